@@ -1,0 +1,81 @@
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{IdentityError, as_text};
+
+/// A public land mobile network: MCC of 3 digits, MNC of 2 or 3 (TS 23.003 §2.2). Written `001/01`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Plmn {
+    mcc: u16,
+    mnc: u16,
+    mnc_digits: u8,
+}
+
+impl Plmn {
+    /// The mobile country code, always three digits.
+    pub fn mcc(self) -> String {
+        format!("{:03}", self.mcc)
+    }
+
+    /// The mobile network code, two or three digits: `01` and `001` are different networks.
+    pub fn mnc(self) -> String {
+        format!("{:0width$}", self.mnc, width = usize::from(self.mnc_digits))
+    }
+
+    /// The three octets on the wire (TS 24.501 §9.11.3.4, TS 38.413 §9.3.3.5).
+    pub fn octets(self) -> [u8; 3] {
+        let digit = |number: u16, power: u32| u8::try_from(number / 10u16.pow(power) % 10).unwrap_or_default();
+        let (mcc, mnc) = (self.mcc, self.mnc);
+        let (mnc1, mnc2, mnc3) = if self.mnc_digits == 2 {
+            (digit(mnc, 1), digit(mnc, 0), 0xf)
+        } else {
+            (digit(mnc, 2), digit(mnc, 1), digit(mnc, 0))
+        };
+        [digit(mcc, 1) << 4 | digit(mcc, 2), mnc3 << 4 | digit(mcc, 0), mnc2 << 4 | mnc1]
+    }
+}
+
+impl FromStr for Plmn {
+    type Err = IdentityError;
+
+    fn from_str(text: &str) -> Result<Self, IdentityError> {
+        let error = || IdentityError::new(text, "a PLMN such as \"001/01\" or \"310/410\" (MCC/MNC)");
+        let (mcc, mnc) = text.split_once('/').ok_or_else(error)?;
+        let digits = |part: &str| part.bytes().all(|octet| octet.is_ascii_digit());
+        if mcc.len() != 3 || !(2..=3).contains(&mnc.len()) || !digits(mcc) || !digits(mnc) {
+            return Err(error());
+        }
+        Ok(Self {
+            mcc: mcc.parse().map_err(|_| error())?,
+            mnc: mnc.parse().map_err(|_| error())?,
+            mnc_digits: if mnc.len() == 2 { 2 } else { 3 },
+        })
+    }
+}
+
+impl fmt::Display for Plmn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.mcc(), self.mnc())
+    }
+}
+
+impl fmt::Debug for Plmn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plmn({self})")
+    }
+}
+
+as_text!(Plmn, "^[0-9]{3}/[0-9]{2,3}$", "A PLMN as MCC/MNC, such as 001/01.");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_and_three_digit_mnc_differ_on_the_wire() {
+        // TS 24.501 figure 9.11.3.4.1 lays the digits out; 208/93 is 02f839 in every Open5GS capture.
+        assert_eq!("208/93".parse::<Plmn>().unwrap().octets(), [0x02, 0xf8, 0x39]);
+        assert_eq!("310/410".parse::<Plmn>().unwrap().octets(), [0x13, 0x00, 0x14]);
+        assert_ne!("001/01".parse::<Plmn>(), "001/001".parse::<Plmn>());
+    }
+}

@@ -1,0 +1,185 @@
+//! Every message from an agent to the coordinator.
+
+use serde::{Deserialize, Serialize};
+
+/// One message to the coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToCoordinator {
+    /// First message: who is asking to join.
+    Hello(Hello),
+    /// Answers `Ping`.
+    Pong {
+        /// As received.
+        sent_us: u64,
+        /// The agent's own clock when it answered, µs.
+        agent_us: u64,
+    },
+    /// The shard's associations are up (NG setup done) and its subscribers are ready.
+    Ready {
+        /// Shard number.
+        shard: u32,
+        /// The lease that is meant.
+        epoch: u64,
+    },
+    /// The shard cannot be run here.
+    CannotPrepare {
+        /// Shard number.
+        shard: u32,
+        /// The lease that is meant.
+        epoch: u64,
+        /// What was wrong, with address, transport and what to try.
+        error: String,
+    },
+    /// One interval of one shard.
+    Report(Box<IntervalReport>),
+    /// How the agent itself is doing, once per interval; never retransmitted.
+    Health(Box<AgentHealth>),
+    /// Messages of one traced UE.
+    Trace(Box<Trace>),
+    /// The shard has started all it had to start and every attempt has ended.
+    Finished {
+        /// Shard number.
+        shard: u32,
+        /// The lease that is meant.
+        epoch: u64,
+        /// The number of its last report.
+        last_sequence: u64,
+    },
+    /// The agent leaves, having drained.
+    Leaving {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Who is asking to join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Wished name; the coordinator makes it unique.
+    pub name: String,
+    /// The program version of the agent.
+    pub program: String,
+    /// Worker threads; shards are dealt in proportion to them.
+    pub workers: u32,
+    /// The agent's own clock, µs.
+    pub agent_us: u64,
+}
+
+/// What happened in one shard from one instant to the next, merged exactly once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntervalReport {
+    /// Which run.
+    pub run: String,
+    /// Shard number.
+    pub shard: u32,
+    /// The lease that it was made under.
+    pub epoch: u64,
+    /// Counts from 0 under each lease, without gaps.
+    pub sequence: u64,
+    /// Start of the interval, µs since the run's start.
+    pub from_us: u64,
+    /// End of the interval, µs since the run's start.
+    pub to_us: u64,
+    /// How far the shard's schedules have come (one entry for each load): attempts below are started.
+    pub progress: Vec<u64>,
+    /// One entry for each procedure that had something happen.
+    pub procedures: Vec<ProcedureInterval>,
+    /// Attempts in flight at the end of the interval.
+    pub in_flight: u64,
+    /// UEs registered at the end of the interval.
+    pub registered: u64,
+    /// Messages that were not expected or not understood, by kind.
+    pub unexpected: Vec<(String, u64)>,
+    /// NGAP messages sent.
+    pub messages_sent: u64,
+    /// NGAP messages received.
+    pub messages_received: u64,
+    /// UE messages that the radio profile lost.
+    pub radio_lost: u64,
+}
+
+/// One procedure in one interval of one shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcedureInterval {
+    /// `registration`, `service-request`, …
+    pub procedure: String,
+    /// Attempts that the schedule made due.
+    pub due: u64,
+    /// Attempts that began (a UE was available).
+    pub started: u64,
+    /// Due attempts that no UE was available for, by reason.
+    pub never_started: Vec<(String, u64)>,
+    /// Attempts that ended as wanted.
+    pub succeeded: u64,
+    /// Attempts that the network refused or broke off, by cause.
+    pub failed: Vec<(String, u64)>,
+    /// Attempts that a timer ended, by timer.
+    pub timed_out: Vec<(String, u64)>,
+    /// Attempts that we gave up, by reason.
+    pub abandoned: Vec<(String, u64)>,
+    /// Latency of the succeeded attempts from the due time, µs: HdrHistogram V2. Empty when there is none.
+    pub latency_v2: Vec<u8>,
+    /// The same from the first octet sent.
+    pub service_v2: Vec<u8>,
+}
+
+/// How an agent is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentHealth {
+    /// End of the interval, µs since the run's start.
+    pub at_us: u64,
+    /// How late attempts left, µs: HdrHistogram V2, all workers.
+    pub lateness_v2: Vec<u8>,
+    /// Resident memory of the process, octets.
+    pub resident_octets: u64,
+    /// UEs held.
+    pub ues: u64,
+    /// Octets of the state of those UEs, heap included.
+    pub ue_octets: u64,
+    /// CPU seconds used by the workers since the last report, in µs.
+    pub cpu_us: u64,
+    /// Reports kept because they are not acknowledged yet.
+    pub unacknowledged: u64,
+    /// Reports dropped because the buffer was full: the account cannot be proven then.
+    pub reports_dropped: u64,
+    /// Trace packets dropped at a limit.
+    pub trace_dropped: u64,
+    /// Octets of reports sent so far.
+    pub report_octets: u64,
+}
+
+/// Messages of one UE, or of a gNB's own (NG setup), in order of time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Shard number.
+    pub shard: u32,
+    /// IMSI; empty for messages of no UE.
+    pub imsi: String,
+    /// `all`, `sampled`, or the outcome that made it worth keeping.
+    pub why: String,
+    /// True when the outcome was not a success.
+    pub failed: bool,
+    /// The packets.
+    pub packets: Vec<TracePacket>,
+}
+
+/// One SCTP user message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TracePacket {
+    /// µs since the run's start; negative before it (NG setup).
+    pub at_us: i64,
+    /// True from the RAN to the core.
+    pub uplink: bool,
+    /// RAN end, `address:port` of SCTP.
+    pub ran: String,
+    /// Core end, `address:port` of SCTP.
+    pub core: String,
+    /// SCTP stream.
+    pub stream: u16,
+    /// Payload protocol identifier: 60 is NGAP.
+    pub ppid: u32,
+    /// The message.
+    pub octets: Vec<u8>,
+    /// Shown as the packet's comment, such as which attempt begins here and when it was due.
+    pub comment: String,
+}
