@@ -1,1 +1,24 @@
-//! signalling
+//! The 5G UE and gNB as state machines: events in, actions out (TS 24.501, TS 33.501, TS 38.413).
+//!
+//! Nothing here reads a clock, a socket or a global random number generator: time and randomness are arguments, so a
+//! seed replays a run. [`Ue`] speaks NAS and never sees NGAP; [`Gnb`] speaks NGAP and never decodes NAS.
+
+mod gnb;
+mod identity_of_ue;
+mod nas_security;
+mod outcome;
+mod procedure;
+mod procedures;
+mod settings;
+mod suci;
+mod timers;
+mod ue;
+mod usim;
+
+pub use gnb::{Gnb, GnbAction, GnbEvent, GnbSettings, RefusalReason, ReleaseCause};
+pub use identity_of_ue::{Guti, STmsi};
+pub use outcome::{AuthenticationFailure, Cause, ConnectionRefusal, Outcome};
+pub use procedure::{EstablishmentCause, Procedure};
+pub use settings::{Context, Retry, Subscriber, SuciScheme, UeSettings};
+pub use timers::{GnbTimer, Timer};
+pub use ue::{Ue, UeAction, UeEvent};

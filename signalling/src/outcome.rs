@@ -1,0 +1,187 @@
+//! How an attempt ends. A failure is data that is counted, never an error of ours.
+
+use std::fmt;
+
+use crate::timers::Timer;
+
+/// The end of one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The procedure completed.
+    Succeeded,
+    /// It was refused or broken off.
+    Failed(Cause),
+    /// The network did not answer in time.
+    TimedOut(Timer),
+}
+
+/// Why an attempt failed. `Display` is short and stable: reports count by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The network rejected it with a 5GMM cause (TS 24.501 §9.11.3.2).
+    Gmm(u8),
+    /// The network sent AUTHENTICATION REJECT (TS 24.501 §5.4.1.3.5).
+    AuthenticationRejected,
+    /// The UE refused the network (TS 24.501 §5.4.1.3.7).
+    AuthenticationRefused(AuthenticationFailure),
+    /// The UE refused the security mode with this 5GMM cause (TS 24.501 §5.4.2.5).
+    SecurityModeRefused(u8),
+    /// There was no connection.
+    Connection(ConnectionRefusal),
+    /// The network released the connection in the middle of the procedure.
+    ConnectionReleased,
+    /// The network de-registered the UE in the middle of the procedure.
+    DeregisteredByNetwork,
+    /// The UE is not registered, and this procedure is for a registered one.
+    NotRegistered,
+    /// Another procedure of this UE is running.
+    ProcedureRunning,
+    /// T3346 or T3525 runs, or an earlier reject forbids this attempt (only with [`crate::Retry::AsSpecified`]).
+    Barred,
+    /// We could not build the message: a fault of the scenario, such as an unusable home network public key.
+    NotEncodable,
+}
+
+/// Why a UE refuses a challenge of the network (TS 24.501 §5.4.1.3.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AuthenticationFailure {
+    /// #20: the MAC of AUTN is wrong.
+    MacFailure,
+    /// #21: the SQN is out of range.
+    SynchFailure,
+    /// #26: the separation bit of the AMF field is 0.
+    NonFiveGAuthenticationUnacceptable,
+    /// #71: the ngKSI is in use.
+    NgKsiAlreadyInUse,
+}
+
+impl AuthenticationFailure {
+    /// The 5GMM cause of the AUTHENTICATION FAILURE.
+    pub fn gmm_cause(self) -> u8 {
+        match self {
+            Self::MacFailure => 20,
+            Self::SynchFailure => 21,
+            Self::NonFiveGAuthenticationUnacceptable => 26,
+            Self::NgKsiAlreadyInUse => 71,
+        }
+    }
+}
+
+/// Why there was no connection for an initial NAS message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectionRefusal {
+    /// The cell has no room for one more RRC connection.
+    CellAtCapacity,
+    /// The gNB has no NG interface to an AMF.
+    NgInterfaceDown,
+    /// The radio link was lost before the connection was there.
+    RadioLinkFailure,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => f.write_str("succeeded"),
+            Self::Failed(cause) => cause.fmt(f),
+            Self::TimedOut(timer) => timer.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gmm(cause) => match gmm_cause_name(*cause) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "5gmm-cause-{cause}"),
+            },
+            Self::AuthenticationRejected => f.write_str("authentication-rejected"),
+            Self::AuthenticationRefused(failure) => failure.fmt(f),
+            Self::SecurityModeRefused(cause) => match gmm_cause_name(*cause) {
+                Some(name) => write!(f, "security-mode-refused-{name}"),
+                None => write!(f, "security-mode-refused-{cause}"),
+            },
+            Self::Connection(refusal) => refusal.fmt(f),
+            Self::ConnectionReleased => f.write_str("connection-released"),
+            Self::DeregisteredByNetwork => f.write_str("deregistered-by-network"),
+            Self::NotRegistered => f.write_str("not-registered"),
+            Self::ProcedureRunning => f.write_str("procedure-running"),
+            Self::Barred => f.write_str("barred"),
+            Self::NotEncodable => f.write_str("not-encodable"),
+        }
+    }
+}
+
+impl fmt::Display for AuthenticationFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MacFailure => "mac-failure-from-network",
+            Self::SynchFailure => "synch-failure-from-network",
+            Self::NonFiveGAuthenticationUnacceptable => "non-5g-authentication-from-network",
+            Self::NgKsiAlreadyInUse => "ngksi-already-in-use",
+        })
+    }
+}
+
+impl fmt::Display for ConnectionRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CellAtCapacity => "cell-at-capacity",
+            Self::NgInterfaceDown => "ng-interface-down",
+            Self::RadioLinkFailure => "radio-link-failure",
+        })
+    }
+}
+
+/// The 5GMM causes of TS 24.501 Table 9.11.3.2.1, in short.
+fn gmm_cause_name(cause: u8) -> Option<&'static str> {
+    Some(match cause {
+        3 => "illegal-ue",
+        5 => "pei-not-accepted",
+        6 => "illegal-me",
+        7 => "5gs-services-not-allowed",
+        9 => "ue-identity-cannot-be-derived",
+        10 => "implicitly-deregistered",
+        11 => "plmn-not-allowed",
+        12 => "tracking-area-not-allowed",
+        13 => "roaming-not-allowed",
+        15 => "no-suitable-cells",
+        20 => "mac-failure",
+        21 => "synch-failure",
+        22 => "congestion",
+        23 => "ue-security-capabilities-mismatch",
+        24 => "security-mode-rejected",
+        26 => "non-5g-authentication-unacceptable",
+        27 => "n1-mode-not-allowed",
+        28 => "restricted-service-area",
+        31 => "redirection-to-epc",
+        36 => "iab-node-operation-not-authorized",
+        43 => "ladn-not-available",
+        62 => "no-network-slices-available",
+        65 => "maximum-pdu-sessions-reached",
+        67 => "insufficient-resources-for-slice-and-dnn",
+        69 => "insufficient-resources-for-slice",
+        71 => "ngksi-already-in-use",
+        72 => "non-3gpp-access-not-allowed",
+        73 => "serving-network-not-authorized",
+        74 => "temporarily-not-authorized-for-snpn",
+        75 => "permanently-not-authorized-for-snpn",
+        76 => "cag-not-authorized",
+        77 => "wireline-access-not-allowed",
+        78 => "plmn-not-allowed-at-present-location",
+        79 => "uas-services-not-allowed",
+        80 => "disaster-roaming-not-allowed",
+        90 => "payload-not-forwarded",
+        91 => "dnn-not-supported-in-slice",
+        92 => "insufficient-user-plane-resources",
+        95 => "semantically-incorrect-message",
+        96 => "invalid-mandatory-information",
+        97 => "message-type-non-existent",
+        98 => "message-type-not-compatible-with-state",
+        99 => "information-element-non-existent",
+        100 => "conditional-ie-error",
+        101 => "message-not-compatible-with-state",
+        111 => "protocol-error",
+        _ => return None,
+    })
+}

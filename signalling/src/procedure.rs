@@ -1,0 +1,52 @@
+//! What is measured, and why a UE asks for an RRC connection.
+
+use std::fmt;
+
+/// A procedure that the driver starts, or that the UE starts by itself and announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Procedure {
+    /// Initial registration (TS 24.501 §5.5.1.2).
+    Registration,
+    /// UE-initiated de-registration (TS 24.501 §5.5.2.2).
+    Deregistration,
+    /// Service request (TS 24.501 §5.6.1).
+    ServiceRequest,
+    /// Mobility registration update (TS 24.501 §5.5.1.3).
+    MobilityRegistrationUpdate,
+    /// Periodic registration update (TS 24.501 §5.5.1.3).
+    PeriodicRegistrationUpdate,
+    /// An initial registration that the UE repeats by itself after a failure, by T3511, T3502 or T3346, or because the
+    /// network asked for it (TS 24.501 §5.5.1.2.7, §5.5.2.3.2).
+    RegistrationRetry,
+}
+
+impl Procedure {
+    /// The name in scenarios and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Registration => "registration",
+            Self::Deregistration => "deregistration",
+            Self::ServiceRequest => "service-request",
+            Self::MobilityRegistrationUpdate => "mobility-registration-update",
+            Self::PeriodicRegistrationUpdate => "periodic-registration-update",
+            Self::RegistrationRetry => "registration-retry",
+        }
+    }
+}
+
+impl fmt::Display for Procedure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why the UE asks for an RRC connection (TS 38.331 §6.2.2 `EstablishmentCause`, TS 24.501 Table 4.5.6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EstablishmentCause {
+    /// Signalling that the UE began.
+    MoSignalling,
+    /// Data that the UE has to send.
+    MoData,
+    /// The answer to paging.
+    MtAccess,
+}

@@ -1,0 +1,1 @@
+//! One 3GPP procedure a file.
