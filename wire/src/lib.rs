@@ -2,9 +2,38 @@
 //!
 //! The messages are postcard; an enum variant is numbered by its position, so variants are appended, never
 //! reordered, and [`VERSION`] grows when a message changes.
+//!
+//! ```text
+//! identity ── who may speak (mutual TLS) ──► endpoint (coordinator) ⇄ join (agent)
+//!                                                     opening ── which version
+//!                                                     link    ── frames ── ToAgent / ToCoordinator
+//! ```
 
+mod endpoint;
+mod error;
+pub mod frame;
+mod identity;
+mod join;
+mod link;
+mod opening;
+mod settings;
+mod tls;
 pub mod to_agent;
 pub mod to_coordinator;
 
+pub use endpoint::CoordinatorEndpoint;
+pub use error::WireError;
+pub use frame::FrameError;
+pub use identity::{Authority, Identity, IdentityError, Role};
+pub use join::{join, join_with};
+pub use link::{
+    AgentLink, AgentReceiver, AgentSender, CoordinatorLink, CoordinatorReceiver, CoordinatorSender, Receiver, Sender,
+};
+pub use opening::Opening;
+pub use settings::Settings;
+
 /// The version of these messages. Both sides refuse any other, and say so.
 pub const VERSION: u16 = 1;
+
+/// This program and its version, as the other side sees them.
+pub const PROGRAM: &str = concat!("roamstorm ", env!("CARGO_PKG_VERSION"));
