@@ -1,0 +1,133 @@
+//! One API over the transports.
+
+use crate::{Address, AssociationId, Event, Options, SctpError, SendError, Transport, Waker, memory};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// One end of any number of associations, of one transport, owned by one thread.
+///
+/// Messages queued with [`send`](Self::send) leave together at the next [`wait`](Self::wait) or [`poll`](Self::poll), so
+/// that small ones share packets. Dropping the endpoint aborts what is left.
+#[derive(Debug)]
+pub struct Endpoint {
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Memory(memory::MemoryEndpoint),
+}
+
+/// Calls the same method of whichever transport it is.
+macro_rules! each {
+    ($self:expr, $inner:ident => $call:expr) => {
+        match $self {
+            Inner::Memory($inner) => $call,
+        }
+    };
+}
+
+impl Endpoint {
+    /// An endpoint that only connects.
+    ///
+    /// # Errors
+    /// When the transport is not available here; the error says what to do about it.
+    pub fn client(transport: Transport, options: &Options) -> Result<Self, SctpError> {
+        let inner = match transport {
+            Transport::Memory => Inner::Memory(memory::MemoryEndpoint::client(options)?),
+            Transport::Kernel | Transport::Udp | Transport::RawIp => {
+                return Err(SctpError::Open { transport, source: io::ErrorKind::Unsupported.into() });
+            }
+        };
+        Ok(Self { inner })
+    }
+
+    /// An endpoint that accepts associations at `local` (port 0: any free one), and can connect too.
+    ///
+    /// # Errors
+    /// When the transport is not available here, or the address not free.
+    pub fn listen(local: &Address, options: &Options) -> Result<Self, SctpError> {
+        let inner = match local.transport() {
+            Transport::Memory => Inner::Memory(memory::MemoryEndpoint::listen(local, options)?),
+            transport @ (Transport::Kernel | Transport::Udp | Transport::RawIp) => {
+                return Err(SctpError::Open { transport, source: io::ErrorKind::Unsupported.into() });
+            }
+        };
+        Ok(Self { inner })
+    }
+
+    /// Where a listener of this machine is reached, with its real port; of a client, where it is bound.
+    pub fn local_address(&self) -> Address {
+        each!(&self.inner, inner => inner.local_address())
+    }
+
+    /// Begins an association; [`Event::Up`] or [`Event::Down`] tells how it went. Looks host names up, which may block.
+    ///
+    /// # Errors
+    /// When the host has no address, the address is of another transport, or the endpoint is at its limit.
+    pub fn connect(&mut self, peer: &Address, now: Instant) -> Result<AssociationId, SctpError> {
+        each!(&mut self.inner, inner => inner.connect(peer, now))
+    }
+
+    /// Queues one message.
+    ///
+    /// # Errors
+    /// When it cannot be queued; see [`SendError`].
+    pub fn send(
+        &mut self,
+        id: AssociationId,
+        stream: u16,
+        ppid: u32,
+        payload: Vec<u8>,
+    ) -> Result<(), SendError> {
+        each!(&mut self.inner, inner => inner.send(id, stream, ppid, payload))
+    }
+
+    /// Ends an association after everything queued has been delivered. Unknown identifiers are ignored.
+    pub fn shutdown(&mut self, id: AssociationId, now: Instant) {
+        each!(&mut self.inner, inner => inner.shutdown(id, now));
+    }
+
+    /// Ends an association at once; what is queued is lost. Unknown identifiers are ignored.
+    pub fn abort(&mut self, id: AssociationId, now: Instant) {
+        each!(&mut self.inner, inner => inner.abort(id, now));
+    }
+
+    /// Flushes what was queued, runs the protocol's timers, and waits for events until `deadline` or a wake. Returns early
+    /// as soon as there are events; they are appended to `events`.
+    ///
+    /// # Errors
+    /// When the machine's own sockets or timers fail; never because of a peer.
+    pub fn wait(&mut self, deadline: Instant, events: &mut Vec<Event>) -> io::Result<()> {
+        each!(&mut self.inner, inner => inner.wait(deadline, events))
+    }
+
+    /// The same without waiting.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub fn poll(&mut self, now: Instant, events: &mut Vec<Event>) -> io::Result<()> {
+        each!(&mut self.inner, inner => inner.poll(now, events))
+    }
+
+    /// Wakes [`Self::wait`] from any thread.
+    pub fn waker(&self) -> Waker {
+        each!(&self.inner, inner => inner.waker())
+    }
+
+    /// The SCTP addresses and ports of an association, ours first; `None` when it is unknown or not resolved yet.
+    pub fn ends(&self, id: AssociationId) -> Option<(SocketAddr, SocketAddr)> {
+        each!(&self.inner, inner => inner.ends(id))
+    }
+}
+
+/// The transport for a run within this machine: the kernel's SCTP where there is one, else userspace in UDP.
+pub fn pick() -> Transport {
+    if kernel_sctp_works() { Transport::Kernel } else { Transport::Udp }
+}
+
+/// Whether `socket(IPPROTO_SCTP)` works here; asking may load the kernel's module.
+pub(crate) fn kernel_sctp_works() -> bool {
+    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, Some(socket2::Protocol::SCTP)).is_ok()
+}
