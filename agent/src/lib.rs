@@ -1,1 +1,22 @@
-//! agent
+//! An agent: takes leases from a coordinator and plays gNBs and subscribers against a core.
+//!
+//! ```text
+//! session.rs   QUIC with the coordinator (tokio)           one task
+//! worker.rs    a thread with its own SCTP endpoint         one for each core, nothing shared
+//! shard.rs     UEs, gNBs, radio, timers and pacer of one shard: sans-IO, driven by the worker
+//! ```
+
+mod attempts;
+mod health;
+mod pacer;
+mod population;
+mod radio;
+mod recorder;
+mod session;
+mod shard;
+mod timers;
+mod tracer;
+mod worker;
+
+pub use session::{AgentConfig, AgentError, run};
+pub use shard::{ShardAction, ShardRunner};

@@ -1,0 +1,52 @@
+# The two commands of a newcomer are `make run` and `make test`; both do their own set-up on a Debian machine with a
+# Rust toolchain. Everything below works from a fresh clone.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := target/venv
+SEED ?=
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
+
+.PHONY: run
+run: ## Run the smoke campaign: 100 subscribers register with the embedded core
+	cargo run --release --quiet -- run smoke
+
+.PHONY: build
+build: ## Build the release program at target/release/roamstorm
+	cargo build --release
+
+.PHONY: setup
+setup: ## Install what the tests need: tshark, a User Mode Linux kernel, pycrate
+	@scripts/setup
+
+.PHONY: test
+test: setup ## Run every test
+	scripts/test
+
+.PHONY: lint
+lint: ## Format, clippy, rustdoc, licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	@if command -v cargo-deny >/dev/null; then cargo deny --log-level error check licenses bans sources; \
+	else echo "cargo-deny is not installed: skipped (cargo install --locked cargo-deny)"; fi
+
+.PHONY: kernel-sctp
+kernel-sctp: setup ## The smoke campaign and the transport's tests on a kernel with SCTP, in a User Mode Linux guest
+	scripts/test-kernel-sctp.sh
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) each
+	scripts/fuzz
+
+.PHONY: bench
+bench: ## Criterion benches, then the macro benchmark of docs/performance.md
+	cargo bench -p benches
+	cargo run --release --quiet -p benches --bin macro
+
+.PHONY: clean
+clean: ## Remove build output and run folders
+	rm -rf target runs

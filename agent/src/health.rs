@@ -1,0 +1,90 @@
+//! How the agent itself is doing: lateness, memory, processor time, and what limits have cost.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2Serializer;
+use rustix::time::{ClockId, clock_gettime};
+use wire::to_coordinator::AgentHealth;
+
+use crate::recorder::{encode, micros, new_histogram};
+
+/// One worker's part of an agent's health, for one interval.
+pub(crate) struct WorkerHealth {
+    pub(crate) worker: usize,
+    pub(crate) at_us: u64,
+    pub(crate) lateness: Histogram<u32>,
+    pub(crate) ues: u64,
+    pub(crate) ue_octets: u64,
+    pub(crate) cpu: Duration,
+    pub(crate) reports_dropped: u64,
+    pub(crate) trace_dropped: u64,
+}
+
+/// Adds the workers' parts up.
+pub(crate) struct Collector {
+    lateness: Histogram<u32>,
+    at_us: u64,
+    ues: Vec<(u64, u64)>,
+    cpu: Duration,
+    reports_dropped: u64,
+    trace_dropped: u64,
+    serializer: V2Serializer,
+}
+
+impl Collector {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            lateness: new_histogram(),
+            at_us: 0,
+            ues: vec![(0, 0); workers],
+            cpu: Duration::ZERO,
+            reports_dropped: 0,
+            trace_dropped: 0,
+            serializer: V2Serializer::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, part: &WorkerHealth) {
+        if self.lateness.add(&part.lateness).is_err() {
+            unreachable!("all lateness histograms have the same bounds");
+        }
+        if let Some(ues) = self.ues.get_mut(part.worker) {
+            *ues = (part.ues, part.ue_octets);
+        }
+        self.at_us = self.at_us.max(part.at_us);
+        self.cpu += part.cpu;
+        self.reports_dropped += part.reports_dropped;
+        self.trace_dropped += part.trace_dropped;
+    }
+
+    /// The agent's health since the last call.
+    pub(crate) fn take(&mut self, unacknowledged: u64, report_octets: u64) -> AgentHealth {
+        AgentHealth {
+            at_us: self.at_us,
+            lateness_v2: encode(&mut self.lateness, &mut self.serializer),
+            resident_octets: resident_octets(),
+            ues: self.ues.iter().map(|(ues, _)| ues).sum(),
+            ue_octets: self.ues.iter().map(|(_, octets)| octets).sum(),
+            cpu_us: micros(std::mem::take(&mut self.cpu)),
+            unacknowledged,
+            reports_dropped: self.reports_dropped,
+            trace_dropped: self.trace_dropped,
+            report_octets,
+        }
+    }
+}
+
+/// Processor time of the calling thread.
+pub(crate) fn thread_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanoseconds)
+}
+
+/// Resident memory of this process; 0 where the system does not say.
+fn resident_octets() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
+    pages * rustix::param::page_size() as u64
+}

@@ -1,0 +1,101 @@
+//! When the next attempt is due, from the schedule alone: open load never waits for answers.
+
+use std::time::{Duration, Instant};
+
+use scenarios::{Due, Procedure, Schedule};
+
+/// The schedules of one shard, merged in order of time.
+pub(crate) struct Pacer {
+    loads: Vec<Load>,
+    start: Option<Instant>,
+}
+
+struct Load {
+    procedure: Procedure,
+    schedule: Schedule,
+    next: Option<Due>,
+    planned: u64,
+    passed: u64,
+}
+
+/// An attempt whose time has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DueAttempt {
+    pub(crate) procedure: Procedure,
+    /// Its number within the shard's part of its load.
+    pub(crate) index: u64,
+    /// When it should have left.
+    pub(crate) due: Instant,
+}
+
+impl Pacer {
+    /// The schedules, each from the index in `resume_at` on (0 where there is none).
+    pub(crate) fn new(schedules: Vec<Schedule>, resume_at: &[u64]) -> Self {
+        let loads = schedules
+            .into_iter()
+            .enumerate()
+            .map(|(number, mut schedule)| {
+                let passed = resume_at.get(number).copied().unwrap_or(0);
+                if passed > 0 {
+                    schedule.skip_to(passed);
+                }
+                let (procedure, planned) = (schedule.procedure(), schedule.planned());
+                let next = schedule.next();
+                Load { procedure, schedule, next, planned, passed }
+            })
+            .collect();
+        Self { loads, start: None }
+    }
+
+    /// Time zero of the schedules.
+    pub(crate) fn start(&mut self, at: Instant) {
+        self.start = Some(at);
+    }
+
+    /// When the next attempt is due. `None` before the start and after the last.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        Some(self.start? + self.soonest()?.1)
+    }
+
+    /// The next attempt that is due by `now`.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<DueAttempt> {
+        let start = self.start?;
+        let (number, at) = self.soonest()?;
+        let due = start + at;
+        if due > now {
+            return None;
+        }
+        let load = self.loads.get_mut(number)?;
+        let index = load.next.take()?.index;
+        load.next = load.schedule.next();
+        load.passed += 1;
+        Some(DueAttempt { procedure: load.procedure, index, due })
+    }
+
+    /// How many attempts of each load are started.
+    pub(crate) fn progress(&self) -> Vec<u64> {
+        self.loads.iter().map(|load| load.passed).collect()
+    }
+
+    /// Makes nothing due any more. Returns how many attempts of each load that leaves unstarted.
+    pub(crate) fn cancel(&mut self) -> Vec<(Procedure, u64)> {
+        self.loads
+            .iter_mut()
+            .map(|load| {
+                let left = load.planned.saturating_sub(load.passed);
+                (load.next, load.planned) = (None, load.passed);
+                (load.procedure, left)
+            })
+            .collect()
+    }
+
+    /// Nothing will become due any more.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.loads.iter().all(|load| load.next.is_none())
+    }
+
+    fn soonest(&self) -> Option<(usize, Duration)> {
+        let next = self.loads.iter().enumerate();
+        next.filter_map(|(number, load)| Some((number, load.next.as_ref()?.at))).min_by_key(|&(_, at)| at)
+    }
+}

@@ -1,0 +1,145 @@
+//! Counts and histograms of one shard, handed out as one report an interval.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2Serializer};
+use wire::to_coordinator::ProcedureInterval;
+
+/// What happened in one shard since the last report.
+pub(crate) struct Recorder {
+    procedures: BTreeMap<&'static str, Counts>,
+    unexpected: BTreeMap<String, u64>,
+    serializer: V2Serializer,
+}
+
+struct Counts {
+    interval: ProcedureInterval,
+    never_started: BTreeMap<String, u64>,
+    failed: BTreeMap<String, u64>,
+    timed_out: BTreeMap<String, u64>,
+    abandoned: BTreeMap<String, u64>,
+    latency: Histogram<u32>,
+    service: Histogram<u32>,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Self {
+        Self { procedures: BTreeMap::new(), unexpected: BTreeMap::new(), serializer: V2Serializer::new() }
+    }
+
+    /// The schedule made an attempt due.
+    pub(crate) fn due(&mut self, procedure: &'static str) {
+        self.counts(procedure).interval.due += 1;
+    }
+
+    pub(crate) fn started(&mut self, procedure: &'static str) {
+        self.counts(procedure).interval.started += 1;
+    }
+
+    pub(crate) fn never_started(&mut self, procedure: &'static str, reason: &str, count: u64) {
+        if count > 0 {
+            add(&mut self.counts(procedure).never_started, reason, count);
+        }
+    }
+
+    pub(crate) fn succeeded(&mut self, procedure: &'static str, latency: Duration, service: Duration) {
+        let counts = self.counts(procedure);
+        counts.interval.succeeded += 1;
+        counts.latency.saturating_record(micros(latency));
+        counts.service.saturating_record(micros(service));
+    }
+
+    pub(crate) fn failed(&mut self, procedure: &'static str, cause: &str) {
+        add(&mut self.counts(procedure).failed, cause, 1);
+    }
+
+    pub(crate) fn timed_out(&mut self, procedure: &'static str, timer: &str) {
+        add(&mut self.counts(procedure).timed_out, timer, 1);
+    }
+
+    pub(crate) fn abandoned(&mut self, procedure: &'static str, reason: &str, count: u64) {
+        add(&mut self.counts(procedure).abandoned, reason, count);
+    }
+
+    /// A message that was not expected or not understood.
+    pub(crate) fn unexpected(&mut self, kind: &str) {
+        add(&mut self.unexpected, kind, 1);
+    }
+
+    /// Everything since the last call: the procedures that had something happen, and the unexpected messages.
+    pub(crate) fn take(&mut self) -> (Vec<ProcedureInterval>, Vec<(String, u64)>) {
+        let serializer = &mut self.serializer;
+        let procedures = self.procedures.iter_mut().filter_map(|(name, counts)| counts.take(name, serializer));
+        (procedures.collect(), std::mem::take(&mut self.unexpected).into_iter().collect())
+    }
+
+    fn counts(&mut self, procedure: &'static str) -> &mut Counts {
+        self.procedures.entry(procedure).or_insert_with(Counts::new)
+    }
+}
+
+impl Counts {
+    fn new() -> Self {
+        Self {
+            interval: ProcedureInterval::default(),
+            never_started: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            timed_out: BTreeMap::new(),
+            abandoned: BTreeMap::new(),
+            latency: new_histogram(),
+            service: new_histogram(),
+        }
+    }
+
+    fn take(&mut self, name: &str, serializer: &mut V2Serializer) -> Option<ProcedureInterval> {
+        let list = |map: &mut BTreeMap<String, u64>| std::mem::take(map).into_iter().collect();
+        let report = ProcedureInterval {
+            procedure: name.to_owned(),
+            never_started: list(&mut self.never_started),
+            failed: list(&mut self.failed),
+            timed_out: list(&mut self.timed_out),
+            abandoned: list(&mut self.abandoned),
+            latency_v2: encode(&mut self.latency, serializer),
+            service_v2: encode(&mut self.service, serializer),
+            ..std::mem::take(&mut self.interval)
+        };
+        let nothing = ProcedureInterval { procedure: name.to_owned(), ..ProcedureInterval::default() };
+        (report != nothing).then_some(report)
+    }
+}
+
+/// A histogram of durations: 1 µs to 10 minutes, 3 significant digits.
+pub(crate) fn new_histogram() -> Histogram<u32> {
+    let Ok(histogram) = Histogram::new_with_bounds(1, 600_000_000, 3) else {
+        unreachable!("the bounds are constants that hdrhistogram accepts")
+    };
+    histogram
+}
+
+/// The histogram as HdrHistogram V2, and empties it. No octets when nothing was recorded.
+pub(crate) fn encode(histogram: &mut Histogram<u32>, serializer: &mut V2Serializer) -> Vec<u8> {
+    let mut octets = Vec::new();
+    if !histogram.is_empty() {
+        // Writing to memory cannot fail, and the bounds fit the format.
+        if let Err(error) = serializer.serialize(histogram, &mut octets) {
+            tracing::error!(%error, "histogram does not encode");
+        }
+        histogram.reset();
+    }
+    octets
+}
+
+/// Whole microseconds, at least 1: a histogram has no zero.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
+}
+
+fn add(map: &mut BTreeMap<String, u64>, key: &str, count: u64) {
+    // Keys come from causes that a peer sends: bounded, and still counted.
+    let known = map.contains_key(key) || map.len() < DISTINCT_LIMIT;
+    *map.entry(if known { key } else { "other" }.to_owned()).or_insert(0) += count;
+}
+
+const DISTINCT_LIMIT: usize = 256;

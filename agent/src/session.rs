@@ -1,0 +1,253 @@
+//! The agent's session with its coordinator: joins, takes leases, hands reports in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use scenarios::{Plan, Scenario};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+use wire::to_agent::{Lease, ToAgent};
+use wire::to_coordinator::{Hello, ToCoordinator};
+use wire::{CoordinatorReceiver, CoordinatorSender, Identity, WireError};
+
+use crate::health::Collector;
+use crate::worker::{Command, Notice, Worker};
+
+/// How an agent is set up.
+pub struct AgentConfig {
+    /// The name it wishes for.
+    pub name: String,
+    /// Worker threads; one for each core is best.
+    pub workers: usize,
+    /// Its certificate.
+    pub identity: Identity,
+    /// `host:port` of the coordinator.
+    pub coordinator: String,
+    /// The program's version, for the other side's errors and the report.
+    pub program: String,
+}
+
+/// Why an agent ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The link to the coordinator.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// A worker could not go on.
+    #[error("{0}")]
+    Worker(String),
+    /// A thread could not be started.
+    #[error("cannot start a worker thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Joins the coordinator and works until the run is over, `shutdown` becomes true, or the coordinator is gone.
+///
+/// On `shutdown` nothing more is started, what is in flight may end, the last report is acknowledged, then it leaves.
+///
+/// # Errors
+/// The coordinator cannot be reached, refuses us or vanishes; a worker dies.
+pub async fn run(config: AgentConfig, shutdown: watch::Receiver<bool>) -> Result<(), AgentError> {
+    let epoch = Instant::now();
+    let workers = config.workers.max(1);
+    let hello = Hello {
+        name: config.name,
+        program: config.program,
+        workers: u32::try_from(workers).unwrap_or(u32::MAX),
+        agent_us: 0,
+    };
+    let link = wire::join(&config.coordinator, &config.identity, hello).await?;
+    let (sender, receiver) = link.split();
+    let (notices_in, notices) = unbounded_channel();
+    let backlog = Arc::new(AtomicU64::new(0));
+    let workers = (0..workers)
+        .map(|number| Worker::spawn(number, notices_in.clone(), Arc::clone(&backlog)))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(AgentError::Thread)?;
+    let session = Session {
+        epoch,
+        health: Collector::new(workers.len()),
+        dealt: vec![0; workers.len()],
+        workers,
+        backlog,
+        plans: BTreeMap::new(),
+        unacknowledged: BTreeSet::new(),
+        unfinished: BTreeSet::new(),
+        leaving: false,
+        died: None,
+    };
+    session.work(sender, receiver, notices, shutdown).await
+}
+
+struct Session {
+    epoch: Instant,
+    workers: Vec<Worker>,
+    dealt: Vec<usize>,
+    backlog: Arc<AtomicU64>,
+    health: Collector,
+    plans: BTreeMap<String, Arc<Plan>>,
+    unacknowledged: BTreeSet<(u32, u64, u64)>,
+    unfinished: BTreeSet<(u32, u64)>,
+    leaving: bool,
+    died: Option<String>,
+}
+
+impl Session {
+    async fn work(
+        mut self,
+        mut sender: CoordinatorSender,
+        mut receiver: CoordinatorReceiver,
+        mut notices: UnboundedReceiver<Notice>,
+        mut shutdown: watch::Receiver<bool>,
+    ) -> Result<(), AgentError> {
+        let mut tick = tokio::time::interval(HEALTH_INTERVAL);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            let answer = tokio::select! {
+                biased;
+                message = receiver.receive() => match message? {
+                    Some(ToAgent::RunOver { run }) => {
+                        tracing::info!(%run, "the run is over");
+                        break;
+                    }
+                    Some(message) => self.obey(message),
+                    None => break,
+                },
+                Some(notice) = notices.recv() => self.pass_on(notice),
+                _ = tick.tick() => {
+                    let health = self.health.take(self.unacknowledged.len() as u64, sender.octets_sent());
+                    Some(ToCoordinator::Health(Box::new(health)))
+                }
+                _ = shutdown.wait_for(|&wanted| wanted), if !self.leaving => {
+                    self.leave();
+                    None
+                }
+            };
+            if let Some(answer) = answer {
+                sender.send(&answer).await?;
+            }
+            if let Some(error) = self.died.take() {
+                return Err(AgentError::Worker(error));
+            }
+            if self.leaving && self.unfinished.is_empty() && self.unacknowledged.is_empty() {
+                sender.send(&ToCoordinator::Leaving { reason: "shut down by its operator".into() }).await?;
+                break;
+            }
+        }
+        drop(self.workers);
+        // The coordinator may be gone first: then nobody is left to wait for us.
+        let _ = sender.finish().await;
+        Ok(())
+    }
+
+    fn obey(&mut self, message: ToAgent) -> Option<ToCoordinator> {
+        match message {
+            ToAgent::Welcome(welcome) => {
+                tracing::info!(agent = %welcome.agent, coordinator = %welcome.program, "joined");
+                None
+            }
+            ToAgent::Ping { sent_us } => Some(ToCoordinator::Pong { sent_us, agent_us: self.clock_us() }),
+            ToAgent::Lease(lease) => self.lease(lease),
+            ToAgent::Start { run, at_us } => {
+                tracing::info!(%run, "starting");
+                let at = self.epoch + Duration::from_micros(at_us);
+                self.workers.iter().for_each(|worker| worker.tell(Command::Start { at }));
+                None
+            }
+            ToAgent::Renew { .. } => None,
+            ToAgent::Ack { shard, epoch, sequence } => {
+                self.unacknowledged.remove(&(shard, epoch, sequence));
+                None
+            }
+            ToAgent::Drain { reason, grace_us } => {
+                self.drain(&reason, Duration::from_micros(grace_us));
+                None
+            }
+            ToAgent::RunOver { .. } => None,
+        }
+    }
+
+    fn lease(&mut self, lease: Box<Lease>) -> Option<ToCoordinator> {
+        let (shard, epoch) = (lease.shard, lease.epoch);
+        match self.plan(&lease).and_then(|plan| Ok((plan, parse_target(&lease.target)?))) {
+            Ok((plan, target)) => {
+                let lightest = (0..self.workers.len()).min_by_key(|&worker| self.dealt.get(worker).copied())?;
+                *self.dealt.get_mut(lightest)? += 1;
+                self.unfinished.insert((shard, epoch));
+                self.workers.get(lightest)?.tell(Command::Lease { lease, plan, target: Box::new(target) });
+                None
+            }
+            Err(error) => Some(ToCoordinator::CannotPrepare { shard, epoch, error }),
+        }
+    }
+
+    /// The plan that a lease is a part of; made once for all shards of a run.
+    fn plan(&mut self, lease: &Lease) -> Result<Arc<Plan>, String> {
+        if let Some(plan) = self.plans.get(&lease.run) {
+            return Ok(Arc::clone(plan));
+        }
+        let scenario = Scenario::from_yaml(&lease.scenario, "the leased scenario").map_err(|error| error.to_string())?;
+        let plan = Plan::with_shards(Arc::new(scenario), lease.seed, lease.shards).map_err(|error| error.to_string())?;
+        if lease.shard >= plan.shards() {
+            return Err(format!("shard {} is leased, but the plan has {}", lease.shard, plan.shards()));
+        }
+        let plan = Arc::new(plan);
+        self.plans = BTreeMap::from([(lease.run.clone(), Arc::clone(&plan))]);
+        Ok(plan)
+    }
+
+    fn pass_on(&mut self, notice: Notice) -> Option<ToCoordinator> {
+        match notice {
+            Notice::Ready { shard, epoch } => Some(ToCoordinator::Ready { shard, epoch }),
+            Notice::CannotPrepare { shard, epoch, error } => Some(ToCoordinator::CannotPrepare { shard, epoch, error }),
+            Notice::Report(report) => {
+                self.backlog.fetch_sub(1, Ordering::Relaxed);
+                self.unacknowledged.insert((report.shard, report.epoch, report.sequence));
+                Some(ToCoordinator::Report(report))
+            }
+            Notice::Trace(trace) => {
+                self.backlog.fetch_sub(1, Ordering::Relaxed);
+                Some(ToCoordinator::Trace(trace))
+            }
+            Notice::Health(part) => {
+                self.health.add(&part);
+                None
+            }
+            Notice::Finished { shard, epoch, last_sequence } => {
+                self.unfinished.remove(&(shard, epoch));
+                Some(ToCoordinator::Finished { shard, epoch, last_sequence })
+            }
+            Notice::Died(error) => {
+                self.died = Some(error);
+                None
+            }
+        }
+    }
+
+    fn leave(&mut self) {
+        tracing::info!("shutting down: nothing more is started");
+        self.leaving = true;
+        self.drain("agent-shut-down", LEAVE_GRACE);
+    }
+
+    fn drain(&self, reason: &str, grace: Duration) {
+        for worker in &self.workers {
+            worker.tell(Command::Drain { reason: reason.to_owned(), grace });
+        }
+    }
+
+    fn clock_us(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+fn parse_target(target: &str) -> Result<sctp::Address, String> {
+    target.parse().map_err(|error| format!("target {target:?}: {error}"))
+}
+
+/// How often the agent says how it is doing.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long what is in flight may take when the operator shuts the agent down.
+const LEAVE_GRACE: Duration = Duration::from_secs(5);

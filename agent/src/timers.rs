@@ -1,0 +1,117 @@
+//! Many timers, few of which ever expire: one heap with lazy cancellation.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::Hash;
+use std::time::Instant;
+
+/// Timers by key; setting a key again moves it.
+pub(crate) struct Timers<K> {
+    heap: BinaryHeap<Reverse<Entry<K>>>,
+    running: HashMap<K, u64>,
+    next_number: u64,
+}
+
+struct Entry<K> {
+    at: Instant,
+    number: u64,
+    key: K,
+}
+
+impl<K: Copy + Eq + Hash> Timers<K> {
+    pub(crate) fn new() -> Self {
+        Self { heap: BinaryHeap::new(), running: HashMap::new(), next_number: 0 }
+    }
+
+    pub(crate) fn set(&mut self, key: K, at: Instant) {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.running.insert(key, number);
+        self.heap.push(Reverse(Entry { at, number, key }));
+        if self.heap.len() > 2 * self.running.len() + SLACK {
+            let running = &self.running;
+            self.heap.retain(|Reverse(entry)| running.get(&entry.key) == Some(&entry.number));
+        }
+    }
+
+    pub(crate) fn stop(&mut self, key: K) {
+        self.running.remove(&key);
+    }
+
+    /// When to look next. It may be the time of a timer that was stopped since: looking early is harmless.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse(entry)| entry.at)
+    }
+
+    /// The next timer that has expired.
+    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<K> {
+        while self.next_deadline()? <= now {
+            let Reverse(entry) = self.heap.pop()?;
+            if self.running.get(&entry.key) == Some(&entry.number) {
+                self.running.remove(&entry.key);
+                return Some(entry.key);
+            }
+        }
+        None
+    }
+
+    /// Octets held.
+    pub(crate) fn octets(&self) -> usize {
+        self.heap.capacity() * size_of::<Entry<K>>() + self.running.capacity() * (size_of::<(K, u64)>() + 1)
+    }
+}
+
+/// Stopped timers that may stay in the heap before it is swept.
+const SLACK: usize = 1024;
+
+impl<K> PartialEq for Entry<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl<K> Eq for Entry<K> {}
+
+impl<K> PartialOrd for Entry<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K> Ord for Entry<K> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_timer_set_again_expires_once_at_the_later_time() {
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut timers = Timers::new();
+        timers.set("a", after(10));
+        timers.set("a", after(20));
+        timers.set("b", after(15));
+        assert_eq!(timers.pop_expired(after(10)), None);
+        assert_eq!(timers.pop_expired(after(30)), Some("b"));
+        assert_eq!(timers.pop_expired(after(30)), Some("a"));
+        assert_eq!(timers.pop_expired(after(30)), None);
+    }
+
+    #[test]
+    fn stopped_timers_do_not_pile_up() {
+        let start = Instant::now();
+        let mut timers = Timers::new();
+        for round in 0..100_000 {
+            timers.set(round % 10, start + Duration::from_secs(15));
+            timers.stop(round % 10);
+        }
+        assert!(timers.heap.len() <= SLACK + 21, "{}", timers.heap.len());
+    }
+}

@@ -1,0 +1,173 @@
+//! Keeps the messages of the UEs worth keeping: failed, sampled or all, within a limit of memory.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use wire::to_agent::TracePolicy;
+use wire::to_coordinator::{Trace, TracePacket};
+
+/// The message traces of one shard.
+pub(crate) struct Tracer {
+    policy: TracePolicy,
+    ues: HashMap<u32, UeTrace>,
+    common: Vec<Packet>,
+    octets: usize,
+    dropped: u64,
+}
+
+#[derive(Default)]
+struct UeTrace {
+    packets: Vec<Packet>,
+    comment: String,
+    failed: Option<String>,
+}
+
+/// One SCTP message at the N2 interface.
+pub(crate) struct Packet {
+    pub(crate) at: Instant,
+    pub(crate) uplink: bool,
+    pub(crate) ends: Option<(SocketAddr, SocketAddr)>,
+    pub(crate) stream: u16,
+    pub(crate) octets: Vec<u8>,
+    pub(crate) comment: String,
+}
+
+impl Tracer {
+    pub(crate) fn new(policy: TracePolicy) -> Self {
+        Self { policy, ues: HashMap::new(), common: Vec::new(), octets: 0, dropped: 0 }
+    }
+
+    /// An attempt begins: its first packet will say so.
+    pub(crate) fn begins(&mut self, ue: u32, comment: impl FnOnce() -> String) {
+        // A UE of which nothing else is to be kept starts afresh with each attempt.
+        if !self.keeps(ue) {
+            self.forget(ue);
+        }
+        if self.octets < OCTETS_LIMIT {
+            self.ues.entry(ue).or_default().comment = comment();
+        }
+    }
+
+    /// An attempt failed: what there is of this UE is worth keeping.
+    pub(crate) fn failed(&mut self, ue: u32, why: String) {
+        if let Some(trace) = self.ues.get_mut(&ue) {
+            trace.failed = Some(why);
+        }
+    }
+
+    /// A message of this UE, or of none, would be kept: `packet` drops it otherwise.
+    pub(crate) fn wants(&self, ue: Option<u32>) -> bool {
+        ue.is_none_or(|ue| self.ues.contains_key(&ue) || self.keeps(ue))
+    }
+
+    /// A message of a UE, or of none.
+    pub(crate) fn packet(&mut self, ue: Option<u32>, mut packet: Packet) {
+        let size = packet.octets.len() + size_of::<Packet>();
+        let Some(ue) = ue else {
+            if self.common.len() < COMMON_LIMIT {
+                self.octets += size;
+                self.common.push(packet);
+            } else {
+                self.dropped += 1;
+            }
+            return;
+        };
+        if !self.wants(Some(ue)) {
+            return;
+        }
+        let trace = self.ues.entry(ue).or_default();
+        if trace.packets.len() >= UE_LIMIT || self.octets + size > OCTETS_LIMIT {
+            self.dropped += 1;
+            return;
+        }
+        packet.comment = std::mem::take(&mut trace.comment);
+        self.octets += size;
+        trace.packets.push(packet);
+    }
+
+    /// What can be handed out now: everything of UEs that are at rest. The rest of them is forgotten.
+    pub(crate) fn take(
+        &mut self,
+        shard: u32,
+        start: Instant,
+        at_rest: impl Fn(u32) -> bool,
+        imsi: impl Fn(u32) -> String,
+    ) -> Vec<Trace> {
+        let mut traces = Vec::new();
+        if !self.common.is_empty() {
+            let packets = std::mem::take(&mut self.common);
+            traces.push(self.hand_out(shard, String::new(), None, packets, start));
+        }
+        let resting: Vec<u32> = self.ues.keys().copied().filter(|&ue| at_rest(ue)).collect();
+        for ue in resting {
+            let Some(trace) = self.ues.remove(&ue) else { continue };
+            if trace.packets.is_empty() || (trace.failed.is_none() && !self.keeps(ue)) {
+                self.octets -= octets_of(&trace.packets);
+                continue;
+            }
+            traces.push(self.hand_out(shard, imsi(ue), trace.failed, trace.packets, start));
+        }
+        traces
+    }
+
+    /// How many packets a limit has cost since the last call.
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+
+    fn keeps(&self, ue: u32) -> bool {
+        match self.policy {
+            TracePolicy::Failed => false,
+            TracePolicy::Sampled(count) => ue < count,
+            TracePolicy::All => true,
+        }
+    }
+
+    fn forget(&mut self, ue: u32) {
+        if let Some(trace) = self.ues.remove(&ue) {
+            self.octets -= octets_of(&trace.packets);
+        }
+    }
+
+    fn hand_out(&mut self, shard: u32, imsi: String, failed: Option<String>, packets: Vec<Packet>, start: Instant) -> Trace {
+        self.octets -= octets_of(&packets);
+        let sampled = if self.policy == TracePolicy::All { "all" } else { "sampled" };
+        Trace {
+            shard,
+            imsi,
+            failed: failed.is_some(),
+            why: failed.unwrap_or_else(|| sampled.to_owned()),
+            packets: packets.into_iter().map(|packet| packet.into_wire(start)).collect(),
+        }
+    }
+}
+
+impl Packet {
+    fn into_wire(self, start: Instant) -> TracePacket {
+        let before = start.saturating_duration_since(self.at).as_micros();
+        let after = self.at.saturating_duration_since(start).as_micros();
+        let end = |ends: Option<SocketAddr>| ends.map(|end| end.to_string()).unwrap_or_default();
+        TracePacket {
+            at_us: i64::try_from(after).unwrap_or(i64::MAX) - i64::try_from(before).unwrap_or(i64::MAX),
+            uplink: self.uplink,
+            ran: end(self.ends.map(|(ran, _)| ran)),
+            core: end(self.ends.map(|(_, core)| core)),
+            stream: self.stream,
+            ppid: sctp::NGAP_PPID,
+            octets: self.octets,
+            comment: self.comment,
+        }
+    }
+}
+
+fn octets_of(packets: &[Packet]) -> usize {
+    packets.iter().map(|packet| packet.octets.len() + size_of::<Packet>()).sum()
+}
+
+/// Messages kept of one UE between two reports.
+const UE_LIMIT: usize = 512;
+/// Messages of no UE kept between two reports.
+const COMMON_LIMIT: usize = 4096;
+/// Octets kept by one shard.
+const OCTETS_LIMIT: usize = 64 << 20;
