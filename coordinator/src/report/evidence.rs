@@ -1,0 +1,180 @@
+//! What was done to the network, what was odd, the traces to look into, and how to run it again.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::figures::{
+    Tally, UNKNOWN, by_suffix, count, cut, entries, known, list, number, scalar, text, title,
+};
+use super::{MOST_ROWS, Run, left_out};
+
+/// Faults that were injected and radio messages that were lost on purpose.
+pub(super) fn impairments(run: &Run<'_>) -> Markup {
+    let faults = list(run.summary, "faults");
+    // Either a list of faults, or counts by kind; and the losses of the radio profile.
+    let mut counts: Vec<(String, String)> = entries(run.summary, "faults")
+        .into_iter()
+        .chain(entries(run.summary, "impairments"))
+        .filter_map(|(key, value)| Some((title(key), by_suffix(key, value)?)))
+        .take(MOST_ROWS)
+        .collect();
+    counts.extend(text(run.summary, "radio").map(|profile| ("Radio profile".to_owned(), profile)));
+    counts.extend(
+        number(run.summary, "radio_lost")
+            .map(|n| ("NAS messages lost by the radio profile".to_owned(), super::figures::decimal(n))),
+    );
+    html! {
+        section id="impairments" aria-labelledby="impairments-title" {
+            h2 id="impairments-title" { "Faults and impairments injected" }
+            @if faults.is_empty() && counts.is_empty() { p.quiet { "None." } }
+            @if !faults.is_empty() {
+                div.wide { table {
+                    thead { tr { th scope="col" { "Fault" } th.n scope="col" { "At" } th.n scope="col" { "For" } th scope="col" { "Details" } } }
+                    tbody { @for fault in faults.iter().take(MOST_ROWS) { tr {
+                        th scope="row" { (text(fault, "kind").or_else(|| scalar(fault)).unwrap_or_else(|| UNKNOWN.to_owned())) }
+                        td.n { (known(number(fault, "at_s"), |s| format!("{s:.1} s"))) }
+                        td.n { (known(number(fault, "for_s"), |s| format!("{s:.1} s"))) }
+                        td { (super::verdict::others(fault, &["kind", "at_s", "for_s"]).iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(" · ")) }
+                    } } }
+                } }
+                (left_out(faults.len()))
+                p.note { "Marked as bands in the charts over time." }
+            }
+            @if !counts.is_empty() { dl.facts { @for (name, value) in &counts { div { dt { (name) } dd { (value) } } } } }
+        }
+    }
+}
+
+/// Messages that were not expected in the state they came in, by kind.
+pub(super) fn unexpected(run: &Run<'_>) -> Markup {
+    let kinds = Tally::read(run.summary, "unexpected").unwrap_or_default();
+    html! {
+        section id="unexpected" aria-labelledby="unexpected-title" {
+            h2 id="unexpected-title" { "Unexpected messages" @if kinds.total > 0 { " " span.quiet { (count(kinds.total)) } } }
+            @if kinds.by_cause.is_empty() {
+                p.quiet { (if kinds.total == 0 { "None." } else { "Kinds are not recorded." }) }
+            } @else {
+                table {
+                    thead { tr { th scope="col" { "Kind" } th.n scope="col" { "Messages" } } }
+                    tbody { @for (kind, n) in kinds.by_cause.iter().take(MOST_ROWS) { tr { th scope="row" { (kind) } td.n { (count(*n)) } } } }
+                }
+                (left_out(kinds.by_cause.len()))
+            }
+        }
+    }
+}
+
+/// Links to the captures in the same folder.
+pub(super) fn traces(run: &Run<'_>) -> Markup {
+    let traces = list(run.summary, "traces");
+    html! {
+        section id="traces" aria-labelledby="traces-title" {
+            h2 id="traces-title" { "Traces" @if !traces.is_empty() { " " span.quiet { (traces.len()) } } }
+            @if traces.is_empty() {
+                p.quiet { "No message trace is listed; see the folder traces/ if there is one." }
+            } @else {
+                p.note { "Messages of sampled and of failed UEs; they open in Wireshark." }
+                ul.columns { @for trace in traces.iter().take(MOST_ROWS) { li { (link(trace)) } } }
+                (left_out(traces.len()))
+            }
+        }
+    }
+}
+
+fn link(trace: &Value) -> Markup {
+    let path = scalar(trace)
+        .or_else(|| text(trace, "file"))
+        .or_else(|| text(trace, "path"))
+        .unwrap_or_else(|| UNKNOWN.to_owned());
+    let about =
+        ["imsi", "why", "outcome"].iter().filter_map(|key| text(trace, key)).collect::<Vec<_>>().join(" · ");
+    html! {
+        @if let Some(address) = inside_folder(&path) { a href=(address) { (path) } } @else { (path) }
+        @if !about.is_empty() { " " span.quiet { (about) } }
+    }
+}
+
+/// The path as a relative address, if it stays below `traces/`: a summary must not make readers go elsewhere.
+fn inside_folder(path: &str) -> Option<String> {
+    let name = path.strip_prefix("traces/")?;
+    let plain = |part: &str| !part.is_empty() && !part.starts_with('.');
+    if !name.split('/').all(plain) || path.contains(['\\', '…']) {
+        return None;
+    }
+    let mut address = String::new();
+    for octet in path.bytes() {
+        if octet.is_ascii_alphanumeric() || b"/._-".contains(&octet) {
+            address.push(char::from(octet));
+        } else {
+            address.push_str(&format!("%{octet:02X}"));
+        }
+    }
+    Some(address)
+}
+
+/// The command that gives the same plan, identities, arrival times and faults.
+pub(super) fn reproduce(run: &Run<'_>) -> Markup {
+    let seed = text(run.summary, "seed");
+    let mut command = "roamstorm run scenario.yaml".to_owned();
+    if let Some(seed) = &seed {
+        command.push_str(&format!(" --seed {}", quoted(seed)));
+    }
+    match list(run.summary, "agents").len() {
+        0 | 1 => {}
+        agents => command.push_str(&format!(" --agents {agents}")),
+    }
+    // The embedded simulator is the default.
+    if let Some(target) = text(run.summary, "target").filter(|target| !target.starts_with("sim")) {
+        command.push_str(&format!(" --target {}", quoted(&target)));
+    }
+    let started = text(run.summary, "command");
+    html! {
+        section id="reproduce" aria-labelledby="reproduce-title" {
+            h2 id="reproduce-title" { "Run it again" }
+            p { "In this run's folder:" }
+            code.command { (command) }
+            @if let Some(started) = started { p { "It was started with:" } code.command { (cut(&started)) } }
+            p.note {
+                (if seed.is_some() { "The same seed gives the same plan, identities, keys, arrival times, radio delays and faults." }
+                 else { "The folder has no seed, so the arrival times will be others." })
+            }
+        }
+    }
+}
+
+/// As one word of a POSIX shell.
+fn quoted(word: &str) -> String {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "+-_./:@%=,[]".contains(c);
+    if !word.is_empty() && word.chars().all(harmless) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_below_traces_become_links() {
+        assert_eq!(inside_folder("traces/ue 1.pcapng").as_deref(), Some("traces/ue%201.pcapng"));
+        for path in [
+            "javascript:alert(1)",
+            "//elsewhere/x",
+            "traces/../../x",
+            "traces//x",
+            "traces/",
+            "/traces/x",
+            "traces\\x",
+        ] {
+            assert_eq!(inside_folder(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn command_is_safe_to_paste() {
+        assert_eq!(quoted("sctp+udp://host:9899"), "sctp+udp://host:9899");
+        assert_eq!(quoted("x'; rm -rf /"), "'x'\\''; rm -rf /'");
+    }
+}

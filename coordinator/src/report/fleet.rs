@@ -1,0 +1,158 @@
+//! The generator's own side: whether it was the limit, what each agent did, and what was billed.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::figures::{
+    Tally, UNKNOWN, count, decimal, known, latency, list, number, octets, scalar, text, whole,
+};
+use super::verdict::{Status, any_has, others};
+use super::{MOST_ROWS, Run, left_out};
+
+/// Whether the generator was the bottleneck, if the summary knows.
+pub(super) fn limited(run: &Run<'_>) -> Option<bool> {
+    run.summary.pointer("/generator/limited").and_then(Value::as_bool)
+}
+
+pub(super) fn generator(run: &Run<'_>) -> Markup {
+    let nothing = Value::Null;
+    let figures = run.summary.get("generator").unwrap_or(&nothing);
+    let lateness = |key| known(figures.get("lateness_us").and_then(|l| number(l, key)), latency);
+    let reasons = list(figures, "reasons");
+    let thresholds = figures.get("thresholds").unwrap_or(&nothing);
+    html! {
+        section id="generator" aria-labelledby="generator-title" {
+            h2 id="generator-title" { "Was the generator the limit?" }
+            p { (match limited(run) {
+                Some(false) => html! { strong.pass { "No." } " Attempts left when they were due, so the figures are the target's." },
+                Some(true) => html! { strong.fail { "Yes." } " Attempts left late because the agents could not keep up, so the figures are not the target's alone. Use more agents or a lower rate." },
+                None => html! { span.quiet { "The run folder doesn't say." } },
+            }) }
+            @if !reasons.is_empty() { ul { @for reason in reasons.iter().take(20) { li { (scalar(reason).unwrap_or_default()) } } } }
+            dl.facts {
+                (fact("Lateness p50", &lateness("p50"))) (fact("Lateness p99", &lateness("p99"))) (fact("Lateness max", &lateness("max")))
+                @for (name, value) in others(figures, &["limited"]) { (fact(&name, &value)) }
+                @for (name, value) in others(thresholds, &[]) { (fact(&format!("Threshold: {name}"), &value)) }
+            }
+        }
+    }
+}
+
+fn fact(name: &str, value: &str) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+/// State of one UE on this agent, in octets.
+pub(super) fn octets_per_ue(agent: &Value) -> Option<f64> {
+    let of_all = || Some(number(agent, "ue_octets")? / number(agent, "ues").filter(|ues| *ues > 0.0)?);
+    number(agent, "octets_per_ue").or_else(of_all)
+}
+
+pub(super) fn agents(run: &Run<'_>) -> Markup {
+    let agents = list(run.summary, "agents");
+    let has = |key: &str| any_has(agents, key);
+    let (memory, cpu, sent) = (has("resident_octets"), has("cpu_s"), has("report_octets"));
+    html! {
+        section id="agents" aria-labelledby="agents-title" {
+            h2 id="agents-title" { "Agents" }
+            @if agents.is_empty() {
+                p.quiet { "No agent took part." }
+            } @else {
+                div.wide { table {
+                    thead { tr {
+                        th scope="col" { "Agent" } th scope="col" { "Shards" } th.n scope="col" { "Attempts" }
+                        th.n scope="col" { "Lateness p50" } th.n scope="col" { "Lateness p99" } th.n scope="col" { "Lateness max" }
+                        @if cpu { th.n scope="col" { "CPU time" } }
+                        @if memory { th.n scope="col" { "Memory" } }
+                        th.n scope="col" { "UEs" } th.n scope="col" { "Octets per UE" }
+                        @if sent { th.n scope="col" { "Reports sent" } }
+                    } }
+                    tbody { @for agent in agents.iter().take(MOST_ROWS) {
+                        @let lateness = |key| known(agent.get("lateness_us").and_then(|l| number(l, key)), latency);
+                        tr {
+                            th scope="row" { (text(agent, "id").unwrap_or_else(|| UNKNOWN.to_owned())) @if let Some(state) = text(agent, "state") { " " span.quiet { (state) } } }
+                            td { (shards(agent)) }
+                            td.n { (known(whole(agent, "attempts"), count)) }
+                            td.n { (lateness("p50")) } td.n { (lateness("p99")) } td.n { (lateness("max")) }
+                            @if cpu { td.n { (known(number(agent, "cpu_s"), |s| format!("{} s", decimal(s)))) } }
+                            @if memory { td.n { (known(number(agent, "resident_octets"), octets)) } }
+                            td.n { (known(number(agent, "ues"), decimal)) }
+                            td.n { (known(octets_per_ue(agent), decimal)) }
+                            @if sent { td.n { (known(number(agent, "report_octets"), octets)) } }
+                        }
+                    } }
+                } }
+                (left_out(agents.len()))
+            }
+        }
+    }
+}
+
+/// `0–3, 7`: neighbours are drawn together, the list is cut where it gets long.
+fn shards(agent: &Value) -> String {
+    let mut numbers: Vec<u64> = list(agent, "shards").iter().filter_map(Value::as_u64).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut stretches: Vec<String> = numbers
+        .chunk_by(|a, b| a.checked_add(1) == Some(*b))
+        .filter_map(|stretch| Some((stretch.first()?, stretch.last()?)))
+        .map(|(first, last)| match last - first {
+            0 => first.to_string(),
+            1 => format!("{first}, {last}"),
+            _ => format!("{first}–{last}"),
+        })
+        .collect();
+    if stretches.len() > 12 {
+        stretches.truncate(12);
+        stretches.push("…".to_owned());
+    }
+    if stretches.is_empty() { UNKNOWN.to_owned() } else { stretches.join(", ") }
+}
+
+pub(super) fn billing(run: &Run<'_>) -> Markup {
+    let nothing = Value::Null;
+    let billing = run.summary.get("billing").unwrap_or(&nothing);
+    let figure = |key| whole(billing, key);
+    let causes = Tally::read(billing, "by_cause").unwrap_or_default().by_cause;
+    html! {
+        section id="billing" aria-labelledby="billing-title" {
+            h2 id="billing-title" { "Billing" }
+            @if figure("sessions").unwrap_or(0) == 0 {
+                p.quiet { "No charged session took place, so there is nothing to reconcile." }
+            } @else {
+                p { (match figure("unreconciled") {
+                    Some(0) => html! { (Status::Pass.badge()) " Every session was charged once, for what was used." },
+                    Some(n) => html! { (Status::Fail.badge()) " " (count(n)) " sessions were not charged for what was used; unreconciled.csv lists them." },
+                    None => html! { span.quiet { "Not reconciled." } },
+                }) }
+                dl.facts {
+                    (fact("Sessions", &known(figure("sessions"), count)))
+                    (fact("Matched", &known(figure("matched"), count)))
+                    (fact("Unreconciled", &known(figure("unreconciled"), count)))
+                }
+                @if !causes.is_empty() {
+                    table {
+                        thead { tr { th scope="col" { "Cause" } th.n scope="col" { "Sessions" } } }
+                        tbody { @for (cause, n) in causes.iter().take(MOST_ROWS) { tr { th scope="row" { (cause) } td.n { (count(*n)) } } } }
+                    }
+                    (left_out(causes.len()))
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn neighbouring_shards_are_drawn_together() {
+        assert_eq!(
+            shards(&json!({"shards": [3, 0, 1, 2, 7, 9, 10, 18446744073709551615u64]})),
+            "0–3, 7, 9, 10, 18446744073709551615"
+        );
+        assert_eq!(shards(&json!({})), UNKNOWN);
+    }
+}

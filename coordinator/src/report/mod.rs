@@ -1,0 +1,144 @@
+//! The report of a run as one HTML page that needs nothing else: no network, no other file, no script to be readable.
+//!
+//! `summary.json` and `timeline.ndjson` come in, a page goes out. The folder may be of an older version: what is
+//! missing is shown as "—". Names, causes and messages come from scenario files and from the network, so everything
+//! is escaped (by `maud`), cut at a limit, and kept out of scripts, styles and addresses.
+
+mod axis;
+mod chart;
+mod evidence;
+mod figures;
+mod fleet;
+mod outcomes;
+mod over_time;
+mod procedure;
+mod series;
+mod verdict;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
+
+use chart::Band;
+use figures::{duration, entries, list, number, text};
+use series::TimeLine;
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("hover.js");
+
+/// At most this many rows of one table are shown; the run folder has the rest.
+const MOST_ROWS: usize = 200;
+
+/// Points on all the charts of a page: keeps eight hours of five procedures below 2 MB.
+const MOST_POINTS: usize = 45_000;
+
+/// Draws the report from the content of `summary.json` and the lines of `timeline.ndjson`.
+pub fn render(summary: &Value, timeline: &[Value]) -> String {
+    let run = Run::new(summary, timeline);
+    let scenario = text(summary, "scenario").unwrap_or_else(|| "unnamed scenario".to_owned());
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                // Even if something slipped through, nothing can be loaded from elsewhere.
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (run.status().word()) " · " (scenario) " · Roamstorm" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (verdict::header(&run))
+                nav aria-label="Sections" { ul { @for (id, name) in run.contents() { li { a href={ "#" (id) } { (name) } } } } }
+                main {
+                    (verdict::key_figures(&run))
+                    (verdict::objectives(&run))
+                    @for (i, (name, figures)) in run.procedures.iter().enumerate() { (procedure::section(&run, i, name, figures)) }
+                    (over_time::section(&run))
+                    (outcomes::accounting(&run))
+                    (fleet::generator(&run))
+                    (fleet::agents(&run))
+                    (fleet::billing(&run))
+                    (evidence::impairments(&run))
+                    (evidence::unexpected(&run))
+                    (evidence::traces(&run))
+                    (evidence::reproduce(&run))
+                    footer { "Made by Roamstorm from summary.json and timeline.ndjson of this run's folder. All times of the charts are since the start of the run." }
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// What the sections read from.
+struct Run<'a> {
+    summary: &'a Value,
+    procedures: Vec<(&'a str, &'a Value)>,
+    timeline: TimeLine<'a>,
+    bands: Vec<Band>,
+    most_points: usize,
+}
+
+impl<'a> Run<'a> {
+    fn new(summary: &'a Value, timeline: &'a [Value]) -> Self {
+        let mut procedures = entries(summary, "procedures");
+        procedures.truncate(40);
+        // Nine lines over time for each procedure, five for the fleet.
+        let most_points = (MOST_POINTS / (procedures.len() * 9 + 5)).min(1000);
+        Self { summary, procedures, timeline: TimeLine::new(timeline), bands: bands(summary), most_points }
+    }
+
+    fn status(&self) -> verdict::Status {
+        verdict::Status::read(self.summary)
+    }
+
+    /// Anchors and names of the sections.
+    fn contents(&self) -> Vec<(String, String)> {
+        let fixed = |id: &str, name: &str| (id.to_owned(), name.to_owned());
+        let mut contents = vec![fixed("objectives", "Objectives")];
+        contents.extend(
+            self.procedures
+                .iter()
+                .enumerate()
+                .map(|(i, (name, _))| (format!("procedure-{i}"), figures::title(name))),
+        );
+        contents.extend([
+            fixed("population", "Population"),
+            fixed("accounting", "Accounting"),
+            fixed("generator", "Generator"),
+            fixed("agents", "Agents"),
+            fixed("billing", "Billing"),
+            fixed("impairments", "Impairments"),
+            fixed("traces", "Traces"),
+            fixed("reproduce", "Run it again"),
+        ]);
+        contents
+    }
+}
+
+/// The faults which have a time, to be marked in the charts.
+fn bands(summary: &Value) -> Vec<Band> {
+    let timed = |fault: &Value| {
+        let (from_s, for_s) = (number(fault, "at_s")?, number(fault, "for_s").unwrap_or(0.0));
+        let kind = text(fault, "kind").unwrap_or_else(|| "fault".to_owned());
+        Some(Band { from_s, to_s: from_s + for_s, label: format!("{kind} for {}", duration(for_s)) })
+    };
+    list(summary, "faults").iter().filter_map(timed).take(MOST_ROWS).collect()
+}
+
+/// Said below a table of which only the first rows are shown.
+fn left_out(all: usize) -> Markup {
+    html! {
+        @if all > MOST_ROWS {
+            p.note { "The first " (MOST_ROWS) " of " (figures::count(u64::try_from(all).unwrap_or(u64::MAX))) "; the run folder has all of them." }
+        }
+    }
+}
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

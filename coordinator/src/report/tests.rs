@@ -1,0 +1,152 @@
+use serde_json::{Value, json};
+
+use super::render;
+use super::samples::{self, Sample};
+
+fn page((summary, timeline): &Sample) -> String {
+    render(summary, timeline)
+}
+
+/// The values embedded for the read-out, one for each chart, in order of the page.
+fn charts(page: &str) -> Vec<Value> {
+    let scripts = page.split("<script type=\"application/json\">").skip(1);
+    scripts.map(|rest| serde_json::from_str(rest.split("</script>").next().unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn hostile_texts_stay_texts() {
+    let page = page(&samples::hostile());
+    for dangerous in ["<script>alert", "<img", "href=\"javascript", "\u{2028}</script>", "onerror=alert(1)>"]
+    {
+        assert!(!page.contains(dangerous), "{dangerous} got through");
+    }
+    // One script for each chart and the read-out itself: nobody added one.
+    let expected = charts(&page).len() + 1;
+    assert_eq!((page.matches("<script").count(), page.matches("</script>").count()), (expected, expected));
+    assert!(page.contains("&lt;/script&gt;&lt;script&gt;alert"));
+}
+
+#[test]
+fn page_refers_to_nothing_outside_its_folder() {
+    for sample in [samples::pass(), samples::fail(), samples::invalid(), samples::empty(), samples::hostile()]
+    {
+        let page = page(&sample).to_lowercase();
+        for (attribute, _) in page.match_indices(" href=\"").chain(page.match_indices(" src=\"")) {
+            let value = page[attribute..].split('"').nth(1).unwrap();
+            assert!(value.starts_with('#') || value.starts_with("traces/"), "refers to {value}");
+        }
+        assert!(
+            !super::STYLE.contains("url(")
+                && !super::STYLE.contains("@import")
+                && !super::STYLE.contains("http")
+        );
+        assert!(
+            !super::SCRIPT.contains("http")
+                && !super::SCRIPT.contains("innerHTML")
+                && !super::SCRIPT.contains("fetch")
+        );
+        assert!(!page.contains("<link") && !page.contains("<iframe") && !page.contains("<object"));
+    }
+}
+
+#[test]
+fn any_missing_or_odd_key_is_tolerated() {
+    let (summary, timeline) = samples::fail();
+    let odd = [
+        Value::Null,
+        json!("x"),
+        json!(-1),
+        json!(1e308),
+        json!([]),
+        json!([[]]),
+        json!({}),
+        json!({"a": {}}),
+        json!(true),
+    ];
+    for key in summary.as_object().unwrap().keys() {
+        for value in &odd {
+            let mut changed = summary.clone();
+            changed[key] = value.clone();
+            assert!(render(&changed, &timeline).ends_with("</html>"), "{key} = {value}");
+            let of_procedure = summary["procedures"]["registration"].as_object().unwrap();
+            for key in of_procedure.keys() {
+                let mut changed = summary.clone();
+                changed["procedures"]["registration"][key] = value.clone();
+                render(&changed, &[]);
+            }
+        }
+    }
+    for value in &odd {
+        render(value, std::slice::from_ref(value));
+        for key in timeline[0].as_object().unwrap().keys() {
+            let mut changed = timeline.clone();
+            changed[3][key] = value.clone();
+            render(&summary, &changed);
+        }
+    }
+    assert!(render(&json!({}), &[]).contains('—'));
+}
+
+#[test]
+fn charts_hold_the_points_of_the_time_line() {
+    let (summary, timeline) = samples::fail();
+    let charts = charts(&render(&summary, &timeline));
+    let line = |name: &str, unit: &str| {
+        let of_unit = charts.iter().filter(|c| c["unit"] == unit && c["x"]["scale"] == "linear");
+        let series =
+            of_unit.flat_map(|c| c["series"].as_array().unwrap()).find(|s| s["name"] == name).unwrap();
+        (series["x"].clone(), series["y"].clone())
+    };
+    let times: Value = timeline.iter().map(|e| e["at_s"].clone()).collect();
+    for key in ["due", "started", "succeeded", "failed"] {
+        let values: Value = timeline.iter().map(|e| e["procedures"]["registration"][key].clone()).collect();
+        assert_eq!(line(key, "per_s"), (times.clone(), values), "{key}");
+    }
+    let registered: Value = timeline.iter().map(|e| e["registered"].clone()).collect();
+    assert_eq!(line("registered", "count"), (times, registered));
+    let measured = || timeline.iter().filter(|e| e["procedures"]["registration"]["succeeded"] != 0);
+    for key in ["p50", "p95", "p99", "max"] {
+        let times: Value = measured().map(|e| e["at_s"].clone()).collect();
+        let values: Value =
+            measured().map(|e| e["procedures"]["registration"]["latency_us"][key].clone()).collect();
+        assert_eq!(line(key, "us"), (times, values), "{key}");
+    }
+    let curve = charts.iter().find(|c| c["x"]["scale"] == "nines").unwrap();
+    let carried = summary["procedures"]["registration"]["percentiles"].as_array().unwrap();
+    assert_eq!(curve["series"][0]["y"], carried.iter().map(|p| p[1].clone()).collect::<Value>());
+}
+
+#[test]
+fn eight_hours_of_five_procedures_stay_below_two_megabytes_and_keep_the_peak() {
+    let (summary, timeline) = samples::soak(5);
+    let page = render(&summary, &timeline);
+    assert!(page.len() < 2_000_000, "{} octets", page.len());
+    let peak = timeline
+        .iter()
+        .filter_map(|e| e["procedures"]["service-request"]["latency_us"]["max"].as_u64())
+        .max();
+    let shown = charts(&page)
+        .into_iter()
+        .flat_map(|c| c["series"].as_array().unwrap().clone())
+        .filter(|s| s["name"] == "max");
+    assert_eq!(
+        shown.filter_map(|s| s["y"].as_array().unwrap().iter().filter_map(Value::as_u64).max()).max(),
+        peak
+    );
+}
+
+#[test]
+fn verdict_comes_with_its_reasons_and_an_unbalanced_account_is_seen() {
+    let page = page(&samples::invalid());
+    assert!(page.contains("<title>invalid · attach-10k"));
+    assert!(page.contains("attempts left 48.1 ms late"));
+    assert!(page.contains("20 without an outcome"));
+}
+
+#[test]
+fn percentiles_are_shown_from_due_time_beside_service_time() {
+    let page = page(&samples::pass());
+    assert!(
+        page.contains("<th scope=\"row\">p99.9</th><td class=\"n\">461 ms</td><td class=\"n\">456 ms</td>")
+    );
+}

@@ -1,0 +1,251 @@
+//! The top of the page: verdict with its reasons, what was run, key figures, objectives.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::figures::{
+    Tally, UNKNOWN, Unit, by_suffix, count, decimal, duration, entries, known, latency, list, number, octets,
+    percent, text, title, whole,
+};
+use super::{Run, fleet, left_out};
+
+/// What the run says about the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Pass,
+    Fail,
+    Invalid,
+    Unknown,
+}
+
+impl Status {
+    pub(super) fn read(summary: &Value) -> Self {
+        match summary.pointer("/verdict/status").and_then(Value::as_str) {
+            Some("pass") => Self::Pass,
+            Some("fail") => Self::Fail,
+            Some("invalid") => Self::Invalid,
+            _ => Self::Unknown,
+        }
+    }
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Invalid => "invalid",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn sign(self) -> &'static str {
+        match self {
+            Self::Pass => "✓",
+            Self::Fail => "✕",
+            Self::Invalid => "!",
+            Self::Unknown => "?",
+        }
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Pass => "Every objective was met and every attempt is accounted for.",
+            Self::Fail => "The target did not meet the objectives.",
+            Self::Invalid => "This run says nothing about the target: its figures can't be relied on.",
+            Self::Unknown => "The run folder has no verdict: the run may have been cut short.",
+        }
+    }
+
+    pub(super) fn badge(self) -> Markup {
+        html! { span class={ "badge " (self.word()) } { span aria-hidden="true" { (self.sign()) " " } (self.word()) } }
+    }
+}
+
+pub(super) fn header(run: &Run<'_>) -> Markup {
+    let (summary, status) = (run.summary, run.status());
+    let reasons = summary.get("verdict").map_or(&[][..], |verdict| list(verdict, "reasons"));
+    let length = number(summary, "duration_s").or_else(|| run.timeline.span().map(|(_, end)| end));
+    html! {
+        header.top {
+            p.brand { "Roamstorm · run report" }
+            div.headline {
+                h1 { (text(summary, "scenario").unwrap_or_else(|| "Unnamed scenario".to_owned())) }
+                (status.badge())
+            }
+            @if let Some(description) = text(summary, "description") { p.quiet { (description) } }
+            div class={ "verdict " (status.word()) } role="note" aria-label="Verdict" {
+                p { (status.sentence()) }
+                @if !reasons.is_empty() {
+                    ul { @for reason in reasons.iter().take(50) { li { (super::figures::scalar(reason).unwrap_or_default()) } } }
+                }
+            }
+            dl.facts {
+                (fact("Run", text(summary, "run_id")))
+                (fact("Seed", text(summary, "seed")))
+                (fact("Target", text(summary, "target")))
+                (fact("Started", instant(summary, "started_at").or_else(|| instant(summary, "started"))))
+                (fact("Lasted", length.map(duration)))
+                (fact("Roamstorm", text(summary, "version").or_else(|| summary.get("versions").and_then(|v| text(v, "roamstorm")))))
+            }
+        }
+    }
+}
+
+fn fact(name: &str, value: Option<String>) -> Markup {
+    html! { div { dt { (name) } dd.id { (value.unwrap_or_else(|| UNKNOWN.to_owned())) } } }
+}
+
+/// A time as the folder has it, or Unix seconds or milliseconds written out in UTC.
+fn instant(of: &Value, key: &str) -> Option<String> {
+    let Some(mut seconds) = number(of, key) else { return text(of, key) };
+    if seconds > 1e11 {
+        seconds /= 1e3;
+    }
+    let (mut day, time) = ((seconds / 86_400.0).floor(), (seconds % 86_400.0).floor());
+    if !(0.0..2_932_896.0).contains(&day) {
+        return text(of, key);
+    }
+    // Civil date from days since 1970-01-01, counted in years from March so that leap days come last.
+    day += 719_468.0;
+    let era = (day / 146_097.0).floor();
+    let of_era = day - era * 146_097.0;
+    let leaps = (of_era / 1460.0).floor() - (of_era / 36_524.0).floor() + (of_era / 146_096.0).floor();
+    let year = ((of_era - leaps) / 365.0).floor();
+    let of_year = of_era - (365.0 * year + (year / 4.0).floor() - (year / 100.0).floor());
+    let from_march = ((5.0 * of_year + 2.0) / 153.0).floor();
+    let date = of_year - ((153.0 * from_march + 2.0) / 5.0).floor() + 1.0;
+    let month = if from_march < 10.0 { from_march + 3.0 } else { from_march - 9.0 };
+    let year = year + era * 400.0 + if month <= 2.0 { 1.0 } else { 0.0 };
+    let (hour, minute) = ((time / 3600.0).floor(), (time % 3600.0 / 60.0).floor());
+    Some(format!("{year}-{month:02}-{date:02} {hour:02}:{minute:02}:{:02} UTC", time % 60.0))
+}
+
+pub(super) fn key_figures(run: &Run<'_>) -> Markup {
+    let sum = |key| {
+        run.procedures
+            .iter()
+            .filter_map(|(_, p)| Tally::read(p, key))
+            .map(|t| t.total)
+            .reduce(u64::saturating_add)
+    };
+    let (planned, succeeded) = (sum("planned"), sum("succeeded"));
+    let share = planned.zip(succeeded).map(|(all, part)| percent(part as f64, all as f64));
+    let rate = run.timeline.peak(|entry| {
+        let rates = entries(entry, "procedures").into_iter().filter_map(|(_, p)| number(p, "succeeded"));
+        rates.reduce(|a, b| a + b)
+    });
+    let registered = run.timeline.peak(|entry| number(entry, "registered"));
+    let lateness = run.summary.pointer("/generator/lateness_us").and_then(|l| number(l, "p99"));
+    let agents = list(run.summary, "agents");
+    let per_ue = agents.iter().filter_map(fleet::octets_per_ue).max_by(f64::total_cmp);
+    html! {
+        dl.tiles {
+            (tile("Attempts planned", known(planned, count), match run.procedures.as_slice() {
+                [(name, _)] => title(name),
+                several => format!("{} procedures", several.len()),
+            }))
+            (tile("Succeeded", known(share, |s| s), known(succeeded, |n| format!("{} attempts", count(n)))))
+            @for (name, figures) in run.procedures.iter().take(2) {
+                @let latencies = figures.get("latency_us");
+                @let read = |key| known(latencies.and_then(|l| number(l, key)), latency);
+                (tile(&format!("{} p50", title(name)), read("p50"), format!("p99 {} · max {}", read("p99"), read("max"))))
+            }
+            (tile("Peak rate", known(rate, |r| Unit::PerSecond.show(r)), "succeeded in one second".to_owned()))
+            (tile("Most registered", known(registered, decimal), "UEs at once".to_owned()))
+            (tile("Generator lateness p99", known(lateness, latency), match fleet::limited(run) {
+                Some(true) => "the generator was the limit".to_owned(),
+                Some(false) => "the generator kept up".to_owned(),
+                None => UNKNOWN.to_owned(),
+            }))
+            (tile("Agents", agents.len().to_string(), known(per_ue, |n| format!("{} for each UE", octets(n)))))
+        }
+    }
+}
+
+fn tile(name: &str, value: String, beside: String) -> Markup {
+    html! { div { dt { (name) } dd.big { (value) } dd.note { (beside) } } }
+}
+
+pub(super) fn objectives(run: &Run<'_>) -> Markup {
+    let slos = list(run.summary, "slos");
+    let passed = slos.iter().filter(|slo| slo.get("pass").and_then(Value::as_bool) == Some(true)).count();
+    html! {
+        section id="objectives" aria-labelledby="objectives-title" {
+            h2 id="objectives-title" { "Objectives" @if !slos.is_empty() { " " span.quiet { (passed) " of " (slos.len()) " met" } } }
+            @if slos.is_empty() {
+                p.quiet { "The scenario sets no service level objectives." }
+            } @else {
+                div.wide { table {
+                    thead { tr { th scope="col" { "Objective" } th.n scope="col" { "Target" } th.n scope="col" { "Measured" } th scope="col" { "Result" } } }
+                    tbody { @for slo in slos.iter().take(super::MOST_ROWS) { tr {
+                        th scope="row" { (text(slo, "name").unwrap_or_else(|| UNKNOWN.to_owned())) }
+                        td.n { (text(slo, "target").unwrap_or_else(|| UNKNOWN.to_owned())) }
+                        td.n { (actual(slo)) }
+                        td { (match slo.get("pass").and_then(Value::as_bool) {
+                            Some(true) => Status::Pass.badge(),
+                            Some(false) => Status::Fail.badge(),
+                            None => html! { span.quiet { "not measured" } },
+                        }) }
+                    } } }
+                } }
+                (left_out(slos.len()))
+            }
+        }
+    }
+}
+
+/// The measured value; it has the unit of the target.
+fn actual(slo: &Value) -> String {
+    let Some(value) = number(slo, "actual") else {
+        return text(slo, "actual").unwrap_or_else(|| UNKNOWN.to_owned());
+    };
+    let target = text(slo, "target").unwrap_or_default();
+    let unit = text(slo, "unit").unwrap_or_else(|| {
+        target.trim_start_matches(|c: char| !c.is_alphabetic() && !matches!(c, '%' | '/')).to_owned()
+    });
+    match unit.trim() {
+        "%" => percent(value, 100.0),
+        "us" | "µs" => latency(value),
+        "ms" => latency(value * 1e3),
+        "s" => latency(value * 1e6),
+        "/s" => Unit::PerSecond.show(value),
+        "" => decimal(value),
+        other => format!("{} {other}", decimal(value)),
+    }
+}
+
+/// Whatever else is under `of` than `shown`, as name and value: later versions may add figures.
+pub(super) fn others(of: &Value, shown: &[&str]) -> Vec<(String, String)> {
+    let object = of.as_object().into_iter().flatten();
+    let others = object.filter(|(key, _)| !shown.contains(&key.as_str()));
+    others.filter_map(|(key, value)| Some((title(key), by_suffix(key, value)?))).take(30).collect()
+}
+
+/// True when `key` of any of `values` is there.
+pub(super) fn any_has(values: &[Value], key: &str) -> bool {
+    values.iter().any(|value| whole(value, key).is_some() || number(value, key).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn unix_time_is_written_out() {
+        let times =
+            json!({"a": 1_795_390_000, "b": 951_782_400_000_u64, "c": "2026-11-22T23:06:40Z", "d": 1e300});
+        let shown = ["a", "b", "c"].map(|key| instant(&times, key).unwrap());
+        assert_eq!(shown, ["2026-11-22 23:26:40 UTC", "2000-02-29 00:00:00 UTC", "2026-11-22T23:06:40Z"]);
+        assert!(instant(&times, "d").is_some());
+    }
+
+    #[test]
+    fn measured_value_has_the_unit_of_the_target() {
+        let shown = |target: &str, value: f64| actual(&json!({"target": target, "actual": value}));
+        assert_eq!(shown(">= 99.5%", 99.9), "99.90 %");
+        assert_eq!(shown("< 300ms", 12.34), "12.3 ms");
+        assert_eq!(shown("< 5 s", 0.2), "200 ms");
+        assert_eq!(shown("== 0", 0.0), "0");
+        assert_eq!(actual(&json!({})), UNKNOWN);
+    }
+}
