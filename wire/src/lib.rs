@@ -22,7 +22,7 @@ pub mod to_agent;
 pub mod to_coordinator;
 
 pub use endpoint::CoordinatorEndpoint;
-pub use error::WireError;
+pub use error::{CertificateFault, Peer, WireError};
 pub use frame::FrameError;
 pub use identity::{Authority, Identity, IdentityError, Role};
 pub use join::{join, join_with};

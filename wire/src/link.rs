@@ -1,11 +1,22 @@
-//! A joined connection: messages both ways.
+//! A joined connection: messages both ways, on one bidirectional stream.
+//!
+//! Both directions are bounded and slow the sender down rather than grow: [`Sender::send`] waits while the receiver
+//! is a window ([`crate::Settings::window`]) behind. So whoever must not wait (an agent's workers) keeps a queue with
+//! a limit of its own before it, and a task that sends.
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use crate::WireError;
+use quinn::{ConnectionError, ReadError, RecvStream, SendStream, StoppedError, WriteError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::frame::{self, Assembler};
+use crate::opening::{self, OPENING_LIMIT, decode_refusal, encode_refusal};
 use crate::to_agent::ToAgent;
 use crate::to_coordinator::{Hello, ToCoordinator};
+use crate::{FrameError, Opening, Peer, WireError};
 
 /// What the coordinator sends to one agent with.
 pub type AgentSender = Sender<ToAgent>;
@@ -17,6 +28,7 @@ pub type CoordinatorSender = Sender<ToCoordinator>;
 pub type CoordinatorReceiver = Receiver<ToAgent>;
 
 /// The coordinator's connection to one agent.
+#[derive(Debug)]
 pub struct AgentLink {
     /// Who joined.
     pub hello: Hello,
@@ -24,8 +36,8 @@ pub struct AgentLink {
     pub peer: SocketAddr,
     /// The version of the messages that both speak.
     pub version: u16,
-    sender: AgentSender,
-    receiver: AgentReceiver,
+    pub(crate) sender: AgentSender,
+    pub(crate) receiver: AgentReceiver,
 }
 
 impl AgentLink {
@@ -50,20 +62,21 @@ impl AgentLink {
         (self.sender, self.receiver)
     }
 
-    /// Sends the agent away; its `receive` (or `join`) fails with this reason.
-    pub async fn refuse(self, _reason: &str) {
-        todo!()
+    /// Sends the agent away: its `receive` fails with [`WireError::Refused`] and this reason.
+    pub async fn refuse(self, reason: &str) {
+        self.sender.refuse(reason).await;
     }
 }
 
 /// An agent's connection to the coordinator.
+#[derive(Debug)]
 pub struct CoordinatorLink {
     /// The coordinator's address.
     pub peer: SocketAddr,
     /// The version of the messages that both speak.
     pub version: u16,
-    sender: CoordinatorSender,
-    receiver: CoordinatorReceiver,
+    pub(crate) sender: CoordinatorSender,
+    pub(crate) receiver: CoordinatorReceiver,
 }
 
 impl CoordinatorLink {
@@ -89,57 +102,208 @@ impl CoordinatorLink {
     }
 }
 
+/// Both halves of a stream that no frame has passed yet.
+pub(crate) fn halves<S, R>(
+    connection: quinn::Connection,
+    peer: Peer,
+    idle: Duration,
+    (send, receive): (SendStream, RecvStream),
+) -> (Sender<S>, Receiver<R>) {
+    let line = Line { connection, peer, idle };
+    let sender =
+        Sender { line: line.clone(), stream: send, octets_sent: 0, cut_off: false, message: PhantomData };
+    let receiver =
+        Receiver { line, stream: receive, assembler: Assembler::new(OPENING_LIMIT), message: PhantomData };
+    (sender, receiver)
+}
+
 /// Sends messages, in order.
+#[derive(Debug)]
 pub struct Sender<T> {
+    line: Line,
+    stream: SendStream,
+    octets_sent: u64,
+    /// A frame was begun and not ended.
+    cut_off: bool,
     message: PhantomData<fn(&T)>,
 }
 
-impl<T: serde::Serialize> Sender<T> {
-    /// Queues one message. Waits while the peer reads slower than we send: at most the window of
-    /// [`crate::Settings`] is in flight. Not cancel-safe: dropped half way, the link is unusable afterwards.
+impl<T: Serialize> Sender<T> {
+    /// Sends one message. Waits while the peer reads slower than we send: at most a window
+    /// ([`crate::Settings::window`]) is under way. Not cancel-safe: when it is dropped half way, the next one fails
+    /// with [`WireError::Unusable`].
     ///
     /// # Errors
-    /// The peer is gone, or the message is larger than a frame may be.
-    pub async fn send(&mut self, _message: &T) -> Result<(), WireError> {
-        todo!()
+    /// The peer is gone, or the message is larger than a frame may be (then the link can still be used).
+    pub async fn send(&mut self, message: &T) -> Result<(), WireError> {
+        let frame = frame::encode_frame(message).map_err(|error| self.line.frame(error))?;
+        self.send_frame(&frame).await
     }
 
     /// Says that nothing more comes, and waits until the peer's machine has everything. Without it, what was sent
-    /// last may be lost when the link is dropped.
+    /// last may be lost when both halves of the link are dropped.
     ///
     /// # Errors
     /// The peer is gone.
-    pub async fn finish(self) -> Result<(), WireError> {
-        todo!()
+    pub async fn finish(mut self) -> Result<(), WireError> {
+        let ended = self.stream.finish();
+        ended.map_err(|_| self.line.gone("the messages were finished already"))?;
+        match self.stream.stopped().await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(self.line.gone(NOT_READING)),
+            Err(StoppedError::ConnectionLost(error)) => Err(self.line.lost(error)),
+            Err(error @ StoppedError::ZeroRttRejected) => Err(self.line.gone(&error.to_string())),
+        }
     }
 
-    /// Octets sent so far, frames included.
+    /// Octets sent so far, with the frames' lengths, without QUIC's own.
     pub fn octets_sent(&self) -> u64 {
-        todo!()
+        self.octets_sent
     }
 
     /// The other end's address.
     pub fn peer(&self) -> SocketAddr {
-        todo!()
+        self.line.peer.address
+    }
+
+    pub(crate) async fn send_opening(&mut self, opening: &Opening) -> Result<(), WireError> {
+        let frame = frame::frame_of(&opening.encode()).map_err(|error| self.line.frame(error))?;
+        self.send_frame(&frame).await
+    }
+
+    /// Says why, gives the peer a moment to read it, and ends the connection.
+    pub(crate) async fn refuse(mut self, reason: &str) {
+        let connection = self.line.connection.clone();
+        let said = async {
+            let frame = frame::frame_of(&encode_refusal(reason)).map_err(|error| self.line.frame(error))?;
+            self.send_frame(&frame).await?;
+            self.finish().await
+        };
+        // Whether it was heard makes no difference.
+        let _ = tokio::time::timeout(REFUSAL_LIMIT, said).await;
+        connection.close(REFUSED, b"refused");
+    }
+
+    async fn send_frame(&mut self, frame: &[u8]) -> Result<(), WireError> {
+        if self.cut_off {
+            return Err(WireError::Unusable { peer: self.line.peer });
+        }
+        self.cut_off = true;
+        match self.stream.write_all(frame).await {
+            Ok(()) => {
+                self.cut_off = false;
+                self.octets_sent = self.octets_sent.saturating_add(u64::try_from(frame.len()).unwrap_or(u64::MAX));
+                Ok(())
+            }
+            Err(WriteError::ConnectionLost(error)) => Err(self.line.lost(error)),
+            Err(WriteError::Stopped(_)) => Err(self.line.gone(NOT_READING)),
+            Err(error) => Err(self.line.gone(&error.to_string())),
+        }
     }
 }
 
 /// Receives messages, in order.
+#[derive(Debug)]
 pub struct Receiver<T> {
+    line: Line,
+    stream: RecvStream,
+    assembler: Assembler,
     message: PhantomData<fn() -> T>,
 }
 
-impl<T: serde::de::DeserializeOwned> Receiver<T> {
+impl<T: DeserializeOwned> Receiver<T> {
     /// The next message; `None` when the peer has finished. Cancel-safe.
     ///
     /// # Errors
-    /// The peer vanished, ended without finishing, refused us, or sent what is no message.
+    /// The peer vanished, ended without finishing, refused us, or sent what is no message. Nothing useful follows.
     pub async fn receive(&mut self) -> Result<Option<T>, WireError> {
-        todo!()
+        loop {
+            if let Some(payload) = self.assembler.next_frame().map_err(|error| self.line.frame(error))? {
+                if let Some(reason) = decode_refusal(payload) {
+                    return Err(WireError::Refused { peer: self.line.peer, reason });
+                }
+                return frame::decode(payload).map(Some).map_err(|error| self.line.frame(error));
+            }
+            if !self.read().await? {
+                return Ok(None);
+            }
+        }
     }
 
     /// The other end's address.
     pub fn peer(&self) -> SocketAddr {
-        todo!()
+        self.line.peer.address
+    }
+
+    /// The first frame. Messages follow.
+    pub(crate) async fn receive_opening(&mut self) -> Result<Opening, WireError> {
+        let opening = loop {
+            let frame = self.assembler.next_frame();
+            if let Some(payload) = frame.map_err(|error| self.line.not_roamstorm(&error.to_string()))? {
+                if let Some(reason) = decode_refusal(payload) {
+                    return Err(WireError::Refused { peer: self.line.peer, reason });
+                }
+                break Opening::decode(payload).ok_or_else(|| {
+                    let head = opening::for_people(payload, SHOWN_CHARACTERS);
+                    self.line.not_roamstorm(&format!("its first frame is `{head}`"))
+                })?;
+            }
+            if !self.read().await? {
+                return Err(self.line.gone("before it said its version"));
+            }
+        };
+        self.assembler.set_limit(frame::LIMIT);
+        Ok(opening)
+    }
+
+    /// Takes what has arrived; false at the end of the stream.
+    async fn read(&mut self) -> Result<bool, WireError> {
+        match self.stream.read_chunk(READ_AT_ONCE, true).await {
+            Ok(Some(chunk)) => {
+                self.assembler.push(&chunk.bytes);
+                Ok(true)
+            }
+            Ok(None) => self.assembler.end().map(|()| false).map_err(|error| self.line.frame(error)),
+            Err(ReadError::ConnectionLost(error)) => Err(self.line.lost(error)),
+            Err(error) => Err(self.line.gone(&error.to_string())),
+        }
     }
 }
+
+/// What both halves need to speak of the other end.
+#[derive(Clone, Debug)]
+struct Line {
+    connection: quinn::Connection,
+    peer: Peer,
+    idle: Duration,
+}
+
+impl Line {
+    fn lost(&self, error: ConnectionError) -> WireError {
+        WireError::from_connection(self.peer, self.idle, error)
+    }
+
+    fn frame(&self, source: FrameError) -> WireError {
+        WireError::Frame { peer: self.peer, source }
+    }
+
+    fn gone(&self, reason: &str) -> WireError {
+        WireError::Gone { peer: self.peer, reason: reason.to_owned() }
+    }
+
+    fn not_roamstorm(&self, reason: &str) -> WireError {
+        WireError::NotRoamstorm { peer: self.peer, reason: reason.to_owned() }
+    }
+}
+
+const NOT_READING: &str = "it no longer reads our messages";
+/// Octets.
+const READ_AT_ONCE: usize = 64 << 10;
+const SHOWN_CHARACTERS: usize = 32;
+/// How long a refused peer has to read why.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(1);
+
+/// Application error codes (RFC 9000 §20.2). 0 is a dropped link.
+pub(crate) const REFUSED: quinn::VarInt = quinn::VarInt::from_u32(1);
+pub(crate) const TOO_SLOW: quinn::VarInt = quinn::VarInt::from_u32(2);
+pub(crate) const CLOSED: quinn::VarInt = quinn::VarInt::from_u32(3);

@@ -1,0 +1,148 @@
+//! The authority of a fleet: makes itself, issues certificates, and is kept in two files.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SanType, date_time_ymd,
+};
+
+use super::{Identity, IdentityError, Role, files};
+use crate::tls::{ANY_HOST, role_name};
+
+/// A fleet's authority: whom it issues a certificate to belongs to the fleet.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate_pem: String,
+}
+
+impl Authority {
+    /// A new authority, valid for ten years; ECDSA P-256, as everything that it issues.
+    ///
+    /// # Errors
+    /// No key can be generated.
+    pub fn generate(name: &str) -> Result<Self, IdentityError> {
+        let now = SystemTime::now();
+        let mut params = params(name, now - BACKDATED, now + AUTHORITY_VALID);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().map_err(|error| IdentityError::not_made(&error))?;
+        let certificate = params.self_signed(&key).map_err(|error| IdentityError::not_made(&error))?;
+        Ok(Self { certificate_pem: certificate.pem(), issuer: Issuer::new(params, key) })
+    }
+
+    /// A certificate and key for one role, valid for a year. Agents accept a coordinator at those `hosts` only (names
+    /// or IP addresses, as the agents dial them), or anywhere when `hosts` is empty. For an agent they are a note.
+    ///
+    /// # Errors
+    /// [`IdentityError::Name`] for a host that is none.
+    pub fn issue(&self, name: &str, role: Role, hosts: &[String]) -> Result<Identity, IdentityError> {
+        let now = SystemTime::now();
+        self.issue_between(name, role, hosts, now - BACKDATED, now + IDENTITY_VALID)
+    }
+
+    /// [`Authority::issue`] with other dates.
+    ///
+    /// # Errors
+    /// As [`Authority::issue`].
+    pub fn issue_between(
+        &self,
+        name: &str,
+        role: Role,
+        hosts: &[String],
+        from: SystemTime,
+        until: SystemTime,
+    ) -> Result<Identity, IdentityError> {
+        let mut params = params(name, from, until);
+        params.subject_alt_names = vec![subject(role_name(role))?];
+        if hosts.is_empty() {
+            params.subject_alt_names.push(subject(ANY_HOST)?);
+        }
+        for host in hosts {
+            params.subject_alt_names.push(subject(host)?);
+        }
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![match role {
+            Role::Coordinator => ExtendedKeyUsagePurpose::ServerAuth,
+            Role::Agent => ExtendedKeyUsagePurpose::ClientAuth,
+        }];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate().map_err(|error| IdentityError::not_made(&error))?;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(|error| IdentityError::not_made(&error))?;
+        Ok(Identity::from_pem(role, &self.certificate_pem, &certificate.pem(), &key.serialize_pem()))
+    }
+
+    /// Loads `authority.pem` and `authority.key`, and checks that they belong together.
+    ///
+    /// # Errors
+    /// Names the file, what is wrong, and what to do.
+    pub fn load(folder: &Path) -> Result<Self, IdentityError> {
+        let certificate = files::read(&folder.join(files::AUTHORITY))?;
+        let key = files::read_key(&folder.join(files::AUTHORITY_KEY))?;
+        certificate.certificates()?;
+        key.private_key()?;
+        let pair = KeyPair::from_pem(&key.text)
+            .map_err(|error| IdentityError::NotAKey { path: key.source.clone(), reason: error.to_string() })?;
+        let issuer = Issuer::from_ca_cert_pem(&certificate.text, pair).map_err(|error| {
+            IdentityError::NotACertificate { path: certificate.source.clone(), reason: error.to_string() }
+        })?;
+        let authority = Self { issuer, certificate_pem: certificate.text.clone() };
+        // What the key signs has to verify with the certificate.
+        match authority.issue("check", Role::Agent, &[])?.check() {
+            Ok(()) => Ok(authority),
+            Err(IdentityError::OtherAuthority { .. }) => {
+                Err(IdentityError::NotItsKey { key: key.source, certificate: certificate.source })
+            }
+            Err(error) => {
+                Err(IdentityError::NotACertificate { path: certificate.source, reason: error.to_string() })
+            }
+        }
+    }
+
+    /// Writes `authority.pem` and `authority.key` (mode 0600).
+    ///
+    /// # Errors
+    /// A file exists and `force` is false (then nothing was written), or one cannot be written.
+    pub fn save(&self, folder: &Path, force: bool) -> Result<(), IdentityError> {
+        let (certificate, key) = (folder.join(files::AUTHORITY), folder.join(files::AUTHORITY_KEY));
+        if !force {
+            files::refuse_existing([&certificate, &key])?;
+        }
+        files::write(&certificate, &self.certificate_pem)?;
+        files::write_key(&key, &self.issuer.key().serialize_pem())
+    }
+
+    /// The authority's certificate as PEM.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+}
+
+fn params(name: &str, from: SystemTime, until: SystemTime) -> CertificateParams {
+    let epoch = date_time_ymd(1970, 1, 1);
+    let since_epoch = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut params = CertificateParams::default();
+    params.not_before = epoch + since_epoch(from);
+    params.not_after = epoch + since_epoch(until);
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationName, "Roamstorm fleet");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+fn subject(host: &str) -> Result<SanType, IdentityError> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(SanType::IpAddress(address));
+    }
+    let wrong = |reason: String| IdentityError::Name { name: host.to_owned(), reason };
+    // Stricter than the certificate's own syntax: what TLS would never match is refused here.
+    rustls::pki_types::DnsName::try_from(host).map_err(|error| wrong(error.to_string()))?;
+    Ok(SanType::DnsName(host.try_into().map_err(|error: rcgen::Error| wrong(error.to_string()))?))
+}
+
+/// A day: machines' clocks differ.
+const BACKDATED: Duration = Duration::from_secs(24 * 3600);
+const IDENTITY_VALID: Duration = Duration::from_secs(365 * 24 * 3600);
+const AUTHORITY_VALID: Duration = Duration::from_secs(3650 * 24 * 3600);

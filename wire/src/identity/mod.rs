@@ -1,0 +1,203 @@
+//! Who may speak: a fleet's authority, and the certificates that it issues to the coordinator and to the agents.
+//!
+//! ```text
+//! folder/authority.pem  authority.key      who belongs to the fleet; the key stays with whoever adds members
+//!        coordinator.pem  coordinator.key  what the coordinator needs, with authority.pem
+//!        agent.pem  agent.key              what an agent needs, with authority.pem; agents may share one
+//! ```
+
+mod authority;
+mod error;
+mod files;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+
+pub use authority::Authority;
+pub use error::IdentityError;
+
+use crate::tls;
+
+/// What a certificate may be used as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The coordinator.
+    Coordinator,
+    /// An agent.
+    Agent,
+}
+
+impl Role {
+    /// As in file names: `coordinator` or `agent`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Coordinator => "coordinator",
+            Self::Agent => "agent",
+        }
+    }
+
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Coordinator => Self::Agent,
+            Self::Agent => Self::Coordinator,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One end's certificate and key, and the authority that it trusts. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity {
+    role: Role,
+    authority: Arc<Pem>,
+    certificate: Arc<Pem>,
+    key: Arc<Pem>,
+}
+
+impl Identity {
+    /// An identity that is kept elsewhere than in files. It is checked when it is used.
+    pub fn from_pem(role: Role, authority: &str, certificate: &str, key: &str) -> Self {
+        let pem = |kind: &str, text: &str| Arc::new(Pem { source: format!("the {kind}"), text: text.to_owned() });
+        Self {
+            role,
+            authority: pem("authority's certificate", authority),
+            certificate: pem(&format!("{role}'s certificate"), certificate),
+            key: pem(&format!("{role}'s key"), key),
+        }
+    }
+
+    /// Loads `coordinator.pem`/`.key` or `agent.pem`/`.key` with `authority.pem`, and checks that they belong
+    /// together, are for this role, and are valid now.
+    ///
+    /// # Errors
+    /// Names the file, what is wrong, and what to do.
+    pub fn load(folder: &Path, role: Role) -> Result<Self, IdentityError> {
+        let identity = Self {
+            role,
+            authority: Arc::new(files::read(&folder.join(files::AUTHORITY))?),
+            certificate: Arc::new(files::read(&folder.join(format!("{role}.pem")))?),
+            key: Arc::new(files::read_key(&folder.join(format!("{role}.key")))?),
+        };
+        identity.check()?;
+        Ok(identity)
+    }
+
+    /// Writes what [`Identity::load`] loads; the key has mode 0600. An `authority.pem` that is the same already may
+    /// stay.
+    ///
+    /// # Errors
+    /// A file exists and `force` is false (then nothing was written), or one cannot be written.
+    pub fn save(&self, folder: &Path, force: bool) -> Result<(), IdentityError> {
+        let authority = folder.join(files::AUTHORITY);
+        let certificate = folder.join(format!("{}.pem", self.role));
+        let key = folder.join(format!("{}.key", self.role));
+        let same_authority = files::read(&authority).is_ok_and(|present| present.text == self.authority.text);
+        if !force {
+            files::refuse_existing([&certificate, &key])?;
+            if !same_authority {
+                files::refuse_existing([&authority])?;
+            }
+        }
+        if !same_authority {
+            files::write(&authority, &self.authority.text)?;
+        }
+        files::write(&certificate, &self.certificate.text)?;
+        files::write_key(&key, &self.key.text)
+    }
+
+    /// What it may be used as.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The authority's certificate as PEM.
+    pub fn authority_pem(&self) -> &str {
+        &self.authority.text
+    }
+
+    /// The certificate as PEM, its issuers after it.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate.text
+    }
+
+    /// The private key as PEM (PKCS #8). Secret.
+    pub fn key_pem(&self) -> &str {
+        &self.key.text
+    }
+
+    /// Fails unless this is for the wanted role.
+    pub(crate) fn expect_role(&self, role: Role) -> Result<(), IdentityError> {
+        if self.role == role {
+            return Ok(());
+        }
+        Err(IdentityError::WrongRole { path: self.certificate.source.clone(), role })
+    }
+
+    /// Judges the certificate as the other side will.
+    pub(crate) fn check(&self) -> Result<(), IdentityError> {
+        let Credentials { roots, chain, key } = self.credentials()?;
+        let key_error =
+            |error: rustls::Error| IdentityError::from_key(error, &self.key.source, &self.certificate.source);
+        CertifiedKey::from_der(chain.clone(), key, &tls::provider()).map_err(key_error)?;
+        tls::verify(self.role, roots, &chain).map_err(|error| {
+            IdentityError::from_certificate(error, self.role, &self.certificate.source, &self.authority.source)
+        })
+    }
+
+    /// The parts in the form that TLS needs.
+    pub(crate) fn credentials(&self) -> Result<Credentials, IdentityError> {
+        let mut roots = RootCertStore::empty();
+        for authority in self.authority.certificates()? {
+            roots.add(authority).map_err(|error| IdentityError::NotACertificate {
+                path: self.authority.source.clone(),
+                reason: error.to_string(),
+            })?;
+        }
+        Ok(Credentials { roots, chain: self.certificate.certificates()?, key: self.key.private_key()? })
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("role", &self.role).field("certificate", &self.certificate.source).finish()
+    }
+}
+
+/// The parts of an identity in the form that TLS needs.
+pub(crate) struct Credentials {
+    pub(crate) roots: RootCertStore,
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+}
+
+/// A PEM text and where it is from, for errors.
+struct Pem {
+    source: String,
+    text: String,
+}
+
+impl Pem {
+    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(self.text.as_bytes()).collect();
+        certificates.ok().filter(|certificates| !certificates.is_empty()).ok_or_else(|| self.not_pem("CERTIFICATE"))
+    }
+
+    fn private_key(&self) -> Result<PrivateKeyDer<'static>, IdentityError> {
+        PrivateKeyDer::from_pem_slice(self.text.as_bytes()).map_err(|_| self.not_pem("PRIVATE KEY"))
+    }
+
+    fn not_pem(&self, section: &'static str) -> IdentityError {
+        IdentityError::NotPem { path: self.source.clone(), section }
+    }
+}
