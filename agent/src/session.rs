@@ -32,9 +32,12 @@ pub struct AgentConfig {
 /// Why an agent ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
-    /// The link to the coordinator.
+    /// The coordinator could not be joined.
     #[error(transparent)]
-    Wire(#[from] WireError),
+    Join(WireError),
+    /// The coordinator was lost.
+    #[error(transparent)]
+    Lost(#[from] WireError),
     /// A worker could not go on.
     #[error("{0}")]
     Worker(String),
@@ -58,7 +61,7 @@ pub async fn run(config: AgentConfig, shutdown: watch::Receiver<bool>) -> Result
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         agent_us: 0,
     };
-    let link = wire::join(&config.coordinator, &config.identity, hello).await?;
+    let link = wire::join(&config.coordinator, &config.identity, hello).await.map_err(AgentError::Join)?;
     let (sender, receiver) = link.split();
     let (notices_in, notices) = unbounded_channel();
     let backlog = Arc::new(AtomicU64::new(0));

@@ -1,1 +1,65 @@
-fn main() {}
+//! The `roamstorm` program: one subcommand a file, no logic of its own.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod campaign;
+mod commands;
+mod exit;
+mod outcome;
+mod view;
+
+/// Distributed signalling load generator for mobile networks.
+///
+/// Exit codes: 0 pass, 1 an SLO failed, 2 the input is wrong, 3 the run is invalid.
+#[derive(Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Log what happens, on standard error: warn, info, debug, or a filter such as agent=debug.
+    #[arg(long, global = true, value_name = "LEVEL", env = "ROAMSTORM_LOG")]
+    log: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a scenario with embedded coordinator, agents and core simulator, or against a target.
+    Run(commands::run::Arguments),
+    /// Check a scenario and print its plan; runs nothing.
+    Check(commands::check::Arguments),
+    /// Coordinate a run of agents on other machines.
+    Coordinator(commands::coordinator::Arguments),
+    /// Join a coordinator and work for it.
+    Agent(commands::agent::Arguments),
+    /// Serve the core simulator that a scenario describes.
+    Simulator(commands::simulator::Arguments),
+    /// Print a scenario's subscribers, to provision a lab core with the same identities.
+    Subscribers(commands::subscribers::Arguments),
+    /// Write the report of a run folder again.
+    Report(commands::report::Arguments),
+    /// Make a fleet's certificate authority and identities.
+    Certs(commands::certs::Arguments),
+    /// Print the JSON Schema of scenarios, for an editor's completion.
+    Schema(commands::schema::Arguments),
+    /// List the catalogue's scenarios, or print one of them.
+    Catalogue(commands::catalogue::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    exit::log_to_stderr(arguments.log.as_deref());
+    exit::code(match arguments.command {
+        Command::Run(arguments) => commands::run::run(arguments),
+        Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Coordinator(arguments) => commands::coordinator::run(arguments),
+        Command::Agent(arguments) => commands::agent::run(arguments),
+        Command::Simulator(arguments) => commands::simulator::run(&arguments),
+        Command::Subscribers(arguments) => commands::subscribers::run(&arguments),
+        Command::Report(arguments) => commands::report::run(&arguments),
+        Command::Certs(arguments) => commands::certs::run(&arguments),
+        Command::Schema(arguments) => commands::schema::run(&arguments),
+        Command::Catalogue(arguments) => commands::catalogue::run(&arguments),
+    })
+}

@@ -1,0 +1,90 @@
+//! One run from the command line's side: its options, its progress, Ctrl-C, and its result.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Error;
+use coordinator::{Coordinator, CoordinatorConfig, StopRequest};
+use scenarios::Plan;
+use tokio::sync::watch;
+use wire::Identity;
+use wire::to_agent::TracePolicy;
+
+use crate::commands::interrupted;
+use crate::exit::Exit;
+use crate::{outcome, view};
+
+/// What every run can be told.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Where run folders go.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    out: PathBuf,
+    /// Whose messages are kept: those of failed UEs, of all, or of the first N UEs of each shard as well.
+    #[arg(long, value_name = "failed|all|N", default_value = "2", value_parser = trace_policy)]
+    trace: TracePolicy,
+    /// Prints summary.json on standard output, and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    pub(crate) fn coordinator_config(&self, identity: Identity) -> CoordinatorConfig {
+        CoordinatorConfig {
+            listen: ([127, 0, 0, 1], 0).into(),
+            identity,
+            agents_wanted: 1,
+            target: String::new(),
+            out: self.out.clone(),
+            run_id: None,
+            trace: self.trace,
+            lease: Duration::from_secs(30),
+            join_timeout: Duration::from_secs(30),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// Runs the plan, shows its progress, and prints its result.
+pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, arguments: &Arguments) -> Result<Exit, Error> {
+    let (stop, stopped) = watch::channel(StopRequest::None);
+    let view = tokio::spawn(view::show(coordinator.progress()));
+    let run = coordinator.run(plan, stopped);
+    tokio::pin!(run);
+    let mut asked = 0;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut run => break ended,
+            () = interrupted() => {
+                asked += 1;
+                if asked == 1 {
+                    eprintln!("stopping: what is in flight may end; interrupt again to stop at once");
+                }
+                let _ = stop.send(if asked == 1 { StopRequest::Drain } else { StopRequest::Now });
+            }
+        }
+    };
+    // The view ends with the progress channel.
+    let _ = view.await;
+    let ended = ended?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&ended.summary)?);
+    } else {
+        outcome::print(&ended.summary, &ended.folder);
+    }
+    Ok(outcome::exit(&ended.summary))
+}
+
+/// Worker threads for each of the embedded agents: the cores, less one for the other end.
+pub(crate) fn workers_for(agents: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores.saturating_sub(1) / agents).max(1)
+}
+
+fn trace_policy(text: &str) -> Result<TracePolicy, String> {
+    match text {
+        "failed" => Ok(TracePolicy::Failed),
+        "all" => Ok(TracePolicy::All),
+        _ => text.parse().map(TracePolicy::Sampled).map_err(|_| "expected failed, all, or a number of UEs".to_owned()),
+    }
+}

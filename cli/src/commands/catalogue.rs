@@ -1,0 +1,29 @@
+use anyhow::{Error, bail};
+
+use crate::exit::Exit;
+
+/// Lists the catalogue, or prints one scenario.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Prints this scenario's YAML: a start for your own.
+    name: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
+    let catalogue = scenarios::catalogue();
+    match &arguments.name {
+        None => {
+            for entry in catalogue {
+                println!("{:14}{}", entry.name, entry.summary);
+            }
+        }
+        Some(name) => match catalogue.iter().find(|entry| entry.name == name) {
+            Some(entry) => print!("{}", entry.yaml),
+            None => {
+                let names: Vec<&str> = catalogue.iter().map(|entry| entry.name).collect();
+                bail!("the catalogue has no scenario {name:?}; it has {}", names.join(", "));
+            }
+        },
+    }
+    Ok(Exit::Pass)
+}

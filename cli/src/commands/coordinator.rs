@@ -1,0 +1,58 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Error};
+use coordinator::{Coordinator, CoordinatorConfig};
+use wire::{Identity, Role};
+
+use super::scenario::ScenarioArguments;
+use crate::campaign;
+use crate::exit::{Exit, RunInvalid};
+
+/// Coordinates one run of agents that join from elsewhere.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    scenario: ScenarioArguments,
+    /// How many agents to wait for.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    agents: u16,
+    /// What the agents signal to: sctp://HOST:38412, sctp+udp://HOST:9899 or sctp+ip://HOST.
+    #[arg(long, value_name = "URL")]
+    target: sctp::Address,
+    /// The address and UDP port to accept agents on.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:7400")]
+    listen: SocketAddr,
+    /// The folder of authority.pem, coordinator.pem and coordinator.key (see `roamstorm certs`).
+    #[arg(long, value_name = "DIR")]
+    certs: PathBuf,
+    /// How long to wait for the agents, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    join_timeout: u64,
+    #[command(flatten)]
+    campaign: campaign::Arguments,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
+    let plan = arguments.scenario.plan()?;
+    let identity = Identity::load(&arguments.certs, Role::Coordinator)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(async {
+        let coordinator = Coordinator::bind(CoordinatorConfig {
+            listen: arguments.listen,
+            agents_wanted: usize::from(arguments.agents),
+            target: arguments.target.to_string(),
+            join_timeout: Duration::from_secs(arguments.join_timeout),
+            ..arguments.campaign.coordinator_config(identity)
+        })
+        .await?;
+        eprintln!("coordinator: waiting on {} for {} agents", coordinator.local_addr(), arguments.agents);
+        let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
+        ended.map_err(|error| Error::new(RunInvalid(error)))
+    })
+}

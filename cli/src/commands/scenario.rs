@@ -1,0 +1,40 @@
+//! The arguments that name a scenario, shared by the commands that take one.
+
+use std::sync::Arc;
+
+use anyhow::Error;
+use scenarios::{Plan, Scenario};
+
+/// A scenario with its overrides and seed.
+#[derive(clap::Args)]
+pub(crate) struct ScenarioArguments {
+    /// A scenario file, or a name of the catalogue (see `roamstorm catalogue`).
+    pub(crate) scenario: String,
+    /// Overrides a field, such as --set load.0.phases.0.rate=500/s; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = path_and_value)]
+    set: Vec<(String, String)>,
+    /// Seed of plan, keys, arrivals and radio; the scenario's own, or one drawn and printed, where none is given.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+impl ScenarioArguments {
+    pub(crate) fn load(&self) -> Result<Scenario, Error> {
+        let scenario = Scenario::load(&self.scenario, &self.set)?;
+        for warning in scenario.warnings() {
+            eprintln!("warning: {warning}");
+        }
+        Ok(scenario)
+    }
+
+    pub(crate) fn plan(&self) -> Result<Plan, Error> {
+        let scenario = self.load()?;
+        let seed = self.seed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
+        Ok(Plan::new(Arc::new(scenario), seed)?)
+    }
+}
+
+fn path_and_value(text: &str) -> Result<(String, String), String> {
+    let (path, value) = text.split_once('=').ok_or("expected PATH=VALUE, such as cells.gnbs=4")?;
+    Ok((path.to_owned(), value.to_owned()))
+}

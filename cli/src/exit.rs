@@ -1,0 +1,59 @@
+//! Exit codes and logging.
+
+use std::io::{IsTerminal, stderr};
+use std::process::ExitCode;
+
+use anyhow::Error;
+use tracing_subscriber::EnvFilter;
+
+/// How a command ended, when it did not fail to do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0
+    Pass,
+    /// 1
+    SloFailed,
+    /// 3
+    Invalid,
+}
+
+/// The process's exit code. An error is printed with its causes; it means that the input is wrong (2), unless it is
+/// marked as [`RunInvalid`].
+pub(crate) fn code(result: Result<Exit, Error>) -> ExitCode {
+    match result {
+        Ok(Exit::Pass) => ExitCode::SUCCESS,
+        Ok(Exit::SloFailed) => ExitCode::from(1),
+        Ok(Exit::Invalid) => ExitCode::from(3),
+        Err(error) => {
+            let invalid = error.is::<RunInvalid>();
+            eprintln!("error: {error:#}");
+            ExitCode::from(if invalid { 3 } else { 2 })
+        }
+    }
+}
+
+/// Marks an error that ended a run, rather than one in the input.
+#[derive(Debug)]
+pub(crate) struct RunInvalid(pub(crate) Error);
+
+impl std::fmt::Display for RunInvalid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl std::error::Error for RunInvalid {}
+
+/// Logs to standard error at this filter; warnings where none is given.
+pub(crate) fn log_to_stderr(filter: Option<&str>) {
+    let filter = EnvFilter::try_new(filter.unwrap_or("warn")).unwrap_or_else(|error| {
+        eprintln!("warning: --log is not understood ({error}); logging warnings");
+        EnvFilter::new("warn")
+    });
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,85 @@
+//! What the fuzz targets share: cutting the input into messages, and a network side to feed them to.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use identity::{Key128, Plmn, Snssai, Tac};
+use scenarios::Scenario;
+use signalling::{Gnb, GnbAction, GnbEvent, GnbSettings, Retry, Subscriber, SuciScheme, UeSettings};
+use simulator::{Amf, AmfAction, AmfEvent, AmfSettings, ScenarioSubscribers};
+
+/// Cuts the input into messages: an octet of length, then as many octets.
+pub fn messages(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (&length, rest) = input.split_first()?;
+        let (message, rest) = rest.split_at(usize::from(length).min(rest.len()));
+        input = rest;
+        Some(message)
+    })
+}
+
+/// The subscriber of the targets, in PLMN 001/01.
+pub fn subscriber() -> Subscriber {
+    Subscriber {
+        imsi: "001010000000001".parse().expect("an IMSI"),
+        plmn: plmn(),
+        k: Key128([0x46; 16]),
+        opc: Key128([0xe8; 16]),
+    }
+}
+
+/// The settings of its UE.
+pub fn ue_settings() -> UeSettings {
+    UeSettings {
+        suci: SuciScheme::Null,
+        ciphering: vec![2, 1, 0],
+        integrity: vec![2, 1],
+        requested_slices: vec![slice()],
+        serving_plmn: plmn(),
+        retry: Retry::Never,
+        t3512: None,
+    }
+}
+
+/// Where it camps.
+pub fn tracking_area() -> (Plmn, Tac) {
+    (plmn(), Tac::new(1).expect("a TAC"))
+}
+
+/// A gNB with its association up; what it sent is dropped.
+pub fn gnb(now: Instant) -> (Gnb, Vec<GnbAction>) {
+    let (plmn, tac) = tracking_area();
+    let settings = GnbSettings { gnb_id: 1, name: "gnb".into(), plmn, tac, slices: vec![slice()], cells: 1 };
+    let (mut gnb, mut actions) = (Gnb::new(settings), Vec::new());
+    gnb.handle(GnbEvent::AssociationUp { streams_out: 8 }, now, &mut actions);
+    (gnb, actions)
+}
+
+/// An AMF and a gNB that has been set up with it.
+pub fn network(now: Instant) -> (Amf, Gnb) {
+    let scenario = Arc::new(Scenario::load("smoke", &[]).expect("the catalogue's smoke scenario"));
+    let settings = AmfSettings::for_scenario(&scenario, 1);
+    let mut amf = Amf::new(settings, Box::new(ScenarioSubscribers::new(scenario)));
+    let mut to_gnb = Vec::new();
+    amf.handle(now, AmfEvent::AssociationUp { association: 1, streams_out: 8 }, &mut to_gnb);
+    let (mut gnb, mut actions) = gnb(now);
+    for action in actions.drain(..) {
+        if let GnbAction::Send { stream, octets, .. } = action {
+            amf.handle(now, AmfEvent::Received { association: 1, stream, octets: &octets }, &mut to_gnb);
+        }
+    }
+    for action in to_gnb {
+        if let AmfAction::Send { stream, octets, .. } = action {
+            gnb.handle(GnbEvent::Received { stream, octets: &octets }, now, &mut actions);
+        }
+    }
+    (amf, gnb)
+}
+
+fn plmn() -> Plmn {
+    "001/01".parse().expect("a PLMN")
+}
+
+fn slice() -> Snssai {
+    Snssai { sst: 1, sd: None }
+}
