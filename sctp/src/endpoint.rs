@@ -1,6 +1,8 @@
 //! One API over the transports.
 
-use crate::{Address, AssociationId, Event, Options, SctpError, SendError, Transport, Waker, memory};
+use crate::{
+    Address, AssociationId, Event, Options, SctpError, SendError, Transport, Waker, memory, userspace,
+};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -17,6 +19,7 @@ pub struct Endpoint {
 #[derive(Debug)]
 enum Inner {
     Memory(memory::MemoryEndpoint),
+    Userspace(Box<userspace::UserspaceEndpoint>),
 }
 
 /// Calls the same method of whichever transport it is.
@@ -24,6 +27,7 @@ macro_rules! each {
     ($self:expr, $inner:ident => $call:expr) => {
         match $self {
             Inner::Memory($inner) => $call,
+            Inner::Userspace($inner) => $call,
         }
     };
 }
@@ -36,7 +40,10 @@ impl Endpoint {
     pub fn client(transport: Transport, options: &Options) -> Result<Self, SctpError> {
         let inner = match transport {
             Transport::Memory => Inner::Memory(memory::MemoryEndpoint::client(options)?),
-            Transport::Kernel | Transport::Udp | Transport::RawIp => {
+            Transport::Udp | Transport::RawIp => {
+                Inner::Userspace(Box::new(userspace::UserspaceEndpoint::client(transport, options)?))
+            }
+            Transport::Kernel => {
                 return Err(SctpError::Open { transport, source: io::ErrorKind::Unsupported.into() });
             }
         };
@@ -50,7 +57,10 @@ impl Endpoint {
     pub fn listen(local: &Address, options: &Options) -> Result<Self, SctpError> {
         let inner = match local.transport() {
             Transport::Memory => Inner::Memory(memory::MemoryEndpoint::listen(local, options)?),
-            transport @ (Transport::Kernel | Transport::Udp | Transport::RawIp) => {
+            Transport::Udp | Transport::RawIp => {
+                Inner::Userspace(Box::new(userspace::UserspaceEndpoint::listen(local, options)?))
+            }
+            transport @ Transport::Kernel => {
                 return Err(SctpError::Open { transport, source: io::ErrorKind::Unsupported.into() });
             }
         };

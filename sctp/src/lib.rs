@@ -17,6 +17,7 @@ mod endpoint;
 mod error;
 mod event;
 mod options;
+mod userspace;
 mod waker;
 
 pub mod memory;
@@ -26,6 +27,8 @@ pub use endpoint::{Endpoint, pick};
 pub use error::{SctpError, SendError};
 pub use event::{AssociationId, DownReason, Event, Remote};
 pub use options::Options;
+#[doc(hidden)]
+pub use userspace::fuzz_listener;
 pub use waker::Waker;
 
 /// The SCTP port of NGAP (TS 38.412 §7).
