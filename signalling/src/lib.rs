@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a socket or a global random number generator: time and randomness are arguments, so a
 //! seed replays a run. [`Ue`] speaks NAS and never sees NGAP; [`Gnb`] speaks NGAP and never decodes NAS.
 
+mod attempt;
 mod gnb;
 mod identity_of_ue;
 mod nas_security;

@@ -38,6 +38,8 @@ pub enum Cause {
     ProcedureRunning,
     /// T3346 or T3525 runs, or an earlier reject forbids this attempt (only with [`crate::Retry::AsSpecified`]).
     Barred,
+    /// The UE was switched off in the middle of the procedure.
+    SwitchedOff,
     /// We could not build the message: a fault of the scenario, such as an unusable home network public key.
     NotEncodable,
 }
@@ -107,6 +109,7 @@ impl fmt::Display for Cause {
             Self::NotRegistered => f.write_str("not-registered"),
             Self::ProcedureRunning => f.write_str("procedure-running"),
             Self::Barred => f.write_str("barred"),
+            Self::SwitchedOff => f.write_str("switched-off"),
             Self::NotEncodable => f.write_str("not-encodable"),
         }
     }

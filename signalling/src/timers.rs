@@ -34,6 +34,22 @@ pub enum Timer {
 }
 
 impl Timer {
+    /// Every timer.
+    pub const ALL: [Self; 12] = [
+        Self::T3346,
+        Self::T3502,
+        Self::T3510,
+        Self::T3511,
+        Self::T3512,
+        Self::T3516,
+        Self::T3517,
+        Self::T3519,
+        Self::T3520,
+        Self::T3521,
+        Self::T3525,
+        Self::T3540,
+    ];
+
     /// The name that the specification uses.
     pub fn as_str(self) -> &'static str {
         match self {

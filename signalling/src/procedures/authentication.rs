@@ -1,0 +1,105 @@
+//! Primary authentication with 5G AKA, UE side (TS 24.501 §5.4.1.3, TS 33.501 §6.1.3.2).
+
+use oxirush_nas::nas_5gs::{
+    NasAuthenticationFailure, NasAuthenticationFailureParameter, NasAuthenticationRequest,
+    NasAuthenticationResponse, NasAuthenticationResponseParameter, NasFGmmCause,
+};
+use oxirush_security::nas_5gs::{KAmf, Supi, derive_kamf, derive_kausf, derive_kseaf};
+use oxirush_security::Autn;
+
+use identity::Plmn;
+
+use crate::outcome::AuthenticationFailure;
+use crate::settings::Subscriber;
+use crate::usim::{Refusal, Usim};
+
+/// What a challenge of the network comes to.
+pub(crate) enum Answer {
+    /// The network is genuine: the RES*, and the partial native context that a SECURITY MODE COMMAND takes into use.
+    Response(Box<Challenge>),
+    /// The network is refused, with the AUTS where the SQN was not fresh.
+    Failure(AuthenticationFailure, Option<[u8; 14]>),
+    /// A challenge without RAND and AUTN, as EAP has it: not ours (TS 24.501 §7.7.1, conditional IE error).
+    Incomplete,
+}
+
+/// A challenge that was answered, and the keys of it.
+pub(crate) struct Challenge {
+    pub(crate) rand: [u8; 16],
+    pub(crate) res_star: [u8; 16],
+    pub(crate) ng_ksi: u8,
+    pub(crate) k_amf: KAmf,
+}
+
+/// Checks a challenge and derives the keys. `in_use` is the ngKSI of the current security context.
+pub(crate) fn answer(
+    usim: &mut Usim,
+    subscriber: &Subscriber,
+    serving_plmn: Plmn,
+    in_use: Option<u8>,
+    request: &NasAuthenticationRequest,
+) -> Answer {
+    let rand = request.authentication_parameter_rand.as_ref().and_then(|parameter| parameter.rand());
+    let autn = request.authentication_parameter_autn.as_ref().and_then(|parameter| parameter.autn());
+    let (Some(rand), Some(autn)) = (rand, autn) else { return Answer::Incomplete };
+    let ng_ksi = request.ngksi.value & 0x0f;
+    // §5.4.1.3.7 e): the network took an ngKSI that names another context.
+    if in_use == Some(ng_ksi) {
+        return Answer::Failure(AuthenticationFailure::NgKsiAlreadyInUse, None);
+    }
+    let response = match usim.authenticate(subscriber, rand, autn) {
+        Ok(response) => response,
+        Err(Refusal::Mac) => return Answer::Failure(AuthenticationFailure::MacFailure, None),
+        Err(Refusal::Synch(auts)) => {
+            return Answer::Failure(AuthenticationFailure::SynchFailure, Some(*auts.as_octets()));
+        }
+    };
+    // TS 33.501 §6.1.3.2.0: a challenge of 5G AKA has the separation bit of the AMF field set.
+    if !response.amf().separation_bit() {
+        return Answer::Failure(AuthenticationFailure::NonFiveGAuthenticationUnacceptable, None);
+    }
+    let sn_name = serving_network_name(serving_plmn);
+    let supi = format!("imsi-{}", subscriber.imsi);
+    let keys = || {
+        let k_ausf = derive_kausf(response.ck(), response.ik(), &sn_name, &Autn::new(autn)).ok()?;
+        let k_seaf = derive_kseaf(&k_ausf, &sn_name).ok()?;
+        let k_amf = derive_kamf(&k_seaf, &Supi::parse(&supi).ok()?, request.abba.abba()).ok()?;
+        let res_star = *response.res_star(&sn_name).ok()?.as_octets();
+        Some(Box::new(Challenge { rand: *rand, res_star, ng_ksi, k_amf }))
+    };
+    // An ABBA that no key can be derived with is a fault of the message.
+    keys().map_or(Answer::Incomplete, Answer::Response)
+}
+
+/// AUTHENTICATION RESPONSE (TS 24.501 §8.2.2).
+pub(crate) fn response(res_star: [u8; 16]) -> NasAuthenticationResponse {
+    NasAuthenticationResponse::new()
+        .with_authentication_response_parameter(NasAuthenticationResponseParameter::from_res_star(res_star))
+}
+
+/// AUTHENTICATION FAILURE (TS 24.501 §8.2.4).
+pub(crate) fn failure(cause: AuthenticationFailure, auts: Option<[u8; 14]>) -> NasAuthenticationFailure {
+    let message = NasAuthenticationFailure::new(NasFGmmCause::new(cause.gmm_cause()));
+    match auts {
+        Some(auts) => message
+            .with_authentication_failure_parameter(NasAuthenticationFailureParameter::from_auts(auts)),
+        None => message,
+    }
+}
+
+/// The serving network name (TS 24.501 §9.12.1): `5G:mnc001.mcc001.3gppnetwork.org`.
+fn serving_network_name(plmn: Plmn) -> Vec<u8> {
+    format!("5G:mnc{:0>3}.mcc{}.3gppnetwork.org", plmn.mnc(), plmn.mcc()).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serving_network_name_pads_the_mnc() {
+        let name = |plmn: &str| String::from_utf8(serving_network_name(plmn.parse().unwrap())).unwrap();
+        assert_eq!(name("208/93"), "5G:mnc093.mcc208.3gppnetwork.org");
+        assert_eq!(name("310/410"), "5G:mnc410.mcc310.3gppnetwork.org");
+    }
+}

@@ -1,0 +1,50 @@
+//! Identification, UE side (TS 24.501 §5.4.3).
+
+use identity::Imsi;
+use oxirush_nas::nas_5gs::{NasFGsMobileIdentity, NasIdentityResponse};
+
+/// The identities that a network may ask for (TS 24.501 Table 9.11.3.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IdentityType {
+    Suci,
+    Guti,
+    Imei,
+    STmsi,
+    Imeisv,
+    Other,
+}
+
+impl IdentityType {
+    pub(crate) fn of(octet: u8) -> Self {
+        match octet & 7 {
+            1 => Self::Suci,
+            2 => Self::Guti,
+            3 => Self::Imei,
+            4 => Self::STmsi,
+            5 => Self::Imeisv,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// IDENTITY RESPONSE (TS 24.501 §8.2.22), with "no identity" where the UE has none of the type (§5.4.3.3).
+pub(crate) fn response(identity: Option<NasFGsMobileIdentity>) -> NasIdentityResponse {
+    NasIdentityResponse::new(identity.unwrap_or_else(NasFGsMobileIdentity::from_no_identity))
+}
+
+/// The IMEI of the equipment (TS 23.003 §6.2.1): one for each IMSI.
+pub(crate) fn imei(imsi: Imsi) -> Option<NasFGsMobileIdentity> {
+    NasFGsMobileIdentity::from_imei_tac_snr(&format!("{TYPE_ALLOCATION_CODE}{:06}", serial(imsi))).ok()
+}
+
+/// The IMEISV of the equipment (TS 23.003 §6.2.2), of software version 01.
+pub(crate) fn imeisv(imsi: Imsi) -> Option<NasFGsMobileIdentity> {
+    NasFGsMobileIdentity::from_imeisv(&format!("{TYPE_ALLOCATION_CODE}{:06}01", serial(imsi))).ok()
+}
+
+fn serial(imsi: Imsi) -> u64 {
+    imsi.value() % 1_000_000
+}
+
+/// A test IMEI type allocation code (GSMA TS.06: those that begin with 00 are for tests).
+const TYPE_ALLOCATION_CODE: &str = "00101700";

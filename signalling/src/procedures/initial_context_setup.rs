@@ -1,0 +1,1 @@
+//! initial_context_setup

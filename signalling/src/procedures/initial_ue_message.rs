@@ -1,0 +1,1 @@
+//! initial_ue_message

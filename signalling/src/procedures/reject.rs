@@ -1,0 +1,90 @@
+//! What a 5GMM cause of the network does to the UE (TS 24.501 §5.5.1.2.5, §5.5.1.3.5, §5.5.2.3.2, §5.6.1.5).
+
+/// What the UE does about a reject, beyond ending the attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Effect {
+    /// Delete the 5G-GUTI, the TAI list and the security context.
+    pub(crate) delete_identity: bool,
+    /// A registered UE is de-registered.
+    pub(crate) deregisters: bool,
+    /// What is forbidden from now on.
+    pub(crate) forbids: Forbids,
+    /// What becomes of the registration attempt counter.
+    pub(crate) counter: Counter,
+}
+
+/// Where a UE does not try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forbids {
+    Nothing,
+    /// The USIM is invalid for 5GS services until the UE is switched off.
+    Usim,
+    Plmn,
+    TrackingArea,
+}
+
+/// The registration attempt counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counter {
+    Reset,
+    /// An abnormal case (§5.5.1.2.7 d): one more attempt failed.
+    OneMore,
+    /// A protocol error: as if five attempts had failed.
+    Exhausted,
+}
+
+/// The effect of `cause`. Where the message was not integrity protected, a cause that would bar the UE for long does not:
+/// it could be anyone's (TS 24.501 §5.3.20.2).
+pub(crate) fn effect(cause: u8, integrity_protected: bool) -> Effect {
+    let (delete_identity, deregisters, forbids, counter) = match cause {
+        3 | 6 | 7 => (true, true, Forbids::Usim, Counter::Reset),
+        9 => (true, true, Forbids::Nothing, Counter::Reset),
+        10 => (false, true, Forbids::Nothing, Counter::Reset),
+        11 | 27 | 73 => (true, true, Forbids::Plmn, Counter::Reset),
+        12 => (true, true, Forbids::TrackingArea, Counter::Reset),
+        13 | 15 => (false, false, Forbids::TrackingArea, Counter::Reset),
+        22 => (false, false, Forbids::Nothing, Counter::Reset),
+        28 => (false, false, Forbids::Nothing, Counter::Reset),
+        31 | 72 | 74..=82 => (false, true, Forbids::Plmn, Counter::Reset),
+        62 => (false, true, Forbids::Nothing, Counter::Reset),
+        95 | 96 | 97 | 99 | 111 => (false, false, Forbids::Nothing, Counter::Exhausted),
+        _ => (false, false, Forbids::Nothing, Counter::OneMore),
+    };
+    let forbids = if integrity_protected { forbids } else { Forbids::Nothing };
+    Effect { delete_identity, deregisters, forbids, counter }
+}
+
+/// Whether a REGISTRATION REJECT or SERVICE REJECT with this cause is processed without integrity protection
+/// (TS 24.501 §4.4.4.2).
+pub(crate) fn processed_unprotected(cause: u8) -> bool {
+    !matches!(cause, 76 | 78 | 81 | 82)
+}
+
+/// 5GMM cause #22: congestion.
+pub(crate) const CONGESTION: u8 = 22;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn illegal_ue_invalidates_the_usim_only_when_protected() {
+        assert_eq!(effect(3, true).forbids, Forbids::Usim);
+        assert_eq!(effect(3, false).forbids, Forbids::Nothing);
+        assert!(effect(3, false).delete_identity);
+    }
+
+    #[test]
+    fn causes_count_as_the_clauses_say() {
+        for cause in 0..=255 {
+            let counter = effect(cause, true).counter;
+            match cause {
+                95 | 96 | 97 | 99 | 111 => assert_eq!(counter, Counter::Exhausted, "{cause}"),
+                3 | 6 | 7 | 9..=13 | 15 | 22 | 27 | 28 | 31 | 62 | 72..=82 => {
+                    assert_eq!(counter, Counter::Reset, "{cause}");
+                }
+                _ => assert_eq!(counter, Counter::OneMore, "{cause}"),
+            }
+        }
+    }
+}
