@@ -1,0 +1,156 @@
+//! The octets of every message are pinned: postcard numbers enum variants and lays out fields by their position, so a
+//! reordered or inserted field breaks the fleet without any compiler's word. When one of these fails, append instead,
+//! or raise `wire::VERSION` and write the new octets down.
+
+use std::collections::BTreeMap;
+
+use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
+use wire::to_agent::{Lease, ToAgent, TracePolicy, Welcome};
+use wire::to_coordinator::{
+    AgentHealth, Hello, IntervalReport, ProcedureInterval, ToCoordinator, Trace, TracePacket,
+};
+
+#[test]
+fn to_agent_octets_are_pinned() {
+    let pinned = pinned(include_str!("../testdata/to_agent.hex"));
+    let messages = every_to_agent();
+    for (name, message) in &messages {
+        assert_eq!(hex::encode(encode(message).unwrap()), pinned[name], "{name}");
+        assert_eq!(decode_to_agent(&hex::decode(&pinned[name]).unwrap()).as_ref(), Ok(message), "{name}");
+    }
+    assert_eq!(pinned.len(), messages.len());
+}
+
+#[test]
+fn to_coordinator_octets_are_pinned() {
+    let pinned = pinned(include_str!("../testdata/to_coordinator.hex"));
+    let messages = every_to_coordinator();
+    for (name, message) in &messages {
+        assert_eq!(hex::encode(encode(message).unwrap()), pinned[name], "{name}");
+        assert_eq!(decode_to_coordinator(&hex::decode(&pinned[name]).unwrap()).as_ref(), Ok(message), "{name}");
+    }
+    assert_eq!(pinned.len(), messages.len());
+}
+
+#[test]
+fn variant_after_the_last_is_refused() {
+    let after_last = |names: BTreeMap<String, String>| {
+        let first = names.values().map(|octets| u8::from_str_radix(&octets[..2], 16).unwrap()).max().unwrap();
+        [first + 1, 0, 0, 0, 0, 0, 0, 0]
+    };
+    decode_to_agent(&after_last(pinned(include_str!("../testdata/to_agent.hex")))).unwrap_err();
+    decode_to_coordinator(&after_last(pinned(include_str!("../testdata/to_coordinator.hex")))).unwrap_err();
+}
+
+fn every_to_agent() -> Vec<(String, ToAgent)> {
+    let lease = |trace| {
+        ToAgent::Lease(Box::new(Lease {
+            run: "r1".to_owned(),
+            scenario: "name: x\n".to_owned(),
+            seed: 0x0123_4567_89ab_cdef,
+            shard: 3,
+            shards: 64,
+            epoch: 300,
+            valid_us: 30_000_000,
+            target: "sctp://h:38412".to_owned(),
+            resume_at: vec![0, 128],
+            trace,
+        }))
+    };
+    named(vec![
+        ("Welcome", ToAgent::Welcome(Welcome { agent: "a-1".to_owned(), program: "roamstorm 0.1.0".to_owned() })),
+        ("Ping", ToAgent::Ping { sent_us: 1_700_000_000_000_000 }),
+        ("Lease/Failed", lease(TracePolicy::Failed)),
+        ("Lease/Sampled", lease(TracePolicy::Sampled(200))),
+        ("Lease/All", lease(TracePolicy::All)),
+        ("Start", ToAgent::Start { run: "r1".to_owned(), at_us: 127 }),
+        ("Renew", ToAgent::Renew { shard: 3, epoch: 300, valid_us: 30_000_000 }),
+        ("Ack", ToAgent::Ack { shard: 3, epoch: 300, sequence: 9 }),
+        ("Drain", ToAgent::Drain { reason: "stop".to_owned(), grace_us: 20_000_000 }),
+        ("RunOver", ToAgent::RunOver { run: "r1".to_owned() }),
+    ])
+}
+
+fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
+    let counted = |name: &str, count| vec![(name.to_owned(), count)];
+    let procedure = ProcedureInterval {
+        procedure: "registration".to_owned(),
+        due: 1_000,
+        started: 999,
+        never_started: counted("busy", 1),
+        succeeded: 990,
+        failed: counted("congestion", 4),
+        timed_out: counted("T3510", 3),
+        abandoned: counted("drained", 2),
+        latency_v2: vec![0x1c, 0x84, 0x93, 0x13],
+        service_v2: vec![],
+    };
+    let report = IntervalReport {
+        run: "r1".to_owned(),
+        shard: 3,
+        epoch: 300,
+        sequence: 9,
+        from_us: 1_000_000,
+        to_us: 2_000_000,
+        progress: vec![10, 300],
+        procedures: vec![procedure],
+        in_flight: 5,
+        registered: 70_000,
+        unexpected: counted("ngap", 6),
+        messages_sent: 7,
+        messages_received: 8,
+        radio_lost: 128,
+    };
+    let health = AgentHealth {
+        at_us: 1,
+        lateness_v2: vec![2, 2],
+        resident_octets: 3,
+        ues: 4,
+        ue_octets: 5,
+        cpu_us: 6,
+        unacknowledged: 7,
+        reports_dropped: 8,
+        trace_dropped: 9,
+        report_octets: 10,
+    };
+    let packet = TracePacket {
+        at_us: -2,
+        uplink: true,
+        ran: "10.0.0.1:38412".to_owned(),
+        core: "[::1]:38412".to_owned(),
+        stream: 1,
+        ppid: 60,
+        octets: vec![0x00, 0x15, 0x00],
+        comment: "due at 0".to_owned(),
+    };
+    let trace = Trace {
+        shard: 3,
+        imsi: "001010000000001".to_owned(),
+        why: "T3510".to_owned(),
+        failed: true,
+        packets: vec![packet],
+    };
+    let hello =
+        Hello { name: "a".to_owned(), program: "roamstorm 0.1.0".to_owned(), workers: 2, agent_us: 1_000_000 };
+    named(vec![
+        ("Hello", ToCoordinator::Hello(hello)),
+        ("Pong", ToCoordinator::Pong { sent_us: 1, agent_us: 16_384 }),
+        ("Ready", ToCoordinator::Ready { shard: 3, epoch: 300 }),
+        ("CannotPrepare", ToCoordinator::CannotPrepare { shard: 3, epoch: 300, error: "refused".to_owned() }),
+        ("Report", ToCoordinator::Report(Box::new(report))),
+        ("Health", ToCoordinator::Health(Box::new(health))),
+        ("Trace", ToCoordinator::Trace(Box::new(trace))),
+        ("Finished", ToCoordinator::Finished { shard: 3, epoch: 300, last_sequence: 9 }),
+        ("Leaving", ToCoordinator::Leaving { reason: "Ctrl-C".to_owned() }),
+    ])
+}
+
+fn named<T>(messages: Vec<(&str, T)>) -> Vec<(String, T)> {
+    messages.into_iter().map(|(name, message)| (name.to_owned(), message)).collect()
+}
+
+/// `name hex` lines; `#` begins a comment.
+fn pinned(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split_once(' ').unwrap()).map(|(name, hex)| (name.to_owned(), hex.to_owned())).collect()
+}
