@@ -106,7 +106,11 @@ impl Axis {
         ];
         let ticks =
             LABELLED.iter().filter(|(p, _)| *p <= max + 1e-9).map(|(p, label)| (*p, (*label).to_owned()));
-        Self { scale: Scale::Nines, min: 0.0, max, ticks: ticks.collect() }
+        let mut axis = Self { scale: Scale::Nines, min: 0.0, max, ticks: ticks.collect() };
+        if axis.ticks.last().is_none_or(|(last, _)| axis.position(*last) < 0.92) {
+            axis.ticks.push((max, "max".to_owned()));
+        }
+        axis
     }
 
     /// Where `value` lies: 0 at the minimum, 1 at the maximum; values outside are moved to the nearer end.

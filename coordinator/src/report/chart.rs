@@ -48,9 +48,13 @@ impl Chart<'_> {
         }
         html! {
             figure.chart {
-                figcaption { (self.title) @if y.scale == Scale::Log { " " span.quiet { "log scale" } } }
+                figcaption { (self.title)
+                    @if y.scale == Scale::Log { " " span.quiet { "log scale" } }
+                    @if self.series.iter().any(|series| series.dense) { " " span.quiet { "lowest and highest of each stretch" } }
+                }
                 ul.legend aria-hidden="true" {
                     @for series in &self.series { li class=(series.tone.class()) { i {} (series.name) } }
+                    @if !self.bands.is_empty() { li.fault { i {} "injected fault" } }
                 }
                 div.frame {
                     div.y aria-hidden="true" {
@@ -66,7 +70,7 @@ impl Chart<'_> {
                                 path class={ "area " (series.tone.class()) } d=(self.path(series, &y, true)) {}
                             }
                             @for series in &self.series {
-                                path class={ "line " (series.tone.class()) } d=(self.path(series, &y, false)) {}
+                                path class={ "line " (series.tone.class()) @if series.dense { " dense" } } d=(self.path(series, &y, false)) {}
                             }
                         }
                     }
@@ -177,7 +181,7 @@ mod tests {
 
     fn chart(points: Vec<(f64, f64)>) -> String {
         let name = "</script><script>alert(1)</script>".to_owned();
-        let series = vec![Series { name, tone: Tone::First, points, gap: 1.5 }];
+        let series = vec![Series { name, tone: Tone::First, points, gap: 1.5, dense: false }];
         let x = Axis::time(0.0, 10.0);
         let unit = Unit::Count;
         Chart { title: "Due", subject: "registration", unit, x, series, bands: &[], most_points: 600 }
@@ -204,7 +208,10 @@ mod tests {
     fn line_goes_through_every_point_and_breaks_at_the_gap() {
         let page = chart(vec![(0.0, 1.0), (1.0, 2.0), (5.0, 4.0)]);
         // The axis ends at 4: a value of 1 is at three quarters of the height.
-        assert!(page.contains("d=\"M0.0 300.0L100.0 200.0M500.0 0.0h0\""), "{page}");
+        assert!(
+            page.contains("<path class=\"line t-first\" d=\"M0.0 300.0L100.0 200.0M500.0 0.0h0\""),
+            "{page}"
+        );
     }
 
     #[test]

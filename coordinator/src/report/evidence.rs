@@ -4,9 +4,9 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::figures::{
-    Tally, UNKNOWN, by_suffix, count, cut, entries, known, list, number, scalar, text, title,
+    Tally, UNKNOWN, by_suffix, count, cut, entries, known, list, number, scalar, text, title, whole,
 };
-use super::{MOST_ROWS, Run, left_out};
+use super::{MOST_ROWS, Run, figures, left_out};
 
 /// Faults that were injected and radio messages that were lost on purpose.
 pub(super) fn impairments(run: &Run<'_>) -> Markup {
@@ -21,7 +21,7 @@ pub(super) fn impairments(run: &Run<'_>) -> Markup {
     counts.extend(text(run.summary, "radio").map(|profile| ("Radio profile".to_owned(), profile)));
     counts.extend(
         number(run.summary, "radio_lost")
-            .map(|n| ("NAS messages lost by the radio profile".to_owned(), super::figures::decimal(n))),
+            .map(|n| ("NAS messages lost by the radio profile".to_owned(), figures::decimal(n))),
     );
     html! {
         section id="impairments" aria-labelledby="impairments-title" {
@@ -34,7 +34,7 @@ pub(super) fn impairments(run: &Run<'_>) -> Markup {
                         th scope="row" { (text(fault, "kind").or_else(|| scalar(fault)).unwrap_or_else(|| UNKNOWN.to_owned())) }
                         td.n { (known(number(fault, "at_s"), |s| format!("{s:.1} s"))) }
                         td.n { (known(number(fault, "for_s"), |s| format!("{s:.1} s"))) }
-                        td { (super::verdict::others(fault, &["kind", "at_s", "for_s"]).iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(" · ")) }
+                        td { (figures::others(fault, &["kind", "at_s", "for_s"]).iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(" · ")) }
                     } } }
                 } }
                 (left_out(faults.len()))
@@ -45,12 +45,18 @@ pub(super) fn impairments(run: &Run<'_>) -> Markup {
     }
 }
 
-/// Messages that were not expected in the state they came in, by kind.
+/// How many messages there were, and those that were not expected in the state they came in, by kind.
 pub(super) fn unexpected(run: &Run<'_>) -> Markup {
     let kinds = Tally::read(run.summary, "unexpected").unwrap_or_default();
     html! {
         section id="unexpected" aria-labelledby="unexpected-title" {
-            h2 id="unexpected-title" { "Unexpected messages" @if kinds.total > 0 { " " span.quiet { (count(kinds.total)) } } }
+            h2 id="unexpected-title" { "Messages" }
+            dl.facts {
+                @for (key, name) in [("messages_sent", "NGAP messages sent"), ("messages_received", "NGAP messages received")] {
+                    div { dt { (name) } dd { (known(whole(run.summary, key), count)) } }
+                }
+            }
+            h3 { "Not expected or not understood" @if kinds.total > 0 { " " span.quiet { (count(kinds.total)) } } }
             @if kinds.by_cause.is_empty() {
                 p.quiet { (if kinds.total == 0 { "None." } else { "Kinds are not recorded." }) }
             } @else {
@@ -76,6 +82,9 @@ pub(super) fn traces(run: &Run<'_>) -> Markup {
                 p.note { "Messages of sampled and of failed UEs; they open in Wireshark." }
                 ul.columns { @for trace in traces.iter().take(MOST_ROWS) { li { (link(trace)) } } }
                 (left_out(traces.len()))
+            }
+            @if let Some(counts) = run.summary.get("trace_counts") {
+                dl.facts { @for (name, value) in figures::others(counts, &[]) { div { dt { (name) } dd { (value) } } } }
             }
         }
     }

@@ -193,6 +193,18 @@ pub(super) fn by_suffix(key: &str, value: &Value) -> Option<String> {
     })
 }
 
+/// Whatever else is under `of` than `shown`, as name and value: later versions may add figures.
+pub(super) fn others(of: &Value, shown: &[&str]) -> Vec<(String, String)> {
+    let object = of.as_object().into_iter().flatten();
+    let others = object.filter(|(key, _)| !shown.contains(&key.as_str()));
+    others.filter_map(|(key, value)| Some((title(key), by_suffix(key, value)?))).take(30).collect()
+}
+
+/// True when `key` of any of `values` is there.
+pub(super) fn any_has(values: &[Value], key: &str) -> bool {
+    values.iter().any(|value| whole(value, key).is_some() || number(value, key).is_some())
+}
+
 /// `mobility-registration-update`, `in_flight` as people write them; the unit at the end is left out.
 pub(super) fn title(key: &str) -> String {
     let key =

@@ -4,9 +4,10 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::figures::{
-    Tally, UNKNOWN, count, decimal, known, latency, list, number, octets, scalar, text, whole,
+    Tally, UNKNOWN, any_has, count, decimal, known, latency, list, number, octets, others, scalar, text,
+    whole,
 };
-use super::verdict::{Status, any_has, others};
+use super::verdict::Status;
 use super::{MOST_ROWS, Run, left_out};
 
 /// Whether the generator was the bottleneck, if the summary knows.
@@ -70,7 +71,11 @@ pub(super) fn agents(run: &Run<'_>) -> Markup {
                     tbody { @for agent in agents.iter().take(MOST_ROWS) {
                         @let lateness = |key| known(agent.get("lateness_us").and_then(|l| number(l, key)), latency);
                         tr {
-                            th scope="row" { (text(agent, "id").unwrap_or_else(|| UNKNOWN.to_owned())) @if let Some(state) = text(agent, "state") { " " span.quiet { (state) } } }
+                            th scope="row" {
+                                (text(agent, "id").unwrap_or_else(|| UNKNOWN.to_owned()))
+                                div.note { (about(agent).join(" · ")) }
+                                @for loss in losses(agent) { div.fail { (loss) } }
+                            }
                             td { (shards(agent)) }
                             td.n { (known(whole(agent, "attempts"), count)) }
                             td.n { (lateness("p50")) } td.n { (lateness("p99")) } td.n { (lateness("max")) }
@@ -86,6 +91,26 @@ pub(super) fn agents(run: &Run<'_>) -> Markup {
             }
         }
     }
+}
+
+/// Where the agent was and how its link did.
+fn about(agent: &Value) -> Vec<String> {
+    let with = |key, name: &str| number(agent, key).map(|us| format!("{name} {}", latency(us)));
+    let workers = number(agent, "workers")
+        .map(|n| format!("{} {}", decimal(n), if n == 1.0 { "worker" } else { "workers" }));
+    let about = [text(agent, "state"), text(agent, "address"), text(agent, "program"), workers];
+    let link = [with("round_trip_us", "round trip"), with("clock_offset_us", "clock off by")];
+    about.into_iter().chain(link).flatten().collect()
+}
+
+fn losses(agent: &Value) -> Vec<String> {
+    let lost = |key, what: &str| {
+        whole(agent, key).filter(|n| *n > 0).map(|n| format!("{} {what} dropped", count(n)))
+    };
+    [lost("reports_dropped", "reports"), lost("trace_dropped", "trace packets")]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// `0–3, 7`: neighbours are drawn together, the list is cut where it gets long.

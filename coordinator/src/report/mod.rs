@@ -19,7 +19,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
 use chart::Band;
-use figures::{duration, entries, list, number, text};
+use figures::{duration, entries, list, number, text, whole};
 use series::TimeLine;
 
 const STYLE: &str = include_str!("style.css");
@@ -85,6 +85,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(summary: &'a Value, timeline: &'a [Value]) -> Self {
         let mut procedures = entries(summary, "procedures");
+        // The busiest first; those of equal size by name.
+        procedures.sort_by_key(|(_, figures)| std::cmp::Reverse(whole(figures, "planned")));
         procedures.truncate(40);
         // Nine lines over time for each procedure, five for the fleet.
         let most_points = (MOST_POINTS / (procedures.len() * 9 + 5)).min(1000);

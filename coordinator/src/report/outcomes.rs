@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::Run;
-use super::figures::{Tally, UNKNOWN, count, known, percent, title};
+use super::figures::{Tally, UNKNOWN, count, known, others, percent, title};
 
 /// At most this many causes of one outcome are told apart.
 const MOST_CAUSES: usize = 25;
@@ -58,7 +58,13 @@ struct Row {
 fn rows(figures: &Value) -> Vec<Row> {
     let mut rows = Vec::new();
     for (key, outcome, class) in OUTCOMES {
-        let Some(tally) = Tally::read(figures, key) else { continue };
+        let Some(mut tally) = Tally::read(figures, key) else { continue };
+        // Some outcomes have their causes beside the total.
+        if let Some(causes) =
+            causes_key(key).and_then(|key| Tally::read(figures, key)).filter(|c| c.total == tally.total)
+        {
+            tally = causes;
+        }
         if tally.by_cause.is_empty() {
             if tally.total > 0 || key == "succeeded" {
                 rows.push(Row { outcome, class, cause: None, attempts: tally.total });
@@ -74,6 +80,14 @@ fn rows(figures: &Value) -> Vec<Row> {
         }
     }
     rows
+}
+
+fn causes_key(outcome: &str) -> Option<&'static str> {
+    match outcome {
+        "timed_out" => Some("timed_out_by_timer"),
+        "never_started" => Some("never_started_by_reason"),
+        _ => None,
+    }
 }
 
 /// `planned = succeeded + failed + timed-out + abandoned + never-started`, with the figures put in.
@@ -96,6 +110,10 @@ pub(super) fn accounting(run: &Run<'_>) -> Markup {
                     } }
                     tbody { @for (name, figures) in &run.procedures { (equation(name, figures)) } }
                 } }
+            }
+            @if let Some(reports) = run.summary.get("reports") {
+                h3 { "Interval reports of the agents" }
+                dl.facts { @for (name, value) in others(reports, &[]) { div { dt { (name) } dd { (value) } } } }
             }
         }
     }
@@ -146,6 +164,13 @@ mod tests {
         assert!(shown(json!(0)).contains("1 without an outcome"));
         assert!(shown(json!(3)).contains("2 outcomes too many"));
         assert!(shown(Value::Null).contains("not known"));
+    }
+
+    #[test]
+    fn causes_beside_the_total_are_shown_if_they_add_up_to_it() {
+        let of = |by_timer: u64| rows(&json!({"timed_out": 3, "timed_out_by_timer": {"T3510": by_timer}}));
+        assert_eq!((of(3)[0].cause.as_deref(), of(3)[0].attempts), (Some("T3510"), 3));
+        assert_eq!((of(2)[0].cause.as_deref(), of(2)[0].attempts), (None, 3));
     }
 
     #[test]

@@ -44,7 +44,9 @@ pub(super) fn section(run: &Run<'_>, position: usize, name: &str, figures: &Valu
 }
 
 fn percentile_table(figures: &Value) -> Markup {
-    let read = |of: &str, key| figures.get(of).and_then(|latencies| number(latencies, key));
+    // An empty histogram reads as zeros; no answer takes no time at all.
+    let measured = |latencies: &&Value| number(latencies, "max") != Some(0.0);
+    let read = |of: &str, key| figures.get(of).filter(measured).and_then(|latencies| number(latencies, key));
     html! {
         div.wide { table {
             caption { "Latency of attempts that succeeded" }
@@ -59,16 +61,22 @@ fn percentile_table(figures: &Value) -> Markup {
 }
 
 fn percentile_curve(run: &Run<'_>, name: &str, figures: &Value) -> Markup {
-    let lines = [
+    let mut lines = [
         curve("latency", Tone::First, figures, "percentiles", "latency_us"),
         curve("service time", Tone::Second, figures, "service_percentiles", "service_us"),
     ];
-    // The last percentile before 100: a hundred itself lies infinitely far out and is drawn at the edge.
-    let last = lines
-        .iter()
-        .flat_map(|line| line.points.iter().map(|p| p.0))
-        .filter(|p| *p < 100.0)
-        .fold(90.0, f64::max);
+    // A hundred lies infinitely far out. The maximum of n values is drawn where the last of them stands.
+    let last = match number(figures, "succeeded") {
+        Some(n) => 100.0 - 100.0 / n.max(10.0),
+        None => lines
+            .iter()
+            .flat_map(|line| line.points.iter().map(|p| p.0))
+            .filter(|p| *p < 100.0)
+            .fold(90.0, f64::max),
+    };
+    for line in &mut lines {
+        line.points.retain(|(percentile, _)| *percentile <= last || *percentile == 100.0);
+    }
     Chart {
         title: "Latency by percentile",
         subject: &title(name),
@@ -90,7 +98,8 @@ fn curve(name: &str, tone: Tone, figures: &Value, curve: &str, fallback: &str) -
     let carried = figures.get(curve).and_then(Value::as_array);
     let mut points: Vec<(f64, f64)> = carried.into_iter().flatten().filter_map(pair).collect();
     if points.is_empty() {
-        let latencies = figures.get(fallback).unwrap_or(&Value::Null);
+        let latencies =
+            figures.get(fallback).filter(|l| number(l, "max") != Some(0.0)).unwrap_or(&Value::Null);
         points.extend(PERCENTILES.iter().filter_map(|(key, _, at)| Some(((*at)?, number(latencies, key)?))));
     }
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -98,7 +107,7 @@ fn curve(name: &str, tone: Tone, figures: &Value, curve: &str, fallback: &str) -
     if points.len() < 2 {
         points.clear();
     }
-    Series { name: name.to_owned(), tone, points, gap: f64::INFINITY }
+    Series { name: name.to_owned(), tone, points, gap: f64::INFINITY, dense: false }
 }
 
 #[cfg(test)]

@@ -54,15 +54,22 @@ fn summary(status: &str, reasons: &[&str]) -> Value {
             {"name": "registration.latency.p50", "target": "< 300ms", "actual": 121.4, "pass": true},
             {"name": "registration.latency.p99", "target": "< 500ms", "actual": 254.9, "pass": true}],
         "procedures": {"registration": {"planned": 10_000, "succeeded": 9_987, "failed": {"congestion": 8, "illegal-ue": 2},
-            "timed_out": 3, "abandoned": {}, "never_started": 0,
+            "timed_out": 3, "timed_out_by_timer": {"T3510": 3},
+            "abandoned": {}, "never_started": 0, "never_started_by_reason": {},
             "latency_us": latencies(121_400), "service_us": latencies(119_900), "percentiles": curve(121_400), "service_percentiles": curve(119_900)}},
         "billing": {"sessions": 0, "matched": 0, "unreconciled": 0, "by_cause": {}},
         "generator": {"limited": false, "lateness_us": {"p50": 14, "p99": 412, "max": 1_590}, "thresholds": {"lateness_p99_us": 10_000}},
-        "faults": [], "unexpected": {"dl-nas-without-context": 2}, "radio": "urban-macro", "radio_lost": 31,
+        "faults": [], "unexpected": {"dl-nas-without-context": 2}, "radio": "urban-macro", "radio_lost": 31, "messages_sent": 60_112, "messages_received": 50_094,
+        "guardrails": [{"condition": "registration.success < 50%", "for_s": 5.0, "broken_at_s": null}],
+        "transport": "sctp+udp", "warnings": [],
+        "trace_counts": {"files": 3, "packets": 214, "failed_ues_left_out": 0, "packets_dropped_by_agents": 0},
+        "reports": {"merged": 93, "duplicates": 0, "old_epoch": 0, "out_of_order": 0, "late": 1},
         "traces": ["traces/001010000000017-failed.pcapng", "traces/001010000000218-sampled.pcapng", "traces/gnb-0.pcapng"],
         "agents": (0..3).map(|i| json!({"id": format!("agent-{i}"), "shards": [i, i + 3, i + 6], "attempts": 3_333 + i / 2,
             "lateness_us": {"p50": 13, "p99": 400 + i, "max": 1_500 + i}, "resident_octets": 41_000_000 + i, "ues": 3_333, "ue_octets": 3_333 * 912,
-            "cpu_s": 2.4, "report_octets": 182_000})).collect::<Vec<_>>()})
+            "cpu_s": 2.4, "report_octets": 182_000,
+            "state": "finished", "address": "127.0.0.1:51120", "program": "0.1.0", "workers": 1,
+            "round_trip_us": 143, "clock_offset_us": -12, "reports_dropped": 0})).collect::<Vec<_>>()})
 }
 
 /// 10,000 registrations, all is well.
@@ -110,8 +117,10 @@ pub(super) fn invalid() -> Sample {
     summary["verdict"] = json!({"status": "invalid", "reasons": [
         "The generator was the limit: attempts left 48.1 ms late (p99), allowed are 10.0 ms.",
         "The account of registration does not balance: 20 attempts have no outcome."]});
-    summary["generator"] =
-        json!({"limited": true, "lateness_us": {"p50": 9_100, "p99": 48_100, "max": 512_000}});
+    summary["warnings"] = json!(["agent-2 reported 1.2 s late, twice."]);
+    summary["guardrails"][0]["broken_at_s"] = json!(17.0);
+    summary["generator"] = json!({"limited": true, "reasons": ["lateness p99 48.1 ms is above 10.0 ms"],
+        "attempts": 9_980, "late_attempts": 4_120, "lateness_us": {"p50": 9_100, "p99": 48_100, "max": 512_000}});
     summary["procedures"]["registration"]["abandoned"] = json!({"agent-lost": 130});
     summary["procedures"]["registration"]["succeeded"] = json!(9_837);
     (summary, line)
@@ -154,6 +163,7 @@ pub(super) fn soak(procedures: usize) -> Sample {
     let line = line.collect();
     for name in &NAMES[..procedures] {
         summary["procedures"][*name] = figures.clone();
+        summary["procedures"][*name]["planned"] = json!(10_000);
     }
     (summary, line)
 }

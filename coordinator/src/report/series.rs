@@ -42,6 +42,8 @@ pub(super) struct Series {
     pub(super) tone: Tone,
     pub(super) points: Vec<(f64, f64)>,
     pub(super) gap: f64,
+    /// Thinned out: the line goes up and down between the extremes of each stretch.
+    pub(super) dense: bool,
 }
 
 impl Series {
@@ -64,6 +66,7 @@ impl Series {
         self.points = self.points.chunk_by(same_stretch).flat_map(extremes).collect();
         // The highest of one stretch and the lowest of the next are up to two widths apart.
         self.gap = self.gap.max(width * 2.0);
+        self.dense = true;
     }
 }
 
@@ -103,7 +106,7 @@ impl<'a> TimeLine<'a> {
     /// One line through the seconds for which `read` finds a value.
     pub(super) fn series(&self, name: &str, tone: Tone, read: impl Fn(&'a Value) -> Option<f64>) -> Series {
         let points = self.entries.iter().filter_map(|(at, entry)| Some((*at, read(entry)?))).collect();
-        Series { name: name.to_owned(), tone, points, gap: self.step * 1.5 }
+        Series { name: name.to_owned(), tone, points, gap: self.step * 1.5, dense: false }
     }
 
     /// The highest value that `read` finds.
@@ -118,7 +121,7 @@ mod tests {
     use serde_json::json;
 
     fn line(points: Vec<(f64, f64)>) -> Series {
-        Series { name: "due".to_owned(), tone: Tone::First, points, gap: 1.5 }
+        Series { name: "due".to_owned(), tone: Tone::First, points, gap: 1.5, dense: false }
     }
 
     #[test]

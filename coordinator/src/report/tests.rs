@@ -113,7 +113,9 @@ fn charts_hold_the_points_of_the_time_line() {
     }
     let curve = charts.iter().find(|c| c["x"]["scale"] == "nines").unwrap();
     let carried = summary["procedures"]["registration"]["percentiles"].as_array().unwrap();
-    assert_eq!(curve["series"][0]["y"], carried.iter().map(|p| p[1].clone()).collect::<Value>());
+    // 9,987 attempts tell nothing about the percentiles between 99.98999 and the maximum.
+    let told = carried.iter().filter(|p| p[0] != 99.99);
+    assert_eq!(curve["series"][0]["y"], told.map(|p| p[1].clone()).collect::<Value>());
 }
 
 #[test]

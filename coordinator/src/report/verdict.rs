@@ -3,9 +3,10 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::axis::clock;
 use super::figures::{
-    Tally, UNKNOWN, Unit, by_suffix, count, decimal, duration, entries, known, latency, list, number, octets,
-    percent, text, title, whole,
+    Tally, UNKNOWN, Unit, count, decimal, duration, entries, known, latency, list, number, octets, percent,
+    scalar, text, title,
 };
 use super::{Run, fleet, left_out};
 
@@ -75,19 +76,33 @@ pub(super) fn header(run: &Run<'_>) -> Markup {
             div class={ "verdict " (status.word()) } role="note" aria-label="Verdict" {
                 p { (status.sentence()) }
                 @if !reasons.is_empty() {
-                    ul { @for reason in reasons.iter().take(50) { li { (super::figures::scalar(reason).unwrap_or_default()) } } }
+                    ul { @for reason in reasons.iter().take(50) { li { (scalar(reason).unwrap_or_default()) } } }
+                }
+            }
+            @let warnings = list(summary, "warnings");
+            @if !warnings.is_empty() {
+                div.verdict.invalid role="note" aria-label="Warnings" {
+                    p { "Warnings" }
+                    ul { @for warning in warnings.iter().take(50) { li { (scalar(warning).unwrap_or_default()) } } }
                 }
             }
             dl.facts {
                 (fact("Run", text(summary, "run_id")))
                 (fact("Seed", text(summary, "seed")))
-                (fact("Target", text(summary, "target")))
+                (fact("Target", target(summary)))
                 (fact("Started", instant(summary, "started_at").or_else(|| instant(summary, "started"))))
                 (fact("Lasted", length.map(duration)))
                 (fact("Roamstorm", text(summary, "version").or_else(|| summary.get("versions").and_then(|v| text(v, "roamstorm")))))
             }
         }
     }
+}
+
+/// The URL, and how SCTP was carried where the URL doesn't tell.
+fn target(summary: &Value) -> Option<String> {
+    let target = text(summary, "target")?;
+    let transport = text(summary, "transport").filter(|transport| !target.contains(transport.as_str()));
+    Some(transport.map_or_else(|| target.clone(), |transport| format!("{target} over {transport}")))
 }
 
 fn fact(name: &str, value: Option<String>) -> Markup {
@@ -139,11 +154,10 @@ pub(super) fn key_figures(run: &Run<'_>) -> Markup {
     let per_ue = agents.iter().filter_map(fleet::octets_per_ue).max_by(f64::total_cmp);
     html! {
         dl.tiles {
-            (tile("Attempts planned", known(planned, count), match run.procedures.as_slice() {
-                [(name, _)] => title(name),
-                several => format!("{} procedures", several.len()),
+            (tile("Succeeded", known(share, |s| s), match planned.zip(succeeded) {
+                Some((planned, succeeded)) => format!("{} of {} attempts", count(succeeded), count(planned)),
+                None => "nothing was planned".to_owned(),
             }))
-            (tile("Succeeded", known(share, |s| s), known(succeeded, |n| format!("{} attempts", count(n)))))
             @for (name, figures) in run.procedures.iter().take(2) {
                 @let latencies = figures.get("latency_us");
                 @let read = |key| known(latencies.and_then(|l| number(l, key)), latency);
@@ -151,12 +165,12 @@ pub(super) fn key_figures(run: &Run<'_>) -> Markup {
             }
             (tile("Peak rate", known(rate, |r| Unit::PerSecond.show(r)), "succeeded in one second".to_owned()))
             (tile("Most registered", known(registered, decimal), "UEs at once".to_owned()))
-            (tile("Generator lateness p99", known(lateness, latency), match fleet::limited(run) {
+            (tile("Lateness p99", known(lateness, latency), match fleet::limited(run) {
                 Some(true) => "the generator was the limit".to_owned(),
                 Some(false) => "the generator kept up".to_owned(),
                 None => UNKNOWN.to_owned(),
             }))
-            (tile("Agents", agents.len().to_string(), known(per_ue, |n| format!("{} for each UE", octets(n)))))
+            (tile("Agents", agents.len().to_string(), known(per_ue, |n| format!("{} per UE", octets(n)))))
         }
     }
 }
@@ -177,7 +191,7 @@ pub(super) fn objectives(run: &Run<'_>) -> Markup {
                 div.wide { table {
                     thead { tr { th scope="col" { "Objective" } th.n scope="col" { "Target" } th.n scope="col" { "Measured" } th scope="col" { "Result" } } }
                     tbody { @for slo in slos.iter().take(super::MOST_ROWS) { tr {
-                        th scope="row" { (text(slo, "name").unwrap_or_else(|| UNKNOWN.to_owned())) }
+                        th scope="row" { @for part in text(slo, "name").as_deref().unwrap_or(UNKNOWN).split_inclusive('.') { (part) wbr; } }
                         td.n { (text(slo, "target").unwrap_or_else(|| UNKNOWN.to_owned())) }
                         td.n { (actual(slo)) }
                         td { (match slo.get("pass").and_then(Value::as_bool) {
@@ -189,6 +203,28 @@ pub(super) fn objectives(run: &Run<'_>) -> Markup {
                 } }
                 (left_out(slos.len()))
             }
+            (guardrails(run))
+        }
+    }
+}
+
+/// The conditions that would have ended the run before its time.
+fn guardrails(run: &Run<'_>) -> Markup {
+    let guardrails = list(run.summary, "guardrails");
+    html! {
+        @if !guardrails.is_empty() {
+            h3 { "Guardrails" }
+            div.wide { table {
+                thead { tr { th scope="col" { "Ends the run when" } th.n scope="col" { "For" } th scope="col" { "Result" } } }
+                tbody { @for guardrail in guardrails.iter().take(super::MOST_ROWS) { tr {
+                    th scope="row" { (text(guardrail, "condition").unwrap_or_else(|| UNKNOWN.to_owned())) }
+                    td.n { (known(number(guardrail, "for_s"), duration)) }
+                    td { (match number(guardrail, "broken_at_s") {
+                        Some(at) => html! { strong.fail { span aria-hidden="true" { "✕ " } "broke at " (clock(at)) } },
+                        None => html! { span.pass { span aria-hidden="true" { "✓ " } "held" } },
+                    }) }
+                } } }
+            } }
         }
     }
 }
@@ -211,18 +247,6 @@ fn actual(slo: &Value) -> String {
         "" => decimal(value),
         other => format!("{} {other}", decimal(value)),
     }
-}
-
-/// Whatever else is under `of` than `shown`, as name and value: later versions may add figures.
-pub(super) fn others(of: &Value, shown: &[&str]) -> Vec<(String, String)> {
-    let object = of.as_object().into_iter().flatten();
-    let others = object.filter(|(key, _)| !shown.contains(&key.as_str()));
-    others.filter_map(|(key, value)| Some((title(key), by_suffix(key, value)?))).take(30).collect()
-}
-
-/// True when `key` of any of `values` is there.
-pub(super) fn any_has(values: &[Value], key: &str) -> bool {
-    values.iter().any(|value| whole(value, key).is_some() || number(value, key).is_some())
 }
 
 #[cfg(test)]
