@@ -33,7 +33,11 @@ impl CoordinatorEndpoint {
     ///
     /// # Errors
     /// As [`CoordinatorEndpoint::bind`].
-    pub fn bind_with(address: SocketAddr, identity: &Identity, settings: Settings) -> Result<Self, WireError> {
+    pub fn bind_with(
+        address: SocketAddr,
+        identity: &Identity,
+        settings: Settings,
+    ) -> Result<Self, WireError> {
         identity.expect_role(Role::Coordinator)?;
         let config = tls::server_config(identity, &settings)?;
         let cannot_bind = |source| WireError::Bind { address, source };
@@ -117,7 +121,8 @@ enum Greeted {
 async fn greet(connection: quinn::Connection, peer: Peer, settings: &Settings) -> Result<Greeted, WireError> {
     let lost = |error| WireError::from_connection(peer, settings.idle, error);
     let streams = connection.accept_bi().await.map_err(lost)?;
-    let (mut sender, mut receiver): (AgentSender, AgentReceiver) = halves(connection, peer, settings.idle, streams);
+    let (mut sender, mut receiver): (AgentSender, AgentReceiver) =
+        halves(connection, peer, settings.idle, streams);
 
     let ours = Opening::new(&settings.versions);
     let theirs = receiver.receive_opening().await?;

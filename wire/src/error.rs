@@ -47,13 +47,17 @@ pub enum WireError {
         source: io::Error,
     },
     /// The coordinator's address is not one.
-    #[error("`{text}` is not a coordinator's address: write host:port, such as coordinator.example:7700 or [::1]:7700")]
+    #[error(
+        "`{text}` is not a coordinator's address: write host:port, such as coordinator.example:7700 or [::1]:7700"
+    )]
     NotAnAddress {
         /// What was given.
         text: String,
     },
     /// The coordinator's host name has no address.
-    #[error("the coordinator's name in `{text}` does not resolve: {reason}; check the name, or write its IP address")]
+    #[error(
+        "the coordinator's name in `{text}` does not resolve: {reason}; check the name, or write its IP address"
+    )]
     Unresolved {
         /// What was given.
         text: String,
@@ -62,8 +66,9 @@ pub enum WireError {
     },
     /// No QUIC packet came back.
     #[error(
-        "nothing answered at {peer} (UDP, QUIC) within {}; check that the coordinator is running, that address and \
+        "nothing answered at {} (UDP, QUIC) within {}; check that the coordinator is running, that address and \
          port are right, and that no firewall drops UDP between the two",
+        .peer.address,
         Seconds(*.after)
     )]
     NoAnswer {
@@ -177,11 +182,15 @@ impl WireError {
     pub(crate) fn from_connection(peer: Peer, idle: Duration, error: ConnectionError) -> Self {
         match error {
             ConnectionError::TimedOut => Self::Vanished { peer, after: idle },
-            ConnectionError::TransportError(error) => match CertificateFault::from_code(error.code, &error.reason) {
-                Some(fault) => Self::CertificateRefused { peer, fault },
-                None if error.code == TransportErrorCode::crypto(NO_APPLICATION_PROTOCOL) => Self::NotRoamstorm { peer, reason: error.reason },
-                None => Self::Gone { peer, reason: error.to_string() },
-            },
+            ConnectionError::TransportError(error) => {
+                match CertificateFault::from_code(error.code, &error.reason) {
+                    Some(fault) => Self::CertificateRefused { peer, fault },
+                    None if error.code == TransportErrorCode::crypto(NO_APPLICATION_PROTOCOL) => {
+                        Self::NotRoamstorm { peer, reason: error.reason }
+                    }
+                    None => Self::Gone { peer, reason: error.to_string() },
+                }
+            }
             ConnectionError::ConnectionClosed(close) => {
                 let reason = for_people(&close.reason, REASON_CHARACTERS);
                 match CertificateFault::from_code(close.error_code, &reason) {
@@ -195,19 +204,23 @@ impl WireError {
                     None => Self::Gone { peer, reason: format!("{} {reason}", close.error_code) },
                 }
             }
-            ConnectionError::ApplicationClosed(close) if close.reason.is_empty() => {
-                Self::Gone { peer, reason: "without finishing; the process ended, or dropped the link".to_owned() }
-            }
+            ConnectionError::ApplicationClosed(close) if close.reason.is_empty() => Self::Gone {
+                peer,
+                reason: "without finishing; the process ended, or dropped the link".to_owned(),
+            },
             ConnectionError::ApplicationClosed(close) => {
                 Self::Gone { peer, reason: for_people(&close.reason, REASON_CHARACTERS) }
             }
-            ConnectionError::Reset => {
-                Self::Gone { peer, reason: "it does not know this connection; the process was restarted".to_owned() }
-            }
+            ConnectionError::Reset => Self::Gone {
+                peer,
+                reason: "it does not know this connection; the process was restarted".to_owned(),
+            },
             ConnectionError::VersionMismatch => {
                 Self::NotRoamstorm { peer, reason: "it speaks no QUIC version 1".to_owned() }
             }
-            ConnectionError::LocallyClosed => Self::Gone { peer, reason: "it was closed from this side".to_owned() },
+            ConnectionError::LocallyClosed => {
+                Self::Gone { peer, reason: "it was closed from this side".to_owned() }
+            }
             ConnectionError::CidsExhausted => Self::Gone { peer, reason: error.to_string() },
         }
     }

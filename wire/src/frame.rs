@@ -31,7 +31,9 @@ pub enum FrameError {
         missing: usize,
     },
     /// The payload is not a message of this version.
-    #[error("a frame of {octets} octets that is no message of this version ({reason}); it begins with {head}")]
+    #[error(
+        "a frame of {octets} octets that is no message of this version ({reason}); it begins with {head}"
+    )]
     NotAMessage {
         /// The payload's length.
         octets: usize,
@@ -80,8 +82,13 @@ pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameErro
         reason,
         head: payload.iter().take(HEAD).map(|octet| format!("{octet:02x}")).collect(),
     };
-    let (message, rest) = postcard::take_from_bytes(payload).map_err(|error| not_a_message(error.to_string()))?;
-    if rest.is_empty() { Ok(message) } else { Err(not_a_message(format!("{} octets are left over", rest.len()))) }
+    let (message, rest) =
+        postcard::take_from_bytes(payload).map_err(|error| not_a_message(error.to_string()))?;
+    if rest.is_empty() {
+        Ok(message)
+    } else {
+        Err(not_a_message(format!("{} octets are left over", rest.len())))
+    }
 }
 
 /// Length and payload of one message, ready for the stream.
@@ -167,9 +174,9 @@ impl Assembler {
         let missing = match unused.split_first_chunk::<PREFIX>() {
             _ if unused.is_empty() => return Ok(()),
             None => PREFIX.saturating_sub(unused.len()),
-            Some((announced, rest)) => {
-                usize::try_from(u32::from_be_bytes(*announced)).unwrap_or(usize::MAX).saturating_sub(rest.len())
-            }
+            Some((announced, rest)) => usize::try_from(u32::from_be_bytes(*announced))
+                .unwrap_or(usize::MAX)
+                .saturating_sub(rest.len()),
         };
         Err(FrameError::Truncated { missing })
     }

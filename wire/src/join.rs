@@ -16,7 +16,11 @@ use crate::{CoordinatorLink, Identity, Opening, Peer, Role, Settings, WireError,
 ///
 /// # Errors
 /// Nothing answered in time, a certificate was refused by either side, the versions differ, the name does not resolve.
-pub async fn join(coordinator: &str, identity: &Identity, hello: Hello) -> Result<CoordinatorLink, WireError> {
+pub async fn join(
+    coordinator: &str,
+    identity: &Identity,
+    hello: Hello,
+) -> Result<CoordinatorLink, WireError> {
     join_with(coordinator, identity, hello, Settings::default()).await
 }
 
@@ -134,7 +138,8 @@ async fn connect(
 ) -> Result<quinn::Connection, WireError> {
     let peer = Peer { role: Role::Coordinator, address };
     let no_answer = || WireError::NoAnswer { peer, after: settings.join.min(settings.idle) };
-    let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr =
+        if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let endpoint =
         quinn::Endpoint::client(SocketAddr::new(any, 0)).map_err(|source| WireError::Socket { source })?;
     let connecting = endpoint.connect_with(config, address, host).map_err(|error| match error {
@@ -162,9 +167,14 @@ mod tests {
         assert_eq!(host_and_port("10.0.0.1:7700").unwrap(), ("10.0.0.1", 7700));
         assert_eq!(host_and_port("[::1]:7700").unwrap(), ("::1", 7700));
         assert_eq!(host_and_port("coordinator.lab:1").unwrap(), ("coordinator.lab", 1));
-        for wrong in ["", "lab", "lab:", "lab:x", "lab:0", "lab:70000", ":7700", "::1:7700", "[::1:7700", "a b:1"] {
+        for wrong in
+            ["", "lab", "lab:", "lab:x", "lab:0", "lab:70000", ":7700", "::1:7700", "[::1:7700", "a b:1"]
+        {
             let error = host_and_port(wrong).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("`{wrong}` is not a coordinator's address: write host:port")), "{error}");
+            assert!(
+                error.starts_with(&format!("`{wrong}` is not a coordinator's address: write host:port")),
+                "{error}"
+            );
         }
     }
 }

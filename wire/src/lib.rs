@@ -27,7 +27,8 @@ pub use frame::FrameError;
 pub use identity::{Authority, Identity, IdentityError, Role};
 pub use join::{join, join_with};
 pub use link::{
-    AgentLink, AgentReceiver, AgentSender, CoordinatorLink, CoordinatorReceiver, CoordinatorSender, Receiver, Sender,
+    AgentLink, AgentReceiver, AgentSender, CoordinatorLink, CoordinatorReceiver, CoordinatorSender, Receiver,
+    Sender,
 };
 pub use opening::Opening;
 pub use settings::Settings;

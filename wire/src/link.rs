@@ -192,7 +192,8 @@ impl<T: Serialize> Sender<T> {
         match self.stream.write_all(frame).await {
             Ok(()) => {
                 self.cut_off = false;
-                self.octets_sent = self.octets_sent.saturating_add(u64::try_from(frame.len()).unwrap_or(u64::MAX));
+                self.octets_sent =
+                    self.octets_sent.saturating_add(u64::try_from(frame.len()).unwrap_or(u64::MAX));
                 Ok(())
             }
             Err(WriteError::ConnectionLost(error)) => Err(self.line.lost(error)),

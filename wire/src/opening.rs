@@ -105,7 +105,9 @@ mod tests {
 
     #[test]
     fn opening_of_something_else_is_none() {
-        for octets in [b"".as_slice(), b"RSTM", b"RSTM\0\x01\0", b"HTTP/1.1 400", b"RSTM\0\x02\0\x01x", b"RSTX no"] {
+        for octets in
+            [b"".as_slice(), b"RSTM", b"RSTM\0\x01\0", b"HTTP/1.1 400", b"RSTM\0\x02\0\x01x", b"RSTX no"]
+        {
             assert_eq!(Opening::decode(octets), None, "{octets:?}");
         }
     }

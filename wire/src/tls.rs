@@ -18,14 +18,18 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::version::TLS13;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
+    ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
+    SignatureScheme,
 };
 
 use crate::identity::{Credentials, IdentityError, Role};
 use crate::{Identity, Settings};
 
 /// The coordinator's side of a connection.
-pub(crate) fn server_config(identity: &Identity, settings: &Settings) -> Result<quinn::ServerConfig, IdentityError> {
+pub(crate) fn server_config(
+    identity: &Identity,
+    settings: &Settings,
+) -> Result<quinn::ServerConfig, IdentityError> {
     let Credentials { roots, chain, key } = identity.credentials()?;
     let mut tls = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
@@ -47,7 +51,10 @@ pub(crate) fn server_config(identity: &Identity, settings: &Settings) -> Result<
 }
 
 /// An agent's side of a connection.
-pub(crate) fn client_config(identity: &Identity, settings: &Settings) -> Result<quinn::ClientConfig, IdentityError> {
+pub(crate) fn client_config(
+    identity: &Identity,
+    settings: &Settings,
+) -> Result<quinn::ClientConfig, IdentityError> {
     let Credentials { roots, chain, key } = identity.credentials()?;
     let mut tls = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
@@ -98,7 +105,9 @@ fn transport(settings: &Settings) -> Arc<quinn::TransportConfig> {
     let mut transport = quinn::TransportConfig::default();
     transport
         .keep_alive_interval(Some(settings.keep_alive))
-        .max_idle_timeout(Some(settings.idle.min(LONGEST_IDLE).try_into().unwrap_or_else(|_| IDLE_FALLBACK.into())))
+        .max_idle_timeout(Some(
+            settings.idle.min(LONGEST_IDLE).try_into().unwrap_or_else(|_| IDLE_FALLBACK.into()),
+        ))
         .max_concurrent_bidi_streams(1u32.into())
         .max_concurrent_uni_streams(0u32.into())
         .stream_receive_window(settings.window.into())

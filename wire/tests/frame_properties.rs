@@ -54,22 +54,15 @@ proptest! {
 }
 
 fn any_to_agent() -> impl Strategy<Value = ToAgent> {
-    let trace =
-        prop_oneof![Just(TracePolicy::Failed), any::<u32>().prop_map(TracePolicy::Sampled), Just(TracePolicy::All)];
-    let lease = (any::<(String, String, u64, u32, u32)>(), any::<(u64, u64, String, Vec<u64>)>(), trace).prop_map(
-        |((run, scenario, seed, shard, shards), (epoch, valid_us, target, resume_at), trace)| Lease {
-            run,
-            scenario,
-            seed,
-            shard,
-            shards,
-            epoch,
-            valid_us,
-            target,
-            resume_at,
-            trace,
-        },
-    );
+    let trace = prop_oneof![
+        Just(TracePolicy::Failed),
+        any::<u32>().prop_map(TracePolicy::Sampled),
+        Just(TracePolicy::All)
+    ];
+    let lease = (any::<(String, String, u64, u32, u32)>(), any::<(u64, u64, String, Vec<u64>)>(), trace)
+        .prop_map(|((run, scenario, seed, shard, shards), (epoch, valid_us, target, resume_at), trace)| {
+            Lease { run, scenario, seed, shard, shards, epoch, valid_us, target, resume_at, trace }
+        });
     prop_oneof![
         lease.prop_map(|lease| ToAgent::Lease(Box::new(lease))),
         any::<u64>().prop_map(|sent_us| ToAgent::Ping { sent_us }),
@@ -79,8 +72,8 @@ fn any_to_agent() -> impl Strategy<Value = ToAgent> {
 }
 
 fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
-    let report = (any::<(String, u32, u64, u64)>(), vec(any_procedure(), 0..3), any::<Vec<(String, u64)>>()).prop_map(
-        |((run, shard, epoch, sequence), procedures, unexpected)| IntervalReport {
+    let report = (any::<(String, u32, u64, u64)>(), vec(any_procedure(), 0..3), any::<Vec<(String, u64)>>())
+        .prop_map(|((run, shard, epoch, sequence), procedures, unexpected)| IntervalReport {
             run,
             shard,
             epoch,
@@ -95,18 +88,23 @@ fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
             messages_sent: 1,
             messages_received: 2,
             radio_lost: u64::MAX,
+        });
+    let packet = any::<(i64, bool, String, u16, u32, Vec<u8>)>().prop_map(
+        |(at_us, uplink, ran, stream, ppid, octets)| TracePacket {
+            at_us,
+            uplink,
+            core: ran.clone(),
+            ran,
+            stream,
+            ppid,
+            octets,
+            comment: String::new(),
         },
     );
-    let packet = any::<(i64, bool, String, u16, u32, Vec<u8>)>().prop_map(|(at_us, uplink, ran, stream, ppid, octets)| {
-        TracePacket { at_us, uplink, core: ran.clone(), ran, stream, ppid, octets, comment: String::new() }
-    });
-    let trace = (any::<(u32, String, bool)>(), vec(packet, 0..4)).prop_map(|((shard, imsi, failed), packets)| Trace {
-        shard,
-        why: imsi.clone(),
-        imsi,
-        failed,
-        packets,
-    });
+    let trace =
+        (any::<(u32, String, bool)>(), vec(packet, 0..4)).prop_map(|((shard, imsi, failed), packets)| {
+            Trace { shard, why: imsi.clone(), imsi, failed, packets }
+        });
     prop_oneof![
         report.prop_map(|report| ToCoordinator::Report(Box::new(report))),
         trace.prop_map(|trace| ToCoordinator::Trace(Box::new(trace))),

@@ -27,7 +27,11 @@ fn to_coordinator_octets_are_pinned() {
     let messages = every_to_coordinator();
     for (name, message) in &messages {
         assert_eq!(hex::encode(encode(message).unwrap()), pinned[name], "{name}");
-        assert_eq!(decode_to_coordinator(&hex::decode(&pinned[name]).unwrap()).as_ref(), Ok(message), "{name}");
+        assert_eq!(
+            decode_to_coordinator(&hex::decode(&pinned[name]).unwrap()).as_ref(),
+            Ok(message),
+            "{name}"
+        );
     }
     assert_eq!(pinned.len(), messages.len());
 }
@@ -58,7 +62,10 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
         }))
     };
     named(vec![
-        ("Welcome", ToAgent::Welcome(Welcome { agent: "a-1".to_owned(), program: "roamstorm 0.1.0".to_owned() })),
+        (
+            "Welcome",
+            ToAgent::Welcome(Welcome { agent: "a-1".to_owned(), program: "roamstorm 0.1.0".to_owned() }),
+        ),
         ("Ping", ToAgent::Ping { sent_us: 1_700_000_000_000_000 }),
         ("Lease/Failed", lease(TracePolicy::Failed)),
         ("Lease/Sampled", lease(TracePolicy::Sampled(200))),
@@ -130,8 +137,12 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         failed: true,
         packets: vec![packet],
     };
-    let hello =
-        Hello { name: "a".to_owned(), program: "roamstorm 0.1.0".to_owned(), workers: 2, agent_us: 1_000_000 };
+    let hello = Hello {
+        name: "a".to_owned(),
+        program: "roamstorm 0.1.0".to_owned(),
+        workers: 2,
+        agent_us: 1_000_000,
+    };
     named(vec![
         ("Hello", ToCoordinator::Hello(hello)),
         ("Pong", ToCoordinator::Pong { sent_us: 1, agent_us: 16_384 }),
@@ -152,5 +163,8 @@ fn named<T>(messages: Vec<(&str, T)>) -> Vec<(String, T)> {
 /// `name hex` lines; `#` begins a comment.
 fn pinned(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|line| line.split_once(' ').unwrap()).map(|(name, hex)| (name.to_owned(), hex.to_owned())).collect()
+    lines
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(name, hex)| (name.to_owned(), hex.to_owned()))
+        .collect()
 }

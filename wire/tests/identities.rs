@@ -14,7 +14,11 @@ fn fleet() -> TempDir {
     let folder = TempDir::new().unwrap();
     let authority = Authority::generate("fleet").unwrap();
     authority.save(folder.path(), false).unwrap();
-    authority.issue("c", Role::Coordinator, &["127.0.0.1".to_owned()]).unwrap().save(folder.path(), false).unwrap();
+    authority
+        .issue("c", Role::Coordinator, &["127.0.0.1".to_owned()])
+        .unwrap()
+        .save(folder.path(), false)
+        .unwrap();
     authority.issue("a", Role::Agent, &[]).unwrap().save(folder.path(), false).unwrap();
     folder
 }
@@ -33,7 +37,10 @@ fn fleet_saved_to_files_loads_again() {
     let later = TempDir::new().unwrap();
     authority.issue("b", Role::Agent, &[]).unwrap().save(later.path(), false).unwrap();
     Identity::load(later.path(), Role::Agent).unwrap();
-    assert!(!later.path().join("authority.key").exists(), "an agent's folder must not hold the authority's key");
+    assert!(
+        !later.path().join("authority.key").exists(),
+        "an agent's folder must not hold the authority's key"
+    );
 }
 
 #[cfg(unix)]
@@ -53,7 +60,10 @@ fn existing_files_are_kept_unless_forced() {
     let before = fs::read(fleet.path().join("agent.pem")).unwrap();
     let other = Authority::generate("other").unwrap();
     let error = other.save(fleet.path(), false).unwrap_err().to_string();
-    assert!(error.ends_with("authority.pem: exists already, and is not overwritten unless forced"), "{error}");
+    assert!(
+        error.ends_with("authority.pem: exists already, and is not overwritten unless forced"),
+        "{error}"
+    );
     let agent = other.issue("a", Role::Agent, &[]).unwrap();
     agent.save(fleet.path(), false).unwrap_err();
     assert_eq!(fs::read(fleet.path().join("agent.pem")).unwrap(), before);
@@ -61,7 +71,10 @@ fn existing_files_are_kept_unless_forced() {
     fs::remove_file(fleet.path().join("agent.pem")).unwrap();
     fs::remove_file(fleet.path().join("agent.key")).unwrap();
     let error = agent.save(fleet.path(), false).unwrap_err().to_string();
-    assert!(error.contains("authority.pem: exists already"), "another authority's file must be kept: {error}");
+    assert!(
+        error.contains("authority.pem: exists already"),
+        "another authority's file must be kept: {error}"
+    );
     agent.save(fleet.path(), true).unwrap();
     Identity::load(fleet.path(), Role::Agent).unwrap();
 }
@@ -93,7 +106,8 @@ fn expired_certificate_is_named_with_its_age() {
     let fleet = fleet();
     let authority = Authority::load(fleet.path()).unwrap();
     let now = SystemTime::now();
-    let expired = authority.issue_between("a", Role::Agent, &[], now - 9 * DAY, now - 3 * DAY - DAY / 2).unwrap();
+    let expired =
+        authority.issue_between("a", Role::Agent, &[], now - 9 * DAY, now - 3 * DAY - DAY / 2).unwrap();
     expired.save(fleet.path(), true).unwrap();
     let error = load_error(fleet.path(), Role::Agent);
     assert!(error.contains("agent.pem: expired 3 days ago"), "{error}");
@@ -110,7 +124,10 @@ fn certificate_of_another_authority_is_named() {
         fs::copy(theirs.path().join(file), ours.path().join(file)).unwrap();
     }
     let error = load_error(ours.path(), Role::Agent);
-    assert!(error.contains("agent.pem: not issued by the authority in") && error.contains("authority.pem"), "{error}");
+    assert!(
+        error.contains("agent.pem: not issued by the authority in") && error.contains("authority.pem"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 
 use super::{Identity, IdentityError, Role, files};
@@ -70,7 +70,8 @@ impl Authority {
         }];
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate().map_err(|error| IdentityError::not_made(&error))?;
-        let certificate = params.signed_by(&key, &self.issuer).map_err(|error| IdentityError::not_made(&error))?;
+        let certificate =
+            params.signed_by(&key, &self.issuer).map_err(|error| IdentityError::not_made(&error))?;
         Ok(Identity::from_pem(role, &self.certificate_pem, &certificate.pem(), &key.serialize_pem()))
     }
 
@@ -83,8 +84,10 @@ impl Authority {
         let key = files::read_key(&folder.join(files::AUTHORITY_KEY))?;
         certificate.certificates()?;
         key.private_key()?;
-        let pair = KeyPair::from_pem(&key.text)
-            .map_err(|error| IdentityError::NotAKey { path: key.source.clone(), reason: error.to_string() })?;
+        let pair = KeyPair::from_pem(&key.text).map_err(|error| IdentityError::NotAKey {
+            path: key.source.clone(),
+            reason: error.to_string(),
+        })?;
         let issuer = Issuer::from_ca_cert_pem(&certificate.text, pair).map_err(|error| {
             IdentityError::NotACertificate { path: certificate.source.clone(), reason: error.to_string() }
         })?;

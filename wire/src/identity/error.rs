@@ -11,7 +11,9 @@ use super::Role;
 #[non_exhaustive]
 pub enum IdentityError {
     /// A file is missing.
-    #[error("{path}: no such file; make a fleet's identities with `roamstorm certs`, or copy this one from there")]
+    #[error(
+        "{path}: no such file; make a fleet's identities with `roamstorm certs`, or copy this one from there"
+    )]
     Missing {
         /// Which file.
         path: String,
@@ -41,7 +43,9 @@ pub enum IdentityError {
         reason: String,
     },
     /// PEM, but no usable key.
-    #[error("{path}: not a usable private key: {reason}; ECDSA P-256 or P-384, Ed25519 or RSA in PKCS #8 is accepted")]
+    #[error(
+        "{path}: not a usable private key: {reason}; ECDSA P-256 or P-384, Ed25519 or RSA in PKCS #8 is accepted"
+    )]
     NotAKey {
         /// Which file.
         path: String,
@@ -151,11 +155,14 @@ impl IdentityError {
             return Self::NotACertificate { path, reason: error.to_string() };
         };
         match fault {
-            CertificateError::ExpiredContext { time, not_after } => {
-                Self::Expired { path, days: time.as_secs().saturating_sub(not_after.as_secs()) / SECONDS_OF_A_DAY }
-            }
+            CertificateError::ExpiredContext { time, not_after } => Self::Expired {
+                path,
+                days: time.as_secs().saturating_sub(not_after.as_secs()) / SECONDS_OF_A_DAY,
+            },
             CertificateError::Expired => Self::Expired { path, days: 0 },
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotValidYet { path },
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Self::NotValidYet { path }
+            }
             CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 Self::OtherAuthority { path, authority: authority.to_owned() }
             }

@@ -28,13 +28,17 @@ pub(super) fn read_key(path: &Path) -> Result<Pem, IdentityError> {
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             let path = path.display();
-            tracing::warn!("{path}: this private key has mode {mode:o}; others can use it. Try: chmod 600 {path}");
+            tracing::warn!(
+                "{path}: this private key has mode {mode:o}; others can use it. Try: chmod 600 {path}"
+            );
         }
     }
     read(path)
 }
 
-pub(super) fn refuse_existing<'a>(paths: impl IntoIterator<Item = &'a std::path::PathBuf>) -> Result<(), IdentityError> {
+pub(super) fn refuse_existing<'a>(
+    paths: impl IntoIterator<Item = &'a std::path::PathBuf>,
+) -> Result<(), IdentityError> {
     match paths.into_iter().find(|path| path.exists()) {
         Some(path) => Err(IdentityError::Exists { path: path.display().to_string() }),
         None => Ok(()),

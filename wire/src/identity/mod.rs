@@ -68,7 +68,8 @@ pub struct Identity {
 impl Identity {
     /// An identity that is kept elsewhere than in files. It is checked when it is used.
     pub fn from_pem(role: Role, authority: &str, certificate: &str, key: &str) -> Self {
-        let pem = |kind: &str, text: &str| Arc::new(Pem { source: format!("the {kind}"), text: text.to_owned() });
+        let pem =
+            |kind: &str, text: &str| Arc::new(Pem { source: format!("the {kind}"), text: text.to_owned() });
         Self {
             role,
             authority: pem("authority's certificate", authority),
@@ -151,7 +152,12 @@ impl Identity {
             |error: rustls::Error| IdentityError::from_key(error, &self.key.source, &self.certificate.source);
         CertifiedKey::from_der(chain.clone(), key, &tls::provider()).map_err(key_error)?;
         tls::verify(self.role, roots, &chain).map_err(|error| {
-            IdentityError::from_certificate(error, self.role, &self.certificate.source, &self.authority.source)
+            IdentityError::from_certificate(
+                error,
+                self.role,
+                &self.certificate.source,
+                &self.authority.source,
+            )
         })
     }
 
@@ -170,7 +176,10 @@ impl Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("role", &self.role).field("certificate", &self.certificate.source).finish()
+        f.debug_struct("Identity")
+            .field("role", &self.role)
+            .field("certificate", &self.certificate.source)
+            .finish()
     }
 }
 
@@ -190,7 +199,10 @@ struct Pem {
 impl Pem {
     fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(self.text.as_bytes()).collect();
-        certificates.ok().filter(|certificates| !certificates.is_empty()).ok_or_else(|| self.not_pem("CERTIFICATE"))
+        certificates
+            .ok()
+            .filter(|certificates| !certificates.is_empty())
+            .ok_or_else(|| self.not_pem("CERTIFICATE"))
     }
 
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, IdentityError> {
