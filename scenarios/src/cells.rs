@@ -1,0 +1,59 @@
+//! The radio access network: gNBs, their cells, tracking areas and slices.
+
+use std::time::Duration;
+
+use identity::{Plmn, Snssai, Tac};
+
+/// How many base stations there are and what they serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cells {
+    /// Base stations, each with one association to the target.
+    pub gnbs: u32,
+    /// Cells of each gNB.
+    pub cells_per_gnb: u32,
+    /// The network that the gNBs broadcast.
+    pub plmn: Plmn,
+    /// Tracking areas, dealt round robin over the gNBs.
+    pub tacs: Vec<Tac>,
+    /// Slices that every gNB supports and every UE asks for.
+    pub slices: Vec<Snssai>,
+    /// The identifier of the first gNB; the others follow (TS 38.413 §9.3.1.6).
+    pub first_gnb_id: u32,
+    /// After this long without signalling a gNB asks for the release of a UE. `None`: it never does.
+    pub inactivity: Option<Duration>,
+}
+
+impl Cells {
+    /// The base station number `index`, below `gnbs`.
+    pub(crate) fn gnb(&self, index: u32) -> Gnb {
+        let place = usize::try_from(index).unwrap_or_default();
+        Gnb {
+            index,
+            gnb_id: self.first_gnb_id.saturating_add(index),
+            name: format!("roamstorm-gnb-{index:04}"),
+            plmn: self.plmn,
+            tac: self.tacs[place % self.tacs.len()],
+            slices: self.slices.clone(),
+            cells: self.cells_per_gnb,
+        }
+    }
+}
+
+/// One base station.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gnb {
+    /// Its place among all gNBs of the scenario, from 0.
+    pub index: u32,
+    /// Global gNB ID without the PLMN; fits in 22 bits.
+    pub gnb_id: u32,
+    /// RAN node name.
+    pub name: String,
+    /// The network that it broadcasts.
+    pub plmn: Plmn,
+    /// The tracking area of its cells.
+    pub tac: Tac,
+    /// The slices that it supports.
+    pub slices: Vec<Snssai>,
+    /// How many cells it has.
+    pub cells: u32,
+}

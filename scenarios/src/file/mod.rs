@@ -1,0 +1,110 @@
+//! The scenario as it stands in a file: text ⇄ file types ⇄ checked [`Scenario`].
+
+mod check;
+mod overlap;
+mod resolve;
+mod types;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::error::{MAX_OCTETS, Problem};
+use crate::units::nearest;
+use crate::yaml::{Complaint, Node, Override, Place, read};
+use crate::{RadioProfile, Scenario, ScenarioError, catalogue, radio_profiles};
+
+use types::{ProfileFile, ScenarioFile};
+
+impl Scenario {
+    /// Reads and checks a scenario. `file` names the text in errors, which say line, column, field, and what would be
+    /// accepted. The first mistake ends the reading.
+    pub fn from_yaml(text: &str, file: &str) -> Result<Self, ScenarioError> {
+        from_text(text, file, &[])
+    }
+
+    /// Reads a file, or the scenario of the catalogue with this name, and applies each `--set path=value` in order. A
+    /// file wins over the catalogue; the catalogue is not looked at for names with a slash or an extension.
+    pub fn load(name_or_path: &str, overrides: &[(String, String)]) -> Result<Self, ScenarioError> {
+        let path = Path::new(name_or_path);
+        let entry = catalogue().iter().find(|entry| entry.name == name_or_path);
+        match (entry, path.is_file()) {
+            (Some(entry), false) => from_text(entry.yaml, &format!("{}.yaml (catalogue)", entry.name), overrides),
+            (None, false) if !path.exists() => Err(unknown(name_or_path)),
+            _ => from_text(&read_file(path)?, name_or_path, overrides),
+        }
+    }
+
+    /// The whole scenario with every default and profile written out: `from_yaml(to_yaml(s)) == s`.
+    pub fn to_yaml(&self) -> String {
+        let file = ScenarioFile::from(self);
+        serde_saphyr::to_string(&file).expect("a tree of texts, numbers, lists and mappings is always YAML")
+    }
+}
+
+impl RadioProfile {
+    /// The profile of this name that comes with the program.
+    pub fn named(name: &str) -> Option<Self> {
+        let (name, text) = radio_profiles().iter().find(|(known, _)| *known == name)?;
+        let node = Node::parse(text).ok()?;
+        let file: ProfileFile = read(&node).ok()?;
+        Some(file.resolve(name))
+    }
+}
+
+/// The JSON Schema of a scenario file, for editors (yaml-language-server) and other tools.
+pub fn json_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(ScenarioFile);
+    schema.insert("title".to_owned(), "Roamstorm scenario".into());
+    schema.to_value()
+}
+
+fn from_text(text: &str, file: &str, overrides: &[(String, String)]) -> Result<Scenario, ScenarioError> {
+    let octets = text.len() as u64;
+    if octets > MAX_OCTETS {
+        return Err(ScenarioError::TooLarge { file: file.to_owned(), octets });
+    }
+    let mut root = Node::parse(text).map_err(|error| {
+        let place = format!("{file}:{}:{}", error.line, error.column);
+        ScenarioError::Invalid(Box::new(Problem { place, field: String::new(), message: error.message }))
+    })?;
+    for (number, (path, value)) in overrides.iter().enumerate() {
+        let set = || format!("{path}={value}");
+        Override::parse(number, path, value)
+            .and_then(|set| set.apply(&mut root))
+            .map_err(|message| ScenarioError::Override { set: set(), message })?;
+    }
+    let scenario = read::<ScenarioFile>(&root).and_then(|file| check::scenario(file, &root));
+    scenario.map_err(|complaint| ScenarioError::Invalid(Box::new(problem(&complaint, file, overrides))))
+}
+
+fn problem(complaint: &Complaint, file: &str, overrides: &[(String, String)]) -> Problem {
+    let place = match complaint.place {
+        Some(Place::File { line, column }) => format!("{file}:{line}:{column}"),
+        Some(Place::Override(number)) => match overrides.get(number) {
+            Some((path, value)) => format!("--set {path}={value}"),
+            None => "--set".to_owned(),
+        },
+        None => file.to_owned(),
+    };
+    Problem { place, field: complaint.field(), message: complaint.message.clone() }
+}
+
+/// Never more than the limit is read, so a device or a huge file does no harm.
+fn read_file(path: &Path) -> Result<String, ScenarioError> {
+    let unreadable = |source| ScenarioError::Unreadable { path: path.to_owned(), source };
+    let mut octets = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_OCTETS + 1).read_to_end(&mut octets)).map_err(unreadable)?;
+    if octets.len() as u64 > MAX_OCTETS {
+        let file = path.display().to_string();
+        return Err(ScenarioError::TooLarge { file, octets: octets.len() as u64 });
+    }
+    let not_text = |error| unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, error));
+    String::from_utf8(octets).map_err(not_text)
+}
+
+fn unknown(name: &str) -> ScenarioError {
+    let names: Vec<&str> = catalogue().iter().map(|entry| entry.name).collect();
+    let hint = nearest(name, &names).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+    ScenarioError::Unknown { name: name.to_owned(), hint, known: names.join(", ") }
+}

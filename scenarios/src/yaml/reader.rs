@@ -1,0 +1,304 @@
+//! Hands a [`Node`] to serde, and gives every complaint of serde its place, its field, and what would be accepted.
+
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer, MapAccess,
+    SeqAccess, Unexpected, VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+
+use super::tree::{Key, Node, Place, Value};
+use crate::units::nearest;
+
+/// A mistake in the tree.
+#[derive(Debug)]
+pub(crate) struct Complaint {
+    pub(crate) place: Option<Place>,
+    /// From the outermost to the innermost, `subscribers`, `[0]`, `imsi`. Kept reversed until it is read.
+    path: Vec<String>,
+    pub(crate) message: String,
+}
+
+/// Reads a value of type `T`.
+pub(crate) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Complaint> {
+    T::deserialize(Reader(node))
+}
+
+impl Complaint {
+    /// A mistake that serde cannot see, in the field with this path.
+    pub(crate) fn new(place: Place, field: &str, message: String) -> Self {
+        Self { place: Some(place), path: vec![field.to_owned()], message }
+    }
+
+    /// The path of the field, such as `load[0].phases[1].rate`.
+    pub(crate) fn field(&self) -> String {
+        let mut field = String::new();
+        for part in self.path.iter().rev() {
+            if !field.is_empty() && !part.starts_with('[') {
+                field.push('.');
+            }
+            field.push_str(part);
+        }
+        field
+    }
+
+    fn at(mut self, place: Place) -> Self {
+        self.place.get_or_insert(place);
+        self
+    }
+
+    fn within(mut self, part: impl Into<String>) -> Self {
+        self.path.push(part.into());
+        self
+    }
+}
+
+impl Error for Complaint {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { place: None, path: Vec::new(), message: message.to_string() }
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format!("found {}, expected {}", found_text(&found), expected_text(expected)))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(found, expected)
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self::custom(format!("unknown field {field:?}{} (accepted here: {})", hint(field, expected), list(expected)))
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        Self::custom(format!("unknown value {variant:?}{} (accepted: {})", hint(variant, expected), list(expected)))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::custom(format!("the field \"{field}\" is missing"))
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Complaint {}
+
+/// A node as serde's input.
+#[derive(Clone, Copy)]
+struct Reader<'a>(&'a Node);
+
+impl<'a> Reader<'a> {
+    fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Complaint> {
+        match &self.0.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(raw) => match (raw.parse::<u64>(), raw.parse::<i64>(), raw.parse::<f64>()) {
+                (Ok(number), _, _) => visitor.visit_u64(number),
+                (_, Ok(number), _) => visitor.visit_i64(number),
+                (_, _, Ok(number)) if number.is_finite() => visitor.visit_f64(number),
+                _ => visitor.visit_str(raw),
+            },
+            Value::Text(text) => visitor.visit_str(text),
+            Value::List(items) => visitor.visit_seq(Items { items: items.iter().enumerate() }),
+            Value::Mapping(entries) => visitor.visit_map(Entries { entries: entries.iter(), value: None }),
+        }
+    }
+
+    fn visit_text<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Complaint> {
+        match &self.0.value {
+            Value::Number(raw) => visitor.visit_str(raw),
+            _ => self.visit(visitor),
+        }
+    }
+}
+
+impl<'de, 'a> Deserializer<'de> for Reader<'a> {
+    type Error = Complaint;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Complaint> {
+        self.visit(visitor).map_err(|complaint| complaint.at(self.0.place))
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Complaint> {
+        self.visit_text(visitor).map_err(|complaint| complaint.at(self.0.place))
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Complaint> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Complaint> {
+        match self.0.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Complaint> {
+        visitor.visit_newtype_struct(self).map_err(|complaint| complaint.at(self.0.place))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Complaint> {
+        let chosen = match &self.0.value {
+            Value::Text(name) => Chosen { name, key: None, content: None, place: self.0.place },
+            Value::Mapping(entries) if entries.len() == 1 => {
+                let (key, content) = &entries[0];
+                Chosen { name: &key.name, key: Some(key), content: Some(content), place: self.0.place }
+            }
+            _ => {
+                let found = self.0.describe();
+                return Err(Complaint::custom(format!("found {found}, expected one of {}", list(variants)))
+                    .at(self.0.place));
+            }
+        };
+        visitor.visit_enum(chosen).map_err(|complaint| complaint.at(self.0.place))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct identifier ignored_any
+    }
+}
+
+struct Items<'a> {
+    items: std::iter::Enumerate<std::slice::Iter<'a, Node>>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = Complaint;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Complaint> {
+        let Some((index, item)) = self.items.next() else { return Ok(None) };
+        let value = seed.deserialize(Reader(item));
+        value.map(Some).map_err(|complaint| complaint.at(item.place).within(format!("[{index}]")))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+struct Entries<'a> {
+    entries: std::slice::Iter<'a, (Key, Node)>,
+    value: Option<(&'a Key, &'a Node)>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Complaint;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Complaint> {
+        let Some((key, node)) = self.entries.next() else { return Ok(None) };
+        self.value = Some((key, node));
+        let name: StrDeserializer<'_, Complaint> = key.name.as_str().into_deserializer();
+        seed.deserialize(name).map(Some).map_err(|complaint| complaint.at(key.place).within(&key.name))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Complaint> {
+        let Some((key, node)) = self.value.take() else { return Err(Complaint::custom("a value without its key")) };
+        seed.deserialize(Reader(node)).map_err(|complaint| complaint.at(node.place).within(&key.name))
+    }
+}
+
+/// A variant: `name`, or a mapping with `name` as its only key.
+struct Chosen<'a> {
+    name: &'a str,
+    key: Option<&'a Key>,
+    content: Option<&'a Node>,
+    place: Place,
+}
+
+impl<'de, 'a> EnumAccess<'de> for Chosen<'a> {
+    type Error = Complaint;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Complaint> {
+        let name: StrDeserializer<'_, Complaint> = self.name.into_deserializer();
+        let place = self.key.map_or(self.place, |key| key.place);
+        Ok((seed.deserialize(name).map_err(|complaint| complaint.at(place))?, self))
+    }
+}
+
+impl<'a> Chosen<'a> {
+    fn content(&self) -> Result<Reader<'a>, Complaint> {
+        let lacks = || Complaint::custom(format!("{:?} must be a mapping with its fields", self.name)).at(self.place);
+        self.content.map(Reader).ok_or_else(lacks)
+    }
+}
+
+impl<'de> VariantAccess<'de> for Chosen<'_> {
+    type Error = Complaint;
+
+    fn unit_variant(self) -> Result<(), Complaint> {
+        match self.content {
+            None => Ok(()),
+            Some(content) => {
+                let message = format!("{:?} has no fields, found {}", self.name, content.describe());
+                Err(Complaint::custom(message).at(content.place).within(self.name))
+            }
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Complaint> {
+        let value = seed.deserialize(self.content()?);
+        value.map_err(|complaint| complaint.within(self.name))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Complaint> {
+        self.content()?.deserialize_any(visitor).map_err(|complaint| complaint.within(self.name))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Complaint> {
+        self.content()?.deserialize_any(visitor).map_err(|complaint| complaint.within(self.name))
+    }
+}
+
+fn found_text(found: &Unexpected<'_>) -> String {
+    match found {
+        Unexpected::Bool(value) => value.to_string(),
+        Unexpected::Unsigned(number) => number.to_string(),
+        Unexpected::Signed(number) => number.to_string(),
+        Unexpected::Float(number) => number.to_string(),
+        Unexpected::Str(text) => format!("{text:?}"),
+        Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
+        Unexpected::Seq => "a list".to_owned(),
+        Unexpected::Map | Unexpected::StructVariant | Unexpected::NewtypeVariant => "a mapping".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Rust's names of types are no help to the author of a scenario.
+fn expected_text(expected: &dyn Expected) -> String {
+    match expected.to_string().as_str() {
+        "u8" => format!("a whole number from 0 to {}", u8::MAX),
+        "u16" => format!("a whole number from 0 to {}", u16::MAX),
+        "u32" => format!("a whole number from 0 to {}", u32::MAX),
+        "u64" => format!("a whole number from 0 to {}", u64::MAX),
+        "a string" => "a text".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn hint(name: &str, expected: &[&str]) -> String {
+    nearest(name, expected).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default()
+}
+
+fn list(names: &[&str]) -> String {
+    names.join(", ")
+}
