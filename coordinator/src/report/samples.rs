@@ -45,6 +45,14 @@ fn second(at: u64, rate: u64, registered: u64, frozen: bool, stalled_us: u64) ->
             "latency_us": {"p50": p50, "p95": p50 * 15 / 10, "p99": p50 * 21 / 10, "max": p50 * 3}}}})
 }
 
+fn agent(i: u64) -> Value {
+    json!({"id": format!("agent-{i}"), "shards": [i, i + 3, i + 6], "attempts": 3_333 + i / 2,
+            "lateness_us": {"p50": 13, "p99": 400 + i, "max": 1_500 + i}, "resident_octets": 41_000_000 + i, "ues": 3_333, "ue_octets": 3_333 * 912,
+            "cpu_s": 2.4, "report_octets": 182_000,
+            "state": "finished", "address": "127.0.0.1:51120", "program": "0.1.0", "workers": 1,
+            "round_trip_us": 143, "clock_offset_us": -12, "reports_dropped": 0})
+}
+
 fn summary(status: &str, reasons: &[&str]) -> Value {
     json!({"run_id": "20261122-231502-attach-10k-42", "scenario": "attach-10k", "description": "10,000 subscribers register at 1,000/s and stay.",
         "seed": 42, "target": "sim: sctp+udp://127.0.0.1:40112", "started_at": "2026-11-22T23:15:02Z", "duration_s": 31.2, "version": "0.1.0",
@@ -65,11 +73,7 @@ fn summary(status: &str, reasons: &[&str]) -> Value {
         "trace_counts": {"files": 3, "packets": 214, "failed_ues_left_out": 0, "packets_dropped_by_agents": 0},
         "reports": {"merged": 93, "duplicates": 0, "old_epoch": 0, "out_of_order": 0, "late": 1},
         "traces": ["traces/001010000000017-failed.pcapng", "traces/001010000000218-sampled.pcapng", "traces/gnb-0.pcapng"],
-        "agents": (0..3).map(|i| json!({"id": format!("agent-{i}"), "shards": [i, i + 3, i + 6], "attempts": 3_333 + i / 2,
-            "lateness_us": {"p50": 13, "p99": 400 + i, "max": 1_500 + i}, "resident_octets": 41_000_000 + i, "ues": 3_333, "ue_octets": 3_333 * 912,
-            "cpu_s": 2.4, "report_octets": 182_000,
-            "state": "finished", "address": "127.0.0.1:51120", "program": "0.1.0", "workers": 1,
-            "round_trip_us": 143, "clock_offset_us": -12, "reports_dropped": 0})).collect::<Vec<_>>()})
+        "agents": (0..3).map(agent).collect::<Vec<_>>()})
 }
 
 /// 10,000 registrations, all is well.
