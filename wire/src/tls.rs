@@ -18,8 +18,8 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::version::TLS13;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    ServerConfig, SignatureScheme,
 };
 
 use crate::identity::{Credentials, IdentityError, Role};
@@ -137,7 +137,13 @@ impl CoordinatorVerifier {
         now: UnixTime,
     ) -> Result<(), Error> {
         let role = name(role_name(Role::Coordinator))?;
-        self.chain.verify_server_cert(end_entity, intermediates, &role, ocsp, now).map(|_| ())
+        match self.chain.verify_server_cert(end_entity, intermediates, &role, ocsp, now) {
+            Ok(_) => Ok(()),
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Err(WRONG_ROLE),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -206,7 +212,8 @@ impl ClientCertVerifier for AgentVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
-        verify_server_name(&ParsedCertificate::try_from(end_entity)?, &name(role_name(Role::Agent))?)?;
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        verify_server_name(&certificate, &name(role_name(Role::Agent))?).map_err(|_| WRONG_ROLE)?;
         Ok(verified)
     }
 
@@ -239,6 +246,9 @@ fn name(name: &'static str) -> Result<ServerName<'static>, Error> {
 
 /// A coordinator's certificate with this DNS name is good at every host.
 pub(crate) const ANY_HOST: &str = "any-host.roamstorm.internal";
+
+/// Told to the other side as unsupported_certificate, as a wrong key usage is.
+const WRONG_ROLE: Error = Error::InvalidCertificate(CertificateError::InvalidPurpose);
 
 /// The ALPN identifier (RFC 7301). The same for every version: the opening frame tells versions apart.
 const PROTOCOL: &[u8] = b"roamstorm";

@@ -1,5 +1,7 @@
 //! Whatever octets come, decoding ends in a message or an error; and what was encoded is decoded as it was.
 
+#![allow(clippy::unwrap_used, reason = "how a test fails")]
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wire::frame::{Assembler, decode_to_agent, decode_to_coordinator, encode};

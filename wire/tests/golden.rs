@@ -2,6 +2,8 @@
 //! reordered or inserted field breaks the fleet without any compiler's word. When one of these fails, append instead,
 //! or raise `wire::VERSION` and write the new octets down.
 
+#![allow(clippy::unwrap_used, reason = "how a test fails")]
+
 use std::collections::BTreeMap;
 
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};

@@ -1,5 +1,7 @@
 //! Identities in files: what is written, what is refused, and what the errors say.
 
+#![allow(clippy::unwrap_used, reason = "how a test fails")]
+
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
