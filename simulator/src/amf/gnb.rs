@@ -1,0 +1,52 @@
+//! A gNB, from the association to its end.
+
+use std::time::Instant;
+
+use identity::Tac;
+use rustc_hash::FxHashMap;
+
+use super::connection::ConnectionId;
+
+/// One association with a gNB. It has an identity once the NG interface is set up.
+pub(super) struct Gnb {
+    /// How many outbound streams the association has.
+    pub(super) streams_out: u16,
+    pub(super) identity: Option<GnbIdentity>,
+    /// The tracking areas that it broadcasts and the AMF serves.
+    pub(super) tacs: Vec<Tac>,
+    /// Its UE-associated logical NG-connections, by RAN UE NGAP ID.
+    pub(super) connections: FxHashMap<u32, ConnectionId>,
+    /// When the last message that is not of a UE leaves.
+    pub(super) last_due: Option<Instant>,
+}
+
+/// The global gNB ID (TS 38.413 §9.3.1.6): two gNBs with the same one are one gNB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GnbIdentity {
+    pub(super) plmn: [u8; 3],
+    pub(super) value: u64,
+    pub(super) bits: usize,
+}
+
+impl Gnb {
+    pub(super) fn new(streams_out: u16) -> Self {
+        Self {
+            streams_out,
+            identity: None,
+            tacs: Vec::new(),
+            connections: FxHashMap::default(),
+            last_due: None,
+        }
+    }
+
+    /// The stream of a UE: never stream 0 when there is another (TS 38.412 §7).
+    pub(super) fn stream_of(&self, connection: ConnectionId) -> u16 {
+        match self.streams_out {
+            0 | 1 => 0,
+            streams => {
+                let others = u64::from(streams - 1);
+                u16::try_from(connection.0 % others + 1).unwrap_or(1)
+            }
+        }
+    }
+}

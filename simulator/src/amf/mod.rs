@@ -1,0 +1,332 @@
+//! A sans-IO AMF, with the subscriber data that it needs (TS 23.501 §6.2.1, TS 24.501, TS 38.413).
+//!
+//! It shares codecs with the UE side and nothing else: what a UE or gNB sends is judged by the specification alone.
+
+mod admission;
+mod connection;
+mod gnb;
+mod gprs_timer;
+mod nas;
+mod ngap;
+mod outbox;
+mod procedures;
+mod security;
+mod sending;
+mod settings;
+mod slices;
+mod statistics;
+mod subscribers;
+mod timers;
+mod ue;
+
+use std::time::Instant;
+
+use identity::{Imsi, Plmn, Tac};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rustc_hash::FxHashMap;
+
+use admission::TokenBucket;
+use connection::{Connection, ConnectionId};
+use gnb::Gnb;
+use outbox::Outbox;
+use procedures::{configuration_update, deregistration, ng_reset, paging, ue_context_release};
+use subscribers::Subscribers;
+use timers::{Expiry, Timers, UeTimer};
+use ue::{UeId, Ues};
+
+pub use settings::{AmfSettings, Congestion, HomeNetworkKey, Limits};
+pub use statistics::{Message, Refusal, Statistics};
+pub use subscribers::{SubscriberData, SubscriberRecord};
+
+/// What happens to an AMF.
+#[derive(Clone, Copy, Debug)]
+pub enum AmfEvent<'a> {
+    /// A gNB has connected.
+    AssociationUp {
+        /// The driver's own number of it, used once.
+        association: u32,
+        /// Streams that the AMF may send on.
+        streams_out: u16,
+    },
+    /// A message with the payload protocol identifier of NGAP.
+    Received {
+        /// From whom.
+        association: u32,
+        /// On which stream.
+        stream: u16,
+        /// The NGAP PDU.
+        octets: &'a [u8],
+    },
+    /// The association is gone: its UEs are idle (TS 38.413 §8.7.4.1, TS 24.501 §5.5.1.2.8 a).
+    AssociationDown {
+        /// Which one.
+        association: u32,
+    },
+    /// What the operator wants.
+    Command(Command),
+}
+
+/// What the network side starts by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Deregister a UE, after paging it when it is idle (TS 24.501 §5.5.2.3).
+    Deregister {
+        /// Whom.
+        imsi: Imsi,
+        /// The UE is to register again.
+        re_registration: bool,
+    },
+    /// Page a UE (TS 24.501 §5.6.2).
+    Page {
+        /// Whom.
+        imsi: Imsi,
+    },
+    /// Give a UE another 5G-GUTI (TS 24.501 §5.4.4), after paging it when it is idle.
+    UpdateConfiguration {
+        /// Whom.
+        imsi: Imsi,
+    },
+    /// Reset the NG interface with a gNB (TS 38.413 §8.7.4.2.1).
+    Reset {
+        /// With which.
+        association: u32,
+    },
+}
+
+/// What the driver of an AMF does for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AmfAction {
+    /// Send an NGAP PDU.
+    Send {
+        /// To whom.
+        association: u32,
+        /// On which stream.
+        stream: u16,
+        /// The NGAP PDU.
+        octets: Vec<u8>,
+    },
+    /// End an association. No [`AmfEvent::AssociationDown`] is needed, and one does no harm.
+    Close {
+        /// Which one.
+        association: u32,
+    },
+}
+
+/// An AMF. The driver feeds it events, calls [`Amf::advance`] at [`Amf::next_deadline`], and carries out what it
+/// puts into the buffer. The same events at the same times with the same seed give the same actions. Nothing that
+/// a peer sends can make it panic or grow beyond its [`Limits`].
+pub struct Amf {
+    settings: AmfSettings,
+    serving: Vec<Serving>,
+    subscribers: Subscribers,
+    gnbs: FxHashMap<u32, Gnb>,
+    connections: FxHashMap<ConnectionId, Connection>,
+    last_connection: u64,
+    ues: Ues,
+    timers: Timers,
+    outbox: Outbox,
+    admission: Option<TokenBucket>,
+    rng: ChaCha8Rng,
+    statistics: Statistics,
+}
+
+/// A PLMN that is served, in the forms that the protocols need.
+struct Serving {
+    octets: [u8; 3],
+    nas: oxirush_nas::Plmn,
+    /// TS 33.501 §6.1.1.4: the serving network name.
+    sn_name: String,
+}
+
+impl Amf {
+    /// An AMF without gNBs and UEs.
+    pub fn new(settings: AmfSettings, subscribers: Box<dyn SubscriberData + Send>) -> Self {
+        Self {
+            serving: settings.plmns.iter().filter_map(|plmn| Serving::new(*plmn)).collect(),
+            subscribers: Subscribers::new(subscribers, &settings.home_network_keys),
+            gnbs: FxHashMap::default(),
+            connections: FxHashMap::default(),
+            last_connection: 0,
+            ues: Ues::new(settings.limits.ues),
+            timers: Timers::default(),
+            outbox: Outbox::new(
+                settings.processing_delay,
+                settings.processing_jitter,
+                settings.limits.delayed_sends,
+            ),
+            admission: settings.congestion.map(|congestion| TokenBucket::new(congestion.max_registrations_per_s)),
+            rng: ChaCha8Rng::seed_from_u64(settings.seed),
+            statistics: Statistics::default(),
+            settings,
+        }
+    }
+
+    /// Takes in one event. What is to be done now is appended to `out`; what is to be done later comes from
+    /// [`Amf::advance`].
+    pub fn handle(&mut self, now: Instant, event: AmfEvent<'_>, out: &mut Vec<AmfAction>) {
+        match event {
+            AmfEvent::AssociationUp { association, streams_out } => {
+                self.associate(now, association, streams_out, out);
+            }
+            AmfEvent::Received { association, octets, .. } => ngap::received(self, now, association, octets),
+            AmfEvent::AssociationDown { association } => self.lose(now, association),
+            AmfEvent::Command(command) => self.obey(now, command),
+        }
+        self.outbox.take(now, out);
+    }
+
+    /// Runs the timers that have expired by `now`, and appends what is due to `out`.
+    pub fn advance(&mut self, now: Instant, out: &mut Vec<AmfAction>) {
+        while let Some(expiry) = self.timers.expired(now) {
+            match expiry {
+                Expiry::Connection(id, timer) => sending::expired(self, now, id, timer),
+                Expiry::Ue(ue, timer) => self.ue_expired(now, ue, timer),
+            }
+        }
+        self.outbox.take(now, out);
+    }
+
+    /// When [`Amf::advance`] is next needed.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let (timer, send) = (self.timers.next_deadline(), self.outbox.next_deadline());
+        timer.into_iter().chain(send).min()
+    }
+
+    /// What it counted so far, and what it holds now.
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            associations: self.gnbs.len(),
+            gnbs: self.gnbs.values().filter(|gnb| gnb.identity.is_some()).count(),
+            connections: self.connections.len(),
+            registered: self.ues.registered(),
+            ues: self.ues.len(),
+            timers: self.timers.len(),
+            sends_waiting: self.outbox.waiting(),
+            sends_dropped: self.outbox.dropped(),
+            ..self.statistics.clone()
+        }
+    }
+
+    fn associate(&mut self, now: Instant, association: u32, streams_out: u16, out: &mut Vec<AmfAction>) {
+        if self.gnbs.contains_key(&association) {
+            self.lose(now, association);
+        }
+        if self.gnbs.len() >= self.settings.limits.associations {
+            self.refuse(Refusal::TooManyAssociations);
+            out.push(AmfAction::Close { association });
+            return;
+        }
+        self.gnbs.insert(association, Gnb::new(streams_out));
+    }
+
+    /// Forgets a gNB; its UEs are idle.
+    fn lose(&mut self, now: Instant, association: u32) {
+        let Some(gnb) = self.gnbs.remove(&association) else { return };
+        for id in gnb.connections.into_values() {
+            ue_context_release::locally(self, now, id);
+        }
+    }
+
+    fn obey(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Deregister { imsi, re_registration } => {
+                deregistration::by_network(self, now, imsi, re_registration);
+            }
+            Command::Page { imsi } => {
+                if let Some(ue) = self.ues.find(imsi) {
+                    paging::start(self, now, ue);
+                }
+            }
+            Command::UpdateConfiguration { imsi } => configuration_update::by_command(self, now, imsi),
+            Command::Reset { association } => ng_reset::by_amf(self, now, association),
+        }
+    }
+
+    fn ue_expired(&mut self, now: Instant, id: UeId, timer: UeTimer) {
+        let Some(ue) = self.ues.get_mut(id) else { return };
+        ue.timer = None;
+        match timer {
+            UeTimer::T3513 => paging::expired(self, now, id),
+            // TS 24.501 §5.3.7: the UE is not reachable; it may still come back for a while.
+            UeTimer::MobileReachable => {
+                let at = now + self.settings.implicit_deregistration;
+                self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
+            }
+            UeTimer::ImplicitDeregistration => {
+                if ue.registered {
+                    self.refuse(Refusal::ImplicitDeregistration);
+                }
+                self.ues.remove(id);
+            }
+        }
+    }
+
+    /// Starts the one timer of a UE without a connection, in place of the one that may run.
+    fn start_ue_timer(&mut self, id: UeId, at: Instant, timer: UeTimer) {
+        let Some(ue) = self.ues.get_mut(id) else { return };
+        if let Some(running) = ue.timer.take() {
+            self.timers.stop(running);
+        }
+        ue.timer = Some(self.timers.start(at, Expiry::Ue(id, timer)));
+    }
+
+    fn stop_ue_timer(&mut self, id: UeId) {
+        if let Some(running) = self.ues.get_mut(id).and_then(|ue| ue.timer.take()) {
+            self.timers.stop(running);
+        }
+    }
+
+    /// A UE without a connection: reachable for T3512 and four minutes (TS 24.501 §5.3.7), or kept for a while
+    /// when it is deregistered.
+    fn ue_is_idle(&mut self, now: Instant, id: UeId) {
+        let Some(ue) = self.ues.get_mut(id) else { return };
+        ue.connection = None;
+        if !ue.registered {
+            let at = now + self.settings.deregistered_kept;
+            self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
+        } else if let Some(t3512) = self.settings.t3512 {
+            self.start_ue_timer(id, now + t3512 + MOBILE_REACHABLE_MARGIN, UeTimer::MobileReachable);
+        }
+    }
+
+    /// The connection belongs to this UE from now on; another one that it had is released.
+    fn bind(&mut self, now: Instant, id: ConnectionId, ue_id: UeId) {
+        self.stop_ue_timer(ue_id);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(ue) = self.ues.get_mut(ue_id) else { return };
+        let before = ue.connection.replace(id);
+        ue.paged = None;
+        ue.tac = connection.tac;
+        ue.plmn = connection.plmn;
+        connection.ue = Some(ue_id);
+        if let Some(old) = before.filter(|old| *old != id) {
+            ue_context_release::superseded(self, now, old);
+        }
+    }
+
+    fn refuse(&mut self, reason: Refusal) {
+        self.statistics.count_refusal(reason);
+    }
+
+    /// The tracking areas that a UE in `tac` is registered in: 16 at most (TS 24.501 §9.11.3.9).
+    fn registration_area(&self, tac: Tac) -> &[Tac] {
+        let chunks = || self.settings.tacs.chunks(MAX_TACS);
+        chunks().find(|chunk| chunk.contains(&tac)).or_else(|| chunks().next()).unwrap_or_default()
+    }
+}
+
+impl Serving {
+    fn new(plmn: Plmn) -> Option<Self> {
+        let (mcc, mnc) = (plmn.mcc(), plmn.mnc());
+        Some(Self {
+            octets: plmn.octets(),
+            nas: oxirush_nas::Plmn::new(&mcc, &mnc).ok()?,
+            sn_name: format!("5G:mnc{mnc:0>3}.mcc{mcc}.3gppnetwork.org"),
+        })
+    }
+}
+
+/// TS 24.501 §5.3.7: the mobile reachable timer is four minutes longer than T3512.
+const MOBILE_REACHABLE_MARGIN: std::time::Duration = std::time::Duration::from_secs(4 * 60);
+const MAX_TACS: usize = 16;

@@ -1,0 +1,307 @@
+//! Registration: initial, mobility and periodic (TS 24.501 §5.5.1.2, §5.5.1.3).
+
+use std::time::Instant;
+
+use identity::Imsi;
+use oxirush_nas::nas_5gs::{
+    GmmCause, Guti, NasCount, NasFGmmCause, NasFGsMobileIdentity, NasFGsRegistrationResult,
+    NasFGsTrackingAreaIdentityList, NasGprsTimer2, NasRegistrationAccept, NasRegistrationReject,
+    NasRegistrationRequest, NasT3512Value, RegistrationResult, RegistrationType,
+};
+use oxirush_ngap::ngap::{Cause, CauseNas};
+use rand::RngCore;
+
+use super::{
+    authentication, configuration_update, deregistration, identification, initial_context_setup,
+    ue_context_release,
+};
+use crate::amf::connection::{Attempt, ConnectionId, Protection, RegistrationKind, State};
+use crate::amf::gprs_timer;
+use crate::amf::nas::Incoming;
+use crate::amf::slices::{self, Selection};
+use crate::amf::timers::ConnectionTimer;
+use crate::amf::ue::{Pending, UeId};
+use crate::amf::{Amf, Message, Refusal, sending};
+
+/// REGISTRATION REQUEST.
+pub(in crate::amf) fn requested(
+    amf: &mut Amf,
+    now: Instant,
+    id: ConnectionId,
+    request: &NasRegistrationRequest,
+    incoming: &Incoming,
+) {
+    if repeats(amf, now, id, incoming) {
+        return;
+    }
+    let attempt = read(amf, request, incoming);
+    let kind = attempt.kind;
+    let Some(connection) = amf.connections.get_mut(&id) else { return };
+    let tac = connection.tac;
+    connection.attempt = Some(Box::new(attempt));
+    if !amf.settings.tacs.contains(&tac) {
+        amf.refuse(Refusal::UnknownTac);
+        return reject(amf, now, id, GmmCause::NoSuitableCellsInTrackingArea);
+    }
+    let mut admitted = || amf.admission.as_mut().is_none_or(|bucket| bucket.admit(now));
+    if kind == RegistrationKind::Initial && !admitted() {
+        amf.refuse(Refusal::Congestion);
+        return reject(amf, now, id, GmmCause::Congestion);
+    }
+    match (incoming.verified, kind) {
+        // §5.4.1.1: the UE has proved who it is, and an update needs no other proof.
+        (Some((ue, count)), RegistrationKind::Mobility | RegistrationKind::Periodic) => {
+            amf.bind(now, id, ue);
+            accept(amf, now, id, count);
+        }
+        (Some((ue, _)), RegistrationKind::Initial | RegistrationKind::Emergency) => {
+            amf.bind(now, id, ue);
+            authentication::start(amf, now, id);
+        }
+        (None, _) => identify(amf, now, id, &request.fgs_mobile_identity),
+    }
+}
+
+/// Whom the identity names: the next step depends on it.
+fn identify(amf: &mut Amf, now: Instant, id: ConnectionId, identity: &NasFGsMobileIdentity) {
+    if identity.as_guti().is_some() {
+        let known = find_guti(amf, identity).and_then(|ue| amf.ues.get(ue)).map(|ue| ue.imsi);
+        match known {
+            Some(imsi) => named(amf, now, id, imsi, true),
+            None => identification::start(amf, now, id),
+        }
+    } else if identity.as_suci().is_some() {
+        match amf.subscribers.deconceal(&identity.value) {
+            Some(imsi) => named(amf, now, id, imsi, false),
+            None => {
+                amf.refuse(Refusal::SuciNotDeconcealed);
+                reject(amf, now, id, GmmCause::IllegalUe);
+            }
+        }
+    } else {
+        identification::start(amf, now, id);
+    }
+}
+
+/// The UE says that it is `imsi`: it is to prove it.
+pub(in crate::amf) fn named(amf: &mut Amf, now: Instant, id: ConnectionId, imsi: Imsi, by_guti: bool) {
+    let attempt = amf.connections.get_mut(&id).and_then(|connection| connection.attempt.as_mut());
+    let Some(attempt) = attempt else { return };
+    attempt.imsi = Some(imsi);
+    attempt.by_guti = by_guti;
+    authentication::start(amf, now, id);
+}
+
+/// The UE with the 5G-GUTI of an identity, when the GUAMI is ours and the 5G-TMSI is known.
+pub(in crate::amf) fn find_guti(amf: &Amf, identity: &NasFGsMobileIdentity) -> Option<UeId> {
+    let guti = identity.as_guti()?;
+    let settings = &amf.settings;
+    let ours = guti.amf_region_id() == settings.region
+        && guti.amf_set_id() == settings.set
+        && guti.amf_pointer() == settings.pointer
+        && amf.serving.iter().any(|serving| serving.nas == guti.plmn());
+    if ours { amf.ues.find_tmsi(guti.tmsi()) } else { None }
+}
+
+/// A request while a procedure runs on the same connection (§5.5.1.2.8 d, e): the same again changes nothing, and
+/// another one takes its place.
+fn repeats(amf: &mut Amf, now: Instant, id: ConnectionId, incoming: &Incoming) -> bool {
+    let Some(connection) = amf.connections.get(&id) else { return true };
+    let state = connection.state;
+    let same = connection.attempt.as_ref().is_some_and(|attempt| attempt.digest == incoming.digest);
+    match (connection.attempt.is_some() && state != State::Quiet, same) {
+        (true, true) => {
+            amf.refuse(Refusal::RepeatedRequest);
+            if state == State::ExpectRegistrationComplete {
+                sending::again(amf, now, id);
+            }
+            return true;
+        }
+        (true, false) => amf.refuse(Refusal::SupersededRequest),
+        // §5.4.4.6, §5.5.2.3.5: the registration goes before a configuration update and a deregistration.
+        (false, _) => {}
+    }
+    sending::settle(amf, id);
+    false
+}
+
+fn read(amf: &Amf, request: &NasRegistrationRequest, incoming: &Incoming) -> Attempt {
+    let verified = incoming.verified.and_then(|(ue, _)| amf.ues.get(ue));
+    let capability = request.ue_security_capability.clone();
+    Attempt {
+        kind: kind_of(request),
+        follow_on: request.fgs_registration_type.follow_on_request(),
+        by_guti: verified.is_some(),
+        imsi: verified.map(|ue| ue.imsi),
+        // §8.2.6.4: an update of a UE that is known may leave it out.
+        capability: capability.or_else(|| verified.map(|ue| ue.capability.clone())),
+        requested: slices::requested(request.requested_nssai.as_ref()),
+        digest: incoming.digest,
+        ask_again: incoming.unverifiable,
+        failures: 0,
+        challenge: None,
+        candidate: None,
+    }
+}
+
+fn kind_of(request: &NasRegistrationRequest) -> RegistrationKind {
+    match request.fgs_registration_type.registration_type() {
+        Some(
+            RegistrationType::MobilityRegistrationUpdating
+            | RegistrationType::DisasterRoamingMobilityRegistrationUpdating,
+        ) => RegistrationKind::Mobility,
+        Some(RegistrationType::PeriodicRegistrationUpdating) => RegistrationKind::Periodic,
+        Some(RegistrationType::EmergencyRegistration) => RegistrationKind::Emergency,
+        _ => RegistrationKind::Initial,
+    }
+}
+
+/// The whole request, which the SECURITY MODE COMPLETE carried, takes the place of the one in clear (§5.4.2.4).
+pub(in crate::amf) fn completed_request(amf: &mut Amf, id: ConnectionId, request: &NasRegistrationRequest) {
+    let attempt = amf.connections.get_mut(&id).and_then(|connection| connection.attempt.as_mut());
+    let Some(attempt) = attempt else { return };
+    attempt.kind = kind_of(request);
+    attempt.follow_on = request.fgs_registration_type.follow_on_request();
+    attempt.requested = slices::requested(request.requested_nssai.as_ref());
+}
+
+/// REGISTRATION ACCEPT, under the current security context; `count` is the uplink NAS COUNT for KgNB.
+pub(in crate::amf) fn accept(amf: &mut Amf, now: Instant, id: ConnectionId, count: NasCount) {
+    let Some(connection) = amf.connections.get(&id) else { return };
+    let (Some(ue_id), Some(attempt)) = (connection.ue, connection.attempt.as_ref()) else { return };
+    let (kind, requested) = (attempt.kind, attempt.requested.clone());
+    let Some(imsi) = amf.ues.get(ue_id).map(|ue| ue.imsi) else { return };
+    let subscribed = amf.subscribers.find(imsi).and_then(|record| record.slices);
+    let selection = Selection::new(&amf.settings.slices, subscribed.as_deref(), &requested);
+    if selection.allowed.is_empty() {
+        amf.refuse(Refusal::NoSliceAllowed);
+        if let Some(connection) = amf.connections.get_mut(&id) {
+            connection.secured = true;
+        }
+        return reject(amf, now, id, GmmCause::NoNetworkSlicesAvailable);
+    }
+    // TS 33.501 §6.12.3: a new 5G-GUTI with each registration but a periodic one.
+    let new_guti = kind != RegistrationKind::Periodic;
+    if new_guti {
+        give_tmsi(amf, ue_id);
+    }
+    if let Some(ue) = amf.ues.get_mut(ue_id) {
+        ue.allowed = selection.allowed;
+    }
+    amf.ues.set_registered(ue_id, true);
+    if let Some(connection) = amf.connections.get_mut(&id) {
+        connection.secured = true;
+    }
+    let Some(accept) = build(amf, id, ue_id, &selection, new_guti) else {
+        return amf.refuse(Refusal::CannotEncode);
+    };
+    let Some(plain) = sending::encoded(amf, accept) else { return };
+    amf.statistics.registrations_accepted += 1;
+    if new_guti {
+        initial_context_setup::with_nas(amf, now, id, (Message::RegistrationAccept, plain.clone()), count);
+        let wait = (State::ExpectRegistrationComplete, ConnectionTimer::T3550);
+        sending::repeat(amf, now, id, (Message::RegistrationAccept, plain), Protection::Current, wait);
+    } else {
+        sending::transport(amf, now, id, Message::RegistrationAccept, plain, Protection::Current);
+        finish(amf, now, id);
+    }
+}
+
+fn build(
+    amf: &Amf,
+    id: ConnectionId,
+    ue_id: UeId,
+    selection: &Selection,
+    new_guti: bool,
+) -> Option<NasRegistrationAccept> {
+    let (connection, ue) = (amf.connections.get(&id)?, amf.ues.get(ue_id)?);
+    let settings = &amf.settings;
+    let tacs: Vec<u32> = amf.registration_area(connection.tac).iter().map(|tac| tac.value()).collect();
+    let plmn = &amf.serving.get(connection.plmn)?.nas;
+    let result = NasFGsRegistrationResult::from_result(RegistrationResult::ThreeGppAccess);
+    let t3512 = settings.t3512.map_or(gprs_timer::TIMER_3_DEACTIVATED, gprs_timer::timer_3);
+    let mut accept = NasRegistrationAccept::new(result)
+        .with_tai_list(NasFGsTrackingAreaIdentityList::from_plmn_tacs(plmn, &tacs).ok()?)
+        .with_t3512_value(NasT3512Value::new([t3512]));
+    accept.allowed_nssai = selection.allowed.to_nssai(&settings.slices);
+    accept.rejected_nssai = selection.rejected_nssai();
+    if new_guti {
+        accept.fg_guti = Some(NasFGsMobileIdentity::from_guti(guti(amf, connection.plmn, ue.tmsi)?));
+    }
+    Some(accept)
+}
+
+/// The 5G-GUTI of a 5G-TMSI of this AMF.
+pub(in crate::amf) fn guti(amf: &Amf, plmn: usize, tmsi: u32) -> Option<Guti> {
+    let settings = &amf.settings;
+    Guti::new(amf.serving.get(plmn)?.nas, settings.region, settings.set, settings.pointer, tmsi).ok()
+}
+
+/// A 5G-TMSI that nobody has, unpredictable but for who knows the seed.
+pub(in crate::amf) fn give_tmsi(amf: &mut Amf, ue: UeId) {
+    for _ in 0..TMSI_DRAWS {
+        let tmsi = amf.rng.next_u32();
+        if amf.ues.give_tmsi(ue, tmsi) {
+            return;
+        }
+    }
+}
+
+/// REGISTRATION COMPLETE.
+pub(in crate::amf) fn completed(amf: &mut Amf, now: Instant, id: ConnectionId) {
+    let ue = amf.connections.get(&id).and_then(|connection| connection.ue);
+    if let Some(ue) = ue {
+        amf.ues.drop_old_tmsi(ue);
+    }
+    sending::settle(amf, id);
+    finish(amf, now, id);
+}
+
+/// The registration is over. What waited for the UE is done, or the connection is released (§5.5.1.2.4).
+fn finish(amf: &mut Amf, now: Instant, id: ConnectionId) {
+    amf.statistics.registrations_completed += 1;
+    let Some(connection) = amf.connections.get_mut(&id) else { return };
+    let follow_on = connection.attempt.take().is_some_and(|attempt| attempt.follow_on);
+    let (ue, kept) = (connection.ue, follow_on || !amf.settings.release_after_registration);
+    let pending = ue.and_then(|ue| amf.ues.get_mut(ue)).map(|ue| std::mem::take(&mut ue.pending));
+    match pending.unwrap_or_default() {
+        Pending::Deregistration { re_registration } => deregistration::send(amf, now, id, re_registration),
+        Pending::ConfigurationUpdate => configuration_update::start(amf, now, id),
+        Pending::Nothing if !kept => {
+            ue_context_release::command(amf, now, id, Cause::nas(CauseNas::normal_release));
+        }
+        Pending::Nothing => {}
+    }
+}
+
+/// REGISTRATION REJECT, and the connection is released (§5.5.1.2.5).
+pub(in crate::amf) fn reject(amf: &mut Amf, now: Instant, id: ConnectionId, cause: GmmCause) {
+    let mut body = NasRegistrationReject::new(NasFGmmCause::from_cause(cause));
+    match cause {
+        GmmCause::Congestion => {
+            let backoff = amf.settings.congestion.map(|congestion| congestion.backoff).unwrap_or_default();
+            body.t3346_value = Some(NasGprsTimer2::new([gprs_timer::timer_2(backoff)]));
+        }
+        GmmCause::NoNetworkSlicesAvailable => {
+            let attempt = amf.connections.get(&id).and_then(|connection| connection.attempt.as_ref());
+            let requested = attempt.map(|attempt| attempt.requested.clone()).unwrap_or_default();
+            body.rejected_nssai = Selection::new(&[], None, &requested).rejected_nssai();
+        }
+        _ => {}
+    }
+    let secured = amf.connections.get(&id).is_some_and(|connection| connection.secured);
+    let protection = if secured { Protection::Current } else { Protection::Plain };
+    sending::settle(amf, id);
+    sending::nas(amf, now, id, Message::RegistrationReject, body, protection);
+    ue_context_release::command(amf, now, id, Cause::nas(CauseNas::normal_release));
+}
+
+/// T3550 expired for the fifth time: the UE is registered, under both of its 5G-GUTIs (§5.5.1.2.8 c).
+pub(in crate::amf) fn gave_up(amf: &mut Amf, now: Instant, id: ConnectionId) {
+    amf.refuse(Refusal::RegistrationTimeout);
+    sending::settle(amf, id);
+    ue_context_release::command(amf, now, id, Cause::nas(CauseNas::normal_release));
+}
+
+/// With four million UEs, ten draws in a row all taken is once in 10^30.
+const TMSI_DRAWS: usize = 10;

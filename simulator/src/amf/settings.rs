@@ -1,0 +1,149 @@
+//! What an AMF of the simulator is: its identity, what it serves, its timers and its limits.
+
+use std::time::Duration;
+
+use identity::{Plmn, Snssai, Tac};
+
+/// The configuration of one [`Amf`](super::Amf). [`AmfSettings::new`] gives the values of the specification.
+#[derive(Clone, Debug)]
+pub struct AmfSettings {
+    /// AMF Name (TS 38.413 §9.3.3.21).
+    pub name: String,
+    /// The PLMNs that it serves; the first is that of its GUAMI.
+    pub plmns: Vec<Plmn>,
+    /// AMF Region ID.
+    pub region: u8,
+    /// AMF Set ID, 10 bits.
+    pub set: u16,
+    /// AMF Pointer, 6 bits.
+    pub pointer: u8,
+    /// The slices that it serves, at most [`AmfSettings::MAX_SLICES`].
+    pub slices: Vec<Snssai>,
+    /// The tracking areas that it serves.
+    pub tacs: Vec<Tac>,
+    /// NEA, in order of preference.
+    pub ciphering: Vec<u8>,
+    /// NIA, in order of preference. NIA0 is only taken when it is listed.
+    pub integrity: Vec<u8>,
+    /// The periodic registration update of the UEs; `None` deactivates it.
+    pub t3512: Option<Duration>,
+    /// Paging: how long until it is repeated.
+    pub t3513: Duration,
+    /// DEREGISTRATION REQUEST.
+    pub t3522: Duration,
+    /// REGISTRATION ACCEPT.
+    pub t3550: Duration,
+    /// CONFIGURATION UPDATE COMMAND.
+    pub t3555: Duration,
+    /// AUTHENTICATION REQUEST and SECURITY MODE COMMAND.
+    pub t3560: Duration,
+    /// IDENTITY REQUEST.
+    pub t3570: Duration,
+    /// How often each of these messages is sent again: 4 (TS 24.501 table 10.2.2).
+    pub max_retransmissions: u8,
+    /// How long a gNB may take for a UE CONTEXT RELEASE COMPLETE before the AMF releases alone.
+    pub release_guard: Duration,
+    /// How long the implicit deregistration timer runs after the mobile reachable timer.
+    pub implicit_deregistration: Duration,
+    /// How long the context of a deregistered UE is kept for its next registration.
+    pub deregistered_kept: Duration,
+    /// How long the AMF thinks before each message that it sends.
+    pub processing_delay: Duration,
+    /// Up to so much more, uniformly.
+    pub processing_jitter: Duration,
+    /// Initial registrations above a rate are rejected.
+    pub congestion: Option<Congestion>,
+    /// Releases the NAS signalling connection after a registration without a follow-on request.
+    pub release_after_registration: bool,
+    /// The private keys of the home network, to de-conceal SUCIs.
+    pub home_network_keys: Vec<HomeNetworkKey>,
+    /// What bounds its memory.
+    pub limits: Limits,
+    /// RAND, 5G-TMSI and jitter come from it.
+    pub seed: u64,
+}
+
+impl AmfSettings {
+    /// A UE context keeps its slices as a set of so many bits.
+    pub const MAX_SLICES: usize = 64;
+
+    /// An AMF of one PLMN with tracking area 1, slice 1, and the timers of TS 24.501 table 10.2.2.
+    pub fn new(plmn: Plmn) -> Self {
+        let six_seconds = Duration::from_secs(6);
+        Self {
+            name: "roamstorm-amf".to_owned(),
+            plmns: vec![plmn],
+            region: 1,
+            set: 1,
+            pointer: 0,
+            slices: vec![Snssai { sst: 1, sd: None }],
+            tacs: Tac::new(1).into_iter().collect(),
+            ciphering: vec![2, 1, 3, 0],
+            integrity: vec![2, 1, 3],
+            t3512: Some(Duration::from_secs(54 * 60)),
+            t3513: Duration::from_secs(2),
+            t3522: six_seconds,
+            t3550: six_seconds,
+            t3555: six_seconds,
+            t3560: six_seconds,
+            t3570: six_seconds,
+            max_retransmissions: 4,
+            release_guard: Duration::from_secs(10),
+            implicit_deregistration: Duration::from_secs(4 * 60),
+            deregistered_kept: Duration::from_secs(60 * 60),
+            processing_delay: Duration::ZERO,
+            processing_jitter: Duration::ZERO,
+            congestion: None,
+            release_after_registration: true,
+            home_network_keys: Vec::new(),
+            limits: Limits::default(),
+            seed: 0,
+        }
+    }
+}
+
+/// Overload control: a token bucket of initial registrations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Congestion {
+    /// What is let through.
+    pub max_registrations_per_s: u32,
+    /// T3346 of the REGISTRATION REJECT with cause #22.
+    pub backoff: Duration,
+}
+
+/// A private key of the home network (TS 33.501 Annex C.3.4).
+#[derive(Clone)]
+pub enum HomeNetworkKey {
+    /// X25519.
+    ProfileA { key_id: u8, private_key: [u8; 32] },
+    /// secp256r1.
+    ProfileB { key_id: u8, private_key: [u8; 32] },
+}
+
+impl std::fmt::Debug for HomeNetworkKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ProfileA { key_id, .. } => write!(f, "ProfileA({key_id}, ..)"),
+            Self::ProfileB { key_id, .. } => write!(f, "ProfileB({key_id}, ..)"),
+        }
+    }
+}
+
+/// The bounds of the AMF's memory. What exceeds one is refused and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// SCTP associations.
+    pub associations: usize,
+    /// UE-associated logical NG-connections.
+    pub connections: usize,
+    /// UE contexts, registered and deregistered.
+    pub ues: usize,
+    /// Messages that wait for the processing delay.
+    pub delayed_sends: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { associations: 4_096, connections: 1_000_000, ues: 4_000_000, delayed_sends: 1_000_000 }
+    }
+}

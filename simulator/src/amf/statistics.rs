@@ -1,0 +1,222 @@
+//! What the AMF counted, for a run to be cross-checked from the other end.
+
+/// Names that are counted, each in its own slot: counting costs one addition.
+macro_rules! counted {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($variant,)* }
+
+        impl $name {
+            /// All of them, in the order of their slots.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable name.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+counted! {
+    /// A message of NGAP or NAS, as TS 38.413 and TS 24.501 name it.
+    Message {
+        NgSetupRequest = "ng-setup-request",
+        NgSetupResponse = "ng-setup-response",
+        NgSetupFailure = "ng-setup-failure",
+        NgReset = "ng-reset",
+        NgResetAcknowledge = "ng-reset-acknowledge",
+        ErrorIndication = "error-indication",
+        InitialUeMessage = "initial-ue-message",
+        UplinkNasTransport = "uplink-nas-transport",
+        DownlinkNasTransport = "downlink-nas-transport",
+        NasNonDeliveryIndication = "nas-non-delivery-indication",
+        InitialContextSetupRequest = "initial-context-setup-request",
+        InitialContextSetupResponse = "initial-context-setup-response",
+        InitialContextSetupFailure = "initial-context-setup-failure",
+        UeContextReleaseRequest = "ue-context-release-request",
+        UeContextReleaseCommand = "ue-context-release-command",
+        UeContextReleaseComplete = "ue-context-release-complete",
+        UeRadioCapabilityInfoIndication = "ue-radio-capability-info-indication",
+        Paging = "paging",
+        OtherNgap = "other-ngap",
+        RegistrationRequest = "registration-request",
+        RegistrationAccept = "registration-accept",
+        RegistrationComplete = "registration-complete",
+        RegistrationReject = "registration-reject",
+        AuthenticationRequest = "authentication-request",
+        AuthenticationResponse = "authentication-response",
+        AuthenticationFailure = "authentication-failure",
+        AuthenticationReject = "authentication-reject",
+        SecurityModeCommand = "security-mode-command",
+        SecurityModeComplete = "security-mode-complete",
+        SecurityModeReject = "security-mode-reject",
+        IdentityRequest = "identity-request",
+        IdentityResponse = "identity-response",
+        ServiceRequest = "service-request",
+        ServiceAccept = "service-accept",
+        ServiceReject = "service-reject",
+        DeregistrationRequestByUe = "deregistration-request-by-ue",
+        DeregistrationAcceptToUe = "deregistration-accept-to-ue",
+        DeregistrationRequestToUe = "deregistration-request-to-ue",
+        DeregistrationAcceptByUe = "deregistration-accept-by-ue",
+        ConfigurationUpdateCommand = "configuration-update-command",
+        ConfigurationUpdateComplete = "configuration-update-complete",
+        UplinkTransport = "ul-nas-transport",
+        DownlinkTransport = "dl-nas-transport",
+        Status = "5gmm-status",
+        OtherNas = "other-nas",
+    }
+}
+
+counted! {
+    /// Why the AMF refused, ignored or gave up something.
+    Refusal {
+        MalformedNgap = "malformed-ngap",
+        UnexpectedNgap = "unexpected-ngap",
+        UnknownUeId = "unknown-ue-ngap-id",
+        InconsistentUeId = "inconsistent-ue-ngap-id",
+        UnknownPlmn = "unknown-plmn",
+        UnknownTac = "unknown-tac",
+        NoCommonSlice = "no-common-slice",
+        DuplicateGnb = "duplicate-gnb-id",
+        TooManyAssociations = "too-many-associations",
+        TooManyConnections = "too-many-connections",
+        TooManyUes = "too-many-ues",
+        MalformedNas = "malformed-nas",
+        NasIntegrity = "nas-integrity",
+        NotProtected = "not-protected",
+        OutOfState = "out-of-state",
+        Congestion = "congestion",
+        UnknownSubscriber = "unknown-subscriber",
+        SuciNotDeconcealed = "suci-not-deconcealed",
+        WrongResStar = "wrong-res-star",
+        UeFoundMacFailure = "ue-found-mac-failure",
+        UeFoundSynchFailure = "ue-found-synch-failure",
+        UeRefusedChallenge = "ue-refused-challenge",
+        WrongAuts = "wrong-auts",
+        SecurityCapabilities = "security-capabilities",
+        SecurityModeRejected = "security-mode-rejected",
+        UnknownServiceRequest = "unknown-service-request",
+        NoSliceAllowed = "no-slice-allowed",
+        RepeatedRequest = "repeated-request",
+        SupersededRequest = "superseded-request",
+        RegistrationTimeout = "registration-timeout",
+        AuthenticationTimeout = "authentication-timeout",
+        IdentificationTimeout = "identification-timeout",
+        DeregistrationTimeout = "deregistration-timeout",
+        ConfigurationUpdateTimeout = "configuration-update-timeout",
+        ReleaseTimeout = "release-timeout",
+        PagingTimeout = "paging-timeout",
+        ContextSetupFailed = "context-setup-failed",
+        LowerLayerFailure = "lower-layer-failure",
+        ImplicitDeregistration = "implicit-deregistration",
+        CannotEncode = "cannot-encode",
+    }
+}
+
+/// The counters of an [`Amf`](super::Amf) since it started, and what it holds now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    pub(super) received: [u64; Message::ALL.len()],
+    pub(super) sent: [u64; Message::ALL.len()],
+    pub(super) refusals: [u64; Refusal::ALL.len()],
+    /// Registrations (of any type) whose REGISTRATION ACCEPT was sent, without its repetitions.
+    pub registrations_accepted: u64,
+    /// Of these, those that the UE completed, or that needed no REGISTRATION COMPLETE.
+    pub registrations_completed: u64,
+    /// Service requests accepted.
+    pub services_accepted: u64,
+    /// UEs that deregistered, or were deregistered, explicitly.
+    pub deregistrations: u64,
+    /// Authentications that passed.
+    pub authentications: u64,
+    /// Messages that were not sent because too many were waiting for the processing delay.
+    pub sends_dropped: u64,
+    /// Associations now.
+    pub associations: usize,
+    /// gNBs that have set up the NG interface, now.
+    pub gnbs: usize,
+    /// UE-associated logical NG-connections now.
+    pub connections: usize,
+    /// UEs registered now.
+    pub registered: usize,
+    /// UE contexts now, registered or not.
+    pub ues: usize,
+    /// Timers running now.
+    pub timers: usize,
+    /// Messages that wait for the processing delay now.
+    pub sends_waiting: usize,
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self {
+            received: [0; Message::ALL.len()],
+            sent: [0; Message::ALL.len()],
+            refusals: [0; Refusal::ALL.len()],
+            registrations_accepted: 0,
+            registrations_completed: 0,
+            services_accepted: 0,
+            deregistrations: 0,
+            authentications: 0,
+            sends_dropped: 0,
+            associations: 0,
+            gnbs: 0,
+            connections: 0,
+            registered: 0,
+            ues: 0,
+            timers: 0,
+            sends_waiting: 0,
+        }
+    }
+}
+
+impl Statistics {
+    /// How many of `message` were received.
+    pub fn received(&self, message: Message) -> u64 {
+        self.received.get(message as usize).copied().unwrap_or_default()
+    }
+
+    /// How many of `message` were sent, with repetitions.
+    pub fn sent(&self, message: Message) -> u64 {
+        self.sent.get(message as usize).copied().unwrap_or_default()
+    }
+
+    /// How often something was refused for `reason`.
+    pub fn refusals(&self, reason: Refusal) -> u64 {
+        self.refusals.get(reason as usize).copied().unwrap_or_default()
+    }
+
+    /// Every message that was received or sent: name, received, sent.
+    pub fn messages(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
+        Message::ALL
+            .iter()
+            .map(|message| (message.as_str(), self.received(*message), self.sent(*message)))
+            .filter(|(_, received, sent)| received + sent > 0)
+    }
+
+    /// Every reason for which something was refused, with its count.
+    pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Refusal::ALL.iter().map(|reason| (reason.as_str(), self.refusals(*reason))).filter(|(_, count)| *count > 0)
+    }
+
+    pub(super) fn count_received(&mut self, message: Message) {
+        if let Some(count) = self.received.get_mut(message as usize) {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn count_sent(&mut self, message: Message) {
+        if let Some(count) = self.sent.get_mut(message as usize) {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn count_refusal(&mut self, reason: Refusal) {
+        if let Some(count) = self.refusals.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+}

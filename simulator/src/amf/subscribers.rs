@@ -1,0 +1,127 @@
+//! Subscriber data: the part of a UDM, with its ARPF and SIDF, that the AMF of the simulator needs.
+
+use identity::{Imsi, Key128, Snssai};
+use oxirush_security::Rand;
+use oxirush_security::milenage::{Amf as AmfField, AuthenticationVector, Auts, K, Milenage, Opc, Sqn};
+use oxirush_security::nas_5gs::{HomeNetworkPrivateKey, ProtectionScheme, Suci};
+use rustc_hash::FxHashMap;
+
+use super::settings::HomeNetworkKey;
+
+/// Where the subscribers come from. The sequence numbers are kept by the AMF.
+pub trait SubscriberData {
+    /// The subscriber, when there is one with this IMSI.
+    fn find(&self, imsi: Imsi) -> Option<SubscriberRecord>;
+}
+
+/// What is stored of a subscriber.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriberRecord {
+    /// The permanent key.
+    pub k: Key128,
+    /// The operator variant, derived for this key.
+    pub opc: Key128,
+    /// The authentication management field of the challenges; its separation bit must be set (TS 33.501 Annex A).
+    pub amf_field: [u8; 2],
+    /// The subscribed slices; `None` for all that the AMF serves.
+    pub slices: Option<Vec<Snssai>>,
+}
+
+/// The subscribers and the sequence number of each (TS 33.102 Annex C).
+pub(super) struct Subscribers {
+    data: Box<dyn SubscriberData + Send>,
+    sqn: FxHashMap<Imsi, SequenceNumber>,
+    keys: Vec<(ProtectionScheme, u8, HomeNetworkPrivateKey)>,
+}
+
+impl Subscribers {
+    pub(super) fn new(data: Box<dyn SubscriberData + Send>, keys: &[HomeNetworkKey]) -> Self {
+        let keys = keys.iter().filter_map(|key| match key {
+            HomeNetworkKey::ProfileA { key_id, private_key } => {
+                Some((ProtectionScheme::PROFILE_A, *key_id, HomeNetworkPrivateKey::profile_a(private_key)))
+            }
+            HomeNetworkKey::ProfileB { key_id, private_key } => {
+                let key = HomeNetworkPrivateKey::profile_b(private_key).ok()?;
+                Some((ProtectionScheme::PROFILE_B, *key_id, key))
+            }
+        });
+        Self { data, sqn: FxHashMap::default(), keys: keys.collect() }
+    }
+
+    pub(super) fn find(&self, imsi: Imsi) -> Option<SubscriberRecord> {
+        self.data.find(imsi)
+    }
+
+    /// The SIDF: the IMSI that the octets of a SUCI conceal (TS 33.501 §6.12.5). `None` for a key that the home
+    /// network does not have, a wrong MAC tag, or an identity that is no IMSI.
+    pub(super) fn deconceal(&self, suci: &[u8]) -> Option<Imsi> {
+        let suci = Suci::from_nas_octets(suci).ok()?;
+        let (scheme, key_id) = (suci.protection_scheme(), suci.home_network_public_key_id());
+        let key = self.keys.iter().find(|(of, id, _)| *of == scheme && *id == key_id).map(|(_, _, key)| key);
+        suci.deconceal(key).ok()?.identity().parse().ok()
+    }
+
+    /// A fresh authentication vector. `None` for no subscriber.
+    pub(super) fn vector(&mut self, imsi: Imsi, rand: [u8; 16]) -> Option<AuthenticationVector> {
+        let record = self.data.find(imsi)?;
+        let sqn = self.sqn.entry(imsi).or_default().next();
+        let milenage = Milenage::new(&K::new(&record.k.0), &Opc::new(&record.opc.0));
+        let sqn = Sqn::try_from(sqn).ok()?;
+        Some(milenage.authentication_vector(&Rand::new(&rand), &sqn, &AmfField::new(&record.amf_field)))
+    }
+
+    /// Re-synchronisation (TS 33.102 §6.3.5): whether AUTS proves to be of the subscriber; its sequence number is
+    /// then never behind that of the USIM.
+    pub(super) fn resynchronise(&mut self, imsi: Imsi, rand: [u8; 16], auts: &[u8; 14]) -> bool {
+        let Some(record) = self.data.find(imsi) else { return false };
+        let milenage = Milenage::new(&K::new(&record.k.0), &Opc::new(&record.opc.0));
+        let Ok(sqn_ms) = milenage.verify_auts(&Rand::new(&rand), &Auts::new(auts)) else { return false };
+        self.sqn.entry(imsi).or_default().at_least(sqn_ms.get());
+        true
+    }
+}
+
+/// SQN_HE: SEQ of 43 bits and IND of 5 bits, which takes its values in turn (TS 33.102 §C.1.1.1, §C.1.1.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct SequenceNumber {
+    seq: u64,
+    ind: u8,
+}
+
+impl SequenceNumber {
+    /// The next sequence number, of 48 bits.
+    fn next(&mut self) -> u64 {
+        self.seq = (self.seq + 1) % (1 << 43);
+        self.ind = (self.ind + 1) % 32;
+        self.seq << 5 | u64::from(self.ind)
+    }
+
+    /// SQN_MS, from AUTS: what the USIM accepted last. Only a higher one is taken (TS 33.102 §6.3.5, step 3).
+    fn at_least(&mut self, sqn_ms: u64) {
+        self.seq = self.seq.max(sqn_ms >> 5);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_grow_and_indices_take_turns() {
+        let mut sqn = SequenceNumber::default();
+        assert_eq!((sqn.next(), sqn.next()), (1 << 5 | 1, 2 << 5 | 2));
+        for _ in 0..31 {
+            sqn.next();
+        }
+        assert_eq!(sqn.next(), 34 << 5 | 2);
+    }
+
+    #[test]
+    fn a_usim_that_is_ahead_is_followed_and_one_behind_is_not() {
+        let mut sqn = SequenceNumber::default();
+        sqn.at_least(1000 << 5 | 7);
+        assert_eq!(sqn.next() >> 5, 1001);
+        sqn.at_least(3 << 5);
+        assert_eq!(sqn.next() >> 5, 1002);
+    }
+}

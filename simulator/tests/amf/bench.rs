@@ -1,0 +1,282 @@
+//! An AMF with one gNB on a virtual clock.
+
+use std::time::{Duration, Instant};
+
+use oxirush_ngap::helpers::*;
+use oxirush_ngap::{NgapPduKind, build_ngap, extract_ngap_ies, ngap::*};
+use simulator::amf::{Message, Refusal};
+use simulator::{Amf, AmfAction, AmfEvent, AmfSettings, Command};
+
+use crate::subscriber::Everyone;
+use crate::ue::TestUe;
+
+/// The association of the gNB that is there from the start.
+pub const GNB: u32 = 1;
+
+pub struct Bench {
+    pub amf: Amf,
+    pub now: Instant,
+    ran_ue_id: u32,
+}
+
+/// What the AMF did, decoded.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Did {
+    Nas { amf_id: u64, ran_id: u32, nas: Vec<u8>, kgnb: Option<[u8; 32]> },
+    Release { amf_id: u64, ran_id: u32, cause: String },
+    SetupResponse(u32),
+    SetupFailure(u32, String),
+    Error(u32, String),
+    Paging(u32, [u8; 4]),
+    Reset(u32),
+    ResetAcknowledge(u32),
+    Close(u32),
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        Self::with(settings())
+    }
+
+    pub fn with(settings: AmfSettings) -> Self {
+        let amf = Amf::new(settings, Box::new(Everyone::default()));
+        let mut bench = Self { amf, now: Instant::now(), ran_ue_id: 0 };
+        assert_eq!(bench.set_up(GNB, 1), [Did::SetupResponse(GNB)]);
+        bench
+    }
+
+    pub fn set_up(&mut self, association: u32, gnb_id: u32) -> Vec<Did> {
+        self.event(AmfEvent::AssociationUp { association, streams_out: 8 });
+        self.ngap(association, &ng_setup("001", "01", [0, 0, 1], 1, gnb_id))
+    }
+
+    pub fn event(&mut self, event: AmfEvent<'_>) -> Vec<Did> {
+        let mut out = Vec::new();
+        self.amf.handle(self.now, event, &mut out);
+        out.iter().map(decode).collect()
+    }
+
+    pub fn ngap(&mut self, association: u32, octets: &[u8]) -> Vec<Did> {
+        self.event(AmfEvent::Received { association, stream: 0, octets })
+    }
+
+    pub fn command(&mut self, command: Command) -> Vec<Did> {
+        self.event(AmfEvent::Command(command))
+    }
+
+    /// Lets time pass, timer by timer.
+    pub fn pass(&mut self, time: Duration) -> Vec<Did> {
+        let end = self.now + time;
+        let mut out = Vec::new();
+        while let Some(deadline) = self.amf.next_deadline().filter(|deadline| *deadline <= end) {
+            self.now = self.now.max(deadline);
+            self.amf.advance(self.now, &mut out);
+        }
+        self.now = end;
+        out.iter().map(decode).collect()
+    }
+
+    /// An INITIAL UE MESSAGE of a new connection.
+    pub fn initial(&mut self, ue: &mut TestUe, nas: Vec<u8>) -> Vec<Did> {
+        self.initial_on(GNB, ue, nas)
+    }
+
+    pub fn initial_on(&mut self, association: u32, ue: &mut TestUe, nas: Vec<u8>) -> Vec<Did> {
+        self.ran_ue_id += 1;
+        ue.ran_id = self.ran_ue_id;
+        ue.amf_id = 0;
+        let did = self.ngap(association, &initial_ue_message(ue.ran_id, nas, [0, 0, 1]));
+        for did in &did {
+            if let Did::Nas { amf_id, ran_id, .. } | Did::Release { amf_id, ran_id, .. } = did {
+                if *ran_id == ue.ran_id {
+                    ue.amf_id = *amf_id;
+                }
+            }
+        }
+        did
+    }
+
+    pub fn uplink(&mut self, ue: &TestUe, nas: Vec<u8>) -> Vec<Did> {
+        self.ngap(GNB, &uplink_nas_transport(ue.amf_id, ue.ran_id, nas))
+    }
+
+    /// Carries messages between the UE, its gNB and the AMF until nobody has anything to say. What the AMF did.
+    pub fn settle(&mut self, ue: &mut TestUe, did: Vec<Did>) -> Vec<Did> {
+        let mut all = Vec::new();
+        let mut queue = std::collections::VecDeque::from(did);
+        while let Some(did) = queue.pop_front() {
+            match &did {
+                Did::Nas { amf_id, ran_id, nas, kgnb } if *ran_id == ue.ran_id => {
+                    ue.amf_id = *amf_id;
+                    if kgnb.is_some() {
+                        queue.extend(self.ngap(GNB, &initial_context_setup_response(*amf_id, *ran_id)));
+                    }
+                    if let Some(answer) = ue.receive(nas) {
+                        queue.extend(self.uplink(ue, answer));
+                    }
+                }
+                Did::Release { amf_id, ran_id, .. } => {
+                    queue.extend(self.ngap(GNB, &ue_context_release_complete(*amf_id, *ran_id)));
+                }
+                _ => {}
+            }
+            all.push(did);
+        }
+        all
+    }
+
+    /// Runs a whole registration.
+    pub fn register(&mut self, ue: &mut TestUe) -> Vec<Did> {
+        let request = ue.registration_request();
+        let did = self.initial(ue, request);
+        self.settle(ue, did)
+    }
+
+    pub fn refusals(&self, reason: Refusal) -> u64 {
+        self.amf.statistics().refusals(reason)
+    }
+
+    pub fn sent(&self, message: Message) -> u64 {
+        self.amf.statistics().sent(message)
+    }
+}
+
+pub fn settings() -> AmfSettings {
+    AmfSettings::new("001/01".parse().unwrap())
+}
+
+/// The NAS PDUs among what the AMF did.
+pub fn nas(did: &[Did]) -> Vec<Vec<u8>> {
+    did.iter().filter_map(|did| if let Did::Nas { nas, .. } = did { Some(nas.clone()) } else { None }).collect()
+}
+
+pub fn released(did: &[Did]) -> bool {
+    did.iter().any(|did| matches!(did, Did::Release { .. }))
+}
+
+fn decode(action: &AmfAction) -> Did {
+    match action {
+        AmfAction::Close { association } => Did::Close(*association),
+        AmfAction::Send { association, octets, .. } => {
+            let pdu = NGAP_PDU::decode(octets).unwrap();
+            assert_eq!(pdu.check().unwrap(), [], "{pdu}: what we send deviates from the specification");
+            read(*association, &pdu).unwrap()
+        }
+    }
+}
+
+fn read(association: u32, pdu: &NGAPPDU<'_>) -> Result<Did, oxirush_ngap::Error> {
+    Ok(match pdu.kind() {
+        NgapPduKind::Initiating_DownlinkNASTransport => {
+            extract_ngap_ies!(pdu, DownlinkNASTransport,
+                req amf_id: u64 = AMF_UE_NGAP_ID(id),
+                req ran_id: u32 = RAN_UE_NGAP_ID(id),
+                req nas: NASPDU = NAS_PDU(nas) => nas,
+            );
+            Did::Nas { amf_id, ran_id, nas: nas.0.as_slice().to_vec(), kgnb: None }
+        }
+        NgapPduKind::Initiating_InitialContextSetup => {
+            extract_ngap_ies!(pdu, InitialContextSetupRequest,
+                req amf_id: u64 = AMF_UE_NGAP_ID(id),
+                req ran_id: u32 = RAN_UE_NGAP_ID(id),
+                req nas: NASPDU = NAS_PDU(nas) => nas,
+                req key: SecurityKey = SecurityKey(key) => key,
+            );
+            let kgnb = Some(key.0.as_octets().try_into().unwrap());
+            Did::Nas { amf_id, ran_id, nas: nas.0.as_slice().to_vec(), kgnb }
+        }
+        NgapPduKind::Initiating_UEContextRelease => {
+            extract_ngap_ies!(pdu, UEContextReleaseCommand,
+                req ids: UENGAPIDs = UE_NGAP_IDs(ids) => ids,
+                req cause: Cause = Cause(cause) => cause,
+            );
+            let UENGAPIDs::uE_NGAP_ID_pair(pair) = ids else { panic!("no pair") };
+            let (amf_id, ran_id) = (pair.amf_ue_ngap_id.0, pair.ran_ue_ngap_id.0);
+            Did::Release { amf_id, ran_id, cause: format!("{cause:?}") }
+        }
+        NgapPduKind::Successful_NGSetup => Did::SetupResponse(association),
+        NgapPduKind::Unsuccessful_NGSetup => {
+            extract_ngap_ies!(pdu, NGSetupFailure, req cause: Cause = Cause(cause) => cause,);
+            Did::SetupFailure(association, format!("{cause:?}"))
+        }
+        NgapPduKind::Initiating_ErrorIndication => {
+            extract_ngap_ies!(pdu, ErrorIndication, req cause: Cause = Cause(cause) => cause,);
+            Did::Error(association, format!("{cause:?}"))
+        }
+        NgapPduKind::Initiating_Paging => {
+            extract_ngap_ies!(pdu, Paging, req who: UEPagingIdentity = UEPagingIdentity(who) => who,);
+            let UEPagingIdentity::fiveG_S_TMSI(s_tmsi) = who else { panic!("no 5G-S-TMSI") };
+            Did::Paging(association, s_tmsi.five_g_tmsi.0)
+        }
+        NgapPduKind::Initiating_NGReset => Did::Reset(association),
+        NgapPduKind::Successful_NGReset => Did::ResetAcknowledge(association),
+        other => panic!("unexpected {other:?}"),
+    })
+}
+
+pub fn ng_setup(mcc: &str, mnc: &str, tac: [u8; 3], sst: u8, gnb_id: u32) -> Vec<u8> {
+    let network = plmn(mcc, mnc).unwrap();
+    let slices = SliceSupportList(vec![SliceSupportItem::new(s_nssai(sst, None), None)]);
+    let plmns = BroadcastPLMNList(vec![BroadcastPLMNItem::new(network, slices, None)]);
+    let gnb = GlobalRANNodeID::globalGNB_ID(global_gnb_id(network, gnb_id, 24).unwrap());
+    let pdu = build_ngap!(InitiatingMessage, NGSetup, NGSetupRequest,
+        GlobalRANNodeID(gnb),
+        RANNodeName("gnb"),
+        SupportedTAList(SupportedTAList(vec![SupportedTAItem::new(TAC(tac), plmns, None)])),
+        DefaultPagingDRX(PagingDRX::v128),
+    );
+    pdu.unwrap().encode().unwrap()
+}
+
+fn location(tac: [u8; 3]) -> UserLocationInformation<'static> {
+    let network = plmn("001", "01").unwrap();
+    let cell = nr_cgi(network, 1, 24, 1).unwrap();
+    let location = UserLocationInformationNR::new(cell, tai(network, tac), None, None);
+    UserLocationInformation::userLocationInformationNR(location)
+}
+
+pub fn initial_ue_message(ran_id: u32, nas: Vec<u8>, tac: [u8; 3]) -> Vec<u8> {
+    let pdu = build_ngap!(InitiatingMessage, InitialUEMessage, InitialUEMessage,
+        RAN_UE_NGAP_ID(ran_id),
+        NAS_PDU(nas),
+        UserLocationInformation(location(tac)),
+        RRCEstablishmentCause(RRCEstablishmentCause::mo_Signalling),
+        UEContextRequest(UEContextRequest::requested),
+    );
+    pdu.unwrap().encode().unwrap()
+}
+
+pub fn uplink_nas_transport(amf_id: u64, ran_id: u32, nas: Vec<u8>) -> Vec<u8> {
+    let pdu = build_ngap!(InitiatingMessage, UplinkNASTransport, UplinkNASTransport,
+        AMF_UE_NGAP_ID(amf_id),
+        RAN_UE_NGAP_ID(ran_id),
+        NAS_PDU(nas),
+        UserLocationInformation(location([0, 0, 1])),
+    );
+    pdu.unwrap().encode().unwrap()
+}
+
+pub fn initial_context_setup_response(amf_id: u64, ran_id: u32) -> Vec<u8> {
+    let pdu = build_ngap!(SuccessfulOutcome, InitialContextSetup, InitialContextSetupResponse,
+        AMF_UE_NGAP_ID(amf_id),
+        RAN_UE_NGAP_ID(ran_id),
+    );
+    pdu.unwrap().encode().unwrap()
+}
+
+pub fn ue_context_release_request(amf_id: u64, ran_id: u32) -> Vec<u8> {
+    let pdu = build_ngap!(InitiatingMessage, UEContextReleaseRequest, UEContextReleaseRequest,
+        AMF_UE_NGAP_ID(amf_id),
+        RAN_UE_NGAP_ID(ran_id),
+        Cause(Cause::radioNetwork(CauseRadioNetwork::user_inactivity)),
+    );
+    pdu.unwrap().encode().unwrap()
+}
+
+pub fn ue_context_release_complete(amf_id: u64, ran_id: u32) -> Vec<u8> {
+    let pdu = build_ngap!(SuccessfulOutcome, UEContextRelease, UEContextReleaseComplete,
+        AMF_UE_NGAP_ID(amf_id),
+        RAN_UE_NGAP_ID(ran_id),
+    );
+    pdu.unwrap().encode().unwrap()
+}

@@ -1,0 +1,12 @@
+//! The AMF against a UE and a gNB that share nothing with it but the codecs.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod bench;
+mod deregistration;
+mod gnb;
+mod judgement;
+mod mutation;
+mod registration;
+mod service;
+mod subscriber;
+mod ue;

@@ -1,0 +1,28 @@
+//! Subscribers of TS 35.208 test set 1.
+
+use identity::{Imsi, Key128, Snssai};
+use simulator::{SubscriberData, SubscriberRecord};
+
+pub const K: &str = "465b5ce8b199b49faa5f0a2ee238a6bc";
+pub const OPC: &str = "cd63cb71954a9f4e48a5994e37a02baf";
+
+/// Every IMSI of 001/01 and of 208/93 is one.
+#[derive(Default)]
+pub struct Everyone {
+    pub slices: Option<Vec<Snssai>>,
+}
+
+impl SubscriberData for Everyone {
+    fn find(&self, imsi: Imsi) -> Option<SubscriberRecord> {
+        let digits = imsi.to_string();
+        if !digits.starts_with("00101") && !digits.starts_with("20893") {
+            return None;
+        }
+        Some(SubscriberRecord {
+            k: K.parse::<Key128>().unwrap(),
+            opc: OPC.parse::<Key128>().unwrap(),
+            amf_field: [0x80, 0],
+            slices: self.slices.clone(),
+        })
+    }
+}
