@@ -52,7 +52,8 @@ impl Axis {
     }
 
     fn log(low: f64, high: f64, unit: Unit) -> Self {
-        let min = 10_f64.powf(low.log10().floor());
+        let decade = 10_f64.powf(low.log10().floor());
+        let min = [5.0, 2.0].into_iter().map(|m| m * decade).find(|start| *start <= low).unwrap_or(decade);
         let mut max = min;
         while max < high {
             max = round_up(max * 1.01);
@@ -66,10 +67,14 @@ impl Axis {
             &[1.0, 2.0, 5.0]
         };
         let mut ticks = Vec::new();
-        let mut decade = min;
+        let mut decade = decade;
         while decade <= max {
             ticks.extend(
-                between.iter().map(|m| m * decade).filter(|v| *v <= max * 1.001).map(|v| (v, unit.show(v))),
+                between
+                    .iter()
+                    .map(|m| m * decade)
+                    .filter(|v| *v >= min * 0.999 && *v <= max * 1.001)
+                    .map(|v| (v, unit.show(v))),
             );
             decade *= 10.0;
         }
@@ -174,8 +179,8 @@ mod tests {
     #[test]
     fn widely_spread_latencies_get_a_log_axis() {
         let axis = Axis::for_values([900.0, 1_400_000.0].into_iter(), Unit::Microseconds);
-        assert_eq!((axis.scale, axis.min, axis.max), (Scale::Log, 100.0, 2_000_000.0));
-        assert!((axis.position(100.0), axis.position(2e6)) == (0.0, 1.0));
+        assert_eq!((axis.scale, axis.min, axis.max), (Scale::Log, 500.0, 2_000_000.0));
+        assert!((axis.position(500.0), axis.position(2e6)) == (0.0, 1.0));
         assert_eq!(Axis::for_values([900.0, 1_400.0].into_iter(), Unit::Microseconds).scale, Scale::Linear);
     }
 

@@ -49,8 +49,8 @@ impl Chart<'_> {
         html! {
             figure.chart {
                 figcaption { (self.title)
-                    @if y.scale == Scale::Log { " " span.quiet { "log scale" } }
-                    @if self.series.iter().any(|series| series.dense) { " " span.quiet { "lowest and highest of each stretch" } }
+                    @if y.scale == Scale::Log { span.quiet { " · log scale" } }
+                    @if self.series.iter().any(|series| series.dense) { span.quiet { " · lowest and highest of each stretch" } }
                 }
                 ul.legend aria-hidden="true" {
                     @for series in &self.series { li class=(series.tone.class()) { i {} (series.name) } }

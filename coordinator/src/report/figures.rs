@@ -209,7 +209,7 @@ pub(super) fn any_has(values: &[Value], key: &str) -> bool {
 pub(super) fn title(key: &str) -> String {
     let key =
         ["_us", "_ms", "_s", "_octets"].iter().fold(key, |key, unit| key.strip_suffix(unit).unwrap_or(key));
-    let words = cut(key).replace(['-', '_'], " ");
+    let words = cut(key).replace(['-', '_'], " ").replace(" ues", " UEs");
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

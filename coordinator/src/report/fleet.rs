@@ -8,7 +8,7 @@ use super::figures::{
     whole,
 };
 use super::verdict::Status;
-use super::{MOST_ROWS, Run, left_out};
+use super::{MOST_ROWS, Run, left_out, over_time};
 
 /// Whether the generator was the bottleneck, if the summary knows.
 pub(super) fn limited(run: &Run<'_>) -> Option<bool> {
@@ -24,16 +24,21 @@ pub(super) fn generator(run: &Run<'_>) -> Markup {
     html! {
         section id="generator" aria-labelledby="generator-title" {
             h2 id="generator-title" { "Was the generator the limit?" }
-            p { (match limited(run) {
-                Some(false) => html! { strong.pass { "No." } " Attempts left when they were due, so the figures are the target's." },
-                Some(true) => html! { strong.fail { "Yes." } " Attempts left late because the agents could not keep up, so the figures are not the target's alone. Use more agents or a lower rate." },
-                None => html! { span.quiet { "The run folder doesn't say." } },
-            }) }
-            @if !reasons.is_empty() { ul { @for reason in reasons.iter().take(20) { li { (scalar(reason).unwrap_or_default()) } } } }
-            dl.facts {
-                (fact("Lateness p50", &lateness("p50"))) (fact("Lateness p99", &lateness("p99"))) (fact("Lateness max", &lateness("max")))
-                @for (name, value) in others(figures, &["limited"]) { (fact(&name, &value)) }
-                @for (name, value) in others(thresholds, &[]) { (fact(&format!("Threshold: {name}"), &value)) }
+            div.pair {
+                div {
+                    p { (match limited(run) {
+                        Some(false) => html! { strong.pass { "No." } " Attempts left when they were due, so the figures are the target's." },
+                        Some(true) => html! { strong.fail { "Yes." } " Attempts left late because the agents could not keep up, so the figures are not the target's alone. Use more agents or a lower rate." },
+                        None => html! { span.quiet { "The run folder doesn't say." } },
+                    }) }
+                    @if !reasons.is_empty() { ul { @for reason in reasons.iter().take(20) { li { (scalar(reason).unwrap_or_default()) } } } }
+                    dl.facts {
+                        (fact("Lateness p50", &lateness("p50"))) (fact("Lateness p99", &lateness("p99"))) (fact("Lateness max", &lateness("max")))
+                        @for (name, value) in others(figures, &["limited"]) { (fact(&name, &value)) }
+                        @for (name, value) in others(thresholds, &[]) { (fact(&format!("Threshold: {name}"), &value)) }
+                    }
+                }
+                (over_time::lateness(run))
             }
         }
     }
@@ -71,7 +76,7 @@ pub(super) fn agents(run: &Run<'_>) -> Markup {
                     tbody { @for agent in agents.iter().take(MOST_ROWS) {
                         @let lateness = |key| known(agent.get("lateness_us").and_then(|l| number(l, key)), latency);
                         tr {
-                            th scope="row" {
+                            th.agent scope="row" {
                                 (text(agent, "id").unwrap_or_else(|| UNKNOWN.to_owned()))
                                 div.note { (about(agent).join(" · ")) }
                                 @for loss in losses(agent) { div.fail { (loss) } }
@@ -99,7 +104,7 @@ fn about(agent: &Value) -> Vec<String> {
     let workers = number(agent, "workers")
         .map(|n| format!("{} {}", decimal(n), if n == 1.0 { "worker" } else { "workers" }));
     let about = [text(agent, "state"), text(agent, "address"), text(agent, "program"), workers];
-    let link = [with("round_trip_us", "round trip"), with("clock_offset_us", "clock off by")];
+    let link = [with("round_trip_us", "round trip"), with("clock_offset_us", "clock offset")];
     about.into_iter().chain(link).flatten().collect()
 }
 

@@ -30,7 +30,7 @@ pub(super) fn by_cause(name: &str, figures: &Value) -> Markup {
             div.wide { table aria-label={ "Outcomes of " (title(name)) " by cause" } {
                 thead { tr {
                     th scope="col" { "Outcome" } th scope="col" { "Cause" } th.n scope="col" { "Attempts" }
-                    th.n scope="col" { "Share of planned" } th scope="col" { span.away { "As a bar" } }
+                    th.n scope="col" { "Share of planned" } th.bar scope="col" { span.away { "As a bar" } }
                 } }
                 tbody { @for row in &rows { tr class=(row.class) {
                     th scope="row" { (row.outcome) }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Run;
 use super::axis::Axis;
 use super::chart::Chart;
-use super::figures::{Tally, Unit, number, title};
+use super::figures::{Tally, Unit, list, number, text, title};
 use super::series::{Series, Tone};
 
 /// Attempts of one procedure: due, started and their outcomes, per second.
@@ -40,34 +40,66 @@ pub(super) fn latencies(run: &Run<'_>, name: &str) -> Markup {
                 .flatten()
         })
     };
-    let lines = vec![
+    let mut lines = vec![
         line("max", Tone::Extreme),
         line("p99", Tone::Third),
         line("p95", Tone::Second),
         line("p50", Tone::First),
     ];
+    if lines.iter().any(|line| !line.points.is_empty()) {
+        lines.extend(objectives(run, name));
+    }
     draw(run, "Latency over time", &title(name), Unit::Microseconds, lines)
 }
 
-/// How many UEs were registered and busy, and how the agents kept up.
+/// The limits that the scenario sets to the latency of this procedure, as lines across the chart.
+fn objectives(run: &Run<'_>, name: &str) -> Vec<Series> {
+    let (from, to) = run.timeline.span().unwrap_or((0.0, 1.0));
+    let limit = |slo: &Value| {
+        let (metric, target) = (text(slo, "name")?, text(slo, "target")?);
+        let percentile = metric.strip_prefix(name)?.strip_prefix(".latency.")?;
+        let us = upper_limit_us(&target)?;
+        let (name, points) = (format!("objective: {percentile} {target}"), vec![(from, us), (to, us)]);
+        Some(Series { name, tone: Tone::Objective, points, gap: to - from + 1.0, dense: false })
+    };
+    list(run.summary, "slos").iter().filter_map(limit).take(4).collect()
+}
+
+/// `< 300ms` as 300,000 µs.
+fn upper_limit_us(target: &str) -> Option<f64> {
+    let limit = target.trim_start().strip_prefix('<')?.trim_start_matches('=').trim();
+    let (value, unit) = limit.split_at(limit.find(char::is_alphabetic)?);
+    let in_us = match unit {
+        "us" | "µs" => 1.0,
+        "ms" => 1e3,
+        "s" => 1e6,
+        _ => return None,
+    };
+    value.trim().parse::<f64>().ok().map(|value| value * in_us).filter(|us| us.is_finite() && *us > 0.0)
+}
+
+/// How late attempts left.
+pub(super) fn lateness(run: &Run<'_>) -> Markup {
+    let line = |key: &'static str, tone| {
+        run.timeline.series(key, tone, move |entry| number(entry.get("lateness_us")?, key))
+    };
+    let lines = vec![line("max", Tone::Extreme), line("p99", Tone::Third), line("p50", Tone::First)];
+    draw(run, "Generator lateness", "Fleet", Unit::Microseconds, lines)
+}
+
+/// How many UEs were registered and busy, and how many agents were there if that changed.
 pub(super) fn section(run: &Run<'_>) -> Markup {
     let line = |key: &'static str, shown: &str, tone| {
         run.timeline.series(shown, tone, move |entry| number(entry, key))
-    };
-    let lateness = |key: &'static str, tone| {
-        run.timeline.series(key, tone, move |entry| number(entry.get("lateness_us")?, key))
     };
     let agents = line("agents", "agents", Tone::First);
     let changes = agents.points.windows(2).any(|pair| pair[0].1 != pair[1].1);
     html! {
         section id="population" aria-labelledby="population-title" {
-            h2 id="population-title" { "Population and fleet over time" }
+            h2 id="population-title" { "Population over time" }
             div.pair {
                 (draw(run, "Registered UEs", "Population", Unit::Count, vec![line("registered", "registered", Tone::First)]))
-                (draw(run, "Attempts in flight", "Population", Unit::Count, vec![line("in_flight", "in flight", Tone::Second)]))
-                (draw(run, "Generator lateness", "Fleet", Unit::Microseconds, vec![
-                    lateness("max", Tone::Extreme), lateness("p99", Tone::Third), lateness("p50", Tone::First),
-                ]))
+                (draw(run, "Attempts in flight", "Population", Unit::Count, vec![line("in_flight", "in flight", Tone::First)]))
                 @if changes { (draw(run, "Agents alive", "Fleet", Unit::Count, vec![agents])) }
             }
         }
@@ -82,4 +114,17 @@ fn draw(run: &Run<'_>, name: &str, subject: &str, unit: Unit, series: Vec<Series
     let (from, to) = run.timeline.span().unwrap_or((0.0, 1.0));
     let x = Axis::time(from.min(0.0), to);
     Chart { title: name, subject, unit, x, series, bands: &run.bands, most_points: run.most_points }.draw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_upper_limits_of_a_time_become_lines() {
+        let limits =
+            ["< 300ms", "<= 1.5 s", "< 900us", "> 5ms", ">= 99.5%", "< 5%", "< ms", "<"].map(upper_limit_us);
+        assert_eq!(limits[..3], [Some(300_000.0), Some(1_500_000.0), Some(900.0)]);
+        assert!(limits[3..].iter().all(Option::is_none), "{limits:?}");
+    }
 }

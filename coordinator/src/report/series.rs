@@ -11,6 +11,8 @@ pub(super) enum Tone {
     Offered,
     /// Thin and dotted: an extreme, not a typical value.
     Extreme,
+    /// What was to be kept: a thin line across the chart.
+    Objective,
     First,
     Second,
     Third,
@@ -25,6 +27,7 @@ impl Tone {
         match self {
             Self::Offered => "t-offered",
             Self::Extreme => "t-extreme",
+            Self::Objective => "t-objective",
             Self::First => "t-first",
             Self::Second => "t-second",
             Self::Third => "t-third",
