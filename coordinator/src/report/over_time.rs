@@ -12,7 +12,11 @@ use super::series::{Series, Tone};
 /// Attempts of one procedure: due, started and their outcomes, per second.
 pub(super) fn rates(run: &Run<'_>, name: &str) -> Markup {
     let line = |key: &'static str, shown: &str, tone| {
-        run.timeline.series(shown, tone, move |entry| Some(Tally::read(of(entry, name)?, key)?.total as f64))
+        run.timeline.series(shown, tone, move |entry| match of(entry, name) {
+            Some(figures) => Tally::read(figures, key).map(|tally| tally.total as f64),
+            // A second in which nothing happened to this procedure doesn't mention it.
+            None => entry.get("procedures").is_some_and(Value::is_object).then_some(0.0),
+        })
     };
     let mut lines = vec![
         line("due", "due", Tone::Offered),
@@ -81,7 +85,11 @@ fn upper_limit_us(target: &str) -> Option<f64> {
 /// How late attempts left.
 pub(super) fn lateness(run: &Run<'_>) -> Markup {
     let line = |key: &'static str, tone| {
-        run.timeline.series(key, tone, move |entry| number(entry.get("lateness_us")?, key))
+        run.timeline.series(key, tone, move |entry| {
+            // All zeros: no attempt was due in that second.
+            let lateness = entry.get("lateness_us").filter(|lateness| number(lateness, "max") != Some(0.0));
+            number(lateness?, key)
+        })
     };
     let lines = vec![line("max", Tone::Extreme), line("p99", Tone::Third), line("p50", Tone::First)];
     draw(run, "Generator lateness", "Fleet", Unit::Microseconds, lines)

@@ -152,3 +152,17 @@ fn percentiles_are_shown_from_due_time_beside_service_time() {
         page.contains("<th scope=\"row\">p99.9</th><td class=\"n\">461 ms</td><td class=\"n\">456 ms</td>")
     );
 }
+
+#[test]
+fn second_that_does_not_mention_a_procedure_counts_as_zero_and_has_no_latency() {
+    let (summary, mut timeline) = samples::pass();
+    timeline[4]["procedures"] = json!({});
+    timeline[4]["lateness_us"] = json!({"p50": 0, "p99": 0, "max": 0});
+    let charts = charts(&render(&summary, &timeline));
+    let lines: Vec<&Value> = charts.iter().flat_map(|c| c["series"].as_array().unwrap()).collect();
+    let due = lines.iter().find(|s| s["name"] == "due").unwrap();
+    assert_eq!((&due["x"][4], &due["y"][4]), (&json!(5), &json!(0)));
+    for quiet in lines.iter().filter(|s| s["name"] == "p50") {
+        assert!(!quiet["x"].as_array().unwrap().contains(&json!(5)), "{quiet}");
+    }
+}
