@@ -259,6 +259,18 @@ async fn nothing_that_answers_is_said_with_address_and_advice() {
 }
 
 #[tokio::test]
+async fn name_with_an_address_that_leads_nowhere_is_joined_at_its_other() {
+    // Where `localhost` is ::1 too, nothing answers there.
+    let fleet = Fleet::new();
+    let endpoint = fleet.endpoint(Settings::default());
+    let address = format!("localhost:{}", endpoint.local_addr().port());
+    let (at_coordinator, at_agent) =
+        in_time(async { tokio::join!(endpoint.accept(), join(&address, &fleet.agent, hello("a"))) }).await;
+    assert_eq!(at_coordinator.unwrap().hello, hello("a"));
+    assert_eq!(at_agent.unwrap().peer, endpoint.local_addr());
+}
+
+#[tokio::test]
 async fn name_that_does_not_resolve_is_said() {
     let fleet = Fleet::new();
     let error =
