@@ -259,8 +259,8 @@ async fn nothing_that_answers_is_said_with_address_and_advice() {
 }
 
 #[tokio::test]
-async fn name_with_an_address_that_leads_nowhere_is_joined_at_its_other() {
-    // Where `localhost` is ::1 too, nothing answers there.
+async fn host_name_is_joined_at_the_address_that_answers() {
+    // Only where `localhost` is ::1 as well does this also try an address at which nothing answers.
     let fleet = Fleet::new();
     let endpoint = fleet.endpoint(Settings::default());
     let address = format!("localhost:{}", endpoint.local_addr().port());
