@@ -40,7 +40,11 @@ impl Curve {
 
     /// The attempts of the whole load.
     pub(crate) fn planned(&self) -> u64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and Λ ≥ 0")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, and Λ ≥ 0"
+        )]
         let planned = self.total.round() as u64;
         planned
     }

@@ -19,7 +19,9 @@ pub enum ScenarioError {
         source: std::io::Error,
     },
     /// No file and no scenario of the catalogue has this name.
-    #[error("{name}: no such scenario file, and no scenario of the catalogue has this name{hint} (catalogue: {known})")]
+    #[error(
+        "{name}: no such scenario file, and no scenario of the catalogue has this name{hint} (catalogue: {known})"
+    )]
     Unknown {
         /// What was asked for.
         name: String,
@@ -29,7 +31,10 @@ pub enum ScenarioError {
         known: String,
     },
     /// The text is longer than a scenario can be.
-    #[error("{file}: {octets} octets are too many for a scenario: at most {} (4 MiB) are accepted", MAX_OCTETS)]
+    #[error(
+        "{file}: {octets} octets are too many for a scenario: at most {} (4 MiB) are accepted",
+        MAX_OCTETS
+    )]
     TooLarge {
         /// Which file.
         file: String,

@@ -38,9 +38,7 @@ impl Load {
 }
 
 /// A 3GPP procedure that the schedule can start.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Procedure {
     /// Initial registration (TS 24.501 §5.5.1.2).
@@ -185,7 +183,11 @@ impl Shape {
     pub(crate) fn step_rate_per_s(&self, number: u32) -> f64 {
         let Self::Steps { from_per_s, to_per_s, by_per_s, .. } = *self else { return 0.0 };
         let height = f64::from(number) * by_per_s;
-        if to_per_s >= from_per_s { (from_per_s + height).min(to_per_s) } else { (from_per_s - height).max(to_per_s) }
+        if to_per_s >= from_per_s {
+            (from_per_s + height).min(to_per_s)
+        } else {
+            (from_per_s - height).max(to_per_s)
+        }
     }
 }
 

@@ -48,7 +48,8 @@ impl Plan {
     pub fn shard(&self, n: u32) -> Shard {
         assert!(n < self.shards, "the plan has {} shards, not a shard {n}", self.shards);
         let step = usize::try_from(self.shards).unwrap_or(usize::MAX);
-        let gnbs = (n..self.scenario.cells.gnbs).step_by(step).map(|index| self.scenario.cells.gnb(index)).collect();
+        let gnbs =
+            (n..self.scenario.cells.gnbs).step_by(step).map(|index| self.scenario.cells.gnb(index)).collect();
         Shard {
             number: n,
             of: self.shards,
@@ -62,7 +63,8 @@ impl Plan {
     /// The attempts of each procedure that some load starts, in the order of `Procedure::ALL`.
     pub fn planned(&self) -> Vec<(Procedure, u64)> {
         let of = |procedure| {
-            let loads = self.scenario.load.iter().zip(&self.curves).filter(|(load, _)| load.procedure == procedure);
+            let loads =
+                self.scenario.load.iter().zip(&self.curves).filter(|(load, _)| load.procedure == procedure);
             loads.map(|(_, curve)| curve.planned()).reduce(u64::saturating_add)
         };
         Procedure::ALL.into_iter().filter_map(|procedure| Some((procedure, of(procedure)?))).collect()
@@ -161,7 +163,14 @@ impl Shard {
         let loads = self.scenario.load.iter().zip(&self.curves).zip(0u64..);
         loads
             .map(|((load, curve), number)| {
-                Schedule::new(load.procedure, load.arrivals, Arc::clone(curve), self.seed, self.stripe(), number)
+                Schedule::new(
+                    load.procedure,
+                    load.arrivals,
+                    Arc::clone(curve),
+                    self.seed,
+                    self.stripe(),
+                    number,
+                )
             })
             .collect()
     }

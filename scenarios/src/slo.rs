@@ -250,7 +250,8 @@ impl Metric {
             },
             Self::Procedure { kind: MetricKind::Rate, .. } => Ok(text.parse::<Rate>()?.per_s()),
             Self::Procedure {
-                kind: MetricKind::Success | MetricKind::Failure | MetricKind::TimeoutRatio, ..
+                kind: MetricKind::Success | MetricKind::Failure | MetricKind::TimeoutRatio,
+                ..
             } => Ok(text.parse::<Ratio>()?.value()),
             Self::GeneratorLateness(_)
             | Self::Procedure { kind: MetricKind::Latency(_) | MetricKind::Service(_), .. } => {

@@ -86,8 +86,12 @@ impl fmt::Debug for SuciScheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("Null"),
-            Self::ProfileA { key_id, public_key, .. } => write!(f, "ProfileA({key_id}, {})", hex::encode(public_key)),
-            Self::ProfileB { key_id, public_key, .. } => write!(f, "ProfileB({key_id}, {})", hex::encode(public_key)),
+            Self::ProfileA { key_id, public_key, .. } => {
+                write!(f, "ProfileA({key_id}, {})", hex::encode(public_key))
+            }
+            Self::ProfileB { key_id, public_key, .. } => {
+                write!(f, "ProfileB({key_id}, {})", hex::encode(public_key))
+            }
         }
     }
 }

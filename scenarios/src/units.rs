@@ -49,7 +49,9 @@ impl FromStr for DurationText {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let error = || format!("{text:?} is not a duration: a number and h, m, s, ms or us, such as 90s, 300ms or 1m30s");
+        let error = || {
+            format!("{text:?} is not a duration: a number and h, m, s, ms or us, such as 90s, 300ms or 1m30s")
+        };
         let mut nanos = 0u128;
         let mut rest = text;
         let mut largest = u128::MAX;
@@ -75,7 +77,8 @@ impl fmt::Display for DurationText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
         // Seconds up to two minutes: 90s reads better than 1m30s.
-        let fitting = |size: u128| nanos % size == 0 && (size <= SECOND || nanos >= 2 * size || nanos == HOUR);
+        let fitting =
+            |size: u128| nanos % size == 0 && (size <= SECOND || nanos >= 2 * size || nanos == HOUR);
         match UNITS.iter().find(|(_, size)| fitting(*size)) {
             Some(_) if nanos == 0 => f.write_str("0s"),
             Some((name, size)) => write!(f, "{}{name}", nanos / size),
@@ -88,7 +91,8 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let error = || format!("{text:?} is not a rate: a number and /s, /min or /h, such as 1000/s or 120/min");
+        let error =
+            || format!("{text:?} is not a rate: a number and /s, /min or /h, such as 1000/s or 120/min");
         let (number, unit) = text.split_once('/').ok_or_else(error)?;
         let number = number.trim();
         let divisor = match unit.trim() {
@@ -100,7 +104,9 @@ impl FromStr for Rate {
         match (plain_number(number), number.parse::<f64>()) {
             (Some(number), _) if number / divisor <= HIGHEST_RATE_PER_S => Ok(Self(number / divisor)),
             // Also NaN, infinity, what is negative, and the exponents that only JSON writes.
-            (_, Ok(_)) => Err(format!("{text:?} is an impossible rate: above 0/s and at most 1000000/s are accepted")),
+            (_, Ok(_)) => {
+                Err(format!("{text:?} is an impossible rate: above 0/s and at most 1000000/s are accepted"))
+            }
             (_, Err(_)) => Err(error()),
         }
     }
@@ -233,7 +239,9 @@ fn distance(a: &str, b: &str) -> usize {
 /// Digits with at most one point: no sign, no exponent, no `inf`.
 fn plain_number(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.');
-    (plain && !text.is_empty() && text != "." && text.len() <= LONGEST_NUMBER).then(|| text.parse().ok()).flatten()
+    (plain && !text.is_empty() && text != "." && text.len() <= LONGEST_NUMBER)
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 /// A decimal number times a unit, exactly. `None` when it is no number or finer than a nanosecond.
@@ -243,14 +251,22 @@ fn decimal_times(number: &str, unit_nanos: u128) -> Option<u128> {
     let part = part.trim_end_matches('0');
     let power = 10u128.checked_pow(u32::try_from(part.len()).ok()?)?;
     let digits: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let digits = digits.checked_mul(power)?.checked_add(if part.is_empty() { 0 } else { part.parse().ok()? })?;
+    let digits =
+        digits.checked_mul(power)?.checked_add(if part.is_empty() { 0 } else { part.parse().ok()? })?;
     let scaled = digits.checked_mul(unit_nanos)?;
     (scaled % power == 0).then_some(scaled / power)
 }
 
 /// Longest first: a duration is printed in the longest unit of which it is a multiple.
-const UNITS: [(&str, u128); 7] =
-    [("h", HOUR), ("m", 60 * SECOND), ("s", SECOND), ("ms", 1_000_000), ("us", 1_000), ("µs", 1_000), ("ns", 1)];
+const UNITS: [(&str, u128); 7] = [
+    ("h", HOUR),
+    ("m", 60 * SECOND),
+    ("s", SECOND),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("ns", 1),
+];
 const HOUR: u128 = 3600 * SECOND;
 const SECOND: u128 = 1_000_000_000;
 /// Nothing in a run lasts longer.
@@ -269,10 +285,13 @@ mod tests {
         for text in ["0s", "90s", "300ms", "5m", "1h", "250us", "7ns", "3601s", "1500ms"] {
             assert_eq!(text.parse::<DurationText>().unwrap().to_string(), text);
         }
-        for (text, nanos) in [("1.5s", 1_500_000_000), ("1m30s", 90_000_000_000), ("0.1ms", 100_000), ("2µs", 2_000)] {
+        for (text, nanos) in
+            [("1.5s", 1_500_000_000), ("1m30s", 90_000_000_000), ("0.1ms", 100_000), ("2µs", 2_000)]
+        {
             assert_eq!(text.parse::<DurationText>().unwrap().0.as_nanos(), nanos, "{text}");
         }
-        for text in ["", "5", "s", "-5s", "5 s", "1s1m", "1e3s", "5min", "0.1ns", "9000h", ".s", "1..2s", "∞"] {
+        for text in ["", "5", "s", "-5s", "5 s", "1s1m", "1e3s", "5min", "0.1ns", "9000h", ".s", "1..2s", "∞"]
+        {
             assert!(text.parse::<DurationText>().is_err(), "{text}");
         }
     }

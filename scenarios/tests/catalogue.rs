@@ -13,7 +13,8 @@ fn every_catalogue_scenario_is_valid_and_survives_its_own_yaml() {
         assert_eq!(scenario.description, entry.summary, "{}", entry.name);
         assert_eq!(scenario.warnings(), Vec::<String>::new(), "{}", entry.name);
         let text = scenario.to_yaml();
-        let again = Scenario::from_yaml(&text, "resolved.yaml").unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let again =
+            Scenario::from_yaml(&text, "resolved.yaml").unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(again, scenario, "{text}");
     }
 }
@@ -60,7 +61,9 @@ fn macro_scenarios_last_half_a_minute() {
 fn schema_describes_every_field() {
     let schema = json_schema();
     let properties = schema["properties"].as_object().unwrap();
-    for field in ["name", "subscribers", "cells", "nas", "radio", "load", "slos", "guardrails", "network", "drain"] {
+    for field in
+        ["name", "subscribers", "cells", "nas", "radio", "load", "slos", "guardrails", "network", "drain"]
+    {
         assert!(properties[field]["description"].is_string(), "{field}");
     }
     assert_eq!(schema["additionalProperties"], false);

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use super::overlap::first_overlap;
 use super::types::{
-    CellsFile, GuardrailFile, HomeKeyFile, KeyFile, LoadFile, NasFile, NetworkFile, PhaseFile, ProfileFile, RadioFile,
-    ScenarioFile, SubscribersFile, SuciFile,
+    CellsFile, GuardrailFile, HomeKeyFile, KeyFile, LoadFile, NasFile, NetworkFile, PhaseFile, ProfileFile,
+    RadioFile, ScenarioFile, SubscribersFile, SuciFile,
 };
 use crate::load::MAX_STEPS;
 use crate::units::{DurationText, LONGEST, Rate, nearest};
 use crate::yaml::{Complaint, Node, Place};
 use crate::{
-    Cells, Congestion, Freeze, Guardrail, KeySource, Load, Nas, Network, Phase, Procedure, RadioProfile, Scenario,
-    Shape, Slo, SubscriberGroup, SuciScheme, radio_profiles,
+    Cells, Congestion, Freeze, Guardrail, KeySource, Load, Nas, Network, Phase, Procedure, RadioProfile,
+    Scenario, Shape, Slo, SubscriberGroup, SuciScheme, radio_profiles,
 };
 
 /// A value of the file and the path to it, for complaints. Where a value is missing, the place is that around it.
@@ -57,12 +57,18 @@ pub(super) fn scenario(file: ScenarioFile, root: &Node) -> Result<Scenario, Comp
     let cells = cells(file.cells, &subscribers, &at.field("cells"))?;
     let nas = nas(file.nas, &at.field("nas"))?;
     let radio = radio(file.radio, &at.field("radio"))?;
-    let load = every(file.load, &at.field("load"), "load such as {procedure: registration, phases: [...]}", one_load)?;
+    let load = every(
+        file.load,
+        &at.field("load"),
+        "load such as {procedure: registration, phases: [...]}",
+        one_load,
+    )?;
     let condition = |text: &str, at: &At<'_>| condition(text, &load, at);
     let slos = each(file.slos, &at.field("slos"), |text, at| condition(&text, at))?;
-    let guardrails = each(file.guardrails, &at.field("guardrails"), |GuardrailFile { abort_when, for_ }, at| {
-        Ok(Guardrail { condition: condition(&abort_when, &at.field("abort-when"))?, for_: for_.0 })
-    })?;
+    let guardrails =
+        each(file.guardrails, &at.field("guardrails"), |GuardrailFile { abort_when, for_ }, at| {
+            Ok(Guardrail { condition: condition(&abort_when, &at.field("abort-when"))?, for_: for_.0 })
+        })?;
     let network = network(file.network, &cells, &at.field("network"))?;
     Ok(Scenario {
         name: file.name,
@@ -103,7 +109,8 @@ fn name(name: &str, at: &At<'_>) -> Result<(), Complaint> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     let fits = name.len() <= 64 && name.starts_with(|letter: char| letter.is_ascii_alphanumeric());
     at.require(fits && name.chars().all(plain), || {
-        "a name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit".to_owned()
+        "a name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
+            .to_owned()
     })
 }
 
@@ -141,7 +148,9 @@ fn group(file: SubscribersFile, at: &At<'_>) -> Result<SubscriberGroup, Complain
         format!("the {digits} digits after the PLMN do not suffice for {count} IMSIs from {imsi} on: at most {room} are accepted")
     })?;
     let amf = <[u8; 2]>::try_from(amf.0.as_slice());
-    let Ok(amf) = amf else { return at.field("amf").wrong("expected four hexadecimal digits, such as \"8000\"") };
+    let Ok(amf) = amf else {
+        return at.field("amf").wrong("expected four hexadecimal digits, such as \"8000\"");
+    };
     let k = match k {
         KeyFile::Shared(k) => KeySource::Shared(k),
         KeyFile::Derived(derived) => KeySource::Derived(derived.derived_from),
@@ -155,7 +164,9 @@ fn suci_scheme(file: SuciFile, at: &At<'_>) -> Result<SuciScheme, Complaint> {
         None => Ok(None),
         Some(key) => match <[u8; 32]>::try_from(key.0.as_slice()) {
             Ok(key) => Ok(Some(key)),
-            Err(_) => at.field("private-key").wrong(octets_expected(key.0.len(), "32 octets (64 hexadecimal digits)")),
+            Err(_) => at
+                .field("private-key")
+                .wrong(octets_expected(key.0.len(), "32 octets (64 hexadecimal digits)")),
         },
     };
     match file {
@@ -175,9 +186,15 @@ fn suci_scheme(file: SuciFile, at: &At<'_>) -> Result<SuciScheme, Complaint> {
             let at = at.field("profile-b");
             let private_key = private(&file, &at)?;
             let public_key = file.public_key.0;
-            at.field("public-key").require(public_key.len() == 33 && matches!(public_key.first(), Some(2 | 3)), || {
-                octets_expected(public_key.len(), "a compressed secp256r1 key of 33 octets, the first 02 or 03")
-            })?;
+            at.field("public-key").require(
+                public_key.len() == 33 && matches!(public_key.first(), Some(2 | 3)),
+                || {
+                    octets_expected(
+                        public_key.len(),
+                        "a compressed secp256r1 key of 33 octets, the first 02 or 03",
+                    )
+                },
+            )?;
             Ok(SuciScheme::ProfileB { key_id: file.key_id, public_key, private_key })
         }
     }
@@ -189,11 +206,13 @@ fn octets_expected(found: usize, expected: &str) -> String {
 
 fn cells(file: CellsFile, subscribers: &[SubscriberGroup], at: &At<'_>) -> Result<Cells, Complaint> {
     let CellsFile { gnbs, cells_per_gnb, plmn, tacs, slices, first_gnb_id, inactivity } = file;
-    at.field("gnbs").require((1..=100_000).contains(&gnbs), || format!("{gnbs} gNBs: 1 to 100000 are accepted"))?;
+    at.field("gnbs")
+        .require((1..=100_000).contains(&gnbs), || format!("{gnbs} gNBs: 1 to 100000 are accepted"))?;
     at.field("cells-per-gnb").require((1..=1024).contains(&cells_per_gnb), || {
         format!("{cells_per_gnb} cells: 1 to 1024 are accepted")
     })?;
-    at.field("tacs").require(!tacs.is_empty(), || "the list is empty, expected at least one TAC".to_owned())?;
+    at.field("tacs")
+        .require(!tacs.is_empty(), || "the list is empty, expected at least one TAC".to_owned())?;
     at.field("slices").require((1..=8).contains(&slices.len()), || {
         format!("{} slices: 1 to 8 are accepted (TS 24.501 §4.6.2.1)", slices.len())
     })?;
@@ -201,7 +220,9 @@ fn cells(file: CellsFile, subscribers: &[SubscriberGroup], at: &At<'_>) -> Resul
         format!("the identifiers of {gnbs} gNBs from {first_gnb_id} on exceed 22 bits: at most {HIGHEST_GNB_ID} is accepted")
     })?;
     if let Some(DurationText(Duration::ZERO)) = inactivity {
-        return at.field("inactivity").wrong("0s would release every UE at once: leave it out, or take 1s or more");
+        return at
+            .field("inactivity")
+            .wrong("0s would release every UE at once: leave it out, or take 1s or more");
     }
     let Some(plmn) = plmn.or_else(|| subscribers.first().map(|group| group.plmn)) else {
         return at.wrong("there is no PLMN");
@@ -211,9 +232,13 @@ fn cells(file: CellsFile, subscribers: &[SubscriberGroup], at: &At<'_>) -> Resul
 }
 
 fn nas(file: NasFile, at: &At<'_>) -> Result<Nas, Complaint> {
-    for (name, letter, algorithms) in [("ciphering", "NEA", &file.ciphering), ("integrity", "NIA", &file.integrity)] {
+    for (name, letter, algorithms) in
+        [("ciphering", "NEA", &file.ciphering), ("integrity", "NIA", &file.integrity)]
+    {
         let at = at.field(name);
-        at.require(!algorithms.is_empty(), || format!("the list is empty, expected some of {letter}0 to {letter}3"))?;
+        at.require(!algorithms.is_empty(), || {
+            format!("the list is empty, expected some of {letter}0 to {letter}3")
+        })?;
         for (index, algorithm) in algorithms.iter().enumerate() {
             at.item(index).require(*algorithm <= 3, || {
                 format!("{algorithm} is not an algorithm: 0 to 3 are accepted ({letter}0 to {letter}3)")
@@ -237,7 +262,9 @@ fn radio(file: RadioFile, at: &At<'_>) -> Result<RadioProfile, Complaint> {
             Some(profile) => Ok(profile),
             None => {
                 let known: Vec<&str> = radio_profiles().iter().map(|(known, _)| *known).collect();
-                let hint = nearest(&name, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+                let hint = nearest(&name, &known)
+                    .map(|near| format!("; did you mean {near:?}?"))
+                    .unwrap_or_default();
                 at.wrong(format!("unknown radio profile {name:?}{hint} (known: {})", known.join(", ")))
             }
         },
@@ -290,7 +317,8 @@ fn phase(file: PhaseFile, at: &At<'_>) -> Result<Phase, Complaint> {
     let given: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
     let &[kind] = given.as_slice() else {
         let found = if given.is_empty() { "none".to_owned() } else { given.join(" and ") };
-        return at.wrong(format!("a phase has exactly one of rate, ramp, steps, spike and hold, found {found}"));
+        return at
+            .wrong(format!("a phase has exactly one of rate, ramp, steps, spike and hold, found {found}"));
     };
     let shape = match (file.rate, file.ramp, file.steps, file.spike, file.hold) {
         (Some(rate), ..) => {
@@ -321,7 +349,9 @@ fn phase(file: PhaseFile, at: &At<'_>) -> Result<Phase, Complaint> {
             long(spike.lasts, &at.field("lasts"))?;
             at.require(spike.after.0 + spike.lasts.0 <= for_, || {
                 let (after, lasts, for_) = (spike.after, spike.lasts, DurationText(for_));
-                format!("the peak does not fit into the phase: after {after} and lasts {lasts} exceed for {for_}")
+                format!(
+                    "the peak does not fit into the phase: after {after} and lasts {lasts} exceed for {for_}"
+                )
             })?;
             Shape::Spike {
                 base_per_s: spike.base.per_s(),
@@ -374,7 +404,11 @@ fn condition(text: &str, load: &[Load], at: &At<'_>) -> Result<Slo, Complaint> {
             let mut names: Vec<&str> = started.iter().map(|procedure| procedure.as_str()).collect();
             names.dedup();
             let subject = subject.as_str();
-            format!("no load starts {subject}, so {} never has a value (started: {})", slo.metric, names.join(", "))
+            format!(
+                "no load starts {subject}, so {} never has a value (started: {})",
+                slo.metric,
+                names.join(", ")
+            )
         })?;
     }
     Ok(slo)

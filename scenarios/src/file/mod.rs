@@ -29,7 +29,9 @@ impl Scenario {
         let path = Path::new(name_or_path);
         let entry = catalogue().iter().find(|entry| entry.name == name_or_path);
         match (entry, path.is_file()) {
-            (Some(entry), false) => from_text(entry.yaml, &format!("{}.yaml (catalogue)", entry.name), overrides),
+            (Some(entry), false) => {
+                from_text(entry.yaml, &format!("{}.yaml (catalogue)", entry.name), overrides)
+            }
             (None, false) if !path.exists() => Err(unknown(name_or_path)),
             _ => from_text(&read_file(path)?, name_or_path, overrides),
         }
@@ -94,7 +96,9 @@ fn problem(complaint: &Complaint, file: &str, overrides: &[(String, String)]) ->
 fn read_file(path: &Path) -> Result<String, ScenarioError> {
     let unreadable = |source| ScenarioError::Unreadable { path: path.to_owned(), source };
     let mut octets = Vec::new();
-    File::open(path).and_then(|file| file.take(MAX_OCTETS + 1).read_to_end(&mut octets)).map_err(unreadable)?;
+    File::open(path)
+        .and_then(|file| file.take(MAX_OCTETS + 1).read_to_end(&mut octets))
+        .map_err(unreadable)?;
     if octets.len() as u64 > MAX_OCTETS {
         let file = path.display().to_string();
         return Err(ScenarioError::TooLarge { file, octets: octets.len() as u64 });

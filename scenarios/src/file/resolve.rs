@@ -1,13 +1,14 @@
 //! From a checked [`Scenario`] back to a file, with everything written out.
 
 use super::types::{
-    CellsFile, CongestionFile, DerivedFile, FreezeFile, GuardrailFile, HomeKeyFile, KeyFile, LoadFile, NasFile,
-    NetworkFile, PhaseFile, ProfileFile, RadioFile, RampFile, ScenarioFile, SpikeFile, StepsFile, SubscribersFile,
-    SuciFile,
+    CellsFile, CongestionFile, DerivedFile, FreezeFile, GuardrailFile, HomeKeyFile, KeyFile, LoadFile,
+    NasFile, NetworkFile, PhaseFile, ProfileFile, RadioFile, RampFile, ScenarioFile, SpikeFile, StepsFile,
+    SubscribersFile, SuciFile,
 };
 use crate::units::{DurationText, Hex, Rate, Ratio};
 use crate::{
-    Cells, Guardrail, KeySource, Load, Nas, Network, Phase, RadioProfile, Scenario, Shape, SubscriberGroup, SuciScheme,
+    Cells, Guardrail, KeySource, Load, Nas, Network, Phase, RadioProfile, Scenario, Shape, SubscriberGroup,
+    SuciScheme,
 };
 
 impl From<&Scenario> for ScenarioFile {

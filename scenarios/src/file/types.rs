@@ -13,7 +13,11 @@ use crate::{Arrivals, Procedure, Retry};
 
 /// What a run does: who signals, through which cells, how often, and what counts as good.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a mapping with name, subscribers and load")]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    expecting = "a mapping with name, subscribers and load"
+)]
 pub(super) struct ScenarioFile {
     /// Names the run folder and the report: letters, digits, dots, dashes and underscores.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
@@ -154,7 +158,12 @@ pub(super) struct CellsFile {
 
 /// What the UEs can do.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a mapping such as {retry: never}")]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as {retry: never}"
+)]
 pub(super) struct NasFile {
     /// Ciphering algorithms NEA 0 to 3, the preferred ones first. With 0 first, traces can be read.
     #[schemars(length(min = 1, max = 4), inner(range(max = 3)))]

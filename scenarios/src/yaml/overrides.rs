@@ -80,7 +80,9 @@ fn step<'a>(node: &'a mut Node, part: &Part, so_far: &str, place: Place) -> Resu
             if *index == count {
                 items.push(Node { place, value: Value::Null });
             }
-            items.get_mut(*index).ok_or_else(|| format!("{here} has {count} items: 0 to {count} are accepted, not {index}"))
+            items
+                .get_mut(*index)
+                .ok_or_else(|| format!("{here} has {count} items: 0 to {count} are accepted, not {index}"))
         }
         (Part::Field(name), _) => Err(format!("{here} is {kind}, so it has no field {name:?}")),
         (Part::Index(index), _) => Err(format!("{here} is {kind}, so it has no item {index}")),

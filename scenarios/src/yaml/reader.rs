@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer, MapAccess,
-    SeqAccess, Unexpected, VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer,
+    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -69,11 +69,19 @@ impl Error for Complaint {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::custom(format!("unknown field {field:?}{} (accepted here: {})", hint(field, expected), list(expected)))
+        Self::custom(format!(
+            "unknown field {field:?}{} (accepted here: {})",
+            hint(field, expected),
+            list(expected)
+        ))
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::custom(format!("unknown value {variant:?}{} (accepted: {})", hint(variant, expected), list(expected)))
+        Self::custom(format!(
+            "unknown value {variant:?}{} (accepted: {})",
+            hint(variant, expected),
+            list(expected)
+        ))
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -140,7 +148,11 @@ impl<'de, 'a> Deserializer<'de> for Reader<'a> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Complaint> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Complaint> {
         visitor.visit_newtype_struct(self).map_err(|complaint| complaint.at(self.0.place))
     }
 
@@ -205,7 +217,9 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Complaint> {
-        let Some((key, node)) = self.value.take() else { return Err(Complaint::custom("a value without its key")) };
+        let Some((key, node)) = self.value.take() else {
+            return Err(Complaint::custom("a value without its key"));
+        };
         seed.deserialize(Reader(node)).map_err(|complaint| complaint.at(node.place).within(&key.name))
     }
 }
@@ -231,7 +245,8 @@ impl<'de, 'a> EnumAccess<'de> for Chosen<'a> {
 
 impl<'a> Chosen<'a> {
     fn content(&self) -> Result<Reader<'a>, Complaint> {
-        let lacks = || Complaint::custom(format!("{:?} must be a mapping with its fields", self.name)).at(self.place);
+        let lacks =
+            || Complaint::custom(format!("{:?} must be a mapping with its fields", self.name)).at(self.place);
         self.content.map(Reader).ok_or_else(lacks)
     }
 }

@@ -1,0 +1,209 @@
+//! Arbitrary valid scenarios, for the property tests.
+
+use std::time::Duration;
+
+use identity::{Imsi, Key128, Plmn, Snssai, Tac};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use scenarios::{
+    Arrivals, Cells, Congestion, Freeze, Guardrail, KeySource, Load, Nas, Network, Phase, Procedure,
+    RadioProfile, Retry, Scenario, Shape, Slo, SubscriberGroup, SuciScheme,
+};
+
+pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
+    let load = vec(load(), 1..4);
+    let texts = ("[a-z0-9][a-z0-9.-]{0,20}", "\\PC{0,40}", option::of(any::<u64>()));
+    let rest = (cells(), nas(), radio(), network(), duration());
+    (texts, subscribers(), load, rest, any::<prop::sample::Index>()).prop_map(
+        |((name, description, seed), subscribers, load, (cells, nas, radio, network, drain), pick)| {
+            let subject = pick.get(&load).procedure.as_str();
+            let slo = |text: String| text.parse::<Slo>().unwrap();
+            Scenario {
+                name,
+                description,
+                seed,
+                cells: Cells { plmn: subscribers[0].plmn, ..cells },
+                subscribers,
+                nas,
+                radio,
+                slos: vec![
+                    slo(format!("{subject}.success >= 99.95%")),
+                    slo("generator.lateness.p99 < 1ms".into()),
+                ],
+                guardrails: vec![Guardrail { condition: slo(format!("{subject}.rate<3/s")), for_: drain }],
+                load,
+                network,
+                drain,
+            }
+        },
+    )
+}
+
+/// Loads of a few thousand attempts at most, so that a property can look at each of them.
+pub(crate) fn load() -> impl Strategy<Value = Load> {
+    (procedure(), arrivals(), duration(), vec(phase(), 0..4), rate()).prop_map(
+        |(procedure, arrivals, starts_after, mut phases, rate_per_s)| {
+            let for_ = Duration::from_secs(3);
+            phases.push(Phase { name: None, shape: Shape::Constant { rate_per_s: rate_per_s + 1.0, for_ } });
+            Load { procedure, arrivals, starts_after, phases }
+        },
+    )
+}
+
+fn phase() -> impl Strategy<Value = Phase> {
+    (option::of("\\PC{0,10}"), shape()).prop_map(|(name, shape)| Phase { name, shape })
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let for_ = || (1u64..5_000_000_000).prop_map(Duration::from_nanos);
+    prop_oneof![
+        (rate(), for_()).prop_map(|(rate_per_s, for_)| Shape::Constant { rate_per_s, for_ }),
+        (rate(), 0.0..200.0, for_()).prop_map(|(from_per_s, to_per_s, for_)| Shape::Ramp {
+            from_per_s,
+            to_per_s,
+            for_
+        }),
+        (rate(), rate(), 0.5..50.0, for_()).prop_map(|(from_per_s, to_per_s, by_per_s, each)| Shape::Steps {
+            from_per_s,
+            to_per_s,
+            by_per_s,
+            each: each / 100 + Duration::from_nanos(1),
+        }),
+        (0.0..50.0, rate(), for_(), for_(), for_()).prop_map(
+            |(base_per_s, peak_per_s, after, lasts, rest)| {
+                Shape::Spike { base_per_s, peak_per_s, after, lasts, for_: after + lasts + rest }
+            }
+        ),
+        for_().prop_map(|for_| Shape::Hold { for_ }),
+    ]
+}
+
+fn subscribers() -> impl Strategy<Value = Vec<SubscriberGroup>> {
+    let group = (1u64..5000, key_source(), any::<[u8; 16]>(), any::<[u8; 2]>(), suci());
+    vec(group, 1..4).prop_map(|groups| {
+        let groups = groups.into_iter().zip(0u64..);
+        groups
+            .map(|((count, k, opc, amf, suci), number)| SubscriberGroup {
+                plmn: if number == 1 { plmn("001/01") } else { plmn("310/410") },
+                first_imsi: imsi(if number == 1 { "00101" } else { "310410" }, number * 1_000_000),
+                count,
+                k,
+                opc: Key128(opc),
+                amf,
+                suci,
+            })
+            .collect()
+    })
+}
+
+fn key_source() -> impl Strategy<Value = KeySource> {
+    (any::<[u8; 16]>(), any::<bool>()).prop_map(|(key, shared)| {
+        if shared { KeySource::Shared(Key128(key)) } else { KeySource::Derived(Key128(key)) }
+    })
+}
+
+fn suci() -> impl Strategy<Value = SuciScheme> {
+    let keys = (any::<u8>(), any::<[u8; 32]>(), option::of(any::<[u8; 32]>()));
+    (keys, 0u8..3).prop_map(|((key_id, public_key, private_key), kind)| match kind {
+        0 => SuciScheme::Null,
+        1 => SuciScheme::ProfileA { key_id, public_key, private_key },
+        _ => SuciScheme::ProfileB { key_id, public_key: [&[3], &public_key[..]].concat(), private_key },
+    })
+}
+
+fn cells() -> impl Strategy<Value = Cells> {
+    let tacs = vec((0u32..0xff_fffe).prop_map(|raw| Tac::new(raw).unwrap()), 1..4);
+    (1u32..100, 1u32..4, tacs, vec(slice(), 1..9), 0u32..1000, option::of(positive())).prop_map(
+        |(gnbs, cells_per_gnb, tacs, slices, first_gnb_id, inactivity)| Cells {
+            gnbs,
+            cells_per_gnb,
+            plmn: plmn("001/01"),
+            tacs,
+            slices,
+            first_gnb_id,
+            inactivity,
+        },
+    )
+}
+
+fn nas() -> impl Strategy<Value = Nas> {
+    let algorithms = || prop::sample::subsequence(vec![0u8, 1, 2, 3], 1..=4).prop_shuffle();
+    let retry = prop::sample::select(vec![Retry::Never, Retry::AsSpecified]);
+    (algorithms(), algorithms(), retry, option::of(duration()))
+        .prop_map(|(ciphering, integrity, retry, t3512)| Nas { ciphering, integrity, retry, t3512 })
+}
+
+fn radio() -> impl Strategy<Value = RadioProfile> {
+    ("\\PC{0,10}", duration(), duration(), 0.0..=1.0, option::of(1u32..2000), 0u32..=16).prop_map(
+        |(name, latency, jitter, loss, capacity, setup_round_trips)| RadioProfile {
+            name,
+            latency,
+            jitter,
+            loss,
+            capacity,
+            setup_round_trips,
+        },
+    )
+}
+
+fn network() -> impl Strategy<Value = Network> {
+    let congestion = (any::<u32>(), duration())
+        .prop_map(|(max_registrations_per_s, backoff)| Congestion { max_registrations_per_s, backoff });
+    let freezes = vec((duration(), positive()).prop_map(|(at, for_)| Freeze { at, for_ }), 0..3);
+    let first = (duration(), duration(), option::of(congestion), any::<bool>());
+    (first, freezes, vec(slice(), 0..3), duration()).prop_map(
+        |(
+            (processing_delay, processing_jitter, congestion, release_after_registration),
+            freezes,
+            accept_slices,
+            t3512,
+        )| {
+            Network {
+                processing_delay,
+                processing_jitter,
+                congestion,
+                release_after_registration,
+                freezes,
+                accept_slices,
+                t3512,
+            }
+        },
+    )
+}
+
+fn slice() -> impl Strategy<Value = Snssai> {
+    (any::<u8>(), option::of(any::<[u8; 3]>())).prop_map(|(sst, sd)| Snssai { sst, sd })
+}
+
+fn procedure() -> impl Strategy<Value = Procedure> {
+    prop::sample::select(Procedure::ALL.to_vec())
+}
+
+fn arrivals() -> impl Strategy<Value = Arrivals> {
+    prop::sample::select(vec![Arrivals::Poisson, Arrivals::Uniform])
+}
+
+fn rate() -> impl Strategy<Value = f64> {
+    0.01..200.0
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        (0u64..100).prop_map(Duration::from_secs),
+        (0u64..20_000).prop_map(Duration::from_millis),
+        (0u64..7_200_000_000_000).prop_map(Duration::from_nanos),
+    ]
+}
+
+fn positive() -> impl Strategy<Value = Duration> {
+    duration().prop_map(|duration| duration + Duration::from_nanos(1))
+}
+
+fn plmn(text: &str) -> Plmn {
+    text.parse().unwrap()
+}
+
+fn imsi(home: &str, offset: u64) -> Imsi {
+    format!("{home}{offset:0width$}", width = 15 - home.len()).parse().unwrap()
+}
