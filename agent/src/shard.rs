@@ -105,7 +105,10 @@ struct Connection {
 }
 
 impl ShardRunner {
-    /// The shard of a lease. Fails when the plan does not have it.
+    /// The shard of a lease.
+    ///
+    /// # Panics
+    /// When the plan does not have that shard: check it first.
     pub fn new(plan: &Plan, lease: &Lease) -> Self {
         let scenario = plan.scenario();
         let shard = plan.shard(lease.shard);
@@ -211,6 +214,7 @@ impl ShardRunner {
         }
         let ue = self.gnb(gnb, GnbEvent::Received { stream, octets: &octets }, now, out);
         self.trace(ue, gnb, false, stream, octets, now);
+        self.deliver_arrived(now, out);
     }
 
     /// Starts what is due, delivers what has arrived, expires timers. At most a few dozen attempts leave at one call,
@@ -220,9 +224,7 @@ impl ShardRunner {
             let Some(attempt) = self.pacer.pop_due(now) else { break };
             self.begin(attempt, now, out);
         }
-        while let Some(arrival) = self.radio.pop_arrived(now) {
-            self.deliver(arrival, now, out);
-        }
+        self.deliver_arrived(now, out);
         while let Some((ue, timer)) = self.ue_timers.pop_expired(now) {
             self.ue(ue, UeEvent::Expired(timer), now);
         }
@@ -235,6 +237,7 @@ impl ShardRunner {
         while let Some(gnb) = self.redial.pop_expired(now) {
             out.push(ShardAction::Connect { gnb });
         }
+        self.deliver_arrived(now, out);
         if self.end.is_some_and(|end| end <= now) && self.attempts.len() > 0 {
             self.abandon();
         }
@@ -356,7 +359,10 @@ impl ShardRunner {
         }
         self.attempts.begin(ue, procedure, attempt.due, now, &mut self.recorder);
         let due = self.start.map(|start| attempt.due.saturating_duration_since(start)).unwrap_or_default();
-        self.tracer.begins(ue, || format!("{name} {} begins; it was due at {:.6} s", attempt.index, due.as_secs_f64()));
+        let late = now.saturating_duration_since(attempt.due).as_micros();
+        self.tracer.begins(ue, || {
+            format!("{name} {} begins {late} µs after it was due at {:.6} s", attempt.index, due.as_secs_f64())
+        });
         self.ue(ue, UeEvent::Start(procedure), now);
     }
 
@@ -365,6 +371,13 @@ impl ShardRunner {
         if let Some(connection) = self.disconnect(ue) {
             self.gnb(connection.gnb, GnbEvent::RequestRelease { ue, cause: ReleaseCause::RadioConnectionLost }, now, out);
             self.ue(ue, UeEvent::ConnectionReleased, now);
+        }
+    }
+
+    /// Delivers what is due over the air; with an ideal radio, an answer goes out at the instant of its question.
+    fn deliver_arrived(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+        while let Some(arrival) = self.radio.pop_arrived(now) {
+            self.deliver(arrival, now, out);
         }
     }
 

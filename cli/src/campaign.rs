@@ -1,7 +1,7 @@
 //! One run from the command line's side: its options, its progress, Ctrl-C, and its result.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Error;
 use coordinator::{Coordinator, CoordinatorConfig, StopRequest};
@@ -29,18 +29,13 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    pub(crate) fn coordinator_config(&self, identity: Identity) -> CoordinatorConfig {
+    /// The coordinator's settings, as far as they are the same for every command.
+    pub(crate) fn coordinator_config(&self, listen: SocketAddr, identity: Identity, target: &str) -> CoordinatorConfig {
+        let command = std::env::args().collect::<Vec<_>>().join(" ");
         CoordinatorConfig {
-            listen: ([127, 0, 0, 1], 0).into(),
-            identity,
-            agents_wanted: 1,
-            target: String::new(),
-            out: self.out.clone(),
-            run_id: None,
             trace: self.trace,
-            lease: Duration::from_secs(30),
-            join_timeout: Duration::from_secs(30),
-            program: env!("CARGO_PKG_VERSION").to_owned(),
+            command: Some(command),
+            ..CoordinatorConfig::new(listen, identity, target, &self.out)
         }
     }
 }

@@ -43,12 +43,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(async {
+        let target = arguments.target.to_string();
         let coordinator = Coordinator::bind(CoordinatorConfig {
-            listen: arguments.listen,
             agents_wanted: usize::from(arguments.agents),
-            target: arguments.target.to_string(),
             join_timeout: Duration::from_secs(arguments.join_timeout),
-            ..arguments.campaign.coordinator_config(identity)
+            ..arguments.campaign.coordinator_config(arguments.listen, identity, &target)
         })
         .await?;
         eprintln!("coordinator: waiting on {} for {} agents", coordinator.local_addr(), arguments.agents);

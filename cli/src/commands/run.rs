@@ -43,12 +43,10 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
     let authority = Authority::generate("roamstorm embedded fleet")?;
     let host = ["127.0.0.1".to_owned()];
     let agents = usize::from(arguments.agents);
+    let identity = authority.issue("coordinator", Role::Coordinator, &host)?;
     let coordinator = Coordinator::bind(CoordinatorConfig {
-        listen: ([127, 0, 0, 1], 0).into(),
-        identity: authority.issue("coordinator", Role::Coordinator, &host)?,
         agents_wanted: agents,
-        target: target.url.clone(),
-        ..arguments.campaign.coordinator_config(authority.issue("coordinator", Role::Coordinator, &host)?)
+        ..arguments.campaign.coordinator_config(([127, 0, 0, 1], 0).into(), identity, &target.url)
     })
     .await?;
     let address = coordinator.local_addr().to_string();

@@ -1,0 +1,91 @@
+//! The macro benchmark: the real program, both ends on this machine, radio ideal. Prints what docs/performance.md records.
+//!
+//! 1. lateness and latency at 1,000 and 5,000 attempts per second,
+//! 2. the highest rate that is sustained: no failure, not limited by the generator, median latency under 100 ms,
+//! 3. octets per registered idle UE, and octets of reports per agent and second.
+
+use std::process::Command;
+
+use anyhow::{Context, Error, ensure};
+use serde_json::Value;
+
+fn main() -> Result<(), Error> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("{cores} cores, {}", processor());
+    println!();
+    println!("{:<28}{:>10}{:>12}{:>12}{:>12}{:>12}{:>12}", "campaign", "ok", "median", "p99", "late p50", "late p99", "agent CPU");
+    for rate in [1_000, 5_000] {
+        let summary = campaign(rate, 10)?;
+        row(&format!("{rate}/s for 10 s"), &summary);
+    }
+    println!();
+    println!("highest sustained rate:");
+    let mut best = None;
+    for rate in (1..).map(|step| 2_500 * step).take_while(|&rate| rate <= 60_000) {
+        let summary = campaign(rate, 8)?;
+        row(&format!("{rate}/s for 8 s"), &summary);
+        if !sustained(&summary) {
+            break;
+        }
+        best = Some((rate, summary));
+    }
+    let (rate, summary) = best.context("not even the lowest rate was sustained")?;
+    let agent = &summary["agents"][0];
+    println!();
+    println!("sustained registrations per second: {rate}");
+    println!("agent CPU per registration: {:.1} µs", number(&agent["cpu_s"]) * 1e6 / number(&agent["attempts"]));
+    println!("registrations per second and agent core: {:.0}", number(&agent["attempts"]) / number(&agent["cpu_s"]));
+    println!("octets per registered UE: {:.0}", number(&agent["octets_per_ue"]));
+    println!("octets of reports per agent and second: {:.0}", number(&agent["report_octets_per_s"]));
+    Ok(())
+}
+
+/// Runs registrations at this rate, each by another subscriber.
+fn campaign(rate: u64, seconds: u64) -> Result<Value, Error> {
+    let folder = tempfile::tempdir().context("making a folder for the run")?;
+    let program = std::env::var("ROAMSTORM").unwrap_or_else(|_| "target/release/roamstorm".to_owned());
+    let output = Command::new(&program)
+        .args(["run", "attach-10k", "--json", "--trace", "failed", "--seed", "7", "--out"])
+        .arg(folder.path())
+        .args(["--set", "radio=ideal", "--set", &format!("subscribers.0.count={}", rate * seconds)])
+        .args(["--set", &format!("load.0.phases=[{{rate: {rate}/s, for: {seconds}s}}]")])
+        .output()
+        .with_context(|| format!("starting {program}: build it first (make build)"))?;
+    let summary: Value = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{program} gave no summary: {}", String::from_utf8_lossy(&output.stderr)))?;
+    ensure!(summary["procedures"]["registration"].is_object(), "the run has no registrations: {}", summary["verdict"]);
+    Ok(summary)
+}
+
+fn sustained(summary: &Value) -> bool {
+    let registration = &summary["procedures"]["registration"];
+    summary["verdict"]["status"] != "invalid"
+        && registration["succeeded"] == registration["planned"]
+        && number(&registration["latency_us"]["p50"]) < 100_000.0
+}
+
+fn row(name: &str, summary: &Value) {
+    let registration = &summary["procedures"]["registration"];
+    let (latency, lateness) = (&registration["latency_us"], &summary["generator"]["lateness_us"]);
+    let ok = 100.0 * number(&registration["succeeded"]) / number(&registration["planned"]);
+    let cpu: f64 = summary["agents"].as_array().into_iter().flatten().map(|agent| number(&agent["cpu_s"])).sum();
+    println!(
+        "{name:<28}{ok:>8.2} %{:>9.2} ms{:>9.2} ms{:>9.0} µs{:>9.0} µs{:>10.2} s   {}",
+        number(&latency["p50"]) / 1e3,
+        number(&latency["p99"]) / 1e3,
+        number(&lateness["p50"]),
+        number(&lateness["p99"]),
+        cpu,
+        summary["verdict"]["status"].as_str().unwrap_or("?"),
+    );
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown processor");
+    model.trim_start_matches([' ', '\t', ':']).to_owned()
+}

@@ -1,0 +1,60 @@
+//! What a run came to, for people, on standard output.
+
+use std::path::Path;
+
+use coordinator::{Status, Summary};
+
+use crate::exit::Exit;
+use crate::view::duration;
+
+/// Prints the verdict, the SLOs, each procedure's account, and where the report is.
+pub(crate) fn print(summary: &Summary, folder: &Path) {
+    println!("{}: {}, seed {}", status(summary), summary.scenario, summary.seed);
+    for reason in &summary.verdict.reasons {
+        println!("  {reason}");
+    }
+    for slo in &summary.slos {
+        let actual = slo.actual.map_or_else(|| "nothing measured".to_owned(), |actual| format!("{actual:.3}"));
+        println!("  {} {} {}   was {actual}", if slo.pass { "✓" } else { "✗" }, slo.name, slo.target);
+    }
+    for (name, procedure) in &summary.procedures {
+        let failed: u64 = procedure.failed.values().sum();
+        let abandoned: u64 = procedure.abandoned.values().sum();
+        println!(
+            "  {name}: {} planned = {} succeeded + {failed} failed + {} timed out + {abandoned} abandoned + {} never started",
+            procedure.planned, procedure.succeeded, procedure.timed_out, procedure.never_started
+        );
+        for (cause, count) in procedure.failed.iter().chain(&procedure.abandoned).chain(&procedure.never_started_by_reason) {
+            println!("    {count} × {cause}");
+        }
+        let (latency, service) = (procedure.latency_us, procedure.service_us);
+        println!(
+            "    latency p50 {}  p95 {}  p99 {}  max {}   service p50 {}",
+            duration(latency.p50),
+            duration(latency.p95),
+            duration(latency.p99),
+            duration(latency.max),
+            duration(service.p50)
+        );
+    }
+    let lateness = summary.generator.lateness_us;
+    println!("  generator lateness p50 {}  p99 {}  max {}", duration(lateness.p50), duration(lateness.p99), duration(lateness.max));
+    println!("report: {}", folder.join("report.html").display());
+}
+
+/// The exit code's meaning of a verdict.
+pub(crate) fn exit(summary: &Summary) -> Exit {
+    match summary.verdict.status {
+        Status::Pass => Exit::Pass,
+        Status::Fail => Exit::SloFailed,
+        Status::Invalid => Exit::Invalid,
+    }
+}
+
+fn status(summary: &Summary) -> &'static str {
+    match summary.verdict.status {
+        Status::Pass => "PASS",
+        Status::Fail => "FAIL",
+        Status::Invalid => "INVALID",
+    }
+}

@@ -1,0 +1,159 @@
+//! The run while it runs: a live view on a terminal, plain lines where there is none. All on standard error.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use coordinator::{Phase, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::watch;
+
+/// Shows the run until its progress channel closes.
+pub(crate) async fn show(mut progress: watch::Receiver<Progress>) {
+    if stderr().is_terminal() {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{bar:40.cyan/dim} {msg}") {
+            bar.set_style(style);
+        }
+        while progress.changed().await.is_ok() {
+            let shown = progress.borrow_and_update().clone();
+            bar.set_length(millis(shown.total).max(1));
+            bar.set_position(millis(shown.elapsed.min(shown.total)));
+            bar.set_message(screen(&shown));
+        }
+        bar.finish_and_clear();
+    } else {
+        let mut lines = Lines::default();
+        while progress.changed().await.is_ok() {
+            let shown = progress.borrow_and_update().clone();
+            lines.show(&shown);
+        }
+    }
+}
+
+/// The live view: a headline, then a line for each procedure and for the fleet.
+fn screen(progress: &Progress) -> String {
+    let mut text = headline(progress);
+    for (name, procedure) in &progress.procedures {
+        let latency = procedure.latency_us;
+        let _ = write!(
+            text,
+            "\n  {name:<30} {:>7}/s  {:>9} of {} ok {}{}  p50 {}  p95 {}  p99 {}",
+            procedure.rate_per_s,
+            procedure.succeeded,
+            procedure.planned.max(procedure.due),
+            counted("failed", procedure.failed),
+            counted("timed out", procedure.timed_out),
+            duration(latency.p50),
+            duration(latency.p95),
+            duration(latency.p99),
+        );
+    }
+    let alive = progress.agents.iter().filter(|agent| agent.alive).count();
+    let _ = write!(
+        text,
+        "\n  agents {alive} of {}   registered {}   in flight {}   lateness p99 {}",
+        progress.agents_wanted.max(progress.agents.len()),
+        progress.registered,
+        progress.in_flight,
+        duration(progress.lateness_us_p99),
+    );
+    for agent in progress.agents.iter().filter(|_| progress.agents.len() > 1).take(AGENTS_SHOWN) {
+        let state = if agent.alive { "" } else { "  lost" };
+        let _ = write!(text, "\n    {:<20} {:>3} shards {:>7}/s{state}", agent.name, agent.shards, agent.rate_per_s);
+    }
+    if progress.agents.len() > AGENTS_SHOWN {
+        let _ = write!(text, "\n    and {} more", progress.agents.len() - AGENTS_SHOWN);
+    }
+    for slo in &progress.slos {
+        let mark = if slo.pass { "✓" } else { "✗" };
+        let _ = write!(text, "\n  {mark} {} {}", slo.name, slo.target);
+    }
+    for warning in progress.warnings.iter().rev().take(WARNINGS_SHOWN) {
+        let _ = write!(text, "\n  ! {warning}");
+    }
+    text
+}
+
+fn headline(progress: &Progress) -> String {
+    match progress.phase {
+        Phase::Joining => format!("waiting for agents: {} of {}", progress.agents.len(), progress.agents_wanted),
+        Phase::Preparing => "setting up NG interfaces".to_owned(),
+        Phase::Running | Phase::Draining => {
+            let draining = if progress.phase == Phase::Draining { "  ending" } else { "" };
+            format!("{:.0} s of {:.0} s{draining}", progress.elapsed.as_secs_f64(), progress.total.as_secs_f64())
+        }
+        Phase::Done => "writing the report".to_owned(),
+    }
+}
+
+/// Plain lines: one for each phase, one every few seconds, each warning once.
+#[derive(Default)]
+struct Lines {
+    phase: Option<Phase>,
+    last: Option<Instant>,
+    warned: Vec<String>,
+}
+
+impl Lines {
+    fn show(&mut self, progress: &Progress) {
+        for warning in &progress.warnings {
+            if !self.warned.contains(warning) {
+                eprintln!("warning: {warning}");
+            }
+        }
+        self.warned.clone_from(&progress.warnings);
+        let new_phase = self.phase.replace(progress.phase) != Some(progress.phase);
+        if !new_phase && self.last.is_some_and(|last| last.elapsed() < LINE_INTERVAL) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let mut line = headline(progress);
+        for (name, procedure) in progress.procedures.iter().filter(|(_, procedure)| procedure.due > 0) {
+            let _ = write!(
+                line,
+                "   {name} {}/s, {} ok {}{}p99 {}",
+                procedure.rate_per_s,
+                procedure.succeeded,
+                counted("failed", procedure.failed),
+                counted("timed out", procedure.timed_out),
+                duration(procedure.latency_us.p99),
+            );
+        }
+        eprintln!("{line}");
+    }
+}
+
+fn counted(what: &str, count: u64) -> String {
+    if count == 0 { String::new() } else { format!("{count} {what} ") }
+}
+
+/// Microseconds for people.
+pub(crate) fn duration(us: u64) -> String {
+    match us {
+        0 => "–".to_owned(),
+        1..1_000 => format!("{us} µs"),
+        1_000..100_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
+        100_000..10_000_000 => format!("{} ms", us / 1_000),
+        _ => format!("{} s", us / 1_000_000),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+const AGENTS_SHOWN: usize = 8;
+const WARNINGS_SHOWN: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well_at_every_size() {
+        let shown = [0, 7, 999, 1_000, 12_340, 99_999, 100_000, 9_999_999, 15_000_000].map(duration);
+        assert_eq!(shown, ["–", "7 µs", "999 µs", "1.0 ms", "12.3 ms", "99.9 ms", "100 ms", "9999 ms", "15 s"]);
+    }
+}

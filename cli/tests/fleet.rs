@@ -1,0 +1,90 @@
+//! The same parts as processes: coordinator, simulator and agents, each by its own command.
+
+mod support;
+
+use std::path::Path;
+
+use support::{Process, account, registrations, roamstorm, run, scenario};
+
+/// A coordinator and a simulator that wait, and what agents need to join.
+struct Fleet {
+    coordinator: Process,
+    _simulator: Process,
+    address: String,
+}
+
+fn fleet(folder: &Path, path: &str, agents: &str) -> Fleet {
+    let certs = folder.join("certs");
+    assert!(roamstorm().arg("certs").arg(&certs).output().unwrap().status.success());
+    let mut simulator =
+        Process::start(roamstorm().args(["simulator", path, "--seed", "2", "--listen", "sctp+udp://127.0.0.1:0"]));
+    let line = simulator.wait_for("listening on");
+    let target = line.rsplit(' ').next().unwrap().to_owned();
+    let mut coordinator = Process::start(
+        roamstorm()
+            .args(["coordinator", path, "--seed", "2", "--agents", agents, "--target", &target, "--json"])
+            .args(["--listen", "127.0.0.1:0", "--certs"])
+            .arg(&certs)
+            .arg("--out")
+            .arg(folder.join("runs")),
+    );
+    let line = coordinator.wait_for("waiting on");
+    let address = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
+    Fleet { coordinator, _simulator: simulator, address }
+}
+
+fn agent(folder: &Path, address: &str, name: &str) -> Process {
+    let certs = folder.join("certs");
+    Process::start(roamstorm().args(["--log", "info", "agent", "--name", name, "--workers", "1", "--coordinator", address, "--certs"]).arg(certs))
+}
+
+#[test]
+fn separate_processes_give_the_account_of_the_embedded_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = scenario(folder.path(), &registrations(200, 100, 2, ""));
+    let fleet = fleet(folder.path(), &path, "3");
+    let agents: Vec<Process> = (1..=3).map(|number| agent(folder.path(), &fleet.address, &format!("a{number}"))).collect();
+    let (code, stdout, stderr) = fleet.coordinator.finish();
+    assert_eq!(code, Some(0), "{stderr}");
+    for agent in agents {
+        let (code, _, stderr) = agent.finish();
+        assert_eq!(code, Some(0), "{stderr}");
+    }
+    let summary: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let embedded = run(&path, &["--seed", "2"]);
+    assert_eq!(account(&summary), account(&embedded.summary));
+}
+
+#[test]
+fn an_agent_that_vanishes_makes_the_run_invalid_and_its_attempts_are_accounted_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = scenario(folder.path(), &registrations(3000, 100, 12, ""));
+    let fleet = fleet(folder.path(), &path, "2");
+    let stays = agent(folder.path(), &fleet.address, "stays");
+    let mut vanishes = agent(folder.path(), &fleet.address, "vanishes");
+    vanishes.wait_for("starting");
+    vanishes.signal("KILL");
+    let (code, stdout, stderr) = fleet.coordinator.finish();
+    assert_eq!(code, Some(3), "{stderr}");
+    let summary: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let reasons = summary["verdict"]["reasons"].to_string();
+    assert!(reasons.contains("vanishes"), "{reasons}");
+    support::assert_balanced(&summary);
+    drop(stays);
+}
+
+#[test]
+fn an_agent_of_a_foreign_authority_is_refused_on_both_sides_and_disturbs_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = scenario(folder.path(), &registrations(50, 50, 1, ""));
+    let fleet = fleet(folder.path(), &path, "1");
+    let stranger = tempfile::tempdir().unwrap();
+    assert!(roamstorm().arg("certs").arg(stranger.path().join("certs")).output().unwrap().status.success());
+    let (code, _, stderr) = agent(stranger.path(), &fleet.address, "stranger").finish();
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("certificate") || stderr.contains("authority"), "{stderr}");
+    let (code, _, stderr) = agent(folder.path(), &fleet.address, "friend").finish();
+    assert_eq!(code, Some(0), "{stderr}");
+    let (code, _, stderr) = fleet.coordinator.finish();
+    assert_eq!(code, Some(0), "{stderr}");
+}

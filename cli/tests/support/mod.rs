@@ -1,0 +1,174 @@
+//! The built program, run as a user would, and what it leaves behind.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The program, not started yet.
+pub fn roamstorm() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roamstorm"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// A finished run with `--json`.
+pub struct Run {
+    pub code: Option<i32>,
+    pub summary: Value,
+    pub stderr: String,
+    /// Kept until the test ends.
+    pub out: tempfile::TempDir,
+}
+
+impl Run {
+    pub fn folder(&self) -> PathBuf {
+        self.out.path().join(self.summary["run_id"].as_str().unwrap_or_default())
+    }
+
+    pub fn status(&self) -> &str {
+        self.summary["verdict"]["status"].as_str().unwrap_or("none")
+    }
+
+    pub fn reasons(&self) -> String {
+        self.summary["verdict"]["reasons"].to_string()
+    }
+
+    pub fn registration(&self) -> &Value {
+        &self.summary["procedures"]["registration"]
+    }
+
+    /// The lines of timeline.ndjson.
+    pub fn timeline(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.folder().join("timeline.ndjson")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// Runs a scenario to its end with these further arguments.
+pub fn run(scenario: &str, arguments: &[&str]) -> Run {
+    let out = tempfile::tempdir().unwrap();
+    let mut command = roamstorm();
+    command.args(["run", scenario, "--json", "--out"]).arg(out.path()).args(arguments);
+    finish(command.output().unwrap(), out)
+}
+
+/// What a run that has ended left.
+pub fn finish(output: Output, out: tempfile::TempDir) -> Run {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let summary = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("no summary ({error}): {:?}\n{}\n{stderr}", output.status, String::from_utf8_lossy(&output.stdout))
+    });
+    Run { code: output.status.code(), summary, stderr, out }
+}
+
+/// A command that fails before it runs anything: its exit code and what it says.
+pub fn refused(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = roamstorm().args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Writes a scenario into a folder.
+pub fn scenario(folder: &Path, yaml: &str) -> String {
+    let path = folder.join("scenario.yaml");
+    std::fs::write(&path, yaml).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// A campaign of registrations with everything but the load fixed; `more` is further top-level YAML.
+pub fn registrations(subscribers: u32, rate: u32, seconds: u32, more: &str) -> String {
+    format!(
+        r#"
+name: test
+description: A campaign of a test.
+subscribers:
+  - {{plmn: 001/01, imsi: "001010000000001", count: {subscribers}, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
+     opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}}
+cells: {{gnbs: 4, cells-per-gnb: 2, tacs: [1, 2], slices: ["1"]}}
+nas: {{ciphering: [0], integrity: [2], retry: never}}
+radio: ideal
+load:
+  - {{procedure: registration, arrivals: poisson, phases: [{{rate: {rate}/s, for: {seconds}s}}]}}
+slos: [registration.success >= 99%]
+{more}
+"#
+    )
+}
+
+/// A process whose standard error is read line by line; killed when dropped.
+pub struct Process {
+    pub child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
+    said: Vec<String>,
+}
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, lines, said: Vec::new() }
+    }
+
+    /// Reads on until a line holds this text, and returns the line.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        for line in self.lines.by_ref() {
+            let line = line.unwrap();
+            self.said.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+        panic!("the process ended without saying {text:?}; it said:\n{}", self.said.join("\n"));
+    }
+
+    /// Sends a signal, such as `INT`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end, reading what is left.
+    pub fn finish(mut self) -> (Option<i32>, String, String) {
+        let mut stdout = String::new();
+        // Both pipes are read: the one that fills up would stop the process.
+        let out = self.child.stdout.take().unwrap();
+        let reader = std::thread::spawn(move || std::io::read_to_string(out).unwrap());
+        for line in self.lines.by_ref().map_while(Result::ok) {
+            self.said.push(line);
+        }
+        stdout.push_str(&reader.join().unwrap());
+        let status = self.child.wait().unwrap();
+        (status.code(), stdout, self.said.join("\n"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The counts of a summary by procedure, without the latencies: what must be the same for the same seed.
+pub fn account(summary: &Value) -> BTreeMap<String, Vec<(String, Value)>> {
+    let keys = ["planned", "started", "succeeded", "failed", "timed_out", "abandoned", "never_started"];
+    let procedures = summary["procedures"].as_object().unwrap();
+    let counts = |value: &Value| keys.map(|key| (key.to_owned(), value[key].clone())).to_vec();
+    procedures.iter().map(|(name, value)| (name.clone(), counts(value))).collect()
+}
+
+/// Asserts that `planned = succeeded + failed + timed-out + abandoned + never-started` for each procedure.
+pub fn assert_balanced(summary: &Value) {
+    for (name, value) in summary["procedures"].as_object().unwrap() {
+        let of = |key: &str| match &value[key] {
+            Value::Object(causes) => causes.values().filter_map(Value::as_u64).sum(),
+            count => count.as_u64().unwrap(),
+        };
+        let ended: u64 = ["succeeded", "failed", "timed_out", "abandoned", "never_started"].map(of).iter().sum();
+        assert_eq!(of("planned"), ended, "{name}: {value}");
+    }
+}
