@@ -96,7 +96,12 @@ impl Address {
         self
     }
 
-    /// Every address of its hosts, with [`Self::port`]; looks names up, which may block.
+    /// Whether it names several hosts, which are the addresses of one peer.
+    pub(crate) fn is_multihomed(&self) -> bool {
+        self.hosts.len() > 1
+    }
+
+    /// Every address of its hosts, with [`Self::port`], IPv4 first; looks names up, which may block.
     ///
     /// # Errors
     /// When a name cannot be resolved.
@@ -106,6 +111,8 @@ impl Address {
             let bare = host.trim_start_matches('[').trim_end_matches(']');
             resolved.extend((bare, self.port).to_socket_addrs()?);
         }
+        // `localhost` is ::1 first, where listeners rarely are.
+        resolved.sort_by_key(SocketAddr::is_ipv6);
         if resolved.is_empty() {
             return Err(std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address"));
         }

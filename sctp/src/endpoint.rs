@@ -1,7 +1,7 @@
 //! One API over the transports.
 
 use crate::{
-    Address, AssociationId, Event, Options, SctpError, SendError, Transport, Waker, memory, userspace,
+    Address, AssociationId, Event, Options, SctpError, SendError, Transport, Waker, kernel, memory, userspace,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -19,6 +19,7 @@ pub struct Endpoint {
 #[derive(Debug)]
 enum Inner {
     Memory(memory::MemoryEndpoint),
+    Kernel(Box<kernel::KernelEndpoint>),
     Userspace(Box<userspace::UserspaceEndpoint>),
 }
 
@@ -27,6 +28,7 @@ macro_rules! each {
     ($self:expr, $inner:ident => $call:expr) => {
         match $self {
             Inner::Memory($inner) => $call,
+            Inner::Kernel($inner) => $call,
             Inner::Userspace($inner) => $call,
         }
     };
@@ -43,9 +45,7 @@ impl Endpoint {
             Transport::Udp | Transport::RawIp => {
                 Inner::Userspace(Box::new(userspace::UserspaceEndpoint::client(transport, options)?))
             }
-            Transport::Kernel => {
-                return Err(SctpError::Open { transport, source: io::ErrorKind::Unsupported.into() });
-            }
+            Transport::Kernel => Inner::Kernel(Box::new(kernel::KernelEndpoint::client(options)?)),
         };
         Ok(Self { inner })
     }
@@ -60,9 +60,7 @@ impl Endpoint {
             Transport::Udp | Transport::RawIp => {
                 Inner::Userspace(Box::new(userspace::UserspaceEndpoint::listen(local, options)?))
             }
-            transport @ Transport::Kernel => {
-                return Err(SctpError::Open { transport, source: io::ErrorKind::Unsupported.into() });
-            }
+            Transport::Kernel => Inner::Kernel(Box::new(kernel::KernelEndpoint::listen(local, options)?)),
         };
         Ok(Self { inner })
     }
@@ -134,10 +132,11 @@ impl Endpoint {
 
 /// The transport for a run within this machine: the kernel's SCTP where there is one, else userspace in UDP.
 pub fn pick() -> Transport {
-    if kernel_sctp_works() { Transport::Kernel } else { Transport::Udp }
+    if open_kernel_socket().is_ok() { Transport::Kernel } else { Transport::Udp }
 }
 
 /// Whether `socket(IPPROTO_SCTP)` works here; asking may load the kernel's module.
-pub(crate) fn kernel_sctp_works() -> bool {
-    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, Some(socket2::Protocol::SCTP)).is_ok()
+pub(crate) fn open_kernel_socket() -> io::Result<()> {
+    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, Some(socket2::Protocol::SCTP))
+        .map(drop)
 }

@@ -16,6 +16,7 @@ mod address;
 mod endpoint;
 mod error;
 mod event;
+mod kernel;
 mod options;
 mod userspace;
 mod waker;

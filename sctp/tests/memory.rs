@@ -4,8 +4,9 @@ mod suite;
 
 use sctp::{DownReason, Endpoint, Event, Options, Transport};
 use std::time::Instant;
+use suite::Link;
 
-const MEMORY: Transport = Transport::Memory;
+const MEMORY: Link = Link::Same(Transport::Memory);
 
 #[test]
 fn messages_of_every_length_arrive_with_stream_and_ppid() {
@@ -69,7 +70,7 @@ fn wait_ends_at_its_deadline() {
 
 #[test]
 fn connect_without_listener_is_refused_with_its_name() {
-    let mut client = Endpoint::client(MEMORY, &Options::default()).unwrap();
+    let mut client = Endpoint::client(Transport::Memory, &Options::default()).unwrap();
     client.connect(&"memory://nobody".parse().unwrap(), Instant::now()).unwrap();
     let mut events = Vec::new();
     client.poll(Instant::now(), &mut events).unwrap();

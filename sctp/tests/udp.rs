@@ -5,9 +5,9 @@ mod suite;
 use sctp::{Address, DownReason, Endpoint, Event, Options, Transport};
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
-use suite::{Pair, downs, impatient, received, ups};
+use suite::{Link, Pair, downs, impatient, received, ups};
 
-const UDP: Transport = Transport::Udp;
+const UDP: Link = Link::Same(Transport::Udp);
 
 #[test]
 fn messages_of_every_length_arrive_with_stream_and_ppid() {
@@ -101,7 +101,7 @@ fn silent() -> (UdpSocket, Address) {
 
 /// Connects to a target that is no server of ours, and waits for the end.
 fn failure(address: &Address) -> (DownReason, Duration) {
-    let mut client = Endpoint::client(UDP, &impatient()).unwrap();
+    let mut client = Endpoint::client(Transport::Udp, &impatient()).unwrap();
     let started = Instant::now();
     let id = client.connect(address, started).unwrap();
     let mut events = Vec::new();
@@ -170,10 +170,13 @@ fn server_that_echoes_is_named_as_such() {
 
 #[test]
 fn endpoint_that_only_connects_refuses_associations() {
-    let other = Endpoint::client(UDP, &Options { bind: Some([127, 0, 0, 1].into()), ..Options::default() });
+    let other = Endpoint::client(
+        Transport::Udp,
+        &Options { bind: Some([127, 0, 0, 1].into()), ..Options::default() },
+    );
     let mut other = other.unwrap();
     let address = other.local_address();
-    let mut client = Endpoint::client(UDP, &impatient()).unwrap();
+    let mut client = Endpoint::client(Transport::Udp, &impatient()).unwrap();
     client.connect(&address, Instant::now()).unwrap();
     let mut events = Vec::new();
     let limit = Instant::now() + Duration::from_secs(20);
@@ -241,7 +244,7 @@ fn listener_survives_garbage() {
 
 #[test]
 fn listening_on_a_taken_port_is_an_error() {
-    let server = Endpoint::listen(&suite::any_port(UDP), &Options::default()).unwrap();
+    let server = Endpoint::listen(&suite::any_port(Transport::Udp), &Options::default()).unwrap();
     let error = Endpoint::listen(&server.local_address(), &Options::default()).unwrap_err().to_string();
     assert!(error.contains(&server.local_address().to_string()) && error.contains("in use"), "{error}");
 }

@@ -17,6 +17,49 @@ pub(crate) fn any_port(transport: Transport) -> Address {
     }
 }
 
+/// Which implementations talk to each other.
+#[derive(Clone, Copy)]
+pub(crate) enum Link {
+    Same(Transport),
+    /// Over UDP encapsulation, which the kernel serves at this UDP port.
+    UserspaceToKernel {
+        kernel_port: u16,
+    },
+    /// Over UDP encapsulation, which the kernel sends to this UDP port.
+    KernelToUserspace {
+        userspace_port: u16,
+    },
+}
+
+impl Link {
+    fn client(self) -> Transport {
+        match self {
+            Self::Same(transport) => transport,
+            Self::UserspaceToKernel { .. } => Transport::Udp,
+            Self::KernelToUserspace { .. } => Transport::Kernel,
+        }
+    }
+
+    fn listen(self, options: &Options) -> (Endpoint, Address) {
+        match self {
+            Self::Same(transport) => {
+                let server = Endpoint::listen(&any_port(transport), options).unwrap();
+                let address = server.local_address();
+                (server, address)
+            }
+            Self::UserspaceToKernel { kernel_port } => {
+                let server = Endpoint::listen(&any_port(Transport::Kernel), options).unwrap();
+                let port = server.local_address().port();
+                (server, format!("sctp+udp://127.0.0.1:{kernel_port}?port={port}").parse().unwrap())
+            }
+            Self::KernelToUserspace { userspace_port } => {
+                let local = format!("sctp+udp://127.0.0.1:{userspace_port}").parse().unwrap();
+                (Endpoint::listen(&local, options).unwrap(), "sctp://127.0.0.1:38412".parse().unwrap())
+            }
+        }
+    }
+}
+
 /// Options with short deadlines, so that tests of them end soon.
 pub(crate) fn impatient() -> Options {
     Options {
@@ -31,15 +74,19 @@ pub(crate) fn impatient() -> Options {
 pub(crate) struct Pair {
     pub(crate) client: Endpoint,
     pub(crate) server: Endpoint,
+    /// Where the client reaches the server.
+    pub(crate) address: Address,
     pub(crate) client_events: Vec<Event>,
     pub(crate) server_events: Vec<Event>,
 }
 
 impl Pair {
-    pub(crate) fn new(transport: Transport, client: &Options, server: &Options) -> Self {
+    pub(crate) fn new(link: Link, client: &Options, server: &Options) -> Self {
+        let (server, address) = link.listen(server);
         Self {
-            server: Endpoint::listen(&any_port(transport), server).unwrap(),
-            client: Endpoint::client(transport, client).unwrap(),
+            server,
+            address,
+            client: Endpoint::client(link.client(), client).unwrap(),
             client_events: Vec::new(),
             server_events: Vec::new(),
         }
@@ -47,12 +94,12 @@ impl Pair {
 
     /// A pair with one association; its identifiers at the client and at the server.
     pub(crate) fn connected(
-        transport: Transport,
+        link: Link,
         client: &Options,
         server: &Options,
     ) -> (Self, AssociationId, AssociationId) {
-        let mut pair = Self::new(transport, client, server);
-        let id = pair.client.connect(&pair.server.local_address(), Instant::now()).unwrap();
+        let mut pair = Self::new(link, client, server);
+        let id = pair.client.connect(&pair.address, Instant::now()).unwrap();
         pair.run_until("up at both ends", |pair| {
             !ups(&pair.client_events).is_empty() && !ups(&pair.server_events).is_empty()
         });
@@ -142,9 +189,9 @@ pub(crate) fn payload(number: usize, length: usize) -> Vec<u8> {
     (0..length).map(|at| u8::try_from((number * 31 + at * 7) % 251).unwrap()).collect()
 }
 
-pub(crate) fn messages_of_every_length_arrive_with_stream_and_ppid(transport: Transport) {
+pub(crate) fn messages_of_every_length_arrive_with_stream_and_ppid(link: Link) {
     let options = Options::default();
-    let (mut pair, id, server_id) = Pair::connected(transport, &options, &options);
+    let (mut pair, id, server_id) = Pair::connected(link, &options, &options);
     let lengths = [1, 2, 100, 1399, 1400, 1424, 1425, 3000, 16 * 1024, 64 * 1024];
     for (number, length) in lengths.into_iter().enumerate() {
         let stream = u16::try_from(number * 3 % 32).unwrap();
@@ -167,9 +214,9 @@ pub(crate) fn messages_of_every_length_arrive_with_stream_and_ppid(transport: Tr
     }
 }
 
-pub(crate) fn burst_arrives_complete_and_ordered_in_each_stream(transport: Transport) {
+pub(crate) fn burst_arrives_complete_and_ordered_in_each_stream(link: Link) {
     let options = Options { send_buffer: 256 * 1024, ..Options::default() };
-    let (mut pair, id, _) = Pair::connected(transport, &options, &options);
+    let (mut pair, id, _) = Pair::connected(link, &options, &options);
     let count = 20_000u32;
     for number in 0..count {
         let stream = u16::try_from(number % 32).unwrap();
@@ -185,10 +232,10 @@ pub(crate) fn burst_arrives_complete_and_ordered_in_each_stream(transport: Trans
     }
 }
 
-pub(crate) fn shutdown_delivers_everything_queued(transport: Transport) {
+pub(crate) fn shutdown_delivers_everything_queued(link: Link) {
     for round in 0..5 {
         let options = Options::default();
-        let (mut pair, id, _) = Pair::connected(transport, &options, &options);
+        let (mut pair, id, _) = Pair::connected(link, &options, &options);
         for number in 0..500 {
             pair.send(id, 1, 60, &payload(number, 200 + round * 300));
         }
@@ -209,9 +256,9 @@ pub(crate) fn shutdown_delivers_everything_queued(transport: Transport) {
     }
 }
 
-pub(crate) fn abort_ends_both_sides(transport: Transport) {
+pub(crate) fn abort_ends_both_sides(link: Link) {
     let options = Options::default();
-    let (mut pair, id, server_id) = Pair::connected(transport, &options, &options);
+    let (mut pair, id, server_id) = Pair::connected(link, &options, &options);
     assert!(pair.client.ends(id).is_some());
     pair.client.abort(id, Instant::now());
     pair.run_until("down at both ends", |pair| {
@@ -223,19 +270,19 @@ pub(crate) fn abort_ends_both_sides(transport: Transport) {
     assert_eq!(pair.server.send(server_id, 0, 60, vec![1]), Err(SendError::Gone));
 }
 
-pub(crate) fn dropped_endpoint_is_noticed_at_once(transport: Transport) {
-    let (mut pair, _, server_id) = Pair::connected(transport, &Options::default(), &Options::default());
-    pair.client = Endpoint::client(transport, &Options::default()).unwrap();
+pub(crate) fn dropped_endpoint_is_noticed_at_once(link: Link) {
+    let (mut pair, _, server_id) = Pair::connected(link, &Options::default(), &Options::default());
+    pair.client = Endpoint::client(link.client(), &Options::default()).unwrap();
     pair.run_until("down at the server", |pair| !downs(&pair.server_events).is_empty());
     assert!(
         matches!(&pair.server_events[..], [Event::Down { id, reason: DownReason::Aborted { .. } }] if *id == server_id)
     );
 }
 
-pub(crate) fn many_associations_share_one_endpoint(transport: Transport, count: usize) {
+pub(crate) fn many_associations_share_one_endpoint(link: Link, count: usize) {
     let options = Options::default();
-    let mut pair = Pair::new(transport, &options, &options);
-    let address = pair.server.local_address();
+    let mut pair = Pair::new(link, &options, &options);
+    let address = pair.address.clone();
     let ids: Vec<AssociationId> =
         (0..count).map(|_| pair.client.connect(&address, Instant::now()).unwrap()).collect();
     pair.run_until("all up", |pair| {
@@ -258,10 +305,10 @@ pub(crate) fn many_associations_share_one_endpoint(transport: Transport, count: 
     assert_eq!(senders.len(), count, "each came on its own association");
 }
 
-pub(crate) fn association_beyond_the_limit_is_refused(transport: Transport) {
+pub(crate) fn association_beyond_the_limit_is_refused(link: Link) {
     let server = Options { max_associations: 2, ..impatient() };
-    let mut pair = Pair::new(transport, &impatient(), &server);
-    let address = pair.server.local_address();
+    let mut pair = Pair::new(link, &impatient(), &server);
+    let address = pair.address.clone();
     for _ in 0..3 {
         pair.client.connect(&address, Instant::now()).unwrap();
         let before = pair.client_events.len();
@@ -277,17 +324,17 @@ pub(crate) fn association_beyond_the_limit_is_refused(transport: Transport) {
     );
 }
 
-pub(crate) fn own_limit_of_associations_is_an_error(transport: Transport) {
+pub(crate) fn own_limit_of_associations_is_an_error(link: Link) {
     let client = Options { max_associations: 1, ..Options::default() };
-    let mut pair = Pair::new(transport, &client, &Options::default());
-    let address = pair.server.local_address();
+    let mut pair = Pair::new(link, &client, &Options::default());
+    let address = pair.address.clone();
     pair.client.connect(&address, Instant::now()).unwrap();
     assert!(pair.client.connect(&address, Instant::now()).unwrap_err().to_string().contains("limit"));
 }
 
-pub(crate) fn wrong_stream_and_length_are_errors(transport: Transport) {
+pub(crate) fn wrong_stream_and_length_are_errors(link: Link) {
     let server = Options { streams: 5, ..Options::default() };
-    let (mut pair, id, server_id) = Pair::connected(transport, &Options::default(), &server);
+    let (mut pair, id, server_id) = Pair::connected(link, &Options::default(), &server);
     assert_eq!(pair.client.send(id, 5, 60, vec![1]), Err(SendError::NoSuchStream { stream: 5, streams: 5 }));
     assert_eq!(
         pair.server.send(server_id, 31, 60, vec![1]),
@@ -301,9 +348,9 @@ pub(crate) fn wrong_stream_and_length_are_errors(transport: Transport) {
     pair.run_until("the good one", |pair| received(&pair.server_events).len() == 1);
 }
 
-pub(crate) fn full_send_buffer_is_an_error_and_drains(transport: Transport) {
+pub(crate) fn full_send_buffer_is_an_error_and_drains(link: Link) {
     let options = Options { send_buffer: 20_000, ..Options::default() };
-    let (mut pair, id, _) = Pair::connected(transport, &options, &options);
+    let (mut pair, id, _) = Pair::connected(link, &options, &options);
     let mut sent = 0;
     // The other end does not run, so nothing drains.
     let full = loop {
@@ -318,8 +365,8 @@ pub(crate) fn full_send_buffer_is_an_error_and_drains(transport: Transport) {
     pair.client.send(id, 1, 60, vec![1; 1000]).unwrap();
 }
 
-pub(crate) fn waker_ends_a_wait(transport: Transport) {
-    let mut endpoint = Endpoint::client(transport, &Options::default()).unwrap();
+pub(crate) fn waker_ends_a_wait(link: Link) {
+    let mut endpoint = Endpoint::client(link.client(), &Options::default()).unwrap();
     let waker = endpoint.waker();
     let started = Instant::now();
     let thread = std::thread::spawn(move || waker.wake());
@@ -328,8 +375,8 @@ pub(crate) fn waker_ends_a_wait(transport: Transport) {
     assert!(started.elapsed() < Duration::from_secs(20));
 }
 
-pub(crate) fn wait_ends_at_its_deadline(transport: Transport) {
-    let mut endpoint = Endpoint::client(transport, &Options::default()).unwrap();
+pub(crate) fn wait_ends_at_its_deadline(link: Link) {
+    let mut endpoint = Endpoint::client(link.client(), &Options::default()).unwrap();
     let mut late: Vec<Duration> = (0..50)
         .map(|_| {
             let deadline = Instant::now() + Duration::from_micros(1500);
