@@ -1,0 +1,123 @@
+//! What the coordinator is told before a run, and what can stop it from running at all.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wire::to_agent::TracePolicy;
+
+/// What the coordinator is told before a run.
+#[derive(Clone)]
+pub struct CoordinatorConfig {
+    /// Where agents join, UDP; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whom agents must find here.
+    pub identity: wire::Identity,
+    /// Times and limits of the agents' connections.
+    pub wire: wire::Settings,
+    /// The run begins when this many agents have joined.
+    pub agents_wanted: usize,
+    /// What the agents signal to: a target URL, never `sim:`.
+    pub target: String,
+    /// The folder of all runs.
+    pub out: PathBuf,
+    /// The name of this run's folder; made of time and scenario when absent.
+    pub run_id: Option<String>,
+    /// Which UEs' messages are kept.
+    pub trace: TracePolicy,
+    /// How long a lease lasts when it is not renewed. 30 s.
+    pub lease: Duration,
+    /// How long to wait for the agents. 30 s.
+    pub join_timeout: Duration,
+    /// How long associations and subscribers may take to be ready. 60 s.
+    pub prepare_timeout: Duration,
+    /// The command that started the run, for the report.
+    pub command: Option<String>,
+}
+
+impl CoordinatorConfig {
+    /// One agent, no traces but of failed UEs, and the usual times.
+    pub fn new(listen: SocketAddr, identity: wire::Identity, target: &str, out: &Path) -> Self {
+        Self {
+            listen,
+            identity,
+            wire: wire::Settings::default(),
+            agents_wanted: 1,
+            target: target.to_owned(),
+            out: out.to_owned(),
+            run_id: None,
+            trace: TracePolicy::Failed,
+            lease: Duration::from_secs(30),
+            join_timeout: Duration::from_secs(30),
+            prepare_timeout: Duration::from_secs(60),
+            command: None,
+        }
+    }
+}
+
+/// What the operator wants of a run that is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StopRequest {
+    /// Go on.
+    #[default]
+    None,
+    /// Start nothing more, let what is in flight end, write the folder.
+    Drain,
+    /// End at once: what is in flight is abandoned; the folder is still written.
+    Now,
+}
+
+/// Why there is no run at all. What goes wrong later ends in the verdict instead.
+#[derive(Debug, thiserror::Error)]
+pub enum CoordinatorError {
+    /// The endpoint for agents cannot be opened.
+    #[error("cannot listen for agents on {address}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What was wrong with it.
+        #[source]
+        source: wire::WireError,
+    },
+    /// The run folder, or a file of it, cannot be used.
+    #[error("{path}: {source}; a run needs a folder that it can write to: check the space left, the permissions, or choose another with --out", path = .path.display())]
+    Folder {
+        /// What could not be read or written.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// Too few agents came.
+    #[error("{joined} of {wanted} agents joined within {waited_s} s at {address}{hints}; start more agents there, or ask for fewer with --agents")]
+    TooFewAgents {
+        /// How many came.
+        joined: usize,
+        /// How many were wanted.
+        wanted: usize,
+        /// How long they had, in seconds.
+        waited_s: u64,
+        /// Where they were expected.
+        address: SocketAddr,
+        /// Joins that failed, with their reasons.
+        hints: String,
+    },
+    /// A run folder holds something else than a run.
+    #[error("{path}, line {line}: {source}; expected what a run writes", path = .path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// The line that is wrong, from 1.
+        line: usize,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl CoordinatorError {
+    pub(crate) fn folder(path: &Path, source: io::Error) -> Self {
+        Self::Folder { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,115 @@
+//! Counts and latencies of one procedure, over the whole run, over one second, or of one shard.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use wire::to_coordinator::ProcedureInterval;
+
+use crate::histogram;
+
+/// Attempts by what became of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// What came due.
+    pub due: u64,
+    /// What was started.
+    pub started: u64,
+    /// Ended as wanted.
+    pub succeeded: u64,
+    /// Refused or broken off by the network, by cause.
+    pub failed: BTreeMap<String, u64>,
+    /// Ended by a timer, by timer.
+    pub timed_out: BTreeMap<String, u64>,
+    /// Given up by us, by reason.
+    pub abandoned: BTreeMap<String, u64>,
+    /// Never started, by reason.
+    pub never_started: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// Adds what one interval brought. Sums saturate; `merge` refuses what could come near.
+    pub fn add(&mut self, interval: &ProcedureInterval) {
+        for (sum, more) in [
+            (&mut self.due, interval.due),
+            (&mut self.started, interval.started),
+            (&mut self.succeeded, interval.succeeded),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        for (sums, more) in [
+            (&mut self.failed, &interval.failed),
+            (&mut self.timed_out, &interval.timed_out),
+            (&mut self.abandoned, &interval.abandoned),
+            (&mut self.never_started, &interval.never_started),
+        ] {
+            more.iter().for_each(|(cause, n)| tally(sums, cause, *n));
+        }
+    }
+
+    /// Attempts that started and ended.
+    pub fn ended(&self) -> u64 {
+        [sum(&self.failed), sum(&self.timed_out), sum(&self.abandoned)]
+            .into_iter()
+            .fold(self.succeeded, u64::saturating_add)
+    }
+
+    /// Attempts with an outcome: ended, or never started.
+    pub fn accounted(&self) -> u64 {
+        self.ended().saturating_add(sum(&self.never_started))
+    }
+
+    /// Attempts that the target had a part in: all that ended, but those that were lost with their agent.
+    pub fn judged(&self) -> u64 {
+        self.ended().saturating_sub(self.abandoned.get(AGENT_LOST).copied().unwrap_or_default())
+    }
+}
+
+/// Counts, and the latencies of what succeeded.
+#[derive(Clone, Debug)]
+pub struct ProcedureFigures {
+    /// Attempts by what became of them.
+    pub counts: Counts,
+    /// From the due time, µs.
+    pub latency: Histogram<u64>,
+    /// From the first octet, µs.
+    pub service: Histogram<u64>,
+}
+
+impl Default for ProcedureFigures {
+    fn default() -> Self {
+        Self { counts: Counts::default(), latency: histogram::empty(), service: histogram::empty() }
+    }
+}
+
+/// Decoded samples of one procedure in one report: value in µs and count.
+pub(crate) type Samples = Vec<(u64, u64)>;
+
+impl ProcedureFigures {
+    pub(crate) fn add(&mut self, interval: &ProcedureInterval, latency: &Samples, service: &Samples) {
+        self.counts.add(interval);
+        histogram::add(&mut self.latency, latency);
+        histogram::add(&mut self.service, service);
+    }
+}
+
+/// Everything that is measured by procedure.
+pub(crate) type Procedures = BTreeMap<String, ProcedureFigures>;
+
+/// The sum over all causes.
+pub(crate) fn sum(by_cause: &BTreeMap<String, u64>) -> u64 {
+    by_cause.values().fold(0, |sum, n| sum.saturating_add(*n))
+}
+
+/// Counts `n` more of one cause. Causes come from peers: beyond a limit of distinct ones they count as `other`.
+pub(crate) fn tally(sums: &mut BTreeMap<String, u64>, cause: &str, n: u64) {
+    if n == 0 {
+        return;
+    }
+    let known = sums.contains_key(cause) || sums.len() < MOST_CAUSES;
+    let sum = sums.entry(if known { cause } else { "other" }.to_owned()).or_default();
+    *sum = sum.saturating_add(n);
+}
+
+/// The reason for what a vanished agent leaves behind.
+pub(crate) const AGENT_LOST: &str = "agent-lost";
+const MOST_CAUSES: usize = 256;

@@ -1,0 +1,36 @@
+//! `reports.log`: every merged report, before it is acknowledged; it exists while the run does.
+//!
+//! An agent forgets a report when it is acknowledged, so it must be safe here first: written to the system, which
+//! survives the end of this process, though not of the machine. A restart replays it. When the summary is written it has
+//! served its purpose and goes.
+
+use std::io;
+
+use wire::to_coordinator::IntervalReport;
+
+use crate::run_folder::Appender;
+
+/// Frames of a u32 length, big-endian, and a report in postcard.
+pub(crate) struct ReportLog {
+    file: Appender,
+}
+
+impl ReportLog {
+    pub(crate) fn new(file: Appender) -> Self {
+        Self { file }
+    }
+
+    /// Returns when the system has the report.
+    pub(crate) fn append(&mut self, report: &IntervalReport) -> io::Result<()> {
+        let mut frame = vec![0; 4];
+        frame = postcard::to_extend(report, frame).map_err(io::Error::other)?;
+        let length = u32::try_from(frame.len() - 4).map_err(io::Error::other)?;
+        frame.splice(..4, length.to_be_bytes());
+        self.file.append(&frame)
+    }
+
+    /// Removes the file.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        std::fs::remove_file(self.file.path())
+    }
+}

@@ -1,0 +1,113 @@
+//! The folder of a run: where its files are, how they are written, and the report that is drawn from them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::wall_clock::compact;
+use crate::{CoordinatorError, report};
+
+/// A folder that exists and can be written to.
+#[derive(Clone, Debug)]
+pub(crate) struct RunFolder {
+    pub(crate) path: PathBuf,
+    pub(crate) run_id: String,
+}
+
+impl RunFolder {
+    /// Makes `<runs>/<run-id>`. A name of our own making gets a number when it is taken; a given one must be free.
+    pub(crate) fn create(runs: &Path, run_id: Option<&str>, scenario: &str) -> Result<Self, CoordinatorError> {
+        std::fs::create_dir_all(runs).map_err(|source| CoordinatorError::folder(runs, source))?;
+        let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+        let name: String = scenario.chars().map(safe).take(60).collect();
+        let made = format!("{}-{name}", compact(SystemTime::now()));
+        let mut names = (1..=MOST_TWINS).map(|n| if n == 1 { made.clone() } else { format!("{made}-{n}") });
+        loop {
+            let run_id = run_id.map_or_else(|| names.next().unwrap_or_else(|| made.clone()), str::to_owned);
+            let path = runs.join(&run_id);
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path, run_id }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && names.len() > 0 && run_id.starts_with(&made) => {}
+                Err(source) => return Err(CoordinatorError::folder(&path, source)),
+            }
+        }
+    }
+
+    /// A new file that grows during the run.
+    pub(crate) fn appender(&self, name: &str) -> Result<Appender, CoordinatorError> {
+        let path = self.path.join(name);
+        let open = OpenOptions::new().create(true).append(true).open(&path);
+        let file = open.map_err(|source| CoordinatorError::folder(&path, source))?;
+        Ok(Appender { path, file })
+    }
+
+    /// Writes a whole file.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), CoordinatorError> {
+        write_whole(&self.path.join(name), content)
+    }
+}
+
+/// A file that is only appended to. Every append goes to the system at once: nothing waits in this process.
+pub(crate) struct Appender {
+    path: PathBuf,
+    file: File,
+}
+
+impl Appender {
+    pub(crate) fn append(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.file.write_all(octets).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.path.display())))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Draws `report.html` of a run folder from its `summary.json` and `timeline.ndjson`, and returns its path.
+///
+/// # Errors
+/// A file cannot be read or written, or holds something else than a run writes.
+pub fn render_report(folder: &Path) -> Result<PathBuf, CoordinatorError> {
+    let summary_path = folder.join("summary.json");
+    let summary = parse(&summary_path, 1, &read(&summary_path)?)?;
+    let timeline_path = folder.join("timeline.ndjson");
+    let text = read(&timeline_path)?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let timeline: Vec<Value> =
+        lines.map(|(number, line)| parse(&timeline_path, number + 1, line)).collect::<Result<_, _>>()?;
+    let path = folder.join("report.html");
+    write_whole(&path, report::render(&summary, &timeline).as_bytes())?;
+    Ok(path)
+}
+
+fn read(path: &Path) -> Result<String, CoordinatorError> {
+    std::fs::read_to_string(path).map_err(|source| CoordinatorError::folder(path, source))
+}
+
+fn parse(path: &Path, first_line: usize, text: &str) -> Result<Value, CoordinatorError> {
+    serde_json::from_str(text).map_err(|source| {
+        let line = first_line + source.line().saturating_sub(1);
+        CoordinatorError::Content { path: path.to_owned(), line, source }
+    })
+}
+
+/// Under another name first, so that nobody ever sees half of it.
+fn write_whole(path: &Path, content: &[u8]) -> Result<(), CoordinatorError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    let part = PathBuf::from(name);
+    let written = File::create(&part).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all().or_else(|error| if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
+    });
+    written.and_then(|()| std::fs::rename(&part, path)).map_err(|source| {
+        // What is left of it must not be taken for the file.
+        let _ = std::fs::remove_file(&part);
+        CoordinatorError::folder(path, source)
+    })
+}
+
+const MOST_TWINS: u16 = 1000;

@@ -1,0 +1,174 @@
+//! SLOs and guardrails, evaluated on a whole run or on one second of it.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use scenarios::{Guardrail, Metric, MetricKind, Slo};
+
+use crate::SloResult;
+use crate::figures::{Procedures, sum};
+use crate::summary::GuardrailResult;
+
+/// What metrics are read from.
+pub(crate) struct Measured<'a> {
+    pub(crate) procedures: &'a Procedures,
+    pub(crate) lateness: &'a Histogram<u64>,
+    /// How long it took, in seconds.
+    pub(crate) seconds: f64,
+    /// Billing sessions that don't reconcile.
+    pub(crate) unreconciled: u64,
+}
+
+impl Measured<'_> {
+    /// The metric in the scenario language's own unit: µs, a ratio of 0 to 1, or a number. Nothing without samples.
+    ///
+    /// Ratios are of all attempts that ended, whatever ended them, except those that were lost with their agent.
+    pub(crate) fn metric(&self, metric: &Metric) -> Option<f64> {
+        let percentile = |histogram: &Histogram<u64>, percent: f64| {
+            (!histogram.is_empty()).then(|| float(histogram.value_at_quantile(percent / 100.0)))
+        };
+        match metric {
+            Metric::GeneratorLateness(p) => percentile(self.lateness, p.percent()),
+            Metric::BillingUnreconciled => Some(float(self.unreconciled)),
+            Metric::Procedure { subject, kind } => {
+                let figures = self.procedures.get(subject.as_str())?;
+                let counts = &figures.counts;
+                let share = |n: u64| (counts.judged() > 0).then(|| float(n) / float(counts.judged()));
+                match kind {
+                    MetricKind::Success => share(counts.succeeded),
+                    MetricKind::Failure => share(sum(&counts.failed)),
+                    MetricKind::TimeoutRatio => share(sum(&counts.timed_out)),
+                    MetricKind::Rate => (self.seconds > 0.0).then(|| float(counts.succeeded) / self.seconds),
+                    MetricKind::Latency(p) => percentile(&figures.latency, p.percent()),
+                    MetricKind::Service(p) => percentile(&figures.service, p.percent()),
+                }
+            }
+        }
+    }
+
+    /// The SLO as `summary.json` shows it.
+    pub(crate) fn slo(&self, slo: &Slo) -> SloResult {
+        let actual = self.metric(&slo.metric);
+        let target = slo.target().to_owned();
+        let name = slo.text.strip_suffix(slo.target()).unwrap_or(&slo.text).trim().to_owned();
+        let pass = actual.is_some_and(|actual| slo.holds(actual));
+        SloResult { name, actual: actual.map(|actual| in_unit_of(&target, &slo.metric, actual)), target, pass }
+    }
+}
+
+/// A guardrail ends the run when its condition was true in each second of its window in which there was something to
+/// measure, and in at least one. So one bad second between good ones ends nothing, and a pause heals nothing.
+pub(crate) struct Guard {
+    guardrail: Guardrail,
+    holding: Duration,
+    broken_at_s: Option<f64>,
+}
+
+impl Guard {
+    pub(crate) fn new(guardrail: Guardrail) -> Self {
+        Self { guardrail, holding: Duration::ZERO, broken_at_s: None }
+    }
+
+    /// One more second of the run. The reason to end it, once.
+    pub(crate) fn observe(&mut self, at_s: u64, second: &Measured<'_>) -> Option<String> {
+        let condition = &self.guardrail.condition;
+        match second.metric(&condition.metric) {
+            Some(actual) if !condition.holds(actual) => self.holding = Duration::ZERO,
+            None if self.holding.is_zero() => {}
+            _ => self.holding += Duration::from_secs_f64(second.seconds),
+        }
+        if self.holding.is_zero() || self.holding < self.guardrail.for_ || self.broken_at_s.is_some() {
+            return None;
+        }
+        self.broken_at_s = Some(float(at_s + 1));
+        let (text, seconds) = (&condition.text, self.guardrail.for_.as_secs_f64());
+        Some(format!("guardrail {text} for {seconds} s broke at {} s", at_s + 1))
+    }
+
+    pub(crate) fn result(&self) -> GuardrailResult {
+        GuardrailResult {
+            condition: self.guardrail.condition.text.clone(),
+            for_s: self.guardrail.for_.as_secs_f64(),
+            broken_at_s: self.broken_at_s,
+        }
+    }
+}
+
+fn in_unit_of(target: &str, metric: &Metric, actual: f64) -> f64 {
+    let time = match metric {
+        Metric::GeneratorLateness(_) => true,
+        Metric::Procedure { kind, .. } => matches!(kind, MetricKind::Latency(_) | MetricKind::Service(_)),
+        Metric::BillingUnreconciled => false,
+    };
+    let unit = target.trim_start_matches(|letter: char| !letter.is_alphabetic() && letter != '%' && letter != '/');
+    match unit.trim() {
+        "%" => actual * 100.0,
+        "ms" if time => actual / 1e3,
+        "s" if time => actual / 1e6,
+        "m" if time => actual / 60e6,
+        "h" if time => actual / 3600e6,
+        "/min" => actual * 60.0,
+        "/h" => actual * 3600.0,
+        _ => actual,
+    }
+}
+
+/// Counts of a run are far below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53, and ratios need no more")]
+pub(crate) fn float(n: u64) -> f64 {
+    n as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::ProcedureFigures;
+    use crate::histogram;
+
+    fn second(succeeded: u64, failed: u64) -> Procedures {
+        let mut figures = ProcedureFigures::default();
+        figures.counts.succeeded = succeeded;
+        figures.counts.failed.insert("congestion".to_owned(), failed);
+        (0..succeeded).for_each(|_| figures.latency.record(250_000).unwrap());
+        Procedures::from([("registration".to_owned(), figures)])
+    }
+
+    fn observe(guard: &mut Guard, at_s: u64, procedures: &Procedures) -> Option<String> {
+        guard.observe(at_s, &Measured { procedures, lateness: &histogram::empty(), seconds: 1.0, unreconciled: 0 })
+    }
+
+    fn guard() -> Guard {
+        let condition = "registration.success < 50%".parse().unwrap();
+        Guard::new(Guardrail { condition, for_: Duration::from_secs(3) })
+    }
+
+    #[test]
+    fn guardrail_breaks_after_its_window_once() {
+        let (mut guard, bad) = (guard(), second(1, 9));
+        assert_eq!(observe(&mut guard, 0, &bad), None);
+        assert_eq!(observe(&mut guard, 1, &Procedures::new()), None);
+        assert!(observe(&mut guard, 2, &bad).unwrap().starts_with("guardrail registration.success < 50% for 3 s"));
+        assert_eq!(observe(&mut guard, 3, &bad), None);
+    }
+
+    #[test]
+    fn guardrail_with_a_good_second_between_holds() {
+        let (mut guard, bad, good) = (guard(), second(1, 9), second(9, 1));
+        for (at_s, second) in [&bad, &bad, &good, &bad, &bad].into_iter().enumerate() {
+            assert_eq!(observe(&mut guard, u64::try_from(at_s).unwrap(), second), None);
+        }
+    }
+
+    #[test]
+    fn slo_is_shown_in_the_unit_of_its_target() {
+        let (procedures, lateness) = (second(9, 1), histogram::empty());
+        let measured = Measured { procedures: &procedures, lateness: &lateness, seconds: 2.0, unreconciled: 0 };
+        let success = measured.slo(&"registration.success >= 85%".parse().unwrap());
+        assert_eq!((success.name.as_str(), success.target.as_str(), success.pass), ("registration.success", ">= 85%", true));
+        assert!((success.actual.unwrap() - 90.0).abs() < 1e-9);
+        let latency = measured.slo(&"registration.latency.p50 < 200ms".parse().unwrap());
+        assert!(!latency.pass && (latency.actual.unwrap() - 250.0).abs() < 1.0, "{latency:?}");
+        let nothing = measured.slo(&"deregistration.success >= 85%".parse().unwrap());
+        assert_eq!((nothing.actual, nothing.pass), (None, false));
+    }
+}

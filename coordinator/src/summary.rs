@@ -1,0 +1,280 @@
+//! `summary.json`: the verdict and every figure of the report. Keys are stable; additions are fine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Verdict;
+
+/// What a run leaves.
+#[derive(Clone, Debug)]
+pub struct RunOutcome {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// What `summary.json` holds.
+    pub summary: Summary,
+}
+
+/// The verdict and every figure of the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// The run's name, which is its folder's.
+    pub run_id: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The scenario's own description.
+    pub description: String,
+    /// The seed: with the scenario, enough to run it again.
+    pub seed: u64,
+    /// pass, fail or invalid, and why.
+    pub verdict: Verdict,
+    /// When the run started, RFC 3339, UTC.
+    pub started_at: String,
+    /// From the start to the last interval, in seconds.
+    pub duration_s: f64,
+    /// The length of the plan's schedule, in seconds.
+    pub planned_s: f64,
+    /// The target's URL.
+    pub target: String,
+    /// How SCTP was carried: the URL's scheme.
+    pub transport: String,
+    /// The program's version.
+    pub version: String,
+    /// The versions of the parts.
+    pub versions: BTreeMap<String, String>,
+    /// The command that started the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The SLOs and what was measured.
+    pub slos: Vec<SloResult>,
+    /// The guardrails and whether one broke.
+    pub guardrails: Vec<GuardrailResult>,
+    /// The account and the latencies of each procedure.
+    pub procedures: BTreeMap<String, ProcedureSummary>,
+    /// The difference between the two ledgers.
+    pub billing: Billing,
+    /// Whether the generator was the bottleneck.
+    pub generator: GeneratorSummary,
+    /// The fleet.
+    pub agents: Vec<AgentSummary>,
+    /// Messages that were not expected or not understood, by kind.
+    pub unexpected: BTreeMap<String, u64>,
+    /// NGAP messages sent.
+    pub messages_sent: u64,
+    /// NGAP messages received.
+    pub messages_received: u64,
+    /// The radio profile's name.
+    pub radio: String,
+    /// UE messages that the radio profile lost.
+    pub radio_lost: u64,
+    /// Faults that were injected, with their times.
+    pub faults: Vec<Value>,
+    /// The trace files.
+    pub traces: Vec<Value>,
+    /// What was traced, and what was not kept because of a limit.
+    pub trace_counts: TraceCounts,
+    /// How the interval reports were merged.
+    pub reports: ReportCounts,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// One SLO and what was measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SloResult {
+    /// The metric, such as `registration.success`.
+    pub name: String,
+    /// The comparison and the value, such as `>= 99.5%`.
+    pub target: String,
+    /// What was measured, in the unit of the target. Nothing when there was nothing to measure.
+    pub actual: Option<f64>,
+    /// Nothing measured is no pass.
+    pub pass: bool,
+}
+
+/// One guardrail.
+#[derive(Clone, Debug, Serialize)]
+pub struct GuardrailResult {
+    /// The condition that ends a run.
+    pub condition: String,
+    /// For how long it must be true, in seconds.
+    pub for_s: f64,
+    /// When it ended this run, in seconds since the start.
+    pub broken_at_s: Option<f64>,
+}
+
+/// One procedure: `planned = succeeded + failed + timed_out + abandoned + never_started`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProcedureSummary {
+    /// What the plan holds; for what UEs start by themselves, what came due.
+    pub planned: u64,
+    /// What came due.
+    pub due: u64,
+    /// What was started.
+    pub started: u64,
+    /// Ended as wanted.
+    pub succeeded: u64,
+    /// Refused or broken off by the network, by cause.
+    pub failed: BTreeMap<String, u64>,
+    /// Ended by a timer.
+    pub timed_out: u64,
+    /// The same by timer.
+    pub timed_out_by_timer: BTreeMap<String, u64>,
+    /// Given up by us, by reason.
+    pub abandoned: BTreeMap<String, u64>,
+    /// Never started.
+    pub never_started: u64,
+    /// The same by reason.
+    pub never_started_by_reason: BTreeMap<String, u64>,
+    /// From the due time, of what succeeded, µs.
+    pub latency_us: Percentiles,
+    /// From the first octet, of what succeeded, µs.
+    pub service_us: Percentiles,
+    /// The distribution of the latency: percentile and µs.
+    pub percentiles: Vec<(f64, u64)>,
+    /// The distribution of the service time.
+    pub service_percentiles: Vec<(f64, u64)>,
+}
+
+/// Percentiles of one merged histogram, µs. Zeros when it is empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Percentiles {
+    /// Median.
+    pub p50: u64,
+    /// 90 %.
+    pub p90: u64,
+    /// 95 %.
+    pub p95: u64,
+    /// 99 %.
+    pub p99: u64,
+    /// 99.9 %.
+    pub p999: u64,
+    /// The largest.
+    pub max: u64,
+}
+
+impl Percentiles {
+    pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
+        let at = |quantile| if histogram.is_empty() { 0 } else { histogram.value_at_quantile(quantile) };
+        Self { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: at(1.0) }
+    }
+}
+
+/// The curve of a distribution: denser where it matters, and only as far as the samples reach.
+pub(crate) fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
+    if histogram.is_empty() {
+        return Vec::new();
+    }
+    CURVE.iter().map(|percent| (*percent, histogram.value_at_quantile(percent / 100.0))).collect()
+}
+
+/// Usage against charging; zeros until sessions are played.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Billing {
+    /// Sessions in either ledger.
+    pub sessions: u64,
+    /// Sessions whose two records agree.
+    pub matched: u64,
+    /// Sessions whose records don't.
+    pub unreconciled: u64,
+    /// The latter by cause.
+    pub by_cause: BTreeMap<String, u64>,
+}
+
+/// Whether the generator was the bottleneck.
+#[derive(Clone, Debug, Serialize)]
+pub struct GeneratorSummary {
+    /// True: the figures are not the target's alone, and the run is invalid.
+    pub limited: bool,
+    /// Why.
+    pub reasons: Vec<String>,
+    /// How late attempts left, µs.
+    pub lateness_us: Percentiles,
+    /// Attempts whose lateness was reported.
+    pub attempts: u64,
+    /// Attempts that left later than the threshold.
+    pub late_attempts: u64,
+    /// What the judgement is by.
+    pub thresholds: BTreeMap<String, f64>,
+}
+
+/// One agent.
+#[derive(Clone, Debug, Serialize)]
+pub struct AgentSummary {
+    /// Its name.
+    pub id: String,
+    /// `finished`, `lost: …`, …
+    pub state: String,
+    /// From where it joined.
+    pub address: String,
+    /// Its program's version.
+    pub program: String,
+    /// Worker threads.
+    pub workers: u32,
+    /// The shards it ran.
+    pub shards: Vec<u32>,
+    /// Attempts it started.
+    pub attempts: u64,
+    /// How late they left, µs.
+    pub lateness_us: Percentiles,
+    /// CPU time of its workers, in seconds.
+    pub cpu_s: f64,
+    /// Largest resident memory of its process, octets.
+    pub resident_octets: u64,
+    /// Most UEs held.
+    pub ues: u64,
+    /// Octets of the state of those UEs.
+    pub ue_octets: u64,
+    /// The latter over the former.
+    pub octets_per_ue: f64,
+    /// Octets of reports received from it.
+    pub report_octets: u64,
+    /// The same for each second of the run.
+    pub report_octets_per_s: f64,
+    /// Round trip of the link, µs.
+    pub round_trip_us: u64,
+    /// Its clock minus ours, µs.
+    pub clock_offset_us: i64,
+    /// Reports that it had to drop; the account cannot be proven then.
+    pub reports_dropped: u64,
+    /// Trace packets that it had to drop.
+    pub trace_dropped: u64,
+}
+
+/// What was traced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TraceCounts {
+    /// Files written.
+    pub files: u64,
+    /// Packets written.
+    pub packets: u64,
+    /// Failed UEs without a file of their own, because there are enough.
+    pub failed_ues_left_out: u64,
+    /// Packets left out at the limit of octets or packets.
+    pub packets_left_out: u64,
+    /// Packets that agents dropped at theirs.
+    pub packets_dropped_by_agents: u64,
+}
+
+/// How the interval reports were merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReportCounts {
+    /// Merged, each once.
+    pub merged: u64,
+    /// Received again, and ignored.
+    pub duplicates: u64,
+    /// Of an old lease, and refused.
+    pub old_epoch: u64,
+    /// Held or refused, because one before was missing.
+    pub out_of_order: u64,
+    /// Merged after their second was closed: they count in the totals and in a later second.
+    pub late: u64,
+}
+
+const CURVE: [f64; 24] = [
+    0.0, 5.0, 10.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 92.5, 95.0, 97.0, 98.0, 99.0, 99.5,
+    99.9, 99.99, 99.999, 100.0,
+];

@@ -1,0 +1,139 @@
+//! The run second by second. A second is open while reports for it may still come, then it is closed and written.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+
+use crate::Percentiles;
+use crate::figures::{Procedures, sum};
+use crate::histogram;
+use crate::merge::Checked;
+
+/// One second of the run.
+pub(crate) struct Second {
+    pub(crate) at_s: u64,
+    pub(crate) procedures: Procedures,
+    pub(crate) lateness: Histogram<u64>,
+    pub(crate) agents: u64,
+    pub(crate) registered: u64,
+    pub(crate) in_flight: u64,
+}
+
+/// The open seconds, at most [`MOST_OPEN`] of them.
+#[derive(Default)]
+pub(crate) struct Timeline {
+    open: BTreeMap<u64, OpenSecond>,
+    /// All before it are closed.
+    closed: u64,
+    gauges: BTreeMap<u32, Gauges>,
+    late: u64,
+}
+
+struct OpenSecond {
+    procedures: Procedures,
+    lateness: Histogram<u64>,
+    gauges: BTreeMap<u32, Gauges>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Gauges {
+    in_flight: u64,
+    registered: u64,
+}
+
+impl Timeline {
+    /// Adds a report to the second that it is about; to the oldest open one when that is closed.
+    pub(crate) fn add(&mut self, checked: &Checked) {
+        let report = &checked.report;
+        let second = (report.from_us + (report.to_us - report.from_us) / 2) / MICROS;
+        if second < self.closed {
+            self.late += 1;
+        }
+        let open = self.second(second);
+        for (procedure, latency, service) in checked.procedures() {
+            open.procedures.entry(procedure.procedure.clone()).or_default().add(procedure, latency, service);
+        }
+        open.gauges.insert(report.shard, Gauges { in_flight: report.in_flight, registered: report.registered });
+    }
+
+    /// Adds how late attempts left in the interval that ended at this time.
+    pub(crate) fn add_lateness(&mut self, at_us: u64, samples: &[(u64, u64)]) {
+        histogram::add(&mut self.second(at_us.saturating_sub(1) / MICROS).lateness, samples);
+    }
+
+    /// A shard's UEs are gone with its agent.
+    pub(crate) fn forget(&mut self, shard: u32) {
+        self.gauges.remove(&shard);
+    }
+
+    /// Closes every second before this one, in order; seconds without any report too.
+    pub(crate) fn close_before(&mut self, second: u64, agents: u64) -> Vec<Second> {
+        let mut seconds = Vec::new();
+        while self.closed < second {
+            let at_s = self.closed;
+            self.closed += 1;
+            let open = self.open.remove(&at_s).unwrap_or_else(OpenSecond::new);
+            self.gauges.extend(open.gauges);
+            let total = |gauge: fn(&Gauges) -> u64| self.gauges.values().map(gauge).fold(0, u64::saturating_add);
+            seconds.push(Second {
+                at_s,
+                procedures: open.procedures,
+                lateness: open.lateness,
+                agents,
+                registered: total(|g| g.registered),
+                in_flight: total(|g| g.in_flight),
+            });
+        }
+        seconds
+    }
+
+    /// The second after the last one that anything is known of.
+    pub(crate) fn end(&self) -> u64 {
+        self.open.keys().next_back().map_or(self.closed, |last| last + 1)
+    }
+
+    /// Reports that came after their second was closed.
+    pub(crate) fn late(&self) -> u64 {
+        self.late
+    }
+
+    fn second(&mut self, second: u64) -> &mut OpenSecond {
+        // `Merge` refuses intervals of the future, and what is older than `MOST_OPEN` is closed: this stays small.
+        self.open.entry(second.max(self.closed)).or_insert_with(OpenSecond::new)
+    }
+}
+
+impl OpenSecond {
+    fn new() -> Self {
+        Self { procedures: Procedures::new(), lateness: histogram::empty(), gauges: BTreeMap::new() }
+    }
+}
+
+impl Second {
+    /// Its line of `timeline.ndjson`.
+    pub(crate) fn line(&self) -> Value {
+        let procedures: BTreeMap<&str, Value> = self
+            .procedures
+            .iter()
+            .map(|(name, figures)| {
+                let counts = &figures.counts;
+                let line = json!({
+                    "due": counts.due, "started": counts.started, "succeeded": counts.succeeded,
+                    "failed": counts.failed, "timed_out": sum(&counts.timed_out), "abandoned": counts.abandoned,
+                    "never_started": sum(&counts.never_started),
+                    "latency_us": Percentiles::of(&figures.latency), "service_us": Percentiles::of(&figures.service),
+                });
+                (name.as_str(), line)
+            })
+            .collect();
+        json!({
+            "at_s": self.at_s, "agents": self.agents, "registered": self.registered, "in_flight": self.in_flight,
+            "lateness_us": Percentiles::of(&self.lateness), "procedures": procedures,
+        })
+    }
+}
+
+const MICROS: u64 = 1_000_000;
+/// A second is closed at the latest when it is this old, whoever has not reported.
+pub(crate) const MOST_OPEN: u64 = 15;

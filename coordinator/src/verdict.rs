@@ -1,0 +1,105 @@
+//! The verdict: invalid dominates fail, fail dominates pass.
+
+use serde::Serialize;
+
+use crate::SloResult;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Every SLO was met.
+    Pass,
+    /// An SLO was not met, or a guardrail broke.
+    Fail,
+    /// The run proves nothing, whatever it measured.
+    Invalid,
+}
+
+/// How a run ended, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// pass, fail or invalid.
+    pub status: Status,
+    /// One sentence each; none for a pass.
+    pub reasons: Vec<String>,
+}
+
+impl Verdict {
+    /// Weighs what was found. Every reason is kept: the invalidating ones first.
+    pub fn of(invalidating: Vec<String>, broken_guardrails: Vec<String>, slos: &[SloResult]) -> Self {
+        let missed = slos.iter().filter(|slo| !slo.pass).map(|slo| match slo.actual {
+            Some(actual) => format!("{} is {}, target {}", slo.name, round(actual), slo.target),
+            None => format!("{}: nothing was measured, target {}", slo.name, slo.target),
+        });
+        let failing: Vec<String> = broken_guardrails.into_iter().chain(missed).collect();
+        let status = match (invalidating.is_empty(), failing.is_empty()) {
+            (false, _) => Status::Invalid,
+            (true, false) => Status::Fail,
+            (true, true) => Status::Pass,
+        };
+        Self { status, reasons: invalidating.into_iter().chain(failing).collect() }
+    }
+
+    /// Something that was found later makes the run invalid.
+    pub(crate) fn invalidate(&mut self, reason: String) {
+        self.status = Status::Invalid;
+        self.reasons.insert(0, reason);
+    }
+
+    /// The program's exit code: 0 pass, 1 fail, 3 invalid.
+    pub fn exit_code(&self) -> u8 {
+        match self.status {
+            Status::Pass => 0,
+            Status::Fail => 1,
+            Status::Invalid => 3,
+        }
+    }
+}
+
+/// At most three decimals.
+fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slo(pass: bool, actual: Option<f64>) -> SloResult {
+        SloResult { name: "registration.success".to_owned(), target: ">= 99.5%".to_owned(), actual, pass }
+    }
+
+    #[test]
+    fn all_slos_met_is_a_pass() {
+        let verdict = Verdict::of(vec![], vec![], &[slo(true, Some(99.9))]);
+        assert_eq!((verdict.status, verdict.exit_code(), verdict.reasons.len()), (Status::Pass, 0, 0));
+    }
+
+    #[test]
+    fn missed_slo_is_a_fail_with_the_numbers() {
+        let verdict = Verdict::of(vec![], vec![], &[slo(false, Some(12.34567))]);
+        assert_eq!((verdict.status, verdict.exit_code()), (Status::Fail, 1));
+        assert_eq!(verdict.reasons, ["registration.success is 12.346, target >= 99.5%"]);
+    }
+
+    #[test]
+    fn slo_without_measurement_is_a_fail() {
+        let verdict = Verdict::of(vec![], vec![], &[slo(false, None)]);
+        assert_eq!(verdict.status, Status::Fail);
+        assert!(verdict.reasons[0].contains("nothing was measured"));
+    }
+
+    #[test]
+    fn broken_guardrail_is_a_fail() {
+        let verdict = Verdict::of(vec![], vec!["guardrail …".to_owned()], &[slo(true, Some(99.9))]);
+        assert_eq!(verdict.status, Status::Fail);
+    }
+
+    #[test]
+    fn invalid_dominates_fail_and_keeps_its_reasons() {
+        let verdict = Verdict::of(vec!["aborted by the operator".to_owned()], vec![], &[slo(false, Some(1.0))]);
+        assert_eq!((verdict.status, verdict.exit_code(), verdict.reasons.len()), (Status::Invalid, 3, 2));
+        assert_eq!(verdict.reasons[0], "aborted by the operator");
+    }
+}

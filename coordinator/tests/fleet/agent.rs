@@ -1,0 +1,268 @@
+//! An agent that speaks wire and plays no UE: it reports what a test tells it to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, RunOutcome, StopRequest};
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2Serializer};
+use scenarios::{Plan, Scenario};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use wire::to_agent::{Lease, ToAgent};
+use wire::to_coordinator::{AgentHealth, Hello, IntervalReport, ProcedureInterval, ToCoordinator, Trace, TracePacket};
+use wire::{Authority, CoordinatorLink, Identity, Role};
+
+/// What an agent does when it should play its shards.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Behaviour {
+    /// Everything succeeds.
+    Honest,
+    /// Everything succeeds, and each report is sent twice.
+    Repeats,
+    /// The second report of each shard comes before the first.
+    Reorders,
+    /// The first report also comes under an older epoch, with other figures.
+    OldEpoch,
+    /// Vanishes after the first half of its attempts came due, of which half ended.
+    Vanishes,
+    /// Every attempt fails, and nothing ends before the coordinator drains.
+    Fails,
+    /// Starts its attempts and waits to be drained; then abandons them.
+    Waits,
+    /// The target is not there.
+    CannotPrepare,
+    /// Forgets one attempt.
+    Miscounts,
+    /// A histogram without the samples that its counts claim.
+    Lies,
+    /// Everything succeeds, and leaves late.
+    Late,
+}
+
+/// A fleet's authority, with identities for everybody.
+pub(crate) struct Certificates {
+    pub(crate) coordinator: Identity,
+    pub(crate) agent: Identity,
+}
+
+pub(crate) fn certificates() -> Certificates {
+    let authority = Authority::generate("test fleet").unwrap();
+    let hosts = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    Certificates {
+        coordinator: authority.issue("coordinator", Role::Coordinator, &hosts).unwrap(),
+        agent: authority.issue("agent", Role::Agent, &[]).unwrap(),
+    }
+}
+
+/// Runs `scenario` with one agent for each behaviour.
+pub(crate) async fn campaign(
+    scenario: &str,
+    behaviours: &[Behaviour],
+    set: impl FnOnce(&mut CoordinatorConfig),
+    stop: watch::Receiver<StopRequest>,
+) -> (Result<RunOutcome, CoordinatorError>, tempfile::TempDir) {
+    let runs = tempfile::tempdir().unwrap();
+    let certificates = certificates();
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let mut config = CoordinatorConfig::new(listen, certificates.coordinator, "memory://amf", runs.path());
+    config.agents_wanted = behaviours.len();
+    config.join_timeout = Duration::from_secs(20);
+    config.run_id = Some("test-run".to_owned());
+    set(&mut config);
+    let coordinator = Coordinator::bind(config).await.unwrap();
+    let address = coordinator.local_addr().to_string();
+    let agents: Vec<JoinHandle<()>> = behaviours
+        .iter()
+        .map(|behaviour| tokio::spawn(play(address.clone(), certificates.agent.clone(), *behaviour)))
+        .collect();
+    let outcome = coordinator.run(plan(scenario), stop).await;
+    agents.iter().for_each(JoinHandle::abort);
+    (outcome, runs)
+}
+
+pub(crate) fn plan(scenario: &str) -> Plan {
+    Plan::new(Arc::new(Scenario::from_yaml(scenario, "test.yaml").unwrap()), 7).unwrap()
+}
+
+/// One agent from joining to the end of the run.
+pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Behaviour) {
+    let clock = Instant::now();
+    let now_us = || u64::try_from(clock.elapsed().as_micros()).unwrap() + 1_000_000_000;
+    let hello = Hello { name: format!("{behaviour:?}"), program: "test".to_owned(), workers: 2, agent_us: now_us() };
+    let mut link = wire::join(&coordinator, &identity, hello).await.unwrap();
+    let mut leases: Vec<Lease> = Vec::new();
+    while let Ok(Some(message)) = link.receive().await {
+        match message {
+            ToAgent::Ping { sent_us } => say(&mut link, ToCoordinator::Pong { sent_us, agent_us: now_us() }).await,
+            ToAgent::Lease(lease) => {
+                let (shard, epoch) = (lease.shard, lease.epoch);
+                let error = "nothing listens at memory://amf".to_owned();
+                let answer = match behaviour {
+                    Behaviour::CannotPrepare => ToCoordinator::CannotPrepare { shard, epoch, error },
+                    _ => ToCoordinator::Ready { shard, epoch },
+                };
+                leases.push(*lease);
+                say(&mut link, answer).await;
+            }
+            ToAgent::Start { at_us, .. } => {
+                let wait = at_us.saturating_sub(now_us());
+                assert!((200_000..2_000_000).contains(&wait), "the start is in {wait} µs of the agent's clock");
+                tokio::time::sleep(Duration::from_micros(wait)).await;
+                for lease in &leases {
+                    if !shard(&mut link, lease, behaviour).await {
+                        return;
+                    }
+                }
+            }
+            ToAgent::Drain { reason, .. } => {
+                for lease in &leases {
+                    drained(&mut link, lease, behaviour, &reason).await;
+                }
+            }
+            ToAgent::RunOver { .. } => return,
+            ToAgent::Welcome(_) | ToAgent::Renew { .. } | ToAgent::Ack { .. } => {}
+        }
+    }
+}
+
+/// Reports one shard. False when the agent vanishes.
+async fn shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour) -> bool {
+    let (shard, epoch, planned) = (lease.shard, lease.epoch, planned(lease));
+    let first = success(planned / 2);
+    let second = success(planned - planned / 2);
+    let reports = match behaviour {
+        Behaviour::CannotPrepare => return true,
+        Behaviour::Honest | Behaviour::Late => vec![report(lease, 0, first), report(lease, 1, second)],
+        Behaviour::Repeats => {
+            let (first, second) = (report(lease, 0, first), report(lease, 1, second));
+            vec![first.clone(), first.clone(), second.clone(), first, second]
+        }
+        Behaviour::Reorders => vec![report(lease, 1, second), report(lease, 0, first)],
+        Behaviour::OldEpoch => {
+            let mut old = report(lease, 0, success(planned));
+            old.epoch = 0;
+            vec![old, report(lease, 0, first), report(lease, 1, second)]
+        }
+        Behaviour::Vanishes => {
+            let half = ProcedureInterval { due: planned / 2, started: planned / 2, ..success(planned / 4) };
+            say(link, ToCoordinator::Report(Box::new(report(lease, 0, half)))).await;
+            // The acknowledgement says that it has arrived.
+            while !matches!(link.receive().await, Ok(Some(ToAgent::Ack { .. }))) {}
+            return false;
+        }
+        Behaviour::Fails => {
+            let half = planned / 2;
+            let failed = vec![("congestion".to_owned(), half)];
+            vec![report(lease, 0, ProcedureInterval { due: half, started: half, failed, ..success(0) })]
+        }
+        Behaviour::Waits => vec![report(lease, 0, ProcedureInterval { due: 1, started: 1, ..success(0) })],
+        Behaviour::Miscounts => vec![report(lease, 0, ProcedureInterval { due: planned, started: planned, ..success(planned - 1) })],
+        Behaviour::Lies => vec![report(lease, 0, ProcedureInterval { succeeded: planned, ..success(1) })],
+    };
+    for report in &reports {
+        say(link, ToCoordinator::Report(Box::new(report.clone()))).await;
+    }
+    let late_us = if behaviour == Behaviour::Late { 50_000 } else { 20 };
+    let health = AgentHealth { at_us: 900_000, lateness_v2: v2(late_us, planned), ues: 10, ue_octets: 5000, ..AgentHealth::default() };
+    say(link, ToCoordinator::Health(Box::new(health))).await;
+    say(link, ToCoordinator::Trace(Box::new(trace(lease)))).await;
+    if !matches!(behaviour, Behaviour::Fails | Behaviour::Waits) {
+        let last_sequence = reports.iter().map(|report| report.sequence).max().unwrap();
+        say(link, ToCoordinator::Finished { shard, epoch, last_sequence }).await;
+    }
+    true
+}
+
+/// Ends what a shard has in flight, as an agent does.
+async fn drained(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour, reason: &str) {
+    let planned = planned(lease);
+    let rest = match behaviour {
+        Behaviour::Fails => ProcedureInterval { never_started: vec![(reason.to_owned(), planned - planned / 2)], ..success(0) },
+        Behaviour::Waits => ProcedureInterval {
+            abandoned: vec![(reason.to_owned(), 1)],
+            never_started: vec![(reason.to_owned(), planned - 1)],
+            ..success(0)
+        },
+        _ => return,
+    };
+    say(link, ToCoordinator::Report(Box::new(report(lease, 1, rest)))).await;
+    say(link, ToCoordinator::Finished { shard: lease.shard, epoch: lease.epoch, last_sequence: 1 }).await;
+}
+
+async fn say(link: &mut CoordinatorLink, message: ToCoordinator) {
+    // The coordinator may have sent this agent away.
+    let _ = link.send(&message).await;
+}
+
+fn planned(lease: &Lease) -> u64 {
+    let scenario = Arc::new(Scenario::from_yaml(&lease.scenario, "lease").unwrap());
+    Plan::with_shards(scenario, lease.seed, lease.shards).unwrap().shard(lease.shard).planned().iter().sum()
+}
+
+fn success(n: u64) -> ProcedureInterval {
+    ProcedureInterval {
+        procedure: "registration".to_owned(),
+        due: n,
+        started: n,
+        succeeded: n,
+        latency_v2: v2(12_000, n),
+        service_v2: v2(9_000, n),
+        ..ProcedureInterval::default()
+    }
+}
+
+fn v2(value: u64, n: u64) -> Vec<u8> {
+    let mut histogram = Histogram::<u32>::new_with_bounds(1, 600_000_000, 3).unwrap();
+    histogram.record_n(value, u32::try_from(n).unwrap()).unwrap();
+    let mut octets = Vec::new();
+    if n > 0 {
+        V2Serializer::new().serialize(&histogram, &mut octets).unwrap();
+    }
+    octets
+}
+
+fn report(lease: &Lease, sequence: u64, procedure: ProcedureInterval) -> IntervalReport {
+    IntervalReport {
+        run: lease.run.clone(),
+        shard: lease.shard,
+        epoch: lease.epoch,
+        sequence,
+        from_us: sequence * 1_000_000,
+        to_us: (sequence + 1) * 1_000_000,
+        progress: vec![procedure.due],
+        procedures: vec![procedure],
+        in_flight: 0,
+        registered: 3,
+        unexpected: vec![],
+        messages_sent: 4,
+        messages_received: 4,
+        radio_lost: 0,
+    }
+}
+
+fn trace(lease: &Lease) -> Trace {
+    let packet = |at_us, uplink| TracePacket {
+        at_us,
+        uplink,
+        ran: "10.0.0.1:40000".to_owned(),
+        core: "10.0.0.2:38412".to_owned(),
+        stream: 1,
+        ppid: 60,
+        octets: hex::decode(RELEASE_REQUEST).unwrap(),
+        comment: "registration begins, due at 0.5 s".to_owned(),
+    };
+    let packets = vec![packet(2_000, true), packet(1_000, true)];
+    let imsi = format!("00101000000{:04}", lease.shard);
+    Trace { shard: lease.shard, imsi, why: "sampled".to_owned(), failed: false, packets }
+}
+
+/// A UEContextReleaseRequest, from the documentation of the oxirush-ngap crate 0.5.0.
+pub(crate) const RELEASE_REQUEST: &str = "002a4015000003000a0002002a005500020007000f40020500";
+
+/// Where a run has been written.
+pub(crate) fn read(outcome: &RunOutcome, name: &str) -> String {
+    let path: PathBuf = outcome.folder.join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

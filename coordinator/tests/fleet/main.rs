@@ -1,0 +1,5 @@
+//! The coordinator with agents of our own making, over real QUIC on loopback.
+
+mod agent;
+mod runs;
+mod traces;
