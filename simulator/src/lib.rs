@@ -1,7 +1,10 @@
 //! The other end of a campaign: a core network that judges for itself what it receives.
 //!
-//! [`amf`] is sans-IO.
+//! [`amf`] is sans-IO; [`Simulator`] serves it on a thread of its own.
 
 pub mod amf;
+pub mod scenario;
+mod server;
 
-pub use amf::{Amf, AmfAction, AmfEvent, AmfSettings, Command, SubscriberData, SubscriberRecord};
+pub use amf::{Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics, SubscriberData, SubscriberRecord};
+pub use server::{Simulator, SimulatorError};

@@ -31,6 +31,7 @@ impl TokenBucket {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
 mod tests {
     use std::time::Duration;
 

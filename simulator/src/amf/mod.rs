@@ -193,6 +193,11 @@ impl Amf {
         timer.into_iter().chain(send).min()
     }
 
+    /// Whether an INITIAL UE MESSAGE has come: a campaign has begun.
+    pub fn has_heard_of_a_ue(&self) -> bool {
+        self.statistics.received(Message::InitialUeMessage) > 0
+    }
+
     /// What it counted so far, and what it holds now.
     pub fn statistics(&self) -> Statistics {
         Statistics {

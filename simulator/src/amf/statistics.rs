@@ -134,6 +134,8 @@ pub struct Statistics {
     pub authentications: u64,
     /// Messages that were not sent because too many were waiting for the processing delay.
     pub sends_dropped: u64,
+    /// Messages that the transport did not take: its buffer was full, or the association over.
+    pub sends_refused: u64,
     /// Associations now.
     pub associations: usize,
     /// gNBs that have set up the NG interface, now.
@@ -162,6 +164,7 @@ impl Default for Statistics {
             deregistrations: 0,
             authentications: 0,
             sends_dropped: 0,
+            sends_refused: 0,
             associations: 0,
             gnbs: 0,
             connections: 0,

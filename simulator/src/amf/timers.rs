@@ -95,6 +95,7 @@ impl Timers {
 const COMPACT_ABOVE: usize = 64;
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
 mod tests {
     use std::time::Duration;
 

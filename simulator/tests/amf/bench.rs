@@ -11,17 +11,17 @@ use crate::subscriber::Everyone;
 use crate::ue::TestUe;
 
 /// The association of the gNB that is there from the start.
-pub const GNB: u32 = 1;
+pub(crate) const GNB: u32 = 1;
 
-pub struct Bench {
-    pub amf: Amf,
-    pub now: Instant,
+pub(crate) struct Bench {
+    pub(crate) amf: Amf,
+    pub(crate) now: Instant,
     ran_ue_id: u32,
 }
 
 /// What the AMF did, decoded.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Did {
+pub(crate) enum Did {
     Nas { amf_id: u64, ran_id: u32, nas: Vec<u8>, kgnb: Option<[u8; 32]> },
     Release { amf_id: u64, ran_id: u32, cause: String },
     SetupResponse(u32),
@@ -34,38 +34,42 @@ pub enum Did {
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(settings())
     }
 
-    pub fn with(settings: AmfSettings) -> Self {
-        let amf = Amf::new(settings, Box::new(Everyone::default()));
-        let mut bench = Self { amf, now: Instant::now(), ran_ue_id: 0 };
+    pub(crate) fn with(settings: AmfSettings) -> Self {
+        let mut bench = Self::without_gnb(settings);
         assert_eq!(bench.set_up(GNB, 1), [Did::SetupResponse(GNB)]);
         bench
     }
 
-    pub fn set_up(&mut self, association: u32, gnb_id: u32) -> Vec<Did> {
+    pub(crate) fn without_gnb(settings: AmfSettings) -> Self {
+        let amf = Amf::new(settings, Box::new(Everyone::default()));
+        Self { amf, now: Instant::now(), ran_ue_id: 0 }
+    }
+
+    pub(crate) fn set_up(&mut self, association: u32, gnb_id: u32) -> Vec<Did> {
         self.event(AmfEvent::AssociationUp { association, streams_out: 8 });
         self.ngap(association, &ng_setup("001", "01", [0, 0, 1], 1, gnb_id))
     }
 
-    pub fn event(&mut self, event: AmfEvent<'_>) -> Vec<Did> {
+    pub(crate) fn event(&mut self, event: AmfEvent<'_>) -> Vec<Did> {
         let mut out = Vec::new();
         self.amf.handle(self.now, event, &mut out);
         out.iter().map(decode).collect()
     }
 
-    pub fn ngap(&mut self, association: u32, octets: &[u8]) -> Vec<Did> {
+    pub(crate) fn ngap(&mut self, association: u32, octets: &[u8]) -> Vec<Did> {
         self.event(AmfEvent::Received { association, stream: 0, octets })
     }
 
-    pub fn command(&mut self, command: Command) -> Vec<Did> {
+    pub(crate) fn command(&mut self, command: Command) -> Vec<Did> {
         self.event(AmfEvent::Command(command))
     }
 
     /// Lets time pass, timer by timer.
-    pub fn pass(&mut self, time: Duration) -> Vec<Did> {
+    pub(crate) fn pass(&mut self, time: Duration) -> Vec<Did> {
         let end = self.now + time;
         let mut out = Vec::new();
         while let Some(deadline) = self.amf.next_deadline().filter(|deadline| *deadline <= end) {
@@ -77,11 +81,11 @@ impl Bench {
     }
 
     /// An INITIAL UE MESSAGE of a new connection.
-    pub fn initial(&mut self, ue: &mut TestUe, nas: Vec<u8>) -> Vec<Did> {
+    pub(crate) fn initial(&mut self, ue: &mut TestUe, nas: Vec<u8>) -> Vec<Did> {
         self.initial_on(GNB, ue, nas)
     }
 
-    pub fn initial_on(&mut self, association: u32, ue: &mut TestUe, nas: Vec<u8>) -> Vec<Did> {
+    pub(crate) fn initial_on(&mut self, association: u32, ue: &mut TestUe, nas: Vec<u8>) -> Vec<Did> {
         self.ran_ue_id += 1;
         ue.ran_id = self.ran_ue_id;
         ue.amf_id = 0;
@@ -96,12 +100,12 @@ impl Bench {
         did
     }
 
-    pub fn uplink(&mut self, ue: &TestUe, nas: Vec<u8>) -> Vec<Did> {
+    pub(crate) fn uplink(&mut self, ue: &TestUe, nas: Vec<u8>) -> Vec<Did> {
         self.ngap(GNB, &uplink_nas_transport(ue.amf_id, ue.ran_id, nas))
     }
 
     /// Carries messages between the UE, its gNB and the AMF until nobody has anything to say. What the AMF did.
-    pub fn settle(&mut self, ue: &mut TestUe, did: Vec<Did>) -> Vec<Did> {
+    pub(crate) fn settle(&mut self, ue: &mut TestUe, did: Vec<Did>) -> Vec<Did> {
         let mut all = Vec::new();
         let mut queue = std::collections::VecDeque::from(did);
         while let Some(did) = queue.pop_front() {
@@ -126,31 +130,31 @@ impl Bench {
     }
 
     /// Runs a whole registration.
-    pub fn register(&mut self, ue: &mut TestUe) -> Vec<Did> {
+    pub(crate) fn register(&mut self, ue: &mut TestUe) -> Vec<Did> {
         let request = ue.registration_request();
         let did = self.initial(ue, request);
         self.settle(ue, did)
     }
 
-    pub fn refusals(&self, reason: Refusal) -> u64 {
+    pub(crate) fn refusals(&self, reason: Refusal) -> u64 {
         self.amf.statistics().refusals(reason)
     }
 
-    pub fn sent(&self, message: Message) -> u64 {
+    pub(crate) fn sent(&self, message: Message) -> u64 {
         self.amf.statistics().sent(message)
     }
 }
 
-pub fn settings() -> AmfSettings {
+pub(crate) fn settings() -> AmfSettings {
     AmfSettings::new("001/01".parse().unwrap())
 }
 
 /// The NAS PDUs among what the AMF did.
-pub fn nas(did: &[Did]) -> Vec<Vec<u8>> {
+pub(crate) fn nas(did: &[Did]) -> Vec<Vec<u8>> {
     did.iter().filter_map(|did| if let Did::Nas { nas, .. } = did { Some(nas.clone()) } else { None }).collect()
 }
 
-pub fn released(did: &[Did]) -> bool {
+pub(crate) fn released(did: &[Did]) -> bool {
     did.iter().any(|did| matches!(did, Did::Release { .. }))
 }
 
@@ -214,7 +218,7 @@ fn read(association: u32, pdu: &NGAPPDU<'_>) -> Result<Did, oxirush_ngap::Error>
     })
 }
 
-pub fn ng_setup(mcc: &str, mnc: &str, tac: [u8; 3], sst: u8, gnb_id: u32) -> Vec<u8> {
+pub(crate) fn ng_setup(mcc: &str, mnc: &str, tac: [u8; 3], sst: u8, gnb_id: u32) -> Vec<u8> {
     let network = plmn(mcc, mnc).unwrap();
     let slices = SliceSupportList(vec![SliceSupportItem::new(s_nssai(sst, None), None)]);
     let plmns = BroadcastPLMNList(vec![BroadcastPLMNItem::new(network, slices, None)]);
@@ -235,7 +239,7 @@ fn location(tac: [u8; 3]) -> UserLocationInformation<'static> {
     UserLocationInformation::userLocationInformationNR(location)
 }
 
-pub fn initial_ue_message(ran_id: u32, nas: Vec<u8>, tac: [u8; 3]) -> Vec<u8> {
+pub(crate) fn initial_ue_message(ran_id: u32, nas: Vec<u8>, tac: [u8; 3]) -> Vec<u8> {
     let pdu = build_ngap!(InitiatingMessage, InitialUEMessage, InitialUEMessage,
         RAN_UE_NGAP_ID(ran_id),
         NAS_PDU(nas),
@@ -246,7 +250,7 @@ pub fn initial_ue_message(ran_id: u32, nas: Vec<u8>, tac: [u8; 3]) -> Vec<u8> {
     pdu.unwrap().encode().unwrap()
 }
 
-pub fn uplink_nas_transport(amf_id: u64, ran_id: u32, nas: Vec<u8>) -> Vec<u8> {
+pub(crate) fn uplink_nas_transport(amf_id: u64, ran_id: u32, nas: Vec<u8>) -> Vec<u8> {
     let pdu = build_ngap!(InitiatingMessage, UplinkNASTransport, UplinkNASTransport,
         AMF_UE_NGAP_ID(amf_id),
         RAN_UE_NGAP_ID(ran_id),
@@ -256,7 +260,7 @@ pub fn uplink_nas_transport(amf_id: u64, ran_id: u32, nas: Vec<u8>) -> Vec<u8> {
     pdu.unwrap().encode().unwrap()
 }
 
-pub fn initial_context_setup_response(amf_id: u64, ran_id: u32) -> Vec<u8> {
+pub(crate) fn initial_context_setup_response(amf_id: u64, ran_id: u32) -> Vec<u8> {
     let pdu = build_ngap!(SuccessfulOutcome, InitialContextSetup, InitialContextSetupResponse,
         AMF_UE_NGAP_ID(amf_id),
         RAN_UE_NGAP_ID(ran_id),
@@ -264,7 +268,7 @@ pub fn initial_context_setup_response(amf_id: u64, ran_id: u32) -> Vec<u8> {
     pdu.unwrap().encode().unwrap()
 }
 
-pub fn ue_context_release_request(amf_id: u64, ran_id: u32) -> Vec<u8> {
+pub(crate) fn ue_context_release_request(amf_id: u64, ran_id: u32) -> Vec<u8> {
     let pdu = build_ngap!(InitiatingMessage, UEContextReleaseRequest, UEContextReleaseRequest,
         AMF_UE_NGAP_ID(amf_id),
         RAN_UE_NGAP_ID(ran_id),
@@ -273,7 +277,7 @@ pub fn ue_context_release_request(amf_id: u64, ran_id: u32) -> Vec<u8> {
     pdu.unwrap().encode().unwrap()
 }
 
-pub fn ue_context_release_complete(amf_id: u64, ran_id: u32) -> Vec<u8> {
+pub(crate) fn ue_context_release_complete(amf_id: u64, ran_id: u32) -> Vec<u8> {
     let pdu = build_ngap!(SuccessfulOutcome, UEContextRelease, UEContextReleaseComplete,
         AMF_UE_NGAP_ID(amf_id),
         RAN_UE_NGAP_ID(ran_id),

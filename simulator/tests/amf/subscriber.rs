@@ -3,13 +3,13 @@
 use identity::{Imsi, Key128, Snssai};
 use simulator::{SubscriberData, SubscriberRecord};
 
-pub const K: &str = "465b5ce8b199b49faa5f0a2ee238a6bc";
-pub const OPC: &str = "cd63cb71954a9f4e48a5994e37a02baf";
+pub(crate) const K: &str = "465b5ce8b199b49faa5f0a2ee238a6bc";
+pub(crate) const OPC: &str = "cd63cb71954a9f4e48a5994e37a02baf";
 
 /// Every IMSI of 001/01 and of 208/93 is one.
 #[derive(Default)]
-pub struct Everyone {
-    pub slices: Option<Vec<Snssai>>,
+pub(crate) struct Everyone {
+    pub(crate) slices: Option<Vec<Snssai>>,
 }
 
 impl SubscriberData for Everyone {

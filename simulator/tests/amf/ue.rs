@@ -8,29 +8,29 @@ use oxirush_security::nas_5gs::{HomeNetworkPublicKey, Protection, RoutingIndicat
 
 use crate::subscriber;
 
-pub struct TestUe {
-    pub imsi: String,
-    pub ran_id: u32,
-    pub amf_id: u64,
+pub(crate) struct TestUe {
+    pub(crate) imsi: String,
+    pub(crate) ran_id: u32,
+    pub(crate) amf_id: u64,
     /// The last SQN that the USIM accepted.
-    pub sqn_ms: u64,
-    pub guti: Option<Guti>,
-    pub security: Option<NasSecurityContext>,
-    pub kamf: Option<KAmf>,
-    pub ngksi: u8,
-    pub capability: NasUeSecurityCapability,
-    pub kind: RegistrationType,
-    pub follow_on: bool,
-    pub requested: Vec<NasSNssai>,
-    pub concealment: Option<(u8, HomeNetworkPublicKey)>,
+    pub(crate) sqn_ms: u64,
+    pub(crate) guti: Option<Guti>,
+    pub(crate) security: Option<NasSecurityContext>,
+    pub(crate) kamf: Option<KAmf>,
+    pub(crate) ngksi: u8,
+    pub(crate) capability: NasUeSecurityCapability,
+    pub(crate) kind: RegistrationType,
+    pub(crate) follow_on: bool,
+    pub(crate) requested: Vec<NasSNssai>,
+    pub(crate) concealment: Option<(u8, HomeNetworkPublicKey)>,
     /// The last message from the AMF, plain.
-    pub received: Vec<Nas5gmmMessage>,
-    pub registered: bool,
+    pub(crate) received: Vec<Nas5gmmMessage>,
+    pub(crate) registered: bool,
     request: Option<Nas5gsMessage>,
 }
 
 impl TestUe {
-    pub fn new(number: u32) -> Self {
+    pub(crate) fn new(number: u32) -> Self {
         Self {
             imsi: format!("00101{number:010}"),
             ran_id: 0,
@@ -51,7 +51,7 @@ impl TestUe {
         }
     }
 
-    pub fn registration_request(&mut self) -> Vec<u8> {
+    pub(crate) fn registration_request(&mut self) -> Vec<u8> {
         let identity = match self.guti {
             Some(guti) => NasFGsMobileIdentity::from_guti(guti),
             None => self.suci(),
@@ -70,14 +70,14 @@ impl TestUe {
         security.protect_initial(&whole).unwrap()
     }
 
-    pub fn service_request(&mut self, kind: ServiceType) -> Vec<u8> {
+    pub(crate) fn service_request(&mut self, kind: ServiceType) -> Vec<u8> {
         let s_tmsi = NasFGsMobileIdentity::from_s_tmsi(self.guti.unwrap().s_tmsi());
         let request = NasServiceRequest::new(self.ksi(), NasServiceType::from_service_type(kind), s_tmsi);
         let request = Nas5gsMessage::new_5gmm(request);
         self.security.as_mut().unwrap().protect_initial(&request).unwrap()
     }
 
-    pub fn deregistration_request(&mut self, switch_off: bool) -> Vec<u8> {
+    pub(crate) fn deregistration_request(&mut self, switch_off: bool) -> Vec<u8> {
         let kind = NasDeRegistrationType::new(0)
             .with_access_type(AccessTypeValue::ThreeGppAccess)
             .with_switch_off(switch_off);
@@ -88,7 +88,7 @@ impl TestUe {
     }
 
     /// Takes in a NAS PDU; the answer that a UE in order gives.
-    pub fn receive(&mut self, pdu: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn receive(&mut self, pdu: &[u8]) -> Option<Vec<u8>> {
         let message = self.read(pdu);
         self.received.push(message.clone());
         match message {
@@ -179,15 +179,15 @@ impl TestUe {
         authentication_response(res_star)
     }
 
-    pub fn kgnb(&self, count: u32) -> [u8; 32] {
+    pub(crate) fn kgnb(&self, count: u32) -> [u8; 32] {
         *derive_kgnb(self.kamf.as_ref().unwrap(), NasCount::new(count).unwrap()).as_octets()
     }
 
-    pub fn protect(&mut self, body: impl Into<Nas5gmmMessage>) -> Vec<u8> {
+    pub(crate) fn protect(&mut self, body: impl Into<Nas5gmmMessage>) -> Vec<u8> {
         self.protect_as(body, Nas5gsSecurityHeaderType::IntegrityProtectedAndCiphered)
     }
 
-    pub fn protect_new(&mut self, body: impl Into<Nas5gmmMessage>) -> Vec<u8> {
+    pub(crate) fn protect_new(&mut self, body: impl Into<Nas5gmmMessage>) -> Vec<u8> {
         let header = Nas5gsSecurityHeaderType::IntegrityProtectedAndCipheredWithNewFiveGNasSecurityContext;
         self.protect_as(body, header)
     }
@@ -221,22 +221,22 @@ impl TestUe {
     }
 }
 
-pub fn plain(body: impl Into<Nas5gmmMessage>) -> Vec<u8> {
+pub(crate) fn plain(body: impl Into<Nas5gmmMessage>) -> Vec<u8> {
     Nas5gsMessage::new_5gmm(body).encode().unwrap()
 }
 
-pub fn authentication_response(res_star: [u8; 16]) -> Vec<u8> {
+pub(crate) fn authentication_response(res_star: [u8; 16]) -> Vec<u8> {
     let parameter = NasAuthenticationResponseParameter::from_res_star(res_star);
     plain(NasAuthenticationResponse::new().with_authentication_response_parameter(parameter))
 }
 
-pub fn synch_failure(auts: [u8; 14]) -> Vec<u8> {
+pub(crate) fn synch_failure(auts: [u8; 14]) -> Vec<u8> {
     let cause = NasFGmmCause::from_cause(GmmCause::SynchFailure);
     let parameter = NasAuthenticationFailureParameter::from_auts(auts);
     plain(NasAuthenticationFailure::new(cause).with_authentication_failure_parameter(parameter))
 }
 
-pub fn usim() -> Milenage {
+pub(crate) fn usim() -> Milenage {
     let octets = |text: &str| hex::decode(text).unwrap();
     Milenage::new(
         &K::from_slice(&octets(subscriber::K)).unwrap(),
@@ -244,4 +244,4 @@ pub fn usim() -> Milenage {
     )
 }
 
-pub const SN_NAME: &[u8] = b"5G:mnc001.mcc001.3gppnetwork.org";
+pub(crate) const SN_NAME: &[u8] = b"5G:mnc001.mcc001.3gppnetwork.org";

@@ -23,7 +23,8 @@ pub(in crate::amf) fn requested(
 ) {
     // TS 24.501 §4.4.4.3, §5.6.1.5: a UE that is unknown, or does not prove who it is, is to register again.
     let Some((ue_id, count)) = incoming.verified else {
-        if !incoming.unverifiable {
+        let named = request.fg_s_tmsi.as_s_tmsi().and_then(|s_tmsi| amf.ues.find_tmsi(s_tmsi.tmsi()));
+        if named.is_none() {
             amf.refuse(Refusal::UnknownServiceRequest);
         }
         let cause = GmmCause::UeIdentityCannotBeDerivedByTheNetwork;

@@ -1,0 +1,87 @@
+//! Service requests, paging and the configuration update.
+
+use std::time::Duration;
+
+use identity::Imsi;
+use oxirush_nas::nas_5gs::*;
+use simulator::Command;
+use simulator::amf::{Message, Refusal};
+
+use crate::bench::*;
+use crate::ue::TestUe;
+
+fn idle(bench: &mut Bench) -> (TestUe, Imsi) {
+    let mut ue = TestUe::new(1);
+    bench.register(&mut ue);
+    let imsi = ue.imsi.parse().unwrap();
+    (ue, imsi)
+}
+
+#[test]
+fn a_service_request_of_a_registered_ue_gets_a_context_with_its_kgnb() {
+    let mut bench = Bench::new();
+    let (mut ue, _) = idle(&mut bench);
+    let request = ue.service_request(ServiceType::Signalling);
+    let did = bench.initial(&mut ue, request);
+    let kgnb = did.iter().find_map(|did| if let Did::Nas { kgnb, .. } = did { *kgnb } else { None });
+    // COUNT 0 was the SECURITY MODE COMPLETE and 1 the REGISTRATION COMPLETE.
+    assert_eq!(kgnb, Some(ue.kgnb(2)));
+    bench.settle(&mut ue, did);
+    assert!(matches!(ue.received.last(), Some(Nas5gmmMessage::ServiceAccept(_))));
+    assert_eq!((bench.amf.statistics().services_accepted, bench.amf.statistics().connections), (1, 1));
+}
+
+#[test]
+fn a_service_request_of_an_unknown_ue_is_rejected_with_cause_9() {
+    let mut bench = Bench::new();
+    let (mut ue, _) = idle(&mut bench);
+    let request = ue.service_request(ServiceType::Signalling);
+    let mut other = Bench::new();
+    let did = other.initial(&mut ue, request);
+    assert_eq!(nas(&did), [vec![0x7e, 0x00, 0x4d, 0x09]]);
+    assert!(released(&did));
+    assert_eq!(other.refusals(Refusal::UnknownServiceRequest), 1);
+}
+
+#[test]
+fn paging_is_repeated_and_given_up() {
+    let mut bench = Bench::new();
+    let (ue, imsi) = idle(&mut bench);
+    let tmsi = ue.guti.unwrap().tmsi().to_be_bytes();
+    assert_eq!(bench.command(Command::Page { imsi }), [Did::Paging(GNB, tmsi)]);
+    assert_eq!(bench.command(Command::Page { imsi }), []);
+    assert_eq!(bench.pass(Duration::from_secs(60)).len(), 4);
+    assert_eq!((bench.refusals(Refusal::PagingTimeout), bench.amf.statistics().registered), (1, 1));
+}
+
+#[test]
+fn a_paged_ue_answers_and_gets_another_guti() {
+    let mut bench = Bench::new();
+    let (mut ue, imsi) = idle(&mut bench);
+    let old = ue.guti;
+    bench.command(Command::Page { imsi });
+    let request = ue.service_request(ServiceType::MobileTerminatedServices);
+    let did = bench.initial(&mut ue, request);
+    bench.settle(&mut ue, did);
+    assert_ne!(ue.guti, old);
+    assert_eq!(bench.sent(Message::ConfigurationUpdateCommand), 1);
+    assert_eq!(bench.pass(Duration::from_secs(60)), []);
+    // The one before is no longer valid.
+    ue.guti = old;
+    let request = ue.service_request(ServiceType::Signalling);
+    assert_eq!(nas(&bench.initial(&mut ue, request)), [vec![0x7e, 0x00, 0x4d, 0x09]]);
+}
+
+#[test]
+fn an_unanswered_configuration_update_leaves_both_gutis_valid() {
+    let mut bench = Bench::new();
+    let (mut ue, imsi) = idle(&mut bench);
+    bench.command(Command::UpdateConfiguration { imsi });
+    let request = ue.service_request(ServiceType::MobileTerminatedServices);
+    bench.initial(&mut ue, request);
+    assert_eq!(nas(&bench.pass(Duration::from_secs(31))).len(), 4);
+    assert_eq!(bench.refusals(Refusal::ConfigurationUpdateTimeout), 1);
+    let request = ue.service_request(ServiceType::Signalling);
+    bench.initial(&mut ue, request);
+    assert_eq!(bench.amf.statistics().services_accepted, 2);
+}
