@@ -4,6 +4,7 @@
 //! seed replays a run. [`Ue`] speaks NAS and never sees NGAP; [`Gnb`] speaks NGAP and never decodes NAS.
 
 mod attempt;
+mod ecies;
 mod gnb;
 mod identity_of_ue;
 mod nas_security;

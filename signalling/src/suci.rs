@@ -1,29 +1,54 @@
-//! The SUCI of an IMSI (TS 23.003 §2.2B, TS 33.501 §6.12.2, Annex C).
+//! The SUCI of an IMSI (TS 23.003 §2.2B, TS 24.501 §9.11.3.4, TS 33.501 §6.12.2).
 
-use oxirush_security::nas_5gs::{HomeNetworkPublicKey, Protection, RoutingIndicator, Suci};
-
+use crate::ecies;
 use crate::settings::{Subscriber, SuciScheme};
 
 /// The SUCI as the value of a 5GS mobile identity; `None` when the home network public key is no key.
+///
+/// The ephemeral key comes from `rng`, so that a seed gives the same SUCIs again.
 pub(crate) fn conceal(
     subscriber: &Subscriber,
     scheme: &SuciScheme,
-    _rng: &mut dyn rand::RngCore,
+    rng: &mut dyn rand::RngCore,
 ) -> Option<Vec<u8>> {
-    let (mcc, mnc) = (subscriber.plmn.mcc(), subscriber.plmn.mnc());
     let imsi = subscriber.imsi.to_string();
-    let msin = imsi.get(mcc.len() + mnc.len()..)?;
-    let plmn = oxirush_security::Plmn::new(&mcc, &mnc).ok()?;
-    let (key_id, key) = match scheme {
+    let msin = imsi.get(subscriber.plmn.mcc().len() + subscriber.plmn.mnc().len()..)?;
+    let plain = bcd(msin.as_bytes());
+    let mut suci = vec![SUCI_OF_IMSI];
+    suci.extend(subscriber.plmn.octets());
+    suci.extend(DEFAULT_ROUTING_INDICATOR);
+    match scheme {
         SuciScheme::Null => {
-            let suci = Suci::conceal_imsi(plmn, msin, RoutingIndicator::default(), Protection::Null).ok()?;
-            return suci.to_nas_octets().ok();
+            suci.extend([0, 0]);
+            suci.extend(plain);
         }
-        SuciScheme::ProfileA { key_id, public_key } => (*key_id, HomeNetworkPublicKey::profile_a(public_key)),
+        SuciScheme::ProfileA { key_id, public_key } => {
+            suci.extend([1, *key_id]);
+            suci.extend(ecies::profile_a(public_key, &random(rng), &plain)?);
+        }
         SuciScheme::ProfileB { key_id, public_key } => {
-            (*key_id, HomeNetworkPublicKey::profile_b(public_key).ok()?)
+            suci.extend([2, *key_id]);
+            // Fewer than one in 2^32 draws is no private key of the curve.
+            let output = (0..4).find_map(|_| ecies::profile_b(public_key, &random(rng), &plain))?;
+            suci.extend(output);
         }
-    };
-    let protection = Protection::Ecies { key_id, key: &key };
-    Suci::conceal_imsi(plmn, msin, RoutingIndicator::default(), protection).ok()?.to_nas_octets().ok()
+    }
+    Some(suci)
 }
+
+fn random(rng: &mut dyn rand::RngCore) -> [u8; 32] {
+    let mut octets = [0; 32];
+    rng.fill_bytes(&mut octets);
+    octets
+}
+
+/// Decimal digits, two to an octet, the first in the low half; an odd one is followed by 1111.
+fn bcd(digits: &[u8]) -> Vec<u8> {
+    let digit = |octet: Option<&u8>| octet.map_or(0x0f, |octet| octet & 0x0f);
+    digits.chunks(2).map(|pair| digit(pair.get(1)) << 4 | digit(pair.first())).collect()
+}
+
+/// SUPI format IMSI, type of identity SUCI.
+const SUCI_OF_IMSI: u8 = 0x01;
+/// Routing indicator 0, for a USIM that has none (TS 23.003 §2.2B).
+const DEFAULT_ROUTING_INDICATOR: [u8; 2] = [0xf0, 0xff];

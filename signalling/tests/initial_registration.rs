@@ -22,7 +22,7 @@ fn registration_with_every_algorithm_succeeds() {
             let (mut phone, mut network) = (Phone::new(settings()), Network::default());
             let actions = phone.start(Procedure::Registration);
             let Nas5gmmMessage::RegistrationRequest(request) = network.read(&sent(&actions)) else { panic!() };
-            assert_eq!(request.fgs_mobile_identity.to_string(), "suci-0-001-01-0000-0-0-0000000007");
+            assert_eq!(request.fgs_mobile_identity.to_string(), "suci-0-001-01-0-0-0-0000000007");
             assert_eq!(request.ngksi.value, 7);
             assert!(request.requested_nssai.is_none(), "not a cleartext IE");
             let response = sent(&phone.downlink(&network.challenge()));
