@@ -132,7 +132,7 @@ fn bcd(imsi: Imsi) -> [u8; 16] {
     let mut rest = imsi.value();
     for octet in block.iter_mut().rev() {
         let pair = u8::try_from(rest % 100).unwrap_or_default();
-        *octet = (pair / 10) << 4 | pair % 10;
+        *octet = ((pair / 10) << 4) | (pair % 10);
         rest /= 100;
     }
     block

@@ -78,7 +78,7 @@ impl fmt::Display for DurationText {
         let nanos = self.0.as_nanos();
         // Seconds up to two minutes: 90s reads better than 1m30s.
         let fitting =
-            |size: u128| nanos % size == 0 && (size <= SECOND || nanos >= 2 * size || nanos == HOUR);
+            |size: u128| nanos.is_multiple_of(size) && (size <= SECOND || nanos >= 2 * size || nanos == HOUR);
         match UNITS.iter().find(|(_, size)| fitting(*size)) {
             Some(_) if nanos == 0 => f.write_str("0s"),
             Some((name, size)) => write!(f, "{}{name}", nanos / size),

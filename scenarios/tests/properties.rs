@@ -1,5 +1,7 @@
 //! What holds for every scenario, plan and schedule.
 
+#![expect(clippy::cast_possible_truncation, reason = "counts of a few thousand")]
+
 mod arbitrary;
 
 use std::collections::HashSet;
@@ -235,7 +237,7 @@ fn more_shards_than_gnbs_are_refused() {
 }
 
 fn validator() -> jsonschema::Validator {
-    jsonschema::validator_for(&json_schema()).unwrap()
+    jsonschema::validator_for(&json_schema()).expect("the schema is one itself")
 }
 
 /// The integral of the rate from the start of a phase, by an independent way: numerically, except where it is trivial.

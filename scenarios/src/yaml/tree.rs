@@ -100,8 +100,8 @@ enum Raw {
     Bool(bool),
     Number,
     Text(String),
-    List(Vec<Spanned<Raw>>),
-    Mapping(Vec<(Spanned<Raw>, Spanned<Raw>)>),
+    List(Vec<Spanned<Self>>),
+    Mapping(Vec<(Spanned<Self>, Spanned<Self>)>),
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -215,7 +215,7 @@ impl Source<'_> {
     /// The characters of a span.
     fn slice(&self, location: &Location) -> String {
         let span = location.span();
-        let (from, length) = (u64::from(span.offset()), u64::from(span.len()));
+        let (from, length) = (span.offset(), span.len());
         self.chars.slice(self.text, from, from + length).trim().to_owned()
     }
 }

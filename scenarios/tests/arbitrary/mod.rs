@@ -1,4 +1,5 @@
 //! Arbitrary valid scenarios, for the property tests.
+#![expect(clippy::unwrap_used, reason = "a test's generator: clippy sees tests only in functions marked so")]
 
 use std::time::Duration;
 
