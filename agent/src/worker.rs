@@ -28,8 +28,6 @@ pub(crate) enum Command {
     Start { at: Instant },
     /// Start nothing more; abandon what is in flight after the grace.
     Drain { reason: String, grace: Duration },
-    /// Give up every shard at once.
-    Clear,
 }
 
 /// What a worker has to say.
@@ -193,12 +191,6 @@ impl Loop {
                 self.shards.iter_mut().for_each(|held| held.runner.drain(&reason, now, until));
                 self.start.get_or_insert(now);
                 self.next_report.get_or_insert(now + INTERVAL);
-            }
-            Command::Clear => {
-                self.close();
-                self.shards.clear();
-                self.associations.clear();
-                (self.start, self.next_report) = (None, None);
             }
         }
     }

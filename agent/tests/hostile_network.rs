@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 use scenarios::{Plan, Scenario};
 use sctp::NGAP_PPID;
 use sctp::memory::{Conditions, Network, Packet};
-use simulator::{Amf, AmfAction, AmfEvent, AmfSettings};
+use simulator::{Amf, AmfAction, AmfEvent};
 use wire::to_agent::{Lease, TracePolicy};
 use wire::to_coordinator::ProcedureInterval;
 
@@ -62,7 +62,7 @@ impl World {
         Self {
             now: Instant::now(),
             shard: ShardRunner::new(plan, &lease),
-            amf: Amf::new(AmfSettings::for_scenario(&scenario, seed), Box::new(simulator::ScenarioSubscribers::new(scenario))),
+            amf: Amf::new(simulator::settings(&scenario, seed), Box::new(simulator::ScenarioSubscribers(scenario))),
             network: Network::new(seed, Conditions::default()),
             mutation: 0.0,
             rng: SmallRng::seed_from_u64(seed),

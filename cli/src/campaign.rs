@@ -16,7 +16,7 @@ use crate::{outcome, view};
 
 /// What every run can be told.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Options {
     /// Where run folders go.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-impl Arguments {
+impl Options {
     /// The coordinator's settings, as far as they are the same for every command.
     pub(crate) fn coordinator_config(&self, listen: SocketAddr, identity: Identity, target: &str) -> CoordinatorConfig {
         let command = std::env::args().collect::<Vec<_>>().join(" ");
@@ -41,7 +41,7 @@ impl Arguments {
 }
 
 /// Runs the plan, shows its progress, and prints its result.
-pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, arguments: &Arguments) -> Result<Exit, Error> {
+pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, options: &Options) -> Result<Exit, Error> {
     let (stop, stopped) = watch::channel(StopRequest::None);
     let view = tokio::spawn(view::show(coordinator.progress()));
     let run = coordinator.run(plan, stopped);
@@ -62,7 +62,7 @@ pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, arguments: &Ar
     // The view ends with the progress channel.
     let _ = view.await;
     let ended = ended?;
-    if arguments.json {
+    if options.json {
         println!("{}", serde_json::to_string_pretty(&ended.summary)?);
     } else {
         outcome::print(&ended.summary, &ended.folder);

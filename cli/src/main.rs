@@ -19,7 +19,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// Log what happens, on standard error: warn, info, debug, or a filter such as agent=debug.
-    #[arg(long, global = true, value_name = "LEVEL", env = "ROAMSTORM_LOG")]
+    #[arg(long, global = true, value_name = "LEVEL")]
     log: Option<String>,
 }
 

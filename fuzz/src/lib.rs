@@ -6,7 +6,7 @@ use std::time::Instant;
 use identity::{Key128, Plmn, Snssai, Tac};
 use scenarios::Scenario;
 use signalling::{Gnb, GnbAction, GnbEvent, GnbSettings, Retry, Subscriber, SuciScheme, UeSettings};
-use simulator::{Amf, AmfAction, AmfEvent, AmfSettings, ScenarioSubscribers};
+use simulator::{Amf, AmfAction, AmfEvent, ScenarioSubscribers};
 
 /// Cuts the input into messages: an octet of length, then as many octets.
 pub fn messages(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -58,8 +58,8 @@ pub fn gnb(now: Instant) -> (Gnb, Vec<GnbAction>) {
 /// An AMF and a gNB that has been set up with it.
 pub fn network(now: Instant) -> (Amf, Gnb) {
     let scenario = Arc::new(Scenario::load("smoke", &[]).expect("the catalogue's smoke scenario"));
-    let settings = AmfSettings::for_scenario(&scenario, 1);
-    let mut amf = Amf::new(settings, Box::new(ScenarioSubscribers::new(scenario)));
+    let settings = simulator::settings(&scenario, 1);
+    let mut amf = Amf::new(settings, Box::new(ScenarioSubscribers(scenario)));
     let mut to_gnb = Vec::new();
     amf.handle(now, AmfEvent::AssociationUp { association: 1, streams_out: 8 }, &mut to_gnb);
     let (mut gnb, mut actions) = gnb(now);

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     join_timeout: u64,
     #[command(flatten)]
-    campaign: campaign::Arguments,
+    campaign: campaign::Options,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URL", default_value = "sim:")]
     target: String,
     #[command(flatten)]
-    campaign: campaign::Arguments,
+    campaign: campaign::Options,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
@@ -72,7 +72,7 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
         }
     }
     if let Some(simulator) = target.simulator {
-        tracing::info!("simulator: {}", simulator.stop());
+        tracing::info!("simulator: {:?}", simulator.stop());
     }
     ended.map_err(|error| Error::new(RunInvalid(error)))
 }

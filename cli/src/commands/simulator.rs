@@ -21,6 +21,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(super::interrupted());
     let statistics = simulator.stop();
-    println!("{statistics}");
+    println!("{statistics:#?}");
     Ok(Exit::Pass)
 }
