@@ -133,6 +133,10 @@ impl Stack {
             self.receive_garbage(from, events);
             return;
         };
+        if self.transport == Transport::RawIp && !self.owns_port(header.destination_port) {
+            // Every process of the host sees every packet; this one is another's.
+            return;
+        }
         let key = Key { peer: from, peer_port: header.source_port, local_port: header.destination_port };
         if let Some(id) = self.by_key.get(&key).copied() {
             self.act(id, events, |association, sink| association.receive(header, octets, now, sink));
@@ -145,7 +149,7 @@ impl Stack {
             self.accept(key, header, octets, now, events);
         } else if self.owns_port(header.destination_port) {
             self.reply(from, packet::answer_out_of_the_blue(octets));
-        } else if !self.receive_garbage(from, events) && self.transport == Transport::Udp {
+        } else if !self.receive_garbage(from, events) {
             self.reply(from, packet::answer_out_of_the_blue(octets));
         }
     }
@@ -284,8 +288,7 @@ impl Stack {
         }
     }
 
-    /// Whether strays to this port are certainly ours to answer: on raw IP every process of the host sees every packet, and
-    /// must leave those of the others alone.
+    /// Whether an association of this endpoint uses, used or could use this port.
     fn owns_port(&self, port: u16) -> bool {
         let from_first = (port.wrapping_sub(self.first_port)) % EPHEMERAL_PORTS;
         let was_given = port >= FIRST_EPHEMERAL_PORT && from_first < self.ports_given;
