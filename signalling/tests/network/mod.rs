@@ -1,5 +1,6 @@
 //! The other side of a UE, for tests: what an AMF would send, made with the codec's own security context rather than ours.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::disallowed_methods, reason = "the one instant that a test counts from")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Decodes what we send with pycrate, an implementation that is not ours.
+
+Reads lines "NAS <hex>" and "NGAP <hex>" from standard input. Each is decoded wholly, NGAP with the NAS-PDUs in it, and
+encoded again to the same octets. The first that fails ends the program with status 1; otherwise it prints how many.
+"""
+import sys
+
+from pycrate_asn1dir import NGAP
+from pycrate_mobile.NAS5G import parse_NAS5G
+
+NGAP_PDU = NGAP.NGAP_PDU_Descriptions.NGAP_PDU
+
+
+def fail(line, why):
+    sys.exit(f"pycrate: {why}: {line}")
+
+
+def check_nas(octets, line):
+    message, error = parse_NAS5G(octets)
+    if error or message is None:
+        fail(line, f"NAS error {error}")
+    if message.to_bytes() != octets:
+        fail(line, f"NAS encodes as {message.to_bytes().hex()}")
+    # Under a security header: what is sent for this check has the null cipher, so that it can be read.
+    if octets[1] & 0x0F:
+        check_nas(octets[7:], line)
+
+
+def nas_pdus(value):
+    """The NAS-PDU octets anywhere in a decoded NGAP value."""
+    if isinstance(value, tuple) and len(value) == 2 and value[0] == "NAS-PDU":
+        yield value[1]
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from nas_pdus(part)
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from nas_pdus(part)
+
+
+def check_ngap(octets, line):
+    try:
+        NGAP_PDU.from_aper(octets)
+    except Exception as error:  # pycrate has no common class of errors
+        fail(line, f"NGAP {error!r}")
+    value = NGAP_PDU.get_val()
+    again = NGAP_PDU.to_aper()
+    if again != octets:
+        fail(line, f"NGAP encodes as {again.hex()}")
+    for nas in nas_pdus(value):
+        check_nas(nas, line)
+
+
+def main():
+    count = 0
+    for line in sys.stdin:
+        kind, _, octets = line.strip().partition(" ")
+        check = {"NAS": check_nas, "NGAP": check_ngap}.get(kind)
+        if check is None:
+            fail(line, "neither NAS nor NGAP")
+        check(bytes.fromhex(octets), line)
+        count += 1
+    print(f"{count} messages decoded")
+
+
+if __name__ == "__main__":
+    main()
