@@ -315,7 +315,9 @@ pub(crate) fn association_beyond_the_limit_is_refused(link: Link) {
         pair.run_until("an outcome", |pair| pair.client_events.len() > before);
         pair.run_until("the server to know", |pair| !ups(&pair.server_events).is_empty());
     }
-    pair.run_until("a refusal", |pair| !downs(&pair.client_events).is_empty());
+    pair.run_until("a refusal", |pair| {
+        !downs(&pair.client_events).is_empty() && ups(&pair.server_events).len() >= 2
+    });
     assert_eq!(ups(&pair.server_events).len(), 2);
     assert!(
         matches!(downs(&pair.client_events)[0], DownReason::Refused { .. } | DownReason::Aborted { .. }),
