@@ -48,7 +48,12 @@ pub struct ScenarioSubscribers(pub Arc<Scenario>);
 impl SubscriberData for ScenarioSubscribers {
     fn find(&self, imsi: Imsi) -> Option<SubscriberRecord> {
         let subscriber = self.0.find_subscriber(imsi)?;
-        Some(SubscriberRecord { k: subscriber.k, opc: subscriber.opc, amf_field: subscriber.amf, slices: None })
+        Some(SubscriberRecord {
+            k: subscriber.k,
+            opc: subscriber.opc,
+            amf_field: subscriber.amf,
+            slices: None,
+        })
     }
 }
 

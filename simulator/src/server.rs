@@ -184,10 +184,10 @@ impl Server {
                 break;
             }
             self.turn();
-            if let Some(for_) = self.freeze_due(Instant::now()) {
-                if !self.frozen(for_) {
-                    break;
-                }
+            if let Some(for_) = self.freeze_due(Instant::now())
+                && !self.frozen(for_)
+            {
+                break;
             }
         }
         self.close();

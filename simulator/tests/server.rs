@@ -1,4 +1,5 @@
 //! The thread that serves the AMF, over the transports that need no privilege.
+#![allow(clippy::unwrap_used, reason = "a test")]
 #![allow(clippy::disallowed_methods, reason = "the thread runs on the real clock")]
 
 use std::collections::VecDeque;
@@ -57,7 +58,9 @@ impl Peer {
 
     fn answer(&mut self) -> NgapPduKind {
         match self.next(PATIENCE) {
-            Some(Event::Received { ppid: NGAP_PPID, payload, .. }) => NGAP_PDU::decode(&payload).unwrap().kind(),
+            Some(Event::Received { ppid: NGAP_PPID, payload, .. }) => {
+                NGAP_PDU::decode(&payload).unwrap().kind()
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -67,7 +70,10 @@ fn ng_setup() -> Vec<u8> {
     let network = plmn("001", "01").unwrap();
     let slices = SliceSupportList(vec![SliceSupportItem::new(s_nssai(1, None), None)]);
     let plmns = BroadcastPLMNList(vec![BroadcastPLMNItem::new(network, slices, None)]);
-    let pdu = build_ngap!(InitiatingMessage, NGSetup, NGSetupRequest,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        NGSetup,
+        NGSetupRequest,
         GlobalRANNodeID(GlobalRANNodeID::globalGNB_ID(global_gnb_id(network, 1, 24).unwrap())),
         SupportedTAList(SupportedTAList(vec![SupportedTAItem::new(TAC([0, 0, 1]), plmns, None)])),
         DefaultPagingDRX(PagingDRX::v128),
@@ -79,7 +85,10 @@ fn initial_ue_message() -> Vec<u8> {
     let network = plmn("001", "01").unwrap();
     let cell = nr_cgi(network, 1, 24, 1).unwrap();
     let location = UserLocationInformationNR::new(cell, tai(network, [0, 0, 1]), None, None);
-    let pdu = build_ngap!(InitiatingMessage, InitialUEMessage, InitialUEMessage,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        InitialUEMessage,
+        InitialUEMessage,
         RAN_UE_NGAP_ID(1u32),
         NAS_PDU(hex::decode("7e004179000d0100f1100000000000000010022e08a020000000000000").unwrap()),
         UserLocationInformation(UserLocationInformation::userLocationInformationNR(location)),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use identity::{Imsi, Snssai, Tac};
-use oxirush_nas::nas_5gs::{NasUeSecurityCapability, Nas5gsSecurityHeaderType};
+use oxirush_nas::nas_5gs::{Nas5gsSecurityHeaderType, NasUeSecurityCapability};
 use oxirush_security::nas_5gs::{KAmf, XresStar};
 
 use super::security::Security;

@@ -155,7 +155,9 @@ impl Amf {
                 settings.processing_jitter,
                 settings.limits.delayed_sends,
             ),
-            admission: settings.congestion.map(|congestion| TokenBucket::new(congestion.max_registrations_per_s)),
+            admission: settings
+                .congestion
+                .map(|congestion| TokenBucket::new(congestion.max_registrations_per_s)),
             rng: ChaCha8Rng::seed_from_u64(settings.seed),
             statistics: Statistics::default(),
             settings,

@@ -37,9 +37,9 @@ pub(super) fn received(amf: &mut Amf, now: Instant, id: ConnectionId, pdu: &[u8]
             Nas5gsSecurityHeaderType::IntegrityProtected
             | Nas5gsSecurityHeaderType::IntegrityProtectedAndCiphered,
         ) => protected(amf, now, id, pdu, initial),
-        Some(
-            Nas5gsSecurityHeaderType::IntegrityProtectedAndCipheredWithNewFiveGNasSecurityContext,
-        ) => with_new_context(amf, now, id, pdu),
+        Some(Nas5gsSecurityHeaderType::IntegrityProtectedAndCipheredWithNewFiveGNasSecurityContext) => {
+            with_new_context(amf, now, id, pdu)
+        }
         _ => amf.refuse(Refusal::MalformedNas),
     }
 }

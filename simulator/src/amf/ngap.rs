@@ -44,7 +44,9 @@ pub(super) fn received(amf: &mut Amf, now: Instant, association: u32, octets: &[
         NgapPduKind::Initiating_UEContextReleaseRequest => {
             ue_context_release::requested(amf, now, association, &pdu)
         }
-        NgapPduKind::Successful_UEContextRelease => ue_context_release::completed(amf, now, association, &pdu),
+        NgapPduKind::Successful_UEContextRelease => {
+            ue_context_release::completed(amf, now, association, &pdu)
+        }
         NgapPduKind::Initiating_NGReset => ng_reset::by_gnb(amf, now, association, &pdu),
         NgapPduKind::Successful_NGReset | NgapPduKind::Initiating_UERadioCapabilityInfoIndication => Ok(()),
         _ => {

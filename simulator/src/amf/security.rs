@@ -1,8 +1,8 @@
 //! NAS security of a UE, and the judgement of what arrives under it (TS 24.501 §4.4).
 
 use oxirush_nas::nas_5gs::{
-    CipheringAlgorithm, Direction, IntegrityAlgorithm, KAmf, Nas5gmmMessage, Nas5gsMessage, NasSecurityContext,
-    NasUeSecurityCapability,
+    CipheringAlgorithm, Direction, IntegrityAlgorithm, KAmf, Nas5gmmMessage, Nas5gsMessage,
+    NasSecurityContext, NasUeSecurityCapability,
 };
 use oxirush_nas::{NasError, nas_5gs::NasCount};
 

@@ -15,7 +15,13 @@ use super::timers::{ConnectionTimer, Expiry};
 use super::{Amf, AmfAction};
 
 /// Sends an NGAP message of a UE, after those that were sent to it before.
-pub(super) fn of_ue(amf: &mut Amf, now: Instant, id: ConnectionId, message: Message, pdu: Result<NGAP_PDU, Error>) {
+pub(super) fn of_ue(
+    amf: &mut Amf,
+    now: Instant,
+    id: ConnectionId,
+    message: Message,
+    pdu: Result<NGAP_PDU, Error>,
+) {
     let Ok(octets) = pdu.and_then(|pdu| pdu.encode()) else { return amf.refuse(Refusal::CannotEncode) };
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let action = AmfAction::Send { association: connection.association, stream: connection.stream, octets };
@@ -24,7 +30,13 @@ pub(super) fn of_ue(amf: &mut Amf, now: Instant, id: ConnectionId, message: Mess
 }
 
 /// Sends an NGAP message that is of no UE, on stream 0 (TS 38.412 §7), after those that were sent before.
-pub(super) fn of_gnb(amf: &mut Amf, now: Instant, association: u32, message: Message, pdu: Result<NGAP_PDU, Error>) {
+pub(super) fn of_gnb(
+    amf: &mut Amf,
+    now: Instant,
+    association: u32,
+    message: Message,
+    pdu: Result<NGAP_PDU, Error>,
+) {
     let Ok(octets) = pdu.and_then(|pdu| pdu.encode()) else { return amf.refuse(Refusal::CannotEncode) };
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     amf.statistics.count_sent(message);
@@ -77,7 +89,9 @@ pub(super) fn repeat(
 
 /// Sends what waits for its answer once more, without counting it (TS 24.501 §5.5.1.2.8 d 2).
 pub(super) fn again(amf: &mut Amf, now: Instant, id: ConnectionId) {
-    let Some(repeat) = amf.connections.get(&id).and_then(|connection| connection.repeat.as_ref()) else { return };
+    let Some(repeat) = amf.connections.get(&id).and_then(|connection| connection.repeat.as_ref()) else {
+        return;
+    };
     let (message, plain, protection, timer) =
         (repeat.message, repeat.plain.clone(), repeat.protection, repeat.timer);
     transport(amf, now, id, message, plain, protection);
@@ -141,7 +155,12 @@ pub(super) fn encoded(amf: &mut Amf, body: impl Into<Nas5gmmMessage>) -> Option<
 }
 
 /// Protects plain octets with the context that `protection` names. `None` when there is none.
-pub(super) fn protected(amf: &mut Amf, id: ConnectionId, plain: Vec<u8>, protection: Protection) -> Option<Vec<u8>> {
+pub(super) fn protected(
+    amf: &mut Amf,
+    id: ConnectionId,
+    plain: Vec<u8>,
+    protection: Protection,
+) -> Option<Vec<u8>> {
     let connection = amf.connections.get_mut(&id)?;
     let security = match protection {
         Protection::Plain => return Some(plain),
@@ -166,7 +185,10 @@ pub(super) fn transport(
     let Some(pdu) = protected(amf, id, plain, protection) else { return };
     let Some(connection) = amf.connections.get(&id) else { return };
     amf.statistics.count_sent(message);
-    let pdu = build_ngap!(InitiatingMessage, DownlinkNASTransport, DownlinkNASTransport,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        DownlinkNASTransport,
+        DownlinkNASTransport,
         AMF_UE_NGAP_ID(id.0),
         RAN_UE_NGAP_ID(connection.ran_ue_id),
         NAS_PDU(pdu),

@@ -25,7 +25,8 @@ impl SliceSet {
 
     /// The allowed NSSAI as an IE. `None` when it is empty.
     pub(super) fn to_nssai(self, served: &[Snssai]) -> Option<NasNssai> {
-        let slices: Vec<_> = self.of(served).map(|slice| NasSNssai::from_sst_sd(slice.sst, slice.sd)).collect();
+        let slices: Vec<_> =
+            self.of(served).map(|slice| NasSNssai::from_sst_sd(slice.sst, slice.sd)).collect();
         NasNssai::from_snssais(&slices).ok()
     }
 }

@@ -202,7 +202,10 @@ impl Statistics {
 
     /// Every reason for which something was refused, with its count.
     pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Refusal::ALL.iter().map(|reason| (reason.as_str(), self.refusals(*reason))).filter(|(_, count)| *count > 0)
+        Refusal::ALL
+            .iter()
+            .map(|reason| (reason.as_str(), self.refusals(*reason)))
+            .filter(|(_, count)| *count > 0)
     }
 
     pub(super) fn count_received(&mut self, message: Message) {

@@ -144,7 +144,8 @@ impl Ues {
     pub(super) fn set_registered(&mut self, id: UeId, registered: bool) {
         let Some(ue) = self.get_mut(id) else { return };
         if std::mem::replace(&mut ue.registered, registered) != registered {
-            self.registered = if registered { self.registered + 1 } else { self.registered.saturating_sub(1) };
+            self.registered =
+                if registered { self.registered + 1 } else { self.registered.saturating_sub(1) };
         }
     }
 

@@ -91,10 +91,10 @@ impl Bench {
         ue.amf_id = 0;
         let did = self.ngap(association, &initial_ue_message(ue.ran_id, nas, [0, 0, 1]));
         for did in &did {
-            if let Did::Nas { amf_id, ran_id, .. } | Did::Release { amf_id, ran_id, .. } = did {
-                if *ran_id == ue.ran_id {
-                    ue.amf_id = *amf_id;
-                }
+            if let Did::Nas { amf_id, ran_id, .. } | Did::Release { amf_id, ran_id, .. } = did
+                && *ran_id == ue.ran_id
+            {
+                ue.amf_id = *amf_id;
             }
         }
         did
@@ -151,7 +151,9 @@ pub(crate) fn settings() -> AmfSettings {
 
 /// The NAS PDUs among what the AMF did.
 pub(crate) fn nas(did: &[Did]) -> Vec<Vec<u8>> {
-    did.iter().filter_map(|did| if let Did::Nas { nas, .. } = did { Some(nas.clone()) } else { None }).collect()
+    did.iter()
+        .filter_map(|did| if let Did::Nas { nas, .. } = did { Some(nas.clone()) } else { None })
+        .collect()
 }
 
 pub(crate) fn released(did: &[Did]) -> bool {
@@ -223,7 +225,10 @@ pub(crate) fn ng_setup(mcc: &str, mnc: &str, tac: [u8; 3], sst: u8, gnb_id: u32)
     let slices = SliceSupportList(vec![SliceSupportItem::new(s_nssai(sst, None), None)]);
     let plmns = BroadcastPLMNList(vec![BroadcastPLMNItem::new(network, slices, None)]);
     let gnb = GlobalRANNodeID::globalGNB_ID(global_gnb_id(network, gnb_id, 24).unwrap());
-    let pdu = build_ngap!(InitiatingMessage, NGSetup, NGSetupRequest,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        NGSetup,
+        NGSetupRequest,
         GlobalRANNodeID(gnb),
         RANNodeName("gnb"),
         SupportedTAList(SupportedTAList(vec![SupportedTAItem::new(TAC(tac), plmns, None)])),
@@ -240,7 +245,10 @@ fn location(tac: [u8; 3]) -> UserLocationInformation<'static> {
 }
 
 pub(crate) fn initial_ue_message(ran_id: u32, nas: Vec<u8>, tac: [u8; 3]) -> Vec<u8> {
-    let pdu = build_ngap!(InitiatingMessage, InitialUEMessage, InitialUEMessage,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        InitialUEMessage,
+        InitialUEMessage,
         RAN_UE_NGAP_ID(ran_id),
         NAS_PDU(nas),
         UserLocationInformation(location(tac)),
@@ -251,7 +259,10 @@ pub(crate) fn initial_ue_message(ran_id: u32, nas: Vec<u8>, tac: [u8; 3]) -> Vec
 }
 
 pub(crate) fn uplink_nas_transport(amf_id: u64, ran_id: u32, nas: Vec<u8>) -> Vec<u8> {
-    let pdu = build_ngap!(InitiatingMessage, UplinkNASTransport, UplinkNASTransport,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        UplinkNASTransport,
+        UplinkNASTransport,
         AMF_UE_NGAP_ID(amf_id),
         RAN_UE_NGAP_ID(ran_id),
         NAS_PDU(nas),
@@ -261,7 +272,10 @@ pub(crate) fn uplink_nas_transport(amf_id: u64, ran_id: u32, nas: Vec<u8>) -> Ve
 }
 
 pub(crate) fn initial_context_setup_response(amf_id: u64, ran_id: u32) -> Vec<u8> {
-    let pdu = build_ngap!(SuccessfulOutcome, InitialContextSetup, InitialContextSetupResponse,
+    let pdu = build_ngap!(
+        SuccessfulOutcome,
+        InitialContextSetup,
+        InitialContextSetupResponse,
         AMF_UE_NGAP_ID(amf_id),
         RAN_UE_NGAP_ID(ran_id),
     );
@@ -269,7 +283,10 @@ pub(crate) fn initial_context_setup_response(amf_id: u64, ran_id: u32) -> Vec<u8
 }
 
 pub(crate) fn ue_context_release_request(amf_id: u64, ran_id: u32) -> Vec<u8> {
-    let pdu = build_ngap!(InitiatingMessage, UEContextReleaseRequest, UEContextReleaseRequest,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        UEContextReleaseRequest,
+        UEContextReleaseRequest,
         AMF_UE_NGAP_ID(amf_id),
         RAN_UE_NGAP_ID(ran_id),
         Cause(Cause::radioNetwork(CauseRadioNetwork::user_inactivity)),
@@ -278,7 +295,10 @@ pub(crate) fn ue_context_release_request(amf_id: u64, ran_id: u32) -> Vec<u8> {
 }
 
 pub(crate) fn ue_context_release_complete(amf_id: u64, ran_id: u32) -> Vec<u8> {
-    let pdu = build_ngap!(SuccessfulOutcome, UEContextRelease, UEContextReleaseComplete,
+    let pdu = build_ngap!(
+        SuccessfulOutcome,
+        UEContextRelease,
+        UEContextReleaseComplete,
         AMF_UE_NGAP_ID(amf_id),
         RAN_UE_NGAP_ID(ran_id),
     );

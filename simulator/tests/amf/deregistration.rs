@@ -49,7 +49,9 @@ fn the_network_deregisters_a_connected_ue() {
     let (mut ue, imsi) = registered(&mut bench, true);
     let did = bench.command(Command::Deregister { imsi, re_registration: true });
     let did = bench.settle(&mut ue, did);
-    let Some(Nas5gmmMessage::DeregistrationRequestUeTerminated(request)) = ue.received.last() else { panic!() };
+    let Some(Nas5gmmMessage::DeregistrationRequestUeTerminated(request)) = ue.received.last() else {
+        panic!()
+    };
     assert!(request.de_registration_type.re_registration_required());
     assert!(released(&did));
     assert_eq!((bench.amf.statistics().registered, bench.amf.statistics().deregistrations), (0, 1));

@@ -16,7 +16,10 @@ fn connected(bench: &mut Bench, number: u32) -> TestUe {
 
 fn reset(kind: ResetType) -> Vec<u8> {
     let cause = Cause::misc(CauseMisc::om_intervention);
-    build_ngap!(InitiatingMessage, NGReset, NGReset, Cause(cause), ResetType(kind),).unwrap().encode().unwrap()
+    build_ngap!(InitiatingMessage, NGReset, NGReset, Cause(cause), ResetType(kind),)
+        .unwrap()
+        .encode()
+        .unwrap()
 }
 
 #[test]
@@ -115,7 +118,10 @@ fn octets_that_are_no_ngap_are_reported_and_an_error_indication_is_not() {
     assert_eq!(did, [Did::Error(GNB, "protocol(transfer_syntax_error)".to_owned())]);
     let ue = connected(&mut bench, 1);
     let cause = Cause::radioNetwork(CauseRadioNetwork::unknown_local_UE_NGAP_ID);
-    let error = build_ngap!(InitiatingMessage, ErrorIndication, ErrorIndication,
+    let error = build_ngap!(
+        InitiatingMessage,
+        ErrorIndication,
+        ErrorIndication,
         AMF_UE_NGAP_ID(ue.amf_id),
         RAN_UE_NGAP_ID(ue.ran_id),
         Cause(cause),
@@ -129,7 +135,10 @@ fn an_inactive_ue_is_released_on_request() {
     let mut bench = Bench::new();
     let mut ue = connected(&mut bench, 1);
     let did = bench.ngap(GNB, &ue_context_release_request(ue.amf_id, ue.ran_id));
-    assert!(matches!(&did[..], [Did::Release { cause, .. }] if cause == "radioNetwork(user_inactivity)"), "{did:?}");
+    assert!(
+        matches!(&did[..], [Did::Release { cause, .. }] if cause == "radioNetwork(user_inactivity)"),
+        "{did:?}"
+    );
     bench.settle(&mut ue, did);
     assert_eq!((bench.amf.statistics().connections, bench.amf.statistics().registered), (0, 1));
 }

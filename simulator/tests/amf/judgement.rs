@@ -101,7 +101,9 @@ fn plain_messages_are_discarded_once_the_exchange_is_secure() {
     let ue = connected(&mut bench);
     for body in [
         plain(NasRegistrationComplete::new()),
-        plain(NasSecurityModeReject::new(NasFGmmCause::from_cause(GmmCause::SecurityModeRejectedUnspecified))),
+        plain(NasSecurityModeReject::new(NasFGmmCause::from_cause(
+            GmmCause::SecurityModeRejectedUnspecified,
+        ))),
         authentication_response([0; 16]),
     ] {
         assert_eq!(bench.uplink(&ue, body), []);
@@ -137,7 +139,8 @@ fn messages_out_of_state_are_ignored() {
     assert_eq!(bench.refusals(Refusal::OutOfState), 4);
     assert_eq!(bench.amf.statistics().registered, 1);
     let (waiting, _) = challenged(&mut bench);
-    let reject = NasSecurityModeReject::new(NasFGmmCause::from_cause(GmmCause::SecurityModeRejectedUnspecified));
+    let reject =
+        NasSecurityModeReject::new(NasFGmmCause::from_cause(GmmCause::SecurityModeRejectedUnspecified));
     assert_eq!(bench.uplink(&waiting, plain(reject)), []);
     assert_eq!(bench.refusals(Refusal::OutOfState), 5);
 }
@@ -228,7 +231,8 @@ fn a_forged_auts_is_rejected_and_moves_nothing() {
 fn a_second_authentication_failure_in_a_row_ends_it() {
     let mut bench = Bench::new();
     let (mut ue, _) = challenged(&mut bench);
-    let in_use = || plain(NasAuthenticationFailure::new(NasFGmmCause::from_cause(GmmCause::NgKsiAlreadyInUse)));
+    let in_use =
+        || plain(NasAuthenticationFailure::new(NasFGmmCause::from_cause(GmmCause::NgKsiAlreadyInUse)));
     assert_eq!(nas(&bench.uplink(&ue, in_use())).len(), 1);
     let did = bench.uplink(&ue, in_use());
     bench.settle(&mut ue, did);

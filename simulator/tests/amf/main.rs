@@ -1,4 +1,5 @@
 //! The AMF against a UE and a gNB that share nothing with it but the codecs.
+#![allow(clippy::unwrap_used, reason = "a test")]
 #![allow(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
 
 mod bench;

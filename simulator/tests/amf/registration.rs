@@ -43,7 +43,9 @@ fn the_accept_carries_what_was_negotiated() {
     let (mut bench, mut ue) = (Bench::with(settings), TestUe::new(1));
     ue.requested = vec![NasSNssai::from_sst_sd(2, Some([0, 0, 7])), NasSNssai::from_sst_sd(9, None)];
     bench.register(&mut ue);
-    let Some(Nas5gmmMessage::RegistrationAccept(accept)) = ue.received.last() else { panic!("{:?}", ue.received) };
+    let Some(Nas5gmmMessage::RegistrationAccept(accept)) = ue.received.last() else {
+        panic!("{:?}", ue.received)
+    };
     let allowed = accept.allowed_nssai.as_ref().unwrap().parse_allowed();
     assert_eq!((allowed.len(), allowed[0].sst, allowed[0].sd), (1, 2, Some([0, 0, 7])));
     let rejected = accept.rejected_nssai.as_ref().unwrap().entries();
@@ -61,7 +63,10 @@ fn a_request_of_a_lab_capture_is_answered_with_a_challenge() {
     let (mut bench, mut ue) = (Bench::with(settings), TestUe::new(1));
     let did = bench.initial(&mut ue, request);
     let challenge = Nas5gsMessage::decode(&nas(&did)[0]).unwrap();
-    assert!(matches!(challenge, Nas5gsMessage::Gmm(_, Nas5gmmMessage::AuthenticationRequest(_))), "{challenge}");
+    assert!(
+        matches!(challenge, Nas5gsMessage::Gmm(_, Nas5gmmMessage::AuthenticationRequest(_))),
+        "{challenge}"
+    );
 }
 
 #[test]
@@ -76,7 +81,10 @@ fn a_follow_on_request_keeps_the_connection() {
 #[test]
 fn concealed_identities_are_read_with_the_right_key_alone() {
     let keys = [
-        (HomeNetworkPrivateKey::profile_a(&[0x42; 32]), HomeNetworkKey::ProfileA { key_id: 1, private_key: [0x42; 32] }),
+        (
+            HomeNetworkPrivateKey::profile_a(&[0x42; 32]),
+            HomeNetworkKey::ProfileA { key_id: 1, private_key: [0x42; 32] },
+        ),
         (
             HomeNetworkPrivateKey::profile_b(&[0x42; 32]).unwrap(),
             HomeNetworkKey::ProfileB { key_id: 1, private_key: [0x42; 32] },
@@ -101,7 +109,7 @@ fn concealed_identities_are_read_with_the_right_key_alone() {
 #[test]
 fn an_unknown_guti_is_asked_for_the_suci() {
     let (mut bench, mut ue) = (Bench::new(), TestUe::new(1));
-    let plmn = oxirush_nas::Plmn::new("001", "01").unwrap();
+    let plmn = Plmn::new("001", "01").unwrap();
     ue.guti = Some(Guti::new(plmn, 1, 1, 0, 0x1234_5678).unwrap());
     bench.register(&mut ue);
     assert!(ue.registered);
@@ -139,8 +147,7 @@ fn updates_use_the_security_context_that_is_there() {
 #[test]
 fn registrations_above_the_rate_are_rejected_with_t3346() {
     let mut settings = settings();
-    settings.congestion =
-        Some(Congestion { max_registrations_per_s: 4, backoff: Duration::from_secs(600) });
+    settings.congestion = Some(Congestion { max_registrations_per_s: 4, backoff: Duration::from_secs(600) });
     let mut bench = Bench::with(settings);
     let mut ues: Vec<_> = (1..=3).map(TestUe::new).collect();
     for ue in &mut ues {

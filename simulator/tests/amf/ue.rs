@@ -3,8 +3,8 @@
 use oxirush_nas::nas_5gs::*;
 use oxirush_security::Rand;
 use oxirush_security::milenage::{K, Milenage, Opc, Sqn};
-use oxirush_security::nas_5gs::{Supi, derive_kamf, derive_kausf, derive_kgnb, derive_kseaf};
 use oxirush_security::nas_5gs::{HomeNetworkPublicKey, Protection, RoutingIndicator};
+use oxirush_security::nas_5gs::{Supi, derive_kamf, derive_kausf, derive_kgnb, derive_kseaf};
 
 use crate::subscriber;
 
@@ -56,11 +56,13 @@ impl TestUe {
             Some(guti) => NasFGsMobileIdentity::from_guti(guti),
             None => self.suci(),
         };
-        let kind = NasFGsRegistrationType::from_registration_type(self.kind).with_follow_on_request(self.follow_on);
+        let kind =
+            NasFGsRegistrationType::from_registration_type(self.kind).with_follow_on_request(self.follow_on);
         let mut request = NasRegistrationRequest::new(kind, self.ksi(), identity);
         request.ue_security_capability = Some(self.capability.clone());
         let Some(security) = self.security.as_mut() else {
-            let whole = request.clone().with_requested_nssai(NasNssai::from_snssais(&self.requested).unwrap());
+            let whole =
+                request.clone().with_requested_nssai(NasNssai::from_snssais(&self.requested).unwrap());
             self.request = Some(Nas5gsMessage::new_5gmm(whole));
             return Nas5gsMessage::new_5gmm(request).encode().unwrap();
         };
@@ -98,7 +100,8 @@ impl TestUe {
             }
             Nas5gmmMessage::AuthenticationRequest(request) => Some(self.authenticate(&request)),
             Nas5gmmMessage::SecurityModeCommand(_) => {
-                let container = NasMessageContainer::from_nas_message(self.request.as_ref().unwrap()).unwrap();
+                let container =
+                    NasMessageContainer::from_nas_message(self.request.as_ref().unwrap()).unwrap();
                 let complete = NasSecurityModeComplete::new().with_nas_message_container(container);
                 Some(self.protect_new(complete))
             }
@@ -206,7 +209,7 @@ impl TestUe {
     }
 
     fn suci(&self) -> NasFGsMobileIdentity {
-        let plmn = oxirush_security::Plmn::new(&self.imsi[..3], &self.imsi[3..5]).unwrap();
+        let plmn = Plmn::new(&self.imsi[..3], &self.imsi[3..5]).unwrap();
         let protection = match &self.concealment {
             None => Protection::Null,
             Some((key_id, key)) => Protection::Ecies { key_id: *key_id, key },

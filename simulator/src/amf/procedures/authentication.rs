@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use oxirush_nas::nas_5gs::{
     GmmCause, KeySetIdentifier, NasAbba, NasAuthenticationFailure, NasAuthenticationParameterAutn,
-    NasAuthenticationParameterRand, NasAuthenticationReject, NasAuthenticationRequest, NasAuthenticationResponse,
-    NasKeySetIdentifier,
+    NasAuthenticationParameterRand, NasAuthenticationReject, NasAuthenticationRequest,
+    NasAuthenticationResponse, NasKeySetIdentifier,
 };
 use oxirush_ngap::ngap::{Cause, CauseNas};
 use oxirush_security::nas_5gs::{ResStar, Supi, derive_kamf, derive_kausf, derive_kseaf};
@@ -29,7 +29,9 @@ pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
         amf.refuse(Refusal::UnknownSubscriber);
         return registration::reject(amf, now, id, GmmCause::IllegalUe);
     };
-    let Ok(ksi) = NasKeySetIdentifier::from_key_set_identifier(KeySetIdentifier::Native(ngksi)) else { return };
+    let Ok(ksi) = NasKeySetIdentifier::from_key_set_identifier(KeySetIdentifier::Native(ngksi)) else {
+        return;
+    };
     let request = NasAuthenticationRequest::new(ksi, NasAbba::new(ABBA))
         .with_authentication_parameter_rand(NasAuthenticationParameterRand::from_rand(challenge.rand))
         .with_authentication_parameter_autn(NasAuthenticationParameterAutn::from_autn(autn));
@@ -111,7 +113,8 @@ pub(in crate::amf) fn failed(
     match failure.fgmm_cause.cause_received() {
         GmmCause::SynchFailure => {
             amf.refuse(Refusal::UeFoundSynchFailure);
-            let auts = failure.authentication_failure_parameter.as_ref().and_then(|parameter| parameter.auts());
+            let auts =
+                failure.authentication_failure_parameter.as_ref().and_then(|parameter| parameter.auts());
             let genuine = match (imsi, rand, auts) {
                 (Some(imsi), Some(rand), Some(auts)) => amf.subscribers.resynchronise(imsi, rand, auts),
                 _ => false,

@@ -17,7 +17,10 @@ pub(in crate::amf) fn send(
     cause: Cause,
 ) {
     let pdu = match ids {
-        Some((amf_ue_id, ran_ue_id)) => build_ngap!(InitiatingMessage, ErrorIndication, ErrorIndication,
+        Some((amf_ue_id, ran_ue_id)) => build_ngap!(
+            InitiatingMessage,
+            ErrorIndication,
+            ErrorIndication,
             AMF_UE_NGAP_ID(amf_ue_id),
             RAN_UE_NGAP_ID(ran_ue_id),
             Cause(cause),

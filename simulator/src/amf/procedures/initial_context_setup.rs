@@ -24,7 +24,10 @@ pub(in crate::amf) fn with_nas(
     amf.statistics.count_sent(message);
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     if std::mem::replace(&mut connection.context_set_up, true) {
-        let pdu = build_ngap!(InitiatingMessage, DownlinkNASTransport, DownlinkNASTransport,
+        let pdu = build_ngap!(
+            InitiatingMessage,
+            DownlinkNASTransport,
+            DownlinkNASTransport,
             AMF_UE_NGAP_ID(id.0),
             RAN_UE_NGAP_ID(connection.ran_ue_id),
             NAS_PDU(nas),
@@ -47,7 +50,10 @@ fn request(amf: &Amf, id: ConnectionId, nas: Vec<u8>, count: NasCount) -> Option
     // TS 38.413 §9.3.1.86: NEA1 to NEA3 in the first bits, and NIA alike; those of NAS start with NEA0.
     let capabilities = ue_security_capabilities(ue.capability.ea_byte() << 1, ue.capability.ia_byte() << 1);
     let kgnb = derive_kgnb(&security.kamf, count);
-    Some(build_ngap!(InitiatingMessage, InitialContextSetup, InitialContextSetupRequest,
+    Some(build_ngap!(
+        InitiatingMessage,
+        InitialContextSetup,
+        InitialContextSetupRequest,
         AMF_UE_NGAP_ID(id.0),
         RAN_UE_NGAP_ID(connection.ran_ue_id),
         GUAMI(guami),

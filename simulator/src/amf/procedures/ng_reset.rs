@@ -23,7 +23,10 @@ pub(in crate::amf) fn by_gnb(
                     ue_context_release::locally(amf, now, id);
                 }
             }
-            build_ngap!(SuccessfulOutcome, NGReset, NGResetAcknowledge,
+            build_ngap!(
+                SuccessfulOutcome,
+                NGReset,
+                NGResetAcknowledge,
                 UE_associatedLogicalNG_connectionList(list),
             )
         }
@@ -39,7 +42,10 @@ pub(in crate::amf) fn by_gnb(
 /// The AMF forgets all UEs of a gNB, and the gNB is to do the same.
 pub(in crate::amf) fn by_amf(amf: &mut Amf, now: Instant, association: u32) {
     forget_all(amf, now, association);
-    let pdu = build_ngap!(InitiatingMessage, NGReset, NGReset,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        NGReset,
+        NGReset,
         Cause(Cause::misc(CauseMisc::om_intervention)),
         ResetType(ResetType::nG_Interface(ResetAll::reset_all)),
     );

@@ -16,14 +16,11 @@ pub(in crate::amf) fn requested(
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
-    let (node, areas) = match read(pdu) {
-        Ok(read) => read,
-        Err(_) => {
-            amf.refuse(Refusal::MalformedNgap);
-            let cause = CauseProtocol::abstract_syntax_error_reject;
-            fail(amf, now, association, Cause::protocol(cause));
-            return Ok(());
-        }
+    let Ok((node, areas)) = read(pdu) else {
+        amf.refuse(Refusal::MalformedNgap);
+        let cause = CauseProtocol::abstract_syntax_error_reject;
+        fail(amf, now, association, Cause::protocol(cause));
+        return Ok(());
     };
     let Some(identity) = identity_of(&node) else {
         amf.refuse(Refusal::MalformedNgap);
@@ -103,7 +100,8 @@ fn accept(amf: &mut Amf, now: Instant, association: u32, identity: GnbIdentity, 
 fn response(amf: &Amf) -> Result<NGAP_PDU, Error> {
     let settings = &amf.settings;
     let slices = || {
-        let items = settings.slices.iter().map(|slice| SliceSupportItem::new(s_nssai(slice.sst, slice.sd), None));
+        let items =
+            settings.slices.iter().map(|slice| SliceSupportItem::new(s_nssai(slice.sst, slice.sd), None));
         SliceSupportList(items.collect())
     };
     let mut guamis = Vec::new();
@@ -114,7 +112,10 @@ fn response(amf: &Amf) -> Result<NGAP_PDU, Error> {
         guamis.push(ServedGUAMIItem::new(guami, None, None));
         plmns.push(PLMNSupportItem::new(plmn, slices(), None));
     }
-    build_ngap!(SuccessfulOutcome, NGSetup, NGSetupResponse,
+    build_ngap!(
+        SuccessfulOutcome,
+        NGSetup,
+        NGSetupResponse,
         AMFName(settings.name.as_str()),
         ServedGUAMIList(ServedGUAMIList(guamis)),
         RelativeAMFCapacity(RelativeAMFCapacity(255)),
@@ -123,7 +124,10 @@ fn response(amf: &Amf) -> Result<NGAP_PDU, Error> {
 }
 
 fn fail(amf: &mut Amf, now: Instant, association: u32, cause: Cause) {
-    let pdu = build_ngap!(UnsuccessfulOutcome, NGSetup, NGSetupFailure,
+    let pdu = build_ngap!(
+        UnsuccessfulOutcome,
+        NGSetup,
+        NGSetupFailure,
         Cause(cause),
         TimeToWait(TimeToWait::v10s),
     );

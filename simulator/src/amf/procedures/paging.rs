@@ -60,8 +60,12 @@ fn page(amf: &mut Amf, now: Instant, id: UeId) {
             FiveGTMSI(tmsi.to_be_bytes()),
             None,
         );
-        let items = area.iter().map(|tac| TAIListForPagingItem::new(tai(PLMNIdentity(octets), tac.octets()), None));
-        let pdu = build_ngap!(InitiatingMessage, Paging, Paging,
+        let items =
+            area.iter().map(|tac| TAIListForPagingItem::new(tai(PLMNIdentity(octets), tac.octets()), None));
+        let pdu = build_ngap!(
+            InitiatingMessage,
+            Paging,
+            Paging,
             UEPagingIdentity(UEPagingIdentity::fiveG_S_TMSI(identity)),
             TAIListForPaging(TAIListForPaging(items.collect())),
         );

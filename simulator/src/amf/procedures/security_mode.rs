@@ -34,7 +34,8 @@ pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
     let context = &candidate.context;
     let algorithms =
         NasSecurityAlgorithms::from_algorithms(context.ciphering_algorithm(), context.integrity_algorithm());
-    let Ok(ksi) = NasKeySetIdentifier::from_key_set_identifier(KeySetIdentifier::Native(candidate.ngksi)) else {
+    let Ok(ksi) = NasKeySetIdentifier::from_key_set_identifier(KeySetIdentifier::Native(candidate.ngksi))
+    else {
         return;
     };
     let mut command = NasSecurityModeCommand::new(algorithms, ksi, capability);

@@ -17,7 +17,10 @@ pub(in crate::amf) fn command(amf: &mut Amf, now: Instant, id: ConnectionId, cau
     let ran_ue_id = RANUENGAPID(connection.ran_ue_id);
     detach(amf, now, id);
     let pair = UENGAPIDPair::new(AMFUENGAPID(id.0), ran_ue_id, None);
-    let pdu = build_ngap!(InitiatingMessage, UEContextRelease, UEContextReleaseCommand,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        UEContextRelease,
+        UEContextReleaseCommand,
         UE_NGAP_IDs(UENGAPIDs::uE_NGAP_ID_pair(pair)),
         Cause(cause),
     );
@@ -87,10 +90,10 @@ pub(in crate::amf) fn gave_up(amf: &mut Amf, now: Instant, id: ConnectionId) {
 pub(in crate::amf) fn locally(amf: &mut Amf, now: Instant, id: ConnectionId) {
     detach(amf, now, id);
     let Some(connection) = amf.connections.remove(&id) else { return };
-    if let Some(gnb) = amf.gnbs.get_mut(&connection.association) {
-        if gnb.connections.get(&connection.ran_ue_id) == Some(&id) {
-            gnb.connections.remove(&connection.ran_ue_id);
-        }
+    if let Some(gnb) = amf.gnbs.get_mut(&connection.association)
+        && gnb.connections.get(&connection.ran_ue_id) == Some(&id)
+    {
+        gnb.connections.remove(&connection.ran_ue_id);
     }
 }
 
