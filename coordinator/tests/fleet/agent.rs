@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, RunOutcome, StopRequest};
+use coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use scenarios::{Plan, Scenario};
@@ -56,12 +56,12 @@ pub(crate) fn certificates() -> Certificates {
     }
 }
 
-/// Runs `scenario` with one agent for each behaviour.
+/// Runs `scenario` with one agent for each behaviour; the operator's request comes when 4 attempts are due.
 pub(crate) async fn campaign(
     scenario: &str,
     behaviours: &[Behaviour],
     set: impl FnOnce(&mut CoordinatorConfig),
-    stop: watch::Receiver<StopRequest>,
+    stop: StopRequest,
 ) -> (Result<RunOutcome, CoordinatorError>, tempfile::TempDir) {
     let runs = tempfile::tempdir().unwrap();
     let certificates = certificates();
@@ -73,11 +73,21 @@ pub(crate) async fn campaign(
     set(&mut config);
     let coordinator = Coordinator::bind(config).await.unwrap();
     let address = coordinator.local_addr().to_string();
+    let (operator, stopped) = watch::channel(StopRequest::None);
+    let mut progress = coordinator.progress();
+    let asking = tokio::spawn(async move {
+        let due = |progress: &Progress| progress.procedures.get("registration").is_some_and(|p| p.due >= 4);
+        if stop != StopRequest::None && progress.wait_for(due).await.is_ok() {
+            let _ = operator.send(stop);
+        }
+        operator.closed().await;
+    });
     let agents: Vec<JoinHandle<()>> = behaviours
         .iter()
         .map(|behaviour| tokio::spawn(play(address.clone(), certificates.agent.clone(), *behaviour)))
         .collect();
-    let outcome = coordinator.run(plan(scenario), stop).await;
+    let outcome = coordinator.run(plan(scenario), stopped).await;
+    asking.abort();
     agents.iter().for_each(JoinHandle::abort);
     (outcome, runs)
 }
