@@ -18,7 +18,7 @@ pub struct Endpoint {
 
 #[derive(Debug)]
 enum Inner {
-    Memory(memory::MemoryEndpoint),
+    Memory(Box<memory::MemoryEndpoint>),
     Kernel(Box<kernel::KernelEndpoint>),
     Userspace(Box<userspace::UserspaceEndpoint>),
 }
@@ -41,7 +41,7 @@ impl Endpoint {
     /// When the transport is not available here; the error says what to do about it.
     pub fn client(transport: Transport, options: &Options) -> Result<Self, SctpError> {
         let inner = match transport {
-            Transport::Memory => Inner::Memory(memory::MemoryEndpoint::client(options)?),
+            Transport::Memory => Inner::Memory(Box::new(memory::MemoryEndpoint::client(options)?)),
             Transport::Udp | Transport::RawIp => {
                 Inner::Userspace(Box::new(userspace::UserspaceEndpoint::client(transport, options)?))
             }
@@ -56,7 +56,7 @@ impl Endpoint {
     /// When the transport is not available here, or the address not free.
     pub fn listen(local: &Address, options: &Options) -> Result<Self, SctpError> {
         let inner = match local.transport() {
-            Transport::Memory => Inner::Memory(memory::MemoryEndpoint::listen(local, options)?),
+            Transport::Memory => Inner::Memory(Box::new(memory::MemoryEndpoint::listen(local, options)?)),
             Transport::Udp | Transport::RawIp => {
                 Inner::Userspace(Box::new(userspace::UserspaceEndpoint::listen(local, options)?))
             }

@@ -1,4 +1,5 @@
 //! The kernel's SCTP; runs where there is one, for example in the guest of `scripts/test-kernel-sctp.sh`.
+#![allow(clippy::unwrap_used, reason = "these are tests, outside of #[test] functions too")]
 
 mod suite;
 

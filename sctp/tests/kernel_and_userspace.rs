@@ -1,5 +1,6 @@
 //! Our userspace stack against the kernel's, over UDP encapsulation; in the guest of `scripts/test-kernel-sctp.sh`, which
 //! says by the environment which UDP ports the kernel uses: `UDP_ENCAPSULATION=<net.sctp.udp_port>,<net.sctp.encap_port>`.
+#![allow(clippy::unwrap_used, reason = "these are tests, outside of #[test] functions too")]
 
 mod suite;
 

@@ -1,4 +1,5 @@
 //! The transport within a process.
+#![allow(clippy::unwrap_used, reason = "these are tests, outside of #[test] functions too")]
 
 mod suite;
 

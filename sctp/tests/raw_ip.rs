@@ -1,4 +1,5 @@
 //! Userspace SCTP on raw IP; needs CAP_NET_RAW and a kernel without SCTP.
+#![allow(clippy::unwrap_used, reason = "these are tests, outside of #[test] functions too")]
 
 mod suite;
 

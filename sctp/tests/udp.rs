@@ -1,4 +1,5 @@
 //! Userspace SCTP in UDP.
+#![allow(clippy::unwrap_used, reason = "these are tests, outside of #[test] functions too")]
 
 mod suite;
 

@@ -121,7 +121,7 @@ impl UserspaceEndpoint {
         let mut to = resolved
             .iter()
             .find(|to| self.sockets.iter().any(|socket| socket.is_ipv6 == to.is_ipv6()))
-            .or(resolved.first())
+            .or_else(|| resolved.first())
             .copied()
             .ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
         if self.transport == Transport::RawIp {

@@ -147,9 +147,7 @@ impl Stack {
         } else if self.listening == Some(header.destination_port) && header.first_chunk == packet::COOKIE_ECHO
         {
             self.accept(key, header, octets, now, events);
-        } else if self.owns_port(header.destination_port) {
-            self.reply(from, packet::answer_out_of_the_blue(octets));
-        } else if !self.receive_garbage(from, events) {
+        } else if self.owns_port(header.destination_port) || !self.receive_garbage(from, events) {
             self.reply(from, packet::answer_out_of_the_blue(octets));
         }
     }

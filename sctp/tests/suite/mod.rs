@@ -1,5 +1,6 @@
 //! What every transport must do, with both ends in one thread.
 #![allow(dead_code, reason = "each test program uses the part that fits its transport")]
+#![allow(clippy::unwrap_used, reason = "these are tests, outside of #[test] functions")]
 
 use sctp::{Address, AssociationId, DownReason, Endpoint, Event, Options, SendError, Transport};
 use std::time::{Duration, Instant};
