@@ -222,7 +222,9 @@ impl Gnb {
             }
             GnbEvent::AssociationDown => self.association_down(out),
             GnbEvent::Received { octets, .. } => self.received(octets, out),
-            GnbEvent::Connect { ue, cell, nas, cause, s_tmsi } => self.connect(ue, cell, nas, cause, s_tmsi, out),
+            GnbEvent::Connect { ue, cell, nas, cause, s_tmsi } => {
+                self.connect(ue, cell, nas, cause, s_tmsi, out)
+            }
             GnbEvent::Uplink { ue, nas } => self.uplink(ue, nas, out),
             GnbEvent::RequestRelease { ue, cause } => self.request_release(ue, cause, out),
             GnbEvent::Expired(timer) => self.expired(timer, out),
@@ -480,7 +482,9 @@ impl Gnb {
 
     fn deliver(&self, ran: u32, amf: u64, nas: Vec<u8>, out: &mut Out) {
         match self.connections.get(&ran) {
-            Some(Connection { ue: Some(ue), lost: false, .. }) => out.push(GnbAction::Downlink { ue: *ue, nas }),
+            Some(Connection { ue: Some(ue), lost: false, .. }) => {
+                out.push(GnbAction::Downlink { ue: *ue, nas })
+            }
             // §8.6.4.
             _ => self.send_ue(ran, nas_transport::non_delivery(amf, ran, &nas), out),
         }
@@ -541,7 +545,8 @@ impl Gnb {
         let Some(&ran) = self.ran_of_ue.get(&ue) else {
             return out.push(GnbAction::Unexpected("uplink-without-connection"));
         };
-        let known = self.connections.get(&ran).and_then(|connection| Some((connection.amf?, connection.cell)));
+        let known =
+            self.connections.get(&ran).and_then(|connection| Some((connection.amf?, connection.cell)));
         // Before the AMF answered there is no id to send it to (§8.6.3).
         let Some((amf, cell)) = known else {
             return out.push(GnbAction::Unexpected("uplink-before-downlink"));

@@ -69,7 +69,11 @@ impl NasContext {
     }
 
     /// The same KAMF under other algorithms: the COUNTs go on (TS 33.501 §6.4.5).
-    pub(crate) fn with_algorithms(&self, integrity: IntegrityAlgorithm, ciphering: CipheringAlgorithm) -> Self {
+    pub(crate) fn with_algorithms(
+        &self,
+        integrity: IntegrityAlgorithm,
+        ciphering: CipheringAlgorithm,
+    ) -> Self {
         let fresh = Self::fresh(&self.k_amf, self.ng_ksi, integrity, ciphering);
         Self { uplink: self.uplink, downlink: self.downlink, ..fresh }
     }
@@ -190,7 +194,9 @@ mod tests {
     use super::*;
 
     fn pair() -> (NasContext, oxirush_nas::nas_5gs::NasSecurityContext) {
-        use oxirush_nas::nas_5gs::{CipheringAlgorithm as Nea, IntegrityAlgorithm as Nia, NasSecurityContext};
+        use oxirush_nas::nas_5gs::{
+            CipheringAlgorithm as Nea, IntegrityAlgorithm as Nia, NasSecurityContext,
+        };
         let k_amf = KAmf::new(&[0x11; 32]);
         let ours = NasContext::fresh(&k_amf, 0, IntegrityAlgorithm::NIA2, CipheringAlgorithm::NEA2);
         (ours, NasSecurityContext::from_fresh_kamf(&k_amf, Nia::NIA2, Nea::NEA2).unwrap())

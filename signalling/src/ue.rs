@@ -23,7 +23,9 @@ use crate::procedures::mobility_and_periodic_registration_update::registration_t
 use crate::procedures::reject::{self, Counter, Forbids};
 use crate::procedures::security_mode::{self, Refusal};
 use crate::procedures::service_request::{self, Reason};
-use crate::procedures::{configuration_update, deregistration_network_initiated, deregistration_ue_initiated};
+use crate::procedures::{
+    configuration_update, deregistration_network_initiated, deregistration_ue_initiated,
+};
 use crate::settings::{Context, Retry, Subscriber};
 use crate::suci;
 use crate::timers::{self, Timer};
@@ -177,7 +179,8 @@ impl Ue {
 
     /// Octets that the UE has on the heap.
     pub fn heap_octets(&self) -> usize {
-        let attempt = self.attempt.as_ref().map_or(0, |attempt| size_of::<Attempt>() + attempt.complete.capacity());
+        let attempt =
+            self.attempt.as_ref().map_or(0, |attempt| size_of::<Attempt>() + attempt.complete.capacity());
         let authenticating = self.authenticating.as_ref().map_or(0, |state| state.octets());
         let suci = self.suci.as_ref().map_or(0, |suci| suci.len());
         self.usim.heap_octets() + self.area.heap_octets() + attempt + authenticating + suci
@@ -219,7 +222,9 @@ impl Ue {
         }
         let answers_paging = reason == Reason::Paging;
         (self.running.contains(Timer::T3346) && !answers_paging)
-            || (procedure == Procedure::ServiceRequest && self.running.contains(Timer::T3525) && !answers_paging)
+            || (procedure == Procedure::ServiceRequest
+                && self.running.contains(Timer::T3525)
+                && !answers_paging)
             || self.perseverance.forbids_here(context.tai)
     }
 
@@ -330,7 +335,10 @@ impl Ue {
             out.push(UeAction::Started(Procedure::Deregistration));
             let nas = self.deregistration_request(true);
             self.send_initial(nas, EstablishmentCause::MoSignalling, out);
-            out.push(UeAction::Finished { procedure: Procedure::Deregistration, outcome: Outcome::Succeeded });
+            out.push(UeAction::Finished {
+                procedure: Procedure::Deregistration,
+                outcome: Outcome::Succeeded,
+            });
         }
         self.leave_registered(out);
         for timer in self.running.all() {
@@ -410,7 +418,9 @@ impl Ue {
             Nas5gmmMessage::IdentityRequest(request) => {
                 IdentityType::of(request.identity_type.value) == IdentityType::Suci
             }
-            Nas5gmmMessage::RegistrationReject(message) => reject::processed_unprotected(message.fgmm_cause.value),
+            Nas5gmmMessage::RegistrationReject(message) => {
+                reject::processed_unprotected(message.fgmm_cause.value)
+            }
             Nas5gmmMessage::ServiceReject(message) => reject::processed_unprotected(message.fgmm_cause.value),
             Nas5gmmMessage::AuthenticationRequest(_)
             | Nas5gmmMessage::AuthenticationResult(_)
@@ -571,7 +581,8 @@ impl Ue {
                 self.resume_attempt(out);
                 let wanted = command.imeisv_request.as_ref().is_some_and(|request| request.value & 7 == 1);
                 let imeisv = wanted.then(|| identification::imeisv(self.subscriber.imsi)).flatten();
-                let again = command.additional_5g_security_information.as_ref().is_some_and(|info| info.rinmr());
+                let again =
+                    command.additional_5g_security_information.as_ref().is_some_and(|info| info.rinmr());
                 let initial = self
                     .attempt
                     .as_ref()
@@ -579,7 +590,9 @@ impl Ue {
                     .map(|attempt| attempt.complete.clone());
                 let complete = Nas5gsMessage::new_5gmm(security_mode::complete(imeisv, initial));
                 let header = Header::IntegrityAndCipheringWithNewContext;
-                if let Some(nas) = self.current.as_mut().and_then(|current| current.protect(&complete, header)) {
+                if let Some(nas) =
+                    self.current.as_mut().and_then(|current| current.protect(&complete, header))
+                {
                     out.push(UeAction::Uplink(nas));
                 }
             }
@@ -595,12 +608,7 @@ impl Ue {
     }
 
     /// TS 24.501 §5.4.3.
-    fn identity_request(
-        &mut self,
-        request: &NasIdentityRequest,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
+    fn identity_request(&mut self, request: &NasIdentityRequest, context: &mut Context<'_>, out: &mut Out) {
         let identity = match IdentityType::of(request.identity_type.value) {
             IdentityType::Suci => self.suci(context, out).map(NasFGsMobileIdentity::new),
             IdentityType::Guti => {
@@ -628,7 +636,9 @@ impl Ue {
         if let Some(complete) = complete {
             self.send(complete, out);
         }
-        if configuration_update::registration_requested(command) && context.settings.retry == Retry::AsSpecified {
+        if configuration_update::registration_requested(command)
+            && context.settings.retry == Retry::AsSpecified
+        {
             self.after_release = Some(Procedure::MobilityRegistrationUpdate);
         }
     }
@@ -636,7 +646,12 @@ impl Ue {
     // The answers to our own procedures.
 
     /// TS 24.501 §5.5.1.2.4, §5.5.1.3.4.
-    fn registration_accept(&mut self, accept: &NasRegistrationAccept, context: &mut Context<'_>, out: &mut Out) {
+    fn registration_accept(
+        &mut self,
+        accept: &NasRegistrationAccept,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) {
         if !self.attempt.as_ref().is_some_and(|attempt| attempt.kind == Kind::Registration) {
             // The network repeats an accept whose REGISTRATION COMPLETE it did not get (T3550, §5.5.1.2.8 c).
             if self.registered
@@ -784,8 +799,7 @@ impl Ue {
         let Some(seconds) = back_off_s.filter(|&seconds| seconds > 0) else { return Counter::OneMore };
         if context.settings.retry == Retry::AsSpecified {
             // An unprotected value could be anyone's: the UE draws its own (TS 24.008 §4.1.1.7).
-            let seconds =
-                if integrity { seconds } else { context.rng.random_range(timers::T3346_RANGE_S) };
+            let seconds = if integrity { seconds } else { context.rng.random_range(timers::T3346_RANGE_S) };
             self.set(Timer::T3346, Duration::from_secs(seconds), out);
         }
         effect.counter

@@ -9,8 +9,8 @@ use oxirush_nas::nas_5gs::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use signalling::{
-    ConnectionRefusal, EstablishmentCause, Gnb, GnbEvent, GnbSettings, GnbTimer, Procedure, ReleaseCause, Retry,
-    Timer, UeAction, UeEvent,
+    ConnectionRefusal, EstablishmentCause, Gnb, GnbEvent, GnbSettings, GnbTimer, Procedure, ReleaseCause,
+    Retry, Timer, UeAction, UeEvent,
 };
 
 #[derive(Clone, Debug)]

@@ -20,7 +20,9 @@ fn failed(cause: u8) -> Outcome {
 fn deregistration_succeeds_and_keeps_the_guti() {
     let (mut phone, mut network) = idle(settings());
     let request = sent(&phone.start(Procedure::Deregistration));
-    let Nas5gmmMessage::DeregistrationRequestUeOriginating(request) = network.read(&request) else { panic!() };
+    let Nas5gmmMessage::DeregistrationRequestUeOriginating(request) = network.read(&request) else {
+        panic!()
+    };
     assert!(!request.de_registration_type.switch_off());
     let actions = phone.downlink(&network.protect(NasDeregistrationAcceptUeOriginating::new()));
     assert_eq!(outcomes(&actions), [(Procedure::Deregistration, Outcome::Succeeded)]);

@@ -57,7 +57,10 @@ fn setup_response() -> Result<NGAP_PDU, oxirush_ngap::Error> {
     let network = plmn("001", "01")?;
     let slices = SliceSupportList(vec![SliceSupportItem::new(s_nssai(1, None), None)]);
     let guami = ServedGUAMIItem::new(guami(network, 1, 1, 0)?, None, None);
-    build_ngap!(SuccessfulOutcome, NGSetup, NGSetupResponse,
+    build_ngap!(
+        SuccessfulOutcome,
+        NGSetup,
+        NGSetupResponse,
         AMFName("amf-1"),
         ServedGUAMIList(ServedGUAMIList(vec![guami])),
         RelativeAMFCapacity(RelativeAMFCapacity(255)),
@@ -66,7 +69,10 @@ fn setup_response() -> Result<NGAP_PDU, oxirush_ngap::Error> {
 }
 
 fn downlink(amf: u64, ran: u32) -> Result<NGAP_PDU, oxirush_ngap::Error> {
-    build_ngap!(InitiatingMessage, DownlinkNASTransport, DownlinkNASTransport,
+    build_ngap!(
+        InitiatingMessage,
+        DownlinkNASTransport,
+        DownlinkNASTransport,
         AMF_UE_NGAP_ID(amf),
         RAN_UE_NGAP_ID(ran),
         NAS_PDU(vec![1u8, 2, 3]),
@@ -74,7 +80,10 @@ fn downlink(amf: u64, ran: u32) -> Result<NGAP_PDU, oxirush_ngap::Error> {
 }
 
 fn release(amf: u64, ran: u32) -> Result<NGAP_PDU, oxirush_ngap::Error> {
-    build_ngap!(InitiatingMessage, UEContextRelease, UEContextReleaseCommand,
+    build_ngap!(
+        InitiatingMessage,
+        UEContextRelease,
+        UEContextReleaseCommand,
         UE_NGAP_IDs(UENGAPIDs::uE_NGAP_ID_pair(UENGAPIDPair::new(AMFUENGAPID(amf), RANUENGAPID(ran), None))),
         Cause(Cause::nas(CauseNas::normal_release)),
     )
@@ -128,7 +137,10 @@ fn ng_setup_on_stream_0_makes_the_gnb_ready() {
 fn ng_setup_failure_waits_as_long_as_it_says() {
     let mut gnb = Gnb::new(settings());
     handle(&mut gnb, GnbEvent::AssociationUp { streams_out: 4 });
-    let failure = build_ngap!(UnsuccessfulOutcome, NGSetup, NGSetupFailure,
+    let failure = build_ngap!(
+        UnsuccessfulOutcome,
+        NGSetup,
+        NGSetupFailure,
         Cause(Cause::misc(CauseMisc::unknown_PLMN_or_SNPN)),
         TimeToWait(TimeToWait::v5s),
     );
@@ -205,7 +217,10 @@ fn octets_that_are_no_pdu_are_answered_with_transfer_syntax_error() {
 #[test]
 fn message_without_its_nas_pdu_is_answered_with_error_indication() {
     let (mut gnb, ran) = connected();
-    let pdu = build_ngap!(InitiatingMessage, DownlinkNASTransport, DownlinkNASTransport,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        DownlinkNASTransport,
+        DownlinkNASTransport,
         AMF_UE_NGAP_ID(42u64),
         RAN_UE_NGAP_ID(ran),
     );
@@ -219,13 +234,19 @@ fn message_without_its_nas_pdu_is_answered_with_error_indication() {
 #[test]
 fn procedure_that_is_not_comprehended_is_answered_by_its_criticality() {
     let mut gnb = ready();
-    let pdu = build_ngap!(InitiatingMessage, PDUSessionResourceSetup, PDUSessionResourceSetupRequest,
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        PDUSessionResourceSetup,
+        PDUSessionResourceSetupRequest,
         AMF_UE_NGAP_ID(42u64),
         RAN_UE_NGAP_ID(1u32),
     );
     let actions = receive(&mut gnb, pdu);
     assert_eq!(cause_of(&actions), Cause::protocol(CauseProtocol::abstract_syntax_error_reject));
-    let ignored = build_ngap!(InitiatingMessage, DeactivateTrace, DeactivateTrace,
+    let ignored = build_ngap!(
+        InitiatingMessage,
+        DeactivateTrace,
+        DeactivateTrace,
         AMF_UE_NGAP_ID(42u64),
         RAN_UE_NGAP_ID(1u32),
     );
@@ -240,14 +261,27 @@ fn initial_context_setup_is_answered_and_its_nas_delivered() {
         let slices = || AllowedNSSAI(vec![AllowedNSSAIItem::new(s_nssai(1, None), None)]);
         let guami = guami(network, 1, 1, 0).unwrap();
         if with_key {
-            build_ngap!(InitiatingMessage, InitialContextSetup, InitialContextSetupRequest,
-                AMF_UE_NGAP_ID(42u64), RAN_UE_NGAP_ID(ran), GUAMI(guami), AllowedNSSAI(slices()),
+            build_ngap!(
+                InitiatingMessage,
+                InitialContextSetup,
+                InitialContextSetupRequest,
+                AMF_UE_NGAP_ID(42u64),
+                RAN_UE_NGAP_ID(ran),
+                GUAMI(guami),
+                AllowedNSSAI(slices()),
                 UESecurityCapabilities(ue_security_capabilities(0xe0, 0xe0)),
-                SecurityKey([1; 32]), NAS_PDU(vec![5u8]),
+                SecurityKey([1; 32]),
+                NAS_PDU(vec![5u8]),
             )
         } else {
-            build_ngap!(InitiatingMessage, InitialContextSetup, InitialContextSetupRequest,
-                AMF_UE_NGAP_ID(42u64), RAN_UE_NGAP_ID(ran), GUAMI(guami), AllowedNSSAI(slices()),
+            build_ngap!(
+                InitiatingMessage,
+                InitialContextSetup,
+                InitialContextSetupRequest,
+                AMF_UE_NGAP_ID(42u64),
+                RAN_UE_NGAP_ID(ran),
+                GUAMI(guami),
+                AllowedNSSAI(slices()),
                 UESecurityCapabilities(ue_security_capabilities(0xe0, 0xe0)),
             )
         }
@@ -283,7 +317,10 @@ fn lost_radio_connection_is_reported_and_nas_comes_back() {
 fn ue_that_connects_anew_leaves_its_old_connection() {
     let (mut gnb, old) = connected();
     let actions = connect(&mut gnb, 9);
-    assert_eq!(kinds(&actions), [Kind::Initiating_UEContextReleaseRequest, Kind::Initiating_InitialUEMessage]);
+    assert_eq!(
+        kinds(&actions),
+        [Kind::Initiating_UEContextReleaseRequest, Kind::Initiating_InitialUEMessage]
+    );
     let new = ran_of(&actions);
     assert_ne!(old, new);
     let actions = receive(&mut gnb, release(42, old));
@@ -296,14 +333,20 @@ fn reset_by_the_amf_releases_what_it_names() {
     let (mut gnb, ran) = connected();
     connect(&mut gnb, 10);
     let item = UEAssociatedLogicalNGConnectionItem::new(Some(AMFUENGAPID(42)), Some(RANUENGAPID(ran)), None);
-    let part = build_ngap!(InitiatingMessage, NGReset, NGReset,
+    let part = build_ngap!(
+        InitiatingMessage,
+        NGReset,
+        NGReset,
         Cause(Cause::misc(CauseMisc::unspecified)),
         ResetType(ResetType::partOfNG_Interface(UEAssociatedLogicalNGConnectionList(vec![item]))),
     );
     let actions = receive(&mut gnb, part);
     assert_eq!(kinds(&actions), [Kind::Successful_NGReset]);
     assert!(actions.contains(&GnbAction::Released { ue: 9 }) && gnb.connected() == 1);
-    let all = build_ngap!(InitiatingMessage, NGReset, NGReset,
+    let all = build_ngap!(
+        InitiatingMessage,
+        NGReset,
+        NGReset,
         Cause(Cause::misc(CauseMisc::unspecified)),
         ResetType(ResetType::nG_Interface(ResetAll::reset_all)),
     );
@@ -334,11 +377,17 @@ fn association_that_goes_down_releases_everyone() {
 #[test]
 fn error_indication_about_a_ue_releases_it() {
     let (mut gnb, ran) = connected();
-    let actions = receive(&mut gnb, build_ngap!(InitiatingMessage, ErrorIndication, ErrorIndication,
-        AMF_UE_NGAP_ID(42u64),
-        RAN_UE_NGAP_ID(ran),
-        Cause(Cause::radioNetwork(CauseRadioNetwork::unknown_local_UE_NGAP_ID)),
-    ));
+    let actions = receive(
+        &mut gnb,
+        build_ngap!(
+            InitiatingMessage,
+            ErrorIndication,
+            ErrorIndication,
+            AMF_UE_NGAP_ID(42u64),
+            RAN_UE_NGAP_ID(ran),
+            Cause(Cause::radioNetwork(CauseRadioNetwork::unknown_local_UE_NGAP_ID)),
+        ),
+    );
     assert!(actions.contains(&GnbAction::Released { ue: 9 }) && kinds(&actions).is_empty());
 }
 
@@ -352,12 +401,19 @@ fn paging_overload_and_configuration_updates_are_taken() {
         None,
     );
     let area = TAIListForPagingItem::new(tai(plmn("001", "01").unwrap(), [0, 0, 1]), None);
-    let actions = receive(&mut gnb, build_ngap!(InitiatingMessage, Paging, Paging,
-        UEPagingIdentity(UEPagingIdentity::fiveG_S_TMSI(identity)),
-        TAIListForPaging(TAIListForPaging(vec![area])),
-    ));
+    let actions = receive(
+        &mut gnb,
+        build_ngap!(
+            InitiatingMessage,
+            Paging,
+            Paging,
+            UEPagingIdentity(UEPagingIdentity::fiveG_S_TMSI(identity)),
+            TAIListForPaging(TAIListForPaging(vec![area])),
+        ),
+    );
     assert_eq!(actions, [GnbAction::Paged { s_tmsi: STmsi::new(1, 0, 0xdead_beef).unwrap() }]);
-    let actions = receive(&mut gnb, build_ngap!(InitiatingMessage, AMFConfigurationUpdate, AMFConfigurationUpdate,));
+    let actions =
+        receive(&mut gnb, build_ngap!(InitiatingMessage, AMFConfigurationUpdate, AMFConfigurationUpdate,));
     assert_eq!(kinds(&actions), [Kind::Successful_AMFConfigurationUpdate]);
     let actions = receive(&mut gnb, build_ngap!(InitiatingMessage, OverloadStart, OverloadStart,));
     assert_eq!(actions, [GnbAction::Unexpected("overload-start")]);

@@ -5,8 +5,8 @@ mod network;
 use std::time::Duration;
 
 use network::*;
-use oxirush_nas::nas_5gs::*;
 use oxirush_nas::Direction;
+use oxirush_nas::nas_5gs::*;
 use signalling::{Cause, ConnectionRefusal, Outcome, Procedure, Retry, SuciScheme, Timer, UeAction, UeEvent};
 
 fn reject(cause: u8) -> NasRegistrationReject {
@@ -21,7 +21,9 @@ fn registration_with_every_algorithm_succeeds() {
         for nia in [Nia::NIA1, Nia::NIA2, Nia::NIA3] {
             let (mut phone, mut network) = (Phone::new(settings()), Network::default());
             let actions = phone.start(Procedure::Registration);
-            let Nas5gmmMessage::RegistrationRequest(request) = network.read(&sent(&actions)) else { panic!() };
+            let Nas5gmmMessage::RegistrationRequest(request) = network.read(&sent(&actions)) else {
+                panic!()
+            };
             assert_eq!(request.fgs_mobile_identity.to_string(), "suci-0-001-01-0-0-0-0000000007");
             assert_eq!(request.ngksi.value, 7);
             assert!(request.requested_nssai.is_none(), "not a cleartext IE");
@@ -38,7 +40,9 @@ fn registration_with_every_algorithm_succeeds() {
             let Nas5gmmMessage::SecurityModeComplete(complete) = network.read(&complete) else { panic!() };
             assert_eq!(complete.imeisv.unwrap().as_imeisv().unwrap().to_string(), "0010170000000701");
             let contained = complete.nas_message_container.unwrap().decode_as_nas_message().unwrap();
-            let Nas5gsMessage::Gmm(_, Nas5gmmMessage::RegistrationRequest(contained)) = contained else { panic!() };
+            let Nas5gsMessage::Gmm(_, Nas5gmmMessage::RegistrationRequest(contained)) = contained else {
+                panic!()
+            };
             assert!(contained.requested_nssai.is_some() && contained.fgmm_capability.is_some());
 
             let accept = network.accept();
@@ -96,7 +100,8 @@ fn registration_again_uses_the_guti_and_the_security_context() {
     assert!(complete.contains("5g-guti-00101"), "{complete}");
     let cleartext = verified.sent.unwrap().to_string();
     assert!(!cleartext.contains("NSSAI"), "{cleartext}");
-    let UeAction::Connect { s_tmsi, .. } = &actions.iter().find(|a| matches!(a, UeAction::Connect { .. })).unwrap()
+    let UeAction::Connect { s_tmsi, .. } =
+        &actions.iter().find(|a| matches!(a, UeAction::Connect { .. })).unwrap()
     else {
         panic!()
     };
@@ -133,7 +138,9 @@ fn t3511_and_t3502_repeat_a_registration_as_specified() {
 
 #[test]
 fn registration_reject_ends_the_attempt_with_its_cause() {
-    for (cause, text) in [(3, "illegal-ue"), (11, "plmn-not-allowed"), (22, "congestion"), (200, "5gmm-cause-200")] {
+    for (cause, text) in
+        [(3, "illegal-ue"), (11, "plmn-not-allowed"), (22, "congestion"), (200, "5gmm-cause-200")]
+    {
         let mut phone = Phone::new(settings());
         phone.start(Procedure::Registration);
         let actions = phone.downlink(&plain(reject(cause)));

@@ -9,14 +9,15 @@ use std::time::Instant;
 
 use network::*;
 use oxirush_nas::nas_5gs::*;
-use oxirush_ngap::ngap as ngap;
+use oxirush_ngap::ngap;
 use oxirush_ngap::ngap::{
-    AMFUENGAPID, Cause, CauseMisc, CauseNas, NGAP_PDU, RANUENGAPID, ResetAll, ResetType, UENGAPIDPair, UENGAPIDs,
+    AMFUENGAPID, Cause, CauseMisc, CauseNas, NGAP_PDU, RANUENGAPID, ResetAll, ResetType, UENGAPIDPair,
+    UENGAPIDs,
 };
 use oxirush_ngap::{build_ngap, extract_ngap_ies};
 use signalling::{
-    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, Procedure, ReleaseCause, STmsi, SuciScheme, Timer,
-    UeAction, UeEvent, UeSettings,
+    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, Procedure, ReleaseCause, STmsi, SuciScheme,
+    Timer, UeAction, UeEvent, UeSettings,
 };
 
 #[test]
@@ -141,8 +142,13 @@ fn ngap_pdus() -> Vec<Vec<u8>> {
     driver.handle(GnbEvent::Connect { ue: 2, cell: 2, nas, cause, s_tmsi: None });
     let second = driver.ran();
     for (amf, ran) in [(41, first), (42, second)] {
-        driver.receive(build_ngap!(InitiatingMessage, DownlinkNASTransport, DownlinkNASTransport,
-            AMF_UE_NGAP_ID(amf as u64), RAN_UE_NGAP_ID(ran), NAS_PDU(vec![0x7eu8, 0, 0x5c, 0]),
+        driver.receive(build_ngap!(
+            InitiatingMessage,
+            DownlinkNASTransport,
+            DownlinkNASTransport,
+            AMF_UE_NGAP_ID(amf as u64),
+            RAN_UE_NGAP_ID(ran),
+            NAS_PDU(vec![0x7eu8, 0, 0x5c, 0]),
         ));
     }
     driver.handle(GnbEvent::Uplink { ue: 1, nas: &[0x7e, 0, 0x43] });
@@ -152,14 +158,25 @@ fn ngap_pdus() -> Vec<Vec<u8>> {
         let guami = oxirush_ngap::helpers::guami(network, 1, 1, 0).unwrap();
         let capabilities = oxirush_ngap::helpers::ue_security_capabilities(0xe0, 0xe0);
         if complete {
-            build_ngap!(InitiatingMessage, InitialContextSetup, InitialContextSetupRequest,
-                AMF_UE_NGAP_ID(41u64), RAN_UE_NGAP_ID(first), GUAMI(guami),
-                AllowedNSSAI(ngap::AllowedNSSAI(vec![slice])), UESecurityCapabilities(capabilities),
+            build_ngap!(
+                InitiatingMessage,
+                InitialContextSetup,
+                InitialContextSetupRequest,
+                AMF_UE_NGAP_ID(41u64),
+                RAN_UE_NGAP_ID(first),
+                GUAMI(guami),
+                AllowedNSSAI(ngap::AllowedNSSAI(vec![slice])),
+                UESecurityCapabilities(capabilities),
                 SecurityKey([1; 32]),
             )
         } else {
-            build_ngap!(InitiatingMessage, InitialContextSetup, InitialContextSetupRequest,
-                AMF_UE_NGAP_ID(41u64), RAN_UE_NGAP_ID(first), GUAMI(guami),
+            build_ngap!(
+                InitiatingMessage,
+                InitialContextSetup,
+                InitialContextSetupRequest,
+                AMF_UE_NGAP_ID(41u64),
+                RAN_UE_NGAP_ID(first),
+                GUAMI(guami),
             )
         }
     };
@@ -167,20 +184,41 @@ fn ngap_pdus() -> Vec<Vec<u8>> {
     driver.receive(setup(false));
     driver.handle(GnbEvent::RequestRelease { ue: 1, cause: ReleaseCause::UserInactivity });
     driver.handle(GnbEvent::RequestRelease { ue: 2, cause: ReleaseCause::RadioConnectionLost });
-    driver.receive(build_ngap!(InitiatingMessage, DownlinkNASTransport, DownlinkNASTransport,
-        AMF_UE_NGAP_ID(42u64), RAN_UE_NGAP_ID(second), NAS_PDU(vec![0x7eu8, 0, 0x44, 22]),
+    driver.receive(build_ngap!(
+        InitiatingMessage,
+        DownlinkNASTransport,
+        DownlinkNASTransport,
+        AMF_UE_NGAP_ID(42u64),
+        RAN_UE_NGAP_ID(second),
+        NAS_PDU(vec![0x7eu8, 0, 0x44, 22]),
     ));
     let pair = UENGAPIDPair::new(AMFUENGAPID(41), RANUENGAPID(first), None);
-    driver.receive(build_ngap!(InitiatingMessage, UEContextRelease, UEContextReleaseCommand,
-        UE_NGAP_IDs(UENGAPIDs::uE_NGAP_ID_pair(pair)), Cause(Cause::nas(CauseNas::normal_release)),
+    driver.receive(build_ngap!(
+        InitiatingMessage,
+        UEContextRelease,
+        UEContextReleaseCommand,
+        UE_NGAP_IDs(UENGAPIDs::uE_NGAP_ID_pair(pair)),
+        Cause(Cause::nas(CauseNas::normal_release)),
     ));
-    driver.receive(build_ngap!(InitiatingMessage, DownlinkNASTransport, DownlinkNASTransport,
-        AMF_UE_NGAP_ID(7u64), RAN_UE_NGAP_ID(7000u32), NAS_PDU(vec![0x7eu8, 0, 0x44, 22]),
+    driver.receive(build_ngap!(
+        InitiatingMessage,
+        DownlinkNASTransport,
+        DownlinkNASTransport,
+        AMF_UE_NGAP_ID(7u64),
+        RAN_UE_NGAP_ID(7000u32),
+        NAS_PDU(vec![0x7eu8, 0, 0x44, 22]),
     ));
-    driver.receive(build_ngap!(InitiatingMessage, PDUSessionResourceSetup, PDUSessionResourceSetupRequest,
-        AMF_UE_NGAP_ID(42u64), RAN_UE_NGAP_ID(second),
+    driver.receive(build_ngap!(
+        InitiatingMessage,
+        PDUSessionResourceSetup,
+        PDUSessionResourceSetupRequest,
+        AMF_UE_NGAP_ID(42u64),
+        RAN_UE_NGAP_ID(second),
     ));
-    driver.receive(build_ngap!(InitiatingMessage, DownlinkNASTransport, DownlinkNASTransport,
+    driver.receive(build_ngap!(
+        InitiatingMessage,
+        DownlinkNASTransport,
+        DownlinkNASTransport,
         AMF_UE_NGAP_ID(42u64),
     ));
     driver.handle(GnbEvent::Received { stream: 0, octets: &[0xff; 3] });
@@ -188,8 +226,12 @@ fn ngap_pdus() -> Vec<Vec<u8>> {
     let item = ngap::UEAssociatedLogicalNGConnectionItem::new(Some(AMFUENGAPID(42)), None, None);
     let part = ngap::UEAssociatedLogicalNGConnectionList(vec![item]);
     for reset in [ResetType::partOfNG_Interface(part), ResetType::nG_Interface(ResetAll::reset_all)] {
-        driver.receive(build_ngap!(InitiatingMessage, NGReset, NGReset,
-            Cause(Cause::misc(CauseMisc::unspecified)), ResetType(reset),
+        driver.receive(build_ngap!(
+            InitiatingMessage,
+            NGReset,
+            NGReset,
+            Cause(Cause::misc(CauseMisc::unspecified)),
+            ResetType(reset),
         ));
     }
     driver.handle(GnbEvent::Reset);

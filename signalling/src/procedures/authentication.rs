@@ -4,8 +4,8 @@ use oxirush_nas::nas_5gs::{
     NasAuthenticationFailure, NasAuthenticationFailureParameter, NasAuthenticationRequest,
     NasAuthenticationResponse, NasAuthenticationResponseParameter, NasFGmmCause,
 };
-use oxirush_security::nas_5gs::{KAmf, Supi, derive_kamf, derive_kausf, derive_kseaf};
 use oxirush_security::Autn;
+use oxirush_security::nas_5gs::{KAmf, Supi, derive_kamf, derive_kausf, derive_kseaf};
 
 use identity::Plmn;
 
@@ -81,8 +81,9 @@ pub(crate) fn response(res_star: [u8; 16]) -> NasAuthenticationResponse {
 pub(crate) fn failure(cause: AuthenticationFailure, auts: Option<[u8; 14]>) -> NasAuthenticationFailure {
     let message = NasAuthenticationFailure::new(NasFGmmCause::new(cause.gmm_cause()));
     match auts {
-        Some(auts) => message
-            .with_authentication_failure_parameter(NasAuthenticationFailureParameter::from_auts(auts)),
+        Some(auts) => {
+            message.with_authentication_failure_parameter(NasAuthenticationFailureParameter::from_auts(auts))
+        }
         None => message,
     }
 }

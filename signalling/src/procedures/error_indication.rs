@@ -6,12 +6,18 @@ use oxirush_ngap::{Error, ErrorKind, build_ngap, extract_ngap_ies};
 /// ERROR INDICATION (TS 38.413 §9.2.6.13) about a UE.
 pub(crate) fn about_ue(amf: Option<u64>, ran: Option<u32>, cause: Cause) -> Result<Vec<u8>, Error> {
     let pdu = match (amf, ran) {
-        (Some(amf), Some(ran)) => build_ngap!(InitiatingMessage, ErrorIndication, ErrorIndication,
+        (Some(amf), Some(ran)) => build_ngap!(
+            InitiatingMessage,
+            ErrorIndication,
+            ErrorIndication,
             AMF_UE_NGAP_ID(amf),
             RAN_UE_NGAP_ID(ran),
             Cause(cause),
         ),
-        (Some(amf), None) => build_ngap!(InitiatingMessage, ErrorIndication, ErrorIndication,
+        (Some(amf), None) => build_ngap!(
+            InitiatingMessage,
+            ErrorIndication,
+            ErrorIndication,
             AMF_UE_NGAP_ID(amf),
             Cause(cause),
         ),
@@ -32,7 +38,10 @@ pub(crate) fn not_comprehended(pdu: &NGAPPDU<'_>) -> Option<Vec<u8>> {
         Criticality::notify => CauseProtocol::abstract_syntax_error_ignore_and_notify,
         _ => return None,
     };
-    build_ngap!(InitiatingMessage, ErrorIndication, ErrorIndication,
+    build_ngap!(
+        InitiatingMessage,
+        ErrorIndication,
+        ErrorIndication,
         Cause(Cause::protocol(cause)),
         CriticalityDiagnostics(pdu.criticality_diagnostics(&[])),
     )
@@ -49,7 +58,10 @@ pub(crate) fn faulty(pdu: &NGAPPDU<'_>, error: &Error) -> Option<Vec<u8>> {
         _ => CauseProtocol::transfer_syntax_error,
     };
     let cause = deviations.iter().find_map(|deviation| deviation.cause()).unwrap_or(fallback);
-    build_ngap!(InitiatingMessage, ErrorIndication, ErrorIndication,
+    build_ngap!(
+        InitiatingMessage,
+        ErrorIndication,
+        ErrorIndication,
         Cause(Cause::protocol(cause)),
         CriticalityDiagnostics(pdu.criticality_diagnostics(&deviations)),
     )

@@ -40,22 +40,25 @@ pub(crate) fn request(pdu: &NGAPPDU<'_>) -> Result<Request, Error> {
 /// INITIAL CONTEXT SETUP RESPONSE (TS 38.413 §9.2.2.2).
 pub(crate) fn response(amf: u64, ran: u32, failed_sessions: &[u8]) -> Result<Vec<u8>, Error> {
     if failed_sessions.is_empty() {
-        return build_ngap!(SuccessfulOutcome, InitialContextSetup, InitialContextSetupResponse,
+        return build_ngap!(
+            SuccessfulOutcome,
+            InitialContextSetup,
+            InitialContextSetupResponse,
             AMF_UE_NGAP_ID(amf),
             RAN_UE_NGAP_ID(ran),
         )?
         .encode();
     }
     let cause = Cause::transport(CauseTransport::transport_resource_unavailable);
-    let transfer =
-        encode_open_type(&PDUSessionResourceSetupUnsuccessfulTransfer::new(cause, None, None))?;
+    let transfer = encode_open_type(&PDUSessionResourceSetupUnsuccessfulTransfer::new(cause, None, None))?;
     let items = failed_sessions
         .iter()
-        .map(|&id| {
-            PDUSessionResourceFailedToSetupItemCxtRes::new(PDUSessionID(id), transfer.clone(), None)
-        })
+        .map(|&id| PDUSessionResourceFailedToSetupItemCxtRes::new(PDUSessionID(id), transfer.clone(), None))
         .collect();
-    build_ngap!(SuccessfulOutcome, InitialContextSetup, InitialContextSetupResponse,
+    build_ngap!(
+        SuccessfulOutcome,
+        InitialContextSetup,
+        InitialContextSetupResponse,
         AMF_UE_NGAP_ID(amf),
         RAN_UE_NGAP_ID(ran),
         PDUSessionResourceFailedToSetupListCxtRes(PDUSessionResourceFailedToSetupListCxtRes(items)),
@@ -70,7 +73,10 @@ pub(crate) fn failure(amf: u64, ran: u32, pdu: &NGAPPDU<'_>) -> Result<Vec<u8>, 
         .iter()
         .find_map(|deviation| deviation.cause())
         .unwrap_or(CauseProtocol::abstract_syntax_error_reject);
-    build_ngap!(UnsuccessfulOutcome, InitialContextSetup, InitialContextSetupFailure,
+    build_ngap!(
+        UnsuccessfulOutcome,
+        InitialContextSetup,
+        InitialContextSetupFailure,
         AMF_UE_NGAP_ID(amf),
         RAN_UE_NGAP_ID(ran),
         Cause(Cause::protocol(cause)),

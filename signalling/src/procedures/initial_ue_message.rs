@@ -25,7 +25,10 @@ pub(crate) fn message(
     };
     let location = location(settings, cell)?;
     let pdu = match s_tmsi {
-        Some(s_tmsi) => build_ngap!(InitiatingMessage, InitialUEMessage, InitialUEMessage,
+        Some(s_tmsi) => build_ngap!(
+            InitiatingMessage,
+            InitialUEMessage,
+            InitialUEMessage,
             RAN_UE_NGAP_ID(ran),
             NAS_PDU(nas),
             UserLocationInformation(location),
@@ -38,7 +41,10 @@ pub(crate) fn message(
             )),
             UEContextRequest(UEContextRequest::requested),
         ),
-        None => build_ngap!(InitiatingMessage, InitialUEMessage, InitialUEMessage,
+        None => build_ngap!(
+            InitiatingMessage,
+            InitialUEMessage,
+            InitialUEMessage,
             RAN_UE_NGAP_ID(ran),
             NAS_PDU(nas),
             UserLocationInformation(location),
@@ -55,5 +61,7 @@ pub(crate) fn location(settings: &GnbSettings, cell: u32) -> Result<UserLocation
     let cell = u16::try_from(cell).unwrap_or(u16::MAX);
     let cgi = nr_cgi(plmn, settings.gnb_id, settings.gnb_id_bits(), cell)?;
     let tai = tai(plmn, settings.tac.octets());
-    Ok(UserLocationInformation::userLocationInformationNR(UserLocationInformationNR::new(cgi, tai, None, None)))
+    Ok(UserLocationInformation::userLocationInformationNR(UserLocationInformationNR::new(
+        cgi, tai, None, None,
+    )))
 }

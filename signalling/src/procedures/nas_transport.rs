@@ -30,7 +30,10 @@ pub(crate) fn uplink(
     cell: u32,
     nas: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    build_ngap!(InitiatingMessage, UplinkNASTransport, UplinkNASTransport,
+    build_ngap!(
+        InitiatingMessage,
+        UplinkNASTransport,
+        UplinkNASTransport,
         AMF_UE_NGAP_ID(amf),
         RAN_UE_NGAP_ID(ran),
         NAS_PDU(nas),
@@ -41,7 +44,10 @@ pub(crate) fn uplink(
 
 /// NAS NON DELIVERY INDICATION (TS 38.413 §9.2.5.4): the radio connection of the UE is gone.
 pub(crate) fn non_delivery(amf: u64, ran: u32, nas: &[u8]) -> Result<Vec<u8>, Error> {
-    build_ngap!(InitiatingMessage, NASNonDeliveryIndication, NASNonDeliveryIndication,
+    build_ngap!(
+        InitiatingMessage,
+        NASNonDeliveryIndication,
+        NASNonDeliveryIndication,
         AMF_UE_NGAP_ID(amf),
         RAN_UE_NGAP_ID(ran),
         NAS_PDU(nas),

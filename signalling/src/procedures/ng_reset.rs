@@ -20,9 +20,7 @@ pub(crate) fn scope(pdu: &NGAPPDU<'_>) -> Result<Scope, Error> {
         ResetType::partOfNG_Interface(list) => Scope::Connections(
             list.0
                 .into_iter()
-                .map(|item| {
-                    (item.amf_ue_ngap_id.map(|id| id.0), item.ran_ue_ngap_id.map(|id| id.0))
-                })
+                .map(|item| (item.amf_ue_ngap_id.map(|id| id.0), item.ran_ue_ngap_id.map(|id| id.0)))
                 .collect(),
         ),
         _ => Scope::Everything,
@@ -31,7 +29,10 @@ pub(crate) fn scope(pdu: &NGAPPDU<'_>) -> Result<Scope, Error> {
 
 /// NG RESET of the whole interface (TS 38.413 §8.7.4.2.2).
 pub(crate) fn request() -> Result<Vec<u8>, Error> {
-    build_ngap!(InitiatingMessage, NGReset, NGReset,
+    build_ngap!(
+        InitiatingMessage,
+        NGReset,
+        NGReset,
         Cause(Cause::misc(CauseMisc::om_intervention)),
         ResetType(ResetType::nG_Interface(ResetAll::reset_all)),
     )?
@@ -49,7 +50,10 @@ pub(crate) fn acknowledge(scope: &Scope) -> Result<Vec<u8>, Error> {
                     UEAssociatedLogicalNGConnectionItem::new(amf.map(AMFUENGAPID), ran.map(RANUENGAPID), None)
                 })
                 .collect();
-            build_ngap!(SuccessfulOutcome, NGReset, NGResetAcknowledge,
+            build_ngap!(
+                SuccessfulOutcome,
+                NGReset,
+                NGResetAcknowledge,
                 UEAssociatedLogicalNGConnectionList(UEAssociatedLogicalNGConnectionList(items)),
             )?
             .encode()

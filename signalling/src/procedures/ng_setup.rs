@@ -19,7 +19,10 @@ pub(crate) fn request(settings: &GnbSettings) -> Result<Vec<u8>, Error> {
     let broadcast = BroadcastPLMNItem::new(plmn, SliceSupportList(slices), None);
     let area = SupportedTAItem::new(TAC(settings.tac.octets()), BroadcastPLMNList(vec![broadcast]), None);
     let gnb = global_gnb_id(plmn, settings.gnb_id, settings.gnb_id_bits())?;
-    build_ngap!(InitiatingMessage, NGSetup, NGSetupRequest,
+    build_ngap!(
+        InitiatingMessage,
+        NGSetup,
+        NGSetupRequest,
         GlobalRANNodeID(GlobalRANNodeID::globalGNB_ID(gnb)),
         RANNodeName(settings.name.as_str()),
         SupportedTAList(SupportedTAList(vec![area])),

@@ -1,8 +1,8 @@
 //! NAS security mode control, UE side (TS 24.501 §5.4.2).
 
 use oxirush_nas::nas_5gs::{
-    NasFGmmCause, NasFGsMobileIdentity, NasMessageContainer, NasSecurityModeCommand,
-    NasSecurityModeComplete, NasSecurityModeReject,
+    NasFGmmCause, NasFGsMobileIdentity, NasMessageContainer, NasSecurityModeCommand, NasSecurityModeComplete,
+    NasSecurityModeReject,
 };
 use oxirush_security::nas_5gs::KAmf;
 use oxirush_security::{CipheringAlgorithm, IntegrityAlgorithm};
@@ -42,14 +42,14 @@ pub(crate) fn judge(
     if !settings.integrity.contains(&nia) || !settings.ciphering.contains(&nea) {
         return Err(Refusal::Rejected(CAPABILITIES_MISMATCH));
     }
-    let integrity = IntegrityAlgorithm::try_from(nia).map_err(|_| Refusal::Rejected(CAPABILITIES_MISMATCH))?;
-    let ciphering = CipheringAlgorithm::try_from(nea).map_err(|_| Refusal::Rejected(CAPABILITIES_MISMATCH))?;
+    let integrity =
+        IntegrityAlgorithm::try_from(nia).map_err(|_| Refusal::Rejected(CAPABILITIES_MISMATCH))?;
+    let ciphering =
+        CipheringAlgorithm::try_from(nea).map_err(|_| Refusal::Rejected(CAPABILITIES_MISMATCH))?;
     let ng_ksi = command.ngksi.value & 0x0f;
     let fresh = pending.is_some_and(|(pending, _)| pending == ng_ksi);
     let mut context = match (pending, current) {
-        (Some((_, k_amf)), _) if fresh => {
-            NasContext::fresh(k_amf, ng_ksi, integrity, ciphering)
-        }
+        (Some((_, k_amf)), _) if fresh => NasContext::fresh(k_amf, ng_ksi, integrity, ciphering),
         (_, Some(current)) if current.ng_ksi() == ng_ksi => current.with_algorithms(integrity, ciphering),
         _ => return Err(Refusal::Rejected(UNSPECIFIED)),
     };
@@ -86,8 +86,7 @@ pub(crate) fn reject(cause: u8) -> NasSecurityModeReject {
 
 /// The UE security capability that the settings announce (TS 24.501 §9.11.3.54): a bit for each algorithm, from the left.
 pub(crate) fn capability(settings: &UeSettings) -> [u8; 2] {
-    let bits = |algorithms: &[u8]| {
-        algorithms.iter().filter(|&&n| n < 8).fold(0u8, |octet, &n| octet | 0x80 >> n)
-    };
+    let bits =
+        |algorithms: &[u8]| algorithms.iter().filter(|&&n| n < 8).fold(0u8, |octet, &n| octet | 0x80 >> n);
     [bits(&settings.ciphering), bits(&settings.integrity)]
 }

@@ -20,7 +20,10 @@ pub(crate) fn command(pdu: &NGAPPDU<'_>) -> Result<(Option<u64>, Option<u32>), E
 
 /// UE CONTEXT RELEASE COMPLETE (TS 38.413 §9.2.2.6).
 pub(crate) fn complete(settings: &GnbSettings, amf: u64, ran: u32, cell: u32) -> Result<Vec<u8>, Error> {
-    build_ngap!(SuccessfulOutcome, UEContextRelease, UEContextReleaseComplete,
+    build_ngap!(
+        SuccessfulOutcome,
+        UEContextRelease,
+        UEContextReleaseComplete,
         AMF_UE_NGAP_ID(amf),
         RAN_UE_NGAP_ID(ran),
         UserLocationInformation(location(settings, cell)?),
@@ -34,7 +37,10 @@ pub(crate) fn request(amf: u64, ran: u32, cause: ReleaseCause) -> Result<Vec<u8>
         ReleaseCause::UserInactivity => CauseRadioNetwork::user_inactivity,
         ReleaseCause::RadioConnectionLost => CauseRadioNetwork::radio_connection_with_ue_lost,
     };
-    build_ngap!(InitiatingMessage, UEContextReleaseRequest, UEContextReleaseRequest,
+    build_ngap!(
+        InitiatingMessage,
+        UEContextReleaseRequest,
+        UEContextReleaseRequest,
         AMF_UE_NGAP_ID(amf),
         RAN_UE_NGAP_ID(ran),
         Cause(Cause::radioNetwork(cause)),

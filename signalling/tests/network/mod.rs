@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use oxirush_nas::nas_5gs::*;
 use oxirush_nas::Direction;
+use oxirush_nas::nas_5gs::*;
 use oxirush_security::milenage::{Amf, K, Milenage, Opc, Sqn};
 use oxirush_security::nas_5gs::{Supi, derive_kamf, derive_kausf, derive_kseaf};
 use oxirush_security::{Autn, Rand};
@@ -195,8 +195,11 @@ impl Network {
     /// The RES* that answers the last challenge.
     pub fn res_star(&self, sqn: u64) -> [u8; 16] {
         let rand = Rand::new(&self.rand);
-        let vector = Self::milenage()
-            .authentication_vector(&rand, &Sqn::try_from(sqn).unwrap(), &Amf::new(&[0x80, 0]));
+        let vector = Self::milenage().authentication_vector(
+            &rand,
+            &Sqn::try_from(sqn).unwrap(),
+            &Amf::new(&[0x80, 0]),
+        );
         let autn: &Autn = vector.autn();
         *Self::milenage().check_autn(&rand, autn).unwrap().res_star(SN_NAME).unwrap().as_octets()
     }

@@ -1,0 +1,146 @@
+//! Our machines on octets and keys that we did not make: testdata/ says where each comes from.
+
+mod network;
+
+use std::time::{Duration, Instant};
+
+use network::*;
+use oxirush_nas::nas_5gs::*;
+use signalling::{
+    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, Outcome, Procedure, Subscriber, Ue, UeEvent,
+};
+
+/// The octets of a `.hex` file, whose first line names its source.
+fn octets(text: &str) -> Vec<u8> {
+    let (source, hex) = text.split_once('\n').unwrap();
+    assert!(source.starts_with("# source: "), "{source}");
+    hex::decode(hex.trim()).unwrap()
+}
+
+fn key(name: &str) -> Vec<u8> {
+    let text = include_str!("../testdata/keys.hex");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap();
+    hex::decode(line).unwrap()
+}
+
+/// A message of pycrate, decoded, and encoded again to the same octets.
+fn nas(text: &str) -> Nas5gmmMessage {
+    let octets = octets(text);
+    let message = Nas5gsMessage::decode(&octets).unwrap();
+    assert_eq!(message.encode().unwrap(), octets);
+    let Nas5gsMessage::Gmm(_, message) = message else { panic!() };
+    message
+}
+
+#[test]
+fn challenge_of_ts_35_208_set_1_is_answered_with_the_res_star_of_annex_a_4() {
+    let subscriber = Subscriber {
+        imsi: "208930000000001".parse().unwrap(),
+        plmn: "208/93".parse().unwrap(),
+        k: "465b5ce8b199b49faa5f0a2ee238a6bc".parse().unwrap(),
+        opc: "cd63cb71954a9f4e48a5994e37a02baf".parse().unwrap(),
+    };
+    let plmn = "208/93".parse().unwrap();
+    let mut phone = Phone::new(signalling::UeSettings { serving_plmn: plmn, ..settings() });
+    phone.ue = Ue::new(&subscriber);
+    phone.start(Procedure::Registration);
+    let rand = hex::decode("23553cbe9637a89d218ae64dae47bf35").unwrap().try_into().unwrap();
+    let request = NasAuthenticationRequest::new(NasKeySetIdentifier::new(0), NasAbba::new(vec![0, 0]))
+        .with_authentication_parameter_rand(NasAuthenticationParameterRand::from_rand(rand))
+        .with_authentication_parameter_autn(NasAuthenticationParameterAutn::new(
+            <[u8; 16]>::try_from(key("autn")).unwrap(),
+        ));
+    let answer = sent(&phone.downlink(&plain(request)));
+    assert_eq!(hex::encode(&answer[5..]), hex::encode(key("res-star")));
+}
+
+#[test]
+fn nas_keys_are_those_of_annex_a_8() {
+    use oxirush_security::nas_5gs::{derive_knas_enc, derive_knas_int};
+    use oxirush_security::{CipheringAlgorithm, IntegrityAlgorithm};
+    let k_amf = KAmf::from_slice(&key("k-amf")).unwrap();
+    assert_eq!(derive_knas_enc(&k_amf, CipheringAlgorithm::NEA2).as_octets().as_slice(), key("k-nas-enc"));
+    assert_eq!(derive_knas_int(&k_amf, IntegrityAlgorithm::NIA2).as_octets().as_slice(), key("k-nas-int"));
+}
+
+#[test]
+fn messages_of_pycrate_do_to_the_ue_what_they_say() {
+    let mut phone = Phone::new(settings());
+    phone.start(Procedure::Registration);
+    let actions = phone.downlink(&octets(include_str!("../testdata/nas/identity_request.hex")));
+    assert_eq!(sent(&actions)[2], 0x5c);
+    let actions = phone.downlink(&octets(include_str!("../testdata/nas/registration_reject.hex")));
+    assert_eq!(outcomes(&actions)[0].1.to_string(), "congestion");
+    phone.handle(UeEvent::ConnectionReleased);
+    phone.start(Procedure::Registration);
+    let actions = phone.downlink(&octets(include_str!("../testdata/nas/authentication_reject.hex")));
+    assert_eq!(outcomes(&actions)[0].1.to_string(), "authentication-rejected");
+
+    let (mut phone, mut network) = (Phone::new(settings()), Network::default());
+    phone.start(Procedure::Registration);
+    phone.downlink(&network.challenge());
+    let complete = sent(&phone.downlink(&network.security_mode_command()));
+    network.read(&complete);
+    let mut protected = |phone: &mut Phone, text| {
+        let header = Nas5gsSecurityHeaderType::IntegrityProtectedAndCiphered;
+        let message = Nas5gsMessage::new_5gmm(nas(text));
+        let context = network.context.as_mut().unwrap();
+        phone.downlink(&context.protect(&message, header, oxirush_nas::Direction::Downlink).unwrap())
+    };
+    let actions = protected(&mut phone, include_str!("../testdata/nas/registration_accept.hex"));
+    assert_eq!(outcomes(&actions), [(Procedure::Registration, Outcome::Succeeded)]);
+    assert_eq!(phone.ue.s_tmsi().unwrap().tmsi(), 0x1122_3344);
+    let actions = protected(&mut phone, include_str!("../testdata/nas/configuration_update_command.hex"));
+    assert_eq!(actions.len(), 1, "it is acknowledged: {actions:?}");
+    phone.start(Procedure::ServiceRequest);
+    let actions = protected(&mut phone, include_str!("../testdata/nas/service_accept.hex"));
+    assert_eq!(outcomes(&actions), [(Procedure::ServiceRequest, Outcome::Succeeded)]);
+    protected(&mut phone, include_str!("../testdata/nas/deregistration_request_of_network.hex"));
+    assert!(!phone.ue.is_registered());
+    assert!(matches!(
+        nas(include_str!("../testdata/nas/service_reject.hex")),
+        Nas5gmmMessage::ServiceReject(_)
+    ));
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the gNB only carries it along")]
+fn messages_of_pycrate_do_to_the_gnb_what_they_say() {
+    let mut gnb = Gnb::new(GnbSettings {
+        gnb_id: 1,
+        name: "gnb-1".to_owned(),
+        plmn: "001/01".parse().unwrap(),
+        tac: identity::Tac::new(1).unwrap(),
+        slices: vec!["1".parse().unwrap()],
+        cells: 1,
+    });
+    let mut handle = |event: GnbEvent<'_>| {
+        let mut out = Vec::new();
+        gnb.handle(event, Instant::now(), &mut out);
+        out
+    };
+    handle(GnbEvent::AssociationUp { streams_out: 2 });
+    let failure = octets(include_str!("../testdata/ngap/ng_setup_failure.hex"));
+    let actions = handle(GnbEvent::Received { stream: 0, octets: &failure });
+    let wait = Some(Duration::from_secs(5));
+    assert!(
+        actions
+            .iter()
+            .any(|a| matches!(a, GnbAction::SetupRefused { retry_after, .. } if *retry_after == wait))
+    );
+    handle(GnbEvent::AssociationUp { streams_out: 2 });
+    // An NG SETUP RESPONSE without IEs: what it says is not used.
+    let response = hex::decode("20150003000000").unwrap();
+    handle(GnbEvent::Received { stream: 0, octets: &response });
+    let cause = EstablishmentCause::MoSignalling;
+    handle(GnbEvent::Connect { ue: 9, cell: 0, nas: &[0x7e], cause, s_tmsi: None });
+    let downlink = octets(include_str!("../testdata/ngap/downlink_nas_transport.hex"));
+    let actions = handle(GnbEvent::Received { stream: 1, octets: &downlink });
+    assert_eq!(actions, [GnbAction::Downlink { ue: 9, nas: vec![0x7e, 0, 0x44, 0x16] }]);
+    let release = octets(include_str!("../testdata/ngap/ue_context_release_command.hex"));
+    let actions = handle(GnbEvent::Received { stream: 1, octets: &release });
+    assert_eq!(actions.last(), Some(&GnbAction::Released { ue: 9 }));
+    let reset = octets(include_str!("../testdata/ngap/ng_reset.hex"));
+    let actions = handle(GnbEvent::Received { stream: 0, octets: &reset });
+    assert!(matches!(&actions[..], [GnbAction::Send { stream: 0, .. }]));
+}
