@@ -78,7 +78,7 @@ pub enum CoordinatorError {
         address: SocketAddr,
         /// What was wrong with it.
         #[source]
-        source: wire::WireError,
+        source: Box<wire::WireError>,
     },
     /// The run folder, or a file of it, cannot be used.
     #[error("{path}: {source}; a run needs a folder that it can write to: check the space left, the permissions, or choose another with --out", path = .path.display())]

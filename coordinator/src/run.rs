@@ -88,7 +88,7 @@ struct Drain {
 
 enum Event {
     Tick,
-    Joined(Result<AgentLink, String>),
+    Joined(Result<Box<AgentLink>, String>),
     FromAgent(FromAgent),
     Stop(StopRequest),
 }
@@ -151,7 +151,7 @@ impl Run {
     }
 
     /// Plays the run and writes its folder.
-    pub(crate) async fn to_the_end(mut self, mut stop: watch::Receiver<StopRequest>) -> Result<RunOutcome, CoordinatorError> {
+    pub(crate) async fn until_the_end(mut self, mut stop: watch::Receiver<StopRequest>) -> Result<RunOutcome, CoordinatorError> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut source = Source { ticks, stop: &mut stop, stop_open: true };
@@ -236,12 +236,12 @@ impl Run {
                 Event::Stop(*source.stop.borrow_and_update())
             }
             _ = source.ticks.tick() => Event::Tick,
-            Some(joined) = self.joins.recv() => Event::Joined(joined),
+            Some(joined) = self.joins.recv() => Event::Joined(joined.map(Box::new)),
             Some(message) = self.inbox.1.recv() => Event::FromAgent(message),
         };
         match event {
             Event::Tick => self.tick(),
-            Event::Joined(Ok(link)) => self.admit(link).await,
+            Event::Joined(Ok(link)) => self.admit(*link).await,
             Event::Joined(Err(reason)) => {
                 self.decide("refused a join", json!({"reason": reason}));
                 self.warn(format!("an agent could not join: {reason}"));

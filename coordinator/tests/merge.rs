@@ -1,4 +1,5 @@
 //! Merging: whatever way the reports come, the result is that of adding each once.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and its helper functions too")]
 
 use std::collections::BTreeMap;
 
