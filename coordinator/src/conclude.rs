@@ -11,8 +11,8 @@ use crate::slo::{Measured, float};
 use crate::summary::{Billing, curve};
 use crate::wall_clock::rfc3339;
 use crate::{
-    CoordinatorError, GeneratorSummary, Percentiles, Phase, ProcedureSummary, RunOutcome, Summary, TraceCounts, Verdict,
-    generator, junit, render_report,
+    CoordinatorError, GeneratorSummary, Percentiles, Phase, ProcedureSummary, RunOutcome, Summary,
+    TraceCounts, Verdict, generator, junit, render_report,
 };
 
 impl Run {
@@ -32,7 +32,10 @@ impl Run {
         });
         self.folder.write("scenario.yaml", plan.scenario().to_yaml().as_bytes())?;
         self.folder.write("plan.json", pretty(&inputs).as_bytes())?;
-        self.decide("created the run", json!({"run_id": self.folder.run_id, "agents_wanted": self.config.agents_wanted}));
+        self.decide(
+            "created the run",
+            json!({"run_id": self.folder.run_id, "agents_wanted": self.config.agents_wanted}),
+        );
         Ok(())
     }
 
@@ -43,7 +46,8 @@ impl Run {
             self.nothing_started();
         }
         let (traces, mut trace_counts) = self.finish_traces();
-        trace_counts.packets_dropped_by_agents = self.agents.iter().map(crate::fleet::Agent::trace_dropped).sum();
+        trace_counts.packets_dropped_by_agents =
+            self.agents.iter().map(crate::fleet::Agent::trace_dropped).sum();
         self.check();
         let generator = generator::assess(&self.evidence.lateness);
         self.invalid.extend(generator.reasons.iter().cloned());
@@ -82,22 +86,39 @@ impl Run {
         let due = self.evidence.procedures.iter().filter(|(name, _)| self.planned.contains_key(*name));
         let due = due.fold(0u64, |sum, (_, figures)| sum.saturating_add(figures.counts.due));
         if self.evidence.lateness.len() < due / 2 {
-            self.warn(format!("lateness is known of {} attempts only, of {due} that came due", self.evidence.lateness.len()));
+            self.warn(format!(
+                "lateness is known of {} attempts only, of {due} that came due",
+                self.evidence.lateness.len()
+            ));
         }
         for (name, figures) in &self.evidence.procedures {
             let never = crate::figures::sum(&figures.counts.never_started);
             if never > 0 && self.warnings.len() < 100 {
-                self.warnings.push(format!("{never} attempts of {name} were never started: {:?}", figures.counts.never_started));
+                self.warnings.push(format!(
+                    "{never} attempts of {name} were never started: {:?}",
+                    figures.counts.never_started
+                ));
             }
         }
     }
 
-    fn summary(&mut self, generator: GeneratorSummary, traces: Vec<Value>, trace_counts: TraceCounts) -> Summary {
+    fn summary(
+        &mut self,
+        generator: GeneratorSummary,
+        traces: Vec<Value>,
+        trace_counts: TraceCounts,
+    ) -> Summary {
         let duration_s = float(self.evidence.last_us) / 1e6;
         let scenario = std::sync::Arc::clone(self.plan.scenario());
         let slos: Vec<_> = scenario.slos.iter().map(|slo| self.measured(duration_s).slo(slo)).collect();
-        let verdict = Verdict::of(std::mem::take(&mut self.invalid), std::mem::take(&mut self.broken_guardrails), &slos);
-        let shards_of = |agent: usize| (0..).zip(&self.shards).filter(|(_, s)| s.epoch > 0 && s.agent == agent).map(|(n, _)| n).collect();
+        let verdict = Verdict::of(
+            std::mem::take(&mut self.invalid),
+            std::mem::take(&mut self.broken_guardrails),
+            &slos,
+        );
+        let shards_of = |agent: usize| {
+            (0..).zip(&self.shards).filter(|(_, s)| s.epoch > 0 && s.agent == agent).map(|(n, _)| n).collect()
+        };
         let mut reports = std::mem::take(&mut self.reports);
         reports.late = self.timeline.late();
         Summary {
@@ -119,7 +140,12 @@ impl Run {
             procedures: self.procedure_summaries(),
             billing: Billing::default(),
             generator,
-            agents: self.agents.iter().enumerate().map(|(n, agent)| agent.summary(shards_of(n), duration_s)).collect(),
+            agents: self
+                .agents
+                .iter()
+                .enumerate()
+                .map(|(n, agent)| agent.summary(shards_of(n), duration_s))
+                .collect(),
             unexpected: self.evidence.unexpected.clone(),
             messages_sent: self.evidence.messages_sent,
             messages_received: self.evidence.messages_received,
@@ -168,7 +194,10 @@ impl Run {
             None => (Vec::new(), TraceCounts::default()),
             Some(Ok(written)) => written,
             Some(Err(error)) => {
-                self.invalidate(format!("the run folder cannot be written: {}: {error}", self.folder.path.join("traces").display()));
+                self.invalidate(format!(
+                    "the run folder cannot be written: {}: {error}",
+                    self.folder.path.join("traces").display()
+                ));
                 (Vec::new(), TraceCounts::default())
             }
         }

@@ -90,7 +90,9 @@ pub enum CoordinatorError {
         source: io::Error,
     },
     /// Too few agents came.
-    #[error("{joined} of {wanted} agents joined within {waited_s} s at {address}{hints}; start more agents there, or ask for fewer with --agents")]
+    #[error(
+        "{joined} of {wanted} agents joined within {waited_s} s at {address}{hints}; start more agents there, or ask for fewer with --agents"
+    )]
     TooFewAgents {
         /// How many came.
         joined: usize,

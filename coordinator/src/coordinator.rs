@@ -24,8 +24,8 @@ impl Coordinator {
     #[expect(clippy::unused_async, reason = "must be called in a runtime; the signature says so")]
     pub async fn bind(config: CoordinatorConfig) -> Result<Self, CoordinatorError> {
         let listen = |source| CoordinatorError::Listen { address: config.listen, source: Box::new(source) };
-        let endpoint =
-            CoordinatorEndpoint::bind_with(config.listen, &config.identity, config.wire.clone()).map_err(listen)?;
+        let endpoint = CoordinatorEndpoint::bind_with(config.listen, &config.identity, config.wire.clone())
+            .map_err(listen)?;
         Ok(Self { config, endpoint, progress: watch::Sender::new(Progress::default()) })
     }
 
@@ -44,7 +44,11 @@ impl Coordinator {
     ///
     /// # Errors
     /// The run folder cannot be made, too few agents joined, or the operator stopped before the run began.
-    pub async fn run(self, plan: Plan, stop: watch::Receiver<StopRequest>) -> Result<RunOutcome, CoordinatorError> {
+    pub async fn run(
+        self,
+        plan: Plan,
+        stop: watch::Receiver<StopRequest>,
+    ) -> Result<RunOutcome, CoordinatorError> {
         Run::new(self.config, self.endpoint, self.progress, plan)?.until_the_end(stop).await
     }
 }

@@ -56,7 +56,11 @@ impl Evidence {
         let account = self.shards.remove(&shard).unwrap_or_default();
         for (name, counts) in &account {
             let in_flight = counts.due.saturating_sub(counts.accounted());
-            tally(&mut self.procedures.entry(name.clone()).or_default().counts.abandoned, AGENT_LOST, in_flight);
+            tally(
+                &mut self.procedures.entry(name.clone()).or_default().counts.abandoned,
+                AGENT_LOST,
+                in_flight,
+            );
         }
         for (name, planned) in planned {
             let counts = account.get(name).cloned().unwrap_or_default();

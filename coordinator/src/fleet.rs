@@ -95,7 +95,11 @@ impl Agent {
             ue_octets: health.ue_octets,
             octets_per_ue: if health.ues == 0 { 0.0 } else { float(health.ue_octets) / float(health.ues) },
             report_octets: health.report_octets,
-            report_octets_per_s: if duration_s > 0.0 { float(health.report_octets) / duration_s } else { 0.0 },
+            report_octets_per_s: if duration_s > 0.0 {
+                float(health.report_octets) / duration_s
+            } else {
+                0.0
+            },
             round_trip_us: self.clock.round_trip_us(),
             clock_offset_us: self.clock.offset_us(),
             reports_dropped: health.reports_dropped,
@@ -129,7 +133,8 @@ pub(crate) fn deal(workers: &[u32], shards: u32) -> Vec<usize> {
     let next = |dealt: &[u64]| {
         // The least (dealt + 1) / workers; compared crosswise, so without fractions.
         (0..workers.len()).min_by(|a, b| {
-            let load = |agent: usize, other: usize| (dealt.get(agent).copied().unwrap_or(0) + 1) * weight(other);
+            let load =
+                |agent: usize, other: usize| (dealt.get(agent).copied().unwrap_or(0) + 1) * weight(other);
             load(*a, *b).cmp(&load(*b, *a))
         })
     };

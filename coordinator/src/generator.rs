@@ -21,7 +21,8 @@ pub(crate) const FEWEST: u64 = 10;
 /// Judges by how late attempts left in the whole run.
 pub(crate) fn assess(lateness: &Histogram<u64>) -> GeneratorSummary {
     let attempts = lateness.len();
-    let late_attempts = if lateness.max() > LATE_US { lateness.count_between(LATE_US + 1, lateness.max()) } else { 0 };
+    let late_attempts =
+        if lateness.max() > LATE_US { lateness.count_between(LATE_US + 1, lateness.max()) } else { 0 };
     let limited = late_attempts >= FEWEST && float(late_attempts) > SHARE * float(attempts);
     let reason = || {
         format!(

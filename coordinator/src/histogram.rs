@@ -44,8 +44,10 @@ pub fn decode_v2(octets: &[u8]) -> Result<Vec<(u64, u64)>, HistogramFault> {
         let number = zig_zag(varint(&mut rest)?);
         if let Ok(count) = u64::try_from(number) {
             if count > 0 {
-                let value = value_at(index).filter(|value| *value <= LARGEST_US).ok_or(HistogramFault::Range)?;
-                total = total.checked_add(count).filter(|t| *t <= MOST_SAMPLES).ok_or(HistogramFault::Counts)?;
+                let value =
+                    value_at(index).filter(|value| *value <= LARGEST_US).ok_or(HistogramFault::Range)?;
+                total =
+                    total.checked_add(count).filter(|t| *t <= MOST_SAMPLES).ok_or(HistogramFault::Counts)?;
                 samples.push((value, count));
             }
             index += 1;

@@ -42,18 +42,24 @@ impl HistogramLog {
         self.file.append(&lines)
     }
 
-    fn line(&mut self, lines: &mut Vec<u8>, tag: &str, at_s: u64, histogram: &Histogram<u64>) -> io::Result<()> {
+    fn line(
+        &mut self,
+        lines: &mut Vec<u8>,
+        tag: &str,
+        at_s: u64,
+        histogram: &Histogram<u64>,
+    ) -> io::Result<()> {
         if histogram.is_empty() {
             return Ok(());
         }
         let mut writer = IntervalLogWriterBuilder::new()
             .with_max_value_divisor(1000.0)
             .begin_log_with(&mut *lines, &mut self.serializer)?;
-        writer.write_histogram(histogram, Duration::from_secs(at_s), Duration::from_secs(1), Tag::new(tag)).map_err(
-            |error| match error {
+        writer
+            .write_histogram(histogram, Duration::from_secs(at_s), Duration::from_secs(1), Tag::new(tag))
+            .map_err(|error| match error {
                 IntervalLogWriterError::IoError(error) => error,
                 IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
-            },
-        )
+            })
     }
 }

@@ -31,7 +31,12 @@ impl Journal {
     }
 
     /// The last line is written whatever the limit.
-    pub(crate) fn finish(&mut self, decision: &str, run_us: Option<u64>, mut details: Value) -> io::Result<()> {
+    pub(crate) fn finish(
+        &mut self,
+        decision: &str,
+        run_us: Option<u64>,
+        mut details: Value,
+    ) -> io::Result<()> {
         if let (true, Value::Object(details)) = (self.left_out > 0, &mut details) {
             details.insert("lines_left_out".to_owned(), self.left_out.into());
         }

@@ -5,7 +5,8 @@ use crate::{Status, Summary};
 /// A suite with one case for each SLO and one for the run's validity.
 pub(crate) fn render(summary: &Summary) -> String {
     let valid = summary.verdict.status != Status::Invalid;
-    let broken: Vec<_> = summary.guardrails.iter().filter(|guardrail| guardrail.broken_at_s.is_some()).collect();
+    let broken: Vec<_> =
+        summary.guardrails.iter().filter(|guardrail| guardrail.broken_at_s.is_some()).collect();
     let failures = summary.slos.iter().filter(|slo| !slo.pass).count() + broken.len();
     let tests = summary.slos.len() + summary.guardrails.len() + 1;
     let (scenario, errors, time) = (escape(&summary.scenario), u8::from(!valid), summary.duration_s);
@@ -15,7 +16,10 @@ pub(crate) fn render(summary: &Summary) -> String {
         escape(&summary.started_at),
     );
     let mut case = |name: &str, problem: Option<(&str, String)>| {
-        xml.push_str(&format!("  <testcase classname=\"{scenario}\" name=\"{}\" time=\"{time:.3}\"", escape(name)));
+        xml.push_str(&format!(
+            "  <testcase classname=\"{scenario}\" name=\"{}\" time=\"{time:.3}\"",
+            escape(name)
+        ));
         match problem {
             None => xml.push_str("/>\n"),
             Some((kind, text)) => {
@@ -26,7 +30,9 @@ pub(crate) fn render(summary: &Summary) -> String {
     let reasons = || ("error", summary.verdict.reasons.join("; "));
     case("the run is valid", (!valid).then(reasons));
     for slo in &summary.slos {
-        let actual = || slo.actual.map_or_else(|| "nothing was measured".to_owned(), |actual| format!("is {actual:.3}"));
+        let actual = || {
+            slo.actual.map_or_else(|| "nothing was measured".to_owned(), |actual| format!("is {actual:.3}"))
+        };
         let problem = || ("failure", format!("{} {}, target {}", slo.name, actual(), slo.target));
         case(&format!("{} {}", slo.name, slo.target), (!slo.pass).then(problem));
     }

@@ -17,13 +17,16 @@ impl Run {
         let latest = self.shards.iter().filter(|shard| !shard.over).count();
         let last = self.window.back();
         let gauge = |of: fn(&crate::timeline::Second) -> u64| last.map_or(0, of);
-        let warnings = self.invalid.iter().chain(&self.broken_guardrails).chain(&self.warnings).rev().take(WARNINGS);
+        let warnings =
+            self.invalid.iter().chain(&self.broken_guardrails).chain(&self.warnings).rev().take(WARNINGS);
         let progress = Progress {
             run_id: self.folder.run_id.clone(),
             phase: self.phase,
             agents: (0..self.agents.len()).map(|agent| self.agent_progress(agent)).collect(),
             agents_wanted: self.config.agents_wanted,
-            elapsed: self.start.map_or(Duration::ZERO, |(start, _)| Instant::now().saturating_duration_since(start)),
+            elapsed: self
+                .start
+                .map_or(Duration::ZERO, |(start, _)| Instant::now().saturating_duration_since(start)),
             total: self.plan.duration(),
             procedures: self.procedure_progress(),
             in_flight: if latest == 0 { 0 } else { gauge(|second| second.in_flight) },

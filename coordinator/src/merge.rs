@@ -136,7 +136,8 @@ impl Merge {
     /// # Errors
     /// [`Fault`]: the report cannot be true. Nothing of it is counted.
     pub fn receive(&mut self, report: IntervalReport) -> Result<Reception, Fault> {
-        let (shard, epoch, sequence, horizon_us) = (report.shard, report.epoch, report.sequence, self.horizon_us);
+        let (shard, epoch, sequence, horizon_us) =
+            (report.shard, report.epoch, report.sequence, self.horizon_us);
         let state = self.state(shard).ok_or(Fault::Shard(shard))?;
         if epoch > state.epoch {
             return Err(Fault::Epoch { shard, given: state.epoch, claimed: epoch });
@@ -153,7 +154,8 @@ impl Merge {
         }
         let checked = check(report, horizon_us)?;
         let attempts = checked.report.procedures.iter().fold(0u64, |sum, p| sum.saturating_add(attempts(p)));
-        state.counted = state.counted.checked_add(attempts).filter(|n| *n <= MOST_ATTEMPTS).ok_or(OVERFLOW)?;
+        state.counted =
+            state.counted.checked_add(attempts).filter(|n| *n <= MOST_ATTEMPTS).ok_or(OVERFLOW)?;
         if sequence > state.next {
             state.held.insert(sequence, checked);
             return Ok(Reception::Held);
@@ -181,7 +183,9 @@ fn check(report: IntervalReport, horizon_us: u64) -> Result<Checked, Fault> {
     if from_us > to_us || to_us > horizon_us {
         return Err(Fault::Interval { from_us, to_us });
     }
-    if report.unexpected.len() > MOST_CAUSES || report.unexpected.iter().any(|(kind, _)| kind.len() > LONGEST_CAUSE) {
+    if report.unexpected.len() > MOST_CAUSES
+        || report.unexpected.iter().any(|(kind, _)| kind.len() > LONGEST_CAUSE)
+    {
         return Err(Fault::Counts("too many or too long kinds of unexpected messages"));
     }
     let mut samples = Vec::with_capacity(PROCEDURES.len());
@@ -191,7 +195,9 @@ fn check(report: IntervalReport, horizon_us: u64) -> Result<Checked, Fault> {
         if twice || !PROCEDURES.contains(&name.as_str()) {
             return Err(Fault::Procedure(name.chars().take(LONGEST_CAUSE).collect()));
         }
-        for causes in [&procedure.failed, &procedure.timed_out, &procedure.abandoned, &procedure.never_started] {
+        for causes in
+            [&procedure.failed, &procedure.timed_out, &procedure.abandoned, &procedure.never_started]
+        {
             if causes.len() > MOST_CAUSES || causes.iter().any(|(cause, _)| cause.len() > LONGEST_CAUSE) {
                 return Err(Fault::Counts("too many or too long causes"));
             }
@@ -199,11 +205,16 @@ fn check(report: IntervalReport, horizon_us: u64) -> Result<Checked, Fault> {
         if attempts(procedure) > MOST_ATTEMPTS {
             return Err(OVERFLOW);
         }
-        let read = |octets| decode_v2(octets).map_err(|fault| Fault::Histogram { procedure: name.clone(), fault });
+        let read =
+            |octets| decode_v2(octets).map_err(|fault| Fault::Histogram { procedure: name.clone(), fault });
         let both = (read(&procedure.latency_v2)?, read(&procedure.service_v2)?);
         for samples in [histogram::total(&both.0), histogram::total(&both.1)] {
             if samples != procedure.succeeded {
-                return Err(Fault::Samples { procedure: name.clone(), succeeded: procedure.succeeded, samples });
+                return Err(Fault::Samples {
+                    procedure: name.clone(),
+                    succeeded: procedure.succeeded,
+                    samples,
+                });
             }
         }
         samples.push(both);

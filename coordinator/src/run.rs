@@ -110,7 +110,8 @@ impl Run {
             hlog: None,
             traces: None,
         };
-        let planned: BTreeMap<String, u64> = plan.planned().into_iter().map(|(p, n)| (p.as_str().to_owned(), n)).collect();
+        let planned: BTreeMap<String, u64> =
+            plan.planned().into_iter().map(|(p, n)| (p.as_str().to_owned(), n)).collect();
         let endpoint = Arc::new(endpoint);
         let (joined, joins) = mpsc::channel(16);
         let acceptor = tokio::spawn(accept(Arc::clone(&endpoint), joined));
@@ -151,7 +152,10 @@ impl Run {
     }
 
     /// Plays the run and writes its folder.
-    pub(crate) async fn until_the_end(mut self, mut stop: watch::Receiver<StopRequest>) -> Result<RunOutcome, CoordinatorError> {
+    pub(crate) async fn until_the_end(
+        mut self,
+        mut stop: watch::Receiver<StopRequest>,
+    ) -> Result<RunOutcome, CoordinatorError> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut source = Source { ticks, stop: &mut stop, stop_open: true };
@@ -173,12 +177,19 @@ impl Run {
         while self.alive() < self.config.agents_wanted && self.drain.is_none() {
             self.step(source).await;
             if Instant::now() >= deadline && self.alive() < self.config.agents_wanted {
-                let hints: String = self.failed_joins.iter().map(|reason| format!("; refused: {reason}")).collect();
+                let hints: String =
+                    self.failed_joins.iter().map(|reason| format!("; refused: {reason}")).collect();
                 let (joined, wanted) = (self.alive(), self.config.agents_wanted);
                 self.decide("gave up waiting for agents", json!({"joined": joined, "wanted": wanted}));
                 self.dismiss().await;
                 let waited_s = self.config.join_timeout.as_secs();
-                return Err(CoordinatorError::TooFewAgents { joined, wanted, waited_s, address: self.endpoint.local_addr(), hints });
+                return Err(CoordinatorError::TooFewAgents {
+                    joined,
+                    wanted,
+                    waited_s,
+                    address: self.endpoint.local_addr(),
+                    hints,
+                });
             }
         }
         Ok(())
@@ -221,7 +232,12 @@ impl Run {
                 self.drain("overdue", Duration::ZERO);
             }
             if self.drain.is_some_and(|drain| now >= drain.until) {
-                let late = self.shards.iter().filter(|shard| !shard.over).map(|shard| shard.agent).collect::<Vec<_>>();
+                let late = self
+                    .shards
+                    .iter()
+                    .filter(|shard| !shard.over)
+                    .map(|shard| shard.agent)
+                    .collect::<Vec<_>>();
                 late.into_iter().for_each(|agent| self.lose(agent, "did not finish its shards in time"));
             }
         }
@@ -260,7 +276,10 @@ impl Run {
 
     async fn admit(&mut self, link: AgentLink) {
         if self.phase != Phase::Joining || self.alive() >= self.config.agents_wanted {
-            self.decide("refused an agent", json!({"agent": link.hello.name, "reason": "the run has its agents"}));
+            self.decide(
+                "refused an agent",
+                json!({"agent": link.hello.name, "reason": "the run has its agents"}),
+            );
             link.refuse("the run has all the agents that it waits for; join the next one").await;
             return;
         }
@@ -296,7 +315,10 @@ impl Run {
             ToCoordinator::CannotPrepare { shard, epoch, error } => {
                 if self.held(agent, shard, epoch).is_some() {
                     let name = self.agents[agent].name.clone();
-                    self.decide("shard cannot be prepared", json!({"shard": shard, "agent": name, "error": error}));
+                    self.decide(
+                        "shard cannot be prepared",
+                        json!({"shard": shard, "agent": name, "error": error}),
+                    );
                     self.invalidate(format!("agent {name} cannot prepare shard {shard}: {error}"));
                     self.drain("cannot-prepare", Duration::ZERO);
                 }
@@ -307,7 +329,10 @@ impl Run {
             ToCoordinator::Finished { shard, epoch, last_sequence } => {
                 if let Some(lease) = self.held(agent, shard, epoch) {
                     lease.last_sequence = Some(last_sequence);
-                    self.decide("shard says it is finished", json!({"shard": shard, "last_sequence": last_sequence}));
+                    self.decide(
+                        "shard says it is finished",
+                        json!({"shard": shard, "last_sequence": last_sequence}),
+                    );
                     self.end_shard(shard);
                 }
             }
@@ -319,7 +344,10 @@ impl Run {
         let (shard, epoch, sequence) = (report.shard, report.epoch, report.sequence);
         let holds = self.shards.get(shard as usize).is_some_and(|lease| lease.agent == agent);
         if !holds || report.run != self.folder.run_id || self.start.is_none() {
-            self.decide("refused a report", json!({"shard": shard, "epoch": epoch, "sequence": sequence, "reason": "no such lease"}));
+            self.decide(
+                "refused a report",
+                json!({"shard": shard, "epoch": epoch, "sequence": sequence, "reason": "no such lease"}),
+            );
             self.reports.old_epoch += 1;
             return;
         }
@@ -333,11 +361,17 @@ impl Run {
             Ok(Reception::Held | Reception::TooFarAhead) => {
                 self.reports.out_of_order += 1;
                 let next = self.merge.next(shard);
-                self.decide("a report waits for one before it", json!({"shard": shard, "sequence": sequence, "missing": next}));
+                self.decide(
+                    "a report waits for one before it",
+                    json!({"shard": shard, "sequence": sequence, "missing": next}),
+                );
             }
             Ok(Reception::OldEpoch { current }) => {
                 self.reports.old_epoch += 1;
-                self.decide("refused a report of an old lease", json!({"shard": shard, "epoch": epoch, "current": current, "sequence": sequence}));
+                self.decide(
+                    "refused a report of an old lease",
+                    json!({"shard": shard, "epoch": epoch, "current": current, "sequence": sequence}),
+                );
             }
             Err(fault) => self.distrust(agent, &format!("sent a report that cannot be true: {fault}")),
         }
@@ -360,7 +394,10 @@ impl Run {
             lease.reported_us = report.to_us;
             lease.progress.clone_from(&report.progress);
         }
-        self.send(agent, ToAgent::Ack { shard: report.shard, epoch: report.epoch, sequence: report.sequence });
+        self.send(
+            agent,
+            ToAgent::Ack { shard: report.shard, epoch: report.epoch, sequence: report.sequence },
+        );
         self.end_shard(report.shard);
     }
 
@@ -379,7 +416,9 @@ impl Run {
         let lateness = match decode_v2(&health.lateness_v2) {
             Ok(lateness) if health.at_us <= self.run_us().saturating_add(CLOCK_TOLERANCE_US) => lateness,
             Ok(_) => return self.distrust(agent, "sent its health of the future"),
-            Err(fault) => return self.distrust(agent, &format!("sent lateness that cannot be true: {fault}")),
+            Err(fault) => {
+                return self.distrust(agent, &format!("sent lateness that cannot be true: {fault}"));
+            }
         };
         if self.start.is_some() {
             histogram::add(&mut self.evidence.lateness, &lateness);
@@ -389,7 +428,11 @@ impl Run {
         let dropped = known.reports_dropped();
         known.add_health(health, &lateness);
         if known.reports_dropped() > dropped {
-            let text = format!("agent {} dropped {} reports: its buffer was full", known.name, known.reports_dropped());
+            let text = format!(
+                "agent {} dropped {} reports: its buffer was full",
+                known.name,
+                known.reports_dropped()
+            );
             self.warn(text);
         }
     }
@@ -404,7 +447,8 @@ impl Run {
     }
 
     fn lease_all(&mut self) {
-        let living: Vec<usize> = (0..self.agents.len()).filter(|agent| self.agents[*agent].is_alive()).collect();
+        let living: Vec<usize> =
+            (0..self.agents.len()).filter(|agent| self.agents[*agent].is_alive()).collect();
         let workers: Vec<u32> = living.iter().map(|agent| self.agents[*agent].hello.workers).collect();
         let scenario = self.plan.scenario().to_yaml();
         let (seed, shards, loads) = (self.plan.seed(), self.plan.shards(), self.plan.scenario().load.len());
@@ -413,8 +457,12 @@ impl Run {
             let epoch = 1;
             let resume_at = vec![0; loads];
             self.merge.lease(shard, epoch);
-            self.shards[shard as usize] = ShardLease { agent, epoch, progress: resume_at.clone(), ..ShardLease::default() };
-            self.decide("leased a shard", json!({"shard": shard, "epoch": epoch, "agent": self.agents[agent].name}));
+            self.shards[shard as usize] =
+                ShardLease { agent, epoch, progress: resume_at.clone(), ..ShardLease::default() };
+            self.decide(
+                "leased a shard",
+                json!({"shard": shard, "epoch": epoch, "agent": self.agents[agent].name}),
+            );
             let lease = Lease {
                 run: self.folder.run_id.clone(),
                 scenario: scenario.clone(),
@@ -444,7 +492,10 @@ impl Run {
             let at_us = self.agents[agent].clock.to_agent(at_us);
             self.send(agent, ToAgent::Start { run: self.folder.run_id.clone(), at_us });
         }
-        self.decide("agreed on the start", json!({"start": crate::wall_clock::rfc3339(wall), "lead_us": micros(lead)}));
+        self.decide(
+            "agreed on the start",
+            json!({"start": crate::wall_clock::rfc3339(wall), "lead_us": micros(lead)}),
+        );
         let hlog = self.folder.appender("histograms.hlog").map_err(|error| error.to_string());
         match hlog.and_then(|file| HistogramLog::begin(file, wall).map_err(|error| error.to_string())) {
             Ok(hlog) => self.files.hlog = Some(hlog),
@@ -452,7 +503,9 @@ impl Run {
         }
         match Traces::create(&self.folder.path, self.config.trace, wall) {
             Ok(traces) => self.files.traces = Some(traces),
-            Err(error) => self.folder_failure(&format!("{}: {error}", self.folder.path.join("traces").display())),
+            Err(error) => {
+                self.folder_failure(&format!("{}: {error}", self.folder.path.join("traces").display()))
+            }
         }
     }
 
@@ -467,7 +520,8 @@ impl Run {
         }
         if self.start.is_some() {
             let now_s = self.run_us().saturating_sub(HEALTH_WAIT_US) / 1_000_000;
-            let waiting = self.shards.iter().filter(|shard| !shard.over).map(|shard| shard.reported_us / 1_000_000);
+            let waiting =
+                self.shards.iter().filter(|shard| !shard.over).map(|shard| shard.reported_us / 1_000_000);
             let complete = waiting.min().unwrap_or(now_s);
             self.close_before(complete.min(now_s).max(now_s.saturating_sub(MOST_OPEN)));
         }
@@ -480,11 +534,17 @@ impl Run {
         for second in self.timeline.close_before(second, alive) {
             let line = format!("{}\n", second.line());
             let written = self.files.timeline.append(line.as_bytes());
-            let written = written.and_then(|()| self.files.hlog.as_mut().map_or(Ok(()), |hlog| hlog.second(&second)));
+            let written =
+                written.and_then(|()| self.files.hlog.as_mut().map_or(Ok(()), |hlog| hlog.second(&second)));
             if let Err(error) = written {
                 self.folder_failure(&error.to_string());
             }
-            let measured = Measured { procedures: &second.procedures, lateness: &second.lateness, seconds: 1.0, unreconciled: 0 };
+            let measured = Measured {
+                procedures: &second.procedures,
+                lateness: &second.lateness,
+                seconds: 1.0,
+                unreconciled: 0,
+            };
             let broken: Vec<String> =
                 self.guards.iter_mut().filter_map(|guard| guard.observe(second.at_s, &measured)).collect();
             for reason in broken {
@@ -535,14 +595,23 @@ impl Run {
             lost.lost = Some(why.to_owned());
             return self.decide("an agent left before the run", json!({"agent": name, "reason": why}));
         }
-        let unfinished: Vec<u32> = (0..).zip(&self.shards).filter(|(_, s)| s.agent == agent && s.epoch > 0 && !s.over).map(|(n, _)| n).collect();
+        let unfinished: Vec<u32> = (0..)
+            .zip(&self.shards)
+            .filter(|(_, s)| s.agent == agent && s.epoch > 0 && !s.over)
+            .map(|(n, _)| n)
+            .collect();
         self.decide("lost an agent", json!({"agent": name, "reason": why, "unfinished_shards": unfinished}));
         if unfinished.is_empty() {
             // It had done all it was there for.
-            return self.warn(format!("agent {name} was gone before the end of the run, its shards were over: {why}"));
+            return self.warn(format!(
+                "agent {name} was gone before the end of the run, its shards were over: {why}"
+            ));
         }
         self.agents[agent].lost = Some(why.to_owned());
-        self.invalidate(format!("fleet lost: agent {name} ({}) with shards {unfinished:?}: {why}", self.agents[agent].peer));
+        self.invalidate(format!(
+            "fleet lost: agent {name} ({}) with shards {unfinished:?}: {why}",
+            self.agents[agent].peer
+        ));
         for shard in unfinished {
             self.shards[shard as usize].over = true;
             self.timeline.forget(shard);
@@ -592,8 +661,11 @@ impl Run {
 
     fn renew_all(&mut self) {
         let valid_us = micros(self.config.lease);
-        let due: Vec<(usize, u32, u64)> =
-            (0..).zip(&self.shards).filter(|(_, s)| s.epoch > 0 && !s.over).map(|(n, s)| (s.agent, n, s.epoch)).collect();
+        let due: Vec<(usize, u32, u64)> = (0..)
+            .zip(&self.shards)
+            .filter(|(_, s)| s.epoch > 0 && !s.over)
+            .map(|(n, s)| (s.agent, n, s.epoch))
+            .collect();
         for (agent, shard, epoch) in due {
             self.send(agent, ToAgent::Renew { shard, epoch, valid_us });
         }
@@ -618,7 +690,9 @@ impl Run {
 
     /// The lease that is meant, if this agent holds it.
     fn held(&mut self, agent: usize, shard: u32, epoch: u64) -> Option<&mut ShardLease> {
-        self.shards.get_mut(shard as usize).filter(|lease| lease.agent == agent && lease.epoch == epoch && epoch > 0)
+        self.shards
+            .get_mut(shard as usize)
+            .filter(|lease| lease.agent == agent && lease.epoch == epoch && epoch > 0)
     }
 
     pub(crate) fn alive(&self) -> usize {

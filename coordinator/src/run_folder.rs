@@ -19,7 +19,11 @@ pub(crate) struct RunFolder {
 
 impl RunFolder {
     /// Makes `<runs>/<run-id>`. A name of our own making gets a number when it is taken; a given one must be free.
-    pub(crate) fn create(runs: &Path, run_id: Option<&str>, scenario: &str) -> Result<Self, CoordinatorError> {
+    pub(crate) fn create(
+        runs: &Path,
+        run_id: Option<&str>,
+        scenario: &str,
+    ) -> Result<Self, CoordinatorError> {
         std::fs::create_dir_all(runs).map_err(|source| CoordinatorError::folder(runs, source))?;
         let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
         let name: String = scenario.chars().map(safe).take(60).collect();
@@ -30,7 +34,10 @@ impl RunFolder {
             let path = runs.join(&run_id);
             match std::fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path, run_id }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && names.len() > 0 && run_id.starts_with(&made) => {}
+                Err(error)
+                    if error.kind() == io::ErrorKind::AlreadyExists
+                        && names.len() > 0
+                        && run_id.starts_with(&made) => {}
                 Err(source) => return Err(CoordinatorError::folder(&path, source)),
             }
         }
@@ -58,7 +65,9 @@ pub(crate) struct Appender {
 
 impl Appender {
     pub(crate) fn append(&mut self, octets: &[u8]) -> io::Result<()> {
-        self.file.write_all(octets).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.path.display())))
+        self.file
+            .write_all(octets)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.path.display())))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -101,7 +110,8 @@ fn write_whole(path: &Path, content: &[u8]) -> Result<(), CoordinatorError> {
     let part = PathBuf::from(name);
     let written = File::create(&part).and_then(|mut file| {
         file.write_all(content)?;
-        file.sync_all().or_else(|error| if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
+        file.sync_all()
+            .or_else(|error| if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
     });
     written.and_then(|()| std::fs::rename(&part, path)).map_err(|source| {
         // What is left of it must not be taken for the file.

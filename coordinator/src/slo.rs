@@ -52,7 +52,12 @@ impl Measured<'_> {
         let target = slo.target().to_owned();
         let name = slo.text.strip_suffix(slo.target()).unwrap_or(&slo.text).trim().to_owned();
         let pass = actual.is_some_and(|actual| slo.holds(actual));
-        SloResult { name, actual: actual.map(|actual| in_unit_of(&target, &slo.metric, actual)), target, pass }
+        SloResult {
+            name,
+            actual: actual.map(|actual| in_unit_of(&target, &slo.metric, actual)),
+            target,
+            pass,
+        }
     }
 }
 
@@ -100,7 +105,8 @@ fn in_unit_of(target: &str, metric: &Metric, actual: f64) -> f64 {
         Metric::Procedure { kind, .. } => matches!(kind, MetricKind::Latency(_) | MetricKind::Service(_)),
         Metric::BillingUnreconciled => false,
     };
-    let unit = target.trim_start_matches(|letter: char| !letter.is_alphabetic() && letter != '%' && letter != '/');
+    let unit =
+        target.trim_start_matches(|letter: char| !letter.is_alphabetic() && letter != '%' && letter != '/');
     match unit.trim() {
         "%" => actual * 100.0,
         "ms" if time => actual / 1e3,
@@ -134,7 +140,10 @@ mod tests {
     }
 
     fn observe(guard: &mut Guard, at_s: u64, procedures: &Procedures) -> Option<String> {
-        guard.observe(at_s, &Measured { procedures, lateness: &histogram::empty(), seconds: 1.0, unreconciled: 0 })
+        guard.observe(
+            at_s,
+            &Measured { procedures, lateness: &histogram::empty(), seconds: 1.0, unreconciled: 0 },
+        )
     }
 
     fn guard() -> Guard {
@@ -147,7 +156,9 @@ mod tests {
         let (mut guard, bad) = (guard(), second(1, 9));
         assert_eq!(observe(&mut guard, 0, &bad), None);
         assert_eq!(observe(&mut guard, 1, &Procedures::new()), None);
-        assert!(observe(&mut guard, 2, &bad).unwrap().starts_with("guardrail registration.success < 50% for 3 s"));
+        assert!(
+            observe(&mut guard, 2, &bad).unwrap().starts_with("guardrail registration.success < 50% for 3 s")
+        );
         assert_eq!(observe(&mut guard, 3, &bad), None);
     }
 
@@ -162,9 +173,13 @@ mod tests {
     #[test]
     fn slo_is_shown_in_the_unit_of_its_target() {
         let (procedures, lateness) = (second(9, 1), histogram::empty());
-        let measured = Measured { procedures: &procedures, lateness: &lateness, seconds: 2.0, unreconciled: 0 };
+        let measured =
+            Measured { procedures: &procedures, lateness: &lateness, seconds: 2.0, unreconciled: 0 };
         let success = measured.slo(&"registration.success >= 85%".parse().unwrap());
-        assert_eq!((success.name.as_str(), success.target.as_str(), success.pass), ("registration.success", ">= 85%", true));
+        assert_eq!(
+            (success.name.as_str(), success.target.as_str(), success.pass),
+            ("registration.success", ">= 85%", true)
+        );
         assert!((success.actual.unwrap() - 90.0).abs() < 1e-9);
         let latency = measured.slo(&"registration.latency.p50 < 200ms".parse().unwrap());
         assert!(!latency.pass && (latency.actual.unwrap() - 250.0).abs() < 1.0, "{latency:?}");

@@ -54,7 +54,8 @@ impl Timeline {
         for (procedure, latency, service) in checked.procedures() {
             open.procedures.entry(procedure.procedure.clone()).or_default().add(procedure, latency, service);
         }
-        open.gauges.insert(report.shard, Gauges { in_flight: report.in_flight, registered: report.registered });
+        open.gauges
+            .insert(report.shard, Gauges { in_flight: report.in_flight, registered: report.registered });
     }
 
     /// Adds how late attempts left in the interval that ended at this time.
@@ -75,7 +76,8 @@ impl Timeline {
             self.closed += 1;
             let open = self.open.remove(&at_s).unwrap_or_else(OpenSecond::new);
             self.gauges.extend(open.gauges);
-            let total = |gauge: fn(&Gauges) -> u64| self.gauges.values().map(gauge).fold(0, u64::saturating_add);
+            let total =
+                |gauge: fn(&Gauges) -> u64| self.gauges.values().map(gauge).fold(0, u64::saturating_add);
             seconds.push(Second {
                 at_s,
                 procedures: open.procedures,

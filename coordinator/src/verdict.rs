@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn invalid_dominates_fail_and_keeps_its_reasons() {
-        let verdict = Verdict::of(vec!["aborted by the operator".to_owned()], vec![], &[slo(false, Some(1.0))]);
+        let verdict =
+            Verdict::of(vec!["aborted by the operator".to_owned()], vec![], &[slo(false, Some(1.0))]);
         assert_eq!((verdict.status, verdict.exit_code(), verdict.reasons.len()), (Status::Invalid, 3, 2));
         assert_eq!(verdict.reasons[0], "aborted by the operator");
     }

@@ -143,7 +143,9 @@ fn impossible_reports_are_refused_and_not_counted() {
     with("more successes than samples", |r| r.procedures[0].succeeded = 3);
     with("cut histogram", |r| r.procedures[0].latency_v2.truncate(30));
     with("enormous counts", |r| r.procedures[0].due = u64::MAX);
-    with("overflowing causes", |r| r.procedures[0].failed = vec![("a".to_owned(), u64::MAX), ("b".to_owned(), u64::MAX)]);
+    with("overflowing causes", |r| {
+        r.procedures[0].failed = vec![("a".to_owned(), u64::MAX), ("b".to_owned(), u64::MAX)]
+    });
     with("endless cause", |r| r.procedures[0].failed = vec![("x".repeat(10_000), 1)]);
     for (what, report) in broken {
         assert!(merge.receive(report).is_err(), "{what}");

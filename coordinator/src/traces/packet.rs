@@ -28,11 +28,8 @@ impl Framing {
         let (from, to) = if message.uplink { (ran, core) } else { (core, ran) };
         let direction = self.directions.entry((from, to)).or_default();
         let sequence = direction.streams.entry(message.stream).or_default();
-        let fragments: Vec<&[u8]> = if message.octets.is_empty() {
-            vec![&[]]
-        } else {
-            message.octets.chunks(FRAGMENT).collect()
-        };
+        let fragments: Vec<&[u8]> =
+            if message.octets.is_empty() { vec![&[]] } else { message.octets.chunks(FRAGMENT).collect() };
         let last = fragments.len() - 1;
         let packets = fragments.iter().enumerate().map(|(position, fragment)| {
             let flags = u8::from(position == 0) << 1 | u8::from(position == last);

@@ -31,7 +31,8 @@ impl Spool {
 
     /// Keeps a packet; the label goes before its comment. False when a limit is reached.
     pub(super) fn push(&mut self, packet: &TracePacket, label: &str) -> io::Result<bool> {
-        let labelled: Vec<&str> = [label, &packet.comment].into_iter().filter(|text| !text.is_empty()).collect();
+        let labelled: Vec<&str> =
+            [label, &packet.comment].into_iter().filter(|text| !text.is_empty()).collect();
         let packet = TracePacket { comment: labelled.join(": "), ..packet.clone() };
         let record = postcard::to_stdvec(&packet).map_err(io::Error::other)?;
         let length = u32::try_from(record.len()).map_err(io::Error::other)?;
@@ -50,7 +51,10 @@ impl Spool {
     }
 
     /// Hands out every packet in order of time, and removes the file. How many there were.
-    pub(super) fn drain_sorted(&mut self, mut each: impl FnMut(&TracePacket) -> io::Result<()>) -> io::Result<u64> {
+    pub(super) fn drain_sorted(
+        &mut self,
+        mut each: impl FnMut(&TracePacket) -> io::Result<()>,
+    ) -> io::Result<u64> {
         let Some(writer) = self.file.take() else { return Ok(0) };
         drop(writer.into_inner().map_err(io::IntoInnerError::into_error)?);
         let mut file = File::open(&self.path)?;

@@ -11,7 +11,9 @@ use scenarios::{Plan, Scenario};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wire::to_agent::{Lease, ToAgent};
-use wire::to_coordinator::{AgentHealth, Hello, IntervalReport, ProcedureInterval, ToCoordinator, Trace, TracePacket};
+use wire::to_coordinator::{
+    AgentHealth, Hello, IntervalReport, ProcedureInterval, ToCoordinator, Trace, TracePacket,
+};
 use wire::{Authority, CoordinatorLink, Identity, Role};
 
 /// What an agent does when it should play its shards.
@@ -100,12 +102,15 @@ pub(crate) fn plan(scenario: &str) -> Plan {
 pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Behaviour) {
     let clock = Instant::now();
     let now_us = || u64::try_from(clock.elapsed().as_micros()).unwrap() + 1_000_000_000;
-    let hello = Hello { name: format!("{behaviour:?}"), program: "test".to_owned(), workers: 2, agent_us: now_us() };
+    let hello =
+        Hello { name: format!("{behaviour:?}"), program: "test".to_owned(), workers: 2, agent_us: now_us() };
     let mut link = wire::join(&coordinator, &identity, hello).await.unwrap();
     let mut leases: Vec<Lease> = Vec::new();
     while let Ok(Some(message)) = link.receive().await {
         match message {
-            ToAgent::Ping { sent_us } => say(&mut link, ToCoordinator::Pong { sent_us, agent_us: now_us() }).await,
+            ToAgent::Ping { sent_us } => {
+                say(&mut link, ToCoordinator::Pong { sent_us, agent_us: now_us() }).await
+            }
             ToAgent::Lease(lease) => {
                 let (shard, epoch) = (lease.shard, lease.epoch);
                 let error = "nothing listens at memory://amf".to_owned();
@@ -118,7 +123,10 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
             }
             ToAgent::Start { at_us, .. } => {
                 let wait = at_us.saturating_sub(now_us());
-                assert!((200_000..2_000_000).contains(&wait), "the start is in {wait} µs of the agent's clock");
+                assert!(
+                    (200_000..2_000_000).contains(&wait),
+                    "the start is in {wait} µs of the agent's clock"
+                );
                 tokio::time::sleep(Duration::from_micros(wait)).await;
                 for lease in &leases {
                     if !shard(&mut link, lease, behaviour).await {
@@ -168,14 +176,24 @@ async fn shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour) 
             vec![report(lease, 0, ProcedureInterval { due: half, started: half, failed, ..success(0) })]
         }
         Behaviour::Waits => vec![report(lease, 0, ProcedureInterval { due: 1, started: 1, ..success(0) })],
-        Behaviour::Miscounts => vec![report(lease, 0, ProcedureInterval { due: planned, started: planned, ..success(planned - 1) })],
+        Behaviour::Miscounts => vec![report(
+            lease,
+            0,
+            ProcedureInterval { due: planned, started: planned, ..success(planned - 1) },
+        )],
         Behaviour::Lies => vec![report(lease, 0, ProcedureInterval { succeeded: planned, ..success(1) })],
     };
     for report in &reports {
         say(link, ToCoordinator::Report(Box::new(report.clone()))).await;
     }
     let late_us = if behaviour == Behaviour::Late { 50_000 } else { 20 };
-    let health = AgentHealth { at_us: 900_000, lateness_v2: v2(late_us, planned), ues: 10, ue_octets: 5000, ..AgentHealth::default() };
+    let health = AgentHealth {
+        at_us: 900_000,
+        lateness_v2: v2(late_us, planned),
+        ues: 10,
+        ue_octets: 5000,
+        ..AgentHealth::default()
+    };
     say(link, ToCoordinator::Health(Box::new(health))).await;
     say(link, ToCoordinator::Trace(Box::new(trace(lease)))).await;
     if !matches!(behaviour, Behaviour::Fails | Behaviour::Waits) {
@@ -189,7 +207,10 @@ async fn shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour) 
 async fn drained(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour, reason: &str) {
     let planned = planned(lease);
     let rest = match behaviour {
-        Behaviour::Fails => ProcedureInterval { never_started: vec![(reason.to_owned(), planned - planned / 2)], ..success(0) },
+        Behaviour::Fails => ProcedureInterval {
+            never_started: vec![(reason.to_owned(), planned - planned / 2)],
+            ..success(0)
+        },
         Behaviour::Waits => ProcedureInterval {
             abandoned: vec![(reason.to_owned(), 1)],
             never_started: vec![(reason.to_owned(), planned - 1)],

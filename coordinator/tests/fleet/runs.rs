@@ -36,7 +36,14 @@ async fn run(behaviours: &[Behaviour]) -> (RunOutcome, tempfile::TempDir) {
 /// The account of registrations: planned, succeeded, failed, timed out, abandoned, never started.
 fn account(outcome: &RunOutcome) -> [u64; 6] {
     let p = &outcome.summary.procedures["registration"];
-    [p.planned, p.succeeded, p.failed.values().sum(), p.timed_out, p.abandoned.values().sum(), p.never_started]
+    [
+        p.planned,
+        p.succeeded,
+        p.failed.values().sum(),
+        p.timed_out,
+        p.abandoned.values().sum(),
+        p.never_started,
+    ]
 }
 
 #[tokio::test]
@@ -53,7 +60,8 @@ async fn honest_fleet_passes_and_leaves_a_whole_folder() {
     assert_eq!(written["slos"][0]["target"], ">= 99.5%");
     let seconds: Vec<serde_json::Value> =
         read(&outcome, "timeline.ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let succeeded: u64 = seconds.iter().filter_map(|s| s["procedures"]["registration"]["succeeded"].as_u64()).sum();
+    let succeeded: u64 =
+        seconds.iter().filter_map(|s| s["procedures"]["registration"]["succeeded"].as_u64()).sum();
     assert_eq!(succeeded, 100);
     for name in ["scenario.yaml", "plan.json", "junit.xml", "journal.ndjson", "report.html"] {
         assert!(!read(&outcome, name).is_empty(), "{name}");
@@ -71,7 +79,8 @@ async fn histogram_log_opens_with_the_standard_reader_and_adds_up() {
             && interval.tag().is_some_and(|tag| tag.as_str() == "registration")
         {
             use base64::Engine as _;
-            let octets = base64::engine::general_purpose::STANDARD.decode(interval.encoded_histogram()).unwrap();
+            let octets =
+                base64::engine::general_purpose::STANDARD.decode(interval.encoded_histogram()).unwrap();
             let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut octets.as_slice()).unwrap();
             total += histogram.len();
         }
@@ -149,7 +158,10 @@ async fn account_that_does_not_come_out_makes_the_run_invalid() {
     let (outcome, _runs) = run(&[Miscounts]).await;
     let verdict = &outcome.summary.verdict;
     assert_eq!(verdict.status, Status::Invalid);
-    assert!(verdict.reasons[0].starts_with("accounting not proven: registration: 100 planned, but 96"), "{verdict:?}");
+    assert!(
+        verdict.reasons[0].starts_with("accounting not proven: registration: 100 planned, but 96"),
+        "{verdict:?}"
+    );
 }
 
 #[tokio::test]
@@ -166,7 +178,10 @@ async fn late_generator_makes_the_run_invalid() {
     let (outcome, _runs) = run(&[Late]).await;
     let verdict = &outcome.summary.verdict;
     assert_eq!(verdict.status, Status::Invalid);
-    assert!(outcome.summary.generator.limited && verdict.reasons[0].starts_with("generator limited: 100 of 100"), "{verdict:?}");
+    assert!(
+        outcome.summary.generator.limited && verdict.reasons[0].starts_with("generator limited: 100 of 100"),
+        "{verdict:?}"
+    );
 }
 
 #[tokio::test]
@@ -195,14 +210,18 @@ async fn full_disk_makes_the_run_invalid_and_names_the_file() {
     let certificates = certificates();
     let runs = tempfile::tempdir().unwrap();
     let listen = "127.0.0.1:0".parse().unwrap();
-    let mut config = coordinator::CoordinatorConfig::new(listen, certificates.coordinator, "memory://amf", runs.path());
+    let mut config =
+        coordinator::CoordinatorConfig::new(listen, certificates.coordinator, "memory://amf", runs.path());
     config.run_id = Some("full".to_owned());
     let coordinator = coordinator::Coordinator::bind(config).await.unwrap();
     let (address, mut progress) = (coordinator.local_addr().to_string(), coordinator.progress());
     let folder = runs.path().join("full");
     let agent = tokio::spawn(async move {
         // The folder is there once the run waits for agents: from now on its time line is on a full disk.
-        progress.wait_for(|progress| progress.phase == Phase::Joining && !progress.run_id.is_empty()).await.unwrap();
+        progress
+            .wait_for(|progress| progress.phase == Phase::Joining && !progress.run_id.is_empty())
+            .await
+            .unwrap();
         std::os::unix::fs::symlink("/dev/full", folder.join("histograms.hlog")).unwrap();
         crate::agent::play(address, certificates.agent, Honest).await;
     });
@@ -211,6 +230,9 @@ async fn full_disk_makes_the_run_invalid_and_names_the_file() {
     agent.abort();
     let verdict = &outcome.summary.verdict;
     assert_eq!(verdict.status, Status::Invalid);
-    assert!(verdict.reasons[0].contains("histograms.hlog") && verdict.reasons[0].contains("No space left"), "{verdict:?}");
+    assert!(
+        verdict.reasons[0].contains("histograms.hlog") && verdict.reasons[0].contains("No space left"),
+        "{verdict:?}"
+    );
     assert!(outcome.folder.join("summary.json").exists());
 }

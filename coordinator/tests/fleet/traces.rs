@@ -31,7 +31,22 @@ async fn trace_of_a_run_is_dissected_as_ngap_without_a_fault() {
     let outcome = outcome.unwrap();
     assert_eq!(outcome.summary.trace_counts.packets, 2);
     let file = outcome.folder.join("traces/all.pcapng");
-    let fields = ["-T", "fields", "-e", "frame.protocols", "-e", "ngap.procedureCode", "-e", "frame.time_relative", "-e", "sctp.checksum.status", "-e", "ip.checksum.status", "-e", "frame.comment"];
+    let fields = [
+        "-T",
+        "fields",
+        "-e",
+        "frame.protocols",
+        "-e",
+        "ngap.procedureCode",
+        "-e",
+        "frame.time_relative",
+        "-e",
+        "sctp.checksum.status",
+        "-e",
+        "ip.checksum.status",
+        "-e",
+        "frame.comment",
+    ];
     let Some(packets) = tshark(&file, &fields) else {
         eprintln!("tshark is not installed: not checked");
         return;
