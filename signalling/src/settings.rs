@@ -24,8 +24,8 @@ pub struct UeSettings {
     pub suci: SuciScheme,
     /// The ciphering algorithms NEA that the UE supports, 0 to 3.
     pub ciphering: Vec<u8>,
-    /// The integrity algorithms NIA that the UE supports, 0 to 3. NIA0 is announced where listed, and never accepted in a
-    /// SECURITY MODE COMMAND: it is for emergency services alone (TS 24.501 §5.4.2.3).
+    /// The integrity algorithms NIA that the UE supports, 0 to 3. NIA0 is accepted where it is listed: a deviation for labs,
+    /// since TS 24.501 §5.4.2.3 has it for emergency services alone.
     pub integrity: Vec<u8>,
     /// The requested NSSAI; none is requested when this is empty.
     pub requested_slices: Vec<Snssai>,

@@ -1,4 +1,10 @@
 //! Whatever the other side sends: nothing panics, and every attempt ends exactly once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "test support, and the instants are only carried along"
+)]
+#![allow(unused_qualifications, reason = "both sides of the protocol have types of one name")]
 
 mod network;
 

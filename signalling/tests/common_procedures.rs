@@ -1,4 +1,10 @@
 //! Authentication, security mode, identification and configuration update, with each abnormal case (TS 24.501 §5.4).
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "test support, and the instants are only carried along"
+)]
+#![allow(unused_qualifications, reason = "both sides of the protocol have types of one name")]
 
 mod network;
 

@@ -1,4 +1,10 @@
 //! The gNB against hand-built messages of an AMF (TS 38.413).
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "test support, and the instants are only carried along"
+)]
+#![allow(unused_qualifications, reason = "both sides of the protocol have types of one name")]
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,10 @@
 //! Initial registration, against hand-built network messages (TS 24.501 §5.5.1.2).
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "test support, and the instants are only carried along"
+)]
+#![allow(unused_qualifications, reason = "both sides of the protocol have types of one name")]
 
 mod network;
 

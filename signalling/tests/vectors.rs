@@ -1,4 +1,10 @@
 //! Our machines on octets and keys that we did not make: testdata/ says where each comes from.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "test support, and the instants are only carried along"
+)]
+#![allow(unused_qualifications, reason = "both sides of the protocol have types of one name")]
 
 mod network;
 
@@ -104,7 +110,6 @@ fn messages_of_pycrate_do_to_the_ue_what_they_say() {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "the gNB only carries it along")]
 fn messages_of_pycrate_do_to_the_gnb_what_they_say() {
     let mut gnb = Gnb::new(GnbSettings {
         gnb_id: 1,

@@ -1,5 +1,7 @@
 //! The other side of a UE, for tests: what an AMF would send, made with the codec's own security context rather than ours.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "test support: a wrong constant is a failed test")]
+#![allow(unused_qualifications, reason = "both sides have a Plmn and a Guti")]
 #![allow(clippy::disallowed_methods, reason = "the one instant that a test counts from")]
 
 use std::collections::BTreeMap;
@@ -14,10 +16,10 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use signalling::*;
 
-pub const IMSI: &str = "001010000000007";
-pub const SN_NAME: &[u8] = b"5G:mnc001.mcc001.3gppnetwork.org";
+pub(crate) const IMSI: &str = "001010000000007";
+pub(crate) const SN_NAME: &[u8] = b"5G:mnc001.mcc001.3gppnetwork.org";
 
-pub fn subscriber() -> Subscriber {
+pub(crate) fn subscriber() -> Subscriber {
     Subscriber {
         imsi: IMSI.parse().unwrap(),
         plmn: "001/01".parse().unwrap(),
@@ -26,7 +28,7 @@ pub fn subscriber() -> Subscriber {
     }
 }
 
-pub fn settings() -> UeSettings {
+pub(crate) fn settings() -> UeSettings {
     UeSettings {
         suci: SuciScheme::Null,
         ciphering: vec![0, 1, 2, 3],
@@ -39,17 +41,17 @@ pub fn settings() -> UeSettings {
 }
 
 /// A UE with its driver: it keeps the timers, and what the UE did.
-pub struct Phone {
-    pub ue: Ue,
-    pub settings: UeSettings,
-    pub rng: ChaCha8Rng,
-    pub now: Instant,
-    pub timers: BTreeMap<Timer, Duration>,
-    pub tac: u32,
+pub(crate) struct Phone {
+    pub(crate) ue: Ue,
+    pub(crate) settings: UeSettings,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) now: Instant,
+    pub(crate) timers: BTreeMap<Timer, Duration>,
+    pub(crate) tac: u32,
 }
 
 impl Phone {
-    pub fn new(settings: UeSettings) -> Self {
+    pub(crate) fn new(settings: UeSettings) -> Self {
         Self {
             ue: Ue::new(&subscriber()),
             settings,
@@ -60,7 +62,7 @@ impl Phone {
         }
     }
 
-    pub fn handle(&mut self, event: UeEvent<'_>) -> Vec<UeAction> {
+    pub(crate) fn handle(&mut self, event: UeEvent<'_>) -> Vec<UeAction> {
         if let UeEvent::Expired(timer) = event {
             self.timers.remove(&timer);
         }
@@ -82,22 +84,22 @@ impl Phone {
         out
     }
 
-    pub fn start(&mut self, procedure: Procedure) -> Vec<UeAction> {
+    pub(crate) fn start(&mut self, procedure: Procedure) -> Vec<UeAction> {
         self.handle(UeEvent::Start(procedure))
     }
 
-    pub fn downlink(&mut self, nas: &[u8]) -> Vec<UeAction> {
+    pub(crate) fn downlink(&mut self, nas: &[u8]) -> Vec<UeAction> {
         self.handle(UeEvent::Downlink(nas))
     }
 
-    pub fn expire(&mut self, timer: Timer) -> Vec<UeAction> {
+    pub(crate) fn expire(&mut self, timer: Timer) -> Vec<UeAction> {
         assert!(self.timers.contains_key(&timer), "{timer} does not run: {:?}", self.timers);
         self.handle(UeEvent::Expired(timer))
     }
 }
 
 /// The one NAS PDU among the actions.
-pub fn sent(actions: &[UeAction]) -> Vec<u8> {
+pub(crate) fn sent(actions: &[UeAction]) -> Vec<u8> {
     let mut pdus = actions.iter().filter_map(|action| match action {
         UeAction::Connect { nas, .. } | UeAction::Uplink(nas) => Some(nas.clone()),
         _ => None,
@@ -107,7 +109,7 @@ pub fn sent(actions: &[UeAction]) -> Vec<u8> {
     pdu
 }
 
-pub fn outcomes(actions: &[UeAction]) -> Vec<(Procedure, Outcome)> {
+pub(crate) fn outcomes(actions: &[UeAction]) -> Vec<(Procedure, Outcome)> {
     actions
         .iter()
         .filter_map(|action| match action {
@@ -117,7 +119,7 @@ pub fn outcomes(actions: &[UeAction]) -> Vec<(Procedure, Outcome)> {
         .collect()
 }
 
-pub fn started(actions: &[UeAction]) -> Vec<Procedure> {
+pub(crate) fn started(actions: &[UeAction]) -> Vec<Procedure> {
     actions
         .iter()
         .filter_map(|action| match action {
@@ -127,7 +129,7 @@ pub fn started(actions: &[UeAction]) -> Vec<Procedure> {
         .collect()
 }
 
-pub fn unexpected(actions: &[UeAction]) -> Vec<&'static str> {
+pub(crate) fn unexpected(actions: &[UeAction]) -> Vec<&'static str> {
     actions
         .iter()
         .filter_map(|action| match action {
@@ -137,18 +139,18 @@ pub fn unexpected(actions: &[UeAction]) -> Vec<&'static str> {
         .collect()
 }
 
-pub fn plain(message: impl Into<Nas5gmmMessage>) -> Vec<u8> {
+pub(crate) fn plain(message: impl Into<Nas5gmmMessage>) -> Vec<u8> {
     Nas5gsMessage::new_5gmm(message).encode().unwrap()
 }
 
 /// The network's part.
-pub struct Network {
-    pub sqn: u64,
-    pub rand: [u8; 16],
-    pub ng_ksi: u8,
-    pub k_amf: Option<KAmf>,
-    pub context: Option<NasSecurityContext>,
-    pub tmsi: u32,
+pub(crate) struct Network {
+    pub(crate) sqn: u64,
+    pub(crate) rand: [u8; 16],
+    pub(crate) ng_ksi: u8,
+    pub(crate) k_amf: Option<KAmf>,
+    pub(crate) context: Option<NasSecurityContext>,
+    pub(crate) tmsi: u32,
 }
 
 impl Default for Network {
@@ -158,19 +160,19 @@ impl Default for Network {
 }
 
 impl Network {
-    pub fn milenage() -> Milenage {
+    pub(crate) fn milenage() -> Milenage {
         let subscriber = subscriber();
         Milenage::new(&K::new(&subscriber.k.0), &Opc::new(&subscriber.opc.0))
     }
 
     /// AUTHENTICATION REQUEST of the next SQN.
-    pub fn challenge(&mut self) -> Vec<u8> {
+    pub(crate) fn challenge(&mut self) -> Vec<u8> {
         self.sqn += 32;
         self.challenge_with(self.sqn, [0x80, 0], None)
     }
 
     /// With any SQN, AMF field, and AUTN changed in one octet.
-    pub fn challenge_with(&mut self, sqn: u64, amf: [u8; 2], spoil: Option<usize>) -> Vec<u8> {
+    pub(crate) fn challenge_with(&mut self, sqn: u64, amf: [u8; 2], spoil: Option<usize>) -> Vec<u8> {
         self.rand[0] = self.rand[0].wrapping_add(1);
         let rand = Rand::new(&self.rand);
         let vector =
@@ -193,7 +195,7 @@ impl Network {
     }
 
     /// The RES* that answers the last challenge.
-    pub fn res_star(&self, sqn: u64) -> [u8; 16] {
+    pub(crate) fn res_star(&self, sqn: u64) -> [u8; 16] {
         let rand = Rand::new(&self.rand);
         let vector = Self::milenage().authentication_vector(
             &rand,
@@ -205,12 +207,12 @@ impl Network {
     }
 
     /// A context of the last challenge.
-    pub fn fresh_context(&mut self, nea: CipheringAlgorithm, nia: IntegrityAlgorithm) {
+    pub(crate) fn fresh_context(&mut self, nea: CipheringAlgorithm, nia: IntegrityAlgorithm) {
         let k_amf = self.k_amf.as_ref().unwrap();
         self.context = Some(NasSecurityContext::from_fresh_kamf(k_amf, nia, nea).unwrap());
     }
 
-    pub fn command(&self, nea: CipheringAlgorithm, nia: IntegrityAlgorithm) -> NasSecurityModeCommand {
+    pub(crate) fn command(&self, nea: CipheringAlgorithm, nia: IntegrityAlgorithm) -> NasSecurityModeCommand {
         NasSecurityModeCommand::new(
             NasSecurityAlgorithms::from_algorithms(nea, nia),
             NasKeySetIdentifier::new(self.ng_ksi),
@@ -219,26 +221,26 @@ impl Network {
     }
 
     /// SECURITY MODE COMMAND under a new context of NEA2 and NIA2.
-    pub fn security_mode_command(&mut self) -> Vec<u8> {
+    pub(crate) fn security_mode_command(&mut self) -> Vec<u8> {
         let (nea, nia) = (CipheringAlgorithm::NEA2, IntegrityAlgorithm::NIA2);
         self.fresh_context(nea, nia);
         self.protect_new(self.command(nea, nia))
     }
 
-    pub fn protect_new(&mut self, message: impl Into<Nas5gmmMessage>) -> Vec<u8> {
+    pub(crate) fn protect_new(&mut self, message: impl Into<Nas5gmmMessage>) -> Vec<u8> {
         let header = Nas5gsSecurityHeaderType::IntegrityProtectedWithNewFiveGNasSecurityContext;
         let message = Nas5gsMessage::new_5gmm(message);
         self.context.as_mut().unwrap().protect(&message, header, Direction::Downlink).unwrap()
     }
 
-    pub fn protect(&mut self, message: impl Into<Nas5gmmMessage>) -> Vec<u8> {
+    pub(crate) fn protect(&mut self, message: impl Into<Nas5gmmMessage>) -> Vec<u8> {
         let header = Nas5gsSecurityHeaderType::IntegrityProtectedAndCiphered;
         let message = Nas5gsMessage::new_5gmm(message);
         self.context.as_mut().unwrap().protect(&message, header, Direction::Downlink).unwrap()
     }
 
     /// What the UE sent, verified where it is protected.
-    pub fn read(&mut self, nas: &[u8]) -> Nas5gmmMessage {
+    pub(crate) fn read(&mut self, nas: &[u8]) -> Nas5gmmMessage {
         let message = if nas[1] & 0x0f == 0 {
             Nas5gsMessage::decode(nas).unwrap()
         } else {
@@ -248,13 +250,13 @@ impl Network {
         message
     }
 
-    pub fn guti(&self) -> NasFGsMobileIdentity {
-        let plmn = oxirush_nas::Plmn::new("001", "01").unwrap();
+    pub(crate) fn guti(&self) -> NasFGsMobileIdentity {
+        let plmn = oxirush_nas::nas_5gs::Plmn::new("001", "01").unwrap();
         NasFGsMobileIdentity::from_guti(oxirush_nas::nas_5gs::Guti::new(plmn, 1, 1, 0, self.tmsi).unwrap())
     }
 
-    pub fn accept(&self) -> NasRegistrationAccept {
-        let plmn = oxirush_nas::Plmn::new("001", "01").unwrap();
+    pub(crate) fn accept(&self) -> NasRegistrationAccept {
+        let plmn = oxirush_nas::nas_5gs::Plmn::new("001", "01").unwrap();
         let result = NasFGsRegistrationResult::from_result(RegistrationResult::ThreeGppAccess);
         NasRegistrationAccept::new(result)
             .with_fg_guti(self.guti())
@@ -265,13 +267,13 @@ impl Network {
 }
 
 /// A UE that registered and is still connected, with its network.
-pub fn registered(settings: UeSettings) -> (Phone, Network) {
+pub(crate) fn registered(settings: UeSettings) -> (Phone, Network) {
     let (mut phone, mut network) = (Phone::new(settings), Network::default());
     register(&mut phone, &mut network);
     (phone, network)
 }
 
-pub fn register(phone: &mut Phone, network: &mut Network) {
+pub(crate) fn register(phone: &mut Phone, network: &mut Network) {
     phone.start(Procedure::Registration);
     phone.downlink(&network.challenge());
     let complete = sent(&phone.downlink(&network.security_mode_command()));
@@ -283,7 +285,7 @@ pub fn register(phone: &mut Phone, network: &mut Network) {
 }
 
 /// A UE that registered and is idle.
-pub fn idle(settings: UeSettings) -> (Phone, Network) {
+pub(crate) fn idle(settings: UeSettings) -> (Phone, Network) {
     let (mut phone, network) = registered(settings);
     phone.handle(UeEvent::ConnectionReleased);
     (phone, network)
