@@ -34,7 +34,14 @@ impl Attempts {
     }
 
     /// The UE begins now what was due at `due`. An attempt that it has in flight still is ended: superseded.
-    pub(crate) fn begin(&mut self, ue: u32, procedure: Procedure, due: Instant, now: Instant, recorder: &mut Recorder) {
+    pub(crate) fn begin(
+        &mut self,
+        ue: u32,
+        procedure: Procedure,
+        due: Instant,
+        now: Instant,
+        recorder: &mut Recorder,
+    ) {
         if let Some(previous) = self.in_flight.insert(ue, Attempt { procedure, due, began: now }) {
             recorder.abandoned(previous.procedure.as_str(), "superseded", 1);
         }
@@ -42,7 +49,14 @@ impl Attempts {
     }
 
     /// The UE's attempt has ended. False when it had none of this procedure.
-    pub(crate) fn end(&mut self, ue: u32, procedure: Procedure, outcome: Outcome, now: Instant, recorder: &mut Recorder) -> bool {
+    pub(crate) fn end(
+        &mut self,
+        ue: u32,
+        procedure: Procedure,
+        outcome: Outcome,
+        now: Instant,
+        recorder: &mut Recorder,
+    ) -> bool {
         if self.in_flight.get(&ue).is_none_or(|attempt| attempt.procedure != procedure) {
             return false;
         }

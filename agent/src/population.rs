@@ -61,7 +61,14 @@ impl Population {
             .collect();
         let count = u32::try_from(slots.len()).unwrap_or(u32::MAX);
         let cells = shard.gnbs.first().map_or(1, |gnb| gnb.cells.max(1));
-        Self { slots, settings, areas, cells, deregistered: (0..count).collect(), registered: VecDeque::new() }
+        Self {
+            slots,
+            settings,
+            areas,
+            cells,
+            deregistered: (0..count).collect(),
+            registered: VecDeque::new(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -93,7 +100,11 @@ impl Population {
     }
 
     /// Chooses the UE for an attempt: the one that has waited longest among those in the right state.
-    pub(crate) fn next_for(&mut self, procedure: Procedure, is_busy: impl Fn(u32) -> bool) -> Result<u32, &'static str> {
+    pub(crate) fn next_for(
+        &mut self,
+        procedure: Procedure,
+        is_busy: impl Fn(u32) -> bool,
+    ) -> Result<u32, &'static str> {
         let line = if procedure == Procedure::Registration { Line::Deregistered } else { Line::Registered };
         // A few that are in the middle of something are passed over; a line of nothing else gives up soon.
         for _ in 0..PASSED_OVER_LIMIT {
@@ -150,7 +161,8 @@ impl Population {
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         let here = usize::from(slot.gnb);
         let others = || (1..self.areas.len()).map(|step| (here + step) % self.areas.len());
-        let target = others().find(|&gnb| self.areas.get(gnb) != self.areas.get(here)).or_else(|| others().next());
+        let target =
+            others().find(|&gnb| self.areas.get(gnb) != self.areas.get(here)).or_else(|| others().next());
         if let Some(gnb) = target {
             slot.gnb = u16::try_from(gnb).unwrap_or(slot.gnb);
         }

@@ -34,6 +34,13 @@ impl Recorder {
         self.counts(procedure).interval.due += 1;
     }
 
+    /// The UE began an attempt by itself.
+    pub(crate) fn self_started(&mut self, procedure: &'static str) {
+        let interval = &mut self.counts(procedure).interval;
+        interval.due += 1;
+        interval.self_started += 1;
+    }
+
     pub(crate) fn started(&mut self, procedure: &'static str) {
         self.counts(procedure).interval.started += 1;
     }
@@ -71,7 +78,8 @@ impl Recorder {
     /// Everything since the last call: the procedures that had something happen, and the unexpected messages.
     pub(crate) fn take(&mut self) -> (Vec<ProcedureInterval>, Vec<(String, u64)>) {
         let serializer = &mut self.serializer;
-        let procedures = self.procedures.iter_mut().filter_map(|(name, counts)| counts.take(name, serializer));
+        let procedures =
+            self.procedures.iter_mut().filter_map(|(name, counts)| counts.take(name, serializer));
         (procedures.collect(), std::mem::take(&mut self.unexpected).into_iter().collect())
     }
 

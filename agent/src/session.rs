@@ -118,12 +118,15 @@ impl Session {
                     Some(message) => self.obey(message),
                     None => break,
                 },
-                Some(notice) = notices.recv() => self.pass_on(notice),
-                _ = tick.tick() => {
-                    let health = self.health.take(self.unacknowledged.len() as u64, sender.octets_sent());
-                    Some(ToCoordinator::Health(Box::new(health)))
+                Some(notice) = notices.recv() => {
+                    if matches!(notice, Notice::Finished { .. }) {
+                        // The run may end with this: what the workers said of themselves goes first.
+                        sender.send(&self.health(sender.octets_sent())).await?;
+                    }
+                    self.pass_on(notice)
                 }
-                _ = shutdown.wait_for(|&wanted| wanted), if !self.leaving => {
+                _ = tick.tick() => Some(self.health(sender.octets_sent())),
+                () = wanted(&mut shutdown), if !self.leaving => {
                     self.leave();
                     None
                 }
@@ -176,7 +179,8 @@ impl Session {
         let (shard, epoch) = (lease.shard, lease.epoch);
         match self.plan(&lease).and_then(|plan| Ok((plan, parse_target(&lease.target)?))) {
             Ok((plan, target)) => {
-                let lightest = (0..self.workers.len()).min_by_key(|&worker| self.dealt.get(worker).copied())?;
+                let lightest =
+                    (0..self.workers.len()).min_by_key(|&worker| self.dealt.get(worker).copied())?;
                 *self.dealt.get_mut(lightest)? += 1;
                 self.unfinished.insert((shard, epoch));
                 self.workers.get(lightest)?.tell(Command::Lease { lease, plan, target: Box::new(target) });
@@ -191,8 +195,10 @@ impl Session {
         if let Some(plan) = self.plans.get(&lease.run) {
             return Ok(Arc::clone(plan));
         }
-        let scenario = Scenario::from_yaml(&lease.scenario, "the leased scenario").map_err(|error| error.to_string())?;
-        let plan = Plan::with_shards(Arc::new(scenario), lease.seed, lease.shards).map_err(|error| error.to_string())?;
+        let scenario =
+            Scenario::from_yaml(&lease.scenario, "the leased scenario").map_err(|error| error.to_string())?;
+        let plan = Plan::with_shards(Arc::new(scenario), lease.seed, lease.shards)
+            .map_err(|error| error.to_string())?;
         if lease.shard >= plan.shards() {
             return Err(format!("shard {} is leased, but the plan has {}", lease.shard, plan.shards()));
         }
@@ -204,7 +210,9 @@ impl Session {
     fn pass_on(&mut self, notice: Notice) -> Option<ToCoordinator> {
         match notice {
             Notice::Ready { shard, epoch } => Some(ToCoordinator::Ready { shard, epoch }),
-            Notice::CannotPrepare { shard, epoch, error } => Some(ToCoordinator::CannotPrepare { shard, epoch, error }),
+            Notice::CannotPrepare { shard, epoch, error } => {
+                Some(ToCoordinator::CannotPrepare { shard, epoch, error })
+            }
             Notice::Report(report) => {
                 self.backlog.fetch_sub(1, Ordering::Relaxed);
                 self.unacknowledged.insert((report.shard, report.epoch, report.sequence));
@@ -229,6 +237,10 @@ impl Session {
         }
     }
 
+    fn health(&mut self, report_octets: u64) -> ToCoordinator {
+        ToCoordinator::Health(Box::new(self.health.take(self.unacknowledged.len() as u64, report_octets)))
+    }
+
     fn leave(&mut self) {
         tracing::info!("shutting down: nothing more is started");
         self.leaving = true;
@@ -243,6 +255,13 @@ impl Session {
 
     fn clock_us(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Returns when the flag becomes true; never when nobody is left to set it.
+async fn wanted(flag: &mut watch::Receiver<bool>) {
+    if flag.wait_for(|&set| set).await.is_err() {
+        std::future::pending().await
     }
 }
 

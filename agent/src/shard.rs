@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use scenarios::{Plan, stream_seed};
-use signalling::{Context, Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, Outcome, ReleaseCause, Timer, UeAction, UeEvent};
+use signalling::{
+    Context, Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, Outcome, ReleaseCause, Timer, UeAction, UeEvent,
+};
 use wire::to_agent::Lease;
 use wire::to_coordinator::{IntervalReport, Trace};
 
@@ -173,7 +175,10 @@ impl ShardRunner {
 
     /// Opens the associations. `Ready` or `CannotPrepare` comes later.
     pub fn prepare(&mut self, out: &mut Vec<ShardAction>) {
-        out.extend((0..self.gnbs.len()).filter_map(|gnb| Some(ShardAction::Connect { gnb: u16::try_from(gnb).ok()? })));
+        out.extend(
+            (0..self.gnbs.len())
+                .filter_map(|gnb| Some(ShardAction::Connect { gnb: u16::try_from(gnb).ok()? })),
+        );
     }
 
     /// The schedules begin at this instant.
@@ -184,7 +189,14 @@ impl ShardRunner {
     }
 
     /// The association of a gNB is up.
-    pub fn association_up(&mut self, gnb: u16, streams_out: u16, ends: Option<(SocketAddr, SocketAddr)>, now: Instant, out: &mut Vec<ShardAction>) {
+    pub fn association_up(
+        &mut self,
+        gnb: u16,
+        streams_out: u16,
+        ends: Option<(SocketAddr, SocketAddr)>,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
         if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
             (port.ends, port.failures) = (ends, 0);
         }
@@ -205,7 +217,15 @@ impl ShardRunner {
     }
 
     /// A message arrived on a gNB's association.
-    pub fn received(&mut self, gnb: u16, stream: u16, ppid: u32, octets: Vec<u8>, now: Instant, out: &mut Vec<ShardAction>) {
+    pub fn received(
+        &mut self,
+        gnb: u16,
+        stream: u16,
+        ppid: u32,
+        octets: Vec<u8>,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
         self.received += 1;
         if ppid != sctp::NGAP_PPID {
             self.recorder.unexpected("payload-protocol-identifier");
@@ -310,7 +330,9 @@ impl ShardRunner {
         let Some(start) = self.start else { return Vec::new() };
         let (attempts, connections, subscribers) = (&self.attempts, &self.connections, &self.imsi_of);
         let at_rest = |ue| !attempts.contains(ue) && !connections.contains_key(&ue);
-        let imsi = |ue| subscribers.subscriber(u64::from(ue)).map(|found| found.imsi.to_string()).unwrap_or_default();
+        let imsi = |ue| {
+            subscribers.subscriber(u64::from(ue)).map(|found| found.imsi.to_string()).unwrap_or_default()
+        };
         self.tracer.take(self.number, start, at_rest, imsi)
     }
 
@@ -360,7 +382,11 @@ impl ShardRunner {
         let due = self.start.map(|start| attempt.due.saturating_duration_since(start)).unwrap_or_default();
         let late = now.saturating_duration_since(attempt.due).as_micros();
         self.tracer.begins(ue, || {
-            format!("{name} {} begins {late} µs after it was due at {:.6} s", attempt.index, due.as_secs_f64())
+            format!(
+                "{name} {} begins {late} µs after it was due at {:.6} s",
+                attempt.index,
+                due.as_secs_f64()
+            )
         });
         self.ue(ue, UeEvent::Start(procedure), now);
     }
@@ -368,7 +394,12 @@ impl ShardRunner {
     /// A UE that moves while connected loses its old cell first; there is no handover in this.
     fn leave_cell(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
         if let Some(connection) = self.disconnect(ue) {
-            self.gnb(connection.gnb, GnbEvent::RequestRelease { ue, cause: ReleaseCause::RadioConnectionLost }, now, out);
+            self.gnb(
+                connection.gnb,
+                GnbEvent::RequestRelease { ue, cause: ReleaseCause::RadioConnectionLost },
+                now,
+                out,
+            );
             self.ue(ue, UeEvent::ConnectionReleased, now);
         }
     }
@@ -420,7 +451,8 @@ impl ShardRunner {
         let seed = self.seed;
         if let Some((slot, settings, tai)) = self.population.camped(ue) {
             let draw = slot.next_draw();
-            let mut rng = SmallRng::seed_from_u64(stream_seed(seed, &[SEED_OF_UES, u64::from(ue), u64::from(draw)]));
+            let mut rng =
+                SmallRng::seed_from_u64(stream_seed(seed, &[SEED_OF_UES, u64::from(ue), u64::from(draw)]));
             let before = slot.ue.is_registered();
             slot.ue.handle(event, &mut Context { now, rng: &mut rng, settings, tai }, &mut actions);
             match (before, slot.ue.is_registered()) {
@@ -443,7 +475,7 @@ impl ShardRunner {
             UeAction::SetTimer(timer, after) => self.ue_timers.set((ue, timer), now + after),
             UeAction::StopTimer(timer) => self.ue_timers.stop((ue, timer)),
             UeAction::Started(procedure) => {
-                self.recorder.due(procedure.as_str());
+                self.recorder.self_started(procedure.as_str());
                 self.attempts.begin(ue, procedure, now, now, &mut self.recorder);
                 self.tracer.begins(ue, || format!("{} begins, started by the UE itself", procedure.as_str()));
             }
@@ -475,7 +507,14 @@ impl ShardRunner {
     }
 
     /// Sets up an RRC connection and sends the first NAS message over it, when the cell has room.
-    fn connect(&mut self, ue: u32, nas: Vec<u8>, cause: signalling::EstablishmentCause, s_tmsi: Option<signalling::STmsi>, now: Instant) {
+    fn connect(
+        &mut self,
+        ue: u32,
+        nas: Vec<u8>,
+        cause: signalling::EstablishmentCause,
+        s_tmsi: Option<signalling::STmsi>,
+        now: Instant,
+    ) {
         self.disconnect(ue);
         let cell = self.population.cell(ue);
         let Some(slot) = self.population.slot(ue) else { return };
@@ -531,7 +570,12 @@ impl ShardRunner {
         if !connected {
             let gnb = connection.gnb;
             self.disconnect(ue);
-            self.gnb(gnb, GnbEvent::RequestRelease { ue, cause: ReleaseCause::RadioConnectionLost }, now, out);
+            self.gnb(
+                gnb,
+                GnbEvent::RequestRelease { ue, cause: ReleaseCause::RadioConnectionLost },
+                now,
+                out,
+            );
             return;
         }
         let Some(inactivity) = self.inactivity else { return };
@@ -553,7 +597,13 @@ impl ShardRunner {
     }
 
     /// Gives a gNB an event and carries out what it wants. Returns the UE that it was about, if any.
-    fn gnb(&mut self, number: u16, event: GnbEvent<'_>, now: Instant, out: &mut Vec<ShardAction>) -> Option<u32> {
+    fn gnb(
+        &mut self,
+        number: u16,
+        event: GnbEvent<'_>,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) -> Option<u32> {
         let mut actions = std::mem::take(&mut self.gnb_actions);
         if let Some(port) = self.gnbs.get_mut(usize::from(number)) {
             port.gnb.handle(event, now, &mut actions);
@@ -566,7 +616,13 @@ impl ShardRunner {
         about
     }
 
-    fn carry_out_for_gnb(&mut self, number: u16, action: GnbAction, now: Instant, out: &mut Vec<ShardAction>) -> Option<u32> {
+    fn carry_out_for_gnb(
+        &mut self,
+        number: u16,
+        action: GnbAction,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) -> Option<u32> {
         match action {
             GnbAction::Send { stream, octets, ue } => {
                 self.sent += 1;

@@ -130,7 +130,14 @@ impl Tracer {
         }
     }
 
-    fn hand_out(&mut self, shard: u32, imsi: String, failed: Option<String>, packets: Vec<Packet>, start: Instant) -> Trace {
+    fn hand_out(
+        &mut self,
+        shard: u32,
+        imsi: String,
+        failed: Option<String>,
+        packets: Vec<Packet>,
+        start: Instant,
+    ) -> Trace {
         self.octets -= octets_of(&packets);
         let sampled = if self.policy == TracePolicy::All { "all" } else { "sampled" };
         Trace {

@@ -32,12 +32,23 @@ pub(crate) enum Command {
 
 /// What a worker has to say.
 pub(crate) enum Notice {
-    Ready { shard: u32, epoch: u64 },
-    CannotPrepare { shard: u32, epoch: u64, error: String },
+    Ready {
+        shard: u32,
+        epoch: u64,
+    },
+    CannotPrepare {
+        shard: u32,
+        epoch: u64,
+        error: String,
+    },
     Report(Box<IntervalReport>),
     Health(Box<WorkerHealth>),
     Trace(Box<Trace>),
-    Finished { shard: u32, epoch: u64, last_sequence: u64 },
+    Finished {
+        shard: u32,
+        epoch: u64,
+        last_sequence: u64,
+    },
     /// The worker cannot go on.
     Died(String),
 }
@@ -51,7 +62,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts the thread.
-    pub(crate) fn spawn(number: usize, notices: UnboundedSender<Notice>, backlog: Arc<AtomicU64>) -> std::io::Result<Self> {
+    pub(crate) fn spawn(
+        number: usize,
+        notices: UnboundedSender<Notice>,
+        backlog: Arc<AtomicU64>,
+    ) -> std::io::Result<Self> {
         let (commands, receiver) = std::sync::mpsc::channel();
         let waker = Arc::new(Mutex::new(None));
         let shared_waker = Arc::clone(&waker);
@@ -104,6 +119,7 @@ struct Loop {
     start: Option<Instant>,
     cpu_reported: Duration,
     reports_dropped: u64,
+    trace_dropped: u64,
 }
 
 /// A shard with what its driver needs to know.
@@ -138,16 +154,13 @@ impl Loop {
             start: None,
             cpu_reported: thread_cpu_time(),
             reports_dropped: 0,
+            trace_dropped: 0,
         }
     }
 
     fn run(mut self) {
         let mut events = Vec::new();
-        loop {
-            match self.take_commands() {
-                Ok(()) => {}
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while self.take_commands() {
             let now = Instant::now();
             self.advance(now);
             self.report_if_due(now);
@@ -162,17 +175,16 @@ impl Loop {
         self.close();
     }
 
-    /// Takes what was told. Waits for it where there is nothing else to do. `Err` when nobody will tell any more.
-    fn take_commands(&mut self) -> Result<(), TryRecvError> {
+    /// Takes what was told. Waits for it where there is nothing else to do. False when nobody will tell any more.
+    fn take_commands(&mut self) -> bool {
         if self.endpoint.is_none() {
-            let command = self.commands.recv().map_err(|_| TryRecvError::Disconnected)?;
+            let Ok(command) = self.commands.recv() else { return false };
             self.obey(command);
         }
         loop {
             match self.commands.try_recv() {
                 Ok(command) => self.obey(command),
-                Err(TryRecvError::Empty) => return Ok(()),
-                Err(TryRecvError::Disconnected) => return Err(TryRecvError::Disconnected),
+                Err(error) => return error == TryRecvError::Empty,
             }
         }
     }
@@ -251,10 +263,10 @@ impl Loop {
             }
             let (Event::Up { id, .. } | Event::Received { id, .. } | Event::Down { id, .. }) = event;
             let Some(&(index, gnb)) = self.associations.get(&id) else { continue };
-            let ends = self.endpoint.as_ref().and_then(|endpoint| endpoint.ends(id));
             let Some(held) = self.shards.get_mut(index) else { continue };
             match event {
                 Event::Up { streams_out, .. } => {
+                    let ends = self.endpoint.as_ref().and_then(|endpoint| endpoint.ends(id));
                     held.runner.association_up(gnb, streams_out, ends, now, &mut actions);
                 }
                 Event::Received { stream, ppid, payload, .. } => {
@@ -298,7 +310,9 @@ impl Loop {
                 ShardAction::Ready => Notice::Ready { shard, epoch },
                 ShardAction::CannotPrepare(error) => Notice::CannotPrepare { shard, epoch, error },
             };
-            if matches!(notice, Notice::CannotPrepare { .. }) && std::mem::replace(&mut held.told_unprepared, true) {
+            if matches!(notice, Notice::CannotPrepare { .. })
+                && std::mem::replace(&mut held.told_unprepared, true)
+            {
                 continue;
             }
             let _ = self.notices.send(notice);
@@ -311,7 +325,8 @@ impl Loop {
         if !due && !self.shards.iter().any(finishing) {
             return;
         }
-        let mut trace_dropped = 0;
+        // First how the worker is doing, so that it has arrived when a shard says that it is finished.
+        self.report_health(now);
         for index in 0..self.shards.len() {
             let Some(held) = self.shards.get_mut(index) else { continue };
             let finishes = finishing(held);
@@ -321,9 +336,10 @@ impl Loop {
             held.finished = finishes;
             let (shard, epoch) = (held.runner.number(), held.runner.epoch());
             let traces = if finishes { held.runner.take_last_traces() } else { held.runner.take_traces() };
-            trace_dropped += held.runner.take_trace_dropped();
+            let mut trace_dropped = held.runner.take_trace_dropped();
             let report = held.runner.report(now);
             trace_dropped += self.hand_over_traces(traces);
+            self.trace_dropped += trace_dropped;
             if let Some(report) = report {
                 let last_sequence = report.sequence;
                 self.hand_over(report);
@@ -336,10 +352,9 @@ impl Loop {
             let behind = now.saturating_duration_since(at).as_secs();
             self.next_report = Some(at + INTERVAL * u32::try_from(behind + 1).unwrap_or(u32::MAX));
         }
-        self.report_health(now, trace_dropped);
     }
 
-    fn report_health(&mut self, now: Instant, trace_dropped: u64) {
+    fn report_health(&mut self, now: Instant) {
         let cpu = thread_cpu_time();
         let mut lateness = new_histogram();
         std::mem::swap(&mut lateness, &mut self.lateness);
@@ -351,7 +366,7 @@ impl Loop {
             ue_octets: self.shards.iter().map(|held| held.runner.ue_octets()).sum(),
             cpu: cpu.saturating_sub(std::mem::replace(&mut self.cpu_reported, cpu)),
             reports_dropped: std::mem::take(&mut self.reports_dropped),
-            trace_dropped,
+            trace_dropped: std::mem::take(&mut self.trace_dropped),
         };
         self.tell(Notice::Health(Box::new(health)));
     }

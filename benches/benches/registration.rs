@@ -10,8 +10,12 @@ use identity::{Plmn, Snssai, Tac};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use scenarios::Scenario;
-use signalling::{Context, Gnb, GnbAction, GnbEvent, GnbSettings, Procedure, Retry, Subscriber, SuciScheme, Ue, UeAction, UeEvent, UeSettings};
-use simulator::{Amf, AmfAction, AmfEvent, ScenarioSubscribers};
+use signalling::{
+    Context, Gnb, GnbAction, GnbEvent, GnbSettings, Procedure, Retry, Subscriber, SuciScheme, Ue, UeAction,
+    UeEvent, UeSettings,
+};
+use simulator::scenario::ScenarioSubscribers;
+use simulator::{Amf, AmfAction, AmfEvent};
 
 /// A gNB set up with an AMF, and the time that each side has taken.
 struct Network {
@@ -32,10 +36,20 @@ impl Network {
         let set = |path: &str, value: &str| (path.to_owned(), value.to_owned());
         let overrides = [set("subscribers.0.count", "9000000"), set("network.processing-delay", "0ms")];
         let scenario = Arc::new(Scenario::load("attach-10k", &overrides).unwrap());
-        let amf = Amf::new(simulator::settings(&scenario, 1), Box::new(ScenarioSubscribers(Arc::clone(&scenario))));
+        let amf = Amf::new(
+            simulator::scenario::settings(&scenario, 1),
+            Box::new(ScenarioSubscribers(Arc::clone(&scenario))),
+        );
         let area = (scenario.cells.plmn, scenario.cells.tacs[0]);
         let slices: Vec<Snssai> = scenario.cells.slices.clone();
-        let gnb = GnbSettings { gnb_id: 1, name: "gnb".into(), plmn: area.0, tac: area.1, slices: slices.clone(), cells: 1 };
+        let gnb = GnbSettings {
+            gnb_id: 1,
+            name: "gnb".into(),
+            plmn: area.0,
+            tac: area.1,
+            slices: slices.clone(),
+            cells: 1,
+        };
         let settings = UeSettings {
             suci: SuciScheme::Null,
             ciphering: vec![2],
@@ -58,7 +72,11 @@ impl Network {
             far: Duration::ZERO,
         };
         let mut down = Vec::new();
-        network.amf.handle(network.now, AmfEvent::AssociationUp { association: 1, streams_out: 8 }, &mut down);
+        network.amf.handle(
+            network.now,
+            AmfEvent::AssociationUp { association: 1, streams_out: 8 },
+            &mut down,
+        );
         let mut up = Vec::new();
         network.gnb.handle(GnbEvent::AssociationUp { streams_out: 8 }, network.now, &mut up);
         network.exchange(None, up);
@@ -73,7 +91,8 @@ impl Network {
         let (mut actions, mut up) = (Vec::new(), Vec::new());
         let began = Instant::now();
         let mut ue = Ue::new(&Subscriber { imsi: found.imsi, plmn: found.plmn, k: found.k, opc: found.opc });
-        let mut context = Context { now: self.now, rng: &mut self.rng, settings: &self.settings, tai: self.area };
+        let mut context =
+            Context { now: self.now, rng: &mut self.rng, settings: &self.settings, tai: self.area };
         ue.handle(UeEvent::Start(Procedure::Registration), &mut context, &mut actions);
         to_gnb(&mut self.gnb, &mut actions, self.now, &mut up);
         self.near += began.elapsed();
@@ -88,7 +107,11 @@ impl Network {
             let began = Instant::now();
             for action in up.drain(..) {
                 if let GnbAction::Send { stream, octets, .. } = action {
-                    self.amf.handle(self.now, AmfEvent::Received { association: 1, stream, octets: &octets }, &mut down);
+                    self.amf.handle(
+                        self.now,
+                        AmfEvent::Received { association: 1, stream, octets: &octets },
+                        &mut down,
+                    );
                 }
             }
             self.amf.advance(self.now, &mut down);
@@ -114,7 +137,12 @@ impl Network {
                     _ => continue,
                 };
                 if let Some(ue) = ue.as_deref_mut() {
-                    let mut context = Context { now: self.now, rng: &mut self.rng, settings: &self.settings, tai: self.area };
+                    let mut context = Context {
+                        now: self.now,
+                        rng: &mut self.rng,
+                        settings: &self.settings,
+                        tai: self.area,
+                    };
                     ue.handle(event, &mut context, &mut actions);
                     to_gnb(&mut self.gnb, &mut actions, self.now, &mut up);
                 }

@@ -11,7 +11,7 @@ use wire::Identity;
 use wire::to_agent::TracePolicy;
 
 use crate::commands::interrupted;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::{outcome, view};
 
 /// What every run can be told.
@@ -30,7 +30,12 @@ pub(crate) struct Options {
 
 impl Options {
     /// The coordinator's settings, as far as they are the same for every command.
-    pub(crate) fn coordinator_config(&self, listen: SocketAddr, identity: Identity, target: &str) -> CoordinatorConfig {
+    pub(crate) fn coordinator_config(
+        &self,
+        listen: SocketAddr,
+        identity: Identity,
+        target: &str,
+    ) -> CoordinatorConfig {
         let command = std::env::args().collect::<Vec<_>>().join(" ");
         CoordinatorConfig {
             trace: self.trace,
@@ -61,7 +66,7 @@ pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, options: &Opti
     };
     // The view ends with the progress channel.
     let _ = view.await;
-    let ended = ended?;
+    let ended = ended.map_err(exit::of_coordinator)?;
     if options.json {
         println!("{}", serde_json::to_string_pretty(&ended.summary)?);
     } else {
@@ -80,6 +85,9 @@ fn trace_policy(text: &str) -> Result<TracePolicy, String> {
     match text {
         "failed" => Ok(TracePolicy::Failed),
         "all" => Ok(TracePolicy::All),
-        _ => text.parse().map(TracePolicy::Sampled).map_err(|_| "expected failed, all, or a number of UEs".to_owned()),
+        _ => text
+            .parse()
+            .map(TracePolicy::Sampled)
+            .map_err(|_| "expected failed, all, or a number of UEs".to_owned()),
     }
 }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 use anyhow::Error;
+use coordinator::CoordinatorError;
 use tracing_subscriber::EnvFilter;
 
 /// How a command ended, when it did not fail to do its work.
@@ -25,10 +26,30 @@ pub(crate) fn code(result: Result<Exit, Error>) -> ExitCode {
         Ok(Exit::SloFailed) => ExitCode::from(1),
         Ok(Exit::Invalid) => ExitCode::from(3),
         Err(error) => {
-            let invalid = error.is::<RunInvalid>();
-            eprintln!("error: {error:#}");
-            ExitCode::from(if invalid { 3 } else { 2 })
+            eprintln!("error: {}", with_causes(&error));
+            ExitCode::from(if error.is::<RunInvalid>() { 3 } else { 2 })
         }
+    }
+}
+
+/// The error and its causes, each once: some errors name their cause themselves.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// An error of the coordinator: one in the input (where to write, where to listen), or one that ended the run.
+pub(crate) fn of_coordinator(error: CoordinatorError) -> Error {
+    match error {
+        CoordinatorError::Listen { .. }
+        | CoordinatorError::Folder { .. }
+        | CoordinatorError::Content { .. } => error.into(),
+        _ => Error::new(RunInvalid(error.into())),
     }
 }
 
@@ -38,7 +59,7 @@ pub(crate) struct RunInvalid(pub(crate) Error);
 
 impl std::fmt::Display for RunInvalid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:#}", self.0)
+        f.write_str(&with_causes(&self.0))
     }
 }
 

@@ -10,6 +10,11 @@ mod exit;
 mod outcome;
 mod view;
 
+/// A registration makes and drops some hundred small buffers, most of them in the SCTP stack: a fifth less processor time
+/// than with the system's allocator (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Distributed signalling load generator for mobile networks.
 ///
 /// Exit codes: 0 pass, 1 an SLO failed, 2 the input is wrong, 3 the run is invalid.

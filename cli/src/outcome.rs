@@ -14,7 +14,8 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
         println!("  {reason}");
     }
     for slo in &summary.slos {
-        let actual = slo.actual.map_or_else(|| "nothing measured".to_owned(), |actual| format!("{actual:.3}"));
+        let actual =
+            slo.actual.map_or_else(|| "nothing measured".to_owned(), |actual| format!("{actual:.3}"));
         println!("  {} {} {}   was {actual}", if slo.pass { "✓" } else { "✗" }, slo.name, slo.target);
     }
     for (name, procedure) in &summary.procedures {
@@ -24,7 +25,9 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
             "  {name}: {} planned = {} succeeded + {failed} failed + {} timed out + {abandoned} abandoned + {} never started",
             procedure.planned, procedure.succeeded, procedure.timed_out, procedure.never_started
         );
-        for (cause, count) in procedure.failed.iter().chain(&procedure.abandoned).chain(&procedure.never_started_by_reason) {
+        for (cause, count) in
+            procedure.failed.iter().chain(&procedure.abandoned).chain(&procedure.never_started_by_reason)
+        {
             println!("    {count} × {cause}");
         }
         let (latency, service) = (procedure.latency_us, procedure.service_us);
@@ -38,7 +41,12 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
         );
     }
     let lateness = summary.generator.lateness_us;
-    println!("  generator lateness p50 {}  p99 {}  max {}", duration(lateness.p50), duration(lateness.p99), duration(lateness.max));
+    println!(
+        "  generator lateness p50 {}  p99 {}  max {}",
+        duration(lateness.p50),
+        duration(lateness.p99),
+        duration(lateness.max)
+    );
     println!("report: {}", folder.join("report.html").display());
 }
 

@@ -60,7 +60,11 @@ fn screen(progress: &Progress) -> String {
     );
     for agent in progress.agents.iter().filter(|_| progress.agents.len() > 1).take(AGENTS_SHOWN) {
         let state = if agent.alive { "" } else { "  lost" };
-        let _ = write!(text, "\n    {:<20} {:>3} shards {:>7}/s{state}", agent.name, agent.shards, agent.rate_per_s);
+        let _ = write!(
+            text,
+            "\n    {:<20} {:>3} shards {:>7}/s{state}",
+            agent.name, agent.shards, agent.rate_per_s
+        );
     }
     if progress.agents.len() > AGENTS_SHOWN {
         let _ = write!(text, "\n    and {} more", progress.agents.len() - AGENTS_SHOWN);
@@ -77,11 +81,17 @@ fn screen(progress: &Progress) -> String {
 
 fn headline(progress: &Progress) -> String {
     match progress.phase {
-        Phase::Joining => format!("waiting for agents: {} of {}", progress.agents.len(), progress.agents_wanted),
+        Phase::Joining => {
+            format!("waiting for agents: {} of {}", progress.agents.len(), progress.agents_wanted)
+        }
         Phase::Preparing => "setting up NG interfaces".to_owned(),
         Phase::Running | Phase::Draining => {
             let draining = if progress.phase == Phase::Draining { "  ending" } else { "" };
-            format!("{:.0} s of {:.0} s{draining}", progress.elapsed.as_secs_f64(), progress.total.as_secs_f64())
+            format!(
+                "{:.0} s of {:.0} s{draining}",
+                progress.elapsed.as_secs_f64(),
+                progress.total.as_secs_f64()
+            )
         }
         Phase::Done => "writing the report".to_owned(),
     }
@@ -154,6 +164,9 @@ mod tests {
     #[test]
     fn durations_read_well_at_every_size() {
         let shown = [0, 7, 999, 1_000, 12_340, 99_999, 100_000, 9_999_999, 15_000_000].map(duration);
-        assert_eq!(shown, ["–", "7 µs", "999 µs", "1.0 ms", "12.3 ms", "99.9 ms", "100 ms", "9999 ms", "15 s"]);
+        assert_eq!(
+            shown,
+            ["–", "7 µs", "999 µs", "1.0 ms", "12.3 ms", "99.9 ms", "100 ms", "9999 ms", "15 s"]
+        );
     }
 }

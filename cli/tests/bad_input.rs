@@ -1,5 +1,7 @@
 //! Wrong input ends with exit code 2 and an error that says what was wrong, where, and what would be accepted.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::net::UdpSocket;
@@ -55,14 +57,18 @@ fn out_that_is_no_folder_is_named() {
 fn certificates_that_are_not_there_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let certs = folder.path().join("certs");
-    assert_refused(&["agent", "--coordinator", "127.0.0.1:1", "--certs", certs.to_str().unwrap()], &["certs"]);
+    assert_refused(
+        &["agent", "--coordinator", "127.0.0.1:1", "--certs", certs.to_str().unwrap()],
+        &["certs"],
+    );
 }
 
 /// Runs against a target that cannot work; the error names address and transport, and the exit code is 3: it is the run
 /// that could not be.
 fn assert_unreachable(target: &str, expected: &[&str]) {
     let out = tempfile::tempdir().unwrap();
-    let (code, stderr) = refused(&["run", "smoke", "--target", target, "--out", out.path().to_str().unwrap()]);
+    let (code, stderr) =
+        refused(&["run", "smoke", "--target", target, "--out", out.path().to_str().unwrap()]);
     assert_eq!(code, Some(3), "{stderr}");
     for text in expected {
         assert!(stderr.contains(text), "{text:?} is not in: {stderr}");

@@ -1,5 +1,7 @@
 //! Embedded runs, end to end: QUIC with mutual TLS and SCTP on loopback.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use support::{assert_balanced, registrations, run, scenario};

@@ -1,5 +1,7 @@
 //! The same parts as processes: coordinator, simulator and agents, each by its own command.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::path::Path;
@@ -16,8 +18,14 @@ struct Fleet {
 fn fleet(folder: &Path, path: &str, agents: &str) -> Fleet {
     let certs = folder.join("certs");
     assert!(roamstorm().arg("certs").arg(&certs).output().unwrap().status.success());
-    let mut simulator =
-        Process::start(roamstorm().args(["simulator", path, "--seed", "2", "--listen", "sctp+udp://127.0.0.1:0"]));
+    let mut simulator = Process::start(roamstorm().args([
+        "simulator",
+        path,
+        "--seed",
+        "2",
+        "--listen",
+        "sctp+udp://127.0.0.1:0",
+    ]));
     let line = simulator.wait_for("listening on");
     let target = line.rsplit(' ').next().unwrap().to_owned();
     let mut coordinator = Process::start(
@@ -35,7 +43,22 @@ fn fleet(folder: &Path, path: &str, agents: &str) -> Fleet {
 
 fn agent(folder: &Path, address: &str, name: &str) -> Process {
     let certs = folder.join("certs");
-    Process::start(roamstorm().args(["--log", "info", "agent", "--name", name, "--workers", "1", "--coordinator", address, "--certs"]).arg(certs))
+    Process::start(
+        roamstorm()
+            .args([
+                "--log",
+                "info",
+                "agent",
+                "--name",
+                name,
+                "--workers",
+                "1",
+                "--coordinator",
+                address,
+                "--certs",
+            ])
+            .arg(certs),
+    )
 }
 
 #[test]
@@ -43,7 +66,8 @@ fn separate_processes_give_the_account_of_the_embedded_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = scenario(folder.path(), &registrations(200, 100, 2, ""));
     let fleet = fleet(folder.path(), &path, "3");
-    let agents: Vec<Process> = (1..=3).map(|number| agent(folder.path(), &fleet.address, &format!("a{number}"))).collect();
+    let agents: Vec<Process> =
+        (1..=3).map(|number| agent(folder.path(), &fleet.address, &format!("a{number}"))).collect();
     let (code, stdout, stderr) = fleet.coordinator.finish();
     assert_eq!(code, Some(0), "{stderr}");
     for agent in agents {

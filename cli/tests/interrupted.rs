@@ -1,5 +1,7 @@
 //! What goes wrong in the middle: Ctrl-C, an agent that vanishes, a disk that is full.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::process::Command;
@@ -10,8 +12,9 @@ use support::{Process, assert_balanced, registrations, roamstorm, scenario};
 fn ctrl_c_drains_writes_the_folder_and_says_aborted() {
     let folder = tempfile::tempdir().unwrap();
     let path = scenario(folder.path(), &registrations(6000, 100, 60, ""));
-    let mut process =
-        Process::start(roamstorm().args(["run", &path, "--json", "--seed", "1", "--out"]).arg(folder.path().join("runs")));
+    let mut process = Process::start(
+        roamstorm().args(["run", &path, "--json", "--seed", "1", "--out"]).arg(folder.path().join("runs")),
+    );
     process.wait_for("registration ");
     process.signal("INT");
     let (code, stdout, stderr) = process.finish();
@@ -30,7 +33,8 @@ fn a_full_disk_is_named_and_the_run_is_not_a_pass() {
     let path = scenario(folder.path(), &registrations(400, 200, 2, ""));
     let small = folder.path().join("small");
     std::fs::create_dir(&small).unwrap();
-    let script = r#"mount -t tmpfs -o size=48k none "$1" && exec "$2" run "$3" --seed 1 --trace all --out "$1""#;
+    let script =
+        r#"mount -t tmpfs -o size=48k none "$1" && exec "$2" run "$3" --seed 1 --trace all --out "$1""#;
     let output = Command::new("unshare")
         .args(["--mount", "--map-root-user", "sh", "-c", script, "sh"])
         .args([small.as_path(), env!("CARGO_BIN_EXE_roamstorm").as_ref(), path.as_ref()])

@@ -1,5 +1,7 @@
 //! A generator that gets too little processor time says so: its figures are not the target's.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::process::{Child, Command, Stdio};
@@ -23,11 +25,25 @@ fn a_generator_starved_of_processor_time_makes_the_run_invalid() {
     let folder = tempfile::tempdir().unwrap();
     let path = scenario(folder.path(), &registrations(900, 300, 3, ""));
     // At nice 15 beside two busy processes, the program gets about one fiftieth of processor 0.
-    let spin = || Command::new("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"]).spawn().unwrap();
+    let spin =
+        || Command::new("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"]).spawn().unwrap();
     let busy = Busy(vec![spin(), spin()]);
     let out = tempfile::tempdir().unwrap();
     let output = Command::new("taskset")
-        .args(["-c", "0", "nice", "-n", "15", env!("CARGO_BIN_EXE_roamstorm"), "run", &path, "--json", "--seed", "4", "--out"])
+        .args([
+            "-c",
+            "0",
+            "nice",
+            "-n",
+            "15",
+            env!("CARGO_BIN_EXE_roamstorm"),
+            "run",
+            &path,
+            "--json",
+            "--seed",
+            "4",
+            "--out",
+        ])
         .arg(out.path())
         .stdin(Stdio::null())
         .output()

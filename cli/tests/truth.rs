@@ -1,5 +1,7 @@
 //! The truth is in the packets: counts and percentiles of a run, recomputed from its traces alone, are those of its summary.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::collections::HashMap;
@@ -27,7 +29,14 @@ fn tshark(traces: &Path, filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for entry in std::fs::read_dir(traces).unwrap() {
         let mut command = Command::new("tshark");
-        command.arg("-r").arg(entry.unwrap().path()).args(["-o", "nas-5gs.null_decipher:TRUE", "-Y", filter, "-T", "fields"]);
+        command.arg("-r").arg(entry.unwrap().path()).args([
+            "-o",
+            "nas-5gs.null_decipher:TRUE",
+            "-Y",
+            filter,
+            "-T",
+            "fields",
+        ]);
         command.args(fields.iter().flat_map(|field| ["-e", field]));
         let output = command.output().expect("tshark is installed (make setup)");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -67,15 +76,14 @@ fn registrations_in(traces: &Path) -> Vec<Registration> {
     found
 }
 
-fn percentile(sorted: &[f64], percent: f64) -> f64 {
-    let rank = (percent / 100.0 * sorted.len() as f64).ceil().max(1.0);
-    sorted[rank as usize - 1]
+/// The smallest value that at least this many per cent are not above.
+fn percentile(sorted: &[f64], percent: usize) -> f64 {
+    sorted[(percent * sorted.len()).div_ceil(100).max(1) - 1]
 }
 
 #[test]
 fn counts_and_percentiles_recomputed_from_the_packets_are_those_of_the_summary() {
     let run = traced_run();
-    assert_eq!(run.code, Some(0), "{} {}", run.reasons(), run.stderr);
     let registrations = registrations_in(&run.folder().join("traces"));
     assert_eq!(run.registration()["succeeded"].as_u64(), Some(registrations.len() as u64));
     for (key, of) in [
@@ -84,9 +92,13 @@ fn counts_and_percentiles_recomputed_from_the_packets_are_those_of_the_summary()
     ] {
         let mut values: Vec<f64> = registrations.iter().map(of).collect();
         values.sort_by(f64::total_cmp);
-        for (name, percent) in [("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("max", 100.0)] {
-            let (packets, summary) = (percentile(&values, percent), run.registration()[key][name].as_f64().unwrap());
-            assert!((packets - summary).abs() <= summary / 100.0, "{key}.{name}: {packets} in the packets, {summary} in the summary");
+        for (name, percent) in [("p50", 50), ("p90", 90), ("p95", 95), ("p99", 99), ("max", 100)] {
+            let (packets, summary) =
+                (percentile(&values, percent), run.registration()[key][name].as_f64().unwrap());
+            assert!(
+                (packets - summary).abs() <= summary / 100.0,
+                "{key}.{name}: {packets} in the packets, {summary} in the summary"
+            );
         }
     }
 }
@@ -95,7 +107,11 @@ fn counts_and_percentiles_recomputed_from_the_packets_are_those_of_the_summary()
 fn tshark_finds_no_fault_in_any_packet_and_reads_the_nas() {
     let run = traced_run();
     let traces = run.folder().join("traces");
-    let faults = tshark(&traces, "_ws.malformed || _ws.expert.severity == error", &["frame.number", "_ws.expert.message"]);
+    let faults = tshark(
+        &traces,
+        "_ws.malformed || _ws.expert.severity == error",
+        &["frame.number", "_ws.expert.message"],
+    );
     assert!(faults.is_empty(), "{:?}", &faults[..faults.len().min(5)]);
     // One of each kind for each UE: request, challenge, answer, security mode both ways, accept, complete.
     for kind in ["0x41", "0x56", "0x57", "0x5d", "0x5e", "0x42", "0x43"] {

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::figures::{Counts, Procedures, sum};
 
-/// What the account of a procedure must come to: the plan's number, and at least what came due.
-///
-/// A UE also starts procedures by itself (a retry, a periodic update, the answer to a page). Those have no plan: they
-/// are due when they start.
+/// What the account of a procedure must come to: the plan's number, and what UEs started by themselves (a retry, a
+/// periodic update, the answer to a page), which no plan has.
 pub(crate) fn planned(plan: &BTreeMap<String, u64>, procedure: &str, counts: &Counts) -> u64 {
-    plan.get(procedure).map_or(counts.due, |planned| counts.due.max(*planned))
+    plan.get(procedure).copied().unwrap_or_default().saturating_add(counts.self_started)
 }
 
 /// `planned = succeeded + failed + timed-out + abandoned + never-started` for each procedure of the plan and each that
@@ -73,9 +71,10 @@ mod tests {
     }
 
     #[test]
-    fn what_ues_start_by_themselves_is_due_when_it_starts() {
-        let counts = Counts { due: 2, started: 2, succeeded: 1, ..Counts::default() };
+    fn what_ues_start_by_themselves_adds_to_the_plan() {
+        let counts = Counts { due: 2, self_started: 2, started: 2, succeeded: 1, ..Counts::default() };
         assert_eq!(planned(&BTreeMap::new(), "registration-retry", &counts), 2);
+        assert_eq!(planned(&plan(5), "registration", &counts), 7);
         assert_eq!(unproven(&BTreeMap::new(), &procedures(counts)).len(), 1);
     }
 }

@@ -12,6 +12,8 @@ use crate::histogram;
 pub struct Counts {
     /// What came due.
     pub due: u64,
+    /// What of it the UEs began by themselves: in no plan.
+    pub self_started: u64,
     /// What was started.
     pub started: u64,
     /// Ended as wanted.
@@ -31,6 +33,7 @@ impl Counts {
     pub fn add(&mut self, interval: &ProcedureInterval) {
         for (sum, more) in [
             (&mut self.due, interval.due),
+            (&mut self.self_started, interval.self_started),
             (&mut self.started, interval.started),
             (&mut self.succeeded, interval.succeeded),
         ] {

@@ -103,8 +103,10 @@ pub struct IntervalReport {
 pub struct ProcedureInterval {
     /// `registration`, `service-request`, …
     pub procedure: String,
-    /// Attempts that the schedule made due.
+    /// Attempts that became due: by the schedule, or because the UE began them itself.
     pub due: u64,
+    /// Those of them that the UE began itself (a retry, a periodic update, the answer to a page): in no plan.
+    pub self_started: u64,
     /// Attempts that began (a UE was available).
     pub started: u64,
     /// Due attempts that no UE was available for, by reason.

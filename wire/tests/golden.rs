@@ -85,6 +85,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
     let procedure = ProcedureInterval {
         procedure: "registration".to_owned(),
         due: 1_000,
+        self_started: 2,
         started: 999,
         never_started: counted("busy", 1),
         succeeded: 990,

@@ -13,7 +13,10 @@ fn main() -> Result<(), Error> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{cores} cores, {}", processor());
     println!();
-    println!("{:<28}{:>10}{:>12}{:>12}{:>12}{:>12}{:>12}", "campaign", "ok", "median", "p99", "late p50", "late p99", "agent CPU");
+    println!(
+        "{:<28}{:>10}{:>12}{:>12}{:>12}{:>12}{:>12}",
+        "campaign", "ok", "median", "p99", "late p50", "late p99", "agent CPU"
+    );
     for rate in [1_000, 5_000] {
         let summary = campaign(rate, 10)?;
         row(&format!("{rate}/s for 10 s"), &summary);
@@ -33,8 +36,14 @@ fn main() -> Result<(), Error> {
     let agent = &summary["agents"][0];
     println!();
     println!("sustained registrations per second: {rate}");
-    println!("agent CPU per registration: {:.1} µs", number(&agent["cpu_s"]) * 1e6 / number(&agent["attempts"]));
-    println!("registrations per second and agent core: {:.0}", number(&agent["attempts"]) / number(&agent["cpu_s"]));
+    println!(
+        "agent CPU per registration: {:.1} µs",
+        number(&agent["cpu_s"]) * 1e6 / number(&agent["attempts"])
+    );
+    println!(
+        "registrations per second and agent core: {:.0}",
+        number(&agent["attempts"]) / number(&agent["cpu_s"])
+    );
     println!("octets per registered UE: {:.0}", number(&agent["octets_per_ue"]));
     println!("octets of reports per agent and second: {:.0}", number(&agent["report_octets_per_s"]));
     Ok(())
@@ -53,7 +62,11 @@ fn campaign(rate: u64, seconds: u64) -> Result<Value, Error> {
         .with_context(|| format!("starting {program}: build it first (make build)"))?;
     let summary: Value = serde_json::from_slice(&output.stdout)
         .with_context(|| format!("{program} gave no summary: {}", String::from_utf8_lossy(&output.stderr)))?;
-    ensure!(summary["procedures"]["registration"].is_object(), "the run has no registrations: {}", summary["verdict"]);
+    ensure!(
+        summary["procedures"]["registration"].is_object(),
+        "the run has no registrations: {}",
+        summary["verdict"]
+    );
     Ok(summary)
 }
 
@@ -68,7 +81,8 @@ fn row(name: &str, summary: &Value) {
     let registration = &summary["procedures"]["registration"];
     let (latency, lateness) = (&registration["latency_us"], &summary["generator"]["lateness_us"]);
     let ok = 100.0 * number(&registration["succeeded"]) / number(&registration["planned"]);
-    let cpu: f64 = summary["agents"].as_array().into_iter().flatten().map(|agent| number(&agent["cpu_s"])).sum();
+    let cpu: f64 =
+        summary["agents"].as_array().into_iter().flatten().map(|agent| number(&agent["cpu_s"])).sum();
     println!(
         "{name:<28}{ok:>8.2} %{:>9.2} ms{:>9.2} ms{:>9.0} µs{:>9.0} µs{:>10.2} s   {}",
         number(&latency["p50"]) / 1e3,
@@ -86,6 +100,7 @@ fn number(value: &Value) -> f64 {
 
 fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown processor");
+    let model =
+        text.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown processor");
     model.trim_start_matches([' ', '\t', ':']).to_owned()
 }

@@ -33,7 +33,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         coordinator: arguments.coordinator,
         program: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         let work = agent::run(config, stopped);

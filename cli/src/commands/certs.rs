@@ -24,7 +24,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let coordinator = authority.issue("coordinator", Role::Coordinator, &arguments.hosts)?;
     coordinator.save(&arguments.folder, arguments.force)?;
     authority.issue("agent", Role::Agent, &[])?.save(&arguments.folder, arguments.force)?;
-    println!("{}: authority, coordinator ({}), agent", arguments.folder.display(), arguments.hosts.join(", "));
-    println!("give an agent's machine authority.pem, agent.pem and agent.key; keep authority.key to yourself");
+    println!(
+        "{}: authority, coordinator ({}), agent",
+        arguments.folder.display(),
+        arguments.hosts.join(", ")
+    );
+    println!(
+        "give an agent's machine authority.pem, agent.pem and agent.key; keep authority.key to yourself"
+    );
     Ok(Exit::Pass)
 }

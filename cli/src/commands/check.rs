@@ -13,8 +13,15 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let plan = arguments.scenario.plan()?;
     let plan = plan.describe();
-    println!("{}: {} subscribers, {} gNBs, {} cells, seed {}", plan.scenario, plan.subscribers, plan.gnbs, plan.cells, plan.seed);
-    println!("ends after {:.0} s, at the latest after {:.0} s", plan.duration.as_secs_f64(), plan.longest.as_secs_f64());
+    println!(
+        "{}: {} subscribers, {} gNBs, {} cells, seed {}",
+        plan.scenario, plan.subscribers, plan.gnbs, plan.cells, plan.seed
+    );
+    println!(
+        "ends after {:.0} s, at the latest after {:.0} s",
+        plan.duration.as_secs_f64(),
+        plan.longest.as_secs_f64()
+    );
     println!();
     println!("{:<32}{:>12}{:>14}{:>10}{:>10}", "load", "attempts", "peak per s", "from", "to");
     for load in &plan.loads {

@@ -8,7 +8,7 @@ use wire::{Identity, Role};
 
 use super::scenario::ScenarioArguments;
 use crate::campaign;
-use crate::exit::{Exit, RunInvalid};
+use crate::exit::Exit;
 
 /// Coordinates one run of agents that join from elsewhere.
 #[derive(clap::Args)]
@@ -51,7 +51,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         })
         .await?;
         eprintln!("coordinator: waiting on {} for {} agents", coordinator.local_addr(), arguments.agents);
-        let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
-        ended.map_err(|error| Error::new(RunInvalid(error)))
+        campaign::conduct(coordinator, plan, &arguments.campaign).await
     })
 }

@@ -7,8 +7,8 @@ pub(crate) mod check;
 pub(crate) mod coordinator;
 pub(crate) mod report;
 pub(crate) mod run;
-pub(crate) mod schema;
 pub(crate) mod scenario;
+pub(crate) mod schema;
 pub(crate) mod simulator;
 pub(crate) mod subscribers;
 

@@ -1,4 +1,3 @@
-
 use anyhow::{Context, Error, ensure};
 use coordinator::{Coordinator, CoordinatorConfig};
 use scenarios::Plan;
@@ -9,7 +8,7 @@ use wire::{Authority, Role};
 
 use super::scenario::ScenarioArguments;
 use crate::campaign;
-use crate::exit::{Exit, RunInvalid};
+use crate::exit::Exit;
 
 /// Runs a scenario on this machine.
 #[derive(clap::Args)]
@@ -66,15 +65,18 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
         ));
     }
     let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
+    if ended.is_err() {
+        fleet.abort_all();
+    }
     while let Some(agent) = fleet.join_next().await {
-        if let Err(error) = agent.map_err(Error::from).and_then(|ended| ended.map_err(Error::from)) {
-            tracing::warn!("an embedded agent ended early: {error:#}");
+        if let Ok(Err(error)) = agent {
+            tracing::warn!("an embedded agent ended early: {error}");
         }
     }
     if let Some(simulator) = target.simulator {
         tracing::info!("simulator: {:?}", simulator.stop());
     }
-    ended.map_err(|error| Error::new(RunInvalid(error)))
+    ended
 }
 
 /// What the agents signal to, and the simulator where it is ours.
@@ -112,4 +114,3 @@ impl Target {
         Ok(Self { url, description, simulator: Some(simulator) })
     }
 }
-

@@ -29,7 +29,7 @@ impl ScenarioArguments {
 
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let scenario = self.load()?;
-        let seed = self.seed.or(scenario.seed).unwrap_or_else(|| drawn_seed());
+        let seed = self.seed.or(scenario.seed).unwrap_or_else(drawn_seed);
         Ok(Plan::new(Arc::new(scenario), seed)?)
     }
 }
@@ -42,5 +42,6 @@ fn path_and_value(text: &str) -> Result<(String, String), String> {
 /// A seed that differs from run to run, short enough to be typed.
 fn drawn_seed() -> u64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    scenarios::stream_seed(u64::from(since.subsec_nanos()), &[since.as_secs(), u64::from(std::process::id())]) % 1_000_000
+    scenarios::stream_seed(u64::from(since.subsec_nanos()), &[since.as_secs(), u64::from(std::process::id())])
+        % 1_000_000
 }

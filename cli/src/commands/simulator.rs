@@ -17,8 +17,13 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let plan = arguments.scenario.plan()?;
     let simulator = Simulator::start(plan.scenario(), plan.seed(), &arguments.listen)?;
-    eprintln!("simulator: {} subscribers, listening on {}", plan.scenario().subscriber_count(), simulator.address());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    eprintln!(
+        "simulator: {} subscribers, listening on {}",
+        plan.scenario().subscriber_count(),
+        simulator.address()
+    );
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(super::interrupted());
     let statistics = simulator.stop();
     println!("{statistics:#?}");

@@ -65,9 +65,12 @@ fn open5gs(scenario: &Scenario, subscriber: &Subscriber) -> Value {
         .iter()
         .enumerate()
         .map(|(number, slice)| {
-            let arp = json!({ "priority_level": 8, "pre_emption_capability": 1, "pre_emption_vulnerability": 1 });
-            let session = json!({ "name": "internet", "type": 3, "qos": { "index": 9, "arp": arp }, "ambr": ambr });
-            let mut document = json!({ "sst": slice.sst, "default_indicator": number == 0, "session": [session] });
+            let arp =
+                json!({ "priority_level": 8, "pre_emption_capability": 1, "pre_emption_vulnerability": 1 });
+            let session =
+                json!({ "name": "internet", "type": 3, "qos": { "index": 9, "arp": arp }, "ambr": ambr });
+            let mut document =
+                json!({ "sst": slice.sst, "default_indicator": number == 0, "session": [session] });
             if let (Some(sd), Some(fields)) = (slice.sd, document.as_object_mut()) {
                 fields.insert("sd".to_owned(), json!(format!("{:02x}{:02x}{:02x}", sd[0], sd[1], sd[2])));
             }

@@ -1,6 +1,6 @@
 //! The built program, run as a user would, and what it leaves behind.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -61,7 +61,11 @@ pub fn run(scenario: &str, arguments: &[&str]) -> Run {
 pub fn finish(output: Output, out: tempfile::TempDir) -> Run {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let summary = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("no summary ({error}): {:?}\n{}\n{stderr}", output.status, String::from_utf8_lossy(&output.stdout))
+        panic!(
+            "no summary ({error}): {:?}\n{}\n{stderr}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout)
+        )
     });
     Run { code: output.status.code(), summary, stderr, out }
 }
@@ -127,7 +131,8 @@ impl Process {
 
     /// Sends a signal, such as `INT`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
@@ -168,7 +173,8 @@ pub fn assert_balanced(summary: &Value) {
             Value::Object(causes) => causes.values().filter_map(Value::as_u64).sum(),
             count => count.as_u64().unwrap(),
         };
-        let ended: u64 = ["succeeded", "failed", "timed_out", "abandoned", "never_started"].map(of).iter().sum();
+        let ended: u64 =
+            ["succeeded", "failed", "timed_out", "abandoned", "never_started"].map(of).iter().sum();
         assert_eq!(of("planned"), ended, "{name}: {value}");
     }
 }

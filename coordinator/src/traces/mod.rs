@@ -89,7 +89,8 @@ impl Traces {
         self.counts.files += 1;
         self.counts.packets += packets.len() as u64;
         let file = format!("traces/{name}");
-        self.files.push(json!({"file": file, "imsi": trace.imsi, "why": trace.why, "packets": packets.len()}));
+        self.files
+            .push(json!({"file": file, "imsi": trace.imsi, "why": trace.why, "packets": packets.len()}));
         Ok(())
     }
 
@@ -101,8 +102,11 @@ impl Traces {
 
 /// Letters, digits and hyphens, not too many: it becomes a part of a file's name, and comes from a peer.
 fn file_safe(text: &str) -> String {
-    let mut safe: String =
-        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).take(60).collect();
+    let mut safe: String = text
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .take(60)
+        .collect();
     while safe.contains("--") {
         safe = safe.replace("--", "-");
     }

@@ -434,7 +434,7 @@ const DATAGRAM_LIMIT: usize = 65536;
 /// Octets asked for each direction of a socket.
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// Datagrams read from a socket before events are reported.
-const READS_A_TURN: usize = 1024;
+const READS_A_TURN: usize = 64;
 /// Packets that wait for a socket at most.
 const BACKLOG_LIMIT: usize = 65536;
 /// The poller's key of all probes.
