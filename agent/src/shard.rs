@@ -231,8 +231,13 @@ impl ShardRunner {
             self.recorder.unexpected("payload-protocol-identifier");
             return;
         }
-        let ue = self.gnb(gnb, GnbEvent::Received { stream, octets: &octets }, now, out);
-        self.trace(ue, gnb, false, stream, octets, now);
+        let mut actions = std::mem::take(&mut self.gnb_actions);
+        if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
+            port.gnb.handle(GnbEvent::Received { stream, octets: &octets }, now, &mut actions);
+        }
+        // Which UE it is about shows in what the gNB does; and the question comes before the answer in the trace.
+        self.trace(actions.iter().find_map(about), gnb, false, stream, octets, now);
+        self.carry_out_for_gnb(gnb, actions, now, out);
         self.deliver_arrived(now, out);
     }
 
@@ -596,33 +601,35 @@ impl ShardRunner {
         Some(connection)
     }
 
-    /// Gives a gNB an event and carries out what it wants. Returns the UE that it was about, if any.
-    fn gnb(
-        &mut self,
-        number: u16,
-        event: GnbEvent<'_>,
-        now: Instant,
-        out: &mut Vec<ShardAction>,
-    ) -> Option<u32> {
+    /// Gives a gNB an event and carries out what it wants.
+    fn gnb(&mut self, number: u16, event: GnbEvent<'_>, now: Instant, out: &mut Vec<ShardAction>) {
         let mut actions = std::mem::take(&mut self.gnb_actions);
         if let Some(port) = self.gnbs.get_mut(usize::from(number)) {
             port.gnb.handle(event, now, &mut actions);
         }
-        let mut about = None;
-        for action in actions.drain(..) {
-            about = self.carry_out_for_gnb(number, action, now, out).or(about);
-        }
-        self.gnb_actions = actions;
-        about
+        self.carry_out_for_gnb(number, actions, now, out);
     }
 
     fn carry_out_for_gnb(
         &mut self,
         number: u16,
+        mut actions: Vec<GnbAction>,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        for action in actions.drain(..) {
+            self.carry_out_one_for_gnb(number, action, now, out);
+        }
+        self.gnb_actions = actions;
+    }
+
+    fn carry_out_one_for_gnb(
+        &mut self,
+        number: u16,
         action: GnbAction,
         now: Instant,
         out: &mut Vec<ShardAction>,
-    ) -> Option<u32> {
+    ) {
         match action {
             GnbAction::Send { stream, octets, ue } => {
                 self.sent += 1;
@@ -630,20 +637,12 @@ impl ShardRunner {
                     self.trace(ue, number, true, stream, octets.clone(), now);
                 }
                 out.push(ShardAction::Send { gnb: number, stream, octets });
-                return ue;
             }
-            GnbAction::Downlink { ue, nas } => {
-                self.over_the_air(ue, Delivery::Downlink(nas), now);
-                return Some(ue);
-            }
-            GnbAction::Released { ue } => {
-                self.over_the_air_if_connected(ue, Delivery::Released, now);
-                return Some(ue);
-            }
+            GnbAction::Downlink { ue, nas } => self.over_the_air(ue, Delivery::Downlink(nas), now),
+            GnbAction::Released { ue } => self.over_the_air_if_connected(ue, Delivery::Released, now),
             GnbAction::Refused { ue, reason: _ } => {
                 let refusal = signalling::ConnectionRefusal::NgInterfaceDown;
                 self.over_the_air_if_connected(ue, Delivery::Refused(refusal), now);
-                return Some(ue);
             }
             GnbAction::Ready => {
                 if !self.ready_told && self.gnbs.iter().all(|port| port.gnb.is_ready()) {
@@ -669,7 +668,6 @@ impl ShardRunner {
             GnbAction::StopTimer(timer) => self.gnb_timers.stop((number, timer)),
             GnbAction::Unexpected(kind) => self.recorder.unexpected(kind),
         }
-        None
     }
 
     /// A release may cross one of the UE's own: then there is nothing left to release.
@@ -689,6 +687,17 @@ impl ShardRunner {
         for ue in self.attempts.abandon_all(reason, &mut self.recorder) {
             self.tracer.failed(ue, format!("abandoned: {reason}"));
         }
+    }
+}
+
+/// The UE that an action of a gNB is about.
+fn about(action: &GnbAction) -> Option<u32> {
+    match action {
+        GnbAction::Send { ue, .. } => *ue,
+        GnbAction::Downlink { ue, .. } | GnbAction::Released { ue } | GnbAction::Refused { ue, .. } => {
+            Some(*ue)
+        }
+        _ => None,
     }
 }
 

@@ -271,7 +271,7 @@ fn the_same_seed_gives_the_same_account() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     /// Whatever the network does, every attempt ends exactly once and the account balances.
     #[test]

@@ -65,8 +65,16 @@ fn registrations_in(traces: &Path) -> Vec<Registration> {
         let at = packet[0].parse::<f64>().unwrap() * 1e6;
         let (procedure, ue, comment) = (&packet[1], packet[2].clone(), &packet[6]);
         let accepted = packet[3].split(',').any(|kind| kind == "0x42" || kind == "66");
-        if procedure == "15" && comment.starts_with("registration ") {
-            let late = comment.split_whitespace().nth(3).unwrap().parse::<f64>().unwrap();
+        if procedure == "15" && comment.contains("registration ") {
+            let late = comment
+                .split_once("begins ")
+                .unwrap()
+                .1
+                .split_whitespace()
+                .next()
+                .unwrap()
+                .parse::<f64>()
+                .unwrap();
             open.insert((packet[4].clone(), ue), (at, late));
         } else if accepted && let Some((began, late)) = open.remove(&(packet[5].clone(), ue)) {
             found.push(Registration { service: at - began, latency: at - began + late });
