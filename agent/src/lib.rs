@@ -6,6 +6,7 @@
 //! shard.rs     UEs, gNBs, radio, timers and pacer of one shard: sans-IO, driven by the worker
 //! ```
 
+mod access;
 mod attempts;
 mod health;
 mod pacer;

@@ -8,7 +8,6 @@
 //! Nothing here calls back: a UE's and a gNB's actions put messages in the air, and [`ShardRunner::advance`] delivers
 //! what has arrived. So one instant may need several rounds, and `advance` runs them all.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -21,10 +20,11 @@ use signalling::{
 use wire::to_agent::Lease;
 use wire::to_coordinator::{IntervalReport, Trace};
 
+use crate::access::{Access, Cell};
 use crate::attempts::Attempts;
 use crate::pacer::{DueAttempt, Pacer};
 use crate::population::{Population, procedure_of};
-use crate::radio::{Arrival, Delivery, Radio};
+use crate::radio::{Arrival, Delivery};
 use crate::recorder::Recorder;
 use crate::timers::Timers;
 use crate::tracer::{Packet, Tracer};
@@ -38,13 +38,9 @@ pub struct ShardRunner {
     imsi_of: scenarios::Shard,
     population: Population,
     gnbs: Vec<Port>,
-    radio: Radio,
-    connections: HashMap<u32, Connection>,
-    cell_load: HashMap<(u16, u32), u32>,
-    inactivity: Option<Duration>,
+    access: Access,
     ue_timers: Timers<(u32, Timer)>,
     gnb_timers: Timers<(u16, GnbTimer)>,
-    idle_timers: Timers<u32>,
     redial: Timers<u16>,
     pacer: Pacer,
     attempts: Attempts,
@@ -96,15 +92,6 @@ struct Port {
     failures: u32,
 }
 
-/// A UE's RRC connection.
-struct Connection {
-    gnb: u16,
-    cell: u32,
-    uplink: Instant,
-    downlink: Instant,
-    last_used: Instant,
-}
-
 impl ShardRunner {
     /// The shard of a lease.
     ///
@@ -133,13 +120,13 @@ impl ShardRunner {
             seed,
             population: Population::new(scenario, &shard),
             gnbs: gnbs.collect(),
-            radio: Radio::new(scenario.radio.clone(), stream_seed(seed, &[SEED_OF_RADIO])),
-            connections: HashMap::new(),
-            cell_load: HashMap::new(),
-            inactivity: scenario.cells.inactivity,
+            access: Access::new(
+                scenario.radio.clone(),
+                stream_seed(seed, &[SEED_OF_RADIO]),
+                scenario.cells.inactivity,
+            ),
             ue_timers: Timers::new(),
             gnb_timers: Timers::new(),
-            idle_timers: Timers::new(),
             redial: Timers::new(),
             pacer: Pacer::new(shard.schedules(), &lease.resume_at),
             attempts: Attempts::new(),
@@ -255,7 +242,7 @@ impl ShardRunner {
         while let Some((gnb, timer)) = self.gnb_timers.pop_expired(now) {
             self.gnb(gnb, GnbEvent::Expired(timer), now, out);
         }
-        while let Some(ue) = self.idle_timers.pop_expired(now) {
+        while let Some(ue) = self.access.pop_idle(now) {
             self.check_inactivity(ue, now, out);
         }
         while let Some(gnb) = self.redial.pop_expired(now) {
@@ -272,10 +259,9 @@ impl ShardRunner {
         let end = self.end.filter(|_| self.attempts.len() > 0);
         [
             self.pacer.next_due(),
-            self.radio.next_deadline(),
+            self.access.next_deadline(),
             self.ue_timers.next_deadline(),
             self.gnb_timers.next_deadline(),
-            self.idle_timers.next_deadline(),
             self.redial.next_deadline(),
             end,
         ]
@@ -326,15 +312,15 @@ impl ShardRunner {
             unexpected,
             messages_sent: std::mem::take(&mut self.sent),
             messages_received: std::mem::take(&mut self.received),
-            radio_lost: self.radio.take_lost(),
+            radio_lost: self.access.take_lost(),
         })
     }
 
     /// The traces that are complete.
     pub fn take_traces(&mut self) -> Vec<Trace> {
         let Some(start) = self.start else { return Vec::new() };
-        let (attempts, connections, subscribers) = (&self.attempts, &self.connections, &self.imsi_of);
-        let at_rest = |ue| !attempts.contains(ue) && !connections.contains_key(&ue);
+        let (attempts, access, subscribers) = (&self.attempts, &self.access, &self.imsi_of);
+        let at_rest = |ue| !attempts.contains(ue) && !access.is_connected(ue);
         let imsi = |ue| {
             subscribers.subscriber(u64::from(ue)).map(|found| found.imsi.to_string()).unwrap_or_default()
         };
@@ -343,7 +329,7 @@ impl ShardRunner {
 
     /// The traces of everything, also of UEs that are still connected.
     pub fn take_last_traces(&mut self) -> Vec<Trace> {
-        self.connections.clear();
+        self.access.clear();
         self.take_traces()
     }
 
@@ -359,9 +345,7 @@ impl ShardRunner {
 
     /// Octets of all that is held for the UEs: state, queues, timers, connections.
     pub fn ue_octets(&self) -> u64 {
-        let maps = self.ue_timers.octets()
-            + self.attempts.octets()
-            + self.connections.capacity() * (size_of::<(u32, Connection)>() + 1);
+        let maps = self.ue_timers.octets() + self.attempts.octets() + self.access.octets();
         self.population.octets() + maps as u64
     }
 
@@ -398,38 +382,27 @@ impl ShardRunner {
 
     /// A UE that moves while connected loses its old cell first; there is no handover in this.
     fn leave_cell(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
-        if let Some(connection) = self.disconnect(ue) {
-            self.gnb(
-                connection.gnb,
-                GnbEvent::RequestRelease { ue, cause: ReleaseCause::RadioConnectionLost },
-                now,
-                out,
-            );
+        if let Some(gnb) = self.access.disconnect(ue) {
+            self.request_release(ue, gnb, ReleaseCause::RadioConnectionLost, now, out);
             self.ue(ue, UeEvent::ConnectionReleased, now);
         }
     }
 
     /// Delivers what is due over the air; with an ideal radio, an answer goes out at the instant of its question.
     fn deliver_arrived(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
-        while let Some(arrival) = self.radio.pop_arrived(now) {
-            self.deliver(arrival, now, out);
+        while let Some((arrival, cell)) = self.access.pop_arrived(now) {
+            self.deliver(arrival, cell, now, out);
         }
     }
 
-    fn deliver(&mut self, arrival: Arrival, now: Instant, out: &mut Vec<ShardAction>) {
+    fn deliver(&mut self, arrival: Arrival, cell: Option<Cell>, now: Instant, out: &mut Vec<ShardAction>) {
         let Arrival { ue, connection: number, delivery } = arrival;
         let current = self.population.slot(ue).is_some_and(|slot| slot.connection == number);
         let refused_or_paged = matches!(delivery, Delivery::Refused(_) | Delivery::Paged);
-        if !current || !(refused_or_paged || self.connections.contains_key(&ue)) {
+        if !current || !(refused_or_paged || cell.is_some()) {
             return;
         }
-        let (gnb, cell) = match self.connections.get_mut(&ue) {
-            Some(connection) => {
-                connection.last_used = now;
-                (connection.gnb, connection.cell)
-            }
-            None => (0, 0),
-        };
+        let Cell { gnb, cell } = cell.unwrap_or(Cell { gnb: 0, cell: 0 });
         match delivery {
             Delivery::Connect { nas, cause, s_tmsi } => {
                 self.gnb(gnb, GnbEvent::Connect { ue, cell, nas: &nas, cause, s_tmsi }, now, out);
@@ -439,11 +412,11 @@ impl ShardRunner {
             }
             Delivery::Downlink(nas) => self.ue(ue, UeEvent::Downlink(&nas), now),
             Delivery::Released => {
-                self.disconnect(ue);
+                self.access.disconnect(ue);
                 self.ue(ue, UeEvent::ConnectionReleased, now);
             }
             Delivery::Refused(refusal) => {
-                self.disconnect(ue);
+                self.access.disconnect(ue);
                 self.ue(ue, UeEvent::ConnectionRefused(refusal), now);
             }
             Delivery::Paged => self.ue(ue, UeEvent::Paged, now),
@@ -474,9 +447,11 @@ impl ShardRunner {
 
     fn carry_out(&mut self, ue: u32, action: UeAction, now: Instant) {
         match action {
-            UeAction::Connect { nas, cause, s_tmsi } => self.connect(ue, nas, cause, s_tmsi, now),
+            UeAction::Connect { nas, cause, s_tmsi } => {
+                self.connect(ue, Delivery::Connect { nas, cause, s_tmsi }, now);
+            }
             UeAction::Uplink(nas) => self.over_the_air(ue, Delivery::Uplink(nas), now),
-            UeAction::ReleaseConnection => self.release_locally(ue, now),
+            UeAction::ReleaseConnection => self.access.drop_by_ue(ue, now),
             UeAction::SetTimer(timer, after) => self.ue_timers.set((ue, timer), now + after),
             UeAction::StopTimer(timer) => self.ue_timers.stop((ue, timer)),
             UeAction::Started(procedure) => {
@@ -511,94 +486,42 @@ impl ShardRunner {
         self.population.enqueue(ue);
     }
 
-    /// Sets up an RRC connection and sends the first NAS message over it, when the cell has room.
-    fn connect(
-        &mut self,
-        ue: u32,
-        nas: Vec<u8>,
-        cause: signalling::EstablishmentCause,
-        s_tmsi: Option<signalling::STmsi>,
-        now: Instant,
-    ) {
-        self.disconnect(ue);
+    fn connect(&mut self, ue: u32, first: Delivery, now: Instant) {
         let cell = self.population.cell(ue);
-        let Some(slot) = self.population.slot(ue) else { return };
-        slot.connection = slot.connection.wrapping_add(1);
-        let (gnb, number) = (slot.gnb, slot.connection);
-        let mut draw = self.radio.draw(ue, slot.next_draw());
-        let load = self.cell_load.entry((gnb, cell)).or_insert(0);
-        if self.radio.capacity().is_some_and(|capacity| *load >= capacity) {
-            let at = now + 2 * self.radio.one_way(&mut draw);
-            let delivery = Delivery::Refused(signalling::ConnectionRefusal::CellAtCapacity);
-            return self.radio.deliver_at(at, Arrival { ue, connection: number, delivery });
-        }
-        *load += 1;
-        let mut uplink = now;
-        let ready = now + self.radio.setup_delay(&mut draw);
-        let arrival = Arrival { ue, connection: number, delivery: Delivery::Connect { nas, cause, s_tmsi } };
-        self.radio.carry(ready, &mut draw, &mut uplink, arrival);
-        self.connections.insert(ue, Connection { gnb, cell, uplink, downlink: now, last_used: now });
-        if let Some(inactivity) = self.inactivity {
-            self.idle_timers.set(ue, now + inactivity);
+        if let Some(slot) = self.population.slot(ue) {
+            let cell = Cell { gnb: slot.gnb, cell };
+            self.access.connect(ue, slot, cell, first, now);
         }
     }
 
     /// Sends a message over the UE's connection; without one it goes nowhere.
     fn over_the_air(&mut self, ue: u32, delivery: Delivery, now: Instant) {
         let Some(slot) = self.population.slot(ue) else { return };
-        let (number, draws) = (slot.connection, slot.next_draw());
-        let Some(connection) = self.connections.get_mut(&ue) else {
+        if !self.access.send(ue, slot, delivery, now) {
             self.recorder.unexpected("message-without-connection");
-            return;
-        };
-        connection.last_used = now;
-        let mut draw = self.radio.draw(ue, draws);
-        let in_order = match delivery {
-            Delivery::Connect { .. } | Delivery::Uplink(_) => &mut connection.uplink,
-            _ => &mut connection.downlink,
-        };
-        self.radio.carry(now, &mut draw, in_order, Arrival { ue, connection: number, delivery });
-    }
-
-    /// The UE drops its connection; the gNB notices once what the UE said before has arrived.
-    fn release_locally(&mut self, ue: u32, now: Instant) {
-        if let Some(connection) = self.connections.get(&ue) {
-            // The radio link failure is seen by the gNB when its inactivity timer looks next.
-            let at = connection.uplink.max(now) + RADIO_LINK_FAILURE;
-            self.idle_timers.set(ue, at);
         }
     }
 
+    /// The gNB asks the core to release a connection that nobody uses, or that the UE has dropped.
     fn check_inactivity(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
-        let Some(connection) = self.connections.get(&ue) else { return };
-        let connected = self.population.slot(ue).is_some_and(|slot| slot.ue.is_connected());
-        if !connected {
-            let gnb = connection.gnb;
-            self.disconnect(ue);
-            self.gnb(
-                gnb,
-                GnbEvent::RequestRelease { ue, cause: ReleaseCause::RadioConnectionLost },
-                now,
-                out,
-            );
-            return;
+        let Some(gnb) = self.access.gnb_of(ue) else { return };
+        if !self.population.slot(ue).is_some_and(|slot| slot.ue.is_connected()) {
+            self.access.disconnect(ue);
+            self.request_release(ue, gnb, ReleaseCause::RadioConnectionLost, now, out);
+        } else if self.access.is_inactive(ue, now) {
+            self.request_release(ue, gnb, ReleaseCause::UserInactivity, now, out);
         }
-        let Some(inactivity) = self.inactivity else { return };
-        let (gnb, due) = (connection.gnb, connection.last_used + inactivity);
-        if due <= now {
-            self.gnb(gnb, GnbEvent::RequestRelease { ue, cause: ReleaseCause::UserInactivity }, now, out);
-        }
-        // A release that the core does not answer is asked for again.
-        self.idle_timers.set(ue, due.max(now + inactivity));
     }
 
-    fn disconnect(&mut self, ue: u32) -> Option<Connection> {
-        let connection = self.connections.remove(&ue)?;
-        self.idle_timers.stop(ue);
-        if let Some(load) = self.cell_load.get_mut(&(connection.gnb, connection.cell)) {
-            *load = load.saturating_sub(1);
-        }
-        Some(connection)
+    fn request_release(
+        &mut self,
+        ue: u32,
+        gnb: u16,
+        cause: ReleaseCause,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        self.gnb(gnb, GnbEvent::RequestRelease { ue, cause }, now, out);
     }
 
     /// Gives a gNB an event and carries out what it wants.
@@ -658,10 +581,7 @@ impl ShardRunner {
                 if let Some(ue) = self.population.find_paged(s_tmsi)
                     && let Some(slot) = self.population.slot(ue)
                 {
-                    let connection = slot.connection;
-                    let mut draw = self.radio.draw(ue, slot.next_draw());
-                    let arrival = Arrival { ue, connection, delivery: Delivery::Paged };
-                    self.radio.carry(now, &mut draw, &mut now.clone(), arrival);
+                    self.access.page(ue, slot, now);
                 }
             }
             GnbAction::SetTimer(timer, after) => self.gnb_timers.set((number, timer), now + after),
@@ -672,7 +592,7 @@ impl ShardRunner {
 
     /// A release may cross one of the UE's own: then there is nothing left to release.
     fn over_the_air_if_connected(&mut self, ue: u32, delivery: Delivery, now: Instant) {
-        if self.connections.contains_key(&ue) {
+        if self.access.is_connected(ue) {
             self.over_the_air(ue, delivery, now);
         }
     }
@@ -709,8 +629,6 @@ fn micros(duration: Duration) -> u64 {
 const BATCH: usize = 16;
 /// First wait before a lost association is dialled again; doubles up to 32 times this.
 const REDIAL: Duration = Duration::from_millis(500);
-/// How long a gNB needs to see that a UE is gone (RLF detection, TS 38.331 §7.1.1: T310 of 1 s).
-const RADIO_LINK_FAILURE: Duration = Duration::from_secs(1);
 const SEED_OF_SHARDS: u64 = 1;
 const SEED_OF_RADIO: u64 = 2;
 const SEED_OF_UES: u64 = 3;
