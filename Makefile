@@ -12,7 +12,7 @@ help: ## Show this help
 
 .PHONY: run
 run: ## Run the smoke campaign: 100 subscribers register with the embedded core
-	cargo run --release --quiet -- run smoke
+	cargo run --release -- run smoke
 
 .PHONY: build
 build: ## Build the release program at target/release/roamstorm

@@ -162,7 +162,11 @@ impl Session {
                 self.workers.iter().for_each(|worker| worker.tell(Command::Start { at }));
                 None
             }
-            ToAgent::Renew { .. } => None,
+            ToAgent::Renew { shard, epoch, valid_us } => {
+                let until = Instant::now() + Duration::from_micros(valid_us);
+                self.workers.iter().for_each(|worker| worker.tell(Command::Renew { shard, epoch, until }));
+                None
+            }
             ToAgent::Ack { shard, epoch, sequence } => {
                 self.unacknowledged.remove(&(shard, epoch, sequence));
                 None
@@ -183,7 +187,9 @@ impl Session {
                     (0..self.workers.len()).min_by_key(|&worker| self.dealt.get(worker).copied())?;
                 *self.dealt.get_mut(lightest)? += 1;
                 self.unfinished.insert((shard, epoch));
-                self.workers.get(lightest)?.tell(Command::Lease { lease, plan, target: Box::new(target) });
+                let until = Instant::now() + Duration::from_micros(lease.valid_us);
+                let target = Box::new(target);
+                self.workers.get(lightest)?.tell(Command::Lease { lease, plan, target, until });
                 None
             }
             Err(error) => Some(ToCoordinator::CannotPrepare { shard, epoch, error }),

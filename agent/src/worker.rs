@@ -23,7 +23,9 @@ use crate::shard::{ShardAction, ShardRunner};
 /// What a worker is told.
 pub(crate) enum Command {
     /// Prepare a shard.
-    Lease { lease: Box<Lease>, plan: Arc<Plan>, target: Box<Address> },
+    Lease { lease: Box<Lease>, plan: Arc<Plan>, target: Box<Address>, until: Instant },
+    /// The lease of a shard is valid until then.
+    Renew { shard: u32, epoch: u64, until: Instant },
     /// Start every shard of this run.
     Start { at: Instant },
     /// Start nothing more; abandon what is in flight after the grace.
@@ -126,6 +128,9 @@ struct Loop {
 struct Held {
     runner: ShardRunner,
     target: Address,
+    /// The end of the lease: what is not renewed by then is not ours to run.
+    until: Instant,
+    lapsed: bool,
     associations: HashMap<u16, AssociationId>,
     told_unprepared: bool,
     finished: bool,
@@ -192,7 +197,12 @@ impl Loop {
     fn obey(&mut self, command: Command) {
         let now = Instant::now();
         match command {
-            Command::Lease { lease, plan, target } => self.lease(&lease, &plan, *target),
+            Command::Lease { lease, plan, target, until } => self.lease(&lease, &plan, *target, until),
+            Command::Renew { shard, epoch, until } => {
+                let renewed =
+                    |held: &&mut Held| held.runner.number() == shard && held.runner.epoch() == epoch;
+                self.shards.iter_mut().filter(renewed).for_each(|held| held.until = held.until.max(until));
+            }
             Command::Start { at } => {
                 self.start = Some(at);
                 self.next_report = Some(at + INTERVAL);
@@ -207,7 +217,7 @@ impl Loop {
         }
     }
 
-    fn lease(&mut self, lease: &Lease, plan: &Plan, target: Address) {
+    fn lease(&mut self, lease: &Lease, plan: &Plan, target: Address, until: Instant) {
         let runner = ShardRunner::new(plan, lease);
         if self.endpoint.is_none() {
             match Endpoint::client(target.transport(), &sctp::Options::default()) {
@@ -225,7 +235,15 @@ impl Loop {
         }
         let index = self.shards.len();
         let associations = HashMap::new();
-        self.shards.push(Held { runner, target, associations, told_unprepared: false, finished: false });
+        self.shards.push(Held {
+            runner,
+            target,
+            until,
+            lapsed: false,
+            associations,
+            told_unprepared: false,
+            finished: false,
+        });
         let mut actions = Vec::new();
         if let Some(held) = self.shards.get_mut(index) {
             held.runner.prepare(&mut actions);
@@ -238,6 +256,13 @@ impl Loop {
         let mut actions = std::mem::take(&mut self.actions);
         for index in 0..self.shards.len() {
             while let Some(held) = self.shards.get_mut(index) {
+                if held.until <= now && !std::mem::replace(&mut held.lapsed, true) {
+                    tracing::warn!(
+                        shard = held.runner.number(),
+                        "the lease has lapsed: the shard is given up"
+                    );
+                    held.runner.drain("lease-lapsed", now, now);
+                }
                 held.runner.advance(now, &mut actions);
                 for late in held.runner.take_lateness() {
                     self.lateness.saturating_record(micros(late));

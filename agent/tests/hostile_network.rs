@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +36,8 @@ struct World {
     amf_actions: Vec<AmfAction>,
     ready: bool,
     totals: BTreeMap<String, Totals>,
+    /// Every message either end sent, when they are kept.
+    said: Option<BTreeSet<Vec<u8>>>,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -76,6 +81,7 @@ impl World {
             amf_actions: Vec::new(),
             ready: false,
             totals: BTreeMap::new(),
+            said: None,
         }
     }
 
@@ -121,6 +127,9 @@ impl World {
     }
 
     fn send(&mut self, from: u32, to: u32, stream: u16, mut payload: Vec<u8>) {
+        if let Some(said) = &mut self.said {
+            said.insert(payload.clone());
+        }
         if self.mutation > 0.0 && self.rng.random_bool(self.mutation) && !payload.is_empty() {
             let at = self.rng.random_range(0..payload.len());
             payload[at] ^= 1 << self.rng.random_range(0..8);
@@ -221,6 +230,10 @@ impl World {
 }
 
 fn plan(retry: &str, radio: &str, seed: u64) -> Plan {
+    plan_with(retry, radio, seed, "2, 1, 3, 0")
+}
+
+fn plan_with(retry: &str, radio: &str, seed: u64, ciphering: &str) -> Plan {
     let yaml = format!(
         r#"
 name: hostile
@@ -229,7 +242,7 @@ subscribers:
   - {{plmn: 001/01, imsi: "001010000000001", count: 40, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}}
 cells: {{gnbs: 1, cells-per-gnb: 2, tacs: [1], slices: ["1"], inactivity: 2s}}
-nas: {{ciphering: [2, 1, 3, 0], integrity: [2, 1, 3], retry: {retry}}}
+nas: {{ciphering: [{ciphering}], integrity: [2, 1, 3], retry: {retry}}}
 radio: {radio}
 load:
   - {{procedure: registration, arrivals: poisson, phases: [{{rate: 10/s, for: 6s}}]}}
@@ -255,6 +268,45 @@ fn a_good_network_lets_every_attempt_that_starts_succeed() {
         assert_eq!(totals.started, totals.succeeded, "{procedure}: {totals:?}");
         assert!(totals.succeeded > 0, "{procedure}: {totals:?}");
     }
+}
+
+/// An implementation that is not ours reads everything that either end says, NAS included: the cipher is NEA0.
+#[test]
+fn pycrate_reads_every_message_of_both_ends() {
+    let plan = plan_with("never", "ideal", 3, "0");
+    let mut world = World::new(&plan, 3);
+    world.said = Some(BTreeSet::new());
+    world.prepare();
+    world.run();
+    let said = world.said.take().unwrap();
+    assert!(said.len() > 300, "{} messages", said.len());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let venv = root.join("target/venv/bin/python");
+    let python = std::env::var_os("ROAMSTORM_PYTHON")
+        .map_or_else(|| if venv.exists() { venv } else { "python3".into() }, PathBuf::from);
+    let mut check = Command::new(python)
+        .arg(root.join("signalling/testdata/pycrate_check.py"))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("python3 with pycrate is installed (make setup)");
+    let mut input = check.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || {
+        for octets in said {
+            let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+            // A reader that has found a fault reads no more; what it found is on its standard error.
+            if writeln!(input, "NGAP {hex}").is_err() {
+                return;
+            }
+        }
+    });
+    let output = check.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(
+        output.status.success(),
+        "make setup installs pycrate; {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]

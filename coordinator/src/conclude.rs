@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::accounting::{planned, unproven};
 use crate::run::{Run, planned_of};
 use crate::slo::{Measured, float};
-use crate::summary::{Billing, curve};
+use crate::summary::curve;
 use crate::wall_clock::rfc3339;
 use crate::{
     CoordinatorError, GeneratorSummary, Percentiles, Phase, ProcedureSummary, RunOutcome, Summary,
@@ -138,7 +138,7 @@ impl Run {
             slos,
             guardrails: self.guards.iter().map(crate::slo::Guard::result).collect(),
             procedures: self.procedure_summaries(),
-            billing: Billing::default(),
+            billing: billing::Account::default(),
             generator,
             agents: self
                 .agents

@@ -39,7 +39,7 @@ pub use merge::{Checked, Fault, Merge, Reception};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
 pub use run_folder::render_report;
 pub use summary::{
-    AgentSummary, Billing, GeneratorSummary, Percentiles, ProcedureSummary, RunOutcome, SloResult, Summary,
+    AgentSummary, GeneratorSummary, Percentiles, ProcedureSummary, RunOutcome, SloResult, Summary,
     TraceCounts,
 };
 pub use verdict::{Status, Verdict};

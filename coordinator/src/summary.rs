@@ -55,7 +55,7 @@ pub struct Summary {
     /// The account and the latencies of each procedure.
     pub procedures: BTreeMap<String, ProcedureSummary>,
     /// The difference between the two ledgers.
-    pub billing: Billing,
+    pub billing: billing::Account,
     /// Whether the generator was the bottleneck.
     pub generator: GeneratorSummary,
     /// The fleet.
@@ -169,19 +169,6 @@ pub(crate) fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
         return Vec::new();
     }
     CURVE.iter().map(|percent| (*percent, histogram.value_at_quantile(percent / 100.0))).collect()
-}
-
-/// Usage against charging; zeros until sessions are played.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Billing {
-    /// Sessions in either ledger.
-    pub sessions: u64,
-    /// Sessions whose two records agree.
-    pub matched: u64,
-    /// Sessions whose records don't.
-    pub unreconciled: u64,
-    /// The latter by cause.
-    pub by_cause: BTreeMap<String, u64>,
 }
 
 /// Whether the generator was the bottleneck.
