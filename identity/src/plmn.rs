@@ -24,7 +24,8 @@ impl Plmn {
 
     /// The three octets on the wire (TS 24.501 §9.11.3.4, TS 38.413 §9.3.3.5).
     pub fn octets(self) -> [u8; 3] {
-        let digit = |number: u16, power: u32| u8::try_from(number / 10u16.pow(power) % 10).unwrap_or_default();
+        let digit =
+            |number: u16, power: u32| u8::try_from(number / 10u16.pow(power) % 10).unwrap_or_default();
         let (mcc, mnc) = (self.mcc, self.mnc);
         let (mnc1, mnc2, mnc3) = if self.mnc_digits == 2 {
             (digit(mnc, 1), digit(mnc, 0), 0xf)

@@ -16,7 +16,8 @@ impl FromStr for Snssai {
     type Err = IdentityError;
 
     fn from_str(text: &str) -> Result<Self, IdentityError> {
-        let error = || IdentityError::new(text, "a slice such as \"1\" (SST) or \"1-000001\" (SST-SD, SD in hex)");
+        let error =
+            || IdentityError::new(text, "a slice such as \"1\" (SST) or \"1-000001\" (SST-SD, SD in hex)");
         let (sst, sd) = match text.split_once('-') {
             Some((sst, sd)) => (sst, Some(sd)),
             None => (text, None),
@@ -42,4 +43,8 @@ impl fmt::Display for Snssai {
     }
 }
 
-as_text!(Snssai, "^[0-9]{1,3}(-[0-9A-Fa-f]{6})?$", "A slice: SST, or SST-SD with SD as six hexadecimal digits.");
+as_text!(
+    Snssai,
+    "^[0-9]{1,3}(-[0-9A-Fa-f]{6})?$",
+    "A slice: SST, or SST-SD with SD as six hexadecimal digits."
+);
