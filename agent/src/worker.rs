@@ -455,6 +455,6 @@ const IDLE: Duration = Duration::from_millis(20);
 /// Messages handled before the clock is read again.
 const EVENTS_PER_CLOCK: usize = 16;
 /// Reports and traces that may wait for the session.
-const BACKLOG_LIMIT: u64 = 65_536;
+const BACKLOG_LIMIT: u64 = 16_384;
 /// How long closing associations may take.
 const CLOSE: Duration = Duration::from_millis(500);

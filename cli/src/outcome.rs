@@ -14,9 +14,13 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
         println!("  {reason}");
     }
     for slo in &summary.slos {
-        let actual =
-            slo.actual.map_or_else(|| "nothing measured".to_owned(), |actual| format!("{actual:.3}"));
-        println!("  {} {} {}   was {actual}", if slo.pass { "✓" } else { "✗" }, slo.name, slo.target);
+        let mark = if slo.pass { "✓" } else { "✗" };
+        match slo.actual {
+            Some(actual) => {
+                println!("  {mark} {} {}   was {actual:.2}{}", slo.name, slo.target, unit_of(&slo.target))
+            }
+            None => println!("  {mark} {} {}   but nothing was measured", slo.name, slo.target),
+        }
     }
     for (name, procedure) in &summary.procedures {
         let failed: u64 = procedure.failed.values().sum();
@@ -30,24 +34,34 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
         {
             println!("    {count} × {cause}");
         }
-        let (latency, service) = (procedure.latency_us, procedure.service_us);
-        println!(
-            "    latency p50 {}  p95 {}  p99 {}  max {}   service p50 {}",
-            duration(latency.p50),
-            duration(latency.p95),
-            duration(latency.p99),
-            duration(latency.max),
-            duration(service.p50)
-        );
+        if procedure.succeeded > 0 {
+            let (latency, service) = (procedure.latency_us, procedure.service_us);
+            println!(
+                "    latency p50 {}  p95 {}  p99 {}  max {}   service p50 {}",
+                duration(latency.p50),
+                duration(latency.p95),
+                duration(latency.p99),
+                duration(latency.max),
+                duration(service.p50)
+            );
+        }
     }
     let lateness = summary.generator.lateness_us;
-    println!(
-        "  generator lateness p50 {}  p99 {}  max {}",
-        duration(lateness.p50),
-        duration(lateness.p99),
-        duration(lateness.max)
-    );
+    if summary.generator.attempts > 0 {
+        println!(
+            "  generator lateness p50 {}  p99 {}  max {}",
+            duration(lateness.p50),
+            duration(lateness.p99),
+            duration(lateness.max)
+        );
+    }
     println!("report: {}", folder.join("report.html").display());
+}
+
+/// The unit at the end of a target such as `>= 99.5%` or `< 300ms`.
+fn unit_of(target: &str) -> &str {
+    let start = target.rfind(|letter: char| letter.is_ascii_digit()).map_or(0, |last| last + 1);
+    target.get(start..).unwrap_or_default()
 }
 
 /// The exit code's meaning of a verdict.

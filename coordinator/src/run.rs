@@ -641,12 +641,12 @@ impl Run {
     }
 
     pub(crate) fn invalidate(&mut self, reason: String) {
-        tracing::error!(reason, "the run is invalid");
+        tracing::info!(reason, "the run is invalid");
         self.invalid.push(reason);
     }
 
     pub(crate) fn warn(&mut self, text: String) {
-        tracing::warn!("{text}");
+        tracing::info!("{text}");
         if self.warnings.len() < MOST_WARNINGS && !self.warnings.contains(&text) {
             self.warnings.push(text);
         }

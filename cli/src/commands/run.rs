@@ -102,8 +102,7 @@ impl Target {
                 ""
             }
         };
-        let simulator = Simulator::start(plan.scenario(), plan.seed(), &listen.parse()?)
-            .with_context(|| format!("starting the simulator on {listen}"))?;
+        let simulator = Simulator::start(plan.scenario(), plan.seed(), &listen.parse()?)?;
         let url = simulator.address().to_string();
         let why = match sctp::pick() {
             sctp::Transport::Kernel => "",
