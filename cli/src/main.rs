@@ -10,8 +10,7 @@ mod exit;
 mod outcome;
 mod view;
 
-/// A registration makes and drops some hundred small buffers, most of them in the SCTP stack: a fifth less processor time
-/// than with the system's allocator (docs/performance.md).
+/// A registration makes and drops many small buffers, most of them in the SCTP stack (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -6,7 +6,8 @@ use std::time::Instant;
 use identity::{Key128, Plmn, Snssai, Tac};
 use scenarios::Scenario;
 use signalling::{Gnb, GnbAction, GnbEvent, GnbSettings, Retry, Subscriber, SuciScheme, UeSettings};
-use simulator::{Amf, AmfAction, AmfEvent, ScenarioSubscribers};
+use simulator::scenario::ScenarioSubscribers;
+use simulator::{Amf, AmfAction, AmfEvent};
 
 /// Cuts the input into messages: an octet of length, then as many octets.
 pub fn messages(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -58,7 +59,7 @@ pub fn gnb(now: Instant) -> (Gnb, Vec<GnbAction>) {
 /// An AMF and a gNB that has been set up with it.
 pub fn network(now: Instant) -> (Amf, Gnb) {
     let scenario = Arc::new(Scenario::load("smoke", &[]).expect("the catalogue's smoke scenario"));
-    let settings = simulator::settings(&scenario, 1);
+    let settings = simulator::scenario::settings(&scenario, 1);
     let mut amf = Amf::new(settings, Box::new(ScenarioSubscribers(scenario)));
     let mut to_gnb = Vec::new();
     amf.handle(now, AmfEvent::AssociationUp { association: 1, streams_out: 8 }, &mut to_gnb);
