@@ -22,13 +22,14 @@ sysctl -q -w net.core.rmem_max=8388608 net.core.wmem_max=8388608
 # pass here; that all of its 100 subscribers register is not.
 smoke() { # name, further arguments
     name=$1 && shift
-    timeout 120 "$roamstorm" run smoke --seed 7 --json --out /tmp/runs "$@" >/tmp/summary.json || true
+    timeout 120 "$roamstorm" run smoke --seed 7 --json --out /tmp/runs "$@" >/tmp/summary.json 2>/tmp/smoke.log || true
     if jq -e '.procedures.registration.succeeded == 100 and
         (.verdict.status == "pass" or (.verdict.reasons | length > 0 and all(test("generator limited"))))' \
         /tmp/summary.json >/dev/null; then
         echo "smoke, $name: 100 of 100 registered, verdict $(jq -r .verdict.status /tmp/summary.json)"
     else
         echo "smoke, $name: FAILED" >&2
+        tail -n 20 /tmp/smoke.log >&2
         jq '{verdict, registration: .procedures.registration}' /tmp/summary.json >&2 || cat /tmp/summary.json >&2
         exit 1
     fi
