@@ -61,8 +61,9 @@ impl Measured<'_> {
     }
 }
 
-/// A guardrail ends the run when its condition was true in each second of its window in which there was something to
-/// measure, and in at least one. So one bad second between good ones ends nothing, and a pause heals nothing.
+/// A guardrail ends the run when its condition was true in as many seconds as its window has, with no good one between.
+/// Seconds with nothing to measure count for neither side: a straggler that fails when the load is over ends nothing, and
+/// a pause heals nothing.
 pub(crate) struct Guard {
     guardrail: Guardrail,
     holding: Duration,
@@ -79,8 +80,8 @@ impl Guard {
         let condition = &self.guardrail.condition;
         match second.metric(&condition.metric) {
             Some(actual) if !condition.holds(actual) => self.holding = Duration::ZERO,
-            None if self.holding.is_zero() => {}
-            _ => self.holding += Duration::from_secs_f64(second.seconds),
+            None => {}
+            Some(_) => self.holding += Duration::from_secs_f64(second.seconds),
         }
         if self.holding.is_zero() || self.holding < self.guardrail.for_ || self.broken_at_s.is_some() {
             return None;
@@ -155,11 +156,16 @@ mod tests {
     fn guardrail_breaks_after_its_window_once() {
         let (mut guard, bad) = (guard(), second(1, 9));
         assert_eq!(observe(&mut guard, 0, &bad), None);
-        assert_eq!(observe(&mut guard, 1, &Procedures::new()), None);
-        assert!(
-            observe(&mut guard, 2, &bad).unwrap().starts_with("guardrail registration.success < 50% for 3 s")
+        assert_eq!(
+            observe(&mut guard, 1, &Procedures::new()),
+            None,
+            "nothing was measured: it counts for neither side"
         );
-        assert_eq!(observe(&mut guard, 3, &bad), None);
+        assert_eq!(observe(&mut guard, 2, &bad), None);
+        assert!(
+            observe(&mut guard, 3, &bad).unwrap().starts_with("guardrail registration.success < 50% for 3 s")
+        );
+        assert_eq!(observe(&mut guard, 4, &bad), None);
     }
 
     #[test]
