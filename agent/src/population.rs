@@ -201,7 +201,7 @@ fn ue_settings(scenario: &Scenario, suci: &SuciScheme) -> UeSettings {
         ciphering: scenario.nas.ciphering.clone(),
         integrity: scenario.nas.integrity.clone(),
         requested_slices: scenario.cells.slices.clone(),
-        serving_plmn: scenario.cells.plmn,
+        serving_plmn: scenario.cells.plmn(),
         retry: match scenario.nas.retry {
             scenarios::Retry::Never => signalling::Retry::Never,
             scenarios::Retry::AsSpecified => signalling::Retry::AsSpecified,
@@ -218,6 +218,13 @@ pub(crate) fn procedure_of(procedure: Procedure) -> signalling::Procedure {
         Procedure::ServiceRequest => signalling::Procedure::ServiceRequest,
         Procedure::MobilityRegistrationUpdate => signalling::Procedure::MobilityRegistrationUpdate,
         Procedure::PeriodicRegistrationUpdate => signalling::Procedure::PeriodicRegistrationUpdate,
+        Procedure::PduSession => signalling::Procedure::PduSession,
+        Procedure::PduSessionModification => signalling::Procedure::PduSessionModification,
+        Procedure::PduSessionRelease => signalling::Procedure::PduSessionRelease,
+        Procedure::HandoverN2 => signalling::Procedure::HandoverN2,
+        Procedure::HandoverXn => signalling::Procedure::HandoverXn,
+        Procedure::UeContextRelease => signalling::Procedure::UeContextRelease,
+        Procedure::SimSwap => signalling::Procedure::SimSwap,
     }
 }
 

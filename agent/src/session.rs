@@ -156,7 +156,7 @@ impl Session {
             }
             ToAgent::Ping { sent_us } => Some(ToCoordinator::Pong { sent_us, agent_us: self.clock_us() }),
             ToAgent::Lease(lease) => self.lease(lease),
-            ToAgent::Start { run, at_us } => {
+            ToAgent::Start { run, at_us, wall_us: _ } => {
                 tracing::info!(%run, "starting");
                 let at = self.epoch + Duration::from_micros(at_us);
                 self.workers.iter().for_each(|worker| worker.tell(Command::Start { at }));

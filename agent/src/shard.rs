@@ -313,6 +313,7 @@ impl ShardRunner {
             messages_sent: std::mem::take(&mut self.sent),
             messages_received: std::mem::take(&mut self.received),
             radio_lost: self.access.take_lost(),
+            ..IntervalReport::default()
         })
     }
 

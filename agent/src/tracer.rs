@@ -163,6 +163,7 @@ impl Packet {
             stream: self.stream,
             ppid: sctp::NGAP_PPID,
             octets: self.octets,
+            name: String::new(),
             comment: self.comment,
         }
     }

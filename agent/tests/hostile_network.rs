@@ -65,6 +65,7 @@ impl World {
             target: "memory://amf".into(),
             resume_at: Vec::new(),
             trace: TracePolicy::Failed,
+            key: [7; 32],
         };
         let scenario = Arc::clone(plan.scenario());
         Self {

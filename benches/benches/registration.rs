@@ -40,7 +40,7 @@ impl Network {
             simulator::scenario::settings(&scenario, 1),
             Box::new(ScenarioSubscribers(Arc::clone(&scenario))),
         );
-        let area = (scenario.cells.plmn, scenario.cells.tacs[0]);
+        let area = (scenario.cells.plmn(), scenario.cells.networks[0].tacs[0]);
         let slices: Vec<Snssai> = scenario.cells.slices.clone();
         let gnb = GnbSettings {
             gnb_id: 1,

@@ -1,7 +1,11 @@
-//! Usage against charging: what the UE side knows it used, and what the network side charged for.
-//!
-//! No run plays sessions yet, so there is only the account that a run's summary shows: empty, and said to be.
+//! Usage against charging: what the UE side knows it used, and what the network side charged for. Pure: no runtime.
 
 mod account;
+mod money;
+mod record;
+mod tariff;
 
 pub use account::Account;
+pub use money::{Currency, Money};
+pub use record::{ChargingId, ChargingRecord, Closing, Octets, UsageRecord};
+pub use tariff::{Hours, Rate, Rounding, Scope, Tariff, Unit};

@@ -58,6 +58,8 @@ pub(crate) struct Run {
     pub(crate) files: Files,
     pub(crate) progress: watch::Sender<Progress>,
     merge: Merge,
+    /// With it agents seal what a UE takes along to another agent.
+    key: [u8; 32],
     base: Instant,
     drain: Option<Drain>,
     folder_failed: bool,
@@ -136,6 +138,7 @@ impl Run {
             start: None,
             files,
             progress,
+            key: rand::random(),
             base: now,
             drain: None,
             folder_failed: false,
@@ -474,6 +477,7 @@ impl Run {
                 target: self.config.target.clone(),
                 resume_at,
                 trace: self.config.trace,
+                key: self.key,
             };
             self.send(agent, ToAgent::Lease(Box::new(lease)));
         }
@@ -488,9 +492,10 @@ impl Run {
         self.start = Some((start, wall));
         self.phase = Phase::Running;
         let at_us = self.us(start);
+        let wall_us = crate::wall_clock::unix_us(wall);
         for agent in 0..self.agents.len() {
             let at_us = self.agents[agent].clock.to_agent(at_us);
-            self.send(agent, ToAgent::Start { run: self.folder.run_id.clone(), at_us });
+            self.send(agent, ToAgent::Start { run: self.folder.run_id.clone(), at_us, wall_us });
         }
         self.decide(
             "agreed on the start",

@@ -11,6 +11,12 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
 }
 
+/// UNIX time in µs.
+pub(crate) fn unix_us(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Such as `20261122-230640`, for names of folders.
 pub(crate) fn compact(time: SystemTime) -> String {
     let digits: String = rfc3339(time).chars().filter(char::is_ascii_digit).collect();

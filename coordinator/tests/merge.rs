@@ -45,6 +45,7 @@ fn report(shard: u32, epoch: u64, sequence: u64, latencies: &[u64], failed: u64)
         messages_sent: 0,
         messages_received: 0,
         radio_lost: 0,
+        ..IntervalReport::default()
     }
 }
 

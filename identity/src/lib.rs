@@ -2,14 +2,20 @@
 //!
 //! Each is parsed once, at the edge, and then trusted. No runtime, no I/O.
 
+mod cell;
+mod dnn;
 mod imsi;
 mod key;
+mod pdu_session;
 mod plmn;
 mod slice;
 mod tac;
 
+pub use cell::CellId;
+pub use dnn::Dnn;
 pub use imsi::Imsi;
 pub use key::Key128;
+pub use pdu_session::{PduSessionId, PduSessionType};
 pub use plmn::Plmn;
 pub use slice::Snssai;
 pub use tac::Tac;

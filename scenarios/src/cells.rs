@@ -11,10 +11,8 @@ pub struct Cells {
     pub gnbs: u32,
     /// Cells of each gNB.
     pub cells_per_gnb: u32,
-    /// The network that the gNBs broadcast.
-    pub plmn: Plmn,
-    /// Tracking areas, dealt round robin over the gNBs.
-    pub tacs: Vec<Tac>,
+    /// Who broadcasts where: at least one; their gNBs add up to `gnbs`. The first one's come first.
+    pub networks: Vec<RadioNetwork>,
     /// Slices that every gNB supports and every UE asks for.
     pub slices: Vec<Snssai>,
     /// The identifier of the first gNB; the others follow (TS 38.413 §9.3.1.6).
@@ -23,16 +21,48 @@ pub struct Cells {
     pub inactivity: Option<Duration>,
 }
 
+/// The gNBs of one network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RadioNetwork {
+    /// What the gNBs broadcast.
+    pub plmn: Plmn,
+    /// How many of the gNBs.
+    pub gnbs: u32,
+    /// Tracking areas, dealt round robin over the gNBs.
+    pub tacs: Vec<Tac>,
+}
+
 impl Cells {
+    /// The network of the first gNBs.
+    pub fn plmn(&self) -> Plmn {
+        self.networks[0].plmn
+    }
+
+    /// The network of gNB `index`, and the place of the gNB within it.
+    fn network_of(&self, index: u32) -> (&RadioNetwork, u32) {
+        let mut place = index;
+        for network in &self.networks {
+            if place < network.gnbs {
+                return (network, place);
+            }
+            place -= network.gnbs;
+        }
+        panic!("the networks of checked cells have {} gNBs, not a gNB {index}", self.gnbs)
+    }
+
     /// The base station number `index`, below `gnbs`.
-    pub(crate) fn gnb(&self, index: u32) -> Gnb {
-        let place = usize::try_from(index).unwrap_or_default();
+    ///
+    /// # Panics
+    /// When there is no such gNB.
+    pub fn gnb(&self, index: u32) -> Gnb {
+        let (network, place) = self.network_of(index);
+        let place = usize::try_from(place).unwrap_or_default();
         Gnb {
             index,
             gnb_id: self.first_gnb_id.saturating_add(index),
             name: format!("roamstorm-gnb-{index:04}"),
-            plmn: self.plmn,
-            tac: self.tacs[place % self.tacs.len()],
+            plmn: network.plmn,
+            tac: network.tacs[place % network.tacs.len()],
             slices: self.slices.clone(),
             cells: self.cells_per_gnb,
         }

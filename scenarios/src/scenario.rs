@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{Cells, Guardrail, Load, Nas, Network, RadioProfile, Slo, Subscriber, SubscriberGroup};
+use crate::{
+    Cells, Charging, Conditions, Guardrail, Load, Mobility, Nas, Network, RadioProfile, SessionTemplate,
+    SimSwap, Slo, Subscriber, SubscriberGroup,
+};
 
 /// Everything that a run does. Made by [`Scenario::from_yaml`] or [`Scenario::load`], and checked there.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +24,14 @@ pub struct Scenario {
     pub nas: Nas,
     /// What lies between UE and gNB.
     pub radio: RadioProfile,
+    /// What UEs ask for in a PDU session; at least one where a load needs it.
+    pub sessions: Vec<SessionTemplate>,
+    /// Where UEs move.
+    pub mobility: Mobility,
+    /// What a SIM swap replaces.
+    pub sim_swap: SimSwap,
+    /// What is made worse on purpose.
+    pub conditions: Conditions,
     /// At least one.
     pub load: Vec<Load>,
     /// Judged at the end of the run.
@@ -29,6 +40,8 @@ pub struct Scenario {
     pub guardrails: Vec<Guardrail>,
     /// What the embedded simulator does. A real target ignores it.
     pub network: Network,
+    /// How the embedded simulator charges.
+    pub charging: Charging,
     /// How long what is in flight at the end may still take.
     pub drain: Duration,
 }
@@ -85,9 +98,11 @@ impl Scenario {
                 ));
             }
         }
-        let tacs = self.cells.tacs.len();
-        if tacs > usize::try_from(self.cells.gnbs).unwrap_or(usize::MAX) {
-            warnings.push(format!("{tacs} TACs for {} gNBs: the last ones serve no gNB", self.cells.gnbs));
+        for network in &self.cells.networks {
+            let (tacs, gnbs) = (network.tacs.len(), network.gnbs);
+            if tacs > usize::try_from(gnbs).unwrap_or(usize::MAX) {
+                warnings.push(format!("{tacs} TACs for {gnbs} gNBs: the last ones serve no gNB"));
+            }
         }
         if self.slos.is_empty() {
             warnings.push("no SLOs: the verdict can only say that the run was valid".to_owned());

@@ -18,6 +18,20 @@ pub enum Procedure {
     /// An initial registration that the UE repeats by itself after a failure, by T3511, T3502 or T3346, or because the
     /// network asked for it (TS 24.501 §5.5.1.2.7, §5.5.2.3.2).
     RegistrationRetry,
+    /// UE-requested PDU session establishment (TS 24.501 §6.4.1).
+    PduSession,
+    /// UE-requested PDU session modification (TS 24.501 §6.4.2).
+    PduSessionModification,
+    /// UE-requested PDU session release (TS 24.501 §6.4.3).
+    PduSessionRelease,
+    /// Handover through the AMF (TS 38.413 §8.4.1): the gNBs' procedure, begun by the driver.
+    HandoverN2,
+    /// Handover over Xn and the path switch (TS 38.413 §8.4.4): the gNBs' procedure, begun by the driver.
+    HandoverXn,
+    /// UE context release, asked for by the gNB (TS 38.413 §8.3.2): the gNB's procedure, begun by the driver.
+    UeContextRelease,
+    /// Another USIM in the device, and the registration with it (the driver's: TS 24.501 §5.5.1.2).
+    SimSwap,
 }
 
 impl Procedure {
@@ -30,6 +44,13 @@ impl Procedure {
             Self::MobilityRegistrationUpdate => "mobility-registration-update",
             Self::PeriodicRegistrationUpdate => "periodic-registration-update",
             Self::RegistrationRetry => "registration-retry",
+            Self::PduSession => "pdu-session",
+            Self::PduSessionModification => "pdu-session-modification",
+            Self::PduSessionRelease => "pdu-session-release",
+            Self::HandoverN2 => "handover-n2",
+            Self::HandoverXn => "handover-xn",
+            Self::UeContextRelease => "ue-context-release",
+            Self::SimSwap => "sim-swap",
         }
     }
 }

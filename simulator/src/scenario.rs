@@ -12,7 +12,7 @@ pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {
     let network = &scenario.network;
     AmfSettings {
         slices: network.accept_slices.clone(),
-        tacs: scenario.cells.tacs.clone(),
+        tacs: scenario.cells.networks.iter().flat_map(|network| network.tacs.iter().copied()).collect(),
         ciphering: scenario.nas.ciphering.clone(),
         integrity: scenario.nas.integrity.clone(),
         t3512: (!network.t3512.is_zero()).then_some(network.t3512),
@@ -25,7 +25,7 @@ pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {
         release_after_registration: network.release_after_registration,
         home_network_keys: home_network_keys(scenario),
         seed: scenarios::stream_seed(seed, &[AMF_STREAM]),
-        ..AmfSettings::new(scenario.cells.plmn)
+        ..AmfSettings::new(scenario.cells.plmn())
     }
 }
 

@@ -20,6 +20,8 @@ pub enum ToAgent {
         run: String,
         /// The agent's own clock, µs: the coordinator has applied the offset that it measured.
         at_us: u64,
+        /// The same instant by the coordinator's wall clock, UNIX time in µs.
+        wall_us: u64,
     },
     /// The lease of a shard is extended.
     Renew {
@@ -85,6 +87,8 @@ pub struct Lease {
     pub resume_at: Vec<u64>,
     /// Which UEs to trace.
     pub trace: TracePolicy,
+    /// The key of the run, drawn by the coordinator: with it agents seal what a UE takes along to another agent.
+    pub key: [u8; 32],
 }
 
 /// Which UEs' messages are kept.

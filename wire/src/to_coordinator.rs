@@ -1,5 +1,7 @@
 //! Every message from an agent to the coordinator.
 
+use billing::UsageRecord;
+use identity::CellId;
 use serde::{Deserialize, Serialize};
 
 /// One message to the coordinator.
@@ -66,7 +68,7 @@ pub struct Hello {
 }
 
 /// What happened in one shard from one instant to the next, merged exactly once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntervalReport {
     /// Which run.
     pub run: String,
@@ -96,6 +98,54 @@ pub struct IntervalReport {
     pub messages_received: u64,
     /// UE messages that the radio profile lost.
     pub radio_lost: u64,
+    /// PDU sessions at the end of the interval.
+    pub sessions: u64,
+    /// What was used in the parts of sessions that ended in the interval.
+    pub usage: Vec<UsageRecord>,
+    /// Handovers that ended in the interval, between which cells.
+    pub handovers: Vec<HandoverCount>,
+    /// What the user plane carried in the interval.
+    pub user_plane: UserPlaneInterval,
+}
+
+/// Handovers from one cell to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandoverCount {
+    /// `handover-n2` or `handover-xn`.
+    pub procedure: String,
+    /// Where from.
+    pub source: CellId,
+    /// Where to.
+    pub target: CellId,
+    /// Handovers that succeeded.
+    pub succeeded: u64,
+    /// Handovers that did not.
+    pub failed: u64,
+}
+
+/// What the user plane of a shard carried: T-PDUs, and their octets without GTP-U headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserPlaneInterval {
+    /// T-PDUs sent.
+    pub uplink_packets: u64,
+    /// Octets sent.
+    pub uplink_octets: u64,
+    /// T-PDUs received.
+    pub downlink_packets: u64,
+    /// Octets received.
+    pub downlink_octets: u64,
+    /// T-PDUs missing by their sequence numbers.
+    pub downlink_lost: u64,
+    /// T-PDUs that came after a later one.
+    pub downlink_reordered: u64,
+    /// T-PDUs that could not be sent.
+    pub uplink_dropped: u64,
+    /// GTP-U messages that were not understood, or of no session.
+    pub strays: u64,
+    /// End markers received (TS 29.281 §7.3.2).
+    pub end_markers: u64,
+    /// Echo requests that were answered, and own ones that were.
+    pub echoes: u64,
 }
 
 /// One procedure in one interval of one shard.
@@ -123,6 +173,9 @@ pub struct ProcedureInterval {
     pub latency_v2: Vec<u8>,
     /// The same from the first octet sent.
     pub service_v2: Vec<u8>,
+    /// The phases of the succeeded attempts, such as `preparation`, `execution`, `completion` of a handover: µs,
+    /// HdrHistogram V2.
+    pub phases: Vec<(String, Vec<u8>)>,
 }
 
 /// How an agent is doing.
@@ -182,6 +235,8 @@ pub struct TracePacket {
     pub ppid: u32,
     /// The message.
     pub octets: Vec<u8>,
+    /// What the message is, for people: `HandoverRequired`, `UplinkNASTransport · PDU session establishment request`.
+    pub name: String,
     /// Shown as the packet's comment, such as which attempt begins here and when it was due.
     pub comment: String,
 }

@@ -63,7 +63,19 @@ fn any_to_agent() -> impl Strategy<Value = ToAgent> {
     ];
     let lease = (any::<(String, String, u64, u32, u32)>(), any::<(u64, u64, String, Vec<u64>)>(), trace)
         .prop_map(|((run, scenario, seed, shard, shards), (epoch, valid_us, target, resume_at), trace)| {
-            Lease { run, scenario, seed, shard, shards, epoch, valid_us, target, resume_at, trace }
+            Lease {
+                run,
+                scenario,
+                seed,
+                shard,
+                shards,
+                epoch,
+                valid_us,
+                target,
+                resume_at,
+                trace,
+                key: [7; 32],
+            }
         });
     prop_oneof![
         lease.prop_map(|lease| ToAgent::Lease(Box::new(lease))),
@@ -90,6 +102,7 @@ fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
             messages_sent: 1,
             messages_received: 2,
             radio_lost: u64::MAX,
+            ..IntervalReport::default()
         });
     let packet = any::<(i64, bool, String, u16, u32, Vec<u8>)>().prop_map(
         |(at_us, uplink, ran, stream, ppid, octets)| TracePacket {
@@ -100,6 +113,7 @@ fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
             stream,
             ppid,
             octets,
+            name: String::new(),
             comment: String::new(),
         },
     );

@@ -61,6 +61,7 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
             target: "sctp://h:38412".to_owned(),
             resume_at: vec![0, 128],
             trace,
+            key: [0x2a; 32],
         }))
     };
     named(vec![
@@ -72,7 +73,7 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
         ("Lease/Failed", lease(TracePolicy::Failed)),
         ("Lease/Sampled", lease(TracePolicy::Sampled(200))),
         ("Lease/All", lease(TracePolicy::All)),
-        ("Start", ToAgent::Start { run: "r1".to_owned(), at_us: 127 }),
+        ("Start", ToAgent::Start { run: "r1".to_owned(), at_us: 127, wall_us: 128 }),
         ("Renew", ToAgent::Renew { shard: 3, epoch: 300, valid_us: 30_000_000 }),
         ("Ack", ToAgent::Ack { shard: 3, epoch: 300, sequence: 9 }),
         ("Drain", ToAgent::Drain { reason: "stop".to_owned(), grace_us: 20_000_000 }),
@@ -94,6 +95,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         abandoned: counted("drained", 2),
         latency_v2: vec![0x1c, 0x84, 0x93, 0x13],
         service_v2: vec![],
+        phases: vec![],
     };
     let report = IntervalReport {
         run: "r1".to_owned(),
@@ -110,6 +112,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         messages_sent: 7,
         messages_received: 8,
         radio_lost: 128,
+        ..IntervalReport::default()
     };
     let health = AgentHealth {
         at_us: 1,
@@ -131,6 +134,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         stream: 1,
         ppid: 60,
         octets: vec![0x00, 0x15, 0x00],
+        name: "NGSetupRequest".to_owned(),
         comment: "due at 0".to_owned(),
     };
     let trace = Trace {

@@ -270,6 +270,7 @@ fn report(lease: &Lease, sequence: u64, procedure: ProcedureInterval) -> Interva
         messages_sent: 4,
         messages_received: 4,
         radio_lost: 0,
+        ..IntervalReport::default()
     }
 }
 
@@ -282,6 +283,7 @@ fn trace(lease: &Lease) -> Trace {
         stream: 1,
         ppid: 60,
         octets: hex::decode(RELEASE_REQUEST).unwrap(),
+        name: "UEContextReleaseRequest".to_owned(),
         comment: "registration begins, due at 0.5 s".to_owned(),
     };
     let packets = vec![packet(2_000, true), packet(1_000, true)];

@@ -11,8 +11,9 @@ use crate::load::MAX_STEPS;
 use crate::units::{DurationText, LONGEST, Rate, nearest};
 use crate::yaml::{Complaint, Node, Place};
 use crate::{
-    Cells, Congestion, Freeze, Guardrail, KeySource, Load, Nas, Network, Phase, Procedure, RadioProfile,
-    Scenario, Shape, Slo, SubscriberGroup, SuciScheme, radio_profiles,
+    Cells, Charging, Conditions, Congestion, Freeze, Guardrail, HandoverPolicy, KeySource, Load, Mobility,
+    Nas, Network, Phase, PolicyControl, Procedure, RadioNetwork, RadioProfile, Scenario, Shape, SimSwap, Slo,
+    SubscriberGroup, SuciScheme, radio_profiles,
 };
 
 /// A value of the file and the path to it, for complaints. Where a value is missing, the place is that around it.
@@ -78,10 +79,15 @@ pub(super) fn scenario(file: ScenarioFile, root: &Node) -> Result<Scenario, Comp
         cells,
         nas,
         radio,
+        sessions: Vec::new(),
+        mobility: Mobility::default(),
+        sim_swap: SimSwap::default(),
+        conditions: Conditions::default(),
         load,
         slos,
         guardrails,
         network,
+        charging: Charging::default(),
         drain: file.drain.0,
     })
 }
@@ -228,7 +234,8 @@ fn cells(file: CellsFile, subscribers: &[SubscriberGroup], at: &At<'_>) -> Resul
         return at.wrong("there is no PLMN");
     };
     let inactivity = inactivity.map(|text| text.0);
-    Ok(Cells { gnbs, cells_per_gnb, plmn, tacs, slices, first_gnb_id, inactivity })
+    let networks = vec![RadioNetwork { plmn, gnbs, tacs }];
+    Ok(Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, inactivity })
 }
 
 fn nas(file: NasFile, at: &At<'_>) -> Result<Nas, Complaint> {
@@ -430,6 +437,10 @@ fn network(file: NetworkFile, cells: &Cells, at: &At<'_>) -> Result<Network, Com
         freezes,
         accept_slices: file.accept_slices.unwrap_or_else(|| cells.slices.clone()),
         t3512: file.t3512.0,
+        roaming: Vec::new(),
+        equivalent_plmns: false,
+        handover: HandoverPolicy::default(),
+        policy: PolicyControl::default(),
     })
 }
 

@@ -71,8 +71,8 @@ impl From<&Cells> for CellsFile {
         Self {
             gnbs: cells.gnbs,
             cells_per_gnb: cells.cells_per_gnb,
-            plmn: Some(cells.plmn),
-            tacs: cells.tacs.clone(),
+            plmn: Some(cells.plmn()),
+            tacs: cells.networks[0].tacs.clone(),
             slices: cells.slices.clone(),
             first_gnb_id: cells.first_gnb_id,
             inactivity: cells.inactivity.map(DurationText),

@@ -8,8 +8,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use scenarios::{
-    Arrivals, Cells, Congestion, Freeze, Guardrail, KeySource, Load, Nas, Network, Phase, Procedure,
-    RadioProfile, Retry, Scenario, Shape, Slo, SubscriberGroup, SuciScheme,
+    Arrivals, Cells, Charging, Conditions, Congestion, Freeze, Guardrail, HandoverPolicy, KeySource, Load,
+    Mobility, Nas, Network, Phase, PolicyControl, Procedure, RadioNetwork, RadioProfile, Retry, Scenario,
+    Shape, SimSwap, Slo, SubscriberGroup, SuciScheme,
 };
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
@@ -24,7 +25,10 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 name,
                 description,
                 seed,
-                cells: Cells { plmn: subscribers[0].plmn, ..cells },
+                cells: Cells {
+                    networks: vec![RadioNetwork { plmn: subscribers[0].plmn, ..cells.networks[0].clone() }],
+                    ..cells
+                },
                 subscribers,
                 nas,
                 radio,
@@ -33,8 +37,13 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                     slo("generator.lateness.p99 < 1ms".into()),
                 ],
                 guardrails: vec![Guardrail { condition: slo(format!("{subject}.rate<3/s")), for_: drain }],
+                sessions: Vec::new(),
+                mobility: Mobility::default(),
+                sim_swap: SimSwap::default(),
+                conditions: Conditions::default(),
                 load,
                 network,
+                charging: Charging::default(),
                 drain,
             }
         },
@@ -119,8 +128,7 @@ fn cells() -> impl Strategy<Value = Cells> {
         |(gnbs, cells_per_gnb, tacs, slices, first_gnb_id, inactivity)| Cells {
             gnbs,
             cells_per_gnb,
-            plmn: plmn("001/01"),
-            tacs,
+            networks: vec![RadioNetwork { plmn: plmn("001/01"), gnbs, tacs }],
             slices,
             first_gnb_id,
             inactivity,
@@ -168,6 +176,10 @@ fn network() -> impl Strategy<Value = Network> {
                 freezes,
                 accept_slices,
                 t3512,
+                roaming: Vec::new(),
+                equivalent_plmns: false,
+                handover: HandoverPolicy::default(),
+                policy: PolicyControl::default(),
             }
         },
     )

@@ -1,0 +1,52 @@
+//! PDU sessions: what UEs ask for, and what flows in them.
+
+use std::time::Duration;
+
+use billing::Octets;
+use identity::{Dnn, PduSessionType, Snssai};
+
+/// What a UE asks for when it establishes a session. A load of `pdu-session` deals these out by their shares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionTemplate {
+    /// For the report.
+    pub name: String,
+    /// The data network.
+    pub dnn: Dnn,
+    /// The kind of addresses.
+    pub type_: PduSessionType,
+    /// The slice.
+    pub slice: Snssai,
+    /// Its part of all sessions, relative to the others.
+    pub share: f64,
+    /// What flows, from the UE.
+    pub uplink: Flow,
+    /// What flows, to the UE.
+    pub downlink: Flow,
+}
+
+/// Traffic in one direction, paced by its rate from the moment that the session is up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Flow {
+    /// While it flows, bits of T-PDU a second; 0 is nothing at all.
+    pub rate_bps: u64,
+    /// Size of the T-PDUs in octets, the smallest and the largest; drawn evenly.
+    pub packet_octets: (u16, u16),
+    /// It flows for a while and pauses for a while, by turns. `None`: without a pause.
+    pub burst: Option<Burst>,
+    /// It ends when this much has flowed in the session. `None`: it goes on to the session's end.
+    pub volume: Option<Octets>,
+}
+
+/// By turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst {
+    /// How long it flows.
+    pub on: Duration,
+    /// How long it pauses.
+    pub off: Duration,
+}
+
+impl Flow {
+    /// No traffic.
+    pub const NONE: Self = Self { rate_bps: 0, packet_octets: (100, 1400), burst: None, volume: None };
+}
