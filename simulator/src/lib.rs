@@ -3,8 +3,12 @@
 //! [`amf`] is sans-IO; [`Simulator`] serves it on a thread of its own.
 
 pub mod amf;
+pub mod chf;
 pub mod scenario;
 mod server;
+pub mod upf;
 
 pub use amf::{Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics, SubscriberData, SubscriberRecord};
+pub use chf::{Change, Charged, Chf, ChfSettings};
 pub use server::{Simulator, SimulatorError};
+pub use upf::{N3End, SessionSpec, Upf, UpfAction, UpfSettings, Volumes};
