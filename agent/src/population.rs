@@ -201,7 +201,6 @@ fn ue_settings(scenario: &Scenario, suci: &SuciScheme) -> UeSettings {
         ciphering: scenario.nas.ciphering.clone(),
         integrity: scenario.nas.integrity.clone(),
         requested_slices: scenario.cells.slices.clone(),
-        serving_plmn: scenario.cells.plmn(),
         retry: match scenario.nas.retry {
             scenarios::Retry::Never => signalling::Retry::Never,
             scenarios::Retry::AsSpecified => signalling::Retry::AsSpecified,

@@ -467,6 +467,7 @@ impl ShardRunner {
                     self.population.enqueue(ue);
                 }
             }
+            UeAction::SessionUp(_) | UeAction::SessionDown { .. } => {}
             UeAction::Unexpected(kind) => self.recorder.unexpected(kind),
         }
     }

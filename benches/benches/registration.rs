@@ -55,7 +55,6 @@ impl Network {
             ciphering: vec![2],
             integrity: vec![2],
             requested_slices: slices,
-            serving_plmn: area.0,
             retry: Retry::Never,
             t3512: None,
         };

@@ -36,7 +36,6 @@ pub fn ue_settings() -> UeSettings {
         ciphering: vec![2, 1, 0],
         integrity: vec![2, 1],
         requested_slices: vec![slice()],
-        serving_plmn: plmn(),
         retry: Retry::Never,
         t3512: None,
     }

@@ -40,6 +40,16 @@ pub enum Cause {
     Barred,
     /// The UE was switched off in the middle of the procedure.
     SwitchedOff,
+    /// The session management function rejected it with a 5GSM cause (TS 24.501 §9.11.4.2).
+    Gsm(u8),
+    /// The AMF did not forward the 5GSM message, with this 5GMM cause (TS 24.501 §5.4.5.3.1).
+    NotForwarded(u8),
+    /// There is no such PDU session.
+    NoSession,
+    /// There is a PDU session of this number already.
+    SessionExists,
+    /// This procedure is not one that a UE starts.
+    NotOfUe,
     /// We could not build the message: a fault of the scenario, such as an unusable home network public key.
     NotEncodable,
 }
@@ -110,6 +120,17 @@ impl fmt::Display for Cause {
             Self::ProcedureRunning => f.write_str("procedure-running"),
             Self::Barred => f.write_str("barred"),
             Self::SwitchedOff => f.write_str("switched-off"),
+            Self::Gsm(cause) => match gsm_cause_name(*cause) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "5gsm-cause-{cause}"),
+            },
+            Self::NotForwarded(cause) => match gmm_cause_name(*cause) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "not-forwarded-{cause}"),
+            },
+            Self::NoSession => f.write_str("no-such-session"),
+            Self::SessionExists => f.write_str("session-exists"),
+            Self::NotOfUe => f.write_str("not-of-ue"),
             Self::NotEncodable => f.write_str("not-encodable"),
         }
     }
@@ -177,6 +198,58 @@ fn gmm_cause_name(cause: u8) -> Option<&'static str> {
         90 => "payload-not-forwarded",
         91 => "dnn-not-supported-in-slice",
         92 => "insufficient-user-plane-resources",
+        95 => "semantically-incorrect-message",
+        96 => "invalid-mandatory-information",
+        97 => "message-type-non-existent",
+        98 => "message-type-not-compatible-with-state",
+        99 => "information-element-non-existent",
+        100 => "conditional-ie-error",
+        101 => "message-not-compatible-with-state",
+        111 => "protocol-error",
+        _ => return None,
+    })
+}
+
+/// The 5GSM causes of TS 24.501 Table 9.11.4.2.1, in short.
+fn gsm_cause_name(cause: u8) -> Option<&'static str> {
+    Some(match cause {
+        8 => "operator-determined-barring",
+        26 => "insufficient-resources",
+        27 => "missing-or-unknown-dnn",
+        28 => "unknown-pdu-session-type",
+        29 => "user-authentication-failed",
+        31 => "request-rejected",
+        32 => "service-option-not-supported",
+        33 => "service-option-not-subscribed",
+        35 => "pti-already-in-use",
+        36 => "regular-deactivation",
+        37 => "5gs-qos-not-accepted",
+        38 => "network-failure",
+        39 => "reactivation-requested",
+        41 => "semantic-error-in-tft",
+        42 => "syntactical-error-in-tft",
+        43 => "invalid-pdu-session-identity",
+        44 => "semantic-errors-in-packet-filters",
+        45 => "syntactical-error-in-packet-filters",
+        46 => "out-of-ladn-service-area",
+        47 => "pti-mismatch",
+        50 => "ipv4-only-allowed",
+        51 => "ipv6-only-allowed",
+        54 => "pdu-session-does-not-exist",
+        57 => "ipv4v6-only-allowed",
+        58 => "unstructured-only-allowed",
+        59 => "unsupported-5qi",
+        61 => "ethernet-only-allowed",
+        67 => "insufficient-resources-for-slice-and-dnn",
+        68 => "ssc-mode-not-supported",
+        69 => "insufficient-resources-for-slice",
+        70 => "missing-or-unknown-dnn-in-slice",
+        81 => "invalid-pti",
+        82 => "integrity-protection-rate-too-low",
+        83 => "semantic-error-in-qos-operation",
+        84 => "syntactical-error-in-qos-operation",
+        85 => "invalid-mapped-eps-bearer-identity",
+        86 => "uas-services-not-allowed",
         95 => "semantically-incorrect-message",
         96 => "invalid-mandatory-information",
         97 => "message-type-non-existent",

@@ -29,8 +29,6 @@ pub struct UeSettings {
     pub integrity: Vec<u8>,
     /// The requested NSSAI; none is requested when this is empty.
     pub requested_slices: Vec<Snssai>,
-    /// The network that the UEs register with.
-    pub serving_plmn: Plmn,
     /// Whether the UE repeats what failed.
     pub retry: Retry,
     /// Takes the place of the T3512 of the network.
@@ -76,6 +74,6 @@ pub struct Context<'a> {
     pub rng: &'a mut dyn rand::RngCore,
     /// What all UEs share.
     pub settings: &'a UeSettings,
-    /// Where the UE camps.
+    /// Where the UE camps. The network of it is the serving network.
     pub tai: (Plmn, Tac),
 }

@@ -31,11 +31,19 @@ pub enum Timer {
     T3525,
     /// Waits for the network to release the N1 signalling connection.
     T3540,
+    /// Back-off of a congested data network or session management function (TS 24.501 §6.2.7).
+    T3396,
+    /// Waits for the answer to a PDU SESSION ESTABLISHMENT REQUEST (TS 24.501 Table 10.3.1).
+    T3580,
+    /// Waits for the answer to a PDU SESSION MODIFICATION REQUEST.
+    T3581,
+    /// Waits for the answer to a PDU SESSION RELEASE REQUEST.
+    T3582,
 }
 
 impl Timer {
     /// Every timer.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::T3346,
         Self::T3502,
         Self::T3510,
@@ -48,6 +56,10 @@ impl Timer {
         Self::T3521,
         Self::T3525,
         Self::T3540,
+        Self::T3396,
+        Self::T3580,
+        Self::T3581,
+        Self::T3582,
     ];
 
     /// The name that the specification uses.
@@ -65,6 +77,10 @@ impl Timer {
             Self::T3521 => "T3521",
             Self::T3525 => "T3525",
             Self::T3540 => "T3540",
+            Self::T3396 => "T3396",
+            Self::T3580 => "T3580",
+            Self::T3581 => "T3581",
+            Self::T3582 => "T3582",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use identity::Imsi;
+use identity::{Imsi, PduSessionId};
 use oxirush_nas::nas_5gs::{
     Nas5gmmMessage, Nas5gsMessage, NasAuthenticationRequest, NasConfigurationUpdateCommand,
     NasDeregistrationAcceptUeTerminated, NasDeregistrationRequestUeTerminated, NasFGmmCause, NasFGmmStatus,
@@ -26,9 +26,11 @@ use crate::procedures::service_request::{self, Reason};
 use crate::procedures::{
     configuration_update, deregistration_network_initiated, deregistration_ue_initiated,
 };
+use crate::session::{Session, SessionRequest};
 use crate::settings::{Context, Retry, Subscriber};
 use crate::suci;
 use crate::timers::{self, Timer};
+use crate::ue_state::UeState;
 use crate::usim::Usim;
 
 /// What happens to a UE.
@@ -46,6 +48,19 @@ pub enum UeEvent<'a> {
     ConnectionRefused(ConnectionRefusal),
     /// The cell broadcast the paging identity of this UE.
     Paged,
+    /// The driver asks for a PDU session: [`Procedure::PduSession`].
+    EstablishSession(&'a SessionRequest),
+    /// The driver asks to modify this session: [`Procedure::PduSessionModification`]. [`UeEvent::Start`] takes the session
+    /// of the lowest number.
+    ModifySession(PduSessionId),
+    /// The driver asks to release this session: [`Procedure::PduSessionRelease`]. [`UeEvent::Start`] takes the session of
+    /// the lowest number.
+    ReleaseSession(PduSessionId),
+    /// The UE is in another cell, by reselection or after a handover: [`Context::tai`] may have changed. Outside its
+    /// registration area a registered UE begins a [`Procedure::MobilityRegistrationUpdate`] by itself.
+    CellChanged,
+    /// The battery is taken out, and another USIM put in: the UE sends nothing, and all its state is gone.
+    SwapUsim(Subscriber),
     /// The UE is switched off: it de-registers without waiting for an answer (TS 24.501 §5.5.2.2.2).
     SwitchOff,
 }
@@ -81,6 +96,13 @@ pub enum UeAction {
     },
     /// The network de-registered the UE.
     Deregistered,
+    /// A PDU session was established or modified.
+    SessionUp(Box<Session>),
+    /// A PDU session is no more: released, lost with the registration, or not known to the network.
+    SessionDown {
+        /// Which.
+        id: PduSessionId,
+    },
     /// Something came that the state does not expect, and was treated as the specification says.
     Unexpected(&'static str),
 }
@@ -154,6 +176,11 @@ impl Ue {
             UeEvent::ConnectionRefused(refusal) => self.connection_lost(Some(refusal), context, out),
             UeEvent::Paged => self.paged(context, out),
             UeEvent::SwitchOff => self.switch_off(out),
+            UeEvent::EstablishSession(_) => self.not_yet(Procedure::PduSession, out),
+            UeEvent::ModifySession(_) => self.not_yet(Procedure::PduSessionModification, out),
+            UeEvent::ReleaseSession(_) => self.not_yet(Procedure::PduSessionRelease, out),
+            UeEvent::CellChanged => out.push(UeAction::Unexpected("cell-changed")),
+            UeEvent::SwapUsim(subscriber) => *self = Self::new(&subscriber),
         }
     }
 
@@ -177,6 +204,27 @@ impl Ue {
         self.subscriber.imsi
     }
 
+    /// The established PDU sessions, by number.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        std::iter::empty()
+    }
+
+    /// Whether there is a PDU session.
+    pub fn has_session(&self) -> bool {
+        self.sessions().next().is_some()
+    }
+
+    /// Everything that another agent needs to go on with this UE. The timers of [`UeState::timers`] are the driver's: it
+    /// carries what is left of them along.
+    pub fn export(&self) -> UeState {
+        UeState::of(&self.subscriber)
+    }
+
+    /// The UE that was exported.
+    pub fn import(state: UeState) -> Self {
+        Self::new(&state.subscriber())
+    }
+
     /// Octets that the UE has on the heap.
     pub fn heap_octets(&self) -> usize {
         let attempt =
@@ -192,6 +240,10 @@ impl Ue {
     }
 
     // Starting a procedure.
+
+    fn not_yet(&self, procedure: Procedure, out: &mut Out) {
+        out.push(UeAction::Finished { procedure, outcome: Outcome::Failed(Cause::NoSession) });
+    }
 
     fn start(&mut self, procedure: Procedure, reason: Reason, context: &mut Context<'_>, out: &mut Out) {
         let initial = matches!(procedure, Procedure::Registration | Procedure::RegistrationRetry);
@@ -211,7 +263,11 @@ impl Ue {
         match procedure {
             Procedure::Deregistration => self.deregister(out),
             Procedure::ServiceRequest => self.request_service(reason, out),
-            _ => self.register(procedure, context, out),
+            Procedure::Registration
+            | Procedure::RegistrationRetry
+            | Procedure::MobilityRegistrationUpdate
+            | Procedure::PeriodicRegistrationUpdate => self.register(procedure, context, out),
+            _ => self.not_yet(procedure, out),
         }
     }
 
@@ -506,7 +562,7 @@ impl Ue {
             return self.send(authentication::response(res_star), out);
         }
         let in_use = self.current.as_ref().map(NasContext::ng_ksi);
-        let serving = context.settings.serving_plmn;
+        let serving = context.tai.0;
         match authentication::answer(&mut self.usim, &self.subscriber, serving, in_use, request) {
             Answer::Response(challenge) => {
                 let response = authentication::response(challenge.res_star);
@@ -828,7 +884,7 @@ impl Ue {
             Timer::T3521 => self.deregistration_unanswered(context, out),
             Timer::T3520 => self.network_is_not_genuine(Outcome::TimedOut(timer), context, out),
             Timer::T3519 => self.suci = None,
-            Timer::T3516 => {}
+            Timer::T3516 | Timer::T3396 | Timer::T3580 | Timer::T3581 | Timer::T3582 => {}
             Timer::T3525 => self.perseverance.service_succeeded(),
             // §5.3.1.3: the UE releases the connection locally.
             Timer::T3540 => {

@@ -46,8 +46,8 @@ fn challenge_of_ts_35_208_set_1_is_answered_with_the_res_star_of_annex_a_4() {
         k: "465b5ce8b199b49faa5f0a2ee238a6bc".parse().unwrap(),
         opc: "cd63cb71954a9f4e48a5994e37a02baf".parse().unwrap(),
     };
-    let plmn = "208/93".parse().unwrap();
-    let mut phone = Phone::new(signalling::UeSettings { serving_plmn: plmn, ..settings() });
+    let mut phone = Phone::new(settings());
+    phone.plmn = "208/93".parse().unwrap();
     phone.ue = Ue::new(&subscriber);
     phone.start(Procedure::Registration);
     let rand = hex::decode("23553cbe9637a89d218ae64dae47bf35").unwrap().try_into().unwrap();

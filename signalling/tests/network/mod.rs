@@ -34,7 +34,6 @@ pub(crate) fn settings() -> UeSettings {
         ciphering: vec![0, 1, 2, 3],
         integrity: vec![1, 2, 3],
         requested_slices: vec!["1".parse().unwrap()],
-        serving_plmn: "001/01".parse().unwrap(),
         retry: Retry::Never,
         t3512: None,
     }
@@ -47,6 +46,7 @@ pub(crate) struct Phone {
     pub(crate) rng: ChaCha8Rng,
     pub(crate) now: Instant,
     pub(crate) timers: BTreeMap<Timer, Duration>,
+    pub(crate) plmn: identity::Plmn,
     pub(crate) tac: u32,
 }
 
@@ -58,6 +58,7 @@ impl Phone {
             rng: ChaCha8Rng::seed_from_u64(7),
             now: Instant::now(),
             timers: BTreeMap::new(),
+            plmn: "001/01".parse().unwrap(),
             tac: 1,
         }
     }
@@ -67,7 +68,7 @@ impl Phone {
             self.timers.remove(&timer);
         }
         let mut out = Vec::new();
-        let tai = ("001/01".parse().unwrap(), identity::Tac::new(self.tac).unwrap());
+        let tai = (self.plmn, identity::Tac::new(self.tac).unwrap());
         let mut context = Context { now: self.now, rng: &mut self.rng, settings: &self.settings, tai };
         self.ue.handle(event, &mut context, &mut out);
         for action in &out {
