@@ -108,6 +108,7 @@ impl ShardRunner {
                 tac: gnb.tac,
                 slices: gnb.slices.clone(),
                 cells: gnb.cells,
+                n3: None,
             }),
             ends: None,
             failures: 0,
@@ -564,7 +565,7 @@ impl ShardRunner {
                 out.push(ShardAction::Send { gnb: number, stream, octets });
             }
             GnbAction::Downlink { ue, nas } => self.over_the_air(ue, Delivery::Downlink(nas), now),
-            GnbAction::Released { ue } => self.over_the_air_if_connected(ue, Delivery::Released, now),
+            GnbAction::Released { ue, .. } => self.over_the_air_if_connected(ue, Delivery::Released, now),
             GnbAction::Refused { ue, reason: _ } => {
                 let refusal = signalling::ConnectionRefusal::NgInterfaceDown;
                 self.over_the_air_if_connected(ue, Delivery::Refused(refusal), now);
@@ -589,6 +590,15 @@ impl ShardRunner {
             GnbAction::SetTimer(timer, after) => self.gnb_timers.set((number, timer), now + after),
             GnbAction::StopTimer(timer) => self.gnb_timers.stop((number, timer)),
             GnbAction::Unexpected(kind) => self.recorder.unexpected(kind),
+            GnbAction::SessionResource { .. }
+            | GnbAction::SessionResourceReleased { .. }
+            | GnbAction::HandoverCommanded { .. }
+            | GnbAction::HandoverPreparationFailed { .. }
+            | GnbAction::HandoverOverdue { .. }
+            | GnbAction::HandoverRequested { .. }
+            | GnbAction::HandoverExpected { .. }
+            | GnbAction::PathSwitched { .. }
+            | GnbAction::PathSwitchFailed { .. } => {}
         }
     }
 
@@ -616,7 +626,7 @@ impl ShardRunner {
 fn about(action: &GnbAction) -> Option<u32> {
     match action {
         GnbAction::Send { ue, .. } => *ue,
-        GnbAction::Downlink { ue, .. } | GnbAction::Released { ue } | GnbAction::Refused { ue, .. } => {
+        GnbAction::Downlink { ue, .. } | GnbAction::Released { ue, .. } | GnbAction::Refused { ue, .. } => {
             Some(*ue)
         }
         _ => None,

@@ -49,6 +49,7 @@ impl Network {
             tac: area.1,
             slices: slices.clone(),
             cells: 1,
+            n3: None,
         };
         let settings = UeSettings {
             suci: SuciScheme::Null,

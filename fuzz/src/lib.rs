@@ -49,7 +49,7 @@ pub fn tracking_area() -> (Plmn, Tac) {
 /// A gNB with its association up; what it sent is dropped.
 pub fn gnb(now: Instant) -> (Gnb, Vec<GnbAction>) {
     let (plmn, tac) = tracking_area();
-    let settings = GnbSettings { gnb_id: 1, name: "gnb".into(), plmn, tac, slices: vec![slice()], cells: 1 };
+    let settings = GnbSettings { gnb_id: 1, name: "gnb".into(), plmn, tac, slices: vec![slice()], cells: 1, n3: None };
     let (mut gnb, mut actions) = (Gnb::new(settings), Vec::new());
     gnb.handle(GnbEvent::AssociationUp { streams_out: 8 }, now, &mut actions);
     (gnb, actions)

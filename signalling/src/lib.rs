@@ -19,7 +19,10 @@ mod ue;
 mod ue_state;
 mod usim;
 
-pub use gnb::{Gnb, GnbAction, GnbEvent, GnbSettings, RefusalReason, ReleaseCause};
+pub use gnb::{
+    Gnb, GnbAction, GnbEvent, GnbSettings, HandoverFailure, N3Settings, NgapCause, RefusalReason,
+    ReleaseCause, Released, TargetGnb, Tunnel, XnContext,
+};
 pub use identity_of_ue::{Guti, STmsi};
 pub use outcome::{AuthenticationFailure, Cause, ConnectionRefusal, Outcome};
 pub use procedure::{EstablishmentCause, Procedure};

@@ -91,9 +91,8 @@ impl fmt::Display for Timer {
     }
 }
 
-/// A timer of the gNB.
+/// A timer of the gNB. Those of a connection carry its RAN UE NGAP ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
 pub enum GnbTimer {
     /// Waits for the answer to an NG SETUP REQUEST.
     NgSetup,
@@ -101,6 +100,14 @@ pub enum GnbTimer {
     TimeToWait,
     /// Waits for the NG RESET ACKNOWLEDGE.
     NgReset,
+    /// TNGRELOCprep: waits for the answer to a HANDOVER REQUIRED (TS 38.413 §8.4.1).
+    HandoverPreparation(u32),
+    /// TNGRELOCoverall: waits for the release of a UE that was handed over (TS 38.413 §8.4.1).
+    HandoverOverall(u32),
+    /// Waits for a UE that was admitted in a handover.
+    HandoverArrival(u32),
+    /// Waits for the answer to a PATH SWITCH REQUEST.
+    PathSwitch(u32),
 }
 
 impl GnbTimer {
@@ -110,6 +117,10 @@ impl GnbTimer {
             Self::NgSetup => "ng-setup",
             Self::TimeToWait => "time-to-wait",
             Self::NgReset => "ng-reset",
+            Self::HandoverPreparation(_) => "TNGRELOCprep",
+            Self::HandoverOverall(_) => "TNGRELOCoverall",
+            Self::HandoverArrival(_) => "handover-arrival",
+            Self::PathSwitch(_) => "path-switch",
         }
     }
 }

@@ -206,6 +206,7 @@ fn gnb() -> Gnb {
         tac: identity::Tac::new(1).unwrap(),
         slices: vec!["1".parse().unwrap()],
         cells: 3,
+        n3: None,
     })
 }
 

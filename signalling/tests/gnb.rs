@@ -12,7 +12,8 @@ use oxirush_ngap::helpers::*;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{NgapPduKind as Kind, build_ngap, extract_ngap_ies};
 use signalling::{
-    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, RefusalReason, ReleaseCause, STmsi,
+    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, RefusalReason, ReleaseCause,
+    Released, STmsi,
 };
 
 fn settings() -> GnbSettings {
@@ -23,6 +24,7 @@ fn settings() -> GnbSettings {
         tac: identity::Tac::new(1).unwrap(),
         slices: vec!["1".parse().unwrap()],
         cells: 3,
+        n3: None,
     }
 }
 
@@ -210,7 +212,7 @@ fn inconsistent_amf_id_releases_the_connection() {
     let (mut gnb, ran) = connected();
     let actions = receive(&mut gnb, downlink(43, ran));
     assert_eq!(cause_of(&actions), Cause::radioNetwork(CauseRadioNetwork::inconsistent_remote_UE_NGAP_ID));
-    assert!(actions.contains(&GnbAction::Released { ue: 9 }));
+    assert!(actions.contains(&GnbAction::Released { ue: 9, cause: Released::Lost }));
 }
 
 #[test]
@@ -304,7 +306,7 @@ fn release_command_is_completed_and_frees_the_ue() {
     let (mut gnb, ran) = connected();
     let actions = receive(&mut gnb, release(42, ran));
     assert_eq!(kinds(&actions), [Kind::Successful_UEContextRelease]);
-    assert_eq!(actions.last(), Some(&GnbAction::Released { ue: 9 }));
+    assert_eq!(actions.last(), Some(&GnbAction::Released { ue: 9, cause: Released::Normal }));
     assert_eq!(gnb.connected(), 0);
 }
 
@@ -316,7 +318,9 @@ fn lost_radio_connection_is_reported_and_nas_comes_back() {
     assert_eq!(kinds(&actions), [Kind::Initiating_UEContextReleaseRequest]);
     let actions = receive(&mut gnb, downlink(42, ran));
     assert_eq!(kinds(&actions), [Kind::Initiating_NASNonDeliveryIndication]);
-    assert!(receive(&mut gnb, release(42, ran)).contains(&GnbAction::Released { ue: 9 }));
+    assert!(
+        receive(&mut gnb, release(42, ran)).contains(&GnbAction::Released { ue: 9, cause: Released::Normal })
+    );
 }
 
 #[test]
@@ -330,7 +334,10 @@ fn ue_that_connects_anew_leaves_its_old_connection() {
     let new = ran_of(&actions);
     assert_ne!(old, new);
     let actions = receive(&mut gnb, release(42, old));
-    assert!(!actions.contains(&GnbAction::Released { ue: 9 }), "the new one is kept");
+    assert!(
+        !actions.contains(&GnbAction::Released { ue: 9, cause: Released::Normal }),
+        "the new one is kept"
+    );
     assert_eq!(receive(&mut gnb, downlink(43, new)).len(), 1);
 }
 
@@ -348,7 +355,7 @@ fn reset_by_the_amf_releases_what_it_names() {
     );
     let actions = receive(&mut gnb, part);
     assert_eq!(kinds(&actions), [Kind::Successful_NGReset]);
-    assert!(actions.contains(&GnbAction::Released { ue: 9 }) && gnb.connected() == 1);
+    assert!(actions.contains(&GnbAction::Released { ue: 9, cause: Released::Lost }) && gnb.connected() == 1);
     let all = build_ngap!(
         InitiatingMessage,
         NGReset,
@@ -357,7 +364,7 @@ fn reset_by_the_amf_releases_what_it_names() {
         ResetType(ResetType::nG_Interface(ResetAll::reset_all)),
     );
     let actions = receive(&mut gnb, all);
-    assert!(actions.contains(&GnbAction::Released { ue: 10 }) && gnb.connected() == 0);
+    assert!(actions.contains(&GnbAction::Released { ue: 10, cause: Released::Lost }) && gnb.connected() == 0);
     assert_eq!(kinds(&actions), [Kind::Successful_NGReset]);
 }
 
@@ -366,7 +373,7 @@ fn reset_by_the_gnb_is_repeated_until_acknowledged() {
     let (mut gnb, _) = connected();
     let actions = handle(&mut gnb, GnbEvent::Reset);
     assert_eq!(kinds(&actions), [Kind::Initiating_NGReset]);
-    assert!(actions.contains(&GnbAction::Released { ue: 9 }));
+    assert!(actions.contains(&GnbAction::Released { ue: 9, cause: Released::Lost }));
     let actions = handle(&mut gnb, GnbEvent::Expired(GnbTimer::NgReset));
     assert_eq!(kinds(&actions), [Kind::Initiating_NGReset]);
     let actions = receive(&mut gnb, build_ngap!(SuccessfulOutcome, NGReset, NGResetAcknowledge,));
@@ -376,7 +383,10 @@ fn reset_by_the_gnb_is_repeated_until_acknowledged() {
 #[test]
 fn association_that_goes_down_releases_everyone() {
     let (mut gnb, _) = connected();
-    assert_eq!(handle(&mut gnb, GnbEvent::AssociationDown), [GnbAction::Released { ue: 9 }]);
+    assert_eq!(
+        handle(&mut gnb, GnbEvent::AssociationDown),
+        [GnbAction::Released { ue: 9, cause: Released::Lost }]
+    );
     assert!(!gnb.is_ready());
 }
 
@@ -394,7 +404,9 @@ fn error_indication_about_a_ue_releases_it() {
             Cause(Cause::radioNetwork(CauseRadioNetwork::unknown_local_UE_NGAP_ID)),
         ),
     );
-    assert!(actions.contains(&GnbAction::Released { ue: 9 }) && kinds(&actions).is_empty());
+    assert!(
+        actions.contains(&GnbAction::Released { ue: 9, cause: Released::Lost }) && kinds(&actions).is_empty()
+    );
 }
 
 #[test]

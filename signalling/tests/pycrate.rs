@@ -258,6 +258,7 @@ impl Driver {
             tac: identity::Tac::new(1).unwrap(),
             slices: vec!["1".parse().unwrap(), "2".parse().unwrap()],
             cells: 3,
+            n3: None,
         });
         Self { gnb, sent: Vec::new() }
     }

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use network::*;
 use oxirush_nas::nas_5gs::*;
 use signalling::{
-    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, Outcome, Procedure, Subscriber, Ue, UeEvent,
+    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, Outcome, Procedure, Released, Subscriber, Ue,
+    UeEvent,
 };
 
 /// The octets of a `.hex` file, whose first line names its source.
@@ -118,6 +119,7 @@ fn messages_of_pycrate_do_to_the_gnb_what_they_say() {
         tac: identity::Tac::new(1).unwrap(),
         slices: vec!["1".parse().unwrap()],
         cells: 1,
+        n3: None,
     });
     let mut handle = |event: GnbEvent<'_>| {
         let mut out = Vec::new();
@@ -144,7 +146,7 @@ fn messages_of_pycrate_do_to_the_gnb_what_they_say() {
     assert_eq!(actions, [GnbAction::Downlink { ue: 9, nas: vec![0x7e, 0, 0x44, 0x16] }]);
     let release = octets(include_str!("../testdata/ngap/ue_context_release_command.hex"));
     let actions = handle(GnbEvent::Received { stream: 1, octets: &release });
-    assert_eq!(actions.last(), Some(&GnbAction::Released { ue: 9 }));
+    assert_eq!(actions.last(), Some(&GnbAction::Released { ue: 9, cause: Released::Normal }));
     let reset = octets(include_str!("../testdata/ngap/ng_reset.hex"));
     let actions = handle(GnbEvent::Received { stream: 0, octets: &reset });
     assert!(matches!(&actions[..], [GnbAction::Send { stream: 0, .. }]));

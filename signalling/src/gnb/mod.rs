@@ -1,9 +1,22 @@
 //! The gNB: its NG interface, and the UE-associated logical NG-connections on it (TS 38.413).
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+mod action;
+mod cause;
+mod event;
+mod settings;
+mod tunnel;
+mod xn;
 
-use identity::{Plmn, Snssai, Tac};
+use std::collections::HashMap;
+use std::time::Instant;
+
+pub use action::{GnbAction, RefusalReason};
+pub use cause::{HandoverFailure, NgapCause, Released};
+pub use event::{GnbEvent, ReleaseCause};
+pub use settings::{GnbSettings, N3Settings, TargetGnb};
+pub use tunnel::Tunnel;
+pub use xn::XnContext;
+
 use oxirush_ngap::ngap::{Cause, CauseRadioNetwork, NGAP_PDU, NGAPPDU};
 use oxirush_ngap::{Error, NgapPduKind};
 
@@ -15,155 +28,6 @@ use crate::procedures::{
     ue_context_release,
 };
 use crate::timers::{self, GnbTimer};
-
-/// What a gNB is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GnbSettings {
-    /// The gNB ID: 24 bits long on the wire, with 4096 cells; 32 bits where it does not fit, with 16.
-    pub gnb_id: u32,
-    /// The RAN Node Name.
-    pub name: String,
-    /// The network that it belongs to, and broadcasts.
-    pub plmn: Plmn,
-    /// Its tracking area.
-    pub tac: Tac,
-    /// The slices that it supports.
-    pub slices: Vec<Snssai>,
-    /// How many cells it has.
-    pub cells: u32,
-}
-
-impl GnbSettings {
-    /// The length of the gNB ID: 24 bits leave 12 for the cells (TS 38.413 §9.3.1.6, §9.3.1.7).
-    pub(crate) fn gnb_id_bits(&self) -> u32 {
-        if self.gnb_id < 1 << 24 { 24 } else { 32 }
-    }
-}
-
-/// What happens to a gNB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GnbEvent<'a> {
-    /// The SCTP association is there.
-    AssociationUp {
-        /// Streams towards the AMF.
-        streams_out: u16,
-    },
-    /// The SCTP association is gone.
-    AssociationDown,
-    /// An NGAP PDU from the AMF.
-    Received {
-        /// The SCTP stream.
-        stream: u16,
-        /// The PDU.
-        octets: &'a [u8],
-    },
-    /// A UE sends its initial NAS message.
-    Connect {
-        /// The driver's own index of the UE.
-        ue: u32,
-        /// The cell, from 0.
-        cell: u32,
-        /// The NAS PDU.
-        nas: &'a [u8],
-        /// The RRC establishment cause.
-        cause: EstablishmentCause,
-        /// The 5G-S-TMSI, when the UE gave one.
-        s_tmsi: Option<STmsi>,
-    },
-    /// A UE sends a NAS PDU on its connection.
-    Uplink {
-        /// The driver's own index of the UE.
-        ue: u32,
-        /// The NAS PDU.
-        nas: &'a [u8],
-    },
-    /// Ask the AMF to release a UE.
-    RequestRelease {
-        /// The driver's own index of the UE.
-        ue: u32,
-        /// Why.
-        cause: ReleaseCause,
-    },
-    /// A timer that was set ran out.
-    Expired(GnbTimer),
-    /// The gNB lost its UEs, as after a restart: it resets the NG interface.
-    Reset,
-}
-
-/// Why a gNB asks for the release of a UE (TS 38.413 §9.3.1.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ReleaseCause {
-    /// User inactivity.
-    UserInactivity,
-    /// Radio connection with UE lost.
-    RadioConnectionLost,
-}
-
-/// What the driver has to do for a gNB, in this order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GnbAction {
-    /// Send an NGAP PDU to the AMF.
-    Send {
-        /// The SCTP stream.
-        stream: u16,
-        /// The PDU.
-        octets: Vec<u8>,
-        /// The UE that it is about, for traces.
-        ue: Option<u32>,
-    },
-    /// The NG interface is set up.
-    Ready,
-    /// The AMF refused the NG SETUP REQUEST, or did not answer it.
-    SetupRefused {
-        /// Why, for people.
-        cause: String,
-        /// When the gNB tries again by itself.
-        retry_after: Option<Duration>,
-    },
-    /// Deliver a NAS PDU to a UE.
-    Downlink {
-        /// The driver's own index of the UE.
-        ue: u32,
-        /// The NAS PDU.
-        nas: Vec<u8>,
-    },
-    /// The connection of a UE was released.
-    Released {
-        /// The driver's own index of the UE.
-        ue: u32,
-    },
-    /// A UE gets no connection.
-    Refused {
-        /// The driver's own index of the UE.
-        ue: u32,
-        /// Why.
-        reason: RefusalReason,
-    },
-    /// Page a UE in the cells.
-    Paged {
-        /// The identity that is paged.
-        s_tmsi: STmsi,
-    },
-    /// Start a timer, or start it again.
-    SetTimer(GnbTimer, Duration),
-    /// Stop a timer, if it runs.
-    StopTimer(GnbTimer),
-    /// Something came that the state does not expect, and was treated as the specification says.
-    Unexpected(&'static str),
-}
-
-/// Why a gNB gives a UE no connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RefusalReason {
-    /// The NG interface is not set up.
-    NgInterfaceDown,
-    /// The gNB has no such cell.
-    NoSuchCell,
-    /// Every RAN UE NGAP ID is taken.
-    NoIdentity,
-    /// We could not build the message.
-    NotEncodable,
-}
 
 /// One gNB on one NG interface.
 ///
@@ -227,6 +91,18 @@ impl Gnb {
             }
             GnbEvent::Uplink { ue, nas } => self.uplink(ue, nas, out),
             GnbEvent::RequestRelease { ue, cause } => self.request_release(ue, cause, out),
+            GnbEvent::Handover { ue, .. } => {
+                out.push(GnbAction::HandoverPreparationFailed { ue, cause: HandoverFailure::NotEncodable });
+            }
+            GnbEvent::ArriveByXn { ue, .. } => {
+                out.push(GnbAction::PathSwitchFailed { ue, cause: HandoverFailure::NotEncodable });
+                out.push(GnbAction::Released { ue, cause: Released::Lost });
+            }
+            GnbEvent::CancelHandover { .. }
+            | GnbEvent::AdmitHandover { .. }
+            | GnbEvent::RefuseHandover { .. }
+            | GnbEvent::HandoverArrived { .. }
+            | GnbEvent::ReleaseAfterXn { .. } => out.push(GnbAction::Unexpected("handover")),
             GnbEvent::Expired(timer) => self.expired(timer, out),
             GnbEvent::Reset => self.reset(out),
         }
@@ -235,6 +111,15 @@ impl Gnb {
     /// Whether the NG interface is set up.
     pub fn is_ready(&self) -> bool {
         self.state == State::Ready
+    }
+
+    /// The context of a UE for another gNB of the shard, as XnAP HANDOVER REQUEST would carry it. This gNB keeps the UE until
+    /// [`GnbEvent::ReleaseAfterXn`] or a UE CONTEXT RELEASE COMMAND. `None` where the UE has no connection that could be
+    /// handed over: the AMF does not know it, or another handover is running.
+    pub fn give_up_for_xn(&mut self, ue: u32) -> Option<XnContext> {
+        let ran = *self.ran_of_ue.get(&ue)?;
+        let connection = self.connections.get(&ran)?;
+        Some(XnContext { amf: connection.amf? })
     }
 
     /// UEs that have a connection.
@@ -296,7 +181,7 @@ impl Gnb {
         self.connections.clear();
         let mut ues: Vec<u32> = self.ran_of_ue.drain().map(|(ue, _)| ue).collect();
         ues.sort_unstable();
-        out.extend(ues.into_iter().map(|ue| GnbAction::Released { ue }));
+        out.extend(ues.into_iter().map(|ue| GnbAction::Released { ue, cause: Released::Lost }));
     }
 
     // From the AMF.
@@ -383,7 +268,7 @@ impl Gnb {
             Scope::Connections(connections) => {
                 for &(amf, ran) in connections {
                     if let Some(ran) = self.find(amf, ran) {
-                        self.drop_connection(ran, out);
+                        self.drop_connection(ran, Released::Lost, out);
                     }
                 }
             }
@@ -397,7 +282,7 @@ impl Gnb {
         let (amf, ran) = error_indication::ue(pdu)?;
         out.push(GnbAction::Unexpected("error-indication"));
         if let Some(ran) = self.find(amf, ran) {
-            self.drop_connection(ran, out);
+            self.drop_connection(ran, Released::Lost, out);
         }
         Ok(())
     }
@@ -443,7 +328,7 @@ impl Gnb {
         let cell = self.connections.get(&ran).map_or(0, |connection| connection.cell);
         let complete = ue_context_release::complete(&self.settings, amf.unwrap_or_default(), ran, cell);
         self.send_ue(ran, complete, out);
-        self.drop_connection(ran, out);
+        self.drop_connection(ran, Released::Normal, out);
         Ok(())
     }
 
@@ -468,7 +353,7 @@ impl Gnb {
                         CauseRadioNetwork::inconsistent_remote_UE_NGAP_ID,
                         out,
                     );
-                    self.drop_connection(ran, out);
+                    self.drop_connection(ran, Released::Lost, out);
                     false
                 }
             },
@@ -559,7 +444,7 @@ impl Gnb {
             return out.push(GnbAction::Unexpected("release-without-connection"));
         };
         let Some(connection) = self.connections.get_mut(&ran) else { return };
-        let Some(amf) = connection.amf else { return self.drop_connection(ran, out) };
+        let Some(amf) = connection.amf else { return self.drop_connection(ran, Released::Normal, out) };
         if cause == ReleaseCause::RadioConnectionLost && std::mem::replace(&mut connection.lost, true) {
             return;
         }
@@ -582,11 +467,11 @@ impl Gnb {
         }
     }
 
-    fn drop_connection(&mut self, ran: u32, out: &mut Out) {
+    fn drop_connection(&mut self, ran: u32, cause: Released, out: &mut Out) {
         let Some(connection) = self.connections.remove(&ran) else { return };
         if let Some(ue) = connection.ue {
             self.ran_of_ue.remove(&ue);
-            out.push(GnbAction::Released { ue });
+            out.push(GnbAction::Released { ue, cause });
         }
     }
 

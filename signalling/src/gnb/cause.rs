@@ -1,0 +1,111 @@
+//! Causes of NGAP (TS 38.413 §9.3.1.2), and how a handover or a connection ends.
+
+use std::fmt;
+
+use oxirush_ngap::ngap::{Cause, CauseMisc, CauseNas, CauseProtocol, CauseRadioNetwork, CauseTransport};
+
+/// A cause that the AMF gave. `Display` is its name in the specification, such as `ho-target-not-allowed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NgapCause(Group);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Group {
+    RadioNetwork(CauseRadioNetwork),
+    Transport(CauseTransport),
+    Nas(CauseNas),
+    Protocol(CauseProtocol),
+    Misc(CauseMisc),
+    /// None was given, or one of a later release.
+    Unknown,
+}
+
+impl NgapCause {
+    /// What stands for a cause that is missing or unreadable.
+    pub(crate) const UNKNOWN: Self = Self(Group::Unknown);
+
+    pub(crate) fn is(self, cause: CauseRadioNetwork) -> bool {
+        self.0 == Group::RadioNetwork(cause)
+    }
+}
+
+impl From<Cause> for NgapCause {
+    fn from(cause: Cause) -> Self {
+        Self(match cause {
+            Cause::radioNetwork(cause) => Group::RadioNetwork(cause),
+            Cause::transport(cause) => Group::Transport(cause),
+            Cause::nas(cause) => Group::Nas(cause),
+            Cause::protocol(cause) => Group::Protocol(cause),
+            Cause::misc(cause) => Group::Misc(cause),
+            Cause::choice_Extensions(_) => Group::Unknown,
+        })
+    }
+}
+
+impl From<Option<Cause>> for NgapCause {
+    fn from(cause: Option<Cause>) -> Self {
+        cause.map_or(Self::UNKNOWN, Self::from)
+    }
+}
+
+impl fmt::Display for NgapCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.0 {
+            Group::RadioNetwork(cause) => format!("{cause:?}"),
+            Group::Transport(cause) => format!("{cause:?}"),
+            Group::Nas(cause) => format!("{cause:?}"),
+            Group::Protocol(cause) => format!("{cause:?}"),
+            Group::Misc(cause) => format!("{cause:?}"),
+            Group::Unknown => "unknown-cause".to_owned(),
+        };
+        f.write_str(&name.replace('_', "-").to_lowercase())
+    }
+}
+
+/// Why a handover was not carried out; the UE stays where it is. `Display` is short and stable: reports count by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HandoverFailure {
+    /// HANDOVER PREPARATION FAILURE or PATH SWITCH REQUEST FAILURE with this cause.
+    Refused(NgapCause),
+    /// The driver cancelled it.
+    Cancelled,
+    /// TNGRELOCprep expired (TS 38.413 §8.4.1.2).
+    PreparationTimedOut,
+    /// The PATH SWITCH REQUEST was not answered.
+    PathSwitchTimedOut,
+    /// The connection was released before the target was prepared.
+    Released,
+    /// Another handover of this UE is running.
+    HandoverRunning,
+    /// The UE has no connection, or the AMF does not know it yet.
+    NoConnection,
+    /// We could not build the message.
+    NotEncodable,
+}
+
+impl fmt::Display for HandoverFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused(cause) => return cause.fmt(f),
+            Self::Cancelled => "handover-cancelled",
+            Self::PreparationTimedOut => "TNGRELOCprep",
+            Self::PathSwitchTimedOut => "path-switch-unanswered",
+            Self::Released => "connection-released",
+            Self::HandoverRunning => "handover-running",
+            Self::NoConnection => "no-connection",
+            Self::NotEncodable => "not-encodable",
+        })
+    }
+}
+
+/// How the connection of a UE ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Released {
+    /// UE CONTEXT RELEASE COMMAND, whatever its cause, unless it is one of the next.
+    Normal,
+    /// The UE was handed over: UE CONTEXT RELEASE COMMAND with cause successful-handover, or the release of XnAP.
+    HandedOver,
+    /// The UE was expected from a handover and never arrived: here there is nothing left of it.
+    NeverArrived,
+    /// The NG interface was lost or reset, or the AMF does not know the UE as we do.
+    Lost,
+}
