@@ -6,9 +6,13 @@ pub mod amf;
 pub mod chf;
 pub mod scenario;
 mod server;
+pub mod smf;
 pub mod upf;
 
-pub use amf::{Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics, SubscriberData, SubscriberRecord};
+pub use amf::{
+    Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics, SubscriberData, SubscriberRecord, Turn,
+};
 pub use chf::{Change, Charged, Chf, ChfSettings};
 pub use server::{Simulator, SimulatorError};
+pub use smf::Planes;
 pub use upf::{N3End, SessionSpec, Upf, UpfAction, UpfSettings, Volumes};

@@ -17,6 +17,7 @@ mod slices;
 mod statistics;
 mod subscribers;
 mod timers;
+mod turn;
 mod ue;
 
 use std::time::Instant;
@@ -38,6 +39,7 @@ use ue::{UeId, Ues};
 pub use settings::{AmfSettings, Congestion, HomeNetworkKey, Limits};
 pub use statistics::{Message, Refusal, Statistics};
 pub use subscribers::{SubscriberData, SubscriberRecord};
+pub use turn::Turn;
 
 /// What happens to an AMF.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +59,16 @@ pub enum AmfEvent<'a> {
         stream: u16,
         /// The NGAP PDU.
         octets: &'a [u8],
+    },
+    /// Downlink traffic waits for an idle UE (TS 23.502 §4.2.3.3): it is paged.
+    DownlinkData {
+        /// The UPF's end of the session.
+        teid: u32,
+    },
+    /// What was granted to a session is used up.
+    QuotaReached {
+        /// The UPF's end of the session.
+        teid: u32,
     },
     /// The association is gone: its UEs are idle (TS 38.413 §8.7.4.1, TS 24.501 §5.5.1.2.8 a).
     AssociationDown {
@@ -164,29 +176,40 @@ impl Amf {
         }
     }
 
-    /// Takes in one event. What is to be done now is appended to `out`; what is to be done later comes from
-    /// [`Amf::advance`].
+    /// Takes in one event, without a user plane: as [`Amf::serve`], but every PDU session is refused.
     pub fn handle(&mut self, now: Instant, event: AmfEvent<'_>, out: &mut Vec<AmfAction>) {
+        self.serve(&mut Turn::without_user_plane(now), event, out);
+    }
+
+    /// Runs the timers, without a user plane: as [`Amf::run_timers`].
+    pub fn advance(&mut self, now: Instant, out: &mut Vec<AmfAction>) {
+        self.run_timers(&mut Turn::without_user_plane(now), out);
+    }
+
+    /// Takes in one event. What is to be done now is appended to `out`; what is to be done later comes from
+    /// [`Amf::run_timers`].
+    pub fn serve(&mut self, turn: &mut Turn<'_>, event: AmfEvent<'_>, out: &mut Vec<AmfAction>) {
         match event {
             AmfEvent::AssociationUp { association, streams_out } => {
-                self.associate(now, association, streams_out, out);
+                self.associate(turn, association, streams_out, out);
             }
-            AmfEvent::Received { association, octets, .. } => ngap::received(self, now, association, octets),
-            AmfEvent::AssociationDown { association } => self.lose(now, association),
-            AmfEvent::Command(command) => self.obey(now, command),
+            AmfEvent::Received { association, octets, .. } => ngap::received(self, turn, association, octets),
+            AmfEvent::AssociationDown { association } => self.lose(turn, association),
+            AmfEvent::Command(command) => self.obey(turn, command),
+            AmfEvent::DownlinkData { .. } | AmfEvent::QuotaReached { .. } => {}
         }
-        self.outbox.take(now, out);
+        self.outbox.take(turn.now, out);
     }
 
     /// Runs the timers that have expired by `now`, and appends what is due to `out`.
-    pub fn advance(&mut self, now: Instant, out: &mut Vec<AmfAction>) {
-        while let Some(expiry) = self.timers.expired(now) {
+    pub fn run_timers(&mut self, turn: &mut Turn<'_>, out: &mut Vec<AmfAction>) {
+        while let Some(expiry) = self.timers.expired(turn.now) {
             match expiry {
-                Expiry::Connection(id, timer) => sending::expired(self, now, id, timer),
-                Expiry::Ue(ue, timer) => self.ue_expired(now, ue, timer),
+                Expiry::Connection(id, timer) => sending::expired(self, turn, id, timer),
+                Expiry::Ue(ue, timer) => self.ue_expired(turn, ue, timer),
             }
         }
-        self.outbox.take(now, out);
+        self.outbox.take(turn.now, out);
     }
 
     /// When [`Amf::advance`] is next needed.
@@ -215,9 +238,15 @@ impl Amf {
         }
     }
 
-    fn associate(&mut self, now: Instant, association: u32, streams_out: u16, out: &mut Vec<AmfAction>) {
+    fn associate(
+        &mut self,
+        turn: &mut Turn<'_>,
+        association: u32,
+        streams_out: u16,
+        out: &mut Vec<AmfAction>,
+    ) {
         if self.gnbs.contains_key(&association) {
-            self.lose(now, association);
+            self.lose(turn, association);
         }
         if self.gnbs.len() >= self.settings.limits.associations {
             self.refuse(Refusal::TooManyAssociations);
@@ -228,36 +257,36 @@ impl Amf {
     }
 
     /// Forgets a gNB; its UEs are idle.
-    fn lose(&mut self, now: Instant, association: u32) {
+    fn lose(&mut self, turn: &mut Turn<'_>, association: u32) {
         let Some(gnb) = self.gnbs.remove(&association) else { return };
         for id in gnb.connections.into_values() {
-            ue_context_release::locally(self, now, id);
+            ue_context_release::locally(self, turn, id);
         }
     }
 
-    fn obey(&mut self, now: Instant, command: Command) {
+    fn obey(&mut self, turn: &mut Turn<'_>, command: Command) {
         match command {
             Command::Deregister { imsi, re_registration } => {
-                deregistration::by_network(self, now, imsi, re_registration);
+                deregistration::by_network(self, turn, imsi, re_registration);
             }
             Command::Page { imsi } => {
                 if let Some(ue) = self.ues.find(imsi) {
-                    paging::start(self, now, ue);
+                    paging::start(self, turn, ue);
                 }
             }
-            Command::UpdateConfiguration { imsi } => configuration_update::by_command(self, now, imsi),
-            Command::Reset { association } => ng_reset::by_amf(self, now, association),
+            Command::UpdateConfiguration { imsi } => configuration_update::by_command(self, turn, imsi),
+            Command::Reset { association } => ng_reset::by_amf(self, turn, association),
         }
     }
 
-    fn ue_expired(&mut self, now: Instant, id: UeId, timer: UeTimer) {
+    fn ue_expired(&mut self, turn: &mut Turn<'_>, id: UeId, timer: UeTimer) {
         let Some(ue) = self.ues.get_mut(id) else { return };
         ue.timer = None;
         match timer {
-            UeTimer::T3513 => paging::expired(self, now, id),
+            UeTimer::T3513 => paging::expired(self, turn, id),
             // TS 24.501 §5.3.7: the UE is not reachable; it may still come back for a while.
             UeTimer::MobileReachable => {
-                let at = now + self.settings.implicit_deregistration;
+                let at = turn.now + self.settings.implicit_deregistration;
                 self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
             }
             UeTimer::ImplicitDeregistration => {
@@ -286,19 +315,19 @@ impl Amf {
 
     /// A UE without a connection: reachable for T3512 and four minutes (TS 24.501 §5.3.7), or kept for a while
     /// when it is deregistered.
-    fn ue_is_idle(&mut self, now: Instant, id: UeId) {
+    fn ue_is_idle(&mut self, turn: &mut Turn<'_>, id: UeId) {
         let Some(ue) = self.ues.get_mut(id) else { return };
         ue.connection = None;
         if !ue.registered {
-            let at = now + self.settings.deregistered_kept;
+            let at = turn.now + self.settings.deregistered_kept;
             self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
         } else if let Some(t3512) = self.settings.t3512 {
-            self.start_ue_timer(id, now + t3512 + MOBILE_REACHABLE_MARGIN, UeTimer::MobileReachable);
+            self.start_ue_timer(id, turn.now + t3512 + MOBILE_REACHABLE_MARGIN, UeTimer::MobileReachable);
         }
     }
 
     /// The connection belongs to this UE from now on; another one that it had is released.
-    fn bind(&mut self, now: Instant, id: ConnectionId, ue_id: UeId) {
+    fn bind(&mut self, turn: &mut Turn<'_>, id: ConnectionId, ue_id: UeId) {
         self.stop_ue_timer(ue_id);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(ue) = self.ues.get_mut(ue_id) else { return };
@@ -308,7 +337,7 @@ impl Amf {
         ue.plmn = connection.plmn;
         connection.ue = Some(ue_id);
         if let Some(old) = before.filter(|old| *old != id) {
-            ue_context_release::superseded(self, now, old);
+            ue_context_release::superseded(self, turn, old);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a UE sends: whether it may be believed, and to which procedure it belongs (TS 24.501 §4.4.4.3).
 
+use crate::amf::Turn;
 use std::hash::Hasher;
-use std::time::Instant;
 
 use oxirush_nas::nas_5gs::{
     Direction, Nas5gmmMessage, Nas5gsMessage, Nas5gsSecurityHeaderType, NasCount, NasFGsMobileIdentity,
@@ -29,23 +29,25 @@ pub(super) struct Incoming {
 }
 
 /// A NAS PDU; `initial` when it came in an INITIAL UE MESSAGE.
-pub(super) fn received(amf: &mut Amf, now: Instant, id: ConnectionId, pdu: &[u8], initial: bool) {
+pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8], initial: bool) {
     let header = pdu.get(1).and_then(|octet| Nas5gsSecurityHeaderType::try_from(octet & 0x0f).ok());
     match header {
-        Some(Nas5gsSecurityHeaderType::PlainFiveGsNasMessageNotSecurityProtected) => plain(amf, now, id, pdu),
+        Some(Nas5gsSecurityHeaderType::PlainFiveGsNasMessageNotSecurityProtected) => {
+            plain(amf, turn, id, pdu)
+        }
         Some(
             Nas5gsSecurityHeaderType::IntegrityProtected
             | Nas5gsSecurityHeaderType::IntegrityProtectedAndCiphered,
-        ) => protected(amf, now, id, pdu, initial),
+        ) => protected(amf, turn, id, pdu, initial),
         Some(Nas5gsSecurityHeaderType::IntegrityProtectedAndCipheredWithNewFiveGNasSecurityContext) => {
-            with_new_context(amf, now, id, pdu)
+            with_new_context(amf, turn, id, pdu)
         }
         _ => amf.refuse(Refusal::MalformedNas),
     }
 }
 
 /// A message without protection: of some kinds, and only until the secure exchange is established.
-fn plain(amf: &mut Amf, now: Instant, id: ConnectionId, pdu: &[u8]) {
+fn plain(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8]) {
     let secured = amf.connections.get(&id).is_none_or(|connection| connection.secured);
     if secured {
         return amf.refuse(Refusal::NotProtected);
@@ -53,14 +55,14 @@ fn plain(amf: &mut Amf, now: Instant, id: ConnectionId, pdu: &[u8]) {
     let decoded = Nas5gsMessage::decode(pdu);
     if let Err(error) = &decoded {
         let answer = Nas5gsMessage::answer_to_refused(pdu, error, Direction::Uplink);
-        return malformed(amf, now, id, answer, Protection::Plain);
+        return malformed(amf, turn, id, answer, Protection::Plain);
     }
     let Ok(Nas5gsMessage::Gmm(_, message)) = decoded else { return amf.refuse(Refusal::MalformedNas) };
-    unverified(amf, now, id, message, pdu, false);
+    unverified(amf, turn, id, message, pdu, false);
 }
 
 /// A message under the current security context.
-fn protected(amf: &mut Amf, now: Instant, id: ConnectionId, pdu: &[u8], initial: bool) {
+fn protected(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8], initial: bool) {
     let Some(connection) = amf.connections.get(&id) else { return };
     let secured = connection.secured;
     // Decoded before it is verified, for who it says it is from and for what it is; nothing more is believed.
@@ -74,18 +76,18 @@ fn protected(amf: &mut Amf, now: Instant, id: ConnectionId, pdu: &[u8], initial:
         (Some(Judged::Verified { message, count }), Some(ue)) => {
             let incoming =
                 Incoming { verified: Some((ue, count)), unverifiable: false, digest: digest_of(&message) };
-            dispatch(amf, now, id, message, &incoming);
+            dispatch(amf, turn, id, message, &incoming);
         }
         (Some(Judged::Malformed { answer }), _) => {
             let protection = if secured { Protection::Current } else { Protection::Plain };
-            malformed(amf, now, id, answer, protection);
+            malformed(amf, turn, id, answer, protection);
         }
         (judged, _) => {
             if judged.is_some() {
                 amf.refuse(Refusal::NasIntegrity);
             }
             match envelope {
-                Some(message) if !secured => unverified(amf, now, id, message, pdu, true),
+                Some(message) if !secured => unverified(amf, turn, id, message, pdu, true),
                 _ if judged.is_none() => amf.refuse(Refusal::NotProtected),
                 _ => {}
             }
@@ -94,7 +96,7 @@ fn protected(amf: &mut Amf, now: Instant, id: ConnectionId, pdu: &[u8], initial:
 }
 
 /// A message under the security context that the security mode procedure takes into use: its answer alone.
-fn with_new_context(amf: &mut Amf, now: Instant, id: ConnectionId, pdu: &[u8]) {
+fn with_new_context(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8]) {
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let candidate = connection.attempt.as_mut().and_then(|attempt| attempt.candidate.as_mut());
     let Some(candidate) = candidate.filter(|_| connection.state == State::ExpectSecurityMode) else {
@@ -103,18 +105,18 @@ fn with_new_context(amf: &mut Amf, now: Instant, id: ConnectionId, pdu: &[u8]) {
     match candidate.judge(pdu) {
         Judged::Verified { message: Nas5gmmMessage::SecurityModeComplete(complete), count } => {
             amf.statistics.count_received(Message::SecurityModeComplete);
-            security_mode::completed(amf, now, id, &complete, count);
+            security_mode::completed(amf, turn, id, &complete, count);
         }
         Judged::Verified { .. } => amf.refuse(Refusal::OutOfState),
         Judged::NotIntact => amf.refuse(Refusal::NasIntegrity),
-        Judged::Malformed { answer } => malformed(amf, now, id, answer, Protection::New),
+        Judged::Malformed { answer } => malformed(amf, turn, id, answer, Protection::New),
     }
 }
 
 /// A message that proves nothing. TS 24.501 §4.4.4.3 lists what is processed nevertheless.
 fn unverified(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     id: ConnectionId,
     message: Nas5gmmMessage,
     pdu: &[u8],
@@ -138,44 +140,50 @@ fn unverified(
     let mut hasher = FxHasher::default();
     hasher.write(if unverifiable { pdu.get(SECURITY_HEADER..).unwrap_or_default() } else { pdu });
     let incoming = Incoming { verified: None, unverifiable, digest: hasher.finish() };
-    dispatch(amf, now, id, message, &incoming);
+    dispatch(amf, turn, id, message, &incoming);
 }
 
-fn dispatch(amf: &mut Amf, now: Instant, id: ConnectionId, message: Nas5gmmMessage, incoming: &Incoming) {
+fn dispatch(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    id: ConnectionId,
+    message: Nas5gmmMessage,
+    incoming: &Incoming,
+) {
     amf.statistics.count_received(name_of(&message));
     let Some(state) = amf.connections.get(&id).map(|connection| connection.state) else { return };
     match (message, state) {
         (Nas5gmmMessage::RegistrationRequest(request), _) => {
-            registration::requested(amf, now, id, &request, incoming);
+            registration::requested(amf, turn, id, &request, incoming);
         }
         (Nas5gmmMessage::ServiceRequest(request), _) => {
-            service_request::requested(amf, now, id, &request, incoming);
+            service_request::requested(amf, turn, id, &request, incoming);
         }
         (Nas5gmmMessage::DeregistrationRequestUeOriginating(request), _) => {
-            deregistration::by_ue(amf, now, id, &request, incoming);
+            deregistration::by_ue(amf, turn, id, &request, incoming);
         }
         (Nas5gmmMessage::IdentityResponse(response), State::ExpectIdentity) => {
-            identification::answered(amf, now, id, &response.mobile_identity);
+            identification::answered(amf, turn, id, &response.mobile_identity);
         }
         (Nas5gmmMessage::AuthenticationResponse(response), State::ExpectAuthentication) => {
-            authentication::answered(amf, now, id, &response);
+            authentication::answered(amf, turn, id, &response);
         }
         (Nas5gmmMessage::AuthenticationFailure(failure), State::ExpectAuthentication) => {
-            authentication::failed(amf, now, id, &failure);
+            authentication::failed(amf, turn, id, &failure);
         }
         (Nas5gmmMessage::SecurityModeReject(_), State::ExpectSecurityMode) => {
-            security_mode::rejected(amf, now, id);
+            security_mode::rejected(amf, turn, id);
         }
         (Nas5gmmMessage::RegistrationComplete(_), State::ExpectRegistrationComplete) => {
-            registration::completed(amf, now, id);
+            registration::completed(amf, turn, id);
         }
         (Nas5gmmMessage::DeregistrationAcceptUeTerminated(_), State::ExpectDeregistrationAccept) => {
-            deregistration::accepted(amf, now, id);
+            deregistration::accepted(amf, turn, id);
         }
         (Nas5gmmMessage::ConfigurationUpdateComplete(_), State::ExpectConfigurationUpdate) => {
             configuration_update::completed(amf, id);
         }
-        (Nas5gmmMessage::UlNasTransport(transport), _) => nas_transport::payload(amf, now, id, *transport),
+        (Nas5gmmMessage::UlNasTransport(transport), _) => nas_transport::payload(amf, turn, id, *transport),
         // §7.4, §5.4.6: a status is noted, and what does not fit the state is ignored.
         (Nas5gmmMessage::FiveGmmStatus(_), _) => {}
         _ => amf.refuse(Refusal::OutOfState),
@@ -185,14 +193,14 @@ fn dispatch(amf: &mut Amf, now: Instant, id: ConnectionId, message: Nas5gmmMessa
 /// Answers as TS 24.501 §7 says, when it says to answer.
 fn malformed(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     id: ConnectionId,
     answer: Option<Nas5gsMessage>,
     protection: Protection,
 ) {
     amf.refuse(Refusal::MalformedNas);
     if let Some(Nas5gsMessage::Gmm(_, status)) = answer {
-        sending::nas(amf, now, id, Message::Status, status, protection);
+        sending::nas(amf, turn, id, Message::Status, status, protection);
     }
 }
 

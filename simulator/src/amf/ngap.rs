@@ -1,6 +1,6 @@
 //! What a gNB sends, to the procedure that it belongs to (TS 38.413 §8).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use oxirush_ngap::NgapPduKind;
 use oxirush_ngap::ngap::*;
@@ -12,53 +12,53 @@ use super::procedures::{
 };
 use super::statistics::{Message, Refusal};
 
-pub(super) fn received(amf: &mut Amf, now: Instant, association: u32, octets: &[u8]) {
+pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, octets: &[u8]) {
     let Some(gnb) = amf.gnbs.get(&association) else { return };
     let set_up = gnb.identity.is_some();
     let Ok(pdu) = NGAP_PDU::decode_borrowed(octets) else {
         amf.refuse(Refusal::MalformedNgap);
         let cause = Cause::protocol(CauseProtocol::transfer_syntax_error);
-        return error_indication::send(amf, now, association, None, cause);
+        return error_indication::send(amf, turn, association, None, cause);
     };
     let kind = pdu.kind();
     amf.statistics.count_received(name_of(&kind));
     let outcome = match kind {
-        NgapPduKind::Initiating_NGSetup => ng_setup::requested(amf, now, association, &pdu),
-        NgapPduKind::Initiating_ErrorIndication => error_indication::received(amf, now, association, &pdu),
+        NgapPduKind::Initiating_NGSetup => ng_setup::requested(amf, turn, association, &pdu),
+        NgapPduKind::Initiating_ErrorIndication => error_indication::received(amf, turn, association, &pdu),
         _ if !set_up => {
             amf.refuse(Refusal::UnexpectedNgap);
             let cause = Cause::protocol(CauseProtocol::message_not_compatible_with_receiver_state);
-            return error_indication::send(amf, now, association, None, cause);
+            return error_indication::send(amf, turn, association, None, cause);
         }
-        NgapPduKind::Initiating_InitialUEMessage => nas_transport::initial(amf, now, association, &pdu),
-        NgapPduKind::Initiating_UplinkNASTransport => nas_transport::uplink(amf, now, association, &pdu),
+        NgapPduKind::Initiating_InitialUEMessage => nas_transport::initial(amf, turn, association, &pdu),
+        NgapPduKind::Initiating_UplinkNASTransport => nas_transport::uplink(amf, turn, association, &pdu),
         NgapPduKind::Initiating_NASNonDeliveryIndication => {
-            nas_transport::not_delivered(amf, now, association, &pdu)
+            nas_transport::not_delivered(amf, turn, association, &pdu)
         }
         NgapPduKind::Successful_InitialContextSetup => {
-            initial_context_setup::succeeded(amf, now, association, &pdu)
+            initial_context_setup::succeeded(amf, turn, association, &pdu)
         }
         NgapPduKind::Unsuccessful_InitialContextSetup => {
-            initial_context_setup::failed(amf, now, association, &pdu)
+            initial_context_setup::failed(amf, turn, association, &pdu)
         }
         NgapPduKind::Initiating_UEContextReleaseRequest => {
-            ue_context_release::requested(amf, now, association, &pdu)
+            ue_context_release::requested(amf, turn, association, &pdu)
         }
         NgapPduKind::Successful_UEContextRelease => {
-            ue_context_release::completed(amf, now, association, &pdu)
+            ue_context_release::completed(amf, turn, association, &pdu)
         }
-        NgapPduKind::Initiating_NGReset => ng_reset::by_gnb(amf, now, association, &pdu),
+        NgapPduKind::Initiating_NGReset => ng_reset::by_gnb(amf, turn, association, &pdu),
         NgapPduKind::Successful_NGReset | NgapPduKind::Initiating_UERadioCapabilityInfoIndication => Ok(()),
         _ => {
             amf.refuse(Refusal::UnexpectedNgap);
             let cause = Cause::protocol(CauseProtocol::abstract_syntax_error_ignore_and_notify);
-            return error_indication::send(amf, now, association, None, cause);
+            return error_indication::send(amf, turn, association, None, cause);
         }
     };
     if outcome.is_err() {
         amf.refuse(Refusal::MalformedNgap);
         let cause = Cause::protocol(CauseProtocol::abstract_syntax_error_reject);
-        error_indication::send(amf, now, association, None, cause);
+        error_indication::send(amf, turn, association, None, cause);
     }
 }
 
@@ -66,7 +66,7 @@ pub(super) fn received(amf: &mut Amf, now: Instant, association: u32, octets: &[
 /// ID, is answered as TS 38.413 §10.6 says.
 pub(super) fn connection_of(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     amf_ue_id: u64,
     ran_ue_id: u32,
@@ -77,7 +77,7 @@ pub(super) fn connection_of(
         Some(connection) if connection.ran_ue_id == ran_ue_id => return Some(id),
         Some(_) => {
             amf.refuse(Refusal::InconsistentUeId);
-            ue_context_release::locally(amf, now, id);
+            ue_context_release::locally(amf, turn, id);
             CauseRadioNetwork::inconsistent_remote_UE_NGAP_ID
         }
         None => {
@@ -85,7 +85,7 @@ pub(super) fn connection_of(
             CauseRadioNetwork::unknown_local_UE_NGAP_ID
         }
     };
-    error_indication::send(amf, now, association, Some((amf_ue_id, ran_ue_id)), Cause::radioNetwork(cause));
+    error_indication::send(amf, turn, association, Some((amf_ue_id, ran_ue_id)), Cause::radioNetwork(cause));
     None
 }
 

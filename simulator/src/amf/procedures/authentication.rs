@@ -1,6 +1,6 @@
 //! Primary authentication and key agreement with 5G AKA (TS 24.501 §5.4.1.3, TS 33.501 §6.1.3.2).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use oxirush_nas::nas_5gs::{
     GmmCause, KeySetIdentifier, NasAbba, NasAuthenticationFailure, NasAuthenticationParameterAutn,
@@ -17,7 +17,7 @@ use crate::amf::timers::ConnectionTimer;
 use crate::amf::{Amf, Message, Refusal, sending};
 
 /// AUTHENTICATION REQUEST, with a fresh vector for who the UE says it is.
-pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     let Some(connection) = amf.connections.get(&id) else { return };
     let Some(imsi) = connection.attempt.as_ref().and_then(|attempt| attempt.imsi) else { return };
     // §5.4.1.3.2: a ngKSI that neither the UE nor the AMF uses.
@@ -27,7 +27,7 @@ pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
     let ngksi = used.map_or(0, |ngksi| (ngksi + 1) % NGKSI_NO_KEY);
     let Some((challenge, autn)) = challenge(amf, id, ngksi) else {
         amf.refuse(Refusal::UnknownSubscriber);
-        return registration::reject(amf, now, id, GmmCause::IllegalUe);
+        return registration::reject(amf, turn, id, GmmCause::IllegalUe);
     };
     let Ok(ksi) = NasKeySetIdentifier::from_key_set_identifier(KeySetIdentifier::Native(ngksi)) else {
         return;
@@ -40,7 +40,7 @@ pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
     }
     let protection = protection(amf, id);
     let wait = (State::ExpectAuthentication, ConnectionTimer::T3560);
-    sending::nas_until_answered(amf, now, id, (Message::AuthenticationRequest, request), protection, wait);
+    sending::nas_until_answered(amf, turn, id, (Message::AuthenticationRequest, request), protection, wait);
 }
 
 /// The challenge and its AUTN. The keys are derived with it: they are of use only after a right answer.
@@ -62,7 +62,7 @@ fn challenge(amf: &mut Amf, id: ConnectionId, ngksi: u8) -> Option<(Challenge, [
 /// AUTHENTICATION RESPONSE: RES* is compared with XRES*.
 pub(in crate::amf) fn answered(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     id: ConnectionId,
     response: &NasAuthenticationResponse,
 ) {
@@ -79,29 +79,29 @@ pub(in crate::amf) fn answered(
         attempt.failures = 0;
         amf.statistics.authentications += 1;
         sending::settle(amf, id);
-        return security_mode::start(amf, now, id);
+        return security_mode::start(amf, turn, id);
     }
     amf.refuse(Refusal::WrongResStar);
-    doubt(amf, now, id);
+    doubt(amf, turn, id);
 }
 
 /// §5.4.1.3.5, §5.4.1.3.7 c: a UE that named itself by a 5G-GUTI may be another; it is asked who it is, once.
-fn doubt(amf: &mut Amf, now: Instant, id: ConnectionId) {
+fn doubt(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     sending::settle(amf, id);
     let attempt = amf.connections.get_mut(&id).and_then(|connection| connection.attempt.as_mut());
     match attempt {
         Some(attempt) if attempt.by_guti => {
             attempt.by_guti = false;
-            identification::start(amf, now, id);
+            identification::start(amf, turn, id);
         }
-        _ => reject(amf, now, id),
+        _ => reject(amf, turn, id),
     }
 }
 
 /// AUTHENTICATION FAILURE (§5.4.1.3.7 c to f). A second one in a row ends it.
 pub(in crate::amf) fn failed(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     id: ConnectionId,
     failure: &NasAuthenticationFailure,
 ) {
@@ -122,40 +122,40 @@ pub(in crate::amf) fn failed(
             sending::settle(amf, id);
             if !genuine {
                 amf.refuse(Refusal::WrongAuts);
-                return reject(amf, now, id);
+                return reject(amf, turn, id);
             }
-            if last { reject(amf, now, id) } else { start(amf, now, id) }
+            if last { reject(amf, turn, id) } else { start(amf, turn, id) }
         }
         GmmCause::NgKsiAlreadyInUse if !last => {
             amf.refuse(Refusal::UeRefusedChallenge);
             sending::settle(amf, id);
-            start(amf, now, id);
+            start(amf, turn, id);
         }
         cause => {
             let mac = cause == GmmCause::MacFailure;
             amf.refuse(if mac { Refusal::UeFoundMacFailure } else { Refusal::UeRefusedChallenge });
             if last {
-                return reject(amf, now, id);
+                return reject(amf, turn, id);
             }
-            doubt(amf, now, id);
+            doubt(amf, turn, id);
         }
     }
 }
 
 /// AUTHENTICATION REJECT, and the connection is released (§5.4.1.3.5).
-fn reject(amf: &mut Amf, now: Instant, id: ConnectionId) {
+fn reject(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     let protection = protection(amf, id);
     sending::settle(amf, id);
     let body = NasAuthenticationReject::new();
-    sending::nas(amf, now, id, Message::AuthenticationReject, body, protection);
-    ue_context_release::command(amf, now, id, Cause::nas(CauseNas::authentication_failure));
+    sending::nas(amf, turn, id, Message::AuthenticationReject, body, protection);
+    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::authentication_failure));
 }
 
 /// T3560 expired for the fifth time, for this or for the security mode (§5.4.1.3.7 b, §5.4.2.7 b).
-pub(in crate::amf) fn gave_up(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     amf.refuse(Refusal::AuthenticationTimeout);
     sending::settle(amf, id);
-    ue_context_release::command(amf, now, id, Cause::nas(CauseNas::authentication_failure));
+    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::authentication_failure));
 }
 
 /// A UE that the connection already serves securely is not spoken to in clear.

@@ -1,6 +1,6 @@
 //! Generic UE configuration update: another 5G-GUTI (TS 24.501 §5.4.4).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use identity::Imsi;
 use oxirush_nas::nas_5gs::{
@@ -14,26 +14,26 @@ use crate::amf::ue::Pending;
 use crate::amf::{Amf, Message, Refusal, sending};
 
 /// At once when the UE is connected, else after paging it.
-pub(in crate::amf) fn by_command(amf: &mut Amf, now: Instant, imsi: Imsi) {
+pub(in crate::amf) fn by_command(amf: &mut Amf, turn: &mut Turn<'_>, imsi: Imsi) {
     let Some(ue_id) = amf.ues.find(imsi) else { return };
     let Some(ue) = amf.ues.get_mut(ue_id).filter(|ue| ue.registered) else { return };
     match ue.connection {
         Some(id) => {
             let quiet = amf.connections.get(&id).is_some_and(|connection| connection.state == State::Quiet);
             if quiet {
-                return start(amf, now, id);
+                return start(amf, turn, id);
             }
             ue.pending = Pending::ConfigurationUpdate;
         }
         None => {
             ue.pending = Pending::ConfigurationUpdate;
-            paging::start(amf, now, ue_id);
+            paging::start(amf, turn, ue_id);
         }
     }
 }
 
 /// CONFIGURATION UPDATE COMMAND with a new 5G-GUTI, to be acknowledged.
-pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     let Some(connection) = amf.connections.get(&id) else { return };
     let (Some(ue_id), plmn) = (connection.ue, connection.plmn) else { return };
     registration::give_tmsi(amf, ue_id);
@@ -44,7 +44,7 @@ pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
         .with_fg_guti(NasFGsMobileIdentity::from_guti(guti));
     let message = (Message::ConfigurationUpdateCommand, command);
     let wait = (State::ExpectConfigurationUpdate, ConnectionTimer::T3555);
-    sending::nas_until_answered(amf, now, id, message, Protection::Current, wait);
+    sending::nas_until_answered(amf, turn, id, message, Protection::Current, wait);
 }
 
 /// CONFIGURATION UPDATE COMPLETE: the 5G-GUTI before is no longer valid.
@@ -56,7 +56,7 @@ pub(in crate::amf) fn completed(amf: &mut Amf, id: ConnectionId) {
 }
 
 /// T3555 expired for the fifth time: both 5G-GUTIs stay valid (§5.4.4.6 b).
-pub(in crate::amf) fn gave_up(amf: &mut Amf, _now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn gave_up(amf: &mut Amf, _turn: &mut Turn<'_>, id: ConnectionId) {
     amf.refuse(Refusal::ConfigurationUpdateTimeout);
     sending::settle(amf, id);
 }

@@ -1,6 +1,6 @@
 //! Error Indication (TS 38.413 §8.7.5).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
@@ -11,7 +11,7 @@ use crate::amf::{Amf, Message, sending};
 /// Reports an error to a gNB; `ids` are the AMF UE NGAP ID and RAN UE NGAP ID of the message at fault.
 pub(in crate::amf) fn send(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     ids: Option<(u64, u32)>,
     cause: Cause,
@@ -27,13 +27,13 @@ pub(in crate::amf) fn send(
         ),
         None => build_ngap!(InitiatingMessage, ErrorIndication, ErrorIndication, Cause(cause),),
     };
-    sending::of_gnb(amf, now, association, Message::ErrorIndication, pdu);
+    sending::of_gnb(amf, turn, association, Message::ErrorIndication, pdu);
 }
 
 /// A gNB reports an error: a UE that it does not know has no connection (TS 38.413 §10.6). It is never answered.
 pub(in crate::amf) fn received(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -49,7 +49,7 @@ pub(in crate::amf) fn received(
     );
     let Some(id) = amf_ue_id.map(ConnectionId).filter(|_| unknown) else { return Ok(()) };
     if amf.connections.get(&id).is_some_and(|connection| connection.association == association) {
-        ue_context_release::locally(amf, now, id);
+        ue_context_release::locally(amf, turn, id);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Identification: the UE is asked for its SUCI (TS 24.501 §5.4.3).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use oxirush_nas::nas_5gs::{
     GmmCause, MobileIdentityType, NasFGsIdentityType, NasFGsMobileIdentity, NasIdentityRequest,
@@ -13,34 +13,34 @@ use crate::amf::timers::ConnectionTimer;
 use crate::amf::{Amf, Message, Refusal, sending};
 
 /// IDENTITY REQUEST.
-pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     let Ok(suci) = NasFGsIdentityType::from_identity_type(MobileIdentityType::Suci) else { return };
     let request = (Message::IdentityRequest, NasIdentityRequest::new(suci));
     let wait = (State::ExpectIdentity, ConnectionTimer::T3570);
     let protection = authentication::protection(amf, id);
-    sending::nas_until_answered(amf, now, id, request, protection, wait);
+    sending::nas_until_answered(amf, turn, id, request, protection, wait);
 }
 
 /// IDENTITY RESPONSE.
 pub(in crate::amf) fn answered(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     id: ConnectionId,
     identity: &NasFGsMobileIdentity,
 ) {
     sending::settle(amf, id);
     match amf.subscribers.deconceal(&identity.value) {
-        Some(imsi) => registration::named(amf, now, id, imsi, false),
+        Some(imsi) => registration::named(amf, turn, id, imsi, false),
         None => {
             amf.refuse(Refusal::SuciNotDeconcealed);
-            registration::reject(amf, now, id, GmmCause::UeIdentityCannotBeDerivedByTheNetwork);
+            registration::reject(amf, turn, id, GmmCause::UeIdentityCannotBeDerivedByTheNetwork);
         }
     }
 }
 
 /// T3570 expired for the fifth time (§5.4.3.6 b).
-pub(in crate::amf) fn gave_up(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     amf.refuse(Refusal::IdentificationTimeout);
     sending::settle(amf, id);
-    ue_context_release::command(amf, now, id, Cause::nas(CauseNas::unspecified));
+    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::unspecified));
 }

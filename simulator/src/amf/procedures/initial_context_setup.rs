@@ -1,6 +1,6 @@
 //! Initial Context Setup (TS 38.413 §8.3.1).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use oxirush_nas::nas_5gs::NasCount;
 use oxirush_ngap::helpers::{guami, s_nssai, ue_security_capabilities};
@@ -15,7 +15,7 @@ use crate::amf::{Amf, Message, Refusal, ngap, sending};
 /// the uplink NAS COUNT (TS 33.501 Annex A.9), or by itself when the gNB has the context already.
 pub(in crate::amf) fn with_nas(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     id: ConnectionId,
     (message, plain): (Message, Vec<u8>),
     count: NasCount,
@@ -32,10 +32,10 @@ pub(in crate::amf) fn with_nas(
             RAN_UE_NGAP_ID(connection.ran_ue_id),
             NAS_PDU(nas),
         );
-        return sending::of_ue(amf, now, id, Message::DownlinkNasTransport, pdu);
+        return sending::of_ue(amf, turn, id, Message::DownlinkNasTransport, pdu);
     }
     let Some(pdu) = request(amf, id, nas, count) else { return };
-    sending::of_ue(amf, now, id, Message::InitialContextSetupRequest, pdu);
+    sending::of_ue(amf, turn, id, Message::InitialContextSetupRequest, pdu);
 }
 
 fn request(amf: &Amf, id: ConnectionId, nas: Vec<u8>, count: NasCount) -> Option<Result<NGAP_PDU, Error>> {
@@ -67,7 +67,7 @@ fn request(amf: &Amf, id: ConnectionId, nas: Vec<u8>, count: NasCount) -> Option
 /// INITIAL CONTEXT SETUP RESPONSE: what was asked is done.
 pub(in crate::amf) fn succeeded(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -75,14 +75,14 @@ pub(in crate::amf) fn succeeded(
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    ngap::connection_of(amf, now, association, amf_ue_id, ran_ue_id);
+    ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id);
     Ok(())
 }
 
 /// INITIAL CONTEXT SETUP FAILURE: the NAS message did not reach the UE; the connection is released.
 pub(in crate::amf) fn failed(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -90,10 +90,10 @@ pub(in crate::amf) fn failed(
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    if let Some(id) = ngap::connection_of(amf, now, association, amf_ue_id, ran_ue_id) {
+    if let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) {
         amf.refuse(Refusal::ContextSetupFailed);
         let cause = CauseRadioNetwork::failure_in_radio_interface_procedure;
-        ue_context_release::command(amf, now, id, Cause::radioNetwork(cause));
+        ue_context_release::command(amf, turn, id, Cause::radioNetwork(cause));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! NAS Transport (TS 38.413 §8.6), and UL NAS TRANSPORT of NAS (TS 24.501 §5.4.5).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use identity::Tac;
 use oxirush_nas::nas_5gs::{GmmCause, NasDlNasTransport, NasFGmmCause, NasUlNasTransport};
@@ -13,7 +13,7 @@ use crate::amf::{Amf, Message, Refusal, nas, ngap, sending};
 /// INITIAL UE MESSAGE: a new connection, with the first NAS message of a UE.
 pub(in crate::amf) fn initial(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -34,26 +34,26 @@ pub(in crate::amf) fn initial(
     let (Some(plmn), Some(tac)) = (plmn, tac) else {
         amf.refuse(Refusal::UnknownPlmn);
         let cause = Cause::misc(CauseMisc::unknown_PLMN_or_SNPN);
-        error_indication::send(amf, now, association, None, cause);
+        error_indication::send(amf, turn, association, None, cause);
         return Ok(());
     };
     // A RAN UE NGAP ID that is used again: the gNB has forgotten the UE before.
     let before = amf.gnbs.get(&association).and_then(|gnb| gnb.connections.get(&ran_ue_id)).copied();
     if let Some(before) = before {
-        ue_context_release::locally(amf, now, before);
+        ue_context_release::locally(amf, turn, before);
     }
     if amf.connections.len() >= amf.settings.limits.connections {
         amf.refuse(Refusal::TooManyConnections);
         let cause = Cause::misc(CauseMisc::control_processing_overload);
-        error_indication::send(amf, now, association, None, cause);
+        error_indication::send(amf, turn, association, None, cause);
         return Ok(());
     }
     let Some(id) = connect(amf, association, ran_ue_id, plmn, tac) else { return Ok(()) };
-    nas::received(amf, now, id, nas.0.as_slice(), true);
+    nas::received(amf, turn, id, nas.0.as_slice(), true);
     // Whatever came of it, a connection on which nothing runs and nobody is known is not kept.
     let idle = amf.connections.get(&id).is_some_and(|one| one.state == State::Quiet && !one.secured);
     if idle {
-        ue_context_release::command(amf, now, id, Cause::nas(CauseNas::normal_release));
+        ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ fn connect(amf: &mut Amf, association: u32, ran_ue_id: u32, plmn: usize, tac: Ta
 /// UPLINK NAS TRANSPORT.
 pub(in crate::amf) fn uplink(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -95,20 +95,20 @@ pub(in crate::amf) fn uplink(
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         req nas: NASPDU = NAS_PDU(nas) => nas,
     );
-    let Some(id) = ngap::connection_of(amf, now, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     // It crossed the UE CONTEXT RELEASE COMMAND.
     if amf.connections.get(&id).is_some_and(|one| one.state == State::ExpectReleaseComplete) {
         amf.refuse(Refusal::OutOfState);
         return Ok(());
     }
-    nas::received(amf, now, id, nas.0.as_slice(), false);
+    nas::received(amf, turn, id, nas.0.as_slice(), false);
     Ok(())
 }
 
 /// NAS NON DELIVERY INDICATION: the timers of NAS repeat what matters.
 pub(in crate::amf) fn not_delivered(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -116,15 +116,20 @@ pub(in crate::amf) fn not_delivered(
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    ngap::connection_of(amf, now, association, amf_ue_id, ran_ue_id);
+    ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id);
     Ok(())
 }
 
 /// UL NAS TRANSPORT: there is nobody to forward its payload to, so it goes back with cause #90
 /// (TS 24.501 §5.4.5.2.5).
-pub(in crate::amf) fn payload(amf: &mut Amf, now: Instant, id: ConnectionId, transport: NasUlNasTransport) {
+pub(in crate::amf) fn payload(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    id: ConnectionId,
+    transport: NasUlNasTransport,
+) {
     let mut back = NasDlNasTransport::new(transport.payload_container_type, transport.payload_container)
         .with_fgmm_cause(NasFGmmCause::from_cause(GmmCause::PayloadWasNotForwarded));
     back.pdu_session_id = transport.pdu_session_id;
-    sending::nas(amf, now, id, Message::DownlinkTransport, back, Protection::Current);
+    sending::nas(amf, turn, id, Message::DownlinkTransport, back, Protection::Current);
 }

@@ -1,6 +1,6 @@
 //! NG Reset, by either side (TS 38.413 §8.7.4).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
@@ -11,7 +11,7 @@ use crate::amf::{Amf, Message, sending};
 /// The gNB lost some of its UEs, or all: they are idle, and it is told so.
 pub(in crate::amf) fn by_gnb(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -20,7 +20,7 @@ pub(in crate::amf) fn by_gnb(
         ResetType::partOfNG_Interface(list) => {
             for item in &list.0 {
                 if let Some(id) = find(amf, association, item) {
-                    ue_context_release::locally(amf, now, id);
+                    ue_context_release::locally(amf, turn, id);
                 }
             }
             build_ngap!(
@@ -31,17 +31,17 @@ pub(in crate::amf) fn by_gnb(
             )
         }
         _ => {
-            forget_all(amf, now, association);
+            forget_all(amf, turn, association);
             build_ngap!(SuccessfulOutcome, NGReset, NGResetAcknowledge,)
         }
     };
-    sending::of_gnb(amf, now, association, Message::NgResetAcknowledge, pdu);
+    sending::of_gnb(amf, turn, association, Message::NgResetAcknowledge, pdu);
     Ok(())
 }
 
 /// The AMF forgets all UEs of a gNB, and the gNB is to do the same.
-pub(in crate::amf) fn by_amf(amf: &mut Amf, now: Instant, association: u32) {
-    forget_all(amf, now, association);
+pub(in crate::amf) fn by_amf(amf: &mut Amf, turn: &mut Turn<'_>, association: u32) {
+    forget_all(amf, turn, association);
     let pdu = build_ngap!(
         InitiatingMessage,
         NGReset,
@@ -49,13 +49,13 @@ pub(in crate::amf) fn by_amf(amf: &mut Amf, now: Instant, association: u32) {
         Cause(Cause::misc(CauseMisc::om_intervention)),
         ResetType(ResetType::nG_Interface(ResetAll::reset_all)),
     );
-    sending::of_gnb(amf, now, association, Message::NgReset, pdu);
+    sending::of_gnb(amf, turn, association, Message::NgReset, pdu);
 }
 
-fn forget_all(amf: &mut Amf, now: Instant, association: u32) {
+fn forget_all(amf: &mut Amf, turn: &mut Turn<'_>, association: u32) {
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     for id in std::mem::take(&mut gnb.connections).into_values() {
-        ue_context_release::locally(amf, now, id);
+        ue_context_release::locally(amf, turn, id);
     }
 }
 

@@ -1,6 +1,6 @@
 //! NG Setup (TS 38.413 §8.7.1).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use identity::{Snssai, Tac};
 use oxirush_ngap::helpers::{guami, s_nssai};
@@ -12,26 +12,26 @@ use crate::amf::{Amf, AmfAction, Message, Refusal, sending};
 /// NG SETUP REQUEST: accepted when the gNB and the AMF have a PLMN, a tracking area and a slice in common.
 pub(in crate::amf) fn requested(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
     let Ok((node, areas)) = read(pdu) else {
         amf.refuse(Refusal::MalformedNgap);
         let cause = CauseProtocol::abstract_syntax_error_reject;
-        fail(amf, now, association, Cause::protocol(cause));
+        fail(amf, turn, association, Cause::protocol(cause));
         return Ok(());
     };
     let Some(identity) = identity_of(&node) else {
         amf.refuse(Refusal::MalformedNgap);
-        fail(amf, now, association, Cause::protocol(CauseProtocol::semantic_error));
+        fail(amf, turn, association, Cause::protocol(CauseProtocol::semantic_error));
         return Ok(());
     };
     match judge(amf, &areas) {
-        Ok(tacs) => accept(amf, now, association, identity, tacs),
+        Ok(tacs) => accept(amf, turn, association, identity, tacs),
         Err((reason, cause)) => {
             amf.refuse(reason);
-            fail(amf, now, association, cause);
+            fail(amf, turn, association, cause);
         }
     }
     Ok(())
@@ -74,7 +74,7 @@ fn judge(amf: &Amf, areas: &SupportedTAList) -> Result<Vec<Tac>, (Refusal, Cause
     Ok(in_common().map(|(tac, _)| tac).collect())
 }
 
-fn accept(amf: &mut Amf, now: Instant, association: u32, identity: GnbIdentity, tacs: Vec<Tac>) {
+fn accept(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, identity: GnbIdentity, tacs: Vec<Tac>) {
     // The latest association of a gNB is the valid one: after a loss that only the gNB has noticed, or when an
     // agent takes over the gNBs of another, the one before is dead.
     let before = |(other, gnb): (&u32, &crate::amf::gnb::Gnb)| {
@@ -82,8 +82,8 @@ fn accept(amf: &mut Amf, now: Instant, association: u32, identity: GnbIdentity, 
     };
     if let Some(other) = amf.gnbs.iter().find_map(before) {
         amf.refuse(Refusal::DuplicateGnb);
-        amf.lose(now, other);
-        amf.outbox.send(now, None, &mut amf.rng, AmfAction::Close { association: other });
+        amf.lose(turn, other);
+        amf.outbox.send(turn.now, None, &mut amf.rng, AmfAction::Close { association: other });
     }
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     // §8.7.1.1: an NG setup erases what was there before.
@@ -91,10 +91,10 @@ fn accept(amf: &mut Amf, now: Instant, association: u32, identity: GnbIdentity, 
     gnb.identity = Some(identity);
     gnb.tacs = tacs;
     for id in connections.into_values() {
-        super::ue_context_release::locally(amf, now, id);
+        super::ue_context_release::locally(amf, turn, id);
     }
     let pdu = response(amf);
-    sending::of_gnb(amf, now, association, Message::NgSetupResponse, pdu);
+    sending::of_gnb(amf, turn, association, Message::NgSetupResponse, pdu);
 }
 
 fn response(amf: &Amf) -> Result<NGAP_PDU, Error> {
@@ -123,7 +123,7 @@ fn response(amf: &Amf) -> Result<NGAP_PDU, Error> {
     )
 }
 
-fn fail(amf: &mut Amf, now: Instant, association: u32, cause: Cause) {
+fn fail(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, cause: Cause) {
     let pdu = build_ngap!(
         UnsuccessfulOutcome,
         NGSetup,
@@ -131,7 +131,7 @@ fn fail(amf: &mut Amf, now: Instant, association: u32, cause: Cause) {
         Cause(cause),
         TimeToWait(TimeToWait::v10s),
     );
-    sending::of_gnb(amf, now, association, Message::NgSetupFailure, pdu);
+    sending::of_gnb(amf, turn, association, Message::NgSetupFailure, pdu);
 }
 
 fn identity_of(node: &GlobalRANNodeID) -> Option<GnbIdentity> {

@@ -1,6 +1,6 @@
 //! Paging (TS 24.501 §5.6.2, TS 38.413 §8.5.1).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use oxirush_ngap::aper::Bits;
 use oxirush_ngap::helpers::{AMF_POINTER_BITS, AMF_SET_ID_BITS, tai};
@@ -11,21 +11,21 @@ use crate::amf::ue::{Pending, UeId};
 use crate::amf::{Amf, Message, Refusal, sending};
 
 /// Pages an idle registered UE in its registration area, until it answers or T3513 has expired five times.
-pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: UeId) {
+pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
     let idle = |ue: &&mut crate::amf::ue::Ue| ue.registered && ue.connection.is_none() && ue.paged.is_none();
     let Some(ue) = amf.ues.get_mut(id).filter(idle) else { return };
     ue.paged = Some(0);
-    page(amf, now, id);
+    page(amf, turn, id);
 }
 
 /// T3513 expired.
-pub(in crate::amf) fn expired(amf: &mut Amf, now: Instant, id: UeId) {
+pub(in crate::amf) fn expired(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
     let max = amf.settings.max_retransmissions;
     let Some(ue) = amf.ues.get_mut(id) else { return };
     match ue.paged {
         Some(times) if times < max => {
             ue.paged = Some(times + 1);
-            page(amf, now, id);
+            page(amf, turn, id);
         }
         _ => {
             ue.paged = None;
@@ -36,12 +36,12 @@ pub(in crate::amf) fn expired(amf: &mut Amf, now: Instant, id: UeId) {
                 amf.statistics.deregistrations += 1;
             }
             amf.refuse(Refusal::PagingTimeout);
-            amf.ue_is_idle(now, id);
+            amf.ue_is_idle(turn, id);
         }
     }
 }
 
-fn page(amf: &mut Amf, now: Instant, id: UeId) {
+fn page(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
     let Some(ue) = amf.ues.get(id) else { return };
     let (tmsi, plmn, tac) = (ue.tmsi, ue.plmn, ue.tac);
     let Some(serving) = amf.serving.get(plmn) else { return };
@@ -69,8 +69,8 @@ fn page(amf: &mut Amf, now: Instant, id: UeId) {
             UEPagingIdentity(UEPagingIdentity::fiveG_S_TMSI(identity)),
             TAIListForPaging(TAIListForPaging(items.collect())),
         );
-        sending::of_gnb(amf, now, association, Message::Paging, pdu);
+        sending::of_gnb(amf, turn, association, Message::Paging, pdu);
     }
-    let at = now + amf.settings.t3513;
+    let at = turn.now + amf.settings.t3513;
     amf.start_ue_timer(id, at, UeTimer::T3513);
 }

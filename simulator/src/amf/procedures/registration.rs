@@ -1,6 +1,6 @@
 //! Registration: initial, mobility and periodic (TS 24.501 §5.5.1.2, §5.5.1.3).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use identity::Imsi;
 use oxirush_nas::nas_5gs::{
@@ -26,12 +26,12 @@ use crate::amf::{Amf, Message, Refusal, sending};
 /// REGISTRATION REQUEST.
 pub(in crate::amf) fn requested(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     id: ConnectionId,
     request: &NasRegistrationRequest,
     incoming: &Incoming,
 ) {
-    if repeats(amf, now, id, incoming) {
+    if repeats(amf, turn, id, incoming) {
         return;
     }
     let attempt = read(amf, request, incoming);
@@ -41,55 +41,55 @@ pub(in crate::amf) fn requested(
     connection.attempt = Some(Box::new(attempt));
     if !amf.settings.tacs.contains(&tac) {
         amf.refuse(Refusal::UnknownTac);
-        return reject(amf, now, id, GmmCause::NoSuitableCellsInTrackingArea);
+        return reject(amf, turn, id, GmmCause::NoSuitableCellsInTrackingArea);
     }
-    let mut admitted = || amf.admission.as_mut().is_none_or(|bucket| bucket.admit(now));
+    let mut admitted = || amf.admission.as_mut().is_none_or(|bucket| bucket.admit(turn.now));
     if kind == RegistrationKind::Initial && !admitted() {
         amf.refuse(Refusal::Congestion);
-        return reject(amf, now, id, GmmCause::Congestion);
+        return reject(amf, turn, id, GmmCause::Congestion);
     }
     match (incoming.verified, kind) {
         // §5.4.1.1: the UE has proved who it is, and an update needs no other proof.
         (Some((ue, count)), RegistrationKind::Mobility | RegistrationKind::Periodic) => {
-            amf.bind(now, id, ue);
-            accept(amf, now, id, count);
+            amf.bind(turn, id, ue);
+            accept(amf, turn, id, count);
         }
         (Some((ue, _)), RegistrationKind::Initial | RegistrationKind::Emergency) => {
-            amf.bind(now, id, ue);
-            authentication::start(amf, now, id);
+            amf.bind(turn, id, ue);
+            authentication::start(amf, turn, id);
         }
-        (None, _) => identify(amf, now, id, &request.fgs_mobile_identity),
+        (None, _) => identify(amf, turn, id, &request.fgs_mobile_identity),
     }
 }
 
 /// Whom the identity names: the next step depends on it.
-fn identify(amf: &mut Amf, now: Instant, id: ConnectionId, identity: &NasFGsMobileIdentity) {
+fn identify(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, identity: &NasFGsMobileIdentity) {
     if identity.as_guti().is_some() {
         let known = find_guti(amf, identity).and_then(|ue| amf.ues.get(ue)).map(|ue| ue.imsi);
         match known {
-            Some(imsi) => named(amf, now, id, imsi, true),
-            None => identification::start(amf, now, id),
+            Some(imsi) => named(amf, turn, id, imsi, true),
+            None => identification::start(amf, turn, id),
         }
     } else if identity.as_suci().is_some() {
         match amf.subscribers.deconceal(&identity.value) {
-            Some(imsi) => named(amf, now, id, imsi, false),
+            Some(imsi) => named(amf, turn, id, imsi, false),
             None => {
                 amf.refuse(Refusal::SuciNotDeconcealed);
-                reject(amf, now, id, GmmCause::IllegalUe);
+                reject(amf, turn, id, GmmCause::IllegalUe);
             }
         }
     } else {
-        identification::start(amf, now, id);
+        identification::start(amf, turn, id);
     }
 }
 
 /// The UE says that it is `imsi`: it is to prove it.
-pub(in crate::amf) fn named(amf: &mut Amf, now: Instant, id: ConnectionId, imsi: Imsi, by_guti: bool) {
+pub(in crate::amf) fn named(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, imsi: Imsi, by_guti: bool) {
     let attempt = amf.connections.get_mut(&id).and_then(|connection| connection.attempt.as_mut());
     let Some(attempt) = attempt else { return };
     attempt.imsi = Some(imsi);
     attempt.by_guti = by_guti;
-    authentication::start(amf, now, id);
+    authentication::start(amf, turn, id);
 }
 
 /// The UE with the 5G-GUTI of an identity, when the GUAMI is ours and the 5G-TMSI is known.
@@ -105,7 +105,7 @@ pub(in crate::amf) fn find_guti(amf: &Amf, identity: &NasFGsMobileIdentity) -> O
 
 /// A request while a procedure runs on the same connection (§5.5.1.2.8 d, e): the same again changes nothing, and
 /// another one takes its place.
-fn repeats(amf: &mut Amf, now: Instant, id: ConnectionId, incoming: &Incoming) -> bool {
+fn repeats(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, incoming: &Incoming) -> bool {
     let Some(connection) = amf.connections.get(&id) else { return true };
     let state = connection.state;
     let same = connection.attempt.as_ref().is_some_and(|attempt| attempt.digest == incoming.digest);
@@ -113,7 +113,7 @@ fn repeats(amf: &mut Amf, now: Instant, id: ConnectionId, incoming: &Incoming) -
         (true, true) => {
             amf.refuse(Refusal::RepeatedRequest);
             if state == State::ExpectRegistrationComplete {
-                sending::again(amf, now, id);
+                sending::again(amf, turn, id);
             }
             return true;
         }
@@ -166,7 +166,7 @@ pub(in crate::amf) fn completed_request(amf: &mut Amf, id: ConnectionId, request
 }
 
 /// REGISTRATION ACCEPT, under the current security context; `count` is the uplink NAS COUNT for KgNB.
-pub(in crate::amf) fn accept(amf: &mut Amf, now: Instant, id: ConnectionId, count: NasCount) {
+pub(in crate::amf) fn accept(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, count: NasCount) {
     let Some(connection) = amf.connections.get(&id) else { return };
     let (Some(ue_id), Some(attempt)) = (connection.ue, connection.attempt.as_ref()) else { return };
     let (kind, requested) = (attempt.kind, attempt.requested.clone());
@@ -178,7 +178,7 @@ pub(in crate::amf) fn accept(amf: &mut Amf, now: Instant, id: ConnectionId, coun
         if let Some(connection) = amf.connections.get_mut(&id) {
             connection.secured = true;
         }
-        return reject(amf, now, id, GmmCause::NoNetworkSlicesAvailable);
+        return reject(amf, turn, id, GmmCause::NoNetworkSlicesAvailable);
     }
     // TS 33.501 §6.12.3: a new 5G-GUTI with each registration but a periodic one.
     let new_guti = kind != RegistrationKind::Periodic;
@@ -198,12 +198,12 @@ pub(in crate::amf) fn accept(amf: &mut Amf, now: Instant, id: ConnectionId, coun
     let Some(plain) = sending::encoded(amf, accept) else { return };
     amf.statistics.registrations_accepted += 1;
     if new_guti {
-        initial_context_setup::with_nas(amf, now, id, (Message::RegistrationAccept, plain.clone()), count);
+        initial_context_setup::with_nas(amf, turn, id, (Message::RegistrationAccept, plain.clone()), count);
         let wait = (State::ExpectRegistrationComplete, ConnectionTimer::T3550);
-        sending::repeat(amf, now, id, (Message::RegistrationAccept, plain), Protection::Current, wait);
+        sending::repeat(amf, turn, id, (Message::RegistrationAccept, plain), Protection::Current, wait);
     } else {
-        sending::transport(amf, now, id, Message::RegistrationAccept, plain, Protection::Current);
-        finish(amf, now, id);
+        sending::transport(amf, turn, id, Message::RegistrationAccept, plain, Protection::Current);
+        finish(amf, turn, id);
     }
 }
 
@@ -248,34 +248,34 @@ pub(in crate::amf) fn give_tmsi(amf: &mut Amf, ue: UeId) {
 }
 
 /// REGISTRATION COMPLETE.
-pub(in crate::amf) fn completed(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn completed(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     let ue = amf.connections.get(&id).and_then(|connection| connection.ue);
     if let Some(ue) = ue {
         amf.ues.drop_old_tmsi(ue);
     }
     sending::settle(amf, id);
-    finish(amf, now, id);
+    finish(amf, turn, id);
 }
 
 /// The registration is over. What waited for the UE is done, or the connection is released (§5.5.1.2.4).
-fn finish(amf: &mut Amf, now: Instant, id: ConnectionId) {
+fn finish(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     amf.statistics.registrations_completed += 1;
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let follow_on = connection.attempt.take().is_some_and(|attempt| attempt.follow_on);
     let (ue, kept) = (connection.ue, follow_on || !amf.settings.release_after_registration);
     let pending = ue.and_then(|ue| amf.ues.get_mut(ue)).map(|ue| std::mem::take(&mut ue.pending));
     match pending.unwrap_or_default() {
-        Pending::Deregistration { re_registration } => deregistration::send(amf, now, id, re_registration),
-        Pending::ConfigurationUpdate => configuration_update::start(amf, now, id),
+        Pending::Deregistration { re_registration } => deregistration::send(amf, turn, id, re_registration),
+        Pending::ConfigurationUpdate => configuration_update::start(amf, turn, id),
         Pending::Nothing if !kept => {
-            ue_context_release::command(amf, now, id, Cause::nas(CauseNas::normal_release));
+            ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
         }
         Pending::Nothing => {}
     }
 }
 
 /// REGISTRATION REJECT, and the connection is released (§5.5.1.2.5).
-pub(in crate::amf) fn reject(amf: &mut Amf, now: Instant, id: ConnectionId, cause: GmmCause) {
+pub(in crate::amf) fn reject(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, cause: GmmCause) {
     let mut body = NasRegistrationReject::new(NasFGmmCause::from_cause(cause));
     match cause {
         GmmCause::Congestion => {
@@ -292,15 +292,15 @@ pub(in crate::amf) fn reject(amf: &mut Amf, now: Instant, id: ConnectionId, caus
     let secured = amf.connections.get(&id).is_some_and(|connection| connection.secured);
     let protection = if secured { Protection::Current } else { Protection::Plain };
     sending::settle(amf, id);
-    sending::nas(amf, now, id, Message::RegistrationReject, body, protection);
-    ue_context_release::command(amf, now, id, Cause::nas(CauseNas::normal_release));
+    sending::nas(amf, turn, id, Message::RegistrationReject, body, protection);
+    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
 }
 
 /// T3550 expired for the fifth time: the UE is registered, under both of its 5G-GUTIs (§5.5.1.2.8 c).
-pub(in crate::amf) fn gave_up(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     amf.refuse(Refusal::RegistrationTimeout);
     sending::settle(amf, id);
-    ue_context_release::command(amf, now, id, Cause::nas(CauseNas::normal_release));
+    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
 }
 
 /// With four million UEs, ten draws in a row all taken is once in 10^30.

@@ -1,6 +1,6 @@
 //! Security mode control: the new NAS security context is taken into use (TS 24.501 §5.4.2).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use oxirush_nas::nas_5gs::{
     GmmCause, KeySetIdentifier, Nas5gmmMessage, Nas5gsMessage, NasAdditional5gSecurityInformation, NasCount,
@@ -15,7 +15,7 @@ use crate::amf::timers::ConnectionTimer;
 use crate::amf::{Amf, Message, Refusal, sending};
 
 /// SECURITY MODE COMMAND, after the UE has answered the challenge.
-pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     let settings = &amf.settings;
     let attempt = amf.connections.get_mut(&id).and_then(|connection| connection.attempt.as_mut());
     let Some(attempt) = attempt else { return };
@@ -23,13 +23,13 @@ pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
     let Some(capability) = attempt.capability.clone() else {
         // TS 24.501 §8.2.6.4: it is not left out by a UE that registers.
         amf.refuse(Refusal::SecurityCapabilities);
-        return registration::reject(amf, now, id, GmmCause::ConditionalIeError);
+        return registration::reject(amf, turn, id, GmmCause::ConditionalIeError);
     };
     let (nea, nia) = (&settings.ciphering, &settings.integrity);
     let candidate = Security::select(challenge.kamf, challenge.ngksi, &capability, nea, nia);
     let Some(candidate) = candidate else {
         amf.refuse(Refusal::SecurityCapabilities);
-        return registration::reject(amf, now, id, GmmCause::UeSecurityCapabilitiesMismatch);
+        return registration::reject(amf, turn, id, GmmCause::UeSecurityCapabilitiesMismatch);
     };
     let context = &candidate.context;
     let algorithms =
@@ -45,13 +45,20 @@ pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: ConnectionId) {
     }
     attempt.candidate = Some(candidate);
     let wait = (State::ExpectSecurityMode, ConnectionTimer::T3560);
-    sending::nas_until_answered(amf, now, id, (Message::SecurityModeCommand, command), Protection::New, wait);
+    sending::nas_until_answered(
+        amf,
+        turn,
+        id,
+        (Message::SecurityModeCommand, command),
+        Protection::New,
+        wait,
+    );
 }
 
 /// SECURITY MODE COMPLETE, verified with the new context: the UE is who it said.
 pub(in crate::amf) fn completed(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     id: ConnectionId,
     complete: &NasSecurityModeComplete,
     count: NasCount,
@@ -70,20 +77,20 @@ pub(in crate::amf) fn completed(
     let capability = attempt.capability.clone();
     let Some(ue_id) = amf.ues.entry(imsi, plmn, tac) else {
         amf.refuse(Refusal::TooManyUes);
-        return registration::reject(amf, now, id, GmmCause::Congestion);
+        return registration::reject(amf, turn, id, GmmCause::Congestion);
     };
     if let Some(ue) = amf.ues.get_mut(ue_id) {
         ue.security = Some(Box::new(candidate));
         ue.capability = capability.unwrap_or_else(|| ue.capability.clone());
     }
     connection.secured = true;
-    amf.bind(now, id, ue_id);
-    registration::accept(amf, now, id, count);
+    amf.bind(turn, id, ue_id);
+    registration::accept(amf, turn, id, count);
 }
 
 /// SECURITY MODE REJECT: the context is not taken into use (§5.4.2.5).
-pub(in crate::amf) fn rejected(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn rejected(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     amf.refuse(Refusal::SecurityModeRejected);
     sending::settle(amf, id);
-    ue_context_release::command(amf, now, id, Cause::nas(CauseNas::authentication_failure));
+    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::authentication_failure));
 }

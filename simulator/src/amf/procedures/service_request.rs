@@ -1,6 +1,6 @@
 //! Service request (TS 24.501 §5.6.1).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use oxirush_nas::nas_5gs::{
     GmmCause, NasFGmmCause, NasServiceAccept, NasServiceReject, NasServiceRequest, ServiceType,
@@ -16,7 +16,7 @@ use crate::amf::{Amf, Message, Refusal, sending};
 /// SERVICE REQUEST: accepted from a registered UE that proves who it is.
 pub(in crate::amf) fn requested(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     id: ConnectionId,
     request: &NasServiceRequest,
     incoming: &Incoming,
@@ -28,38 +28,38 @@ pub(in crate::amf) fn requested(
             amf.refuse(Refusal::UnknownServiceRequest);
         }
         let cause = GmmCause::UeIdentityCannotBeDerivedByTheNetwork;
-        return reject(amf, now, id, cause, Protection::Plain);
+        return reject(amf, turn, id, cause, Protection::Plain);
     };
     let busy = amf.connections.get(&id).is_none_or(|connection| connection.state != State::Quiet);
     if busy {
         return amf.refuse(Refusal::OutOfState);
     }
-    amf.bind(now, id, ue_id);
+    amf.bind(turn, id, ue_id);
     if let Some(connection) = amf.connections.get_mut(&id) {
         connection.secured = true;
     }
     let Some(ue) = amf.ues.get_mut(ue_id) else { return };
     if !ue.registered {
         amf.refuse(Refusal::UnknownServiceRequest);
-        return reject(amf, now, id, GmmCause::ImplicitlyDeregistered, Protection::Current);
+        return reject(amf, turn, id, GmmCause::ImplicitlyDeregistered, Protection::Current);
     }
     let pending = std::mem::take(&mut ue.pending);
     let Some(plain) = sending::encoded(amf, NasServiceAccept::new()) else { return };
     amf.statistics.services_accepted += 1;
-    initial_context_setup::with_nas(amf, now, id, (Message::ServiceAccept, plain), count);
+    initial_context_setup::with_nas(amf, turn, id, (Message::ServiceAccept, plain), count);
     // TS 33.501 §6.12.3: a 5G-GUTI that was paged is not used again.
     let paged = request.service_type.service_type() == Some(ServiceType::MobileTerminatedServices);
     match pending {
-        Pending::Deregistration { re_registration } => deregistration::send(amf, now, id, re_registration),
-        Pending::ConfigurationUpdate => configuration_update::start(amf, now, id),
-        Pending::Nothing if paged => configuration_update::start(amf, now, id),
+        Pending::Deregistration { re_registration } => deregistration::send(amf, turn, id, re_registration),
+        Pending::ConfigurationUpdate => configuration_update::start(amf, turn, id),
+        Pending::Nothing if paged => configuration_update::start(amf, turn, id),
         Pending::Nothing => {}
     }
 }
 
 /// SERVICE REJECT, and the connection is released.
-fn reject(amf: &mut Amf, now: Instant, id: ConnectionId, cause: GmmCause, protection: Protection) {
+fn reject(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, cause: GmmCause, protection: Protection) {
     let body = NasServiceReject::new(NasFGmmCause::from_cause(cause));
-    sending::nas(amf, now, id, Message::ServiceReject, body, protection);
-    ue_context_release::command(amf, now, id, Cause::nas(CauseNas::normal_release));
+    sending::nas(amf, turn, id, Message::ServiceReject, body, protection);
+    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
 }

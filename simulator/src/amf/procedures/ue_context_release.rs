@@ -1,6 +1,6 @@
 //! UE Context Release, by the AMF and on request of the gNB (TS 38.413 §8.3.2, §8.3.3).
 
-use std::time::Instant;
+use crate::amf::Turn;
 
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
@@ -9,13 +9,13 @@ use crate::amf::timers::ConnectionTimer;
 use crate::amf::{Amf, Message, Refusal, ngap, sending};
 
 /// UE CONTEXT RELEASE COMMAND. The UE is idle from now on; the identifiers are kept until the gNB confirms.
-pub(in crate::amf) fn command(amf: &mut Amf, now: Instant, id: ConnectionId, cause: Cause) {
+pub(in crate::amf) fn command(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, cause: Cause) {
     let Some(connection) = amf.connections.get(&id) else { return };
     if connection.state == State::ExpectReleaseComplete {
         return;
     }
     let ran_ue_id = RANUENGAPID(connection.ran_ue_id);
-    detach(amf, now, id);
+    detach(amf, turn, id);
     let pair = UENGAPIDPair::new(AMFUENGAPID(id.0), ran_ue_id, None);
     let pdu = build_ngap!(
         InitiatingMessage,
@@ -24,28 +24,28 @@ pub(in crate::amf) fn command(amf: &mut Amf, now: Instant, id: ConnectionId, cau
         UE_NGAP_IDs(UENGAPIDs::uE_NGAP_ID_pair(pair)),
         Cause(cause),
     );
-    sending::of_ue(amf, now, id, Message::UeContextReleaseCommand, pdu);
+    sending::of_ue(amf, turn, id, Message::UeContextReleaseCommand, pdu);
     if let Some(connection) = amf.connections.get_mut(&id) {
         connection.state = State::ExpectReleaseComplete;
     }
-    sending::start_timer(amf, now, id, ConnectionTimer::ReleaseGuard);
+    sending::start_timer(amf, turn, id, ConnectionTimer::ReleaseGuard);
 }
 
 /// The same UE is back on another connection (TS 24.501 §5.5.1.2.8 f, TS 38.413 §8.3.3.2).
-pub(in crate::amf) fn superseded(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn superseded(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     // The UE has moved on: it is not idle.
     connection.ue = None;
     if connection.attempt.is_some() {
         amf.refuse(Refusal::SupersededRequest);
     }
-    command(amf, now, id, Cause::radioNetwork(CauseRadioNetwork::release_due_to_cn_detected_mobility));
+    command(amf, turn, id, Cause::radioNetwork(CauseRadioNetwork::release_due_to_cn_detected_mobility));
 }
 
 /// UE CONTEXT RELEASE REQUEST, for user inactivity or a lost radio connection.
 pub(in crate::amf) fn requested(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -54,16 +54,16 @@ pub(in crate::amf) fn requested(
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         lax cause: Cause = Cause(cause) => cause,
     );
-    let Some(id) = ngap::connection_of(amf, now, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     let cause = cause.unwrap_or(Cause::radioNetwork(CauseRadioNetwork::unspecified));
-    command(amf, now, id, cause);
+    command(amf, turn, id, cause);
     Ok(())
 }
 
 /// UE CONTEXT RELEASE COMPLETE: the identifiers are gone.
 pub(in crate::amf) fn completed(
     amf: &mut Amf,
-    now: Instant,
+    turn: &mut Turn<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -71,24 +71,24 @@ pub(in crate::amf) fn completed(
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    let Some(id) = ngap::connection_of(amf, now, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     let state = amf.connections.get(&id).map(|connection| connection.state);
     if state != Some(State::ExpectReleaseComplete) {
         amf.refuse(Refusal::UnexpectedNgap);
     }
-    locally(amf, now, id);
+    locally(amf, turn, id);
     Ok(())
 }
 
 /// The gNB never confirmed.
-pub(in crate::amf) fn gave_up(amf: &mut Amf, now: Instant, id: ConnectionId) {
+pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     amf.refuse(Refusal::ReleaseTimeout);
-    locally(amf, now, id);
+    locally(amf, turn, id);
 }
 
 /// Forgets a connection without a word to the gNB. The UE is idle, and what ran is aborted.
-pub(in crate::amf) fn locally(amf: &mut Amf, now: Instant, id: ConnectionId) {
-    detach(amf, now, id);
+pub(in crate::amf) fn locally(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+    detach(amf, turn, id);
     let Some(connection) = amf.connections.remove(&id) else { return };
     if let Some(gnb) = amf.gnbs.get_mut(&connection.association)
         && gnb.connections.get(&connection.ran_ue_id) == Some(&id)
@@ -98,7 +98,7 @@ pub(in crate::amf) fn locally(amf: &mut Amf, now: Instant, id: ConnectionId) {
 }
 
 /// Ends what runs on a connection, and takes its UE off it.
-fn detach(amf: &mut Amf, now: Instant, id: ConnectionId) {
+fn detach(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let (state, ue) = (connection.state, connection.ue.take());
     connection.attempt = None;
@@ -109,6 +109,6 @@ fn detach(amf: &mut Amf, now: Instant, id: ConnectionId) {
         amf.refuse(Refusal::LowerLayerFailure);
     }
     if let Some(ue) = ue {
-        amf.ue_is_idle(now, ue);
+        amf.ue_is_idle(turn, ue);
     }
 }
