@@ -15,4 +15,4 @@ pub use amf::{
 pub use chf::{Change, Charged, Chf, ChfSettings};
 pub use server::{Simulator, SimulatorError};
 pub use smf::Planes;
-pub use upf::{N3End, SessionSpec, Upf, UpfAction, UpfSettings, Volumes};
+pub use upf::{N3End, SessionSpec, UeAddresses, Upf, UpfAction, UpfCounters, UpfSettings, Volumes};

@@ -1,15 +1,28 @@
 //! A sans-IO UPF (TS 23.501 §6.2.3): the network's end of the tunnels of N3, and the traffic that comes from the data
 //! networks.
 
+mod counters;
+mod peers;
+mod session;
 mod settings;
 mod volumes;
+mod wakeups;
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use rustc_hash::FxHashMap;
+use billing::Octets;
+use gtpu::{DecodeError, GPdu, Message};
+use identity::Plmn;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-pub use settings::{N3End, SessionSpec, UpfSettings};
+use peers::{Peers, RateLimit};
+use session::{Drop, Session};
+use wakeups::Wakeups;
+
+pub use counters::UpfCounters;
+pub use settings::{N3End, SessionSpec, UeAddresses, UpfSettings};
 pub use volumes::Volumes;
 
 /// What the UPF wants done.
@@ -35,52 +48,297 @@ pub enum UpfAction {
     },
 }
 
-/// A UPF. A session is named by the TEID of its uplink tunnel.
+/// A UPF. A session is named by the TEID of its uplink tunnel. The driver feeds it datagrams, calls [`Upf::advance`]
+/// at [`Upf::next_deadline`], and carries out what it asks for; a call of [`Upf::advance`] makes at most
+/// [`UpfSettings::packets_per_advance`] packets, and is wanted again at once when that was not all.
+///
+/// ```text
+///            set_downlink(Some)          set_downlink(None)            first packet
+/// no tunnel ────────────────────► flows ────────────────────► waits ────────────────► waits, reported
+///                                   ▲  ◄── end marker to the old tunnel at a change       │
+///                                   └───────────────── set_downlink(Some) ────────────────┘
+/// ```
 pub struct Upf {
     settings: UpfSettings,
-    sessions: FxHashMap<u32, SessionSpec>,
-    last: u32,
+    sessions: FxHashMap<u32, Session>,
+    /// The sessions that ended last, so that what comes too late is told from what never had a tunnel.
+    ended: Ended,
+    teids: u32,
+    wakeups: Wakeups,
+    peers: Peers,
+    answers: RateLimit,
+    counters: UpfCounters,
+    /// What is to be done at the next [`Upf::advance`], and since when.
+    outbox: Vec<UpfAction>,
+    outbox_since: Option<Instant>,
+    packet: Vec<u8>,
 }
 
 impl Upf {
     /// A UPF without sessions.
     pub fn new(settings: UpfSettings) -> Self {
-        Self { settings, sessions: FxHashMap::default(), last: 0 }
+        Self {
+            sessions: FxHashMap::default(),
+            ended: Ended::default(),
+            teids: session::first_teid(settings.seed),
+            wakeups: Wakeups::default(),
+            peers: Peers::new(settings.echo_interval),
+            answers: RateLimit::new(settings.answers_per_s),
+            counters: UpfCounters::default(),
+            outbox: Vec::new(),
+            outbox_since: None,
+            packet: Vec::new(),
+            settings,
+        }
     }
 
-    /// Makes a session. Its downlink flows from the first [`Upf::set_downlink`] on.
-    pub fn establish(&mut self, _now: Instant, spec: SessionSpec) -> N3End {
-        self.last += 1;
-        self.sessions.insert(self.last, spec);
-        N3End { address: self.settings.address, teid: self.last }
+    /// Makes a session. Its downlink flows from the first [`Upf::set_downlink`] on. `None`: there is no room for it.
+    pub fn establish(&mut self, _now: Instant, spec: SessionSpec) -> Option<N3End> {
+        if self.sessions.len() >= self.settings.sessions {
+            self.counters.sessions_refused += 1;
+            return None;
+        }
+        let teid = self.free_teid();
+        self.sessions.insert(teid, Session::new(spec, teid, self.settings.seed));
+        self.counters.sessions_made += 1;
+        Some(N3End { address: self.settings.address, teid })
     }
 
     /// The downlink tunnel of a session, or that it has none any more: what comes for the UE is then reported, once.
     /// A tunnel that replaces another one has an end marker sent to the other.
-    pub fn set_downlink(&mut self, _now: Instant, _teid: u32, _tunnel: Option<(IpAddr, u32)>) {}
+    pub fn set_downlink(&mut self, now: Instant, teid: u32, tunnel: Option<(IpAddr, u32)>) {
+        let Some(session) = self.sessions.get_mut(&teid) else { return };
+        let tunnel = tunnel.map(|(address, teid)| N3End { address, teid });
+        let old = session.redirect(now, tunnel);
+        if let Some(due) = session.next_due() {
+            self.wakeups.set(teid, &mut session.wakeup, due);
+        }
+        if let Some(old) = old {
+            self.counters.end_markers_sent += 1;
+            self.send(now, old.address, &Message::EndMarker { teid: old.teid });
+        }
+        if let Some(tunnel) = tunnel {
+            self.peers.meet(now, tunnel.address);
+        }
+    }
+
+    /// Another network serves the session.
+    pub fn set_serving(&mut self, teid: u32, serving: Plmn) {
+        if let Some(session) = self.sessions.get_mut(&teid) {
+            session.spec.serving = serving;
+        }
+    }
+
+    /// The downlink flows at this part of its rate, 0 to 1; the session's AMBR holds beside it.
+    pub fn throttle(&mut self, now: Instant, teid: u32, factor: f64) {
+        let Some(session) = self.sessions.get_mut(&teid) else { return };
+        session.throttle(now, factor);
+        if let Some(due) = session.next_due() {
+            self.wakeups.set(teid, &mut session.wakeup, due);
+        }
+    }
 
     /// How much more may flow, both directions together, until [`UpfAction::QuotaReached`].
-    pub fn grant(&mut self, _teid: u32, _octets: billing::Octets) {}
+    pub fn grant(&mut self, teid: u32, octets: Octets) {
+        if let Some(session) = self.sessions.get_mut(&teid) {
+            session.grant(octets);
+        }
+    }
 
-    /// Ends a session. Its totals.
+    /// Ends a session. Its totals; nothing for one that is unknown.
     pub fn release(&mut self, _now: Instant, teid: u32) -> Volumes {
-        self.sessions.remove(&teid);
-        Volumes::default()
+        let Some(session) = self.sessions.remove(&teid) else { return Volumes::default() };
+        self.ended.push(teid);
+        if self.wakeups.len() > 64 + 2 * self.sessions.len() {
+            let sessions = &self.sessions;
+            self.wakeups
+                .compact(|teid, at| sessions.get(&teid).is_some_and(|session| session.wakeup == Some(at)));
+        }
+        let skipped = session.skipped();
+        self.counters.downlink_skipped += skipped.octets;
+        session.volumes()
     }
 
     /// The totals of a session since it was made; nothing for one that is unknown.
-    pub fn volumes(&self, _teid: u32) -> Volumes {
-        Volumes::default()
+    pub fn volumes(&self, teid: u32) -> Volumes {
+        self.sessions.get(&teid).map(Session::volumes).unwrap_or_default()
     }
 
     /// A datagram has come.
-    pub fn received(&mut self, _now: Instant, _from: SocketAddr, _octets: &[u8]) {}
+    pub fn received(&mut self, now: Instant, from: SocketAddr, octets: &[u8]) {
+        self.counters.datagrams_received += 1;
+        match Message::decode(octets) {
+            Ok(Message::GPdu(g_pdu)) => self.uplink(now, from, &g_pdu),
+            Ok(Message::EchoRequest { sequence }) => {
+                self.counters.echo_requests_received += 1;
+                self.answer(now, from, &Message::EchoResponse { sequence });
+            }
+            Ok(Message::EchoResponse { sequence }) => {
+                self.peers.answered(from.ip(), sequence, &mut self.counters)
+            }
+            Ok(Message::ErrorIndication { teid, peer }) => {
+                self.indicated(from, N3End { address: peer, teid })
+            }
+            Ok(Message::EndMarker { teid }) => {
+                // The uplink of this tunnel is over (TS 23.501 §5.8.2.9): nothing depends on it here.
+                self.counters.end_markers_received += u64::from(self.sessions.contains_key(&teid));
+            }
+            Ok(Message::SupportedExtensionHeaders(_) | Message::Other { .. }) => self.counters.ignored += 1,
+            Err(DecodeError::UnsupportedExtensionHeader(_)) => {
+                self.counters.malformed += 1;
+                if self.answers.allow(now) {
+                    self.answer(now, from, &Message::supported());
+                }
+            }
+            Err(_) => self.counters.malformed += 1,
+        }
+    }
 
     /// Appends what is to be done by `now`.
-    pub fn advance(&mut self, _now: Instant, _out: &mut Vec<UpfAction>) {}
+    pub fn advance(&mut self, now: Instant, out: &mut Vec<UpfAction>) {
+        out.append(&mut self.outbox);
+        self.outbox_since = None;
+        let mut room = self.settings.packets_per_advance;
+        while room > 0 {
+            let Some((teid, at)) = self.wakeups.expired(now) else { break };
+            let session = self.sessions.get_mut(&teid);
+            let Some(session) = session.filter(|session| session.wakeup == Some(at)) else { continue };
+            session.wakeup = None;
+            room -= session.flow(now, room, &mut self.packet, &mut self.counters, out);
+            if let Some(due) = session.next_due() {
+                let at = if due <= now && room == 0 { due } else { due.max(now + self.settings.tick) };
+                self.wakeups.set(teid, &mut session.wakeup, at);
+            }
+        }
+        let Self { peers, counters, .. } = self;
+        peers.advance(now, counters, |address, message| {
+            out.extend(datagram(SocketAddr::new(address, gtpu::PORT), message));
+        });
+    }
 
     /// When [`Upf::advance`] is next needed.
     pub fn next_deadline(&self) -> Option<Instant> {
-        None
+        let (wakeup, echo) = (self.wakeups.next(), self.peers.next_deadline());
+        self.outbox_since.into_iter().chain(wakeup).chain(echo).min()
+    }
+
+    /// How many sessions there are.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// What it counted so far.
+    pub fn counters(&self) -> UpfCounters {
+        UpfCounters { sessions: self.sessions.len(), ..self.counters.clone() }
+    }
+
+    /// A packet from a UE.
+    fn uplink(&mut self, now: Instant, from: SocketAddr, g_pdu: &GPdu<'_>) {
+        let Some(session) = self.sessions.get_mut(&g_pdu.teid) else {
+            return self.refuse(now, from, g_pdu.teid, g_pdu.t_pdu.len());
+        };
+        match session.uplink(from, g_pdu) {
+            Ok(quota_reached) => {
+                self.counters.uplink_packets += 1;
+                self.counters.uplink_octets += g_pdu.t_pdu.len() as u64;
+                if quota_reached {
+                    self.ask(now, UpfAction::QuotaReached { teid: g_pdu.teid });
+                }
+            }
+            Err(Drop::NotUplink) => self.counters.not_uplink += 1,
+            Err(Drop::NotTheUes) => self.counters.not_the_ues += 1,
+        }
+    }
+
+    /// TS 29.281 §7.3.1: nobody has this tunnel.
+    fn refuse(&mut self, now: Instant, from: SocketAddr, teid: u32, octets: usize) {
+        if self.ended.contains(teid) {
+            self.counters.too_late_packets += 1;
+            self.counters.too_late_octets += octets as u64;
+        } else {
+            self.counters.unknown_tunnel += 1;
+        }
+        if self.answers.allow(now) {
+            self.counters.error_indications_sent += 1;
+            // §7.3.1: it goes to the port of GTP-U, wherever the G-PDU came from.
+            self.send(now, from.ip(), &Message::ErrorIndication { teid, peer: self.settings.address });
+        }
+    }
+
+    /// The gNB does not know the tunnel: nothing is sent into it until the SMF gives another (TS 23.527 §5.3.2.1).
+    fn indicated(&mut self, from: SocketAddr, tunnel: N3End) {
+        self.counters.error_indications_received += 1;
+        let tunnel = N3End {
+            address: if tunnel.address.is_unspecified() { from.ip() } else { tunnel.address },
+            ..tunnel
+        };
+        // Rare, and never while traffic is heavy: a look at every session will do.
+        for session in self.sessions.values_mut() {
+            session.lost(tunnel);
+        }
+    }
+
+    /// TS 29.281 §4.4.2.2: an answer goes to the port that the request came from.
+    fn answer(&mut self, now: Instant, to: SocketAddr, message: &Message<'_>) {
+        if let Some(action) = datagram(to, message) {
+            self.ask(now, action);
+        }
+    }
+
+    fn send(&mut self, now: Instant, to: IpAddr, message: &Message<'_>) {
+        self.answer(now, SocketAddr::new(to, gtpu::PORT), message);
+    }
+
+    fn ask(&mut self, now: Instant, action: UpfAction) {
+        // An answer that has no room is not given, like one that got lost. What the SMF must hear always has.
+        if self.outbox.len() < OUTBOX || !matches!(action, UpfAction::Send { .. }) {
+            self.outbox.push(action);
+            self.outbox_since.get_or_insert(now);
+        }
+    }
+
+    /// Never 0, none in use, none used lately.
+    fn free_teid(&mut self) -> u32 {
+        loop {
+            self.teids = self.teids.wrapping_add(session::TEID_STEP);
+            if self.teids != 0 && !self.sessions.contains_key(&self.teids) && !self.ended.contains(self.teids)
+            {
+                return self.teids;
+            }
+        }
     }
 }
+
+fn datagram(to: SocketAddr, message: &Message<'_>) -> Option<UpfAction> {
+    let mut octets = Vec::with_capacity(24);
+    // A signalling message of ours always fits.
+    message.encode(&mut octets).ok()?;
+    Some(UpfAction::Send { to, octets })
+}
+
+/// The sessions that ended last.
+#[derive(Default)]
+struct Ended {
+    order: VecDeque<u32>,
+    teids: FxHashSet<u32>,
+}
+
+impl Ended {
+    fn push(&mut self, teid: u32) {
+        if self.order.len() == ENDED_KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.teids.remove(&oldest);
+        }
+        self.order.push_back(teid);
+        self.teids.insert(teid);
+    }
+
+    fn contains(&self, teid: u32) -> bool {
+        self.teids.contains(&teid)
+    }
+}
+
+const ENDED_KEPT: usize = 4_096;
+/// Answers that wait for [`Upf::advance`] at most.
+const OUTBOX: usize = 65_536;

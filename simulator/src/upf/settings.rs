@@ -1,4 +1,5 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use identity::{Dnn, Imsi, PduSessionId, Plmn};
 use scenarios::Flow;
@@ -12,12 +13,28 @@ pub struct UpfSettings {
     pub seed: u64,
     /// What it holds at most.
     pub sessions: usize,
+    /// Packets that one call of [`super::Upf::advance`] makes at most.
+    pub packets_per_advance: usize,
+    /// A session's downlink is looked at no more often than this.
+    pub tick: Duration,
+    /// Error indications and the like in a second, at most.
+    pub answers_per_s: u32,
+    /// How often a gNB's address is asked whether it is alive (TS 29.281 §7.2.1: no more often than each minute).
+    pub echo_interval: Duration,
 }
 
 impl UpfSettings {
     /// With the usual limits.
     pub fn new(address: IpAddr, seed: u64) -> Self {
-        Self { address, seed, sessions: 1 << 20 }
+        Self {
+            address,
+            seed,
+            sessions: 1 << 20,
+            packets_per_advance: 1_024,
+            tick: Duration::from_millis(2),
+            answers_per_s: 100,
+            echo_interval: Duration::from_secs(60),
+        }
     }
 }
 
@@ -34,8 +51,8 @@ pub struct SessionSpec {
     pub serving: Plmn,
     /// Of the packets to the UE.
     pub qfi: u8,
-    /// The UE's address. What comes from another one is dropped (TS 23.501 §5.6.10.3 asks for no more than that).
-    pub ue_ip: IpAddr,
+    /// The UE's addresses. What comes from another one is dropped.
+    pub ue: UeAddresses,
     /// What the UE is expected to send; nothing is made of it.
     pub uplink: Option<Flow>,
     /// What flows to the UE.
@@ -51,4 +68,13 @@ pub struct N3End {
     pub address: IpAddr,
     /// The TEID that the UPF gave.
     pub teid: u32,
+}
+
+/// The addresses of a UE in a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UeAddresses {
+    /// The IPv4 address.
+    pub ipv4: Option<Ipv4Addr>,
+    /// The IPv6 address: a prefix of 64 bits and the interface identifier.
+    pub ipv6: Option<Ipv6Addr>,
 }
