@@ -67,6 +67,16 @@ pub struct Hello {
     pub agent_us: u64,
 }
 
+/// Usage records of one report. The longest record takes [`LONGEST_USAGE`] octets, so that many of them leave 6 MiB of a
+/// frame ([`crate::frame::LIMIT`]) for everything else. An agent that has more keeps them for its next report.
+pub const MOST_USAGE: usize = 50_000;
+
+/// Octets of the longest usage record: a DNN of 99 letters, and every number at its largest.
+pub const LONGEST_USAGE: usize = 197;
+
+/// Pairs of cells of one report, each of at most 52 octets. What is beyond them goes into the next report.
+pub const MOST_HANDOVERS: usize = 20_000;
+
 /// What happened in one shard from one instant to the next, merged exactly once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntervalReport {
@@ -100,9 +110,9 @@ pub struct IntervalReport {
     pub radio_lost: u64,
     /// PDU sessions at the end of the interval.
     pub sessions: u64,
-    /// What was used in the parts of sessions that ended in the interval.
+    /// What was used in the parts of sessions that ended in the interval; at most [`MOST_USAGE`] of them.
     pub usage: Vec<UsageRecord>,
-    /// Handovers that ended in the interval, between which cells.
+    /// Handovers that ended in the interval, between which cells; at most [`MOST_HANDOVERS`] pairs.
     pub handovers: Vec<HandoverCount>,
     /// What the user plane carried in the interval.
     pub user_plane: UserPlaneInterval,

@@ -6,10 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use billing::{ChargingId, Closing, Octets, UsageRecord};
+use identity::{CellId, PduSessionId};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, ToAgent, TracePolicy, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, Hello, IntervalReport, ProcedureInterval, ToCoordinator, Trace, TracePacket,
+    AgentHealth, HandoverCount, Hello, IntervalReport, ProcedureInterval, ToCoordinator, Trace, TracePacket,
+    UserPlaneInterval,
 };
 
 #[test]
@@ -95,7 +98,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         abandoned: counted("drained", 2),
         latency_v2: vec![0x1c, 0x84, 0x93, 0x13],
         service_v2: vec![],
-        phases: vec![],
+        phases: vec![("preparation".to_owned(), vec![0x1c, 0x84])],
     };
     let report = IntervalReport {
         run: "r1".to_owned(),
@@ -112,7 +115,27 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         messages_sent: 7,
         messages_received: 8,
         radio_lost: 128,
-        ..IntervalReport::default()
+        sessions: 130,
+        usage: usage(),
+        handovers: vec![HandoverCount {
+            procedure: "handover-n2".to_owned(),
+            source: CellId { gnb_id: 1, cell: 0 },
+            target: CellId { gnb_id: 300, cell: 2 },
+            succeeded: 20,
+            failed: 1,
+        }],
+        user_plane: UserPlaneInterval {
+            uplink_packets: 1,
+            uplink_octets: 200,
+            downlink_packets: 3,
+            downlink_octets: 400,
+            downlink_lost: 5,
+            downlink_reordered: 6,
+            uplink_dropped: 7,
+            strays: 8,
+            end_markers: 9,
+            echoes: 10,
+        },
     };
     let health = AgentHealth {
         at_us: 1,
@@ -161,6 +184,41 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         ("Finished", ToCoordinator::Finished { shard: 3, epoch: 300, last_sequence: 9 }),
         ("Leaving", ToCoordinator::Leaving { reason: "Ctrl-C".to_owned() }),
     ])
+}
+
+/// One record in the middle of a session, and one that the network gave no charging identifier.
+fn usage() -> Vec<UsageRecord> {
+    let part = UsageRecord {
+        charging_id: Some(ChargingId(300)),
+        supi: "001010000000001".parse().unwrap(),
+        session: PduSessionId::new(5).unwrap(),
+        serving: "001/01".parse().unwrap(),
+        dnn: "internet".parse().unwrap(),
+        sequence: 1,
+        opened_us: 1_700_000_000_000_000,
+        from_us: 1_700_000_000_000_001,
+        to_us: 1_700_000_000_500_000,
+        uplink: Octets(1000),
+        downlink: Octets(200_000),
+        downlink_lost: 3,
+        closing: Closing::PlmnChange,
+    };
+    let nameless = UsageRecord {
+        charging_id: None,
+        supi: "001010000000002".parse().unwrap(),
+        session: PduSessionId::new(15).unwrap(),
+        serving: "310/410".parse().unwrap(),
+        dnn: "ims".parse().unwrap(),
+        sequence: 0,
+        opened_us: 1,
+        from_us: 2,
+        to_us: 3,
+        uplink: Octets(0),
+        downlink: Octets(0),
+        downlink_lost: 0,
+        closing: Closing::StillOpen,
+    };
+    vec![part, nameless]
 }
 
 fn named<T>(messages: Vec<(&str, T)>) -> Vec<(String, T)> {
