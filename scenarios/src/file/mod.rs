@@ -1,9 +1,15 @@
 //! The scenario as it stands in a file: text ⇄ file types ⇄ checked [`Scenario`].
 
-mod check;
+mod at;
+mod cells;
+mod load;
+mod nas;
+mod network;
 mod overlap;
-mod resolve;
-mod types;
+mod radio;
+mod scenario;
+mod slos;
+mod subscribers;
 
 use std::fs::File;
 use std::io::Read;
@@ -14,7 +20,8 @@ use crate::units::nearest;
 use crate::yaml::{Complaint, Node, Override, Place, read};
 use crate::{RadioProfile, Scenario, ScenarioError, catalogue, radio_profiles};
 
-use types::{ProfileFile, ScenarioFile};
+use radio::ProfileFile;
+use scenario::ScenarioFile;
 
 impl Scenario {
     /// Reads and checks a scenario. `file` names the text in errors, which say line, column, field, and what would be
@@ -76,7 +83,7 @@ fn from_text(text: &str, file: &str, overrides: &[(String, String)]) -> Result<S
             .and_then(|set| set.apply(&mut root))
             .map_err(|message| ScenarioError::Override { set: set(), message })?;
     }
-    let scenario = read::<ScenarioFile>(&root).and_then(|file| check::scenario(file, &root));
+    let scenario = read::<ScenarioFile>(&root).and_then(|file| scenario::check(file, &root));
     scenario.map_err(|complaint| ScenarioError::Invalid(Box::new(problem(&complaint, file, overrides))))
 }
 
