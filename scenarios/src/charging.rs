@@ -44,3 +44,11 @@ pub struct ChargingFaults {
     /// Sessions whose last record is written in part, and the rest by a retry. Nothing is wrong with their sum.
     pub partial: f64,
 }
+
+/// The tariffs that come with the program: name and text, which is that of a tariff file.
+pub fn tariffs() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("default", include_str!("../tariffs/default.yaml")),
+        ("roaming", include_str!("../tariffs/roaming.yaml")),
+    ]
+}

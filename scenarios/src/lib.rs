@@ -27,7 +27,7 @@ mod yaml;
 
 pub use catalogue::{CatalogueEntry, catalogue};
 pub use cells::{Cells, Gnb, RadioNetwork};
-pub use charging::{Charging, ChargingFaults};
+pub use charging::{Charging, ChargingFaults, tariffs};
 pub use conditions::{Conditions, Impairment, ImpairmentKind, Override, Window};
 pub use error::ScenarioError;
 pub use file::json_schema;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// How UEs choose the next gNB, and what happens on the way.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mobility {
@@ -25,7 +28,8 @@ impl Default for Mobility {
 }
 
 /// Which gNB a UE moves to. gNBs are numbered through all networks of the scenario.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Path {
     /// The next one, after the last the first: with more than one shard that is another shard's, so on another agent.
     #[default]
@@ -39,7 +43,8 @@ pub enum Path {
 }
 
 /// The USIM in a device is replaced by another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum SimSwap {
     /// The same IMSI with new keys: the operator replaced a lost card, or somebody had it replaced.
     #[default]

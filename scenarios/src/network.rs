@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use identity::{Dnn, Plmn, Snssai};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The behaviour of the simulated core network.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +50,8 @@ pub struct Roaming {
 }
 
 /// Where sessions of roamers leave for the data network (TS 23.501 §4.2.4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Breakout {
     /// In the home network: the session survives a change of network.
     #[default]

@@ -24,13 +24,14 @@ fn unknown_fields_are_located_and_near_ones_suggested() {
         "subscribers:",
         "subscriber:",
         "bad.yaml:2:1: subscriber: unknown field \"subscriber\"; did you mean \"subscribers\"? (accepted here: name, \
-         description, seed, subscribers, cells, nas, radio, load, slos, guardrails, network, drain)",
+         description, seed, subscribers, cells, nas, radio, sessions, mobility, sim-swap, conditions, load, slos, \
+         guardrails, network, charging, drain)",
     );
     assert_error(
         "gnbs: 2",
         "gnb: 2",
         "bad.yaml:8:9: cells.gnb: unknown field \"gnb\"; did you mean \"gnbs\"? (accepted here: gnbs, cells-per-gnb, \
-         plmn, tacs, slices, first-gnb-id, inactivity)",
+         plmn, tacs, networks, slices, first-gnb-id, inactivity)",
     );
     assert_error(
         "rate: 10/s, for",
@@ -101,7 +102,9 @@ fn unknown_names_list_the_known_ones() {
         "procedure: registration",
         "procedure: registraton",
         "bad.yaml:11:16: load[0].procedure: unknown value \"registraton\"; did you mean \"registration\"? (accepted: \
-         registration, deregistration, service-request, mobility-registration-update, periodic-registration-update)",
+         registration, deregistration, service-request, mobility-registration-update, periodic-registration-update, \
+         pdu-session, pdu-session-modification, pdu-session-release, handover-n2, handover-xn, ue-context-release, \
+         sim-swap)",
     );
     assert_error(
         "arrivals: uniform",
@@ -234,7 +237,8 @@ fn conditions_must_be_measurable() {
     assert_error(
         "registration.success >= 99%",
         "registration.success >= 101%",
-        "bad.yaml:17:5: slos[0]: \"101%\" is not a percentage from 0% to 100%, such as 0.5%",
+        "bad.yaml:17:5: slos[0]: \"101%\" is not a percentage from 0% to 100%, such as 0.5%, or a fraction such as \
+         0.005",
     );
     assert_error(
         "abort-when: registration.success < 50%",
@@ -284,7 +288,11 @@ fn limits_of_the_network_are_checked() {
         ("gnbs: 2", "gnbs: 2, first-gnb-id: 4194303", "exceed 22 bits: at most 4194303 is accepted"),
         ("gnbs: 2", "gnbs: 2, inactivity: 0s", "cells.inactivity: 0s would release every UE at once"),
         ("radio: urban", "radio: {loss: 150%}", "radio.loss: \"150%\" is not a percentage from 0% to 100%"),
-        ("radio: urban", "radio: {loss: 0.1}", "radio.loss: \"0.1\" is not a percentage"),
+        (
+            "radio: urban",
+            "radio: {loss: 1}",
+            "radio.loss: 1 could be one percent or all: 1% and 100% are accepted",
+        ),
         ("radio: urban", "radio: {capacity: 0}", "radio.capacity: 0 connections let nobody in"),
         (
             "radio: urban",
@@ -361,7 +369,7 @@ fn overrides_change_the_scenario_and_errors_name_them() {
             "cells.gnb",
             "1",
             "--set cells.gnb=1: cells.gnb: unknown field \"gnb\"; did you mean \"gnbs\"? (accepted here: gnbs, \
-             cells-per-gnb, plmn, tacs, slices, first-gnb-id, inactivity)",
+             cells-per-gnb, plmn, tacs, networks, slices, first-gnb-id, inactivity)",
         ),
         ("load.7.procedure", "x", "--set load.7.procedure=x: load has 1 items: 0 to 1 are accepted, not 7"),
         ("cells.gnbs", "0", "--set cells.gnbs=0: cells.gnbs: 0 gNBs: 1 to 100000 are accepted"),

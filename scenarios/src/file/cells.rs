@@ -6,27 +6,33 @@ use identity::{Plmn, Snssai, Tac};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::at::At;
+use super::at::{At, each};
 use crate::units::DurationText;
 use crate::yaml::Complaint;
 use crate::{Cells, RadioNetwork, SubscriberGroup};
 
-/// The base stations.
+/// The base stations: of one network, or of several with `networks`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a mapping such as {gnbs: 10}")]
 pub(super) struct CellsFile {
-    /// How many gNBs; each has one association.
+    /// How many gNBs; each has one association. Default: 1, or as many as the networks have.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
-    pub(super) gnbs: u32,
+    pub(super) gnbs: Option<u32>,
     /// How many cells each gNB has.
     #[schemars(range(min = 1, max = 1024))]
     pub(super) cells_per_gnb: u32,
     /// The network that the gNBs broadcast. Default: that of the first subscribers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) plmn: Option<Plmn>,
-    /// Tracking areas, dealt round robin over the gNBs.
+    /// Tracking areas, dealt round robin over the gNBs. Default: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
-    pub(super) tacs: Vec<Tac>,
+    pub(super) tacs: Option<Vec<Tac>>,
+    /// Several networks, instead of plmn and tacs; the gNBs of the first one come first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub(super) networks: Option<Vec<RadioNetworkFile>>,
     /// Slices that the gNBs support and the UEs ask for: SST, or SST-SD.
     #[schemars(length(min = 1, max = 8))]
     pub(super) slices: Vec<Snssai>,
@@ -38,13 +44,29 @@ pub(super) struct CellsFile {
     pub(super) inactivity: Option<DurationText>,
 }
 
+/// The gNBs of one network.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with plmn and gnbs")]
+pub(super) struct RadioNetworkFile {
+    /// The network that they broadcast.
+    pub(super) plmn: Plmn,
+    /// How many there are.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(super) gnbs: u32,
+    /// Tracking areas, dealt round robin over them.
+    #[serde(default = "default_tacs")]
+    #[schemars(length(min = 1))]
+    pub(super) tacs: Vec<Tac>,
+}
+
 impl Default for CellsFile {
     fn default() -> Self {
         Self {
-            gnbs: 1,
+            gnbs: None,
             cells_per_gnb: 1,
             plmn: None,
-            tacs: Tac::new(1).into_iter().collect(),
+            tacs: None,
+            networks: None,
             slices: vec![Snssai { sst: 1, sd: None }],
             first_gnb_id: 1,
             inactivity: None,
@@ -57,14 +79,33 @@ pub(super) fn check(
     subscribers: &[SubscriberGroup],
     at: &At<'_>,
 ) -> Result<Cells, Complaint> {
-    let CellsFile { gnbs, cells_per_gnb, plmn, tacs, slices, first_gnb_id, inactivity } = file;
-    at.field("gnbs")
-        .require((1..=100_000).contains(&gnbs), || format!("{gnbs} gNBs: 1 to 100000 are accepted"))?;
+    let CellsFile { gnbs, cells_per_gnb, plmn, tacs, networks, slices, first_gnb_id, inactivity } = file;
+    let networks = match networks {
+        Some(networks) => {
+            for (field, given) in [("plmn", plmn.is_some()), ("tacs", tacs.is_some())] {
+                at.field(field).require(!given, || {
+                    format!("{field:?} does not go with networks, each of which says its own")
+                })?;
+            }
+            several(networks, &at.field("networks"))?
+        }
+        None => {
+            let Some(plmn) = plmn.or_else(|| subscribers.first().map(|group| group.plmn)) else {
+                return at.wrong("there is no PLMN");
+            };
+            let tacs = tacs.unwrap_or_else(default_tacs);
+            vec![network(RadioNetworkFile { plmn, gnbs: gnbs.unwrap_or(1), tacs }, at)?]
+        }
+    };
+    let sum = networks.iter().fold(0, |sum: u32, network| sum.saturating_add(network.gnbs));
+    at.field("gnbs").require(gnbs.is_none_or(|gnbs| gnbs == sum), || {
+        format!("the networks have {sum} gNBs together: {sum} is accepted, or leave it out")
+    })?;
+    let gnbs = sum;
+    at.field("networks").require(gnbs <= MOST_GNBS, || too_many(gnbs))?;
     at.field("cells-per-gnb").require((1..=1024).contains(&cells_per_gnb), || {
         format!("{cells_per_gnb} cells: 1 to 1024 are accepted")
     })?;
-    at.field("tacs")
-        .require(!tacs.is_empty(), || "the list is empty, expected at least one TAC".to_owned())?;
     at.field("slices").require((1..=8).contains(&slices.len()), || {
         format!("{} slices: 1 to 8 are accepted (TS 24.501 §4.6.2.1)", slices.len())
     })?;
@@ -76,27 +117,65 @@ pub(super) fn check(
             .field("inactivity")
             .wrong("0s would release every UE at once: leave it out, or take 1s or more");
     }
-    let Some(plmn) = plmn.or_else(|| subscribers.first().map(|group| group.plmn)) else {
-        return at.wrong("there is no PLMN");
-    };
     let inactivity = inactivity.map(|text| text.0);
-    let networks = vec![RadioNetwork { plmn, gnbs, tacs }];
     Ok(Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, inactivity })
 }
 
-/// gNB IDs have 22 to 32 bits (TS 38.413 §9.3.1.6); with at most 22 every length will do.
-const HIGHEST_GNB_ID: u32 = (1 << 22) - 1;
+fn several(networks: Vec<RadioNetworkFile>, at: &At<'_>) -> Result<Vec<RadioNetwork>, Complaint> {
+    at.require(!networks.is_empty(), || {
+        "the list is empty, expected at least one network such as {plmn: 001/01, gnbs: 4}".to_owned()
+    })?;
+    let networks = each(networks, at, network)?;
+    for (index, network) in networks.iter().enumerate() {
+        let twice = networks[..index].iter().any(|earlier| earlier.plmn == network.plmn);
+        at.item(index).field("plmn").require(!twice, || format!("{} is in the list twice", network.plmn))?;
+    }
+    Ok(networks)
+}
+
+fn network(file: RadioNetworkFile, at: &At<'_>) -> Result<RadioNetwork, Complaint> {
+    let RadioNetworkFile { plmn, gnbs, tacs } = file;
+    at.field("gnbs").require((1..=MOST_GNBS).contains(&gnbs), || too_many(gnbs))?;
+    at.field("tacs")
+        .require(!tacs.is_empty(), || "the list is empty, expected at least one TAC".to_owned())?;
+    Ok(RadioNetwork { plmn, gnbs, tacs })
+}
 
 impl From<&Cells> for CellsFile {
     fn from(cells: &Cells) -> Self {
+        let one = match cells.networks.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        };
+        let networks = || cells.networks.iter().map(RadioNetworkFile::from).collect();
         Self {
-            gnbs: cells.gnbs,
+            gnbs: Some(cells.gnbs),
             cells_per_gnb: cells.cells_per_gnb,
-            plmn: Some(cells.plmn()),
-            tacs: cells.networks[0].tacs.clone(),
+            plmn: one.map(|network| network.plmn),
+            tacs: one.map(|network| network.tacs.clone()),
+            networks: one.is_none().then(networks),
             slices: cells.slices.clone(),
             first_gnb_id: cells.first_gnb_id,
             inactivity: cells.inactivity.map(DurationText),
         }
     }
 }
+
+impl From<&RadioNetwork> for RadioNetworkFile {
+    fn from(network: &RadioNetwork) -> Self {
+        Self { plmn: network.plmn, gnbs: network.gnbs, tacs: network.tacs.clone() }
+    }
+}
+
+fn default_tacs() -> Vec<Tac> {
+    Tac::new(1).into_iter().collect()
+}
+
+fn too_many(gnbs: u32) -> String {
+    format!("{gnbs} gNBs: 1 to {MOST_GNBS} are accepted")
+}
+
+/// More would not fit any plan that a fleet can hold.
+const MOST_GNBS: u32 = 100_000;
+/// gNB IDs have 22 to 32 bits (TS 38.413 §9.3.1.6); with at most 22 every length will do.
+const HIGHEST_GNB_ID: u32 = (1 << 22) - 1;

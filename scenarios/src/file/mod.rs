@@ -2,12 +2,17 @@
 
 mod at;
 mod cells;
+mod charging;
+mod conditions;
 mod load;
+mod mobility;
 mod nas;
 mod network;
 mod overlap;
 mod radio;
+mod roaming;
 mod scenario;
+mod sessions;
 mod slos;
 mod subscribers;
 
@@ -20,6 +25,7 @@ use crate::units::nearest;
 use crate::yaml::{Complaint, Node, Override, Place, read};
 use crate::{RadioProfile, Scenario, ScenarioError, catalogue, radio_profiles};
 
+use charging::Folder;
 use radio::ProfileFile;
 use scenario::ScenarioFile;
 
@@ -27,7 +33,7 @@ impl Scenario {
     /// Reads and checks a scenario. `file` names the text in errors, which say line, column, field, and what would be
     /// accepted. The first mistake ends the reading.
     pub fn from_yaml(text: &str, file: &str) -> Result<Self, ScenarioError> {
-        from_text(text, file, &[])
+        from_text(text, file, &[], None)
     }
 
     /// Reads a file, or the scenario of the catalogue with this name, and applies each `--set path=value` in order. A
@@ -37,10 +43,10 @@ impl Scenario {
         let entry = catalogue().iter().find(|entry| entry.name == name_or_path);
         match (entry, path.is_file()) {
             (Some(entry), false) => {
-                from_text(entry.yaml, &format!("{}.yaml (catalogue)", entry.name), overrides)
+                from_text(entry.yaml, &format!("{}.yaml (catalogue)", entry.name), overrides, None)
             }
             (None, false) if !path.exists() => Err(unknown(name_or_path)),
-            _ => from_text(&read_file(path)?, name_or_path, overrides),
+            _ => from_text(&read_file(path)?, name_or_path, overrides, path.parent()),
         }
     }
 
@@ -68,7 +74,12 @@ pub fn json_schema() -> serde_json::Value {
     schema.to_value()
 }
 
-fn from_text(text: &str, file: &str, overrides: &[(String, String)]) -> Result<Scenario, ScenarioError> {
+fn from_text(
+    text: &str,
+    file: &str,
+    overrides: &[(String, String)],
+    folder: Folder<'_>,
+) -> Result<Scenario, ScenarioError> {
     let octets = text.len() as u64;
     if octets > MAX_OCTETS {
         return Err(ScenarioError::TooLarge { file: file.to_owned(), octets });
@@ -83,11 +94,12 @@ fn from_text(text: &str, file: &str, overrides: &[(String, String)]) -> Result<S
             .and_then(|set| set.apply(&mut root))
             .map_err(|message| ScenarioError::Override { set: set(), message })?;
     }
-    let scenario = read::<ScenarioFile>(&root).and_then(|file| scenario::check(file, &root));
+    let scenario = read::<ScenarioFile>(&root).and_then(|file| scenario::check(file, &root, folder));
     scenario.map_err(|complaint| ScenarioError::Invalid(Box::new(problem(&complaint, file, overrides))))
 }
 
 fn problem(complaint: &Complaint, file: &str, overrides: &[(String, String)]) -> Problem {
+    let file = complaint.file.as_deref().unwrap_or(file);
     let place = match complaint.place {
         Some(Place::File { line, column }) => format!("{file}:{line}:{column}"),
         Some(Place::Override(number)) => match overrides.get(number) {

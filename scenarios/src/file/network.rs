@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::at::{At, each, long};
-use crate::units::DurationText;
+use super::roaming::{self, RoamingFile};
+use crate::units::{DurationText, Ratio};
 use crate::yaml::Complaint;
-use crate::{Cells, Congestion, Freeze, HandoverPolicy, Network, PolicyControl};
+use crate::{Cells, Congestion, Freeze, HandoverPolicy, Network, PolicyControl, SubscriberGroup};
 
 /// What the embedded simulator does.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +37,14 @@ pub(super) struct NetworkFile {
     pub(super) accept_slices: Option<Vec<Snssai>>,
     /// The periodic registration timer that is assigned.
     pub(super) t3512: DurationText,
+    /// What is agreed for subscribers of other networks. Without it a visited network is served home-routed.
+    pub(super) roaming: Vec<RoamingFile>,
+    /// Whether UEs cross the borders between all networks of the scenario without searching.
+    pub(super) equivalent_plmns: bool,
+    /// How it treats handovers.
+    pub(super) handover: HandoverFile,
+    /// How the policy control answers when a session is established or modified.
+    pub(super) policy: PolicyFile,
 }
 
 /// Refusal of registrations above a rate.
@@ -60,6 +69,33 @@ pub(super) struct FreezeFile {
     pub(super) for_: DurationText,
 }
 
+/// How the core treats handovers.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as {refuse: 1%}"
+)]
+pub(super) struct HandoverFile {
+    /// N2 handovers whose preparation it refuses.
+    pub(super) refuse: Ratio,
+    /// Path switches that it refuses.
+    pub(super) refuse_path_switch: Ratio,
+}
+
+/// How the policy control answers.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "a mapping such as {delay: 50ms, refuse: 1%}")]
+pub(super) struct PolicyFile {
+    /// Added to the time that a session's establishment or modification takes.
+    pub(super) delay: DurationText,
+    /// Requests that get no answer in time: the default policy is taken.
+    pub(super) timeout: Ratio,
+    /// Requests that are refused (5GSM cause 29).
+    pub(super) refuse: Ratio,
+}
+
 impl Default for NetworkFile {
     fn default() -> Self {
         Self {
@@ -71,6 +107,10 @@ impl Default for NetworkFile {
             accept_slices: None,
             // TS 24.501 table 10.2.1: the default value.
             t3512: DurationText(Duration::from_secs(54 * 60)),
+            roaming: Vec::new(),
+            equivalent_plmns: false,
+            handover: HandoverFile::default(),
+            policy: PolicyFile::default(),
         }
     }
 }
@@ -79,7 +119,12 @@ fn default_backoff() -> DurationText {
     DurationText(Duration::from_secs(15))
 }
 
-pub(super) fn check(file: NetworkFile, cells: &Cells, at: &At<'_>) -> Result<Network, Complaint> {
+pub(super) fn check(
+    file: NetworkFile,
+    cells: &Cells,
+    subscribers: &[SubscriberGroup],
+    at: &At<'_>,
+) -> Result<Network, Complaint> {
     let freezes = each(file.freezes, &at.field("freezes"), |freeze, at| {
         long(freeze.for_, &at.field("for"))?;
         Ok(Freeze { at: freeze.at.0, for_: freeze.for_.0 })
@@ -95,11 +140,23 @@ pub(super) fn check(file: NetworkFile, cells: &Cells, at: &At<'_>) -> Result<Net
         freezes,
         accept_slices: file.accept_slices.unwrap_or_else(|| cells.slices.clone()),
         t3512: file.t3512.0,
-        roaming: Vec::new(),
-        equivalent_plmns: false,
-        handover: HandoverPolicy::default(),
-        policy: PolicyControl::default(),
+        roaming: roaming::check(file.roaming, cells, subscribers, &at.field("roaming"))?,
+        equivalent_plmns: file.equivalent_plmns,
+        handover: HandoverPolicy {
+            refuse: file.handover.refuse.value(),
+            refuse_path_switch: file.handover.refuse_path_switch.value(),
+        },
+        policy: policy(&file.policy, &at.field("policy"))?,
     })
+}
+
+fn policy(file: &PolicyFile, at: &At<'_>) -> Result<PolicyControl, Complaint> {
+    let (timeout, refuse) = (file.timeout.value(), file.refuse.value());
+    at.require(timeout + refuse <= 1.0, || {
+        "a request is either refused or not answered: timeout and refuse come to more than 100% together"
+            .to_owned()
+    })?;
+    Ok(PolicyControl { delay: file.delay.0, timeout, refuse })
 }
 
 impl From<&Network> for NetworkFile {
@@ -119,6 +176,17 @@ impl From<&Network> for NetworkFile {
                 .collect(),
             accept_slices: Some(network.accept_slices.clone()),
             t3512: DurationText(network.t3512),
+            roaming: network.roaming.iter().map(RoamingFile::from).collect(),
+            equivalent_plmns: network.equivalent_plmns,
+            handover: HandoverFile {
+                refuse: Ratio::new(network.handover.refuse),
+                refuse_path_switch: Ratio::new(network.handover.refuse_path_switch),
+            },
+            policy: PolicyFile {
+                delay: DurationText(network.policy.delay),
+                timeout: Ratio::new(network.policy.timeout),
+                refuse: Ratio::new(network.policy.refuse),
+            },
         }
     }
 }

@@ -7,15 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use super::at::{At, each, every};
 use super::cells::{self, CellsFile};
+use super::charging::{self, Charged, ChargingFile, Folder};
+use super::conditions::{self, ConditionsFile};
 use super::load::{self, LoadFile};
+use super::mobility::{self, MobilityFile};
 use super::nas::{self, NasFile};
 use super::network::{self, NetworkFile};
 use super::radio::{self, ProfileFile, RadioFile};
+use super::sessions::{self, SessionFile};
 use super::slos::{self, GuardrailFile};
 use super::subscribers::{self, SubscribersFile};
 use crate::units::DurationText;
 use crate::yaml::{Complaint, Node};
-use crate::{Charging, Conditions, Mobility, Scenario, SimSwap};
+use crate::{Load, Procedure, Scenario, SimSwap};
 
 /// What a run does: who signals, through which cells, how often, and what counts as good.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +50,18 @@ pub(super) struct ScenarioFile {
     /// What lies between UE and gNB: ideal, urban, rural, or a profile of its own.
     #[serde(default)]
     pub(super) radio: RadioFile,
+    /// What UEs ask for in a PDU session; a load of pdu-session deals these out by their shares.
+    #[serde(default)]
+    pub(super) sessions: Vec<SessionFile>,
+    /// Where UEs move.
+    #[serde(default)]
+    pub(super) mobility: MobilityFile,
+    /// What a SIM swap replaces: the keys of an IMSI, or the IMSI in a device.
+    #[serde(default)]
+    pub(super) sim_swap: SimSwap,
+    /// What is made worse on purpose.
+    #[serde(default)]
+    pub(super) conditions: ConditionsFile,
     /// What is attempted, how often.
     #[schemars(length(min = 1))]
     pub(super) load: Vec<LoadFile>,
@@ -58,6 +74,9 @@ pub(super) struct ScenarioFile {
     /// What the embedded simulator does; a real target ignores it.
     #[serde(default)]
     pub(super) network: NetworkFile,
+    /// How the embedded simulator charges.
+    #[serde(default)]
+    pub(super) charging: ChargingFile,
     /// How long what is in flight at the end may still take.
     #[serde(default = "default_drain")]
     pub(super) drain: DurationText,
@@ -67,7 +86,7 @@ fn default_drain() -> DurationText {
     DurationText(Duration::from_secs(20))
 }
 
-pub(super) fn check(file: ScenarioFile, root: &Node) -> Result<Scenario, Complaint> {
+pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Result<Scenario, Complaint> {
     let at = At::root(root);
     name(&file.name, &at.field("name"))?;
     let subscribers = subscribers::check(file.subscribers, &at.field("subscribers"))?;
@@ -83,7 +102,28 @@ pub(super) fn check(file: ScenarioFile, root: &Node) -> Result<Scenario, Complai
     let slos = each(file.slos, &at.field("slos"), |text, at| slos::check(&text, &load, at))?;
     let guardrails =
         each(file.guardrails, &at.field("guardrails"), |file, at| slos::guardrail(file, &load, at))?;
-    let network = network::check(file.network, &cells, &at.field("network"))?;
+    let sessions = sessions::check(file.sessions, &cells, &at.field("sessions"))?;
+    at.field("sessions").require(
+        !sessions.is_empty() || load.iter().all(|load| load.procedure != Procedure::PduSession),
+        || {
+            "a load establishes PDU sessions: at least one is expected here, such as {dnn: internet}"
+                .to_owned()
+        },
+    )?;
+    for (index, load) in load.iter().enumerate() {
+        let hands_over = matches!(load.procedure, Procedure::HandoverN2 | Procedure::HandoverXn);
+        at.field("load").item(index).field("procedure").require(cells.gnbs > 1 || !hands_over, || {
+            "a handover needs 2 gNBs: cells.gnbs is 1".to_owned()
+        })?;
+    }
+    let mobility = mobility::check(file.mobility, &cells, &at.field("mobility"))?;
+    let loads_end = load.iter().map(Load::ends_after).max().unwrap_or_default();
+    let conditions =
+        conditions::check(file.conditions, loads_end.saturating_add(file.drain.0), &at.field("conditions"))?;
+    let network = network::check(file.network, &cells, &subscribers, &at.field("network"))?;
+    let charged =
+        Charged { subscribers: &subscribers, cells: &cells, sessions: &sessions, network: &network };
+    let charging = charging::check(file.charging, &charged, folder, &at.field("charging"))?;
     Ok(Scenario {
         name: file.name,
         description: file.description,
@@ -92,15 +132,15 @@ pub(super) fn check(file: ScenarioFile, root: &Node) -> Result<Scenario, Complai
         cells,
         nas,
         radio,
-        sessions: Vec::new(),
-        mobility: Mobility::default(),
-        sim_swap: SimSwap::default(),
-        conditions: Conditions::default(),
+        sessions,
+        mobility,
+        sim_swap: file.sim_swap,
+        conditions,
         load,
         slos,
         guardrails,
         network,
-        charging: Charging::default(),
+        charging,
         drain: file.drain.0,
     })
 }
@@ -124,10 +164,15 @@ impl From<&Scenario> for ScenarioFile {
             cells: CellsFile::from(&scenario.cells),
             nas: NasFile::from(&scenario.nas),
             radio: RadioFile::Inline(ProfileFile::from(&scenario.radio)),
+            sessions: scenario.sessions.iter().map(SessionFile::from).collect(),
+            mobility: MobilityFile::from(&scenario.mobility),
+            sim_swap: scenario.sim_swap,
+            conditions: ConditionsFile::from(&scenario.conditions),
             load: scenario.load.iter().map(LoadFile::from).collect(),
             slos: scenario.slos.iter().map(|slo| slo.text.clone()).collect(),
             guardrails: scenario.guardrails.iter().map(GuardrailFile::from).collect(),
             network: NetworkFile::from(&scenario.network),
+            charging: ChargingFile::from(&scenario.charging),
             drain: DurationText(scenario.drain),
         }
     }

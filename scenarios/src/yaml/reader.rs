@@ -9,13 +9,15 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::tree::{Key, Node, Place, Value};
+use super::tree::{Key, Node, Place, SyntaxError, Value};
 use crate::units::nearest;
 
 /// A mistake in the tree.
 #[derive(Debug)]
 pub(crate) struct Complaint {
     pub(crate) place: Option<Place>,
+    /// The document that the place is in, when that is not the scenario itself.
+    pub(crate) file: Option<String>,
     /// From the outermost to the innermost, `subscribers`, `[0]`, `imsi`. Kept reversed until it is read.
     path: Vec<String>,
     pub(crate) message: String,
@@ -29,7 +31,19 @@ pub(crate) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Complaint> {
 impl Complaint {
     /// A mistake that serde cannot see, in the field with this path.
     pub(crate) fn new(place: Place, field: &str, message: String) -> Self {
-        Self { place: Some(place), path: vec![field.to_owned()], message }
+        Self { place: Some(place), file: None, path: vec![field.to_owned()], message }
+    }
+
+    /// A text that is no YAML.
+    pub(crate) fn from_syntax(error: &SyntaxError) -> Self {
+        let place = Place::File { line: error.line, column: error.column };
+        Self { place: Some(place), file: None, path: Vec::new(), message: error.message.clone() }
+    }
+
+    /// The mistake is in another document than the scenario.
+    pub(crate) fn of_file(mut self, file: &str) -> Self {
+        self.file = Some(file.to_owned());
+        self
     }
 
     /// The path of the field, such as `load[0].phases[1].rate`.
@@ -57,7 +71,7 @@ impl Complaint {
 
 impl Error for Complaint {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { place: None, path: Vec::new(), message: message.to_string() }
+        Self { place: None, file: None, path: Vec::new(), message: message.to_string() }
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {

@@ -1,6 +1,10 @@
 //! Arbitrary valid scenarios, for the property tests.
 #![expect(clippy::unwrap_used, reason = "a test's generator: clippy sees tests only in functions marked so")]
 
+mod charging;
+mod conditions;
+mod roaming;
+
 use std::time::Duration;
 
 use identity::{Imsi, Key128, Plmn, Snssai, Tac};
@@ -8,42 +12,44 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use scenarios::{
-    Arrivals, Cells, Charging, Conditions, Congestion, Freeze, Guardrail, HandoverPolicy, KeySource, Load,
-    Mobility, Nas, Network, Phase, PolicyControl, Procedure, RadioNetwork, RadioProfile, Retry, Scenario,
-    Shape, SimSwap, Slo, SubscriberGroup, SuciScheme,
+    Arrivals, Cells, Congestion, Freeze, Guardrail, HandoverPolicy, KeySource, Load, Nas, Network, Phase,
+    PolicyControl, Procedure, RadioNetwork, RadioProfile, Retry, Scenario, Shape, Slo, SubscriberGroup,
+    SuciScheme,
 };
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     let load = vec(load(), 1..4);
     let texts = ("[a-z0-9][a-z0-9.-]{0,20}", "\\PC{0,40}", option::of(any::<u64>()));
-    let rest = (cells(), nas(), radio(), network(), duration());
-    (texts, subscribers(), load, rest, any::<prop::sample::Index>()).prop_map(
-        |((name, description, seed), subscribers, load, (cells, nas, radio, network, drain), pick)| {
+    let own = (subscribers(), cells(), nas(), radio(), duration(), any::<prop::sample::Index>());
+    let moved = (roaming::sessions(), roaming::mobility(), roaming::sim_swap(), conditions::conditions());
+    (texts, own, load, network(), moved, charging::charging()).prop_map(
+        |((name, description, seed), own, load, network, moved, charging)| {
+            let (subscribers, cells, nas, radio, drain, pick) = own;
+            let (sessions, mobility, sim_swap, conditions) = moved;
             let subject = pick.get(&load).procedure.as_str();
             let slo = |text: String| text.parse::<Slo>().unwrap();
+            let mobility = roaming::fitting(mobility, &cells);
+            let end = load.iter().map(Load::ends_after).max().unwrap_or_default() + drain;
             Scenario {
                 name,
                 description,
                 seed,
-                cells: Cells {
-                    networks: vec![RadioNetwork { plmn: subscribers[0].plmn, ..cells.networks[0].clone() }],
-                    ..cells
-                },
+                sessions: roaming::with_slices_of(sessions, &cells),
+                network: Network { roaming: roaming::between(network.roaming, &cells), ..network },
                 subscribers,
+                cells,
                 nas,
                 radio,
+                mobility,
+                sim_swap,
+                conditions: conditions::within_budget(conditions, end),
                 slos: vec![
                     slo(format!("{subject}.success >= 99.95%")),
                     slo("generator.lateness.p99 < 1ms".into()),
                 ],
                 guardrails: vec![Guardrail { condition: slo(format!("{subject}.rate<3/s")), for_: drain }],
-                sessions: Vec::new(),
-                mobility: Mobility::default(),
-                sim_swap: SimSwap::default(),
-                conditions: Conditions::default(),
                 load,
-                network,
-                charging: Charging::default(),
+                charging,
                 drain,
             }
         },
@@ -123,15 +129,19 @@ fn suci() -> impl Strategy<Value = SuciScheme> {
 }
 
 fn cells() -> impl Strategy<Value = Cells> {
-    let tacs = vec((0u32..0xff_fffe).prop_map(|raw| Tac::new(raw).unwrap()), 1..4);
-    (1u32..100, 1u32..4, tacs, vec(slice(), 1..9), 0u32..1000, option::of(positive())).prop_map(
-        |(gnbs, cells_per_gnb, tacs, slices, first_gnb_id, inactivity)| Cells {
-            gnbs,
-            cells_per_gnb,
-            networks: vec![RadioNetwork { plmn: plmn("001/01"), gnbs, tacs }],
-            slices,
-            first_gnb_id,
-            inactivity,
+    let tacs = || vec((0u32..0xff_fffe).prop_map(|raw| Tac::new(raw).unwrap()), 1..4);
+    let networks = vec((1u32..60, tacs()), 1..4);
+    (networks, 1u32..4, vec(slice(), 1..9), 0u32..1000, option::of(positive())).prop_map(
+        |(networks, cells_per_gnb, slices, first_gnb_id, inactivity)| {
+            let plmns = ["001/01", "310/410", "262/01"].map(plmn);
+            // A handover needs two gNBs.
+            let networks: Vec<RadioNetwork> = networks
+                .into_iter()
+                .zip(plmns)
+                .map(|((gnbs, tacs), plmn)| RadioNetwork { plmn, gnbs: gnbs + 1, tacs })
+                .collect();
+            let gnbs = networks.iter().map(|network| network.gnbs).sum();
+            Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, inactivity }
         },
     )
 }
@@ -161,28 +171,35 @@ fn network() -> impl Strategy<Value = Network> {
         .prop_map(|(max_registrations_per_s, backoff)| Congestion { max_registrations_per_s, backoff });
     let freezes = vec((duration(), positive()).prop_map(|(at, for_)| Freeze { at, for_ }), 0..3);
     let first = (duration(), duration(), option::of(congestion), any::<bool>());
-    (first, freezes, vec(slice(), 0..3), duration()).prop_map(
-        |(
-            (processing_delay, processing_jitter, congestion, release_after_registration),
+    let handover = (ratio(), ratio())
+        .prop_map(|(refuse, refuse_path_switch)| HandoverPolicy { refuse, refuse_path_switch });
+    let policy = (duration(), ratio(), ratio()).prop_map(|(delay, timeout, refuse)| PolicyControl {
+        delay,
+        timeout,
+        refuse: refuse * (1.0 - timeout),
+    });
+    let rest = (vec(slice(), 0..3), duration(), roaming::agreements(), any::<bool>(), handover, policy);
+    (first, freezes, rest).prop_map(|(first, freezes, rest)| {
+        let (processing_delay, processing_jitter, congestion, release_after_registration) = first;
+        let (accept_slices, t3512, roaming, equivalent_plmns, handover, policy) = rest;
+        Network {
+            processing_delay,
+            processing_jitter,
+            congestion,
+            release_after_registration,
             freezes,
             accept_slices,
             t3512,
-        )| {
-            Network {
-                processing_delay,
-                processing_jitter,
-                congestion,
-                release_after_registration,
-                freezes,
-                accept_slices,
-                t3512,
-                roaming: Vec::new(),
-                equivalent_plmns: false,
-                handover: HandoverPolicy::default(),
-                policy: PolicyControl::default(),
-            }
-        },
-    )
+            roaming,
+            equivalent_plmns,
+            handover,
+            policy,
+        }
+    })
+}
+
+fn ratio() -> impl Strategy<Value = f64> {
+    prop_oneof![Just(0.0), Just(1.0), 0.0..=1.0]
 }
 
 fn slice() -> impl Strategy<Value = Snssai> {

@@ -1,11 +1,17 @@
 //! Values with their unit written out: `90s`, `1000/s`, `0.5%`; and what was probably meant by a misspelt name.
 
+mod money;
+mod volume;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub(crate) use money::{HoursText, Price};
+pub(crate) use volume::{BitRate, Volume};
 
 /// A duration: a number and `h`, `m`, `s`, `ms`, `us` or `ns`; or several of them, such as `1m30s`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +21,7 @@ pub(crate) struct DurationText(pub(crate) Duration);
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Rate(f64);
 
-/// A part of the whole, 0 to 1. Written in percent: `0.5%`.
+/// A part of the whole, 0 to 1. Written in percent, `0.5%`, or as a fraction, `0.005`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Ratio(f64);
 
@@ -122,11 +128,21 @@ impl FromStr for Ratio {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let error = || format!("{text:?} is not a percentage from 0% to 100%, such as 0.5%");
-        let number = text.strip_suffix('%').ok_or_else(error)?.trim();
-        plain_number(number).ok_or_else(error)?;
-        // The decimal text is divided by 100, not the binary number: 99.5% is then exactly what 0.995 is.
-        let value: f64 = format!("{number}e-2").parse().map_err(|_| error())?;
+        let error = || {
+            format!("{text:?} is not a percentage from 0% to 100%, such as 0.5%, or a fraction such as 0.005")
+        };
+        let value = match text.strip_suffix('%') {
+            // Everything, or a forgotten percent sign?
+            None if text == "1" => {
+                return Err("1 could be one percent or all: 1% and 100% are accepted".to_owned());
+            }
+            None => plain_number(text).ok_or_else(error)?,
+            // The decimal text is divided by 100, not the binary number: 99.5% is then exactly what 0.995 is.
+            Some(number) => {
+                plain_number(number.trim()).ok_or_else(error)?;
+                format!("{}e-2", number.trim()).parse().map_err(|_| error())?
+            }
+        };
         if !(0.0..=1.0).contains(&value) {
             return Err(error());
         }
@@ -169,9 +185,9 @@ impl fmt::Display for Hex {
     }
 }
 
-/// Serialised through `Display` and `FromStr`, with a string schema.
+/// Serialised through `Display` and `FromStr`, with the schema of a string, or of a string and something else.
 macro_rules! text_unit {
-    ($type:ty, $name:literal, $pattern:literal, $description:literal) => {
+    ($type:ty, $name:literal, $pattern:literal, $description:literal $(, $other:tt)?) => {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -188,11 +204,16 @@ macro_rules! text_unit {
                 $name.into()
             }
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "pattern": $pattern, "description": $description })
+                schemars::json_schema!({
+                    "description": $description,
+                    "anyOf": [{ "type": "string", "pattern": $pattern } $(, $other)?],
+                })
             }
         }
     };
 }
+use text_unit;
+
 text_unit!(
     DurationText,
     "Duration",
@@ -205,7 +226,13 @@ text_unit!(
     r"^[0-9]+(\.[0-9]+)? */ *(s|min|m|h)$",
     "A rate: a number and /s, /min or /h, such as 1000/s or 120/min. At most 1000000/s."
 );
-text_unit!(Ratio, "Percentage", r"^[0-9]+(\.[0-9]+)? *%$", "A percentage from 0% to 100%, such as 0.5%.");
+text_unit!(
+    Ratio,
+    "Percentage",
+    r"^[0-9]+(\.[0-9]+)? *%$",
+    "A percentage from 0% to 100%, such as 0.5%, or a fraction such as 0.005.",
+    { "type": "number", "minimum": 0, "exclusiveMaximum": 1 }
+);
 text_unit!(Hex, "Hex", "^([0-9A-Fa-f]{2})+$", "Octets as hexadecimal digits, two each.");
 
 /// The candidate that was probably meant: at most a third of its letters differ.
@@ -310,7 +337,8 @@ mod tests {
         for text in ["0%", "0.5%", "100%", "99.5%", "0.0003%", "12.34%", "7%", "10%"] {
             assert_eq!(text.parse::<Ratio>().unwrap().to_string(), text);
         }
-        for text in ["101%", "-1%", "0.5", "%", "NaN%", "1e1%"] {
+        assert_eq!("0.001".parse::<Ratio>().unwrap(), "0.1%".parse().unwrap());
+        for text in ["101%", "-1%", "1", "1.5", "-0.1", "%", "", "NaN%", "1e1%", "1e-3"] {
             assert!(text.parse::<Ratio>().is_err(), "{text}");
         }
     }

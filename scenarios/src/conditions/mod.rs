@@ -1,6 +1,10 @@
 //! Radio conditions and other impairments: what moves a UE through its life besides the load, and how much is allowed.
 
+mod budget;
+
 use std::time::Duration;
+
+pub(crate) use budget::{Breach, MOST_IMPAIRED, MOST_WINDOWS};
 
 /// Everything that is made worse on purpose, and the limits on it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -87,6 +91,20 @@ pub struct Override {
     pub by: String,
     /// Why.
     pub reason: String,
+}
+
+impl ImpairmentKind {
+    /// As it is written in a scenario.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::SignalLoss { .. } => "signal-loss",
+            Self::RrcOscillation { .. } => "rrc-oscillation",
+            Self::Congestion { .. } => "congestion",
+            Self::Throttle { .. } => "throttle",
+            Self::Interference { .. } => "interference",
+            Self::SignallingStorm { .. } => "signalling-storm",
+        }
+    }
 }
 
 impl Impairment {

@@ -1,0 +1,110 @@
+//! Where a tariff comes from: the scenario itself, the program, or a file beside the scenario.
+
+use std::fmt;
+use std::path::{Component, Path};
+
+use billing::Tariff;
+use schemars::JsonSchema;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::tariff::{self, TariffFile};
+use crate::charging::tariffs;
+use crate::error::ScenarioError;
+use crate::file::at::At;
+use crate::file::read_file;
+use crate::units::nearest;
+use crate::yaml::{Complaint, Node, read};
+
+/// The folder of the scenario's file, when it has one: the only place that other files are read from.
+pub(in crate::file) type Folder<'a> = Option<&'a Path>;
+
+/// The prices.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum TariffSource {
+    /// One that comes with the program, or a file beside the scenario.
+    Named(String),
+    /// The scenario's own.
+    Inline(TariffFile),
+}
+
+impl Default for TariffSource {
+    fn default() -> Self {
+        Self::from(&Tariff::default())
+    }
+}
+
+impl From<&Tariff> for TariffSource {
+    fn from(tariff: &Tariff) -> Self {
+        Self::Inline(TariffFile::from(tariff))
+    }
+}
+
+pub(super) fn check(source: TariffSource, folder: Folder<'_>, at: &At<'_>) -> Result<Tariff, Complaint> {
+    let name = match source {
+        TariffSource::Inline(file) => return tariff::check(file, at),
+        TariffSource::Named(name) => name,
+    };
+    if let Some((_, text)) = tariffs().iter().find(|(known, _)| *known == name) {
+        return parse(text, &format!("{name} (built-in tariff)"));
+    }
+    let is_file = Path::new(&name).extension().is_some();
+    let Some(folder) = folder.filter(|_| is_file) else {
+        let known: Vec<&str> = tariffs().iter().map(|(known, _)| *known).collect();
+        let hint = nearest(&name, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+        let file = if is_file {
+            "no file is read for a scenario that is none itself"
+        } else {
+            "or a file such as prices.yaml"
+        };
+        return at.wrong(format!("unknown tariff {name:?}{hint} (known: {}; {file})", known.join(", ")));
+    };
+    let beside =
+        Path::new(&name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    at.require(beside, || {
+        format!("{name:?} is not beside the scenario: a relative path without \"..\" is accepted")
+    })?;
+    let path = folder.join(&name);
+    let text = read_file(&path).or_else(|error| {
+        at.wrong(match error {
+            ScenarioError::Unreadable { source, .. } => {
+                format!("the tariff {} cannot be read: {source}", path.display())
+            }
+            other => other.to_string(),
+        })
+    })?;
+    parse(&text, &path.display().to_string())
+}
+
+/// A tariff that is a document of its own; complaints are of that document.
+fn parse(text: &str, file: &str) -> Result<Tariff, Complaint> {
+    let parsed = Node::parse(text).map_err(|error| Complaint::from_syntax(&error));
+    let checked = parsed.and_then(|node| tariff::check(read(&node)?, &At::root(&node)));
+    checked.map_err(|complaint| complaint.of_file(file))
+}
+
+// Written by hand: serde's untagged enums forget what was wrong inside.
+impl<'de> Deserialize<'de> for TariffSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(SourceVisitor)
+    }
+}
+
+struct SourceVisitor;
+
+impl<'de> Visitor<'de> for SourceVisitor {
+    type Value = TariffSource;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a tariff, a file, or a mapping such as {rates: [{name: data, unit: 100kB, price: 0.001}]}")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<TariffSource, E> {
+        Ok(TariffSource::Named(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TariffSource, A::Error> {
+        TariffFile::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(TariffSource::Inline)
+    }
+}
