@@ -1,11 +1,17 @@
 //! Usage against charging: what the UE side knows it used, and what the network side charged for. Pure: no runtime.
 
 mod account;
+pub mod csv;
 mod money;
+mod rating;
 mod record;
+mod rules;
 mod tariff;
+mod yaml;
 
 pub use account::Account;
 pub use money::{Currency, Money};
+pub use rating::{Charge, Meter, Part, RatingError};
 pub use record::{ChargingId, ChargingRecord, Closing, Octets, UsageRecord};
-pub use tariff::{Hours, Rate, Rounding, Scope, Tariff, Unit};
+pub use rules::{DurationTolerance, RatedPer, RatingRules, Ratio, Rules, VolumeTolerance};
+pub use tariff::{Hours, NoRate, Rate, Rounding, Scope, Tariff, TariffError, Unit};

@@ -86,6 +86,9 @@ pub struct Currency([u8; 3]);
 impl Currency {
     /// Euro.
     pub const EUR: Self = Self(*b"EUR");
+
+    /// No currency was said (ISO 4217).
+    pub const NONE: Self = Self(*b"XXX");
 }
 
 impl FromStr for Currency {
@@ -114,6 +117,17 @@ impl Serialize for Currency {
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for Currency {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Currency".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string", "pattern": "^[A-Z]{3}$", "description": "A currency of ISO 4217, such as EUR."
+        })
     }
 }
 

@@ -161,3 +161,80 @@ impl fmt::Display for Octets {
         write!(f, "{}", self.0)
     }
 }
+
+/// A whole or decimal number and its unit: B, kB, MB, GB, TB (powers of 1,000), KiB, MiB, GiB, TiB (powers of 1,024); a
+/// number alone counts octets.
+impl FromStr for Octets {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let error = || {
+            format!(
+                "{text:?} is not a volume: a number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 100kB or 1MiB"
+            )
+        };
+        let text = text.trim();
+        let ends = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(ends);
+        let unit = match unit.trim_start() {
+            "" => 1,
+            unit => UNITS.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size).ok_or_else(error)?,
+        };
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() || part.contains('.') || part.len() > 18 {
+            return Err(error());
+        }
+        // In whole numbers, so that 0.1GB is exact; what is not a whole octet is refused.
+        let power = 10u128.pow(u32::try_from(part.len()).map_err(|_| error())?);
+        let all: u128 = format!("{whole}{part}").parse().map_err(|_| error())?;
+        let octets = all.checked_mul(u128::from(unit)).filter(|scaled| scaled.is_multiple_of(power));
+        let octets = octets.and_then(|scaled| u64::try_from(scaled / power).ok()).ok_or_else(error)?;
+        Ok(Self(octets))
+    }
+}
+
+impl Octets {
+    /// With the largest unit in which it is a whole number.
+    pub fn with_unit(self) -> String {
+        let fitting = UNITS.iter().filter(|(_, size)| self.0 > 0 && self.0.is_multiple_of(*size));
+        let (name, size) = fitting.max_by_key(|(_, size)| *size).unwrap_or(&UNITS[0]);
+        format!("{}{name}", self.0 / size)
+    }
+}
+
+const UNITS: [(&str, u64); 9] = [
+    ("B", 1),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_are_read_and_printed_with_units() {
+        for (text, octets) in [
+            ("100kB", 100_000),
+            ("1MB", 1_000_000),
+            ("1MiB", 1 << 20),
+            ("0.1GB", 100_000_000),
+            ("1.5KiB", 1_536),
+            ("1234", 1_234),
+            ("2 GB", 2_000_000_000),
+        ] {
+            let volume: Octets = text.parse().unwrap();
+            assert_eq!(volume.0, octets, "{text}");
+            assert_eq!(volume.with_unit().parse::<Octets>().unwrap(), volume);
+        }
+        for text in ["", "kB", "-1kB", "1.5", "1..5kB", "1 XB", "1e3", "99999999TB", "1kb"] {
+            assert!(text.parse::<Octets>().is_err(), "{text}");
+        }
+    }
+}

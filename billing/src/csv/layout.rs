@@ -1,0 +1,66 @@
+//! Where each field of a record stands in the lines of a file, and in which form.
+
+use super::{Column, Form, Ledger, Mapping};
+
+/// Where each field stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) delimiter: u8,
+    /// How many fields a line has.
+    pub(crate) width: usize,
+    places: [Place; Column::COUNT],
+}
+
+/// Where a field comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Place {
+    /// The ledger has no such field.
+    #[default]
+    Absent,
+    /// From the field with this number.
+    Field(usize, Form),
+    /// The same in every record.
+    Constant(Box<str>),
+}
+
+impl Layout {
+    /// From a file's header, for our own columns or as a mapping says. The error says what is wrong with the header.
+    pub(crate) fn from_header(
+        ledger: Ledger,
+        header: &[&str],
+        mapping: Option<&Mapping>,
+    ) -> Result<Self, String> {
+        let mut places: [Place; Column::COUNT] = Default::default();
+        let find = |name: &str| header.iter().position(|column| column.trim() == name);
+        match mapping {
+            Some(mapping) => mapping.places(ledger, find, &mut places)?,
+            None => {
+                let columns = ledger.columns();
+                let names = || columns.iter().map(|column| column.as_str()).collect::<Vec<_>>().join(",");
+                for &column in columns {
+                    let n = find(column.as_str()).ok_or_else(|| {
+                        format!("the column {column} is missing: a {ledger} ledger begins with {}", names())
+                    })?;
+                    places[column.number()] = Place::Field(n, Form::default());
+                }
+                let known = |name: &&&str| !columns.iter().any(|column| column.as_str() == name.trim());
+                if let Some(name) = header.iter().find(known) {
+                    return Err(format!(
+                        "the column {name:?} is not known: a {ledger} ledger begins with {}; \
+                         a mapping lets foreign columns in",
+                        names()
+                    ));
+                }
+            }
+        }
+        if let Some((n, twice)) = header.iter().enumerate().find(|(n, name)| header[..*n].contains(name)) {
+            return Err(format!("column {} is named {twice:?} like one before it", n + 1));
+        }
+        let delimiter = mapping.map_or(b',', Mapping::delimiter);
+        Ok(Self { delimiter, width: header.len(), places })
+    }
+
+    pub(crate) fn place(&self, column: Column) -> &Place {
+        &self.places[column.number()]
+    }
+}

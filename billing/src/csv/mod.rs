@@ -1,0 +1,77 @@
+//! The two ledgers as CSV (RFC 4180): one record a line, after a header with the names of the fields.
+//!
+//! Volumes are whole octets, times whole microseconds since 1970 (UTC), amounts decimal numbers of currency units. The
+//! only field that may be empty is `charging_id`. A [`Mapping`] reads the columns of a foreign system instead.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+mod column;
+mod form;
+mod layout;
+mod lines;
+mod mapping;
+mod reader;
+mod row;
+mod split;
+mod writer;
+
+pub use column::{Column, Ledger};
+pub(crate) use form::Form;
+pub use form::TimeForm;
+pub use mapping::{Detailed, Mapping, Mappings, Source};
+pub use reader::Reader;
+pub use row::{FieldError, Record, RowRef};
+pub use writer::Writer;
+
+/// Reads usage.csv.
+pub type UsageReader = Reader<crate::UsageRecord>;
+/// Reads charging.csv.
+pub type ChargingReader = Reader<crate::ChargingRecord>;
+/// Writes usage.csv.
+pub type UsageWriter = Writer<crate::UsageRecord>;
+/// Writes charging.csv.
+pub type ChargingWriter = Writer<crate::ChargingRecord>;
+
+/// Why a ledger as a whole cannot be read or written. A bad line is none of these: it is counted and written aside.
+#[derive(Debug, thiserror::Error)]
+pub enum CsvError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Unwritable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The first line is not the header of such a ledger.
+    #[error("{}:1: no {ledger} ledger: {message}", path.display())]
+    Header {
+        /// Which file.
+        path: PathBuf,
+        /// What was expected.
+        ledger: Ledger,
+        /// What is wrong, and what would be accepted.
+        message: String,
+    },
+}
+
+impl CsvError {
+    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
+        Self::Unreadable { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn unwritable(path: &Path, source: io::Error) -> Self {
+        Self::Unwritable { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,243 @@
+//! Reads a ledger line by line: good lines come out, bad ones are counted and written aside with their reason.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use super::layout::Layout;
+use super::lines::{LONGEST_LINE, Line, Lines};
+use super::row::{FieldError, Record, Row, RowRef};
+use super::split::Splitter;
+use super::{CsvError, Ledger, Mapping};
+
+/// Reads the records of one ledger.
+pub struct Reader<T> {
+    rows: Rows<Box<dyn Read + Send>>,
+    record: PhantomData<T>,
+}
+
+impl<T: Record> Reader<T> {
+    /// Opens a ledger with our own columns. Bad lines are only counted.
+    pub fn open(path: &Path) -> Result<Self, CsvError> {
+        Ok(Self { rows: Rows::open(T::LEDGER, path, None)?, record: PhantomData })
+    }
+
+    /// From anything that can be read; `name` stands for the file in errors.
+    pub fn from_reader(input: impl Read + Send + 'static, name: &str) -> Result<Self, CsvError> {
+        let rows = Rows::new(T::LEDGER, Path::new(name), Box::new(input) as Box<_>, None)?;
+        Ok(Self { rows, record: PhantomData })
+    }
+
+    /// Writes bad lines aside into this file, which is made when the first one is met.
+    #[must_use]
+    pub fn rejects_to(mut self, path: &Path) -> Self {
+        self.rows.rejects_to(path);
+        self
+    }
+
+    /// How many lines were bad so far.
+    pub fn rejected(&self) -> u64 {
+        self.rows.rejected
+    }
+
+    /// The first bad lines, as `file:line: reason`.
+    pub fn problems(&self) -> &[String] {
+        &self.rows.problems
+    }
+
+    /// The number of the line that was last read.
+    pub fn line(&self) -> u64 {
+        self.rows.lines.number()
+    }
+}
+
+/// The good records; an error ends them.
+impl<T: Record> Iterator for Reader<T> {
+    type Item = Result<T, CsvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut record = None;
+        let more = self.rows.next(|row| {
+            record = Some(T::from_row(RowRef(&row))?);
+            Ok(())
+        });
+        match more {
+            Ok(true) => record.map(Ok),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// Reads the lines of one ledger, allocating nothing for each of them.
+pub(crate) struct Rows<R> {
+    ledger: Ledger,
+    path: PathBuf,
+    lines: Lines<R>,
+    splitter: Splitter,
+    layout: Layout,
+    header: Box<[u8]>,
+    pub(crate) rejected: u64,
+    /// The first of them.
+    pub(crate) problems: Vec<String>,
+    aside: Option<PathBuf>,
+    rejects: Option<csv::Writer<BufWriter<File>>>,
+}
+
+impl Rows<Box<dyn Read + Send>> {
+    pub(crate) fn open(ledger: Ledger, path: &Path, mapping: Option<&Mapping>) -> Result<Self, CsvError> {
+        let file = File::open(path).map_err(|source| CsvError::unreadable(path, source))?;
+        Self::new(ledger, path, Box::new(file), mapping)
+    }
+}
+
+impl<R: Read> Rows<R> {
+    pub(crate) fn new(
+        ledger: Ledger,
+        path: &Path,
+        input: R,
+        mapping: Option<&Mapping>,
+    ) -> Result<Self, CsvError> {
+        let header_error = |message: String| CsvError::Header { path: path.to_owned(), ledger, message };
+        let mut lines = Lines::new(input);
+        let header: Box<[u8]> = match lines.next().map_err(|source| CsvError::unreadable(path, source))? {
+            Some(Line::Whole(text) | Line::Last(text)) => text.strip_prefix(BOM).unwrap_or(text).into(),
+            Some(Line::TooLong(_)) => return Err(header_error("it is too long for a header".to_owned())),
+            None => return Err(header_error("the file is empty".to_owned())),
+        };
+        let mut splitter = Splitter::default();
+        let delimiter = mapping.map_or(b',', Mapping::delimiter);
+        let fields = splitter.split(&header, delimiter);
+        let fields = fields.ok_or_else(|| header_error("a quote is never closed".to_owned()))?;
+        let names: Result<Vec<&str>, _> = fields.iter().map(std::str::from_utf8).collect();
+        let names = names.map_err(|_| header_error("it is not UTF-8".to_owned()))?;
+        let layout = Layout::from_header(ledger, &names, mapping).map_err(header_error)?;
+        Ok(Self {
+            ledger,
+            path: path.to_owned(),
+            lines,
+            splitter,
+            layout,
+            header,
+            rejected: 0,
+            problems: Vec::new(),
+            aside: None,
+            rejects: None,
+        })
+    }
+
+    /// Where bad lines are written. A file of that name from before is removed.
+    pub(crate) fn rejects_to(&mut self, path: &Path) {
+        let _ = std::fs::remove_file(path);
+        self.aside = Some(path.to_owned());
+    }
+
+    /// Hands the next good line to `take`, whose refusal makes it a bad one. False after the last.
+    pub(crate) fn next(
+        &mut self,
+        mut take: impl FnMut(Row<'_>) -> Result<(), FieldError>,
+    ) -> Result<bool, CsvError> {
+        loop {
+            let number = self.lines.number() + 1;
+            let line = self.lines.next().map_err(|source| CsvError::unreadable(&self.path, source))?;
+            let (text, result) = match line {
+                None => {
+                    if let Some(mut rejects) = self.rejects.take() {
+                        let aside = self.aside.as_deref().unwrap_or_else(|| Path::new(""));
+                        rejects.flush().map_err(|source| CsvError::unwritable(aside, source))?;
+                    }
+                    return Ok(false);
+                }
+                Some(Line::Whole(b"") | Line::Last(b"")) => continue,
+                Some(Line::TooLong(text)) => {
+                    (text, Err(plain(format!("more than {LONGEST_LINE} octets are too many for a line"))))
+                }
+                Some(Line::Whole(text)) => {
+                    let read = take_line(
+                        self.ledger,
+                        &self.layout,
+                        &self.header,
+                        &mut self.splitter,
+                        text,
+                        &mut take,
+                    );
+                    (text, read)
+                }
+                Some(Line::Last(text)) => {
+                    let read = take_line(
+                        self.ledger,
+                        &self.layout,
+                        &self.header,
+                        &mut self.splitter,
+                        text,
+                        &mut take,
+                    );
+                    (
+                        text,
+                        read.map_err(|mut error| {
+                            error.message.push_str("; the file ends in this line, which may be cut");
+                            error
+                        }),
+                    )
+                }
+            };
+            let Err(error) = result else { return Ok(true) };
+            self.rejected += 1;
+            let reason = match error.column {
+                Some(column) => format!("{column}: {}", error.message),
+                None => error.message,
+            };
+            if self.problems.len() < PROBLEMS_KEPT {
+                self.problems.push(format!("{}:{number}: {reason}", self.path.display()));
+            }
+            let Some(aside) = &self.aside else { continue };
+            let fields = [number.to_string().as_bytes(), reason.as_bytes(), text].map(<[u8]>::to_vec);
+            write_aside(&mut self.rejects, aside, &fields)
+                .map_err(|source| CsvError::unwritable(aside, source))?;
+        }
+    }
+}
+
+fn take_line(
+    ledger: Ledger,
+    layout: &Layout,
+    header: &[u8],
+    splitter: &mut Splitter,
+    text: &[u8],
+    take: &mut impl FnMut(Row<'_>) -> Result<(), FieldError>,
+) -> Result<(), FieldError> {
+    if text == header {
+        return Err(plain("the header again: a ledger has one, in its first line".to_owned()));
+    }
+    let fields = splitter.split(text, layout.delimiter);
+    let fields = fields.ok_or_else(|| plain("a quote is never closed".to_owned()))?;
+    if fields.len() != layout.width {
+        return Err(plain(format!("{} fields, where the header has {}", fields.len(), layout.width)));
+    }
+    take(Row::read(ledger, layout, fields)?)
+}
+
+fn write_aside(
+    rejects: &mut Option<csv::Writer<BufWriter<File>>>,
+    path: &Path,
+    fields: &[Vec<u8>],
+) -> io::Result<()> {
+    if rejects.is_none() {
+        let mut writer = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
+        writer.write_record(["line", "reason", "text"])?;
+        *rejects = Some(writer);
+    }
+    match rejects {
+        Some(writer) => Ok(writer.write_record(fields)?),
+        None => Ok(()),
+    }
+}
+
+fn plain(message: String) -> FieldError {
+    FieldError { column: None, message }
+}
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+/// More bad lines than this are counted, but not told one by one.
+const PROBLEMS_KEPT: usize = 10;

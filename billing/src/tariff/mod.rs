@@ -1,0 +1,222 @@
+//! What a unit of use costs, where, when, and for whom.
+
+use std::time::Duration;
+
+use identity::{Dnn, Plmn};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Currency, Money};
+
+mod check;
+mod text;
+
+pub use check::TariffError;
+
+/// The prices of one run. The first rate that fits a part of a session is applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tariff {
+    /// For the report.
+    pub name: String,
+    /// The currency of every price.
+    pub currency: Currency,
+    /// In order of precedence.
+    pub rates: Vec<Rate>,
+}
+
+/// One price for everything: 0.001 EUR for each 100,000 octets or part of them.
+impl Default for Tariff {
+    fn default() -> Self {
+        let everything = Rate {
+            name: "everything".to_owned(),
+            serving: None,
+            dnn: None,
+            scope: Scope::Anywhere,
+            unit: Unit::Octets(100_000),
+            price: Money::from_micros(1_000),
+            rounding: Rounding::Up,
+            free_units: 0,
+            hours: None,
+        };
+        Self { name: "default".to_owned(), currency: Currency::EUR, rates: vec![everything] }
+    }
+}
+
+/// One price.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Its name in charging records.
+    pub name: String,
+    /// The serving networks that it is for; `None` for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Plmn>,
+    /// The data networks that it is for; `None` for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dnn: Option<Dnn>,
+    /// Whether the subscriber must be at home or roaming.
+    #[serde(default)]
+    pub scope: Scope,
+    /// What is counted.
+    #[serde(rename = "per")]
+    pub unit: Unit,
+    /// For each unit.
+    #[serde(with = "text::money")]
+    #[schemars(with = "String", regex(pattern = r"^[0-9]+(\.[0-9]{1,6})?$"))]
+    pub price: Money,
+    /// How a part of a unit is counted.
+    #[serde(default)]
+    pub rounding: Rounding,
+    /// Units of each session, in each serving network, that cost nothing.
+    #[serde(default, rename = "free")]
+    pub free_units: u64,
+    /// The hours of the day (UTC) in which it holds; `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
+}
+
+/// Where a subscriber must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Anywhere.
+    #[default]
+    Anywhere,
+    /// In the home network.
+    Home,
+    /// In another one.
+    Roaming,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// So many octets, both directions together.
+    Octets(u64),
+    /// So much time.
+    Time(Duration),
+}
+
+/// How a part of a unit is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Rounding {
+    /// As a whole one.
+    #[default]
+    Up,
+    /// Not at all.
+    Down,
+    /// To the nearest, a half as a whole one.
+    Nearest,
+}
+
+/// A time of the day, from one minute to before another, over midnight when `to` is not later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hours {
+    /// Minutes since midnight, UTC.
+    pub from_min: u16,
+    /// Minutes since midnight, UTC.
+    pub to_min: u16,
+}
+
+/// A tariff has no price for a use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("tariff {tariff} has no rate for DNN {dnn} in network {serving} ({})", place(*.roaming))]
+pub struct NoRate {
+    /// The tariff's name.
+    pub tariff: String,
+    /// The data network.
+    pub dnn: Dnn,
+    /// The serving network.
+    pub serving: Plmn,
+    /// Whether the subscriber was not at home.
+    pub roaming: bool,
+}
+
+impl Tariff {
+    /// Reads a tariff file. The error names file, line and field.
+    pub fn from_yaml(text: &str, file: &str) -> Result<Self, String> {
+        let tariff: Self = crate::yaml::read(text, file)?;
+        tariff.check().map_err(|error| format!("{file}: {error}"))?;
+        Ok(tariff)
+    }
+
+    /// The rate for a use that began at this time (UNIX time in µs), and its number.
+    pub fn rate_for(&self, serving: Plmn, home: Plmn, dnn: &Dnn, at_us: u64) -> Option<(usize, &Rate)> {
+        self.rate_at(serving, serving != home, dnn, at_us)
+    }
+
+    /// The same where only roaming or not is known.
+    pub(crate) fn rate_at(
+        &self,
+        serving: Plmn,
+        roaming: bool,
+        dnn: &Dnn,
+        at_us: u64,
+    ) -> Option<(usize, &Rate)> {
+        self.rates.iter().enumerate().find(|(_, rate)| {
+            rate.serving.is_none_or(|plmn| plmn == serving)
+                && rate.dnn.as_ref().is_none_or(|name| name == dnn)
+                && rate.scope.holds(roaming)
+                && rate.hours.is_none_or(|hours| hours.hold_at(at_us))
+        })
+    }
+
+    /// The error for a use without a rate.
+    pub(crate) fn no_rate(&self, serving: Plmn, roaming: bool, dnn: &Dnn) -> NoRate {
+        NoRate { tariff: self.name.clone(), dnn: dnn.clone(), serving, roaming }
+    }
+
+    /// When, after this time, another rate may hold: the next of all the rates' hours. `None` when they hold all day.
+    pub fn next_change_us(&self, after_us: u64) -> Option<u64> {
+        let day_us = 24 * 60 * MINUTE_US;
+        let midnight = after_us - after_us % day_us;
+        let hours = self.rates.iter().filter_map(|rate| rate.hours);
+        let minutes = hours.flat_map(|hours| [hours.from_min, hours.to_min]);
+        let times = minutes.flat_map(|min| {
+            let today = midnight.saturating_add(u64::from(min) * MINUTE_US);
+            [today, today.saturating_add(day_us)]
+        });
+        times.filter(|time| *time > after_us).min()
+    }
+
+    /// Whether any rate counts time.
+    pub(crate) fn counts_time(&self) -> bool {
+        self.rates.iter().any(|rate| matches!(rate.unit, Unit::Time(_)))
+    }
+}
+
+impl Scope {
+    pub(crate) fn holds(self, roaming: bool) -> bool {
+        match self {
+            Self::Anywhere => true,
+            Self::Home => !roaming,
+            Self::Roaming => roaming,
+        }
+    }
+}
+
+impl Hours {
+    /// Whether they hold at this time (UNIX time in µs).
+    pub fn hold_at(self, at_us: u64) -> bool {
+        let minute = u16::try_from(at_us / MINUTE_US % MINUTES_A_DAY).unwrap_or_default();
+        self.hold(minute)
+    }
+
+    /// Whether they hold in this minute of the day.
+    pub(crate) fn hold(self, minute: u16) -> bool {
+        if self.from_min < self.to_min {
+            (self.from_min..self.to_min).contains(&minute)
+        } else {
+            minute >= self.from_min || minute < self.to_min
+        }
+    }
+}
+
+fn place(roaming: bool) -> &'static str {
+    if roaming { "roaming" } else { "at home" }
+}
+
+const MINUTE_US: u64 = 60_000_000;
+const MINUTES_A_DAY: u64 = 24 * 60;
