@@ -50,6 +50,13 @@ impl Cells {
         panic!("the networks of checked cells have {} gNBs, not a gNB {index}", self.gnbs)
     }
 
+    /// The numbers of the gNBs that are of the same network as gNB `index`, which must be below `gnbs`.
+    pub(crate) fn gnbs_of_network_with(&self, index: u32) -> std::ops::Range<u32> {
+        let (network, place) = self.network_of(index);
+        let start = index - place;
+        start..start + network.gnbs
+    }
+
     /// The base station number `index`, below `gnbs`.
     ///
     /// # Panics

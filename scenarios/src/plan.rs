@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::curve::Curve;
 use crate::schedule::Stripe;
-use crate::{Gnb, Procedure, Scenario, ScenarioError, Schedule, Subscriber};
+use crate::{Gnb, Path, Procedure, Scenario, ScenarioError, Schedule, Subscriber};
 
 /// A scenario cut into shards. Cheap to make and to clone, whatever the number of subscribers.
 #[derive(Clone, Debug)]
@@ -18,18 +18,21 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A shard for each gNB, at most 64, and never one without subscribers.
+    /// A shard for each gNB, at most 64, and never one without subscribers. Where UEs are handed over within a shard,
+    /// each has two gNBs or more.
     pub fn new(scenario: Arc<Scenario>, seed: u64) -> Result<Self, ScenarioError> {
         let shards = most_shards(&scenario).min(MOST_SHARDS_UNASKED);
         Self::with_shards(scenario, seed, shards)
     }
 
-    /// This many shards. Refused when some shard would be left without a gNB or without subscribers.
+    /// This many shards. Refused when some shard would be left without a gNB or without subscribers, or without a
+    /// neighbour for its gNB where the scenario hands UEs over within a shard.
     pub fn with_shards(scenario: Arc<Scenario>, seed: u64, shards: u32) -> Result<Self, ScenarioError> {
         let most = most_shards(&scenario);
         if !(1..=most).contains(&shards) {
+            let needs = if within_shards(&scenario) { "two gNBs, for handovers within it," } else { "a gNB" };
             return Err(ScenarioError::Plan(format!(
-                "{shards} shards are not possible: each needs a gNB and a subscriber, so 1 to {most} are accepted \
+                "{shards} shards are not possible: each needs {needs} and a subscriber, so 1 to {most} are accepted \
                  ({} gNBs, {} subscribers)",
                 scenario.cells.gnbs,
                 scenario.subscriber_count(),
@@ -57,6 +60,42 @@ impl Plan {
             scenario: Arc::clone(&self.scenario),
             seed: self.seed,
             curves: self.curves.clone(),
+        }
+    }
+
+    /// The shard that gNB `index` of the scenario belongs to.
+    pub fn shard_of_gnb(&self, index: u32) -> u32 {
+        index % self.shards
+    }
+
+    /// Where a UE goes from gNB `from` of the scenario. `draw` decides where the path leaves a choice: the same one
+    /// gives the same gNB. `None`: there is nowhere to go, or no such gNB.
+    pub fn next_gnb(&self, from: u32, path: Path, draw: u64) -> Option<u32> {
+        let cells = &self.scenario.cells;
+        if from >= cells.gnbs {
+            return None;
+        }
+        let chosen = |among: u32| {
+            let place = (u128::from(draw) * u128::from(among)) >> 64;
+            u32::try_from(place).unwrap_or_default()
+        };
+        match path {
+            Path::Ring => Some((from + 1) % cells.gnbs).filter(|next| *next != from),
+            Path::Random => {
+                let others = cells.gnbs - 1;
+                let next = chosen(others);
+                (others > 0).then_some(if next < from { next } else { next + 1 })
+            }
+            Path::Border => {
+                let own = cells.gnbs_of_network_with(from);
+                let abroad = cells.gnbs - (own.end - own.start);
+                let next = chosen(abroad);
+                (abroad > 0).then_some(if next < own.start { next } else { next + (own.end - own.start) })
+            }
+            Path::WithinShard => {
+                let next = from.checked_add(self.shards).filter(|next| *next < cells.gnbs);
+                Some(next.unwrap_or_else(|| self.shard_of_gnb(from))).filter(|next| *next != from)
+            }
         }
     }
 
@@ -106,6 +145,7 @@ impl Plan {
                 })
                 .collect(),
             shards: (0..self.shards).map(|number| self.describe_shard(number)).collect(),
+            gnbs_of_a_shard: if within_shards(&self.scenario) { 2 } else { 1 },
             warnings: self.scenario.warnings(),
         }
     }
@@ -206,6 +246,8 @@ pub struct Description {
     pub loads: Vec<LoadDescription>,
     /// One for each shard.
     pub shards: Vec<ShardDescription>,
+    /// How many gNBs a shard must have: two where UEs are handed over within a shard.
+    pub gnbs_of_a_shard: u32,
     /// What is allowed but probably not meant.
     pub warnings: Vec<String>,
 }
@@ -240,7 +282,17 @@ pub struct ShardDescription {
 
 fn most_shards(scenario: &Scenario) -> u32 {
     let subscribers = u32::try_from(scenario.subscriber_count()).unwrap_or(u32::MAX);
-    scenario.cells.gnbs.min(subscribers)
+    let gnbs = scenario.cells.gnbs;
+    // A single gNB has no neighbour anyway: a path within its shard leads nowhere, which is a warning.
+    let shards = if within_shards(scenario) { (gnbs / 2).max(1) } else { gnbs };
+    shards.min(subscribers)
+}
+
+/// Whether UEs are handed over between gNBs of one shard: Xn is an interface within a shard here.
+fn within_shards(scenario: &Scenario) -> bool {
+    let starts = |procedure| scenario.load.iter().any(|load| load.procedure == procedure);
+    starts(Procedure::HandoverXn)
+        || (starts(Procedure::HandoverN2) && scenario.mobility.path == Path::WithinShard)
 }
 
 /// More would only make the leases smaller than what one core does.

@@ -4,12 +4,12 @@
 
 mod arbitrary;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use scenarios::{Arrivals, Due, Plan, Procedure, Scenario, Shape, catalogue, json_schema};
+use scenarios::{Arrivals, Due, Path, Plan, Procedure, Scenario, Shape, catalogue, json_schema};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
@@ -58,7 +58,13 @@ proptest! {
     /// However a scenario is cut, nothing is lost or added.
     #[test]
     fn planned_of_shards_adds_up_for_any_number(scenario in arbitrary::scenario(), pick: prop::sample::Index) {
-        let most = u64::from(scenario.cells.gnbs).min(scenario.subscriber_count());
+        let within = |load: &scenarios::Load| match load.procedure {
+            Procedure::HandoverXn => true,
+            Procedure::HandoverN2 => scenario.mobility.path == Path::WithinShard,
+            _ => false,
+        };
+        let each = if scenario.load.iter().any(within) { 2 } else { 1 };
+        let most = u64::from(scenario.cells.gnbs / each).min(scenario.subscriber_count());
         let shards = 1 + pick.index(most as usize) as u32;
         let plan = Plan::with_shards(Arc::new(scenario), 1, shards).unwrap();
         let mut sums = vec![0; plan.scenario().load.len()];
@@ -76,6 +82,30 @@ proptest! {
         let description = plan.describe();
         prop_assert_eq!(planned, description.shards.iter().map(|shard| shard.planned).sum::<u64>());
         prop_assert_eq!(description.subscribers, description.shards.iter().map(|shard| shard.subscribers).sum::<u64>());
+    }
+
+    /// Wherever a UE goes, it is another gNB, of the kind that its path says.
+    #[test]
+    fn paths_lead_to_another_gnb(scenario in arbitrary::scenario(), from: prop::sample::Index, draw: u64) {
+        let plan = Plan::new(Arc::new(scenario), 1).unwrap();
+        let cells = plan.scenario().cells.clone();
+        let from = from.index(cells.gnbs as usize) as u32;
+        let next = |path| plan.next_gnb(from, path, draw);
+        for path in [Path::Ring, Path::Random, Path::Border, Path::WithinShard] {
+            prop_assert_eq!(next(path), plan.next_gnb(from, path, draw));
+            prop_assert!(next(path).is_none_or(|next| next < cells.gnbs && next != from));
+        }
+        prop_assert_eq!(next(Path::Ring), Some((from + 1) % cells.gnbs));
+        prop_assert!(next(Path::Random).is_some());
+        let abroad = next(Path::Border).map(|next| cells.gnb(next).plmn != cells.gnb(from).plmn);
+        prop_assert_eq!(abroad, (cells.networks.len() > 1).then_some(true));
+        let near = next(Path::WithinShard).map(|next| plan.shard_of_gnb(next));
+        let alone = plan.shard(plan.shard_of_gnb(from)).gnbs.len() == 1;
+        prop_assert_eq!(near, (!alone).then_some(plan.shard_of_gnb(from)));
+        for shard in (0..plan.shards()).map(|number| plan.shard(number)) {
+            prop_assert!(shard.gnbs.len() >= plan.describe().gnbs_of_a_shard as usize);
+            prop_assert!(shard.gnbs.iter().all(|gnb| plan.shard_of_gnb(gnb.index) == shard.number));
+        }
     }
 
     #[test]
@@ -234,6 +264,37 @@ fn more_shards_than_gnbs_are_refused() {
     let scenario = Arc::new(Scenario::load("smoke", &[]).unwrap());
     let error = Plan::with_shards(scenario, 1, 4).unwrap_err().to_string();
     assert!(error.contains("4 shards are not possible") && error.contains("1 to 3 are accepted"), "{error}");
+}
+
+#[test]
+fn every_gnb_of_a_choice_is_reached() {
+    let set = [
+        ("cells", "{networks: [{plmn: 001/01, gnbs: 2}, {plmn: 262/01, gnbs: 3}, {plmn: 262/02, gnbs: 1}]}"),
+        ("load.0.procedure", "registration"),
+    ];
+    let set = set.map(|(path, value)| (path.to_owned(), value.to_owned()));
+    let plan = Plan::new(Arc::new(Scenario::load("attach-10k", &set).unwrap()), 1).unwrap();
+    let reached = |from, path| {
+        let draws = (0..64).map(|draw: u64| draw << 58);
+        draws.filter_map(|draw| plan.next_gnb(from, path, draw)).collect::<BTreeSet<u32>>()
+    };
+    assert_eq!(reached(3, Path::Border), BTreeSet::from([0, 1, 5]));
+    assert_eq!(reached(0, Path::Border), BTreeSet::from([2, 3, 4, 5]));
+    assert_eq!(reached(5, Path::Random), BTreeSet::from([0, 1, 2, 3, 4]));
+    assert_eq!(reached(5, Path::Ring), BTreeSet::from([0]));
+    assert_eq!(plan.next_gnb(6, Path::Ring, 0), None);
+}
+
+#[test]
+fn xn_handovers_find_a_neighbour_in_their_shard() {
+    let set =
+        [("load.0.procedure", "handover-xn"), ("cells.gnbs", "7"), ("slos", "[]"), ("guardrails", "[]")];
+    let set = set.map(|(path, value)| (path.to_owned(), value.to_owned()));
+    let scenario = Arc::new(Scenario::load("attach-10k", &set).unwrap());
+    let plan = Plan::new(Arc::clone(&scenario), 1).unwrap();
+    assert_eq!((plan.shards(), plan.describe().gnbs_of_a_shard), (3, 2));
+    let error = Plan::with_shards(scenario, 1, 4).unwrap_err().to_string();
+    assert!(error.contains("each needs two gNBs, for handovers within it"), "{error}");
 }
 
 fn validator() -> jsonschema::Validator {
