@@ -1,7 +1,7 @@
 //! The inputs and the outcome of a run in its folder: `scenario.yaml` and `plan.json` before, everything else after.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -11,8 +11,8 @@ use crate::slo::{Measured, float};
 use crate::summary::curve;
 use crate::wall_clock::rfc3339;
 use crate::{
-    CoordinatorError, GeneratorSummary, Percentiles, Phase, ProcedureSummary, RunOutcome, Summary,
-    TraceCounts, Verdict, generator, junit, render_report,
+    BillingSummary, CoordinatorError, GeneratorSummary, Percentiles, Phase, ProcedureSummary, RunOutcome,
+    SloResult, Summary, TraceCounts, Verdict, generator, impairments, junit, render_report,
 };
 
 impl Run {
@@ -49,9 +49,10 @@ impl Run {
         trace_counts.packets_dropped_by_agents =
             self.agents.iter().map(crate::fleet::Agent::trace_dropped).sum();
         self.check();
+        let billing = self.reconcile();
         let generator = generator::assess(&self.evidence.lateness);
         self.invalid.extend(generator.reasons.iter().cloned());
-        let mut summary = self.summary(generator, traces, trace_counts);
+        let mut summary = self.summary(generator, billing, traces, trace_counts);
         self.write(&mut summary);
         self.phase = Phase::Done;
         self.show();
@@ -105,17 +106,15 @@ impl Run {
     fn summary(
         &mut self,
         generator: GeneratorSummary,
+        billing: BillingSummary,
         traces: Vec<Value>,
         trace_counts: TraceCounts,
     ) -> Summary {
         let duration_s = float(self.evidence.last_us) / 1e6;
         let scenario = std::sync::Arc::clone(self.plan.scenario());
-        let slos: Vec<_> = scenario.slos.iter().map(|slo| self.measured(duration_s).slo(slo)).collect();
-        let verdict = Verdict::of(
-            std::mem::take(&mut self.invalid),
-            std::mem::take(&mut self.broken_guardrails),
-            &slos,
-        );
+        let measured = Measured { unreconciled: billing.measured(), ..self.measured(duration_s) };
+        let slos: Vec<_> = scenario.slos.iter().map(|slo| measured.slo(slo)).collect();
+        let verdict = self.verdict(&slos, &billing);
         let shards_of = |agent: usize| {
             (0..).zip(&self.shards).filter(|(_, s)| s.epoch > 0 && s.agent == agent).map(|(n, _)| n).collect()
         };
@@ -138,7 +137,12 @@ impl Run {
             slos,
             guardrails: self.guards.iter().map(crate::slo::Guard::result).collect(),
             procedures: self.procedure_summaries(),
-            billing: billing::Account::default(),
+            billing,
+            handovers: self.evidence.moves.summary(),
+            user_plane: self.evidence.user_plane,
+            sessions_at_once: self.timeline.sessions_at_once(),
+            network_events: std::mem::take(&mut self.network.events),
+            impairments: impairments::executed(&scenario, Duration::from_secs_f64(duration_s)),
             generator,
             agents: self
                 .agents
@@ -157,6 +161,17 @@ impl Run {
             reports,
             warnings: self.warnings.clone(),
         }
+    }
+
+    /// A missed SLO on billing is followed by the sessions that it is about.
+    fn verdict(&mut self, slos: &[SloResult], billing: &BillingSummary) -> Verdict {
+        let invalidating = std::mem::take(&mut self.invalid);
+        let mut verdict = Verdict::of(invalidating, std::mem::take(&mut self.broken_guardrails), slos);
+        if slos.iter().any(|slo| slo.name.starts_with("billing.") && !slo.pass) {
+            let unknown = billing.reason.iter().map(|reason| format!("billing is not reconciled: {reason}"));
+            verdict.reasons.extend(unknown.chain(billing.reasons()));
+        }
+        verdict
     }
 
     fn procedure_summaries(&self) -> BTreeMap<String, ProcedureSummary> {
@@ -186,7 +201,12 @@ impl Run {
     /// The whole run so far.
     pub(crate) fn measured(&self, seconds: f64) -> Measured<'_> {
         let evidence = &self.evidence;
-        Measured { procedures: &evidence.procedures, lateness: &evidence.lateness, seconds, unreconciled: 0 }
+        Measured {
+            procedures: &evidence.procedures,
+            lateness: &evidence.lateness,
+            seconds,
+            unreconciled: None,
+        }
     }
 
     fn finish_traces(&mut self) -> (Vec<Value>, TraceCounts) {
@@ -203,6 +223,12 @@ impl Run {
         }
     }
 
+    fn write_ladders(&mut self) -> Result<(), CoordinatorError> {
+        let path = self.folder.path.join("ladders.ndjson");
+        let lines = self.files.ladders.lines().map_err(|error| CoordinatorError::folder(&path, error))?;
+        self.folder.write("ladders.ndjson", &lines)
+    }
+
     /// The summary last, so that a folder with a summary is complete. What cannot be written is in the verdict of the
     /// returned one.
     fn write(&mut self, summary: &mut Summary) {
@@ -210,6 +236,9 @@ impl Run {
             tracing::error!(%error, "the run folder is not complete");
             summary.verdict.invalidate(format!("the run folder cannot be written: {error}"));
         };
+        if let Err(error) = self.write_ladders() {
+            give_up(summary, &error);
+        }
         if let Err(error) = self.folder.write("junit.xml", junit::render(summary).as_bytes()) {
             give_up(summary, &error);
         }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use wire::to_agent::TracePolicy;
 
+use crate::{RunFolder, SharedNetwork};
+
 /// What the coordinator is told before a run.
 #[derive(Clone)]
 pub struct CoordinatorConfig {
@@ -24,6 +26,12 @@ pub struct CoordinatorConfig {
     pub out: PathBuf,
     /// The name of this run's folder; made of time and scenario when absent.
     pub run_id: Option<String>,
+    /// The run's folder, where it is made already; then `out` and `run_id` are not used.
+    pub folder: Option<RunFolder>,
+    /// The network side, where it is run beside the agents; it is closed when they have gone.
+    pub network: Option<SharedNetwork>,
+    /// The ledger of a charging function elsewhere, read at the end of the run.
+    pub charging: Option<PathBuf>,
     /// Which UEs' messages are kept.
     pub trace: TracePolicy,
     /// How long a lease lasts when it is not renewed. 30 s.
@@ -47,6 +55,9 @@ impl CoordinatorConfig {
             target: target.to_owned(),
             out: out.to_owned(),
             run_id: None,
+            folder: None,
+            network: None,
+            charging: None,
             trace: TracePolicy::Failed,
             lease: Duration::from_secs(30),
             join_timeout: Duration::from_secs(30),

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
+use crate::UserPlaneSummary;
 use crate::figures::{AGENT_LOST, Counts, Procedures, tally};
 use crate::histogram;
 use crate::merge::Checked;
+use crate::moves::Moves;
 
 /// The sums of every merged report.
 pub(crate) struct Evidence {
@@ -16,6 +18,10 @@ pub(crate) struct Evidence {
     pub(crate) messages_sent: u64,
     pub(crate) messages_received: u64,
     pub(crate) radio_lost: u64,
+    pub(crate) moves: Moves,
+    pub(crate) user_plane: UserPlaneSummary,
+    /// Usage records, all of which are in usage.csv.
+    pub(crate) usage_records: u64,
     /// End of the last interval, µs since the start.
     pub(crate) last_us: u64,
     shards: BTreeMap<u32, BTreeMap<String, Counts>>,
@@ -30,6 +36,9 @@ impl Evidence {
             messages_sent: 0,
             messages_received: 0,
             radio_lost: 0,
+            moves: Moves::default(),
+            user_plane: UserPlaneSummary::default(),
+            usage_records: 0,
             last_us: 0,
             shards: BTreeMap::new(),
         }
@@ -39,10 +48,13 @@ impl Evidence {
     pub(crate) fn add(&mut self, checked: &Checked) {
         let report = &checked.report;
         let account = self.shards.entry(report.shard).or_default();
-        for (procedure, latency, service) in checked.procedures() {
+        for (procedure, measured) in checked.procedures() {
             account.entry(procedure.procedure.clone()).or_default().add(procedure);
-            self.procedures.entry(procedure.procedure.clone()).or_default().add(procedure, latency, service);
+            self.procedures.entry(procedure.procedure.clone()).or_default().add(procedure, measured);
         }
+        self.moves.add(checked);
+        self.user_plane.add(&report.user_plane);
+        self.usage_records = self.usage_records.saturating_add(report.usage.len() as u64);
         report.unexpected.iter().for_each(|(kind, n)| tally(&mut self.unexpected, kind, *n));
         self.messages_sent = self.messages_sent.saturating_add(report.messages_sent);
         self.messages_received = self.messages_received.saturating_add(report.messages_received);

@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use wire::to_coordinator::ProcedureInterval;
 
 use crate::histogram;
+use crate::merge::Measurements;
 
 /// Attempts by what became of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,11 +88,14 @@ impl Default for ProcedureFigures {
 /// Decoded samples of one procedure in one report: value in µs and count.
 pub(crate) type Samples = Vec<(u64, u64)>;
 
+/// The same for each phase by its name.
+pub(crate) type PhaseSamples = Vec<(String, Samples)>;
+
 impl ProcedureFigures {
-    pub(crate) fn add(&mut self, interval: &ProcedureInterval, latency: &Samples, service: &Samples) {
+    pub(crate) fn add(&mut self, interval: &ProcedureInterval, measured: &Measurements) {
         self.counts.add(interval);
-        histogram::add(&mut self.latency, latency);
-        histogram::add(&mut self.service, service);
+        histogram::add(&mut self.latency, &measured.latency);
+        histogram::add(&mut self.service, &measured.service);
     }
 }
 

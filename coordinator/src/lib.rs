@@ -4,6 +4,7 @@
 //! queue between them is bounded, and nothing is locked.
 
 mod accounting;
+mod checks;
 mod clock;
 mod conclude;
 mod config;
@@ -14,12 +15,17 @@ mod fleet;
 mod generator;
 mod histogram;
 mod hlog;
+mod impairments;
 mod journal;
 mod junit;
+mod ladders;
 mod link;
 mod live;
 mod merge;
+mod moves;
+mod network;
 mod progress;
+mod reconciliation;
 pub mod report;
 mod report_log;
 mod run;
@@ -28,6 +34,8 @@ mod slo;
 mod summary;
 mod timeline;
 mod traces;
+mod usage_ledger;
+mod user_plane;
 mod verdict;
 mod wall_clock;
 
@@ -36,11 +44,15 @@ pub use coordinator::Coordinator;
 pub use figures::{Counts, ProcedureFigures};
 pub use histogram::{HistogramFault, decode_v2};
 pub use merge::{Checked, Fault, Merge, Reception};
+pub use moves::{HandoverCells, HandoverSummary};
+pub use network::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
-pub use run_folder::render_report;
+pub use reconciliation::{BillingSummary, Side, UnreconciledSession};
+pub use run_folder::{RunFolder, render_report};
 pub use summary::{
-    AgentSummary, GeneratorSummary, Percentiles, ProcedureSummary, RunOutcome, SloResult, Summary,
-    TraceCounts,
+    AgentSummary, GeneratorSummary, ImpairmentSummary, Percentiles, PhaseSummary, ProcedureSummary,
+    RunOutcome, SloResult, Summary, TraceCounts,
 };
+pub use user_plane::UserPlaneSummary;
 pub use verdict::{Status, Verdict};
 pub use wire::to_agent::TracePolicy;

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use wire::to_coordinator::{IntervalReport, ProcedureInterval};
 
-use crate::figures::Samples;
-use crate::histogram::{self, HistogramFault, decode_v2};
+use crate::checks::{Limits, MOST_ATTEMPTS, OVERFLOW, attempts, check};
+use crate::figures::{PhaseSamples, Samples};
+use crate::histogram::HistogramFault;
 
 /// Decides which report counts. Holds no figures itself: what it hands out is to be stored, added and acknowledged,
 /// in this order.
 pub struct Merge {
     shards: Vec<ShardReports>,
-    horizon_us: u64,
+    limits: Limits,
 }
 
 #[derive(Default)]
@@ -20,6 +21,8 @@ struct ShardReports {
     next: u64,
     held: BTreeMap<u64, Checked>,
     counted: u64,
+    /// Octets of all its usage records.
+    used: u64,
 }
 
 /// A report whose content is possible, with its histograms read.
@@ -27,14 +30,22 @@ struct ShardReports {
 pub struct Checked {
     /// As received.
     pub report: IntervalReport,
-    /// Latency and service time of each of its procedures.
-    pub(crate) samples: Vec<(Samples, Samples)>,
+    /// What was measured of each of its procedures.
+    pub(crate) measured: Vec<Measurements>,
+}
+
+/// The histograms of one procedure, read.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Measurements {
+    pub(crate) latency: Samples,
+    pub(crate) service: Samples,
+    pub(crate) phases: PhaseSamples,
 }
 
 impl Checked {
-    /// Procedures with the samples of their latency and service time.
-    pub(crate) fn procedures(&self) -> impl Iterator<Item = (&ProcedureInterval, &Samples, &Samples)> {
-        self.report.procedures.iter().zip(&self.samples).map(|(p, (latency, service))| (p, latency, service))
+    /// Procedures with what was measured of them.
+    pub(crate) fn procedures(&self) -> impl Iterator<Item = (&ProcedureInterval, &Measurements)> {
+        self.report.procedures.iter().zip(&self.measured)
     }
 }
 
@@ -101,6 +112,18 @@ pub enum Fault {
         /// What its histogram counts.
         samples: u64,
     },
+    /// A usage record that cannot be true.
+    #[error("the usage record {sequence} of session {session} of {supi}: {what}")]
+    Usage {
+        /// Whose.
+        supi: String,
+        /// Which session.
+        session: u8,
+        /// Which part of it.
+        sequence: u32,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Counts that no agent can reach, or too many causes, or a cause that is no text of a sane length.
     #[error("{0}")]
     Counts(&'static str),
@@ -109,7 +132,7 @@ pub enum Fault {
 impl Merge {
     /// No report yet of any of this many shards.
     pub fn new(shards: u32) -> Self {
-        Self { shards: (0..shards).map(|_| ShardReports::default()).collect(), horizon_us: u64::MAX }
+        Self { shards: (0..shards).map(|_| ShardReports::default()).collect(), limits: Limits::default() }
     }
 
     /// A shard gets a new lease: reports of older ones don't count any more, sequences begin again at 0.
@@ -117,13 +140,19 @@ impl Merge {
         if let Some(state) = self.state(shard)
             && epoch > state.epoch
         {
-            *state = ShardReports { epoch, counted: state.counted, ..ShardReports::default() };
+            let (counted, used) = (state.counted, state.used);
+            *state = ShardReports { epoch, counted, used, ..ShardReports::default() };
         }
     }
 
     /// No interval may end after this, µs since the run's start.
     pub fn not_after(&mut self, horizon_us: u64) {
-        self.horizon_us = horizon_us;
+        self.limits.horizon_us = horizon_us;
+    }
+
+    /// The UNIX time in µs at which the run starts: no session begins before it.
+    pub fn begins(&mut self, wall_us: u64) {
+        self.limits.start_wall_us = wall_us;
     }
 
     /// The sequence that is missing next.
@@ -136,8 +165,7 @@ impl Merge {
     /// # Errors
     /// [`Fault`]: the report cannot be true. Nothing of it is counted.
     pub fn receive(&mut self, report: IntervalReport) -> Result<Reception, Fault> {
-        let (shard, epoch, sequence, horizon_us) =
-            (report.shard, report.epoch, report.sequence, self.horizon_us);
+        let (shard, epoch, sequence, limits) = (report.shard, report.epoch, report.sequence, self.limits);
         let state = self.state(shard).ok_or(Fault::Shard(shard))?;
         if epoch > state.epoch {
             return Err(Fault::Epoch { shard, given: state.epoch, claimed: epoch });
@@ -152,10 +180,14 @@ impl Merge {
         if sequence - state.next > MOST_HELD {
             return Ok(Reception::TooFarAhead);
         }
-        let checked = check(report, horizon_us)?;
+        let checked = check(report, limits)?;
         let attempts = checked.report.procedures.iter().fold(0u64, |sum, p| sum.saturating_add(attempts(p)));
-        state.counted =
-            state.counted.checked_add(attempts).filter(|n| *n <= MOST_ATTEMPTS).ok_or(OVERFLOW)?;
+        let counted = state.counted.checked_add(attempts).filter(|n| *n <= MOST_ATTEMPTS).ok_or(OVERFLOW)?;
+        let used = checked.report.usage.iter().fold(0, |sum: u64, record| {
+            sum.saturating_add(record.uplink.0).saturating_add(record.downlink.0)
+        });
+        state.used = state.used.checked_add(used).filter(|n| *n <= MOST_USED).ok_or(ABSURD_USAGE)?;
+        state.counted = counted;
         if sequence > state.next {
             state.held.insert(sequence, checked);
             return Ok(Reception::Held);
@@ -178,74 +210,8 @@ fn index(shard: u32) -> usize {
     usize::try_from(shard).unwrap_or(usize::MAX)
 }
 
-fn check(report: IntervalReport, horizon_us: u64) -> Result<Checked, Fault> {
-    let (from_us, to_us) = (report.from_us, report.to_us);
-    if from_us > to_us || to_us > horizon_us {
-        return Err(Fault::Interval { from_us, to_us });
-    }
-    if report.unexpected.len() > MOST_CAUSES
-        || report.unexpected.iter().any(|(kind, _)| kind.len() > LONGEST_CAUSE)
-    {
-        return Err(Fault::Counts("too many or too long kinds of unexpected messages"));
-    }
-    let mut samples = Vec::with_capacity(PROCEDURES.len());
-    for (position, procedure) in report.procedures.iter().enumerate() {
-        let name = &procedure.procedure;
-        let twice = report.procedures.iter().take(position).any(|earlier| earlier.procedure == *name);
-        if twice || !PROCEDURES.contains(&name.as_str()) {
-            return Err(Fault::Procedure(name.chars().take(LONGEST_CAUSE).collect()));
-        }
-        for causes in
-            [&procedure.failed, &procedure.timed_out, &procedure.abandoned, &procedure.never_started]
-        {
-            if causes.len() > MOST_CAUSES || causes.iter().any(|(cause, _)| cause.len() > LONGEST_CAUSE) {
-                return Err(Fault::Counts("too many or too long causes"));
-            }
-        }
-        if attempts(procedure) > MOST_ATTEMPTS {
-            return Err(OVERFLOW);
-        }
-        let read =
-            |octets| decode_v2(octets).map_err(|fault| Fault::Histogram { procedure: name.clone(), fault });
-        let both = (read(&procedure.latency_v2)?, read(&procedure.service_v2)?);
-        for samples in [histogram::total(&both.0), histogram::total(&both.1)] {
-            if samples != procedure.succeeded {
-                return Err(Fault::Samples {
-                    procedure: name.clone(),
-                    succeeded: procedure.succeeded,
-                    samples,
-                });
-            }
-        }
-        samples.push(both);
-    }
-    Ok(Checked { report, samples })
-}
-
-/// Everything that the interval counts, to be limited.
-fn attempts(procedure: &ProcedureInterval) -> u64 {
-    [&procedure.failed, &procedure.timed_out, &procedure.abandoned, &procedure.never_started]
-        .into_iter()
-        .flatten()
-        .map(|(_, n)| *n)
-        .chain([procedure.due, procedure.started, procedure.succeeded])
-        .fold(0, u64::saturating_add)
-}
-
-/// The names that agents report: the scenario's procedures, and what a UE starts by itself.
-const PROCEDURES: [&str; 6] = [
-    "registration",
-    "registration-retry",
-    "deregistration",
-    "service-request",
-    "mobility-registration-update",
-    "periodic-registration-update",
-];
-
-const OVERFLOW: Fault = Fault::Counts("more attempts than any agent can make");
-/// Of one shard in one run; leaves room to add all shards up.
-const MOST_ATTEMPTS: u64 = 1 << 48;
 /// Reports of one shard that wait for a missing one.
 const MOST_HELD: u64 = 64;
-const MOST_CAUSES: usize = 300;
-const LONGEST_CAUSE: usize = 200;
+/// Octets that one shard can use in one run; leaves room to add all shards up.
+const MOST_USED: u64 = 1 << 56;
+const ABSURD_USAGE: Fault = Fault::Counts("more octets of user data than any agent can carry");

@@ -14,24 +14,31 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
-use wire::to_agent::{Lease, ToAgent, Welcome};
-use wire::to_coordinator::{AgentHealth, IntervalReport, ToCoordinator, Trace};
+use wire::to_agent::{ToAgent, Welcome};
+use wire::to_coordinator::ToCoordinator;
 use wire::{AgentLink, CoordinatorEndpoint, WireError};
 
 use crate::evidence::Evidence;
-use crate::fleet::{Agent, ShardLease, deal, unique_name};
-use crate::histogram::{self, decode_v2};
+use crate::fleet::{Agent, ShardLease, unique_name};
 use crate::hlog::HistogramLog;
 use crate::journal::Journal;
+use crate::ladders::Ladders;
 use crate::link::{FromAgent, Outbox, Received};
-use crate::merge::{Checked, Merge, Reception};
+use crate::merge::Merge;
+use crate::network::Network;
 use crate::report_log::ReportLog;
 use crate::run_folder::{Appender, RunFolder};
-use crate::slo::{Guard, Measured};
+use crate::slo::Guard;
 use crate::summary::ReportCounts;
-use crate::timeline::{MOST_OPEN, Second, Timeline};
+use crate::timeline::{Second, Timeline};
 use crate::traces::Traces;
+use crate::usage_ledger::UsageLedger;
 use crate::{CoordinatorConfig, CoordinatorError, Phase, Progress, RunOutcome, StopRequest};
+
+mod ending;
+mod leases;
+mod reports;
+mod seconds;
 
 /// The state of one run.
 pub(crate) struct Run {
@@ -56,6 +63,8 @@ pub(crate) struct Run {
     /// The start: by the monotonic clock, and by the wall clock.
     pub(crate) start: Option<(Instant, SystemTime)>,
     pub(crate) files: Files,
+    /// What the network side left, once it is closed.
+    pub(crate) network: Network,
     pub(crate) progress: watch::Sender<Progress>,
     merge: Merge,
     /// With it agents seal what a UE takes along to another agent.
@@ -76,6 +85,8 @@ pub(crate) struct Run {
 pub(crate) struct Files {
     pub(crate) journal: Journal,
     pub(crate) report_log: ReportLog,
+    pub(crate) usage: UsageLedger,
+    pub(crate) ladders: Ladders,
     timeline: Appender,
     hlog: Option<HistogramLog>,
     pub(crate) traces: Option<Traces>,
@@ -104,10 +115,15 @@ impl Run {
         plan: Plan,
     ) -> Result<Self, CoordinatorError> {
         let scenario = Arc::clone(plan.scenario());
-        let folder = RunFolder::create(&config.out, config.run_id.as_deref(), &scenario.name)?;
+        let folder = match &config.folder {
+            Some(folder) => folder.clone(),
+            None => RunFolder::create(&config.out, config.run_id.as_deref(), &scenario.name)?,
+        };
         let files = Files {
             journal: Journal::new(folder.appender("journal.ndjson")?),
             report_log: ReportLog::new(folder.appender("reports.log")?),
+            usage: UsageLedger::begin(&folder)?,
+            ladders: Ladders::default(),
             timeline: folder.appender("timeline.ndjson")?,
             hlog: None,
             traces: None,
@@ -137,6 +153,7 @@ impl Run {
             broken_guardrails: Vec::new(),
             start: None,
             files,
+            network: Network::default(),
             progress,
             key: rand::random(),
             base: now,
@@ -172,6 +189,7 @@ impl Run {
             self.play(&mut source).await;
         }
         self.dismiss().await;
+        self.close_network().await;
         Ok(self.conclude())
     }
 
@@ -343,363 +361,6 @@ impl Run {
         }
     }
 
-    fn report(&mut self, agent: usize, report: IntervalReport) {
-        let (shard, epoch, sequence) = (report.shard, report.epoch, report.sequence);
-        let holds = self.shards.get(shard as usize).is_some_and(|lease| lease.agent == agent);
-        if !holds || report.run != self.folder.run_id || self.start.is_none() {
-            self.decide(
-                "refused a report",
-                json!({"shard": shard, "epoch": epoch, "sequence": sequence, "reason": "no such lease"}),
-            );
-            self.reports.old_epoch += 1;
-            return;
-        }
-        self.merge.not_after(self.run_us().saturating_add(CLOCK_TOLERANCE_US));
-        match self.merge.receive(report) {
-            Ok(Reception::Next(ready)) => ready.iter().for_each(|checked| self.count(agent, checked)),
-            Ok(Reception::Duplicate) => {
-                self.reports.duplicates += 1;
-                self.send(agent, ToAgent::Ack { shard, epoch, sequence });
-            }
-            Ok(Reception::Held | Reception::TooFarAhead) => {
-                self.reports.out_of_order += 1;
-                let next = self.merge.next(shard);
-                self.decide(
-                    "a report waits for one before it",
-                    json!({"shard": shard, "sequence": sequence, "missing": next}),
-                );
-            }
-            Ok(Reception::OldEpoch { current }) => {
-                self.reports.old_epoch += 1;
-                self.decide(
-                    "refused a report of an old lease",
-                    json!({"shard": shard, "epoch": epoch, "current": current, "sequence": sequence}),
-                );
-            }
-            Err(fault) => self.distrust(agent, &format!("sent a report that cannot be true: {fault}")),
-        }
-    }
-
-    /// Stored, added, acknowledged: in this order.
-    fn count(&mut self, agent: usize, checked: &Checked) {
-        let report = &checked.report;
-        if let Err(error) = self.files.report_log.append(report) {
-            return self.folder_failure(&error.to_string());
-        }
-        self.evidence.add(checked);
-        self.timeline.add(checked);
-        self.reports.merged += 1;
-        let started = report.procedures.iter().fold(0u64, |sum, p| sum.saturating_add(p.started));
-        if let Some(agent) = self.agents.get_mut(agent) {
-            agent.started(report.shard, started);
-        }
-        if let Some(lease) = self.shards.get_mut(report.shard as usize) {
-            lease.reported_us = report.to_us;
-            lease.progress.clone_from(&report.progress);
-        }
-        self.send(
-            agent,
-            ToAgent::Ack { shard: report.shard, epoch: report.epoch, sequence: report.sequence },
-        );
-        self.end_shard(report.shard);
-    }
-
-    /// A shard is over when its agent says so and every report up to the last is merged.
-    fn end_shard(&mut self, shard: u32) {
-        let next = self.merge.next(shard);
-        let Some(lease) = self.shards.get_mut(shard as usize) else { return };
-        let Some(last) = lease.last_sequence else { return };
-        if !lease.over && (next > last || (last == 0 && next == 0)) {
-            lease.over = true;
-            self.decide("shard is over", json!({"shard": shard, "reports": next}));
-        }
-    }
-
-    fn health(&mut self, agent: usize, health: &AgentHealth) {
-        let lateness = match decode_v2(&health.lateness_v2) {
-            Ok(lateness) if health.at_us <= self.run_us().saturating_add(CLOCK_TOLERANCE_US) => lateness,
-            Ok(_) => return self.distrust(agent, "sent its health of the future"),
-            Err(fault) => {
-                return self.distrust(agent, &format!("sent lateness that cannot be true: {fault}"));
-            }
-        };
-        if self.start.is_some() {
-            histogram::add(&mut self.evidence.lateness, &lateness);
-            self.timeline.add_lateness(health.at_us, &lateness);
-        }
-        let Some(known) = self.agents.get_mut(agent) else { return };
-        let dropped = known.reports_dropped();
-        known.add_health(health, &lateness);
-        if known.reports_dropped() > dropped {
-            let text = format!(
-                "agent {} dropped {} reports: its buffer was full",
-                known.name,
-                known.reports_dropped()
-            );
-            self.warn(text);
-        }
-    }
-
-    fn trace(&mut self, agent: usize, trace: &Trace) {
-        let holds = self.shards.get(trace.shard as usize).is_some_and(|lease| lease.agent == agent);
-        if let (true, Some(traces)) = (holds, &mut self.files.traces)
-            && let Err(error) = traces.add(trace)
-        {
-            self.folder_failure(&format!("{}: {error}", self.folder.path.join("traces").display()));
-        }
-    }
-
-    fn lease_all(&mut self) {
-        let living: Vec<usize> =
-            (0..self.agents.len()).filter(|agent| self.agents[*agent].is_alive()).collect();
-        let workers: Vec<u32> = living.iter().map(|agent| self.agents[*agent].hello.workers).collect();
-        let scenario = self.plan.scenario().to_yaml();
-        let (seed, shards, loads) = (self.plan.seed(), self.plan.shards(), self.plan.scenario().load.len());
-        for (shard, dealt) in (0..shards).zip(deal(&workers, shards)) {
-            let Some(agent) = living.get(dealt).copied() else { return };
-            let epoch = 1;
-            let resume_at = vec![0; loads];
-            self.merge.lease(shard, epoch);
-            self.shards[shard as usize] =
-                ShardLease { agent, epoch, progress: resume_at.clone(), ..ShardLease::default() };
-            self.decide(
-                "leased a shard",
-                json!({"shard": shard, "epoch": epoch, "agent": self.agents[agent].name}),
-            );
-            let lease = Lease {
-                run: self.folder.run_id.clone(),
-                scenario: scenario.clone(),
-                seed,
-                shard,
-                shards,
-                epoch,
-                valid_us: micros(self.config.lease),
-                target: self.config.target.clone(),
-                resume_at,
-                trace: self.config.trace,
-                key: self.key,
-            };
-            self.send(agent, ToAgent::Lease(Box::new(lease)));
-        }
-        self.renewed = Instant::now();
-    }
-
-    /// Everybody begins at one instant, each by its own clock.
-    fn begin(&mut self) {
-        let longest = self.agents.iter().map(|agent| agent.clock.round_trip_us()).max().unwrap_or_default();
-        let lead = START_LEAD + Duration::from_micros(longest);
-        let (start, wall) = (Instant::now() + lead, SystemTime::now() + lead);
-        self.start = Some((start, wall));
-        self.phase = Phase::Running;
-        let at_us = self.us(start);
-        let wall_us = crate::wall_clock::unix_us(wall);
-        for agent in 0..self.agents.len() {
-            let at_us = self.agents[agent].clock.to_agent(at_us);
-            self.send(agent, ToAgent::Start { run: self.folder.run_id.clone(), at_us, wall_us });
-        }
-        self.decide(
-            "agreed on the start",
-            json!({"start": crate::wall_clock::rfc3339(wall), "lead_us": micros(lead)}),
-        );
-        let hlog = self.folder.appender("histograms.hlog").map_err(|error| error.to_string());
-        match hlog.and_then(|file| HistogramLog::begin(file, wall).map_err(|error| error.to_string())) {
-            Ok(hlog) => self.files.hlog = Some(hlog),
-            Err(error) => self.folder_failure(&error),
-        }
-        match Traces::create(&self.folder.path, self.config.trace, wall) {
-            Ok(traces) => self.files.traces = Some(traces),
-            Err(error) => {
-                self.folder_failure(&format!("{}: {error}", self.folder.path.join("traces").display()))
-            }
-        }
-    }
-
-    fn tick(&mut self) {
-        let now = Instant::now();
-        if now.duration_since(self.renewed) >= self.config.lease / 3 {
-            self.renewed = now;
-            self.renew_all();
-        }
-        if now.duration_since(self.pinged) >= CLOCK_REFRESH {
-            self.ping_all();
-        }
-        if self.start.is_some() {
-            let now_s = self.run_us().saturating_sub(HEALTH_WAIT_US) / 1_000_000;
-            let waiting =
-                self.shards.iter().filter(|shard| !shard.over).map(|shard| shard.reported_us / 1_000_000);
-            let complete = waiting.min().unwrap_or(now_s);
-            self.close_before(complete.min(now_s).max(now_s.saturating_sub(MOST_OPEN)));
-        }
-        self.show();
-    }
-
-    /// Writes the seconds that are complete, and holds them against the guardrails.
-    pub(crate) fn close_before(&mut self, second: u64) {
-        let alive = self.alive() as u64;
-        for second in self.timeline.close_before(second, alive) {
-            let line = format!("{}\n", second.line());
-            let written = self.files.timeline.append(line.as_bytes());
-            let written =
-                written.and_then(|()| self.files.hlog.as_mut().map_or(Ok(()), |hlog| hlog.second(&second)));
-            if let Err(error) = written {
-                self.folder_failure(&error.to_string());
-            }
-            let measured = Measured {
-                procedures: &second.procedures,
-                lateness: &second.lateness,
-                seconds: 1.0,
-                unreconciled: 0,
-            };
-            let broken: Vec<String> =
-                self.guards.iter_mut().filter_map(|guard| guard.observe(second.at_s, &measured)).collect();
-            for reason in broken {
-                self.decide("guardrail broke", json!({"reason": reason}));
-                self.broken_guardrails.push(reason);
-                self.drain("guardrail", self.plan.scenario().drain);
-            }
-            self.window.push_back(second);
-            while self.window.len() > WINDOW {
-                self.window.pop_front();
-            }
-        }
-    }
-
-    fn stop(&mut self, request: StopRequest) {
-        let reason = "aborted by the operator";
-        if !self.invalid.iter().any(|known| known == reason) {
-            self.invalidate(reason.to_owned());
-        }
-        let grace = if request == StopRequest::Now { Duration::ZERO } else { self.plan.scenario().drain };
-        self.drain("aborted-by-operator", grace);
-    }
-
-    /// Nothing more is started. A later call can only shorten the grace.
-    fn drain(&mut self, reason: &str, grace: Duration) {
-        let until = Instant::now() + grace + REPORT_MARGIN;
-        let now = grace.is_zero();
-        if self.drain.is_some_and(|drain| drain.now || !now) {
-            return;
-        }
-        self.drain = Some(Drain { until, now });
-        self.decide("drain", json!({"reason": reason, "grace_us": micros(grace)}));
-        if self.phase == Phase::Running {
-            self.phase = Phase::Draining;
-        }
-        for agent in 0..self.agents.len() {
-            self.send(agent, ToAgent::Drain { reason: reason.to_owned(), grace_us: micros(grace) });
-        }
-    }
-
-    /// An agent is gone. What its shards have not reported is accounted for as lost.
-    fn lose(&mut self, agent: usize, why: &str) {
-        let Some(lost) = self.agents.get_mut(agent) else { return };
-        let Some(outbox) = lost.outbox.take() else { return };
-        outbox.close();
-        let name = lost.name.clone();
-        if self.phase == Phase::Joining {
-            lost.lost = Some(why.to_owned());
-            return self.decide("an agent left before the run", json!({"agent": name, "reason": why}));
-        }
-        let unfinished: Vec<u32> = (0..)
-            .zip(&self.shards)
-            .filter(|(_, s)| s.agent == agent && s.epoch > 0 && !s.over)
-            .map(|(n, _)| n)
-            .collect();
-        self.decide("lost an agent", json!({"agent": name, "reason": why, "unfinished_shards": unfinished}));
-        if unfinished.is_empty() {
-            // It had done all it was there for.
-            return self.warn(format!(
-                "agent {name} was gone before the end of the run, its shards were over: {why}"
-            ));
-        }
-        self.agents[agent].lost = Some(why.to_owned());
-        self.invalidate(format!(
-            "fleet lost: agent {name} ({}) with shards {unfinished:?}: {why}",
-            self.agents[agent].peer
-        ));
-        for shard in unfinished {
-            self.shards[shard as usize].over = true;
-            self.timeline.forget(shard);
-            if self.start.is_some() {
-                self.evidence.lose_shard(shard, &planned_of(&self.plan, shard));
-            }
-        }
-        if self.start.is_none() {
-            self.drain("agent-lost", Duration::ZERO);
-        }
-    }
-
-    /// An agent that sends what cannot be true is sent away: nothing more of it counts.
-    fn distrust(&mut self, agent: usize, why: &str) {
-        self.decide("distrusts an agent", json!({"agent": self.agents[agent].name, "reason": why}));
-        self.send(agent, ToAgent::Drain { reason: "refused".to_owned(), grace_us: 0 });
-        self.lose(agent, why);
-    }
-
-    /// The folder cannot be written any more: the run cannot be proven, so it ends.
-    fn folder_failure(&mut self, what: &str) {
-        if !self.folder_failed {
-            self.folder_failed = true;
-            self.invalidate(format!("the run folder cannot be written: {what}"));
-            self.drain("run-folder-failed", Duration::ZERO);
-        }
-    }
-
-    pub(crate) fn invalidate(&mut self, reason: String) {
-        tracing::info!(reason, "the run is invalid");
-        self.invalid.push(reason);
-    }
-
-    pub(crate) fn warn(&mut self, text: String) {
-        tracing::info!("{text}");
-        if self.warnings.len() < MOST_WARNINGS && !self.warnings.contains(&text) {
-            self.warnings.push(text);
-        }
-    }
-
-    pub(crate) fn decide(&mut self, decision: &str, details: serde_json::Value) {
-        let run_us = self.start.is_some().then(|| self.run_us());
-        if let Err(error) = self.files.journal.write(decision, run_us, details) {
-            self.folder_failure(&error.to_string());
-        }
-    }
-
-    fn renew_all(&mut self) {
-        let valid_us = micros(self.config.lease);
-        let due: Vec<(usize, u32, u64)> = (0..)
-            .zip(&self.shards)
-            .filter(|(_, s)| s.epoch > 0 && !s.over)
-            .map(|(n, s)| (s.agent, n, s.epoch))
-            .collect();
-        for (agent, shard, epoch) in due {
-            self.send(agent, ToAgent::Renew { shard, epoch, valid_us });
-        }
-    }
-
-    fn ping_all(&mut self) {
-        self.pinged = Instant::now();
-        (0..self.agents.len()).for_each(|agent| self.ping(agent));
-    }
-
-    fn ping(&mut self, agent: usize) {
-        let sent_us = self.us(Instant::now());
-        self.send(agent, ToAgent::Ping { sent_us });
-    }
-
-    fn send(&mut self, agent: usize, message: ToAgent) {
-        let outbox = self.agents.get(agent).and_then(|agent| agent.outbox.as_ref());
-        if outbox.is_some_and(|outbox| !outbox.send(message)) {
-            self.lose(agent, "does not read what is sent to it");
-        }
-    }
-
-    /// The lease that is meant, if this agent holds it.
-    fn held(&mut self, agent: usize, shard: u32, epoch: u64) -> Option<&mut ShardLease> {
-        self.shards
-            .get_mut(shard as usize)
-            .filter(|lease| lease.agent == agent && lease.epoch == epoch && epoch > 0)
-    }
-
     pub(crate) fn alive(&self) -> usize {
         self.agents.iter().filter(|agent| agent.is_alive()).count()
     }
@@ -712,26 +373,6 @@ impl Run {
     /// Our clock, µs.
     fn us(&self, at: Instant) -> u64 {
         micros(at.saturating_duration_since(self.base))
-    }
-
-    /// Sends everybody home.
-    async fn dismiss(&mut self) {
-        let run = self.folder.run_id.clone();
-        let mut goodbyes = Vec::new();
-        for agent in &mut self.agents {
-            if let Some(outbox) = agent.outbox.take() {
-                outbox.send(ToAgent::RunOver { run: run.clone() });
-                goodbyes.push(outbox.close());
-            }
-        }
-        let all = async {
-            for goodbye in goodbyes {
-                let _ = goodbye.await;
-            }
-        };
-        let _ = tokio::time::timeout(GOODBYE_TIMEOUT, all).await;
-        self.acceptor.abort();
-        self.endpoint.close("the run is over").await;
     }
 }
 
@@ -778,17 +419,7 @@ const TICK: Duration = Duration::from_millis(200);
 const INBOX: usize = 1024;
 const CLOCK_ROUNDS: usize = 5;
 const CLOCKS_TIMEOUT: Duration = Duration::from_secs(5);
-const CLOCK_REFRESH: Duration = Duration::from_secs(5);
 /// An interval may end this much in the future by the agent's clock.
 const CLOCK_TOLERANCE_US: u64 = 5_000_000;
-/// Between `Start` and the start, beside the longest round trip.
-const START_LEAD: Duration = Duration::from_millis(300);
 /// After the schedule and its grace, agents have this long to say that they have finished.
 const OVERDUE_MARGIN: Duration = Duration::from_secs(10);
-/// After a drain's grace, agents have this long to report.
-const REPORT_MARGIN: Duration = Duration::from_secs(5);
-/// An agent's health of a second may come this long after its reports.
-const HEALTH_WAIT_US: u64 = 300_000;
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(3);
-const MOST_WARNINGS: usize = 100;
-const WINDOW: usize = 5;

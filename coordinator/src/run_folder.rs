@@ -10,20 +10,19 @@ use serde_json::Value;
 use crate::wall_clock::compact;
 use crate::{CoordinatorError, report};
 
-/// A folder that exists and can be written to.
+/// The folder of one run: it exists and can be written to.
 #[derive(Clone, Debug)]
-pub(crate) struct RunFolder {
+pub struct RunFolder {
     pub(crate) path: PathBuf,
     pub(crate) run_id: String,
 }
 
 impl RunFolder {
     /// Makes `<runs>/<run-id>`. A name of our own making gets a number when it is taken; a given one must be free.
-    pub(crate) fn create(
-        runs: &Path,
-        run_id: Option<&str>,
-        scenario: &str,
-    ) -> Result<Self, CoordinatorError> {
+    ///
+    /// # Errors
+    /// [`CoordinatorError::Folder`]: it cannot be made.
+    pub fn create(runs: &Path, run_id: Option<&str>, scenario: &str) -> Result<Self, CoordinatorError> {
         std::fs::create_dir_all(runs).map_err(|source| CoordinatorError::folder(runs, source))?;
         let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
         let name: String = scenario.chars().map(safe).take(60).collect();
@@ -41,6 +40,11 @@ impl RunFolder {
                 Err(source) => return Err(CoordinatorError::folder(&path, source)),
             }
         }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A new file that grows during the run.

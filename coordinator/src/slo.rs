@@ -15,8 +15,8 @@ pub(crate) struct Measured<'a> {
     pub(crate) lateness: &'a Histogram<u64>,
     /// How long it took, in seconds.
     pub(crate) seconds: f64,
-    /// Billing sessions that don't reconcile.
-    pub(crate) unreconciled: u64,
+    /// Billing sessions that don't reconcile; nothing while they have not been reconciled.
+    pub(crate) unreconciled: Option<u64>,
 }
 
 impl Measured<'_> {
@@ -29,7 +29,7 @@ impl Measured<'_> {
         };
         match metric {
             Metric::GeneratorLateness(p) => percentile(self.lateness, p.percent()),
-            Metric::BillingUnreconciled => Some(float(self.unreconciled)),
+            Metric::BillingUnreconciled => self.unreconciled.map(float),
             Metric::Procedure { subject, kind } => {
                 let figures = self.procedures.get(subject.as_str())?;
                 let counts = &figures.counts;
@@ -143,7 +143,7 @@ mod tests {
     fn observe(guard: &mut Guard, at_s: u64, procedures: &Procedures) -> Option<String> {
         guard.observe(
             at_s,
-            &Measured { procedures, lateness: &histogram::empty(), seconds: 1.0, unreconciled: 0 },
+            &Measured { procedures, lateness: &histogram::empty(), seconds: 1.0, unreconciled: None },
         )
     }
 
@@ -180,7 +180,7 @@ mod tests {
     fn slo_is_shown_in_the_unit_of_its_target() {
         let (procedures, lateness) = (second(9, 1), histogram::empty());
         let measured =
-            Measured { procedures: &procedures, lateness: &lateness, seconds: 2.0, unreconciled: 0 };
+            Measured { procedures: &procedures, lateness: &lateness, seconds: 2.0, unreconciled: None };
         let success = measured.slo(&"registration.success >= 85%".parse().unwrap());
         assert_eq!(
             (success.name.as_str(), success.target.as_str(), success.pass),

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Verdict;
+use crate::{BillingSummary, HandoverSummary, NetworkEvents, UserPlaneSummary, Verdict};
 
 /// What a run leaves.
 #[derive(Clone, Debug)]
@@ -55,7 +55,17 @@ pub struct Summary {
     /// The account and the latencies of each procedure.
     pub procedures: BTreeMap<String, ProcedureSummary>,
     /// The difference between the two ledgers.
-    pub billing: billing::Account,
+    pub billing: BillingSummary,
+    /// Handovers by cells, and their phases.
+    pub handovers: HandoverSummary,
+    /// What the user plane carried.
+    pub user_plane: UserPlaneSummary,
+    /// Most PDU sessions at once.
+    pub sessions_at_once: u64,
+    /// What the network noticed.
+    pub network_events: NetworkEvents,
+    /// What was made worse on purpose.
+    pub impairments: ImpairmentSummary,
     /// Whether the generator was the bottleneck.
     pub generator: GeneratorSummary,
     /// The fleet.
@@ -161,6 +171,31 @@ impl Percentiles {
         let at = |quantile| if histogram.is_empty() { 0 } else { histogram.value_at_quantile(quantile) };
         Self { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: at(1.0) }
     }
+}
+
+/// One phase of a procedure.
+#[derive(Clone, Debug, Serialize)]
+pub struct PhaseSummary {
+    /// `preparation`, `execution`, `completion`.
+    pub phase: String,
+    /// How many times it was measured.
+    pub samples: u64,
+    /// How long it took, µs.
+    pub latency_us: Percentiles,
+}
+
+/// What the scenario's conditions came to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ImpairmentSummary {
+    /// Each window that began while the run lasted: name, kind, `at_s`, `for_s`, and which part of the cells.
+    pub windows: Vec<Value>,
+    /// Seconds in which at least one impairment was active.
+    pub active_s: f64,
+    /// The most of it within any hour, in seconds; the safety budget is 600.
+    pub worst_hour_s: f64,
+    /// Who allowed more than the budget, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<Value>,
 }
 
 /// The curve of a distribution: denser where it matters, and only as far as the samples reach.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-use crate::Percentiles;
 use crate::figures::{Procedures, sum};
 use crate::histogram;
 use crate::merge::Checked;
+use crate::{Percentiles, UserPlaneSummary};
 
 /// One second of the run.
 pub(crate) struct Second {
@@ -18,6 +18,8 @@ pub(crate) struct Second {
     pub(crate) agents: u64,
     pub(crate) registered: u64,
     pub(crate) in_flight: u64,
+    pub(crate) sessions: u64,
+    pub(crate) user_plane: UserPlaneSummary,
 }
 
 /// The open seconds, at most [`MOST_OPEN`] of them.
@@ -28,18 +30,21 @@ pub(crate) struct Timeline {
     closed: u64,
     gauges: BTreeMap<u32, Gauges>,
     late: u64,
+    sessions_at_once: u64,
 }
 
 struct OpenSecond {
     procedures: Procedures,
     lateness: Histogram<u64>,
     gauges: BTreeMap<u32, Gauges>,
+    user_plane: UserPlaneSummary,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Gauges {
     in_flight: u64,
     registered: u64,
+    sessions: u64,
 }
 
 impl Timeline {
@@ -51,11 +56,12 @@ impl Timeline {
             self.late += 1;
         }
         let open = self.second(second);
-        for (procedure, latency, service) in checked.procedures() {
-            open.procedures.entry(procedure.procedure.clone()).or_default().add(procedure, latency, service);
+        for (procedure, measured) in checked.procedures() {
+            open.procedures.entry(procedure.procedure.clone()).or_default().add(procedure, measured);
         }
-        open.gauges
-            .insert(report.shard, Gauges { in_flight: report.in_flight, registered: report.registered });
+        open.user_plane.add(&report.user_plane);
+        let (in_flight, registered, sessions) = (report.in_flight, report.registered, report.sessions);
+        open.gauges.insert(report.shard, Gauges { in_flight, registered, sessions });
     }
 
     /// Adds how late attempts left in the interval that ended at this time.
@@ -85,7 +91,10 @@ impl Timeline {
                 agents,
                 registered: total(|g| g.registered),
                 in_flight: total(|g| g.in_flight),
+                sessions: total(|g| g.sessions),
+                user_plane: open.user_plane,
             });
+            self.sessions_at_once = self.sessions_at_once.max(total(|g| g.sessions));
         }
         seconds
     }
@@ -93,6 +102,11 @@ impl Timeline {
     /// The second after the last one that anything is known of.
     pub(crate) fn end(&self) -> u64 {
         self.open.keys().next_back().map_or(self.closed, |last| last + 1)
+    }
+
+    /// Most PDU sessions at the end of any closed second.
+    pub(crate) fn sessions_at_once(&self) -> u64 {
+        self.sessions_at_once
     }
 
     /// Reports that came after their second was closed.
@@ -108,7 +122,12 @@ impl Timeline {
 
 impl OpenSecond {
     fn new() -> Self {
-        Self { procedures: Procedures::new(), lateness: histogram::empty(), gauges: BTreeMap::new() }
+        Self {
+            procedures: Procedures::new(),
+            lateness: histogram::empty(),
+            gauges: BTreeMap::new(),
+            user_plane: UserPlaneSummary::default(),
+        }
     }
 }
 
@@ -131,6 +150,7 @@ impl Second {
             .collect();
         json!({
             "at_s": self.at_s, "agents": self.agents, "registered": self.registered, "in_flight": self.in_flight,
+            "sessions": self.sessions, "user_plane": self.user_plane,
             "lateness_us": Percentiles::of(&self.lateness), "procedures": procedures,
         })
     }

@@ -1,0 +1,181 @@
+//! Whether the content of a report can be true. An agent may be wrong, or lie: nothing of it is taken on trust.
+
+use billing::UsageRecord;
+use wire::to_coordinator::{
+    HandoverCount, IntervalReport, MOST_HANDOVERS, MOST_USAGE, ProcedureInterval, UserPlaneInterval,
+};
+
+use crate::figures::PhaseSamples;
+use crate::histogram::{self, HistogramFault, decode_v2};
+use crate::merge::{Checked, Fault, Measurements};
+
+/// What the times of a report are held against.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// No interval ends after it, µs since the run's start.
+    pub(crate) horizon_us: u64,
+    /// The run's start, UNIX time in µs; 0 while it is not known.
+    pub(crate) start_wall_us: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { horizon_us: u64::MAX, start_wall_us: 0 }
+    }
+}
+
+/// The report with its histograms read.
+pub(crate) fn check(report: IntervalReport, limits: Limits) -> Result<Checked, Fault> {
+    let (from_us, to_us) = (report.from_us, report.to_us);
+    if from_us > to_us || to_us > limits.horizon_us {
+        return Err(Fault::Interval { from_us, to_us });
+    }
+    if report.unexpected.len() > MOST_CAUSES
+        || report.unexpected.iter().any(|(kind, _)| kind.len() > LONGEST_CAUSE)
+    {
+        return Err(Fault::Counts("too many or too long kinds of unexpected messages"));
+    }
+    handovers(&report.handovers)?;
+    user_plane(&report.user_plane)?;
+    if report.usage.len() > MOST_USAGE {
+        return Err(Fault::Counts("more usage records than a report may hold"));
+    }
+    report.usage.iter().try_for_each(|record| usage(record, limits))?;
+    let mut measured = Vec::with_capacity(report.procedures.len());
+    for (position, procedure) in report.procedures.iter().enumerate() {
+        let earlier = report.procedures.iter().take(position);
+        if earlier.clone().any(|earlier| earlier.procedure == procedure.procedure) || !known(procedure) {
+            return Err(Fault::Procedure(procedure.procedure.chars().take(LONGEST_CAUSE).collect()));
+        }
+        measured.push(measurements(procedure)?);
+    }
+    Ok(Checked { report, measured })
+}
+
+fn measurements(procedure: &ProcedureInterval) -> Result<Measurements, Fault> {
+    let name = &procedure.procedure;
+    for causes in [&procedure.failed, &procedure.timed_out, &procedure.abandoned, &procedure.never_started] {
+        if causes.len() > MOST_CAUSES || causes.iter().any(|(cause, _)| cause.len() > LONGEST_CAUSE) {
+            return Err(Fault::Counts("too many or too long causes"));
+        }
+    }
+    if attempts(procedure) > MOST_ATTEMPTS {
+        return Err(OVERFLOW);
+    }
+    let unreadable = |fault: HistogramFault| Fault::Histogram { procedure: name.clone(), fault };
+    let (latency, service) = (decode_v2(&procedure.latency_v2), decode_v2(&procedure.service_v2));
+    let (latency, service) = (latency.map_err(unreadable)?, service.map_err(unreadable)?);
+    let succeeded = procedure.succeeded;
+    for samples in [histogram::total(&latency), histogram::total(&service)] {
+        if samples != succeeded {
+            return Err(Fault::Samples { procedure: name.clone(), succeeded, samples });
+        }
+    }
+    if procedure.phases.len() > MOST_PHASES {
+        return Err(Fault::Counts("more phases than a procedure has"));
+    }
+    let mut phases = PhaseSamples::new();
+    for (phase, octets) in &procedure.phases {
+        if phase.len() > LONGEST_PHASE || phases.iter().any(|(earlier, _)| earlier == phase) {
+            return Err(Fault::Counts("a phase that is no name, or there twice"));
+        }
+        let samples = decode_v2(octets).map_err(unreadable)?;
+        // Not every attempt shows all of its phases to the agent that counts it.
+        let total = histogram::total(&samples);
+        if total > succeeded {
+            return Err(Fault::Samples { procedure: name.clone(), succeeded, samples: total });
+        }
+        phases.push((phase.clone(), samples));
+    }
+    Ok(Measurements { latency, service, phases })
+}
+
+/// Everything that the interval counts, to be limited.
+pub(crate) fn attempts(procedure: &ProcedureInterval) -> u64 {
+    [&procedure.failed, &procedure.timed_out, &procedure.abandoned, &procedure.never_started]
+        .into_iter()
+        .flatten()
+        .map(|(_, n)| *n)
+        .chain([procedure.due, procedure.self_started, procedure.started, procedure.succeeded])
+        .fold(0, u64::saturating_add)
+}
+
+fn handovers(handovers: &[HandoverCount]) -> Result<(), Fault> {
+    if handovers.len() > MOST_HANDOVERS {
+        return Err(Fault::Counts("more pairs of cells than a report may hold"));
+    }
+    let mut total = 0u64;
+    for count in handovers {
+        if count.source == count.target || !HANDOVERS.contains(&count.procedure.as_str()) {
+            return Err(Fault::Counts("a handover that is none"));
+        }
+        total = total.saturating_add(count.succeeded).saturating_add(count.failed);
+    }
+    if total > MOST_ATTEMPTS { Err(OVERFLOW) } else { Ok(()) }
+}
+
+fn user_plane(counted: &UserPlaneInterval) -> Result<(), Fault> {
+    let all = [
+        counted.uplink_packets,
+        counted.uplink_octets,
+        counted.downlink_packets,
+        counted.downlink_octets,
+        counted.downlink_lost,
+        counted.downlink_reordered,
+        counted.uplink_dropped,
+        counted.strays,
+        counted.end_markers,
+        counted.echoes,
+    ];
+    if all.into_iter().any(|n| n > MOST_OCTETS) {
+        return Err(Fault::Counts("more user data than any agent can carry"));
+    }
+    // A T-PDU is an IP packet: at least a header, at most what a length of 16 bits can say.
+    let fits =
+        |packets: u64, octets: u64| (packets..=packets.saturating_mul(LARGEST_PACKET)).contains(&octets);
+    if fits(counted.uplink_packets, counted.uplink_octets)
+        && fits(counted.downlink_packets, counted.downlink_octets)
+    {
+        Ok(())
+    } else {
+        Err(Fault::Counts("octets of user data that do not fit their packets"))
+    }
+}
+
+fn usage(record: &UsageRecord, limits: Limits) -> Result<(), Fault> {
+    let latest = limits.start_wall_us.saturating_add(limits.horizon_us);
+    let what = if record.from_us > record.to_us || record.opened_us > record.from_us {
+        "it ends before it begins"
+    } else if record.opened_us.saturating_add(CLOCK_TOLERANCE_US) < limits.start_wall_us {
+        "it begins before the run"
+    } else if record.to_us > latest {
+        "it ends in the future"
+    } else if record.uplink.0 > MOST_OCTETS || record.downlink.0 > MOST_OCTETS {
+        "more octets than any session can carry"
+    } else if record.downlink_lost > MOST_OCTETS {
+        "more losses than any session can have"
+    } else {
+        return Ok(());
+    };
+    let (supi, session) = (record.supi.to_string(), record.session.value());
+    Err(Fault::Usage { supi, session, sequence: record.sequence, what })
+}
+
+/// The names that agents report: the scenario's procedures, and what a UE starts by itself.
+fn known(procedure: &ProcedureInterval) -> bool {
+    let name = procedure.procedure.as_str();
+    name == "registration-retry" || scenarios::Procedure::ALL.iter().any(|known| known.as_str() == name)
+}
+
+pub(crate) const OVERFLOW: Fault = Fault::Counts("more attempts than any agent can make");
+/// Of one shard in one run; leaves room to add all shards up.
+pub(crate) const MOST_ATTEMPTS: u64 = 1 << 48;
+const HANDOVERS: [&str; 2] = ["handover-n2", "handover-xn"];
+/// Of one record, or of one interval: a petabyte.
+const MOST_OCTETS: u64 = 1 << 50;
+const LARGEST_PACKET: u64 = 65_535;
+const CLOCK_TOLERANCE_US: u64 = 5_000_000;
+const MOST_PHASES: usize = 8;
+const LONGEST_PHASE: usize = 40;
+const MOST_CAUSES: usize = 300;
+const LONGEST_CAUSE: usize = 200;

@@ -1,0 +1,155 @@
+//! `ladders.ndjson`: the lives of a few UEs, message by message, for the ladder diagrams of the report.
+//!
+//! Kept in memory while the run lasts, so bounded: failed UEs first, then sampled ones; of each the first messages.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde_json::{Value, json};
+use wire::to_coordinator::{Trace, TracePacket};
+
+/// The lives that are kept, by IMSI.
+#[derive(Default)]
+pub(crate) struct Ladders {
+    lives: BTreeMap<String, Life>,
+}
+
+#[derive(Default)]
+struct Life {
+    why: String,
+    failed: bool,
+    messages: Vec<Message>,
+    left_out: u64,
+}
+
+struct Message {
+    at_us: i64,
+    uplink: bool,
+    ran: String,
+    core: String,
+    name: String,
+    comment: String,
+}
+
+impl Ladders {
+    /// Takes the messages of one UE. Those of no UE are no life.
+    pub(crate) fn add(&mut self, trace: &Trace) {
+        if trace.imsi.is_empty() || !self.has_room(trace) {
+            return;
+        }
+        let life = self.lives.entry(cut(&trace.imsi)).or_default();
+        if !life.failed {
+            life.why = cut(&trace.why);
+            life.failed = trace.failed;
+        }
+        for packet in &trace.packets {
+            if life.messages.len() < MOST_MESSAGES {
+                life.messages.push(Message::of(packet));
+            } else {
+                life.left_out += 1;
+            }
+        }
+    }
+
+    /// There is room for so many failed and so many other ones. A sampled UE that fails becomes a failed one.
+    fn has_room(&self, trace: &Trace) -> bool {
+        let of_kind = self.lives.values().filter(|life| life.failed == trace.failed).count();
+        let most = if trace.failed { MOST_FAILED } else { MOST_SAMPLED };
+        self.lives.contains_key(&trace.imsi) || of_kind < most
+    }
+
+    /// A line for each life, the failed ones first; nothing when there is none.
+    pub(crate) fn lines(&mut self) -> io::Result<Vec<u8>> {
+        let mut lives: Vec<(&String, &mut Life)> = self.lives.iter_mut().collect();
+        lives.sort_by_key(|(_, life)| !life.failed);
+        let mut lines = Vec::new();
+        for (imsi, life) in lives {
+            // Traces come when a UE is at rest, and its gNBs may report one after the other.
+            life.messages.sort_by_key(|message| message.at_us);
+            let messages: Vec<Value> = life.messages.iter().map(Message::line).collect();
+            let line = json!({"imsi": imsi, "why": life.why, "failed": life.failed, "messages": messages,
+                "left_out": life.left_out});
+            serde_json::to_writer(&mut lines, &line)?;
+            lines.push(b'\n');
+        }
+        Ok(lines)
+    }
+}
+
+impl Message {
+    fn of(packet: &TracePacket) -> Self {
+        Self {
+            at_us: packet.at_us,
+            uplink: packet.uplink,
+            ran: cut(&packet.ran),
+            core: cut(&packet.core),
+            name: cut(&packet.name),
+            comment: cut(&packet.comment),
+        }
+    }
+
+    fn line(&self) -> Value {
+        json!({"at_us": self.at_us, "uplink": self.uplink, "ran": self.ran, "core": self.core, "name": self.name,
+            "comment": self.comment})
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(LONGEST_TEXT).collect()
+}
+
+const MOST_FAILED: usize = 24;
+const MOST_SAMPLED: usize = 16;
+const MOST_MESSAGES: usize = 160;
+const LONGEST_TEXT: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(imsi: &str, failed: bool, times: &[i64]) -> Trace {
+        let packet = |at_us: &i64| TracePacket {
+            at_us: *at_us,
+            uplink: true,
+            ran: "10.0.0.1:1".to_owned(),
+            core: "10.0.0.2:38412".to_owned(),
+            stream: 1,
+            ppid: 60,
+            octets: vec![],
+            name: "InitialUEMessage".to_owned(),
+            comment: String::new(),
+        };
+        let why = if failed { "congestion" } else { "sampled" }.to_owned();
+        Trace { shard: 0, imsi: imsi.to_owned(), why, failed, packets: times.iter().map(packet).collect() }
+    }
+
+    fn written(ladders: &mut Ladders) -> Vec<Value> {
+        let lines = String::from_utf8(ladders.lines().unwrap()).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_life_is_in_order_of_time_and_failed_ones_come_first() {
+        let mut ladders = Ladders::default();
+        ladders.add(&trace("001010000000001", false, &[30, 40]));
+        ladders.add(&trace("001010000000002", true, &[5]));
+        ladders.add(&trace("001010000000001", false, &[10, 20]));
+        ladders.add(&trace("", false, &[1]));
+        let lines = written(&mut ladders);
+        assert_eq!(lines.len(), 2);
+        assert_eq!((&lines[0]["imsi"], &lines[0]["failed"]), (&json!("001010000000002"), &json!(true)));
+        let times: Vec<i64> =
+            lines[1]["messages"].as_array().unwrap().iter().filter_map(|m| m["at_us"].as_i64()).collect();
+        assert_eq!(times, [10, 20, 30, 40]);
+    }
+
+    #[test]
+    fn lives_and_messages_are_bounded_and_failed_ones_find_room() {
+        let mut ladders = Ladders::default();
+        (0..100).for_each(|n| ladders.add(&trace(&format!("{n}"), false, &[n])));
+        (100..200).for_each(|n| ladders.add(&trace(&format!("{n}"), true, &vec![n; 1000])));
+        let lines = written(&mut ladders);
+        assert_eq!(lines.len(), MOST_FAILED + MOST_SAMPLED);
+        assert_eq!(lines[0]["left_out"], json!(1000 - MOST_MESSAGES));
+    }
+}

@@ -1,0 +1,149 @@
+//! The network side of a run, where it is ours or has left a ledger: it is closed when the agents have gone.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::run::Run;
+
+/// The network that the agents of a run signal to, when it is run beside them.
+pub trait NetworkSide: Send + Sync {
+    /// Closes it, after the last agent has left: charging sessions that are open are closed, and every record is written.
+    /// May block. Called once.
+    ///
+    /// # Errors
+    /// Why it did not close as it should. The run's ledger is then not trusted.
+    fn close(&self) -> Result<NetworkClosed, String>;
+}
+
+/// What a network leaves behind.
+#[derive(Clone, Debug, Default)]
+pub struct NetworkClosed {
+    /// The ledger of its charging function.
+    pub charging: Option<PathBuf>,
+    /// What it noticed.
+    pub events: Vec<NetworkEvent>,
+    /// Sessions that the charging function did wrong on purpose, by fault.
+    pub charging_faults: BTreeMap<String, u64>,
+}
+
+/// Something that the network noticed, such as a SIM swap.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NetworkEvent {
+    /// UNIX time in µs.
+    pub at_us: u64,
+    /// What happened: `sim-swap`.
+    pub kind: String,
+    /// To whom; empty where it is nobody's.
+    pub supi: String,
+    /// In a sentence.
+    pub details: String,
+}
+
+/// `summary.network_events`: how many of each kind, and the first of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NetworkEvents {
+    /// How many there were, by kind.
+    pub by_kind: BTreeMap<String, u64>,
+    /// The first of them, with their times in seconds since the start.
+    pub first: Vec<TimedEvent>,
+}
+
+/// A [`NetworkEvent`] in the time of the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TimedEvent {
+    /// µs since the start.
+    pub run_us: u64,
+    /// What happened.
+    pub kind: String,
+    /// To whom.
+    pub supi: String,
+    /// In a sentence.
+    pub details: String,
+}
+
+/// What is known of the network side at the end.
+#[derive(Default)]
+pub(crate) struct Network {
+    pub(crate) ledger: Ledger,
+    pub(crate) events: NetworkEvents,
+    pub(crate) charging_faults: BTreeMap<String, u64>,
+}
+
+/// The charging ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ledger {
+    /// The target is a network that gave us none.
+    #[default]
+    None,
+    /// There should be one, but it cannot be used.
+    Unusable(String),
+    /// In the run folder.
+    Here(PathBuf),
+}
+
+impl Run {
+    /// Closes the network and brings its ledger into the run folder.
+    pub(crate) async fn close_network(&mut self) {
+        let source = if let Some(network) = self.config.network.take() {
+            let close = move || network.close();
+            let closed = match tokio::task::spawn_blocking(close).await {
+                Ok(closed) => closed,
+                Err(_) => Err("the network side died while it was closed".to_owned()),
+            };
+            match closed {
+                Err(error) => {
+                    self.network.ledger = Ledger::Unusable(error);
+                    None
+                }
+                Ok(closed) => {
+                    self.network.charging_faults = closed.charging_faults;
+                    self.network.events = self.timed(closed.events);
+                    closed.charging
+                }
+            }
+        } else {
+            self.config.charging.clone()
+        };
+        if let Some(source) = source {
+            self.network.ledger = bring(&source, &self.folder.path.join("charging.csv"));
+        }
+        let ledger = format!("{:?}", self.network.ledger);
+        self.decide("closed the network side", json!({"ledger": ledger}));
+    }
+
+    fn timed(&self, events: Vec<NetworkEvent>) -> NetworkEvents {
+        let start = self.start.map_or(0, |(_, wall)| crate::wall_clock::unix_us(wall));
+        let mut timed = NetworkEvents::default();
+        for event in events {
+            crate::figures::tally(&mut timed.by_kind, &event.kind, 1);
+            if timed.first.len() < MOST_EVENTS {
+                let NetworkEvent { at_us, kind, supi, details } = event;
+                timed.first.push(TimedEvent { run_us: at_us.saturating_sub(start), kind, supi, details });
+            }
+        }
+        timed
+    }
+}
+
+/// A ledger that is elsewhere is copied: the run folder must hold everything that the verdict rests on.
+fn bring(source: &Path, here: &Path) -> Ledger {
+    if source == here {
+        return match std::fs::metadata(here) {
+            Ok(_) => Ledger::Here(here.to_owned()),
+            Err(error) => Ledger::Unusable(format!("{}: {error}", here.display())),
+        };
+    }
+    match std::fs::copy(source, here) {
+        Ok(_) => Ledger::Here(here.to_owned()),
+        Err(error) => Ledger::Unusable(format!("{}: {error}", source.display())),
+    }
+}
+
+/// How [`crate::CoordinatorConfig`] holds it.
+pub type SharedNetwork = Arc<dyn NetworkSide>;
+
+const MOST_EVENTS: usize = 200;

@@ -1,0 +1,51 @@
+//! `usage.csv`: what the UE side used, appended as reports are merged: each record once, in the order of merging.
+
+use std::path::{Path, PathBuf};
+
+use billing::UsageRecord;
+use billing::csv::{CsvError, UsageWriter};
+
+use crate::CoordinatorError;
+use crate::run_folder::RunFolder;
+
+/// The ledger of one run.
+pub(crate) struct UsageLedger {
+    path: PathBuf,
+    writer: UsageWriter,
+}
+
+impl UsageLedger {
+    /// A ledger with nothing but its header.
+    pub(crate) fn begin(folder: &RunFolder) -> Result<Self, CoordinatorError> {
+        let path = folder.path.join("usage.csv");
+        let begin = || {
+            let mut writer = UsageWriter::create(&path)?;
+            writer.flush()?;
+            Ok(writer)
+        };
+        match begin() {
+            Ok(writer) => Ok(Self { path, writer }),
+            Err(error) => Err(CoordinatorError::folder(&path, io_error(error))),
+        }
+    }
+
+    /// Returns when the system has the records: then their report may be acknowledged.
+    pub(crate) fn append(&mut self, records: &[UsageRecord]) -> Result<(), CsvError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        records.iter().try_for_each(|record| self.writer.write(record))?;
+        self.writer.flush()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn io_error(error: CsvError) -> std::io::Error {
+    match error {
+        CsvError::Unwritable { source, .. } | CsvError::Unreadable { source, .. } => source,
+        other => std::io::Error::other(other),
+    }
+}

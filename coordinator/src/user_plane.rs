@@ -1,0 +1,49 @@
+//! What the user plane carried: in one second, or in the whole run.
+
+use serde::Serialize;
+use wire::to_coordinator::UserPlaneInterval;
+
+/// T-PDUs, and their octets without GTP-U headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UserPlaneSummary {
+    /// T-PDUs sent.
+    pub uplink_packets: u64,
+    /// Octets sent.
+    pub uplink_octets: u64,
+    /// T-PDUs received.
+    pub downlink_packets: u64,
+    /// Octets received.
+    pub downlink_octets: u64,
+    /// T-PDUs missing by their sequence numbers.
+    pub downlink_lost: u64,
+    /// T-PDUs that came after a later one.
+    pub downlink_reordered: u64,
+    /// T-PDUs that could not be sent.
+    pub uplink_dropped: u64,
+    /// GTP-U messages that were not understood, or of no session.
+    pub strays: u64,
+    /// End markers received.
+    pub end_markers: u64,
+    /// Echoes answered, in either direction.
+    pub echoes: u64,
+}
+
+impl UserPlaneSummary {
+    /// Adds one interval. Sums saturate; `merge` refuses what could come near.
+    pub(crate) fn add(&mut self, interval: &UserPlaneInterval) {
+        for (sum, more) in [
+            (&mut self.uplink_packets, interval.uplink_packets),
+            (&mut self.uplink_octets, interval.uplink_octets),
+            (&mut self.downlink_packets, interval.downlink_packets),
+            (&mut self.downlink_octets, interval.downlink_octets),
+            (&mut self.downlink_lost, interval.downlink_lost),
+            (&mut self.downlink_reordered, interval.downlink_reordered),
+            (&mut self.uplink_dropped, interval.uplink_dropped),
+            (&mut self.strays, interval.strays),
+            (&mut self.end_markers, interval.end_markers),
+            (&mut self.echoes, interval.echoes),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+}
