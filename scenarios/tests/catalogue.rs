@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scenarios::{Plan, Procedure, RadioProfile, Scenario, catalogue, json_schema, radio_profiles};
+use billing::Tariff;
+use scenarios::{Plan, Procedure, RadioProfile, Scenario, catalogue, json_schema, radio_profiles, tariffs};
 
 #[test]
 fn every_catalogue_scenario_is_valid_and_survives_its_own_yaml() {
@@ -25,6 +26,17 @@ fn every_radio_profile_is_valid() {
         assert_eq!(RadioProfile::named(name).unwrap().name, *name);
     }
     assert_eq!(RadioProfile::named("lunar"), None);
+}
+
+#[test]
+fn every_tariff_is_valid_and_the_default_is_the_default() {
+    for (name, _) in tariffs() {
+        let set = ("charging.tariff".to_owned(), (*name).to_owned());
+        let scenario = Scenario::load("smoke", &[set]).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(scenario.charging.tariff.name, *name);
+    }
+    let set = ("charging.tariff".to_owned(), "default".to_owned());
+    assert_eq!(Scenario::load("smoke", &[set]).unwrap().charging.tariff, Tariff::default());
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub struct Rate {
     pub unit: Unit,
     /// For each unit.
     #[serde(with = "text::money")]
-    #[schemars(with = "String", regex(pattern = r"^[0-9]+(\.[0-9]{1,6})?$"))]
+    #[schemars(schema_with = "text::price_schema")]
     pub price: Money,
     /// How a part of a unit is counted.
     #[serde(default)]

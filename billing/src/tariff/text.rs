@@ -98,6 +98,14 @@ as_text!(
     "Hours of the day in UTC, such as 08:00-20:00."
 );
 
+/// A price may be written with or without quotes.
+pub(super) fn price_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "description": "For each unit: a decimal number with at most six digits after the point.",
+        "anyOf": [{ "type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,6})?$" }, { "type": "number", "minimum": 0 }],
+    })
+}
+
 /// An amount as a decimal number; a charging record's amount is in micro-units on the wire.
 pub(super) mod money {
     use serde::{Deserialize, Deserializer, Serializer};

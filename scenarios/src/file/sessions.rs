@@ -129,14 +129,14 @@ fn flow(file: FlowFile, at: &At<'_>) -> Result<Flow, Complaint> {
         long(*on, &at.field("burst").field("on"))?;
         long(*off, &at.field("burst").field("off"))?;
     }
-    at.field("volume").require(volume != Some(Volume(0)), || {
+    at.field("volume").require(volume != Some(Volume(Octets(0))), || {
         "0B is nothing: a rate of 0bit/s says so, or leave it out".to_owned()
     })?;
     Ok(Flow {
         rate_bps: rate.0,
         packet_octets: (smallest, largest),
         burst: burst.map(|burst| Burst { on: burst.on.0, off: burst.off.0 }),
-        volume: volume.map(|volume| Octets(volume.0)),
+        volume: volume.map(|volume| volume.0),
     })
 }
 
@@ -163,7 +163,7 @@ impl From<&Flow> for FlowFile {
             burst: flow
                 .burst
                 .map(|burst| BurstFile { on: DurationText(burst.on), off: DurationText(burst.off) }),
-            volume: flow.volume.map(|volume| Volume(volume.0)),
+            volume: flow.volume.map(Volume),
         }
     }
 }

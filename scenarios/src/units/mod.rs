@@ -1,6 +1,5 @@
 //! Values with their unit written out: `90s`, `1000/s`, `0.5%`; and what was probably meant by a misspelt name.
 
-mod money;
 mod volume;
 
 use std::fmt;
@@ -10,7 +9,6 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub(crate) use money::{HoursText, Price};
 pub(crate) use volume::{BitRate, Volume};
 
 /// A duration: a number and `h`, `m`, `s`, `ms`, `us` or `ns`; or several of them, such as `1m30s`.

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use billing::Octets;
+
 use super::{Deserialize, Deserializer, JsonSchema, Serialize, Serializer, decimal_times, text_unit};
 
-/// An amount of data: a number and `B`, `kB`, `MB`, `GB` or `TB`, or `KiB`, `MiB` or `GiB`.
+/// An amount of data, which a scenario always writes with its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Volume(pub(crate) u64);
+pub(crate) struct Volume(pub(crate) Octets);
 
 /// Bits of user data a second: a number and `bit/s`, `kbit/s`, `Mbit/s` or `Gbit/s`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,19 +19,21 @@ impl FromStr for Volume {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match whole(text, &VOLUMES) {
-            Some(octets) if octets <= LARGEST => Ok(Self(octets)),
-            Some(_) => Err(format!("{text:?} is too much: at most 1000000TB are accepted")),
-            None => Err(format!(
-                "{text:?} is not an amount of data: a number and B, kB, MB, GB or TB, such as 500kB or 1.5MB"
-            )),
+        if text.ends_with(|letter: char| letter.is_ascii_digit()) {
+            return Err(format!("{text:?} lacks a unit: B, kB, MB, GB or TB, such as 500kB or 1.5MB"));
+        }
+        match text.parse()? {
+            octets if octets > LARGEST => {
+                Err(format!("{text:?} is too much: at most 1000000TB are accepted"))
+            }
+            octets => Ok(Self(octets)),
         }
     }
 }
 
 impl fmt::Display for Volume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_whole(f, self.0, &VOLUMES)
+        f.write_str(&self.0.with_unit())
     }
 }
 
@@ -37,7 +41,7 @@ impl FromStr for BitRate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match whole(text, &BIT_RATES) {
+        match whole(text) {
             Some(bits) if bits <= HIGHEST_BPS => Ok(Self(bits)),
             Some(_) => {
                 Err(format!("{text:?} is an impossible rate of data: 0bit/s to 100Gbit/s are accepted"))
@@ -49,16 +53,19 @@ impl FromStr for BitRate {
     }
 }
 
+/// In the largest unit that it is a multiple of.
 impl fmt::Display for BitRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_whole(f, self.0, &BIT_RATES)
+        let fitting = BIT_RATES.iter().filter(|(_, size)| self.0 > 0 && self.0.is_multiple_of(*size));
+        let (name, size) = fitting.max_by_key(|(_, size)| *size).unwrap_or(&BIT_RATES[0]);
+        write!(f, "{}{name}", self.0 / size)
     }
 }
 
 text_unit!(
     Volume,
     "Volume",
-    r"^[0-9]+(\.[0-9]+)? *(B|kB|MB|GB|TB|KiB|MiB|GiB)$",
+    r"^[0-9]+(\.[0-9]+)? *(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
     "An amount of data: a number and B, kB, MB, GB or TB, such as 500kB."
 );
 text_unit!(
@@ -68,38 +75,18 @@ text_unit!(
     "Bits of user data a second: a number and bit/s, kbit/s, Mbit/s or Gbit/s, such as 200kbit/s."
 );
 
-/// A decimal number and a unit, exactly. `None` when it is none of these, or no whole number of the smallest unit.
-fn whole(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+/// A decimal number and a unit, exactly. `None` when it is none of these, or no whole number of bits.
+fn whole(text: &str) -> Option<u64> {
     let unit_at = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
     let (number, unit) = text.split_at(unit_at);
-    let (_, size) = units.iter().find(|(name, _)| *name == unit.trim())?;
+    let (_, size) = BIT_RATES.iter().find(|(name, _)| *name == unit.trim())?;
     u64::try_from(decimal_times(number, u128::from(*size))?).ok()
 }
 
-/// In the largest of the decimal units that it is a multiple of.
-fn write_whole(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fmt::Result {
-    let decimal = units.iter().filter(|(name, _)| !name.contains("iB"));
-    let fitting = decimal.filter(|(_, size)| value.is_multiple_of(*size) && (value > 0 || *size == 1));
-    match fitting.max_by_key(|(_, size)| *size) {
-        Some((name, size)) => write!(f, "{}{name}", value / size),
-        None => write!(f, "{value}"),
-    }
-}
-
-const VOLUMES: [(&str, u64); 8] = [
-    ("B", 1),
-    ("kB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("TB", 1_000_000_000_000),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-];
 const BIT_RATES: [(&str, u64); 4] =
     [("bit/s", 1), ("kbit/s", 1_000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000)];
 /// An exabyte: sums of many such still fit in 64 bits.
-const LARGEST: u64 = 1_000_000_000_000_000_000;
+const LARGEST: Octets = Octets(1_000_000_000_000_000_000);
 /// More than one UE's radio can do.
 const HIGHEST_BPS: u64 = 100_000_000_000;
 
@@ -112,8 +99,7 @@ mod tests {
         for text in ["0B", "1MB", "1500B", "2TB", "999kB"] {
             assert_eq!(text.parse::<Volume>().unwrap().to_string(), text);
         }
-        assert_eq!("1.5MB".parse::<Volume>().unwrap().0, 1_500_000);
-        assert_eq!("1 KiB".parse::<Volume>().unwrap().0, 1024);
+        assert_eq!("1.5MB".parse::<Volume>().unwrap().0, Octets(1_500_000));
         for text in ["", "5", "MB", "-1MB", "1.5B", "1mb", "1MB/s", "2000000TB", "99999999999999999999GB"] {
             assert!(text.parse::<Volume>().is_err(), "{text}");
         }

@@ -1,11 +1,12 @@
 //! Tariffs and faults.
 
+use std::time::Duration;
+
 use billing::{Currency, Hours, Money, Octets, Rate, Rounding, Scope, Tariff, Unit};
 use proptest::option;
 use proptest::prelude::*;
 use scenarios::{Charging, ChargingFaults};
 
-use super::positive;
 use super::roaming::dnn;
 
 pub(super) fn charging() -> impl Strategy<Value = Charging> {
@@ -55,7 +56,10 @@ fn tariff() -> impl Strategy<Value = Tariff> {
 }
 
 fn rate(name: &'static str) -> impl Strategy<Value = Rate> {
-    let unit = prop_oneof![(1u64..1 << 40).prop_map(Unit::Octets), positive().prop_map(Unit::Time)];
+    let unit = prop_oneof![
+        (1u64..1 << 40).prop_map(Unit::Octets),
+        (1u64..1 << 40).prop_map(|micros| Unit::Time(Duration::from_micros(micros)))
+    ];
     let rounding = prop::sample::select(vec![Rounding::Up, Rounding::Down, Rounding::Nearest]);
     (unit, 0i64..1 << 50, rounding, any::<u64>()).prop_map(move |(unit, price, rounding, free_units)| Rate {
         name: name.to_owned(),

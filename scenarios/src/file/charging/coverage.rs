@@ -1,8 +1,8 @@
-//! Whether a tariff has exactly one price for everything that a scenario can charge.
+//! Whether a tariff has a price for everything that a scenario can charge.
 
 use std::collections::BTreeSet;
 
-use billing::{Hours, Rate, Scope, Tariff};
+use billing::Tariff;
 use identity::{Dnn, Plmn};
 
 use super::Charged;
@@ -13,44 +13,26 @@ use crate::{Breakout, Roaming};
 /// What is charged, as far as it decides the price: the home network, the serving one and the data network.
 type Use<'a> = (Plmn, Plmn, &'a Dnn);
 
-/// Every session of the scenario must have a price wherever its subscriber can be.
+/// Every session of the scenario must have a price wherever its subscriber can be, at any time of the day.
 pub(super) fn check(tariff: &Tariff, charged: &Charged<'_>, at: &At<'_>) -> Result<(), Complaint> {
+    // Where no rate has hours, one look at the day is enough.
+    let whole_day = tariff.rates.iter().all(|rate| rate.hours.is_none());
+    let minutes = if whole_day { 1 } else { MINUTES };
     for (home, serving, dnn) in uses(charged) {
-        let roaming = home != serving;
-        let fitting = tariff.rates.iter().filter(|rate| fits(rate, home, serving, dnn));
-        let Some(gap) = first_gap(fitting.map(|rate| rate.hours)) else { continue };
-        let when = match gap {
-            None => String::new(),
-            Some(minute) => format!(" at {:02}:{:02}", minute / 60, minute % 60),
+        let lacks = |minute: &u64| tariff.rate_for(serving, home, dnn, minute * MINUTE_US).is_none();
+        let Some(minute) = (0..minutes).find(lacks) else { continue };
+        let when =
+            if whole_day { String::new() } else { format!(" at {:02}:{:02}", minute / 60, minute % 60) };
+        let whose = if home == serving {
+            "its own subscribers".to_owned()
+        } else {
+            format!("roaming subscribers of {home}")
         };
-        let whose =
-            if roaming { format!("subscribers of {home} roaming") } else { "subscribers at home".to_owned() };
         return at.wrong(format!(
-            "tariff {:?} has no rate for {dnn} in {serving}{when}, which {whose} can use: a rate with dnn {dnn} and serving \
-             {serving}, or without them, is expected",
+            "tariff {:?} has no rate{when} for {dnn} in {serving}, which {whose} can use: one with this dnn and serving \
+             network, or without them, is expected",
             tariff.name
         ));
-    }
-    Ok(())
-}
-
-/// Rates may overlap only where the earlier one is the narrower.
-pub(super) fn without_overlap(rates: &[Rate], at: &At<'_>) -> Result<(), Complaint> {
-    for (later, rate) in rates.iter().enumerate() {
-        for (earlier, other) in rates[..later].iter().enumerate() {
-            if !overlap(rate, other) || (within(other, rate) && !within(rate, other)) {
-                continue;
-            }
-            let found = if within(rate, other) {
-                format!("never applies: rates[{earlier}] ({}) comes first and fits all of it", other.name)
-            } else {
-                format!("overlaps rates[{earlier}] ({}), and neither is narrower", other.name)
-            };
-            return at.item(later).wrong(format!(
-                "{:?} {found}; two rates may fit the same use only where the earlier is the narrower one",
-                rate.name
-            ));
-        }
     }
     Ok(())
 }
@@ -90,51 +72,5 @@ fn add_uses<'a>(uses: &mut BTreeSet<Use<'a>>, (home, serving, dnn): Use<'a>, agr
     }
 }
 
-fn fits(rate: &Rate, home: Plmn, serving: Plmn, dnn: &Dnn) -> bool {
-    rate.serving.is_none_or(|only| only == serving)
-        && rate.dnn.as_ref().is_none_or(|only| only == dnn)
-        && match rate.scope {
-            Scope::Anywhere => true,
-            Scope::Home => home == serving,
-            Scope::Roaming => home != serving,
-        }
-}
-
-/// The first minute of the day that none of these covers; `None` in it where there are none at all.
-fn first_gap(hours: impl Iterator<Item = Option<Hours>>) -> Option<Option<u16>> {
-    let hours: Vec<Option<Hours>> = hours.collect();
-    if hours.is_empty() {
-        return Some(None);
-    }
-    (0..MINUTES).find(|minute| !hours.iter().any(|hours| covers(*hours, *minute))).map(Some)
-}
-
-fn covers(hours: Option<Hours>, minute: u16) -> bool {
-    match hours {
-        None => true,
-        Some(Hours { from_min, to_min }) if from_min < to_min => (from_min..to_min).contains(&minute),
-        Some(Hours { from_min, to_min }) => minute >= from_min || minute < to_min,
-    }
-}
-
-/// Whether some use at some time fits both.
-fn overlap(a: &Rate, b: &Rate) -> bool {
-    fn meet<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
-        a.is_none() || b.is_none() || a == b
-    }
-    let scopes = a.scope == b.scope || a.scope == Scope::Anywhere || b.scope == Scope::Anywhere;
-    meet(a.serving.as_ref(), b.serving.as_ref())
-        && meet(a.dnn.as_ref(), b.dnn.as_ref())
-        && scopes
-        && (0..MINUTES).any(|minute| covers(a.hours, minute) && covers(b.hours, minute))
-}
-
-/// Whether everything that fits `a` fits `b` too.
-fn within(a: &Rate, b: &Rate) -> bool {
-    b.serving.is_none_or(|only| a.serving == Some(only))
-        && (b.dnn.is_none() || a.dnn == b.dnn)
-        && (b.scope == Scope::Anywhere || a.scope == b.scope)
-        && (0..MINUTES).all(|minute| !covers(a.hours, minute) || covers(b.hours, minute))
-}
-
-const MINUTES: u16 = 24 * 60;
+const MINUTES: u64 = 24 * 60;
+const MINUTE_US: u64 = 60_000_000;

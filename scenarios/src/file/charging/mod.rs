@@ -2,7 +2,6 @@
 
 mod coverage;
 mod source;
-mod tariff;
 
 use billing::Octets;
 use schemars::JsonSchema;
@@ -79,11 +78,11 @@ pub(super) fn check(
 ) -> Result<Charging, Complaint> {
     let tariff = source::check(file.tariff, folder, &at.field("tariff"))?;
     coverage::check(&tariff, charged, &at.field("tariff"))?;
-    at.field("quota").require(file.quota != Some(Volume(0)), || {
+    at.field("quota").require(file.quota != Some(Volume(Octets(0))), || {
         "0B grant nothing: more is expected, such as 1MB, or leave it out for offline charging".to_owned()
     })?;
     let faults = faults(&file.faults, &at.field("faults"))?;
-    Ok(Charging { tariff, quota: file.quota.map(|quota| Octets(quota.0)), faults })
+    Ok(Charging { tariff, quota: file.quota.map(|quota| quota.0), faults })
 }
 
 fn faults(file: &FaultsFile, at: &At<'_>) -> Result<ChargingFaults, Complaint> {
@@ -114,7 +113,7 @@ impl From<&Charging> for ChargingFile {
     fn from(charging: &Charging) -> Self {
         Self {
             tariff: TariffSource::from(&charging.tariff),
-            quota: charging.quota.map(|quota| Volume(quota.0)),
+            quota: charging.quota.map(Volume),
             faults: FaultsFile::from(&charging.faults),
         }
     }

@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::tariff::{self, TariffFile};
 use crate::charging::tariffs;
 use crate::error::ScenarioError;
 use crate::file::at::At;
@@ -26,7 +25,7 @@ pub(super) enum TariffSource {
     /// One that comes with the program, or a file beside the scenario.
     Named(String),
     /// The scenario's own.
-    Inline(TariffFile),
+    Inline(Tariff),
 }
 
 impl Default for TariffSource {
@@ -37,13 +36,13 @@ impl Default for TariffSource {
 
 impl From<&Tariff> for TariffSource {
     fn from(tariff: &Tariff) -> Self {
-        Self::Inline(TariffFile::from(tariff))
+        Self::Inline(tariff.clone())
     }
 }
 
 pub(super) fn check(source: TariffSource, folder: Folder<'_>, at: &At<'_>) -> Result<Tariff, Complaint> {
     let name = match source {
-        TariffSource::Inline(file) => return tariff::check(file, at),
+        TariffSource::Inline(tariff) => return sensible(tariff, at),
         TariffSource::Named(name) => name,
     };
     if let Some((_, text)) = tariffs().iter().find(|(known, _)| *known == name) {
@@ -77,10 +76,23 @@ pub(super) fn check(source: TariffSource, folder: Folder<'_>, at: &At<'_>) -> Re
     parse(&text, &path.display().to_string())
 }
 
+fn sensible(tariff: Tariff, at: &At<'_>) -> Result<Tariff, Complaint> {
+    at.field("rates").require(tariff.rates.len() <= MOST_RATES, || {
+        format!("{} rates: at most {MOST_RATES} are accepted", tariff.rates.len())
+    })?;
+    match tariff.check() {
+        Ok(()) => Ok(tariff),
+        Err(error) => match error.rate {
+            Some(rate) => at.field("rates").item(rate).wrong(error.message),
+            None => at.wrong(error.message),
+        },
+    }
+}
+
 /// A tariff that is a document of its own; complaints are of that document.
 fn parse(text: &str, file: &str) -> Result<Tariff, Complaint> {
     let parsed = Node::parse(text).map_err(|error| Complaint::from_syntax(&error));
-    let checked = parsed.and_then(|node| tariff::check(read(&node)?, &At::root(&node)));
+    let checked = parsed.and_then(|node| sensible(read(&node)?, &At::root(&node)));
     checked.map_err(|complaint| complaint.of_file(file))
 }
 
@@ -97,7 +109,7 @@ impl<'de> Visitor<'de> for SourceVisitor {
     type Value = TariffSource;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a tariff, a file, or a mapping such as {rates: [{name: data, unit: 100kB, price: 0.001}]}")
+        f.write_str("the name of a tariff, a file, or a mapping such as {rates: [{name: data, per: 100kB, price: 0.001}]}")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<TariffSource, E> {
@@ -105,6 +117,9 @@ impl<'de> Visitor<'de> for SourceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TariffSource, A::Error> {
-        TariffFile::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(TariffSource::Inline)
+        Tariff::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(TariffSource::Inline)
     }
 }
+
+/// Each is compared with every other.
+const MOST_RATES: usize = 1000;
