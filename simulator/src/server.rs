@@ -1,25 +1,71 @@
-//! The thread that serves an AMF: SCTP in, SCTP out, and time.
+//! The thread that serves a core network: SCTP and UDP in, SCTP and UDP out, and time.
 #![allow(clippy::disallowed_methods, reason = "the one place of this crate that reads the clock")]
 
+mod clock;
+mod ledger;
+mod n3;
+
 use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use billing::csv::CsvError;
 use scenarios::Scenario;
-use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, SctpError, Waker};
+use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, SctpError, Transport, Waker};
 
-use crate::amf::{Amf, AmfAction, AmfEvent, Command, Statistics};
-use crate::scenario::{ScenarioSubscribers, settings};
+use crate::amf::{AmfAction, AmfEvent, Command, Statistics};
+use crate::chf::{ChargingSummary, InjectedFault};
+use crate::core::{Core, Output};
+use crate::upf::UpfCounters;
+use clock::Clock;
+use ledger::Ledger;
+use n3::N3;
+
+pub use ledger::LedgerState;
+pub use n3::N3Counters;
 
 /// A simulator that runs on a thread of its own, named `simulator`. It ends when it is stopped or dropped.
 pub struct Simulator {
     address: Address,
+    n3: IpAddr,
     control: Sender<Control>,
     waker: Waker,
-    statistics: Arc<Mutex<Statistics>>,
+    statistics: Arc<Mutex<NetworkStatistics>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// How a simulator is to run, beside its scenario.
+#[derive(Clone, Debug, Default)]
+pub struct SimulatorOptions {
+    /// The address of its UPF, UDP port 2152. `None`: where it listens, or, when that is this machine alone, one of
+    /// 127/8 that is drawn.
+    pub gtpu_address: Option<IpAddr>,
+    /// Where its charging records go. `charging-faults.csv` is written beside it at the end.
+    pub ledger: Option<PathBuf>,
+    /// What the time is when it starts; `None` for what the system says. Later steps of the system's clock do not
+    /// matter to its records.
+    pub start: Option<SystemTime>,
+}
+
+/// What a simulator counted.
+#[derive(Clone, Debug)]
+pub struct NetworkStatistics {
+    /// Signalling.
+    pub amf: Statistics,
+    /// User plane.
+    pub upf: UpfCounters,
+    /// The socket of the user plane.
+    pub n3: N3Counters,
+    /// Charging.
+    pub charging: ChargingSummary,
+    /// What was done wrong with charging records on purpose; empty until the simulator has stopped.
+    pub faults_injected: Vec<InjectedFault>,
+    /// Where the charging records went.
+    pub ledger: Option<LedgerState>,
 }
 
 /// Why a simulator did not start.
@@ -34,6 +80,17 @@ pub enum SimulatorError {
         /// What the transport says, and what it suggests.
         source: SctpError,
     },
+    /// The address of its UPF is in use, or not one of this machine.
+    #[error("the simulator's UPF cannot have UDP port {port} of {address}", port = gtpu::PORT)]
+    UserPlane {
+        /// What it was to have.
+        address: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Charging records cannot be written.
+    #[error("the simulator cannot write its charging records")]
+    Ledger(#[from] CsvError),
     /// The machine has no thread for it.
     #[error("the simulator has no thread")]
     Thread(#[source] std::io::Error),
@@ -49,24 +106,39 @@ impl Simulator {
     /// Starts to serve the network of a scenario at an address; port 0 is any free one.
     ///
     /// # Errors
-    /// When the address is in use, its transport does not work here, or no thread starts.
-    pub fn start(scenario: &Scenario, seed: u64, listen: &Address) -> Result<Self, SimulatorError> {
+    /// When an address is in use, its transport does not work here, the ledger cannot be written, or no thread starts.
+    pub fn start(
+        scenario: &Scenario,
+        seed: u64,
+        listen: &Address,
+        options: &SimulatorOptions,
+    ) -> Result<Self, SimulatorError> {
         let scenario = Arc::new(scenario.clone());
-        let amf = Amf::new(settings(&scenario, seed), Box::new(ScenarioSubscribers(Arc::clone(&scenario))));
         let freezes = scenario.network.freezes.iter().map(|freeze| (freeze.at, freeze.for_)).collect();
-        Self::serve(amf, freezes, listen)
+        Self::serve(listen, options, freezes, |n3| Core::of(&scenario, seed, n3))
     }
 
-    /// Starts to serve an AMF. `freezes` are (start, duration), the start since the first INITIAL UE MESSAGE.
+    /// Starts to serve a core network, which is made when the address of its UPF is known. `freezes` are (start,
+    /// duration), the start since the first INITIAL UE MESSAGE.
     ///
     /// # Errors
     /// As [`Simulator::start`].
     pub fn serve(
-        amf: Amf,
-        freezes: Vec<(Duration, Duration)>,
         listen: &Address,
+        simulator: &SimulatorOptions,
+        freezes: Vec<(Duration, Duration)>,
+        make: impl FnOnce(IpAddr) -> Core,
     ) -> Result<Self, SimulatorError> {
-        let statistics = Arc::new(Mutex::new(amf.statistics()));
+        let wanted = simulator.gtpu_address.or_else(|| own_address(listen));
+        let n3 = N3::bind(wanted).map_err(|source| {
+            let address = wanted.map_or_else(|| "127.0.0.0/8".to_owned(), |address| address.to_string());
+            SimulatorError::UserPlane { address, source }
+        })?;
+        let n3_address = n3.address();
+        let ledger = simulator.ledger.as_deref().map(Ledger::create).transpose()?;
+        let clock = Clock::starting(simulator.start);
+        let core = make(n3_address);
+        let statistics = Arc::new(Mutex::new(statistics(&core, &n3, ledger.as_ref())));
         let (control, controls) = mpsc::channel();
         let (started, outcome) = mpsc::sync_channel(1);
         let (published, address) = (Arc::clone(&statistics), listen.clone());
@@ -74,7 +146,7 @@ impl Simulator {
             Err(source) => drop(started.send(Err(SimulatorError::Listen { address, source }))),
             Ok(endpoint) => {
                 if started.send(Ok((endpoint.local_address(), endpoint.waker()))).is_ok() {
-                    Server::new(amf, endpoint, freezes, controls, published).run();
+                    Server::new(core, (endpoint, n3, ledger), clock, freezes, controls, published).run();
                 }
             }
         };
@@ -82,7 +154,7 @@ impl Simulator {
         let thread = thread.map_err(SimulatorError::Thread)?;
         let died = |_| SimulatorError::Thread(std::io::Error::other("it ended before it served"));
         let (address, waker) = outcome.recv().map_err(died)??;
-        Ok(Self { address, control, waker, statistics, thread: Some(thread) })
+        Ok(Self { address, n3: n3_address, control, waker, statistics, thread: Some(thread) })
     }
 
     /// Where gNBs connect to it, with its real port.
@@ -90,7 +162,12 @@ impl Simulator {
         self.address.clone()
     }
 
-    /// From now on it serves nothing, for so long; what comes meanwhile is served afterwards.
+    /// Where its UPF is.
+    pub fn gtpu_address(&self) -> IpAddr {
+        self.n3
+    }
+
+    /// From now on it serves no signalling, for so long; what comes meanwhile is served afterwards. Traffic goes on.
     pub fn freeze(&self, for_: Duration) {
         self.tell(Control::Freeze(for_));
     }
@@ -101,12 +178,12 @@ impl Simulator {
     }
 
     /// What it counted, a tenth of a second ago or less unless it is frozen.
-    pub fn statistics(&self) -> Statistics {
+    pub fn statistics(&self) -> NetworkStatistics {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Ends all associations gracefully, then the thread. The final statistics.
-    pub fn stop(mut self) -> Statistics {
+    /// Ends all associations gracefully, charges what is still open, and ends the thread. The final statistics.
+    pub fn stop(mut self) -> NetworkStatistics {
         self.end();
         self.statistics()
     }
@@ -134,47 +211,54 @@ impl Drop for Simulator {
 
 /// What the thread owns.
 struct Server {
-    amf: Amf,
+    core: Core,
     endpoint: Endpoint,
+    n3: N3,
+    ledger: Option<Ledger>,
+    clock: Clock,
     /// In the order of their start.
     freezes: VecDeque<(Duration, Duration)>,
     first_ue: Option<Instant>,
     controls: Receiver<Control>,
-    published: Arc<Mutex<Statistics>>,
+    published: Arc<Mutex<NetworkStatistics>>,
     next_publication: Instant,
     sends_refused: u64,
     open: Vec<AssociationId>,
     events: Vec<Event>,
-    actions: Vec<AmfAction>,
+    output: Output,
 }
 
 impl Server {
     fn new(
-        amf: Amf,
-        endpoint: Endpoint,
+        core: Core,
+        (endpoint, n3, ledger): (Endpoint, N3, Option<Ledger>),
+        clock: Clock,
         mut freezes: Vec<(Duration, Duration)>,
         controls: Receiver<Control>,
-        published: Arc<Mutex<Statistics>>,
+        published: Arc<Mutex<NetworkStatistics>>,
     ) -> Self {
         freezes.sort_unstable();
         Self {
-            amf,
+            core,
             endpoint,
+            n3,
+            ledger,
             freezes: freezes.into(),
             first_ue: None,
             controls,
             published,
-            next_publication: Instant::now(),
+            next_publication: clock.moment().now,
+            clock,
             sends_refused: 0,
             open: Vec::new(),
             events: Vec::new(),
-            actions: Vec::new(),
+            output: Output::default(),
         }
     }
 
     fn run(mut self) {
         loop {
-            let deadline = self.deadline(Instant::now());
+            let deadline = self.deadline(self.clock.moment().now);
             if let Err(error) = self.endpoint.wait(deadline, &mut self.events) {
                 tracing::error!(%error, "the simulator's endpoint failed; it stops serving");
                 break;
@@ -184,43 +268,53 @@ impl Server {
                 break;
             }
             self.turn();
-            if let Some(for_) = self.freeze_due(Instant::now())
+            if let Some(for_) = self.freeze_due(self.clock.moment().now)
                 && !self.frozen(for_)
             {
                 break;
             }
         }
         self.close();
-        self.publish();
     }
 
     /// Takes in what arrived, runs the timers, sends what is due.
     fn turn(&mut self) {
-        let now = Instant::now();
-        for event in std::mem::take(&mut self.events) {
-            self.take(now, event);
+        // Packets first: what was sent before an event has arrived before it, and counts before it.
+        self.take_packets();
+        for (number, event) in std::mem::take(&mut self.events).into_iter().enumerate() {
+            if number % EVENTS_BETWEEN_PACKETS == EVENTS_BETWEEN_PACKETS - 1 {
+                self.take_packets();
+            }
+            self.take(event);
         }
-        self.amf.advance(now, &mut self.actions);
-        self.carry_out(now);
-        if self.first_ue.is_none() && self.amf.has_heard_of_a_ue() {
-            self.first_ue = Some(now);
+        let at = self.clock.moment();
+        self.core.advance(at, &mut self.output);
+        self.carry_out(at.now);
+        if self.first_ue.is_none() && self.core.amf.has_heard_of_a_ue() {
+            self.first_ue = Some(at.now);
         }
-        if now >= self.next_publication {
+        if at.now >= self.next_publication {
             self.publish();
-            self.next_publication = now + PUBLICATION;
+            self.next_publication = at.now + PUBLICATION;
         }
     }
 
-    fn take(&mut self, now: Instant, event: Event) {
+    fn take_packets(&mut self) {
+        let (at, core) = (self.clock.moment(), &mut self.core);
+        self.n3.drain(|from, octets| core.received(at, from, octets));
+    }
+
+    fn take(&mut self, event: Event) {
+        let at = self.clock.moment();
         match event {
             Event::Up { id, streams_out, .. } => {
                 self.open.push(id);
                 let event = AmfEvent::AssociationUp { association: id.0, streams_out };
-                self.amf.handle(now, event, &mut self.actions);
+                self.core.handle(at, event, &mut self.output);
             }
             Event::Received { id, stream, ppid, payload } if ppid == NGAP_PPID => {
                 let event = AmfEvent::Received { association: id.0, stream, octets: &payload };
-                self.amf.handle(now, event, &mut self.actions);
+                self.core.handle(at, event, &mut self.output);
             }
             Event::Received { id, ppid, .. } => {
                 tracing::warn!(association = id.0, ppid, "not NGAP; ignored");
@@ -229,13 +323,13 @@ impl Server {
                 tracing::info!(association = id.0, %reason, "association down");
                 self.open.retain(|open| *open != id);
                 let event = AmfEvent::AssociationDown { association: id.0 };
-                self.amf.handle(now, event, &mut self.actions);
+                self.core.handle(at, event, &mut self.output);
             }
         }
     }
 
     fn carry_out(&mut self, now: Instant) {
-        for action in self.actions.drain(..) {
+        for action in self.output.signalling.drain(..) {
             match action {
                 AmfAction::Send { association, stream, octets } => {
                     let sent = self.endpoint.send(AssociationId(association), stream, NGAP_PPID, octets);
@@ -244,13 +338,30 @@ impl Server {
                 AmfAction::Close { association } => self.endpoint.shutdown(AssociationId(association), now),
             }
         }
+        self.n3.send(self.output.datagrams.drain(..));
+        self.write_records();
+    }
+
+    fn write_records(&mut self) {
+        let at = self.clock.moment();
+        let records = self.core.take_records(at.wall_us);
+        match &mut self.ledger {
+            Some(ledger) => ledger.write(at.now, records),
+            None => records.for_each(drop),
+        }
     }
 
     /// Until when nothing is to be done.
     fn deadline(&self, now: Instant) -> Instant {
         let freeze = self.first_ue.zip(self.freezes.front()).map(|(first, (at, _))| first + *at);
-        let all = self.amf.next_deadline().into_iter().chain(freeze);
-        all.chain([now + PUBLICATION]).min().unwrap_or(now)
+        let all = self.core.next_deadline().into_iter().chain(freeze);
+        all.chain([now + PUBLICATION, self.packets_looked_for(now)]).min().unwrap_or(now)
+    }
+
+    /// Nobody says when packets arrive: while there may be some, they are looked for.
+    fn packets_looked_for(&self, now: Instant) -> Instant {
+        let often = self.core.upf.sessions() > 0 || self.n3.is_behind();
+        now + if often { PACKETS } else { PUBLICATION }
     }
 
     fn freeze_due(&mut self, now: Instant) -> Option<Duration> {
@@ -270,9 +381,9 @@ impl Server {
                 Control::Freeze(for_) if !self.frozen(for_) => return false,
                 Control::Freeze(_) => {}
                 Control::Command(command) => {
-                    let now = Instant::now();
-                    self.amf.handle(now, AmfEvent::Command(command), &mut self.actions);
-                    self.carry_out(now);
+                    let at = self.clock.moment();
+                    self.core.handle(at, AmfEvent::Command(command), &mut self.output);
+                    self.carry_out(at.now);
                 }
                 Control::Stop => return false,
             }
@@ -280,47 +391,90 @@ impl Server {
         true
     }
 
-    /// Serves nothing for a while. `false` when it is told to stop meanwhile.
+    /// Serves no signalling for a while. `false` when it is told to stop meanwhile.
     fn frozen(&mut self, for_: Duration) -> bool {
-        let mut end = Instant::now() + for_;
+        let mut end = self.clock.moment().now + for_;
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.controls.recv_timeout(left) {
-                Ok(Control::Freeze(more)) => end = end.max(Instant::now() + more),
+            let now = self.clock.moment().now;
+            if now >= end {
+                return true;
+            }
+            let wait = self.packets_looked_for(now).min(end).saturating_duration_since(now);
+            match self.controls.recv_timeout(wait) {
+                Ok(Control::Freeze(more)) => end = end.max(self.clock.moment().now + more),
                 Ok(Control::Command(command)) => {
-                    self.amf.handle(Instant::now(), AmfEvent::Command(command), &mut self.actions);
+                    let at = self.clock.moment();
+                    self.core.handle(at, AmfEvent::Command(command), &mut self.output);
                 }
                 Ok(Control::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
-                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.take_packets();
+                    self.core.advance_user_plane(self.clock.moment(), &mut self.output);
+                    self.n3.send(self.output.datagrams.drain(..));
+                }
             }
         }
     }
 
     fn publish(&mut self) {
-        let mut statistics = self.amf.statistics();
-        statistics.sends_refused = self.sends_refused;
+        let mut statistics = statistics(&self.core, &self.n3, self.ledger.as_ref());
+        statistics.amf.sends_refused = self.sends_refused;
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
     }
 
-    /// Shuts the associations down, and waits for their ends a little.
+    /// Shuts the associations down, waits for their ends a little, and charges what is left open.
     fn close(&mut self) {
-        self.publish();
-        let now = Instant::now();
+        self.take_packets();
+        let now = self.clock.moment().now;
         for id in &self.open {
             self.endpoint.shutdown(*id, now);
         }
         let end = now + CLOSING;
-        while !self.open.is_empty() && Instant::now() < end {
-            if self.endpoint.wait(end, &mut self.events).is_err() {
-                return;
+        while !self.open.is_empty() && self.clock.moment().now < end {
+            if self
+                .endpoint
+                .wait(end.min(self.packets_looked_for(self.clock.moment().now)), &mut self.events)
+                .is_err()
+            {
+                break;
             }
+            self.take_packets();
             for event in self.events.drain(..) {
                 if let Event::Down { id, .. } = event {
                     self.open.retain(|open| *open != id);
                 }
             }
         }
+        self.core.finish(self.clock.moment().wall_us);
+        self.write_records();
+        if let Some(ledger) = &mut self.ledger {
+            ledger.close(self.core.chf.faults_injected());
+        }
+        self.publish();
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.faults_injected = self.core.chf.faults_injected().to_vec();
     }
+}
+
+fn statistics(core: &Core, n3: &N3, ledger: Option<&Ledger>) -> NetworkStatistics {
+    NetworkStatistics {
+        amf: core.amf.statistics(),
+        upf: core.upf.counters(),
+        n3: n3.counters(),
+        charging: core.chf.summary(),
+        faults_injected: Vec::new(),
+        ledger: ledger.map(|ledger| ledger.state().clone()),
+    }
+}
+
+/// The address that a simulator listens at, when others than this machine can know it.
+fn own_address(listen: &Address) -> Option<IpAddr> {
+    if listen.transport() == Transport::Memory {
+        return None;
+    }
+    let addresses = listen.resolve().ok()?;
+    let ip = addresses.first()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
 }
 
 fn options() -> Options {
@@ -329,5 +483,9 @@ fn options() -> Options {
 
 /// How often the statistics are brought up to date.
 const PUBLICATION: Duration = Duration::from_millis(100);
+/// How often packets are looked for while there are sessions.
+const PACKETS: Duration = Duration::from_millis(5);
+/// How many events come between two looks for packets, so that the kernel's buffer does not overflow meanwhile.
+const EVENTS_BETWEEN_PACKETS: usize = 32;
 /// How long the ends of the associations may take.
 const CLOSING: Duration = Duration::from_secs(2);

@@ -3,15 +3,20 @@
 #![allow(clippy::disallowed_methods, reason = "the thread runs on the real clock")]
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use billing::Tariff;
 use identity::Imsi;
 use oxirush_ngap::helpers::*;
 use oxirush_ngap::{NgapPduKind, build_ngap, ngap::*};
-use scenarios::Scenario;
+use scenarios::{ChargingFaults, Scenario};
 use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, Transport};
 use simulator::amf::Message;
-use simulator::{Amf, AmfSettings, Simulator, SimulatorError, SubscriberData, SubscriberRecord};
+use simulator::{
+    Amf, AmfSettings, Chf, ChfSettings, Core, Simulator, SimulatorError, SimulatorOptions, SubscriberData,
+    SubscriberRecord, Upf, UpfSettings,
+};
 
 struct Nobody;
 
@@ -21,8 +26,16 @@ impl SubscriberData for Nobody {
     }
 }
 
-fn amf() -> Amf {
-    Amf::new(AmfSettings::new("001/01".parse().unwrap()), Box::new(Nobody))
+/// A network without subscribers.
+fn serve(freezes: Vec<(Duration, Duration)>, listen: &Address) -> Result<Simulator, SimulatorError> {
+    Simulator::serve(listen, &SimulatorOptions::default(), freezes, |n3| core(n3, ChargingFaults::default()))
+}
+
+fn core(n3: IpAddr, faults: ChargingFaults) -> Core {
+    let amf = Amf::new(AmfSettings::new("001/01".parse().unwrap()), Box::new(Nobody));
+    let (tariff, quota) = (Tariff::default(), None);
+    let chf = Chf::new(ChfSettings { tariff, quota, faults, seed: 1 });
+    Core::new(amf, Upf::new(UpfSettings::new(n3, 1)), chf)
 }
 
 /// A gNB that speaks octets.
@@ -100,7 +113,7 @@ fn initial_ue_message() -> Vec<u8> {
 #[test]
 fn a_gnb_is_served_over_every_transport_and_let_go_at_the_stop() {
     for listen in [Address::memory("simulator-serves"), "sctp+udp://127.0.0.1:0".parse().unwrap()] {
-        let simulator = Simulator::serve(amf(), Vec::new(), &listen).unwrap();
+        let simulator = serve(Vec::new(), &listen).unwrap();
         let mut peer = Peer::connect(&simulator);
         peer.send(ng_setup());
         assert_eq!(peer.answer(), NgapPduKind::Successful_NGSetup);
@@ -109,7 +122,7 @@ fn a_gnb_is_served_over_every_transport_and_let_go_at_the_stop() {
         assert_eq!(peer.answer(), NgapPduKind::Initiating_DownlinkNASTransport);
         let stopping = std::thread::spawn(move || simulator.stop());
         while !matches!(peer.next(PATIENCE), Some(Event::Down { .. })) {}
-        let statistics = stopping.join().unwrap();
+        let statistics = stopping.join().unwrap().amf;
         assert_eq!(statistics.received(Message::NgSetupRequest), 1);
         assert_eq!(statistics.sent(Message::RegistrationReject), 1);
         assert_eq!(statistics.sends_refused, 0);
@@ -119,7 +132,7 @@ fn a_gnb_is_served_over_every_transport_and_let_go_at_the_stop() {
 #[test]
 fn a_frozen_simulator_answers_afterwards() {
     let freeze = Duration::from_millis(300);
-    let simulator = Simulator::serve(amf(), Vec::new(), &Address::memory("simulator-freezes")).unwrap();
+    let simulator = serve(Vec::new(), &Address::memory("simulator-freezes")).unwrap();
     let mut peer = Peer::connect(&simulator);
     let before = Instant::now();
     simulator.freeze(freeze);
@@ -133,7 +146,7 @@ fn a_frozen_simulator_answers_afterwards() {
 fn freezes_of_a_scenario_count_from_the_first_ue() {
     let (at, for_) = (Duration::ZERO, Duration::from_millis(300));
     let listen = Address::memory("simulator-freezes-by-plan");
-    let simulator = Simulator::serve(amf(), vec![(at, for_)], &listen).unwrap();
+    let simulator = serve(vec![(at, for_)], &listen).unwrap();
     let mut peer = Peer::connect(&simulator);
     peer.send(ng_setup());
     assert_eq!(peer.answer(), NgapPduKind::Successful_NGSetup);
@@ -149,8 +162,8 @@ fn freezes_of_a_scenario_count_from_the_first_ue() {
 #[test]
 fn an_address_in_use_is_named() {
     let listen = Address::memory("simulator-twice");
-    let _first = Simulator::serve(amf(), Vec::new(), &listen).unwrap();
-    let Err(error) = Simulator::serve(amf(), Vec::new(), &listen) else { panic!("served twice") };
+    let _first = serve(Vec::new(), &listen).unwrap();
+    let Err(error) = serve(Vec::new(), &listen) else { panic!("served twice") };
     assert!(matches!(error, SimulatorError::Listen { .. }));
     assert!(error.to_string().contains("simulator-twice"), "{error}");
 }
@@ -158,8 +171,8 @@ fn an_address_in_use_is_named() {
 #[test]
 fn a_dropped_simulator_frees_its_address() {
     let listen = Address::memory("simulator-dropped");
-    drop(Simulator::serve(amf(), Vec::new(), &listen).unwrap());
-    let again = Simulator::serve(amf(), Vec::new(), &listen).unwrap();
+    drop(serve(Vec::new(), &listen).unwrap());
+    let again = serve(Vec::new(), &listen).unwrap();
     assert_eq!(again.address().transport(), Transport::Memory);
 }
 
@@ -168,8 +181,8 @@ fn every_scenario_of_the_catalogue_starts() {
     for entry in scenarios::catalogue() {
         let scenario = Scenario::from_yaml(entry.yaml, entry.name).unwrap();
         let listen = Address::memory(&format!("simulator-of-{}", entry.name));
-        let simulator = Simulator::start(&scenario, 1, &listen).unwrap();
-        assert_eq!(simulator.stop().registered, 0);
+        let simulator = Simulator::start(&scenario, 1, &listen, &SimulatorOptions::default()).unwrap();
+        assert_eq!(simulator.stop().amf.registered, 0);
     }
 }
 

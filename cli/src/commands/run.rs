@@ -1,7 +1,7 @@
 use anyhow::{Context, Error, ensure};
 use coordinator::{Coordinator, CoordinatorConfig};
 use scenarios::Plan;
-use simulator::Simulator;
+use simulator::{Simulator, SimulatorOptions};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wire::{Authority, Role};
@@ -102,7 +102,8 @@ impl Target {
                 ""
             }
         };
-        let simulator = Simulator::start(plan.scenario(), plan.seed(), &listen.parse()?)?;
+        let simulator =
+            Simulator::start(plan.scenario(), plan.seed(), &listen.parse()?, &SimulatorOptions::default())?;
         let url = simulator.address().to_string();
         let why = match sctp::pick() {
             sctp::Transport::Kernel => "",

@@ -1,5 +1,8 @@
+use std::net::IpAddr;
+use std::path::PathBuf;
+
 use anyhow::{Context, Error};
-use simulator::Simulator;
+use simulator::{Simulator, SimulatorOptions};
 
 use super::scenario::ScenarioArguments;
 use crate::exit::Exit;
@@ -12,20 +15,36 @@ pub(crate) struct Arguments {
     /// Where to listen: sctp://ADDRESS:38412, sctp+udp://ADDRESS:9899 or sctp+ip://ADDRESS.
     #[arg(long, value_name = "URL", default_value = "sctp+udp://127.0.0.1:9899")]
     listen: sctp::Address,
+    /// The address of its UPF on N3, UDP port 2152; gNBs send there what their UEs send. Default: that of --listen, or
+    /// one of 127.0.0.0/8 when that is no address for others.
+    #[arg(long, value_name = "IP")]
+    gtpu_address: Option<IpAddr>,
+    /// Where its charging records go, as CSV; charging-faults.csv beside it lists what it did wrong on purpose.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let plan = arguments.scenario.plan()?;
-    let simulator = Simulator::start(plan.scenario(), plan.seed(), &arguments.listen)?;
+    let options = SimulatorOptions {
+        gtpu_address: arguments.gtpu_address,
+        ledger: arguments.ledger.clone(),
+        start: None,
+    };
+    let simulator = Simulator::start(plan.scenario(), plan.seed(), &arguments.listen, &options)?;
     eprintln!(
-        "simulator: {} subscribers, listening on {}",
+        "simulator: {} subscribers, listening on {}, UPF at {}",
         plan.scenario().subscriber_count(),
-        simulator.address()
+        simulator.address(),
+        simulator.gtpu_address()
     );
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(super::interrupted());
     let statistics = simulator.stop();
     println!("{statistics:#?}");
+    if let Some(error) = statistics.ledger.and_then(|ledger| ledger.error) {
+        anyhow::bail!("the charging records are not whole: {error}");
+    }
     Ok(Exit::Pass)
 }

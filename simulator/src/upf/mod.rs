@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use billing::Octets;
 use gtpu::{DecodeError, GPdu, Message};
-use identity::Plmn;
+use identity::{Imsi, PduSessionId, Plmn};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use peers::{Peers, RateLimit};
@@ -162,6 +162,11 @@ impl Upf {
     /// The totals of a session since it was made; nothing for one that is unknown.
     pub fn volumes(&self, teid: u32) -> Volumes {
         self.sessions.get(&teid).map(Session::volumes).unwrap_or_default()
+    }
+
+    /// The totals of every session, by subscriber and session number.
+    pub fn all_volumes(&self) -> impl Iterator<Item = ((Imsi, PduSessionId), Volumes)> + '_ {
+        self.sessions.values().map(|session| ((session.spec.supi, session.spec.session), session.volumes()))
     }
 
     /// A datagram has come.

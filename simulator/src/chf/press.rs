@@ -1,0 +1,65 @@
+//! Where records wait until they are written, and where they get the time at which they are.
+
+use std::collections::BTreeMap;
+
+use billing::{ChargingRecord, Money};
+
+/// Records in the order in which they are to be written.
+#[derive(Default)]
+pub(super) struct Press {
+    /// By the time from which they may be written, then by the order in which they came.
+    waiting: BTreeMap<(u64, u64), ChargingRecord>,
+    came: u64,
+    let_out: bool,
+    /// The latest [`ChargingRecord::recorded_us`]: no two records are written at once.
+    last_us: u64,
+    written: u64,
+    amount: i128,
+}
+
+impl Press {
+    /// To be written at once.
+    pub(super) fn push(&mut self, record: ChargingRecord) {
+        self.push_from(0, record);
+    }
+
+    /// To be written no earlier than `from_us`.
+    pub(super) fn push_from(&mut self, from_us: u64, record: ChargingRecord) {
+        self.waiting.insert((from_us, self.came), record);
+        self.came += 1;
+    }
+
+    /// What is held back is written now, as if its time had come.
+    pub(super) fn let_out(&mut self) {
+        self.let_out = true;
+    }
+
+    pub(super) fn take(&mut self, wall_us: u64) -> impl Iterator<Item = ChargingRecord> + '_ {
+        std::iter::from_fn(move || {
+            let entry = self.waiting.first_entry()?;
+            let (from_us, _) = *entry.key();
+            if from_us > wall_us && !self.let_out {
+                return None;
+            }
+            let mut record = entry.remove();
+            self.last_us = wall_us.max(from_us).max(self.last_us + 1);
+            record.recorded_us = self.last_us;
+            self.written += 1;
+            self.amount += i128::from(record.amount.micros());
+            Some(record)
+        })
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn amount(&self) -> Money {
+        let bounded = self.amount.clamp(i64::MIN.into(), i64::MAX.into());
+        Money::from_micros(i64::try_from(bounded).unwrap_or_default())
+    }
+}

@@ -1,0 +1,100 @@
+//! The files that the charging function's records go to.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use billing::ChargingRecord;
+use billing::csv::{ChargingWriter, CsvError};
+
+use crate::chf::InjectedFault;
+
+/// How the ledger of charging records came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerState {
+    /// The file.
+    pub path: PathBuf,
+    /// The list of what was done wrong on purpose, beside it; it is written at the end.
+    pub faults: PathBuf,
+    /// Records in it.
+    pub records: u64,
+    /// Why it is not whole: no record was written after this.
+    pub error: Option<String>,
+}
+
+/// The ledger, while it grows.
+pub(super) struct Ledger {
+    writer: ChargingWriter,
+    state: LedgerState,
+    next_flush: Option<Instant>,
+}
+
+impl Ledger {
+    /// Begins the ledger in this file.
+    pub(super) fn create(path: &Path) -> Result<Self, CsvError> {
+        let state = LedgerState {
+            path: path.to_owned(),
+            faults: path.with_file_name(FAULTS),
+            records: 0,
+            error: None,
+        };
+        Ok(Self { writer: ChargingWriter::create(path)?, state, next_flush: None })
+    }
+
+    pub(super) fn state(&self) -> &LedgerState {
+        &self.state
+    }
+
+    /// Adds records, and hands them to the system once a second.
+    pub(super) fn write(&mut self, now: Instant, records: impl Iterator<Item = ChargingRecord>) {
+        for record in records {
+            // After an error they are only counted by the charging function.
+            if self.state.error.is_some() {
+                continue;
+            }
+            let written = self.writer.write(&record);
+            if !self.keep_error(written) {
+                self.state.records += 1;
+                self.next_flush.get_or_insert(now + FLUSH);
+            }
+        }
+        if self.next_flush.is_some_and(|at| at <= now) {
+            self.flush();
+        }
+    }
+
+    /// Everything is handed to the system, and what was done wrong on purpose is listed.
+    pub(super) fn close(&mut self, injected: &[InjectedFault]) {
+        self.flush();
+        if let Err(source) = list(&self.state.faults, injected) {
+            let error = format!("{}: {source}", self.state.faults.display());
+            self.state.error.get_or_insert(error);
+        }
+    }
+
+    fn flush(&mut self) {
+        self.next_flush = None;
+        let flushed = self.writer.flush();
+        self.keep_error(flushed);
+    }
+
+    fn keep_error(&mut self, result: Result<(), CsvError>) -> bool {
+        let Err(error) = result else { return false };
+        tracing::error!(%error, "the charging ledger cannot be written");
+        self.state.error.get_or_insert(error.to_string());
+        true
+    }
+}
+
+fn list(path: &Path, injected: &[InjectedFault]) -> io::Result<()> {
+    let mut file = io::BufWriter::new(std::fs::File::create(path)?);
+    writeln!(file, "kind,charging_id,supi,session")?;
+    for fault in injected {
+        let InjectedFault { kind, charging_id, supi, session } = fault;
+        writeln!(file, "{kind},{charging_id},{supi},{session}")?;
+    }
+    file.flush()
+}
+
+const FAULTS: &str = "charging-faults.csv";
+const FLUSH: Duration = Duration::from_secs(1);
