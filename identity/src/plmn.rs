@@ -22,17 +22,26 @@ impl Plmn {
         format!("{:0width$}", self.mnc, width = usize::from(self.mnc_digits))
     }
 
-    /// The three octets on the wire (TS 24.501 §9.11.3.4, TS 38.413 §9.3.3.5).
+    /// The three octets in NAS (TS 24.501 §9.11.3.4): a third digit of the MNC comes before the other two.
     pub fn octets(self) -> [u8; 3] {
-        let digit =
-            |number: u16, power: u32| u8::try_from(number / 10u16.pow(power) % 10).unwrap_or_default();
-        let (mcc, mnc) = (self.mcc, self.mnc);
-        let (mnc1, mnc2, mnc3) = if self.mnc_digits == 2 {
-            (digit(mnc, 1), digit(mnc, 0), 0xf)
-        } else {
-            (digit(mnc, 2), digit(mnc, 1), digit(mnc, 0))
-        };
-        [digit(mcc, 1) << 4 | digit(mcc, 2), mnc3 << 4 | digit(mcc, 0), mnc2 << 4 | mnc1]
+        let ([mcc1, mcc2, mcc3], mnc) = self.digits();
+        let [mnc1, mnc2, mnc3] = if self.mnc_digits == 2 { [mnc[1], mnc[2], FILLER] } else { mnc };
+        [mcc2 << 4 | mcc1, mnc3 << 4 | mcc3, mnc2 << 4 | mnc1]
+    }
+
+    /// The three octets in NGAP (TS 38.413 §9.3.3.5): the digits of the MNC in their order. They differ from those of NAS
+    /// where the MNC has three.
+    pub fn ngap_octets(self) -> [u8; 3] {
+        let ([mcc1, mcc2, mcc3], mnc) = self.digits();
+        let [mnc1, mnc2, mnc3] = if self.mnc_digits == 2 { [FILLER, mnc[1], mnc[2]] } else { mnc };
+        [mcc2 << 4 | mcc1, mnc1 << 4 | mcc3, mnc3 << 4 | mnc2]
+    }
+
+    /// The digits of the MCC, and those of the MNC after a leading zero where it has two.
+    fn digits(self) -> ([u8; 3], [u8; 3]) {
+        let digits =
+            |number: u16| [100, 10, 1].map(|unit| u8::try_from(number / unit % 10).unwrap_or_default());
+        (digits(self.mcc), digits(self.mnc))
     }
 }
 
@@ -66,6 +75,9 @@ impl fmt::Debug for Plmn {
     }
 }
 
+/// The half octet of a digit that is not there.
+const FILLER: u8 = 0xf;
+
 as_text!(Plmn, "^[0-9]{3}/[0-9]{2,3}$", "A PLMN as MCC/MNC, such as 001/01.");
 
 #[cfg(test)]
@@ -78,5 +90,12 @@ mod tests {
         assert_eq!("208/93".parse::<Plmn>().unwrap().octets(), [0x02, 0xf8, 0x39]);
         assert_eq!("310/410".parse::<Plmn>().unwrap().octets(), [0x13, 0x00, 0x14]);
         assert_ne!("001/01".parse::<Plmn>(), "001/001".parse::<Plmn>());
+    }
+
+    #[test]
+    fn three_digit_mnc_has_another_order_in_ngap() {
+        assert_eq!("208/93".parse::<Plmn>().unwrap().ngap_octets(), [0x02, 0xf8, 0x39]);
+        // TS 38.413 §9.3.3.5, of the digits 3 1 0 4 1 0.
+        assert_eq!("310/410".parse::<Plmn>().unwrap().ngap_octets(), [0x13, 0x40, 0x01]);
     }
 }

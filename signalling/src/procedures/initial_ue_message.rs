@@ -57,7 +57,7 @@ pub(crate) fn message(
 
 /// User Location Information (TS 38.413 §9.3.1.16).
 pub(crate) fn location(settings: &GnbSettings, cell: u32) -> Result<UserLocationInformation<'static>, Error> {
-    let plmn = PLMNIdentity(settings.plmn.octets());
+    let plmn = PLMNIdentity(settings.plmn.ngap_octets());
     let cell = u16::try_from(cell).unwrap_or(u16::MAX);
     let cgi = nr_cgi(plmn, settings.gnb_id, settings.gnb_id_bits(), cell)?;
     let tai = tai(plmn, settings.tac.octets());

@@ -10,7 +10,7 @@ use crate::gnb::GnbSettings;
 
 /// NG SETUP REQUEST (TS 38.413 §9.2.6.1).
 pub(crate) fn request(settings: &GnbSettings) -> Result<Vec<u8>, Error> {
-    let plmn = PLMNIdentity(settings.plmn.octets());
+    let plmn = PLMNIdentity(settings.plmn.ngap_octets());
     let slices = settings
         .slices
         .iter()

@@ -356,7 +356,7 @@ impl Serving {
     fn new(plmn: Plmn) -> Option<Self> {
         let (mcc, mnc) = (plmn.mcc(), plmn.mnc());
         Some(Self {
-            octets: plmn.octets(),
+            octets: plmn.ngap_octets(),
             nas: oxirush_nas::Plmn::new(&mcc, &mnc).ok()?,
             sn_name: format!("5G:mnc{mnc:0>3}.mcc{mcc}.3gppnetwork.org"),
         })
