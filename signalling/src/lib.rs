@@ -11,6 +11,8 @@ mod nas_security;
 mod outcome;
 mod procedure;
 mod procedures;
+#[expect(dead_code, reason = "the handover procedures come next")]
+mod rrc_container;
 mod session;
 mod settings;
 mod suci;
