@@ -8,10 +8,10 @@ mod ecies;
 mod gnb;
 mod identity_of_ue;
 mod nas_security;
+mod ngap;
 mod outcome;
 mod procedure;
 mod procedures;
-#[expect(dead_code, reason = "the handover procedures come next")]
 mod rrc_container;
 mod session;
 mod settings;

@@ -15,7 +15,7 @@
 pub(crate) fn handover_preparation_information(octets: &[u8]) -> Option<Vec<u8>> {
     let mut bits = Writer::default();
     // criticalExtensions: c1; c1: handoverPreparationInformation.
-    bits.put(0b0_00, 3);
+    bits.put(0, 3);
     // Of sourceConfig, rrm-Config, as-Context and nonCriticalExtension the first; no UE capabilities; AS-Config not extended.
     bits.put(0b1000, 4);
     bits.put(0, 4);
@@ -27,7 +27,7 @@ pub(crate) fn handover_preparation_information(octets: &[u8]) -> Option<Vec<u8>>
 /// The octets of ours in a HandoverPreparationInformation; `None` where it is of another make.
 pub(crate) fn open_handover_preparation_information(container: &[u8]) -> Option<Vec<u8>> {
     let mut bits = Reader::new(container);
-    bits.expect(0b0_00, 3)?;
+    bits.expect(0, 3)?;
     let source_config = bits.take(1)? == 1;
     bits.take(3)?;
     for _ in 0..bits.take(4)? {
@@ -48,7 +48,7 @@ pub(crate) fn open_handover_preparation_information(container: &[u8]) -> Option<
 pub(crate) fn handover_command(octets: &[u8]) -> Option<Vec<u8>> {
     let mut bits = Writer::default();
     // criticalExtensions: c1; c1: handoverCommand; no nonCriticalExtension.
-    bits.put(0b0_00_0, 4);
+    bits.put(0, 4);
     bits.octet_string(&reconfiguration(octets)?)?;
     Some(bits.octets)
 }
@@ -56,7 +56,7 @@ pub(crate) fn handover_command(octets: &[u8]) -> Option<Vec<u8>> {
 /// The octets of ours in a HandoverCommand; `None` where it is of another make.
 pub(crate) fn open_handover_command(container: &[u8]) -> Option<Vec<u8>> {
     let mut bits = Reader::new(container);
-    bits.expect(0b0_00, 3)?;
+    bits.expect(0, 3)?;
     bits.take(1)?;
     open_reconfiguration(&bits.octet_string()?)
 }
@@ -65,7 +65,7 @@ pub(crate) fn open_handover_command(container: &[u8]) -> Option<Vec<u8>> {
 fn reconfiguration(octets: &[u8]) -> Option<Vec<u8>> {
     let mut bits = Writer::default();
     // rrc-TransactionIdentifier 0; criticalExtensions: rrcReconfiguration.
-    bits.put(0b00_0, 3);
+    bits.put(0, 3);
     if octets.is_empty() {
         bits.put(0, 5);
         return Some(bits.octets);
@@ -84,7 +84,7 @@ fn open_reconfiguration(message: &[u8]) -> Option<Vec<u8>> {
     bits.take(2)?;
     bits.expect(0, 1)?;
     // What precedes the extension would have to be read to be skipped: we send nothing there.
-    bits.expect(0b000, 3)?;
+    bits.expect(0, 3)?;
     let extended = bits.take(1)? == 1;
     bits.take(1)?;
     if !extended {

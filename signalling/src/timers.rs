@@ -146,3 +146,9 @@ pub(crate) const NG_SETUP_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const NG_RESET_WAIT: Duration = Duration::from_secs(10);
 /// How soon the gNB repeats an NG SETUP that was refused without a Time to Wait, or not answered.
 pub(crate) const NG_SETUP_AGAIN: Duration = Duration::from_secs(10);
+/// TS 38.413 leaves the values of TNGRELOCprep and TNGRELOCoverall to the operator.
+pub(crate) const TNGRELOC_PREP: Duration = Duration::from_secs(5);
+pub(crate) const TNGRELOC_OVERALL: Duration = Duration::from_secs(10);
+/// How long the target waits for the UE, and how long a PATH SWITCH REQUEST for its answer.
+pub(crate) const HANDOVER_ARRIVAL: Duration = Duration::from_secs(10);
+pub(crate) const PATH_SWITCH_WAIT: Duration = Duration::from_secs(10);

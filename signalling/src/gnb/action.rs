@@ -105,7 +105,7 @@ pub enum GnbAction {
         /// The driver's own index of the UE.
         ue: u32,
     },
-    /// The AMF did not switch the path: [`GnbAction::Released`] follows.
+    /// The AMF did not switch the path. [`GnbAction::Released`] follows, unless the UE connected anew.
     PathSwitchFailed {
         /// The driver's own index of the UE.
         ue: u32,

@@ -72,12 +72,16 @@ pub enum HandoverFailure {
     PreparationTimedOut,
     /// The PATH SWITCH REQUEST was not answered.
     PathSwitchTimedOut,
-    /// The connection was released before the target was prepared.
+    /// The connection was released before it was done.
     Released,
+    /// The UE did not wait for its end, and connected anew.
+    ConnectedAnew,
     /// Another handover of this UE is running.
     HandoverRunning,
-    /// The UE has no connection, or the AMF does not know it yet.
+    /// The UE has no connection, the AMF does not know it yet, or it came and there is no room for it.
     NoConnection,
+    /// The UE has no PDU session: NGAP hands over UEs that have one (TS 38.413 §9.2.3.1).
+    NoSession,
     /// We could not build the message.
     NotEncodable,
 }
@@ -90,8 +94,10 @@ impl fmt::Display for HandoverFailure {
             Self::PreparationTimedOut => "TNGRELOCprep",
             Self::PathSwitchTimedOut => "path-switch-unanswered",
             Self::Released => "connection-released",
+            Self::ConnectedAnew => "connected-anew",
             Self::HandoverRunning => "handover-running",
             Self::NoConnection => "no-connection",
+            Self::NoSession => "no-session",
             Self::NotEncodable => "not-encodable",
         })
     }
@@ -108,4 +114,47 @@ pub enum Released {
     NeverArrived,
     /// The NG interface was lost or reset, or the AMF does not know the UE as we do.
     Lost,
+}
+
+/// Why a session resource is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The gNB has no user plane, or no TEID is left.
+    NoResource,
+    /// The session is there already, or named twice.
+    MultipleSessionInstances,
+    /// No QoS flow, one that is named twice, or no identifier of one.
+    QosFlows,
+    /// The gNB does not support the slice.
+    SliceNotSupported,
+    /// A session identity or type that carries no IP, or an address of the UPF that ours cannot reach.
+    Unsupported,
+    /// The transfer is not readable.
+    Unreadable,
+    /// Not one of the sessions of the UE.
+    UnknownSession,
+    /// A handover through the AMF is under way.
+    NgHandover,
+    /// A handover over Xn is under way.
+    XnHandover,
+    /// The UE is not there.
+    Lost,
+}
+
+impl Refusal {
+    /// Its cause in NGAP.
+    pub(crate) fn cause(self) -> Cause {
+        Cause::radioNetwork(match self {
+            Self::NoResource => return Cause::transport(CauseTransport::transport_resource_unavailable),
+            Self::Unreadable => return Cause::protocol(CauseProtocol::transfer_syntax_error),
+            Self::Unsupported => return Cause::protocol(CauseProtocol::semantic_error),
+            Self::MultipleSessionInstances => CauseRadioNetwork::multiple_PDU_session_ID_instances,
+            Self::QosFlows => CauseRadioNetwork::multiple_qos_flow_ID_instances,
+            Self::SliceNotSupported => CauseRadioNetwork::slice_not_supported,
+            Self::UnknownSession => CauseRadioNetwork::unknown_PDU_session_ID,
+            Self::NgHandover => CauseRadioNetwork::ng_intra_system_handover_triggered,
+            Self::XnHandover => CauseRadioNetwork::xn_handover_triggered,
+            Self::Lost => CauseRadioNetwork::radio_connection_with_ue_lost,
+        })
+    }
 }

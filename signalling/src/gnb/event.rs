@@ -50,9 +50,10 @@ pub enum GnbEvent<'a> {
         /// Why.
         cause: ReleaseCause,
     },
-    /// Hand a UE over through the AMF: HANDOVER REQUIRED (TS 38.413 §8.4.1). It ends with exactly one of
-    /// [`crate::GnbAction::HandoverPreparationFailed`] (the UE stays), [`crate::GnbAction::Released`] after
-    /// [`crate::GnbAction::HandoverCommanded`], with [`crate::GnbAction::HandoverOverdue`] between them when it took too long.
+    /// Hand a UE over through the AMF: HANDOVER REQUIRED (TS 38.413 §8.4.1). It ends with exactly one
+    /// [`crate::GnbAction::HandoverPreparationFailed`] (the UE stays, or connected anew), or else, after one
+    /// [`crate::GnbAction::HandoverCommanded`], with one [`crate::GnbAction::Released`]; a
+    /// [`crate::GnbAction::HandoverOverdue`] comes between them when that takes too long.
     Handover {
         /// The driver's own index of the UE.
         ue: u32,
@@ -86,7 +87,7 @@ pub enum GnbEvent<'a> {
         ue: u32,
     },
     /// A UE came over Xn from the gNB that gave up its context: PATH SWITCH REQUEST (TS 38.413 §8.4.4). It ends with exactly
-    /// one of [`crate::GnbAction::PathSwitched`], [`crate::GnbAction::PathSwitchFailed`] and [`crate::GnbAction::Released`].
+    /// one of [`crate::GnbAction::PathSwitched`] and [`crate::GnbAction::PathSwitchFailed`].
     ArriveByXn {
         /// The driver's own index of the UE.
         ue: u32,

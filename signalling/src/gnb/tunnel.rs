@@ -1,8 +1,11 @@
-//! The NG-U tunnel of a PDU session.
+//! The NG-U tunnels of PDU sessions, and the TEIDs that a gNB gives them.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use identity::PduSessionId;
+
+use super::settings::N3Settings;
 
 /// The two ends of the NG-U tunnel of one PDU session (TS 38.413 §9.3.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,4 +20,145 @@ pub struct Tunnel {
     pub remote_teid: u32,
     /// The QoS flow that user data goes in.
     pub qfi: u8,
+}
+
+/// The QoS flows of a session, by their identifiers 0 to 63.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QosFlows {
+    set: u64,
+    /// The flow that user data goes in: the first that was named.
+    default: u8,
+}
+
+impl QosFlows {
+    /// `None` for no flow, one that is named twice, and an identifier beyond 63 (TS 38.413 §9.3.1.51).
+    pub(crate) fn new(identifiers: impl IntoIterator<Item = u64>) -> Option<Self> {
+        let mut flows: Option<Self> = None;
+        for identifier in identifiers {
+            let qfi = u8::try_from(identifier).ok().filter(|qfi| *qfi < 64)?;
+            match &mut flows {
+                Some(flows) if flows.contains(qfi) => return None,
+                Some(flows) => flows.set |= 1 << qfi,
+                None => flows = Some(Self { set: 1 << qfi, default: qfi }),
+            }
+        }
+        flows
+    }
+
+    pub(crate) fn contains(self, qfi: u8) -> bool {
+        qfi < 64 && self.set >> qfi & 1 == 1
+    }
+
+    pub(crate) fn insert(&mut self, qfi: u8) {
+        self.set |= 1 << (qfi & 63);
+    }
+
+    /// The last flow stays: a session without one has no resource (TS 38.413 §8.2.3.4).
+    pub(crate) fn remove(&mut self, qfi: u8) {
+        let left = self.set & !(1 << (qfi & 63));
+        if left != 0 {
+            self.set = left;
+            if !self.contains(self.default) {
+                self.default = self.iter().next().unwrap_or(self.default);
+            }
+        }
+    }
+
+    pub(crate) fn default(self) -> u8 {
+        self.default
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
+        (0..64).filter(move |qfi| self.contains(*qfi))
+    }
+}
+
+/// The TEIDs of a gNB. One that was released waits behind many others before it is used again, so that user data which is
+/// still on its way is not taken for that of the next session.
+pub(super) struct Teids {
+    step: u32,
+    next: Option<u32>,
+    released: VecDeque<u32>,
+}
+
+impl Teids {
+    pub(super) fn new(n3: Option<&N3Settings>) -> Self {
+        Self {
+            step: n3.map_or(1, |n3| n3.teid_step.max(1)),
+            next: n3.map(|n3| n3.first_teid),
+            released: VecDeque::new(),
+        }
+    }
+
+    /// `None` when every TEID is taken, or the gNB has no user plane.
+    pub(super) fn take(&mut self) -> Option<u32> {
+        if self.released.len() > RESTING {
+            return self.released.pop_front();
+        }
+        while let Some(teid) = self.next {
+            self.next = teid.checked_add(self.step);
+            if teid != 0 {
+                return Some(teid);
+            }
+        }
+        self.released.pop_front()
+    }
+
+    pub(super) fn release(&mut self, teid: u32) {
+        self.released.push_back(teid);
+    }
+}
+
+/// TEIDs that rest after their release, before new ones are saved.
+const RESTING: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn teids(first_teid: u32, teid_step: u32) -> Teids {
+        Teids::new(Some(&N3Settings { address: [127, 0, 0, 2].into(), first_teid, teid_step }))
+    }
+
+    #[test]
+    fn teids_go_by_steps_leave_out_0_and_end_with_the_last() {
+        let mut teids = teids(0, 3);
+        assert_eq!([teids.take(), teids.take()], [Some(3), Some(6)]);
+        let mut last = super::tests::teids(u32::MAX - 1, 2);
+        assert_eq!([last.take(), last.take()], [Some(u32::MAX - 1), None]);
+        last.release(u32::MAX - 1);
+        assert_eq!(last.take(), Some(u32::MAX - 1), "better at once than never");
+        assert_eq!(Teids::new(None).take(), None);
+    }
+
+    #[test]
+    fn released_teid_rests_before_it_is_used_again() {
+        let mut teids = teids(1, 1);
+        let first = teids.take().unwrap();
+        teids.release(first);
+        let taken: Vec<u32> = (0..3000)
+            .map(|_| {
+                let teid = teids.take().unwrap();
+                teids.release(teid);
+                teid
+            })
+            .collect();
+        assert!(taken.iter().all(|teid| *teid <= 2 + u32::try_from(RESTING).unwrap()), "they are used again");
+        assert!(taken[..RESTING].iter().all(|teid| *teid != first), "but not soon");
+    }
+
+    #[test]
+    fn qos_flows_are_a_set_that_keeps_its_default_while_it_can() {
+        let mut flows = QosFlows::new([9, 1]).unwrap();
+        assert_eq!((flows.default(), flows.iter().collect::<Vec<_>>()), (9, vec![1, 9]));
+        flows.insert(63);
+        flows.remove(9);
+        assert_eq!((flows.default(), flows.iter().collect::<Vec<_>>()), (1, vec![1, 63]));
+        flows.remove(1);
+        flows.remove(63);
+        assert_eq!(flows.iter().collect::<Vec<_>>(), [63], "the last stays");
+        assert_eq!(QosFlows::new([]), None);
+        assert_eq!(QosFlows::new([5, 5]), None);
+        assert_eq!(QosFlows::new([64]), None);
+    }
 }

@@ -1,15 +1,19 @@
 //! Initial Context Setup, gNB side (TS 38.413 §8.3.1).
 
+use std::net::IpAddr;
+
 use oxirush_ngap::ngap::*;
-use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
+use oxirush_ngap::{Error, build_ngap, build_ngap_ie, extract_ngap_ies};
+
+use super::pdu_session_resource_setup::{Answer, Item, slice, unsuccessful, wanted};
+use crate::gnb::{Refusal, SecurityCapabilities};
+use crate::ngap::{capabilities, encode};
 
 /// What the gNB takes from an INITIAL CONTEXT SETUP REQUEST (TS 38.413 §9.2.2.1).
 pub(crate) struct Request {
-    pub(crate) amf: u64,
-    pub(crate) ran: u32,
     pub(crate) nas: Option<Vec<u8>>,
-    /// The PDU sessions that it asks for. This gNB has no user plane: it reports them as failed.
-    pub(crate) sessions: Vec<u8>,
+    pub(crate) security: SecurityCapabilities,
+    pub(crate) items: Vec<Item>,
 }
 
 /// The ids of a request alone: they tell whom a failure is about.
@@ -21,49 +25,62 @@ pub(crate) fn ids(pdu: &NGAPPDU<'_>) -> Result<(u64, u32), Error> {
     Ok((amf, ran))
 }
 
-pub(crate) fn request(pdu: &NGAPPDU<'_>) -> Result<Request, Error> {
+pub(crate) fn request(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Request, Error> {
     extract_ngap_ies!(pdu, InitialContextSetupRequest,
-        req amf: u64 = AMF_UE_NGAP_ID(id),
-        req ran: u32 = RAN_UE_NGAP_ID(id),
         req _guami: GUAMI = GUAMI(guami) => guami,
-        opt sessions: PDUSessionResourceSetupListCxtReq = PDUSessionResourceSetupListCxtReq(list) => list,
+        opt list: PDUSessionResourceSetupListCxtReq = PDUSessionResourceSetupListCxtReq(list) => list,
         req _slices: AllowedNSSAI = AllowedNSSAI(slices) => slices,
-        req _capabilities: UESecurityCapabilities = UESecurityCapabilities(capabilities) => capabilities,
+        req security: SecurityCapabilities = UESecurityCapabilities(given) => capabilities::read(&given),
         req _key: SecurityKey = SecurityKey(key) => key,
         lax nas: NASPDU = NAS_PDU(nas) => nas,
     );
-    let sessions =
-        sessions.map(|list| list.0.iter().map(|item| item.pdu_session_id.0).collect()).unwrap_or_default();
-    Ok(Request { amf, ran, nas: nas.map(|nas| nas.0.to_vec()), sessions })
+    let items = list
+        .into_iter()
+        .flat_map(|list| list.0)
+        .map(|item| Item {
+            id: item.pdu_session_id.0,
+            nas: item.nas_pdu.map(|nas| nas.0.to_vec()),
+            slice: slice(&item.s_nssai),
+            wanted: wanted(&item.pdu_session_resource_setup_request_transfer, ours),
+        })
+        .collect();
+    Ok(Request { nas: nas.map(|nas| nas.0.to_vec()), security, items })
 }
 
 /// INITIAL CONTEXT SETUP RESPONSE (TS 38.413 §9.2.2.2).
-pub(crate) fn response(amf: u64, ran: u32, failed_sessions: &[u8]) -> Result<Vec<u8>, Error> {
-    if failed_sessions.is_empty() {
-        return build_ngap!(
-            SuccessfulOutcome,
-            InitialContextSetup,
-            InitialContextSetupResponse,
-            AMF_UE_NGAP_ID(amf),
-            RAN_UE_NGAP_ID(ran),
-        )?
-        .encode();
+pub(crate) fn response(
+    amf: u64,
+    ran: u32,
+    up: Vec<Answer>,
+    failed: &[(u8, Refusal)],
+) -> Result<Vec<u8>, Error> {
+    use InitialContextSetupResponse as Message;
+    let mut ies = vec![
+        build_ngap_ie!(InitialContextSetupResponse, AMF_UE_NGAP_ID(amf))?,
+        build_ngap_ie!(InitialContextSetupResponse, RAN_UE_NGAP_ID(ran))?,
+    ];
+    if !up.is_empty() {
+        let items = up
+            .into_iter()
+            .map(|(id, transfer)| PDUSessionResourceSetupItemCxtRes::new(PDUSessionID(id), transfer, None));
+        let list = PDUSessionResourceSetupListCxtRes(items.collect());
+        ies.push(build_ngap_ie!(InitialContextSetupResponse, PDUSessionResourceSetupListCxtRes(list))?);
     }
-    let cause = Cause::transport(CauseTransport::transport_resource_unavailable);
-    let transfer = encode_open_type(&PDUSessionResourceSetupUnsuccessfulTransfer::new(cause, None, None))?;
-    let items = failed_sessions
-        .iter()
-        .map(|&id| PDUSessionResourceFailedToSetupItemCxtRes::new(PDUSessionID(id), transfer.clone(), None))
-        .collect();
-    build_ngap!(
-        SuccessfulOutcome,
-        InitialContextSetup,
-        InitialContextSetupResponse,
-        AMF_UE_NGAP_ID(amf),
-        RAN_UE_NGAP_ID(ran),
-        PDUSessionResourceFailedToSetupListCxtRes(PDUSessionResourceFailedToSetupListCxtRes(items)),
-    )?
-    .encode()
+    if !failed.is_empty() {
+        let items: Result<_, Error> = failed
+            .iter()
+            .map(|&(id, refusal)| {
+                let transfer = unsuccessful(refusal)?;
+                Ok(PDUSessionResourceFailedToSetupItemCxtRes::new(PDUSessionID(id), transfer, None))
+            })
+            .collect();
+        let list = PDUSessionResourceFailedToSetupListCxtRes(items?);
+        ies.push(build_ngap_ie!(
+            InitialContextSetupResponse,
+            PDUSessionResourceFailedToSetupListCxtRes(list)
+        )?);
+    }
+    encode(&Message::new(ProtocolIEContainer(ies)))
 }
 
 /// INITIAL CONTEXT SETUP FAILURE (TS 38.413 §9.2.2.3), for a request that lacks what a context needs.

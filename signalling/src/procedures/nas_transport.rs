@@ -42,8 +42,13 @@ pub(crate) fn uplink(
     .encode()
 }
 
-/// NAS NON DELIVERY INDICATION (TS 38.413 §9.2.5.4): the radio connection of the UE is gone.
-pub(crate) fn non_delivery(amf: u64, ran: u32, nas: &[u8]) -> Result<Vec<u8>, Error> {
+/// NAS NON DELIVERY INDICATION (TS 38.413 §9.2.5.4).
+pub(crate) fn non_delivery(
+    amf: u64,
+    ran: u32,
+    nas: &[u8],
+    cause: CauseRadioNetwork,
+) -> Result<Vec<u8>, Error> {
     build_ngap!(
         InitiatingMessage,
         NASNonDeliveryIndication,
@@ -51,7 +56,7 @@ pub(crate) fn non_delivery(amf: u64, ran: u32, nas: &[u8]) -> Result<Vec<u8>, Er
         AMF_UE_NGAP_ID(amf),
         RAN_UE_NGAP_ID(ran),
         NAS_PDU(nas),
-        Cause(Cause::radioNetwork(CauseRadioNetwork::radio_connection_with_ue_lost)),
+        Cause(Cause::radioNetwork(cause)),
     )?
     .encode()
 }

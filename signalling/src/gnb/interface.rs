@@ -1,0 +1,124 @@
+//! The NG interface: set up, lost, reset (TS 38.413 §8.7.1, §8.7.4).
+
+use oxirush_ngap::Error;
+use oxirush_ngap::ngap::NGAPPDU;
+
+use super::{Gnb, GnbAction, GnbSettings, NON_UE_STREAM, Out, Released};
+use crate::procedures::ng_reset::Scope;
+use crate::procedures::{ng_reset, ng_setup};
+use crate::timers::{self, GnbTimer};
+
+/// Whether the NG interface is there.
+#[derive(Default)]
+pub(super) struct Interface(State);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Down,
+    ExpectSetupResponse,
+    Waiting,
+    Ready,
+}
+
+impl Interface {
+    pub(super) fn is_ready(&self) -> bool {
+        self.0 == State::Ready
+    }
+
+    pub(super) fn set_up(&mut self, settings: &GnbSettings, out: &mut Out) {
+        self.0 = State::ExpectSetupResponse;
+        match ng_setup::request(settings) {
+            Ok(octets) => {
+                out.push(GnbAction::Send { stream: NON_UE_STREAM, octets, ue: None });
+                out.push(GnbAction::SetTimer(GnbTimer::NgSetup, timers::NG_SETUP_WAIT));
+            }
+            Err(error) => {
+                self.0 = State::Down;
+                out.push(GnbAction::SetupRefused { cause: error.to_string(), retry_after: None });
+            }
+        }
+    }
+
+    pub(super) fn down(&mut self, out: &mut Out) {
+        match self.0 {
+            State::ExpectSetupResponse => out.push(GnbAction::StopTimer(GnbTimer::NgSetup)),
+            State::Waiting => out.push(GnbAction::StopTimer(GnbTimer::TimeToWait)),
+            State::Ready | State::Down => {}
+        }
+        self.0 = State::Down;
+    }
+
+    pub(super) fn expired(&mut self, timer: GnbTimer, settings: &GnbSettings, out: &mut Out) {
+        match (timer, self.0) {
+            (GnbTimer::NgSetup, State::ExpectSetupResponse) => {
+                self.0 = State::Waiting;
+                let retry_after = Some(timers::NG_SETUP_AGAIN);
+                out.push(GnbAction::SetupRefused { cause: "no answer".to_owned(), retry_after });
+                out.push(GnbAction::SetTimer(GnbTimer::TimeToWait, timers::NG_SETUP_AGAIN));
+            }
+            (GnbTimer::TimeToWait, State::Waiting) => self.set_up(settings, out),
+            _ => {}
+        }
+    }
+
+    /// TS 38.413 §8.7.1.2.
+    pub(super) fn succeeded(&mut self, out: &mut Out) {
+        if self.0 != State::ExpectSetupResponse {
+            return out.push(GnbAction::Unexpected("ng-setup-response"));
+        }
+        self.0 = State::Ready;
+        out.push(GnbAction::StopTimer(GnbTimer::NgSetup));
+        out.push(GnbAction::Ready);
+    }
+
+    /// TS 38.413 §8.7.1.3.
+    pub(super) fn failed(&mut self, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {
+        let (cause, retry_after) = ng_setup::failure(pdu)?;
+        if self.0 != State::ExpectSetupResponse {
+            out.push(GnbAction::Unexpected("ng-setup-failure"));
+            return Ok(());
+        }
+        self.0 = State::Waiting;
+        out.push(GnbAction::StopTimer(GnbTimer::NgSetup));
+        out.push(GnbAction::SetupRefused { cause, retry_after });
+        if let Some(wait) = retry_after {
+            out.push(GnbAction::SetTimer(GnbTimer::TimeToWait, wait));
+        }
+        Ok(())
+    }
+}
+
+/// TS 38.413 §8.7.4.2.2: the gNB has lost its UEs.
+pub(super) fn reset(gnb: &mut Gnb, out: &mut Out) {
+    if !gnb.is_ready() {
+        return out.push(GnbAction::Unexpected("reset-without-interface"));
+    }
+    gnb.release_all(out);
+    gnb.send_non_ue(ng_reset::request(), out);
+    out.push(GnbAction::SetTimer(GnbTimer::NgReset, timers::NG_RESET_WAIT));
+}
+
+/// §8.7.4.4: the reset is repeated until it is acknowledged.
+pub(super) fn reset_again(gnb: &mut Gnb, out: &mut Out) {
+    if gnb.is_ready() {
+        reset(gnb, out);
+    }
+}
+
+/// TS 38.413 §8.7.4.2.1.
+pub(super) fn reset_by_amf(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {
+    let scope = ng_reset::scope(pdu)?;
+    match &scope {
+        Scope::Everything => gnb.release_all(out),
+        Scope::Connections(connections) => {
+            for &(amf, ran) in connections {
+                if let Some(ran) = gnb.connections.find(amf, ran) {
+                    gnb.drop_connection(ran, Released::Lost, out);
+                }
+            }
+        }
+    }
+    gnb.send_non_ue(ng_reset::acknowledge(&scope), out);
+    Ok(())
+}
