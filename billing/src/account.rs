@@ -1,9 +1,12 @@
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::{Currency, Money};
 
 /// How the sessions of a run came out: each is matched or unreconciled, and an unreconciled one has a cause.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Account {
     /// Sessions in either ledger.
     pub sessions: u64,
@@ -13,4 +16,40 @@ pub struct Account {
     pub unreconciled: u64,
     /// The latter by cause.
     pub by_cause: BTreeMap<String, u64>,
+    /// Of the tariff; `None` without one.
+    pub currency: Option<Currency>,
+    /// All that was charged.
+    #[serde(rename = "charged_micros")]
+    pub charged: Money,
+    /// All that should have been charged, as far as the tariff tells.
+    #[serde(rename = "expected_micros")]
+    pub expected: Money,
+    /// What the unreconciled sessions may cost: amounts to be paid back and to be asked for, without their sign.
+    #[serde(rename = "at_stake_micros")]
+    pub at_stake: Money,
+    /// The same by cause.
+    #[serde(rename = "at_stake_by_cause_micros")]
+    pub at_stake_by_cause: BTreeMap<String, Money>,
+    /// Octets that UEs sent.
+    pub used_uplink: u64,
+    /// Octets that UEs received.
+    pub used_downlink: u64,
+    /// Octets from UEs that were charged.
+    pub charged_uplink: u64,
+    /// Octets to UEs that were charged.
+    pub charged_downlink: u64,
+    /// Records of usage.
+    pub usage_records: u64,
+    /// Records of charging.
+    pub charging_records: u64,
+    /// Records of usage that were delivered again, and counted once.
+    pub redelivered: u64,
+    /// Charged sessions without octets and amount that nobody had: matched.
+    pub unused: u64,
+    /// Lines of the usage ledger that could not be read.
+    pub rejected_usage: u64,
+    /// Lines of the charging ledger that could not be read.
+    pub rejected_charging: u64,
+    /// The first of those, as `file:line: reason`.
+    pub problems: Vec<String>,
 }

@@ -4,6 +4,7 @@ mod account;
 pub mod csv;
 mod money;
 mod rating;
+mod reconcile;
 mod record;
 mod rules;
 mod tariff;
@@ -12,6 +13,10 @@ mod yaml;
 pub use account::Account;
 pub use money::{Currency, Money};
 pub use rating::{Charge, Meter, Part, RatingError};
+pub use reconcile::{
+    Cause, Difference, ReconcileError, Reconciler, Settings, Side, UnreconciledWriter, reconcile_files,
+    reconcile_files_to,
+};
 pub use record::{ChargingId, ChargingRecord, Closing, Octets, UsageRecord};
 pub use rules::{DurationTolerance, RatedPer, RatingRules, Ratio, Rules, VolumeTolerance};
 pub use tariff::{Hours, NoRate, Rate, Rounding, Scope, Tariff, TariffError, Unit};

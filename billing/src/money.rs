@@ -89,6 +89,14 @@ impl Currency {
 
     /// No currency was said (ISO 4217).
     pub const NONE: Self = Self(*b"XXX");
+
+    pub(crate) fn octets(self) -> [u8; 3] {
+        self.0
+    }
+
+    pub(crate) fn from_octets(octets: [u8; 3]) -> Self {
+        Self(octets)
+    }
 }
 
 impl FromStr for Currency {

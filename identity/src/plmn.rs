@@ -43,6 +43,17 @@ impl Plmn {
             |number: u16| [100, 10, 1].map(|unit| u8::try_from(number / unit % 10).unwrap_or_default());
         (digits(self.mcc), digits(self.mnc))
     }
+
+    /// From the three octets on the wire; `None` where a digit is none.
+    pub fn from_octets([a, b, c]: [u8; 3]) -> Option<Self> {
+        let digit = |nibble: u8| (nibble < 10).then_some(u16::from(nibble));
+        let mcc = digit(a & 0xf)? * 100 + digit(a >> 4)? * 10 + digit(b & 0xf)?;
+        let (high, low) = (digit(c & 0xf)?, digit(c >> 4)?);
+        Some(match b >> 4 {
+            0xf => Self { mcc, mnc: high * 10 + low, mnc_digits: 2 },
+            last => Self { mcc, mnc: high * 100 + low * 10 + digit(last)?, mnc_digits: 3 },
+        })
+    }
 }
 
 impl FromStr for Plmn {
@@ -89,6 +100,10 @@ mod tests {
         // TS 24.501 figure 9.11.3.4.1 lays the digits out; 208/93 is 02f839 in every Open5GS capture.
         assert_eq!("208/93".parse::<Plmn>().unwrap().octets(), [0x02, 0xf8, 0x39]);
         assert_eq!("310/410".parse::<Plmn>().unwrap().octets(), [0x13, 0x00, 0x14]);
+        for plmn in ["208/93", "310/410", "001/01", "001/001"].map(|text| text.parse::<Plmn>().unwrap()) {
+            assert_eq!(Plmn::from_octets(plmn.octets()), Some(plmn));
+        }
+        assert_eq!(Plmn::from_octets([0x02, 0xf8, 0x3a]), None);
         assert_ne!("001/01".parse::<Plmn>(), "001/001".parse::<Plmn>());
     }
 

@@ -63,6 +63,27 @@ pub struct Mappings {
     pub charging: Option<Mapping>,
 }
 
+impl Mappings {
+    /// Reads a mapping file. The error names file, line and field.
+    pub fn from_yaml(text: &str, file: &str) -> Result<Self, String> {
+        let mappings: Self = crate::yaml::read(text, file)?;
+        for (ledger, mapping) in [(Ledger::Usage, &mappings.usage), (Ledger::Charging, &mappings.charging)] {
+            if let Some(mapping) = mapping {
+                mapping.check(ledger).map_err(|error| format!("{file}: {ledger}.{error}"))?;
+            }
+        }
+        Ok(mappings)
+    }
+
+    /// The mapping of one ledger.
+    pub(crate) fn of(&self, ledger: Ledger) -> Option<&Mapping> {
+        match ledger {
+            Ledger::Usage => self.usage.as_ref(),
+            Ledger::Charging => self.charging.as_ref(),
+        }
+    }
+}
+
 impl Mapping {
     pub(crate) fn delimiter(&self) -> u8 {
         u8::try_from(self.delimiter).unwrap_or(b',')

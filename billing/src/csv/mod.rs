@@ -21,6 +21,8 @@ pub(crate) use form::Form;
 pub use form::TimeForm;
 pub use mapping::{Detailed, Mapping, Mappings, Source};
 pub use reader::Reader;
+pub(crate) use reader::Rows;
+pub(crate) use row::Row;
 pub use row::{FieldError, Record, RowRef};
 pub use writer::Writer;
 

@@ -18,9 +18,17 @@ pub struct FieldError {
     pub(crate) message: String,
 }
 
+impl FieldError {
+    pub(crate) fn new(column: Column, message: String) -> Self {
+        Self { column: Some(column), message }
+    }
+}
+
 /// A record of either ledger as it was read. A foreign ledger may lack what is optional here.
 #[derive(Clone, Debug)]
 pub(crate) struct Row<'a> {
+    /// Of the charging ledger.
+    pub(crate) charging: bool,
     pub(crate) charging_id: Option<ChargingId>,
     pub(crate) supi: Imsi,
     pub(crate) session: PduSessionId,
@@ -48,6 +56,10 @@ pub trait Record: Sized {
     /// Its fields as text, in the order of the columns.
     fn write(&self, field: &mut dyn FnMut(std::fmt::Arguments<'_>));
 
+    /// As if it had been read.
+    #[doc(hidden)]
+    fn with_row<R>(&self, take: impl FnOnce(RowRef<'_, '_>) -> R) -> R;
+
     /// From a line that was read.
     #[doc(hidden)]
     fn from_row(row: RowRef<'_, '_>) -> Result<Self, FieldError>;
@@ -70,6 +82,7 @@ impl<'a> Row<'a> {
             return Err(FieldError { column: Some(Column::ToUs), message });
         }
         Ok(Self {
+            charging,
             charging_id: read.optional(Column::ChargingId, |text, _| {
                 number(text, u64::from(u32::MAX)).map(|id| ChargingId(u32::try_from(id).unwrap_or_default()))
             })?,
@@ -100,6 +113,13 @@ impl<'a> Row<'a> {
             currency: read.optional(Column::Currency, |text, _| text.parse())?,
             closing: read.optional(Column::Closing, |text, _| text.parse())?.unwrap_or(Closing::Released),
         })
+    }
+}
+
+impl Row<'_> {
+    /// What only one of the ledgers has: T-PDUs lost, or when it was recorded.
+    pub(crate) fn extra(&self) -> u64 {
+        if self.charging { self.recorded_us } else { self.downlink_lost }
     }
 }
 
@@ -247,6 +267,29 @@ impl Record for UsageRecord {
         field(format_args!("{}", self.closing));
     }
 
+    fn with_row<R>(&self, take: impl FnOnce(RowRef<'_, '_>) -> R) -> R {
+        take(RowRef(&Row {
+            charging: false,
+            charging_id: self.charging_id,
+            supi: self.supi,
+            session: self.session,
+            serving: self.serving,
+            dnn: self.dnn.as_str(),
+            sequence: Some(self.sequence),
+            opened_us: Some(self.opened_us),
+            from_us: self.from_us,
+            to_us: self.to_us,
+            recorded_us: self.to_us,
+            uplink: self.uplink,
+            downlink: self.downlink,
+            downlink_lost: self.downlink_lost,
+            rate: "",
+            amount: Money::ZERO,
+            currency: None,
+            closing: self.closing,
+        }))
+    }
+
     fn from_row(row: RowRef<'_, '_>) -> Result<Self, FieldError> {
         let row = row.0;
         Ok(Self {
@@ -290,6 +333,29 @@ impl Record for ChargingRecord {
         field(format_args!("{}", self.amount));
         field(format_args!("{}", self.currency));
         field(format_args!("{}", self.closing));
+    }
+
+    fn with_row<R>(&self, take: impl FnOnce(RowRef<'_, '_>) -> R) -> R {
+        take(RowRef(&Row {
+            charging: true,
+            charging_id: self.charging_id,
+            supi: self.supi,
+            session: self.session,
+            serving: self.serving,
+            dnn: self.dnn.as_str(),
+            sequence: Some(self.sequence),
+            opened_us: Some(self.opened_us),
+            from_us: self.from_us,
+            to_us: self.to_us,
+            recorded_us: self.recorded_us,
+            uplink: self.uplink,
+            downlink: self.downlink,
+            downlink_lost: 0,
+            rate: &self.rate,
+            amount: self.amount,
+            currency: Some(self.currency),
+            closing: self.closing,
+        }))
     }
 
     fn from_row(row: RowRef<'_, '_>) -> Result<Self, FieldError> {

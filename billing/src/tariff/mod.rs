@@ -180,11 +180,6 @@ impl Tariff {
         });
         times.filter(|time| *time > after_us).min()
     }
-
-    /// Whether any rate counts time.
-    pub(crate) fn counts_time(&self) -> bool {
-        self.rates.iter().any(|rate| matches!(rate.unit, Unit::Time(_)))
-    }
 }
 
 impl Scope {

@@ -1,0 +1,468 @@
+//! Decides for each session whether its two sides agree, and if not, the one root cause.
+//!
+//! The order of the checks is the order of explanation: what comes first explains what would come after it. A part that
+//! was written twice also has too many octets and too high an amount; a wrong network also has the wrong rate; wrong
+//! octets also have a wrong amount; a record that is late is also out of order.
+
+use super::compact::{Compact, is_home};
+use super::difference::{Cause, Difference, Side};
+use super::names::FinalNames;
+use super::sessions::{Sessions, drop_redelivered, sort_charging, sort_usage};
+use super::tally::Tally;
+use super::totals::{Gap, Networks, Totals, gap, networks};
+use crate::rules::micros;
+use crate::{ChargingId, Currency, Meter, Money, Octets, Part, RatedPer, RatingError, Rules, Tariff};
+
+/// Judges the sessions of one part of the subscribers after another.
+pub(super) struct Judge<'a> {
+    tariff: Option<&'a Tariff>,
+    rules: &'a Rules,
+    names: &'a FinalNames,
+    /// The names' numbers of the tariff's rates, and of a rate that isn't named.
+    rates: Vec<Option<u16>>,
+    unnamed: Option<u16>,
+    sessions: Sessions,
+    charged: Vec<Compact>,
+    meter: Meter,
+    pub(super) tally: Tally,
+    pub(super) differences: Vec<Difference>,
+}
+
+/// Why, in words, and what may have to be paid back or asked for beside the difference of the amounts.
+struct Finding {
+    cause: Cause,
+    explanation: String,
+    at_least: Money,
+}
+
+impl Finding {
+    fn new(cause: Cause, explanation: String) -> Self {
+        Self { cause, explanation, at_least: Money::ZERO }
+    }
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(tariff: Option<&'a Tariff>, rules: &'a Rules, names: &'a FinalNames) -> Self {
+        let rates = tariff.map_or_else(Vec::new, |tariff| {
+            tariff.rates.iter().map(|rate| names.rate_named(&rate.name)).collect()
+        });
+        Self {
+            tariff,
+            rules,
+            names,
+            rates,
+            unnamed: names.rate_named(""),
+            sessions: Sessions::default(),
+            charged: Vec::new(),
+            meter: Meter::new(),
+            tally: Tally::default(),
+            differences: Vec::new(),
+        }
+    }
+
+    /// Judges the sessions of these records, of whole subscribers.
+    pub(super) fn judge(&mut self, usage: &mut Vec<Compact>, charging: &mut [Compact]) {
+        sort_usage(usage);
+        sort_charging(charging);
+        self.tally.redelivered += drop_redelivered(usage);
+        let (mut used, mut charged) = (&usage[..], &*charging);
+        while let Some(supi) = used.first().into_iter().chain(charged.first()).map(|one| one.supi).min() {
+            let split = |records: &[Compact]| records.iter().take_while(|one| one.supi == supi).count();
+            let (used_here, used_after) = used.split_at(split(used));
+            let (charged_here, charged_after) = charged.split_at(split(charged));
+            self.subscriber(used_here, charged_here);
+            (used, charged) = (used_after, charged_after);
+        }
+    }
+
+    fn subscriber(&mut self, usage: &[Compact], charging: &[Compact]) {
+        let mut sessions = std::mem::take(&mut self.sessions);
+        sessions.set(usage, charging, micros(self.rules.clock_skew));
+        let mut buffer = std::mem::take(&mut self.charged);
+        for (n, session) in sessions.usage.iter().enumerate() {
+            let parts = &usage[session.start..session.end];
+            let records = |m: usize| &charging[sessions.charging[m].start..sessions.charging[m].end];
+            match sessions.charged_for(n) {
+                [] => self.missing(parts),
+                &[(_, m)] => self.pair(parts, records(m)),
+                several => {
+                    buffer.clear();
+                    several.iter().for_each(|&(_, m)| buffer.extend_from_slice(records(m)));
+                    buffer.sort_by_key(|part| (part.sequence, part.from_us, part.to_us));
+                    self.pair(parts, &buffer);
+                }
+            }
+        }
+        for (m, session) in sessions.charging.iter().enumerate() {
+            if session.partner.is_none() {
+                let twin = sessions.twin(charging, m).map(|twin| twin.charging_id);
+                self.orphan(&charging[session.start..session.end], twin);
+            }
+        }
+        (self.sessions, self.charged) = (sessions, buffer);
+    }
+
+    /// Used, and nothing charged.
+    fn missing(&mut self, usage: &[Compact]) {
+        let (expected, note) = self.price(usage);
+        let explanation = format!("nothing was charged for this session{note}");
+        let finding = Finding::new(Cause::Missing, explanation);
+        self.difference(finding, usage, &[], expected);
+    }
+
+    /// Charged, and nothing used: for nobody, or once more under another identifier.
+    fn orphan(&mut self, charging: &[Compact], twin: Option<Option<ChargingId>>) {
+        let totals = Totals::of(charging.iter(), false);
+        if totals.volume() == 0 && charging.iter().all(|part| part.amount == Money::ZERO) {
+            // The UE never had this session, nothing flowed and nothing is charged: that agrees.
+            self.tally.unused += 1;
+            self.tally.matched(charging, Money::ZERO);
+            return;
+        }
+        let finding = match twin {
+            Some(id) => {
+                let id = id.map_or_else(String::new, |id| format!(" {id}"));
+                Finding::new(
+                    Cause::Duplicate,
+                    format!("the same time and octets are charged under charging identifier{id}, too"),
+                )
+            }
+            None => Finding::new(Cause::Orphan, "nobody used what was charged".to_owned()),
+        };
+        self.difference(finding, &[], charging, Money::ZERO);
+    }
+
+    fn pair(&mut self, usage: &[Compact], charging: &[Compact]) {
+        let used = Totals::of(usage.iter(), true);
+        let again = written_again(charging, used, self.rules);
+        if again.is_empty() {
+            let (finding, expected) = self.compare(usage, charging, used);
+            return match finding {
+                None => {
+                    self.tally.used(usage);
+                    self.tally.matched(charging, expected);
+                }
+                Some(finding) => self.difference(finding, usage, charging, expected),
+            };
+        }
+        let once: Vec<Compact> = (0..charging.len())
+            .filter(|n| !again.contains(n))
+            .filter_map(|n| charging.get(n).copied())
+            .collect();
+        let (_, expected) = self.compare(usage, &once, used);
+        let amount: Money = again.iter().filter_map(|&n| charging.get(n)).map(|part| part.amount).sum();
+        let parts: Vec<String> = again
+            .iter()
+            .filter_map(|&n| charging.get(n)?.sequence)
+            .map(|sequence| sequence.to_string())
+            .collect();
+        let parts = if parts.is_empty() { String::new() } else { format!(" (part {})", parts.join(", ")) };
+        let explanation = format!("{} of the charging records were written again{parts}", again.len());
+        let finding = Finding { cause: Cause::Duplicate, explanation, at_least: amount };
+        self.difference(finding, usage, charging, expected);
+    }
+
+    /// The cause, if there is one, and what should have been charged.
+    fn compare(&mut self, usage: &[Compact], charging: &[Compact], used: Totals) -> (Option<Finding>, Money) {
+        let charged = Totals::of(charging.iter(), false);
+        let amount: Money = charging.iter().map(|part| part.amount).sum();
+        let physical = missing_part(usage, charging)
+            .or_else(|| self.serving_network(usage, charging, used, charged))
+            .or_else(|| volume(used, charged, self.rules))
+            .or_else(|| duration(usage, charging, self.rules));
+        if let Some(finding) = physical {
+            let expected = match self.tariff {
+                Some(_) => self.price(usage).0,
+                None => in_proportion(amount, used, charged),
+            };
+            return (Some(finding), expected);
+        }
+        let (finding, expected) = self.rating(usage, charging, amount);
+        (finding.or_else(|| late(charging, self.rules)).or_else(|| order(charging)), expected)
+    }
+
+    fn serving_network(
+        &self,
+        usage: &[Compact],
+        charging: &[Compact],
+        used: Totals,
+        charged: Totals,
+    ) -> Option<Finding> {
+        let explanation = match networks(usage, charging.iter(), self.rules) {
+            Networks::Same => return None,
+            Networks::NeverServed(plmn) => format!("charged in network {}, which did not serve it", plmn),
+            Networks::NeverCharged(plmn) if charged.volume() < used.volume() => {
+                let explanation = format!("nothing was charged for the part in network {}", plmn);
+                return Some(Finding::new(Cause::Missing, explanation));
+            }
+            Networks::NeverCharged(plmn) => {
+                format!("what network {} served was charged in another one", plmn)
+            }
+            // Where the sums differ, too, octets are wrong and not their network.
+            Networks::OtherShare(_) if !used.agrees(charged, self.rules) => return None,
+            Networks::OtherShare(plmn) => {
+                format!("network {} was charged for another share than it served", plmn)
+            }
+        };
+        let wrong = charging.iter().filter(|part| !usage.iter().any(|used| used.serving == part.serving));
+        let at_least = wrong.map(|part| part.amount).sum::<Money>().abs();
+        Some(Finding { cause: Cause::ServingNetwork, explanation, at_least })
+    }
+
+    /// Recomputes the amounts from what was charged for, which is by now known to be what was used.
+    fn rating(&mut self, usage: &[Compact], charging: &[Compact], amount: Money) -> (Option<Finding>, Money) {
+        let Some(tariff) = self.tariff else { return (None, amount) };
+        let finding = |explanation: String| Some(Finding::new(Cause::Rating, explanation));
+        let mut problem = None;
+        let mut expected = Money::ZERO;
+        self.meter.reset();
+        for part in charging {
+            if let Some(currency) = part.currency.filter(|currency| *currency != tariff.currency) {
+                let expected = self.price(usage).0;
+                let mut finding = Finding::new(
+                    Cause::Rating,
+                    format!("charged in {currency}, where the tariff's currency is {}", tariff.currency),
+                );
+                // The two amounts cannot be compared: all of it is in doubt.
+                finding.at_least = amount.abs().max(expected.abs());
+                return (Some(finding), expected);
+            }
+            let charge = match rate(tariff, &mut self.meter, self.names, self.rules, part) {
+                Ok(charge) => charge,
+                Err(error) => {
+                    let mut finding = Finding::new(Cause::Rating, error.to_string());
+                    finding.at_least = amount.abs();
+                    return (Some(finding), Money::ZERO);
+                }
+            };
+            expected = [expected, charge.amount].into_iter().sum();
+            let named = Some(part.rate) == self.unnamed || Some(part.rate) == self.rates[charge.rate];
+            if !named && problem.is_none() {
+                let applied = self.names.rates.get(usize::from(part.rate)).map_or("", |rate| rate);
+                problem = finding(format!(
+                    "rate {applied:?} was applied, where the tariff's is {:?}",
+                    tariff.rates[charge.rate].name
+                ));
+            }
+        }
+        if usage.first().map(|part| part.dnn) != charging.first().map(|part| part.dnn) {
+            let dnn = |parts: &[Compact]| {
+                parts
+                    .first()
+                    .and_then(|part| self.names.dnns.get(usize::from(part.dnn)))
+                    .map(ToString::to_string)
+            };
+            let (used, charged) = (dnn(usage).unwrap_or_default(), dnn(charging).unwrap_or_default());
+            problem = finding(format!("charged for DNN {charged}, where {used} was used"));
+            expected = self.price(usage).0;
+        } else if problem.is_none() {
+            let off = amount.checked_sub(expected).map_or(i64::MAX, |off| off.abs().micros());
+            if off > self.rules.rating.tolerance.micros() {
+                problem = finding(format!("{amount} was charged, where the tariff gives {expected}"));
+            }
+        }
+        (problem, expected)
+    }
+
+    /// What the tariff says of these records, and a note where it has no say.
+    fn price(&mut self, parts: &[Compact]) -> (Money, String) {
+        let Some(tariff) = self.tariff else { return (Money::ZERO, String::new()) };
+        self.meter.reset();
+        let mut sum = Money::ZERO;
+        for part in parts {
+            match rate(tariff, &mut self.meter, self.names, self.rules, part) {
+                Ok(charge) => sum = [sum, charge.amount].into_iter().sum(),
+                Err(error) => return (sum, format!("; {error}")),
+            }
+        }
+        (sum, String::new())
+    }
+
+    fn difference(&mut self, finding: Finding, usage: &[Compact], charging: &[Compact], expected: Money) {
+        let charged: Money = charging.iter().map(|part| part.amount).sum();
+        let off = charged.checked_sub(expected).unwrap_or(charged).abs();
+        let at_stake = off.max(finding.at_least.abs());
+        self.tally.used(usage);
+        self.tally.unreconciled(finding.cause, charging, expected, at_stake);
+        let mut records = usage.iter().chain(charging);
+        let charging_id = records.clone().find_map(|part| part.charging_id);
+        let currency = charging.iter().find_map(|part| part.currency);
+        let tariff = self.tariff.map(|tariff| tariff.currency);
+        let Some(first) = records.next() else { return };
+        let (Some(supi), Some(session)) = (Compact::imsi(first.supi), first.session_id()) else { return };
+        let difference = Difference {
+            cause: finding.cause,
+            supi,
+            session,
+            charging_id,
+            usage: self.side(usage, true),
+            charging: self.side(charging, false),
+            expected,
+            charged,
+            at_stake,
+            currency: currency.or(tariff).unwrap_or(Currency::NONE),
+            explanation: finding.explanation,
+        };
+        self.differences.push(difference);
+    }
+
+    fn side(&self, parts: &[Compact], usage: bool) -> Option<Side> {
+        let (first, last) = (parts.first()?, parts.last()?);
+        let totals = Totals::of(parts.iter(), usage);
+        let mut serving = Vec::new();
+        let mut rates: Vec<String> = Vec::new();
+        for part in parts {
+            if !serving.contains(&part.serving) {
+                serving.push(part.serving);
+            }
+            let rate = self.names.rates.get(usize::from(part.rate)).filter(|rate| !rate.is_empty());
+            let rate = rate.filter(|rate| !rates.iter().any(|known| **known == ***rate));
+            rates.extend(rate.map(ToString::to_string));
+        }
+        Some(Side {
+            serving,
+            dnn: self.names.dnns.get(usize::from(first.dnn))?.clone(),
+            records: u32::try_from(parts.len()).unwrap_or(u32::MAX),
+            from_us: parts.iter().map(|part| part.from_us).min()?,
+            to_us: parts.iter().map(|part| part.to_us).max()?,
+            recorded_us: parts.iter().map(|part| part.extra).max().filter(|_| !usage),
+            uplink: Octets(totals.uplink),
+            downlink: Octets(totals.downlink),
+            downlink_lost: totals.lost,
+            rates,
+            closing: last.closing,
+        })
+    }
+}
+
+fn rate(
+    tariff: &Tariff,
+    meter: &mut Meter,
+    names: &FinalNames,
+    rules: &Rules,
+    part: &Compact,
+) -> Result<crate::Charge, RatingError> {
+    let too_large = || RatingError::TooLarge(part.volume().0);
+    let dnn = names.dnns.get(usize::from(part.dnn)).ok_or_else(too_large)?;
+    if rules.rating.per == RatedPer::Record {
+        meter.reset();
+    }
+    let roaming = !is_home(part.serving, part.supi);
+    let (from_us, to_us, volume) = (part.from_us, part.to_us, part.volume());
+    meter.add(tariff, &Part { serving: part.serving, roaming, dnn, from_us, to_us, volume })
+}
+
+/// The numbers of the records that are there a second time.
+///
+/// A record may also be written in two pieces that add up, with the same number: that is nothing to complain of. So
+/// what looks like a copy is one only where the octets are nearer to what was used without it.
+fn written_again(charging: &[Compact], used: Totals, rules: &Rules) -> Vec<usize> {
+    let suspicious = |pair: &[Compact]| match pair {
+        [one, other] => one.sequence == other.sequence && (one.sequence.is_some() || same(one, other)),
+        _ => false,
+    };
+    if !charging.windows(2).any(suspicious) {
+        return Vec::new();
+    }
+    let all = Totals::of(charging.iter(), false);
+    let without = |again: &[usize]| {
+        let kept = charging.iter().enumerate().filter(|(n, _)| !again.contains(n)).map(|(_, part)| part);
+        Totals::of(kept, false)
+    };
+    let nearer = |again: &[usize]| used.distance(without(again)) <= used.distance(all);
+    // Looked for among neighbours only: a part is rarely written more than twice.
+    let copies: Vec<usize> = (1..charging.len())
+        .filter(|&n| charging[n.saturating_sub(COPIES)..n].iter().any(|before| same(before, &charging[n])))
+        .collect();
+    if !copies.is_empty() && nearer(&copies) {
+        return copies;
+    }
+    // Not the same, but the same number: written again with other figures, unless they add up.
+    let renumbered: Vec<usize> = (1..charging.len())
+        .filter(|&n| charging[n].sequence.is_some() && charging[n].sequence == charging[n - 1].sequence)
+        .collect();
+    let explains =
+        !renumbered.is_empty() && !used.agrees(all, rules) && used.agrees(without(&renumbered), rules);
+    if explains { renumbered } else { Vec::new() }
+}
+
+fn same(one: &Compact, other: &Compact) -> bool {
+    one.content() == other.content()
+}
+
+fn missing_part(usage: &[Compact], charging: &[Compact]) -> Option<Finding> {
+    let (ledger, gap) = match (gap(charging.iter()), gap(usage.iter())) {
+        (Some(gap), _) => ("charging", gap),
+        (None, Some(gap)) => ("usage", gap),
+        (None, None) => return None,
+    };
+    let explanation = match gap {
+        Gap::Part(number) => format!("part {number} is missing in the {ledger} ledger"),
+        Gap::End(closing) => {
+            format!("the last part is missing in the {ledger} ledger: the one before it ended with {closing}")
+        }
+    };
+    Some(Finding::new(Cause::Missing, explanation))
+}
+
+fn volume(used: Totals, charged: Totals, rules: &Rules) -> Option<Finding> {
+    if used.agrees(charged, rules) {
+        return None;
+    }
+    let lost = match used.lost {
+        0 => String::new(),
+        lost => format!(", {lost} T-PDUs to it went missing"),
+    };
+    let explanation = format!(
+        "octets from the UE: {} used, {} charged; to the UE: {} used, {} charged{lost}",
+        used.uplink, charged.uplink, used.downlink, charged.downlink
+    );
+    Some(Finding::new(Cause::Volume, explanation))
+}
+
+fn duration(usage: &[Compact], charging: &[Compact], rules: &Rules) -> Option<Finding> {
+    let length = |parts: &[Compact]| {
+        let from = parts.iter().map(|part| part.from_us).min().unwrap_or_default();
+        parts.iter().map(|part| part.to_us).max().unwrap_or_default().saturating_sub(from)
+    };
+    let (used, charged) = (length(usage), length(charging));
+    if used.abs_diff(charged) <= rules.duration.of(used) {
+        return None;
+    }
+    let seconds = |us: u64| format!("{}.{:03}", us / 1_000_000, us / 1_000 % 1_000);
+    let explanation = format!("{} s used, {} s charged", seconds(used), seconds(charged));
+    Some(Finding::new(Cause::Duration, explanation))
+}
+
+fn late(charging: &[Compact], rules: &Rules) -> Option<Finding> {
+    let limit = micros(rules.lateness);
+    let late = |part: &&Compact| part.extra.saturating_sub(part.to_us) > limit;
+    let worst = charging.iter().filter(late).map(|part| part.extra - part.to_us).max()?;
+    let explanation =
+        format!("recorded {} s after it ended, where {} s are allowed", worst / 1_000_000, limit / 1_000_000);
+    let at_least = charging.iter().filter(late).map(|part| part.amount).sum();
+    Some(Finding { cause: Cause::Late, explanation, at_least })
+}
+
+fn order(charging: &[Compact]) -> Option<Finding> {
+    let turned = |pair: &&[Compact]| match pair {
+        [one, next] if one.sequence.is_some() && one.sequence < next.sequence => {
+            next.extra < one.extra || next.from_us < one.from_us
+        }
+        _ => false,
+    };
+    let pair = charging.windows(2).find(turned)?;
+    let number = |n: usize| pair.get(n).and_then(|part| part.sequence).unwrap_or_default();
+    let explanation = format!("part {} was recorded before part {}", number(1), number(0));
+    Some(Finding::new(Cause::Order, explanation))
+}
+
+/// Without a tariff: as much of the amount as was used of the octets.
+fn in_proportion(amount: Money, used: Totals, charged: Totals) -> Money {
+    let (used, charged) = (i128::from(used.volume()), i128::from(charged.volume()));
+    let micros = i128::from(amount.micros()).checked_mul(used).and_then(|all| all.checked_div(charged));
+    micros.and_then(|micros| i64::try_from(micros).ok()).map_or(amount, Money::from_micros)
+}
+
+/// So far back is a copy looked for.
+const COPIES: usize = 16;

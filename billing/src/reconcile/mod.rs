@@ -1,0 +1,280 @@
+//! Usage held against charging, in bounded memory and any order.
+//!
+//! ```text
+//! usage.csv    ──► 512 parts by subscriber ──┐
+//!                                            ├──► sort ──► sessions ──► matched ──► judged ──► account, differences
+//! charging.csv ──► 512 parts by subscriber ──┘       each part by itself, two at a time
+//! ```
+//!
+//! Parts wait in memory while the ledgers are small, and in a file without a name when they are not. All records of a
+//! subscriber are in one part, so nothing has to be looked up outside of it. Neither the order of the lines, nor how usage was
+//! cut by agents, nor the number of threads changes the result.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+mod compact;
+mod difference;
+mod judge;
+mod names;
+mod run;
+mod sessions;
+mod store;
+mod tally;
+mod totals;
+mod unreconciled;
+
+pub use difference::{Cause, Difference, Side};
+pub use unreconciled::UnreconciledWriter;
+
+use self::compact::Compact;
+use self::judge::Judge;
+use self::names::{FinalNames, LocalNames, Names};
+use self::run::Run;
+use self::store::{PARTS, Store};
+use self::tally::Tally;
+use crate::csv::{CsvError, FieldError, Ledger, Mappings, Record, Row, Rows};
+use crate::{Account, ChargingRecord, Rules, Tariff, UsageRecord};
+
+/// Why a reconciliation cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// A ledger cannot be read, or a file not written.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+    /// The records do not fit into the folder for temporary files.
+    #[error("cannot keep records in a temporary file: {0}")]
+    Spill(#[source] io::Error),
+    /// Whoever takes the differences failed.
+    #[error("cannot write the differences: {0}")]
+    Sink(#[source] io::Error),
+    /// A record that no ledger could hold.
+    #[error("a record cannot be taken: {}", .0.message)]
+    Record(FieldError),
+}
+
+/// How to reconcile.
+#[derive(Clone, Debug)]
+pub struct Settings<'a> {
+    /// Recomputes the amounts; without one they are not judged.
+    pub tariff: Option<&'a Tariff>,
+    /// What is tolerated.
+    pub rules: &'a Rules,
+    /// Records that take more octets than this together wait in a file.
+    pub memory: usize,
+    /// Where that file is made; the system's folder for temporary files where it is `None`.
+    pub folder: Option<PathBuf>,
+}
+
+impl<'a> Settings<'a> {
+    /// With 256 MiB of memory for records.
+    pub fn new(tariff: Option<&'a Tariff>, rules: &'a Rules) -> Self {
+        Self { tariff, rules, memory: 256 << 20, folder: None }
+    }
+}
+
+/// Takes the records of both ledgers one by one, then judges them.
+pub struct Reconciler<'a> {
+    settings: Settings<'a>,
+    names: Names,
+    usage: Intake,
+    charging: Intake,
+}
+
+/// The records of one ledger.
+struct Intake {
+    ledger: Ledger,
+    store: Store,
+    names: LocalNames,
+    records: u64,
+    rejected: u64,
+    problems: Vec<String>,
+}
+
+impl<'a> Reconciler<'a> {
+    /// Without any records.
+    pub fn new(settings: Settings<'a>) -> Self {
+        let intake = |ledger| Intake {
+            ledger,
+            store: Store::new(settings.memory / 2, settings.folder.clone()),
+            names: LocalNames::default(),
+            records: 0,
+            rejected: 0,
+            problems: Vec::new(),
+        };
+        let (usage, charging) = (intake(Ledger::Usage), intake(Ledger::Charging));
+        Self { settings, names: Names::default(), usage, charging }
+    }
+
+    /// Takes a record of usage.
+    pub fn used(&mut self, record: &UsageRecord) -> Result<(), ReconcileError> {
+        record.with_row(|row| self.usage.take(row.0, &self.names))
+    }
+
+    /// Takes a charging record.
+    pub fn charged(&mut self, record: &ChargingRecord) -> Result<(), ReconcileError> {
+        record.with_row(|row| self.charging.take(row.0, &self.names))
+    }
+
+    /// Takes both ledgers from files, each in a thread. `mappings` is for foreign ones; bad lines go aside into `rejects`,
+    /// a folder, as `usage.rejected.csv` and `charging.rejected.csv`.
+    pub fn read(
+        &mut self,
+        usage: &Path,
+        charging: &Path,
+        mappings: &Mappings,
+        rejects: Option<&Path>,
+    ) -> Result<(), ReconcileError> {
+        let names = &self.names;
+        let (used, charged) = (&mut self.usage, &mut self.charging);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(move || used.read(usage, mappings, rejects, names));
+            let charging = charged.read(charging, mappings, rejects, names);
+            let usage = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            usage.and(charging)
+        })
+    }
+
+    /// Judges every session. The differences go to `sink` by subscriber and time.
+    pub fn finish(
+        self,
+        sink: &mut dyn FnMut(&Difference) -> io::Result<()>,
+    ) -> Result<Account, ReconcileError> {
+        let names = self.names.finish();
+        let judged = Judged::new(&self.settings, &names, &self.usage.store, &self.charging.store);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| judged.work())).collect();
+            let mine = judged.work();
+            let all = others
+                .into_iter()
+                .map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            all.fold(mine, Result::and)
+        })
+        .map_err(ReconcileError::Spill)?;
+        let (tally, runs) = judged.results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        run::merge(runs, sink).map_err(ReconcileError::Sink)?;
+        let mut problems = self.usage.problems;
+        problems.extend(self.charging.problems);
+        Ok(Account {
+            currency: self.settings.tariff.map(|tariff| tariff.currency),
+            usage_records: self.usage.records,
+            charging_records: self.charging.records,
+            rejected_usage: self.usage.rejected,
+            rejected_charging: self.charging.rejected,
+            problems,
+            ..tally.account()
+        })
+    }
+}
+
+impl Intake {
+    fn take(&mut self, row: &Row<'_>, names: &Names) -> Result<(), ReconcileError> {
+        let record = Compact::from_row(row, names, &mut self.names).map_err(ReconcileError::Record)?;
+        self.records += 1;
+        self.store.push(&record).map_err(ReconcileError::Spill)
+    }
+
+    fn read(
+        &mut self,
+        path: &Path,
+        mappings: &Mappings,
+        rejects: Option<&Path>,
+        names: &Names,
+    ) -> Result<(), ReconcileError> {
+        let mut rows = Rows::open(self.ledger, path, mappings.of(self.ledger))?;
+        if let Some(folder) = rejects {
+            rows.rejects_to(&folder.join(format!("{}.rejected.csv", self.ledger)));
+        }
+        let mut spilled = Ok(());
+        while spilled.is_ok()
+            && rows.next(|row| {
+                let record = Compact::from_row(&row, names, &mut self.names)?;
+                self.records += 1;
+                spilled = self.store.push(&record);
+                Ok(())
+            })?
+        {}
+        self.rejected += rows.rejected;
+        self.problems.append(&mut rows.problems);
+        spilled.map_err(ReconcileError::Spill)
+    }
+}
+
+/// The parts, and what came of those that are judged.
+struct Judged<'a> {
+    settings: &'a Settings<'a>,
+    names: &'a FinalNames,
+    usage: &'a Store,
+    charging: &'a Store,
+    next: AtomicUsize,
+    results: Mutex<(Tally, Vec<Run>)>,
+}
+
+impl<'a> Judged<'a> {
+    fn new(settings: &'a Settings<'a>, names: &'a FinalNames, usage: &'a Store, charging: &'a Store) -> Self {
+        let (next, results) = (AtomicUsize::new(0), Mutex::default());
+        Self { settings, names, usage, charging, next, results }
+    }
+
+    /// Judges part after part until none is left.
+    fn work(&self) -> io::Result<()> {
+        let mut judge = Judge::new(self.settings.tariff, self.settings.rules, self.names);
+        let (mut octets, mut usage, mut charging) = (Vec::new(), Vec::new(), Vec::new());
+        let mut runs = Vec::new();
+        loop {
+            let n = self.next.fetch_add(1, Ordering::Relaxed);
+            if n >= PARTS {
+                break;
+            }
+            self.usage.read(n, self.names, &mut octets, &mut usage)?;
+            self.charging.read(n, self.names, &mut octets, &mut charging)?;
+            judge.judge(&mut usage, &mut charging);
+            if !judge.differences.is_empty() {
+                let differences = std::mem::take(&mut judge.differences);
+                runs.push(Run::new(differences, self.settings.folder.as_deref())?);
+            }
+        }
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        results.0.add(&judge.tally);
+        results.1.append(&mut runs);
+        Ok(())
+    }
+}
+
+/// Reconciles two ledgers of our own form. The differences go into `unreconciled.csv` in the folder `out`, bad lines into
+/// `usage.rejected.csv` and `charging.rejected.csv` beside it.
+pub fn reconcile_files(
+    usage: &Path,
+    charging: &Path,
+    tariff: Option<&Tariff>,
+    rules: &Rules,
+    out: &Path,
+) -> Result<Account, ReconcileError> {
+    reconcile_files_to(usage, charging, &Mappings::default(), Settings::new(tariff, rules), out, &mut |_| {})
+}
+
+/// The same for foreign ledgers, with settings, and showing each difference.
+pub fn reconcile_files_to(
+    usage: &Path,
+    charging: &Path,
+    mappings: &Mappings,
+    settings: Settings<'_>,
+    out: &Path,
+    show: &mut dyn FnMut(&Difference),
+) -> Result<Account, ReconcileError> {
+    let mut reconciler = Reconciler::new(settings);
+    reconciler.read(usage, charging, mappings, Some(out))?;
+    let mut writer = UnreconciledWriter::create(&out.join("unreconciled.csv"))?;
+    let account = reconciler.finish(&mut |difference| {
+        show(difference);
+        writer.write(difference)
+    })?;
+    writer.flush()?;
+    Ok(account)
+}
+
+/// More threads than this wait for memory.
+const MOST_THREADS: usize = 8;

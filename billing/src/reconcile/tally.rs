@@ -1,0 +1,100 @@
+//! Counts and sums, which add up in any order.
+
+use super::compact::Compact;
+use super::difference::Cause;
+use super::totals::Totals;
+use crate::{Account, Money};
+
+/// Of the sessions judged so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    matched: u64,
+    /// Charged sessions without octets and amount that nobody had: they count as matched.
+    pub(super) unused: u64,
+    pub(super) redelivered: u64,
+    by_cause: [(u64, i128); Cause::ALL.len()],
+    charged: i128,
+    expected: i128,
+    used_octets: (u128, u128),
+    charged_octets: (u128, u128),
+}
+
+impl Tally {
+    /// A session's usage.
+    pub(super) fn used(&mut self, parts: &[Compact]) {
+        let totals = Totals::of(parts.iter(), true);
+        self.used_octets.0 += u128::from(totals.uplink);
+        self.used_octets.1 += u128::from(totals.downlink);
+    }
+
+    /// A session whose sides agree.
+    pub(super) fn matched(&mut self, charging: &[Compact], expected: Money) {
+        self.matched += 1;
+        self.charged(charging, expected);
+    }
+
+    /// One whose sides don't.
+    pub(super) fn unreconciled(
+        &mut self,
+        cause: Cause,
+        charging: &[Compact],
+        expected: Money,
+        at_stake: Money,
+    ) {
+        let (count, sum) = &mut self.by_cause[cause as usize];
+        *count += 1;
+        *sum += i128::from(at_stake.micros());
+        self.charged(charging, expected);
+    }
+
+    fn charged(&mut self, charging: &[Compact], expected: Money) {
+        let totals = Totals::of(charging.iter(), false);
+        self.charged_octets.0 += u128::from(totals.uplink);
+        self.charged_octets.1 += u128::from(totals.downlink);
+        self.expected += i128::from(expected.micros());
+        self.charged += charging.iter().map(|part| i128::from(part.amount.micros())).sum::<i128>();
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.matched += other.matched;
+        self.unused += other.unused;
+        self.redelivered += other.redelivered;
+        for (sum, more) in self.by_cause.iter_mut().zip(other.by_cause) {
+            sum.0 += more.0;
+            sum.1 += more.1;
+        }
+        self.charged += other.charged;
+        self.expected += other.expected;
+        self.used_octets.0 += other.used_octets.0;
+        self.used_octets.1 += other.used_octets.1;
+        self.charged_octets.0 += other.charged_octets.0;
+        self.charged_octets.1 += other.charged_octets.1;
+    }
+
+    /// Into the account. What does not fit stops at the largest number there is.
+    pub(super) fn account(&self) -> Account {
+        let money = |micros: i128| {
+            Money::from_micros(i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX }))
+        };
+        let octets = |octets: u128| u64::try_from(octets).unwrap_or(u64::MAX);
+        let unreconciled: u64 = self.by_cause.iter().map(|(count, _)| count).sum();
+        let found = Cause::ALL.into_iter().zip(self.by_cause).filter(|(_, (count, _))| *count > 0);
+        Account {
+            sessions: self.matched + unreconciled,
+            matched: self.matched,
+            unreconciled,
+            by_cause: found.clone().map(|(cause, (count, _))| (cause.to_string(), count)).collect(),
+            charged: money(self.charged),
+            expected: money(self.expected),
+            at_stake: money(self.by_cause.iter().map(|(_, sum)| sum).sum()),
+            at_stake_by_cause: found.map(|(cause, (_, sum))| (cause.to_string(), money(sum))).collect(),
+            used_uplink: octets(self.used_octets.0),
+            used_downlink: octets(self.used_octets.1),
+            charged_uplink: octets(self.charged_octets.0),
+            charged_downlink: octets(self.charged_octets.1),
+            unused: self.unused,
+            redelivered: self.redelivered,
+            ..Account::default()
+        }
+    }
+}
