@@ -17,5 +17,5 @@ pub use amf::{
 };
 pub use chf::{Change, Charged, ChargingSummary, Chf, ChfSettings, Fault, InjectedFault};
 pub use server::{LedgerState, N3Counters, NetworkStatistics, Simulator, SimulatorError, SimulatorOptions};
-pub use smf::Planes;
+pub use smf::{DataNetwork, Planes, SmfSettings};
 pub use upf::{N3End, SessionSpec, UeAddresses, Upf, UpfAction, UpfCounters, UpfSettings, Volumes};

@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
-use identity::{Imsi, Snssai, Tac};
-use oxirush_nas::nas_5gs::{Nas5gsSecurityHeaderType, NasUeSecurityCapability};
+use identity::{Imsi, PduSessionId, Snssai, Tac};
+use oxirush_nas::nas_5gs::{
+    Nas5gsSecurityHeaderType, NasPduSessionStatus, NasUeSecurityCapability, NasUplinkDataStatus,
+};
 use oxirush_security::nas_5gs::{KAmf, XresStar};
 
 use super::security::Security;
 use super::statistics::Message;
 use super::timers::{ConnectionTimer, TimerId};
 use super::ue::UeId;
+use crate::N3End;
 
 /// AMF UE NGAP ID: 40 bits on the wire (TS 38.413 §9.3.3.1). Used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +31,10 @@ pub(super) struct Connection {
     pub(super) secured: bool,
     /// The gNB has, or was asked to make, the UE context.
     pub(super) context_set_up: bool,
+    /// The gNB was asked for the resources of sessions: they are to be used.
+    pub(super) resources_asked: bool,
+    /// The N2 handover that the connection is an end of.
+    pub(super) leg: Option<Leg>,
     pub(super) state: State,
     /// The registration that runs on it.
     pub(super) attempt: Option<Box<Attempt>>,
@@ -96,6 +103,9 @@ pub(super) struct Attempt {
     pub(super) imsi: Option<Imsi>,
     pub(super) capability: Option<NasUeSecurityCapability>,
     pub(super) requested: Vec<Snssai>,
+    /// The sessions that the UE has, and those that it wants to send in.
+    pub(super) session_status: Option<NasPduSessionStatus>,
+    pub(super) uplink_data: Option<NasUplinkDataStatus>,
     /// The octets of the request, reduced: a repeated request is the same (TS 24.501 §5.5.1.2.8).
     pub(super) digest: u64,
     /// The request came without its IEs that may not go in clear, or could not be verified.
@@ -121,4 +131,28 @@ pub(super) struct Challenge {
     pub(super) ngksi: u8,
     pub(super) xres_star: XresStar,
     pub(super) kamf: KAmf,
+}
+
+/// An end of an N2 handover. Both ends exist until the UE has arrived, or the handover is given up.
+pub(super) enum Leg {
+    /// Where the UE is, and which connection it may go to.
+    Source {
+        /// The HANDOVER COMMAND was sent: the UE is on its way.
+        commanded: bool,
+        target: ConnectionId,
+    },
+    /// Where the UE may go.
+    Target(Box<Arrival>),
+}
+
+/// What a handover target is to be.
+pub(super) struct Arrival {
+    /// Where the UE comes from; it may be gone when the UE arrives.
+    pub(super) source: ConnectionId,
+    pub(super) ue: UeId,
+    /// The gNB has answered.
+    pub(super) acknowledged: bool,
+    /// Where downlink is to go, for the sessions that the gNB has admitted.
+    pub(super) admitted: Vec<(PduSessionId, N3End)>,
+    pub(super) timer: Option<TimerId>,
 }

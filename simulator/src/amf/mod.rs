@@ -16,28 +16,33 @@ mod settings;
 mod slices;
 mod statistics;
 mod subscribers;
-mod timers;
+pub(crate) mod timers;
 mod turn;
 mod ue;
 
 use std::time::Instant;
 
-use identity::{Imsi, Plmn, Tac};
+use billing::Closing;
+use identity::{Imsi, PduSessionId, Plmn, Tac};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
+use crate::smf::Smf;
 use admission::TokenBucket;
 use connection::{Connection, ConnectionId};
 use gnb::Gnb;
 use outbox::Outbox;
-use procedures::{configuration_update, deregistration, ng_reset, paging, ue_context_release};
+use procedures::{
+    configuration_update, deregistration, ng_reset, paging, pdu_session, pdu_session_release,
+    ue_context_release,
+};
 use subscribers::Subscribers;
 use timers::{Expiry, Timers, UeTimer};
 use ue::{UeId, Ues};
 
 pub use settings::{AmfSettings, Congestion, HomeNetworkKey, Limits};
-pub use statistics::{Message, Refusal, Statistics};
+pub use statistics::{Event, Message, Refusal, Statistics};
 pub use subscribers::{SubscriberData, SubscriberRecord};
 pub use turn::Turn;
 
@@ -99,6 +104,13 @@ pub enum Command {
         /// Whom.
         imsi: Imsi,
     },
+    /// Release a PDU session (TS 24.501 §6.3.3).
+    ReleaseSession {
+        /// Whose.
+        imsi: Imsi,
+        /// Which.
+        session: PduSessionId,
+    },
     /// Reset the NG interface with a gNB (TS 38.413 §8.7.4.2.1).
     Reset {
         /// With which.
@@ -141,10 +153,12 @@ pub struct Amf {
     admission: Option<TokenBucket>,
     rng: ChaCha8Rng,
     statistics: Statistics,
+    smf: Smf,
 }
 
 /// A PLMN that is served, in the forms that the protocols need.
 struct Serving {
+    plmn: Plmn,
     octets: [u8; 3],
     nas: oxirush_nas::Plmn,
     /// TS 33.501 §6.1.1.4: the serving network name.
@@ -172,6 +186,7 @@ impl Amf {
                 .map(|congestion| TokenBucket::new(congestion.max_registrations_per_s)),
             rng: ChaCha8Rng::seed_from_u64(settings.seed),
             statistics: Statistics::default(),
+            smf: Smf::new(settings.smf.clone()),
             settings,
         }
     }
@@ -196,7 +211,8 @@ impl Amf {
             AmfEvent::Received { association, octets, .. } => ngap::received(self, turn, association, octets),
             AmfEvent::AssociationDown { association } => self.lose(turn, association),
             AmfEvent::Command(command) => self.obey(turn, command),
-            AmfEvent::DownlinkData { .. } | AmfEvent::QuotaReached { .. } => {}
+            AmfEvent::DownlinkData { teid } => paging::downlink_data(self, turn, teid),
+            AmfEvent::QuotaReached { teid } => pdu_session::quota_reached(self, turn, teid),
         }
         self.outbox.take(turn.now, out);
     }
@@ -207,6 +223,7 @@ impl Amf {
             match expiry {
                 Expiry::Connection(id, timer) => sending::expired(self, turn, id, timer),
                 Expiry::Ue(ue, timer) => self.ue_expired(turn, ue, timer),
+                Expiry::Session(ue, session, timer) => pdu_session::expired(self, turn, ue, session, timer),
             }
         }
         self.outbox.take(turn.now, out);
@@ -234,6 +251,7 @@ impl Amf {
             timers: self.timers.len(),
             sends_waiting: self.outbox.waiting(),
             sends_dropped: self.outbox.dropped(),
+            sessions: self.smf.anchored(),
             ..self.statistics.clone()
         }
     }
@@ -275,6 +293,9 @@ impl Amf {
                 }
             }
             Command::UpdateConfiguration { imsi } => configuration_update::by_command(self, turn, imsi),
+            Command::ReleaseSession { imsi, session } => {
+                pdu_session_release::by_network(self, turn, imsi, session);
+            }
             Command::Reset { association } => ng_reset::by_amf(self, turn, association),
         }
     }
@@ -293,6 +314,7 @@ impl Amf {
                 if ue.registered {
                     self.refuse(Refusal::ImplicitDeregistration);
                 }
+                pdu_session::remove_all(self, turn, id, Closing::Deregistered);
                 self.ues.remove(id);
             }
         }
@@ -318,7 +340,13 @@ impl Amf {
     fn ue_is_idle(&mut self, turn: &mut Turn<'_>, id: UeId) {
         let Some(ue) = self.ues.get_mut(id) else { return };
         ue.connection = None;
-        if !ue.registered {
+        let registered = ue.registered;
+        if registered {
+            pdu_session::suspend(self, turn, id);
+        } else {
+            pdu_session::remove_all(self, turn, id, Closing::Deregistered);
+        }
+        if !registered {
             let at = turn.now + self.settings.deregistered_kept;
             self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
         } else if let Some(t3512) = self.settings.t3512 {
@@ -337,6 +365,7 @@ impl Amf {
         ue.plmn = connection.plmn;
         connection.ue = Some(ue_id);
         if let Some(old) = before.filter(|old| *old != id) {
+            pdu_session::suspend(self, turn, ue_id);
             ue_context_release::superseded(self, turn, old);
         }
     }
@@ -356,6 +385,7 @@ impl Serving {
     fn new(plmn: Plmn) -> Option<Self> {
         let (mcc, mnc) = (plmn.mcc(), plmn.mnc());
         Some(Self {
+            plmn,
             octets: plmn.ngap_octets(),
             nas: oxirush_nas::Plmn::new(&mcc, &mnc).ok()?,
             sn_name: format!("5G:mnc{mnc:0>3}.mcc{mcc}.3gppnetwork.org"),

@@ -10,8 +10,8 @@ use rustc_hash::FxHasher;
 
 use super::connection::{ConnectionId, Protection, State};
 use super::procedures::{
-    authentication, configuration_update, deregistration, identification, nas_transport, registration,
-    security_mode, service_request,
+    authentication, configuration_update, deregistration, identification, registration, security_mode,
+    service_request, session_transport,
 };
 use super::security::Judged;
 use super::statistics::{Message, Refusal};
@@ -183,7 +183,9 @@ fn dispatch(
         (Nas5gmmMessage::ConfigurationUpdateComplete(_), State::ExpectConfigurationUpdate) => {
             configuration_update::completed(amf, id);
         }
-        (Nas5gmmMessage::UlNasTransport(transport), _) => nas_transport::payload(amf, turn, id, *transport),
+        (Nas5gmmMessage::UlNasTransport(transport), _) => {
+            session_transport::received(amf, turn, id, *transport);
+        }
         // §7.4, §5.4.6: a status is noted, and what does not fit the state is ignored.
         (Nas5gmmMessage::FiveGmmStatus(_), _) => {}
         _ => amf.refuse(Refusal::OutOfState),

@@ -8,7 +8,8 @@ use oxirush_ngap::ngap::*;
 use super::Amf;
 use super::connection::ConnectionId;
 use super::procedures::{
-    error_indication, initial_context_setup, nas_transport, ng_reset, ng_setup, ue_context_release,
+    error_indication, initial_context_setup, nas_transport, ng_reset, ng_setup, pdu_session_resource,
+    ue_context_release,
 };
 use super::statistics::{Message, Refusal};
 
@@ -46,6 +47,15 @@ pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, oct
         }
         NgapPduKind::Successful_UEContextRelease => {
             ue_context_release::completed(amf, turn, association, &pdu)
+        }
+        NgapPduKind::Successful_PDUSessionResourceSetup => {
+            pdu_session_resource::set_up_answered(amf, turn, association, &pdu)
+        }
+        NgapPduKind::Successful_PDUSessionResourceModify => {
+            pdu_session_resource::modify_answered(amf, turn, association, &pdu)
+        }
+        NgapPduKind::Successful_PDUSessionResourceRelease => {
+            pdu_session_resource::release_answered(amf, turn, association, &pdu)
         }
         NgapPduKind::Initiating_NGReset => ng_reset::by_gnb(amf, turn, association, &pdu),
         NgapPduKind::Successful_NGReset | NgapPduKind::Initiating_UERadioCapabilityInfoIndication => Ok(()),
@@ -103,6 +113,9 @@ fn name_of(kind: &NgapPduKind) -> Message {
         NgapPduKind::Initiating_UEContextReleaseRequest => Message::UeContextReleaseRequest,
         NgapPduKind::Successful_UEContextRelease => Message::UeContextReleaseComplete,
         NgapPduKind::Initiating_UERadioCapabilityInfoIndication => Message::UeRadioCapabilityInfoIndication,
+        NgapPduKind::Successful_PDUSessionResourceSetup => Message::SessionResourceSetupResponse,
+        NgapPduKind::Successful_PDUSessionResourceModify => Message::SessionResourceModifyResponse,
+        NgapPduKind::Successful_PDUSessionResourceRelease => Message::SessionResourceReleaseResponse,
         _ => Message::OtherNgap,
     }
 }

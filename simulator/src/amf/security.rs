@@ -5,12 +5,15 @@ use oxirush_nas::nas_5gs::{
     NasSecurityContext, NasUeSecurityCapability,
 };
 use oxirush_nas::{NasError, nas_5gs::NasCount};
+use oxirush_security::nas_5gs::{KGnb, derive_nh};
 
 /// A 5G NAS security context, with the KAMF that KgNB is derived from.
 pub(super) struct Security {
     pub(super) context: NasSecurityContext,
     pub(super) kamf: KAmf,
     pub(super) ngksi: u8,
+    /// The last KgNB or NH, and its place in the chain (TS 33.501 §6.9.2.1.1).
+    chain: ([u8; 32], u8),
 }
 
 /// What a NAS PDU under a security header turned out to be.
@@ -36,7 +39,19 @@ impl Security {
         let nea = ciphering.iter().copied().find(|algorithm| capability.supports_ea(*algorithm))?;
         let nia = integrity.iter().copied().find(|algorithm| capability.supports_ia(*algorithm))?;
         let context = NasSecurityContext::from_fresh_kamf(&kamf, nia_of(nia)?, nea_of(nea)?).ok()?;
-        Some(Self { context, kamf, ngksi })
+        Some(Self { context, kamf, ngksi, chain: ([0; 32], 0) })
+    }
+
+    /// A new KgNB: the chain begins with it.
+    pub(super) fn chain_from(&mut self, kgnb: &KGnb) {
+        self.chain = (*kgnb.as_octets(), 0);
+    }
+
+    /// The next {NCC, NH} of the chain, for the next hop (TS 33.501 §6.9.2.3.2, §6.9.2.3.3).
+    pub(super) fn next_hop(&mut self) -> (u8, [u8; 32]) {
+        let nh = derive_nh(&self.kamf, &KGnb::new(&self.chain.0));
+        self.chain = (*nh.as_octets(), (self.chain.1 + 1) % 8);
+        (self.chain.1, self.chain.0)
     }
 
     /// Checks the MAC and the NAS COUNT of `pdu`, then deciphers and decodes it.

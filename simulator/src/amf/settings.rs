@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use identity::{Plmn, Snssai, Tac};
+use scenarios::HandoverPolicy;
+
+use crate::smf::SmfSettings;
 
 /// The configuration of one [`Amf`](super::Amf). [`AmfSettings::new`] gives the values of the specification.
 #[derive(Clone, Debug)]
@@ -57,6 +60,10 @@ pub struct AmfSettings {
     pub release_after_registration: bool,
     /// The private keys of the home network, to de-conceal SUCIs.
     pub home_network_keys: Vec<HomeNetworkKey>,
+    /// How it treats handovers.
+    pub handover: HandoverPolicy,
+    /// Its SMF.
+    pub smf: SmfSettings,
     /// What bounds its memory.
     pub limits: Limits,
     /// RAND, 5G-TMSI and jitter come from it.
@@ -96,6 +103,8 @@ impl AmfSettings {
             congestion: None,
             release_after_registration: true,
             home_network_keys: Vec::new(),
+            handover: HandoverPolicy::default(),
+            smf: SmfSettings::default(),
             limits: Limits::default(),
             seed: 0,
         }

@@ -40,6 +40,26 @@ counted! {
         UeContextReleaseComplete = "ue-context-release-complete",
         UeRadioCapabilityInfoIndication = "ue-radio-capability-info-indication",
         Paging = "paging",
+        SessionResourceSetupRequest = "pdu-session-resource-setup-request",
+        SessionResourceSetupResponse = "pdu-session-resource-setup-response",
+        SessionResourceModifyRequest = "pdu-session-resource-modify-request",
+        SessionResourceModifyResponse = "pdu-session-resource-modify-response",
+        SessionResourceReleaseCommand = "pdu-session-resource-release-command",
+        SessionResourceReleaseResponse = "pdu-session-resource-release-response",
+        HandoverRequired = "handover-required",
+        HandoverRequest = "handover-request",
+        HandoverRequestAcknowledge = "handover-request-acknowledge",
+        HandoverFailure = "handover-failure",
+        HandoverCommand = "handover-command",
+        HandoverPreparationFailure = "handover-preparation-failure",
+        HandoverNotify = "handover-notify",
+        HandoverCancel = "handover-cancel",
+        HandoverCancelAcknowledge = "handover-cancel-acknowledge",
+        UplinkRanStatusTransfer = "uplink-ran-status-transfer",
+        DownlinkRanStatusTransfer = "downlink-ran-status-transfer",
+        PathSwitchRequest = "path-switch-request",
+        PathSwitchRequestAcknowledge = "path-switch-request-acknowledge",
+        PathSwitchRequestFailure = "path-switch-request-failure",
         OtherNgap = "other-ngap",
         RegistrationRequest = "registration-request",
         RegistrationAccept = "registration-accept",
@@ -66,6 +86,19 @@ counted! {
         UplinkTransport = "ul-nas-transport",
         DownlinkTransport = "dl-nas-transport",
         Status = "5gmm-status",
+        SessionEstablishmentRequest = "pdu-session-establishment-request",
+        SessionEstablishmentAccept = "pdu-session-establishment-accept",
+        SessionEstablishmentReject = "pdu-session-establishment-reject",
+        SessionModificationRequest = "pdu-session-modification-request",
+        SessionModificationCommand = "pdu-session-modification-command",
+        SessionModificationComplete = "pdu-session-modification-complete",
+        SessionModificationReject = "pdu-session-modification-reject",
+        SessionReleaseRequest = "pdu-session-release-request",
+        SessionReleaseCommand = "pdu-session-release-command",
+        SessionReleaseComplete = "pdu-session-release-complete",
+        SessionReleaseReject = "pdu-session-release-reject",
+        SessionStatus = "5gsm-status",
+        OtherSession = "other-5gsm",
         OtherNas = "other-nas",
     }
 }
@@ -113,6 +146,36 @@ counted! {
         LowerLayerFailure = "lower-layer-failure",
         ImplicitDeregistration = "implicit-deregistration",
         CannotEncode = "cannot-encode",
+        PayloadNotForwarded = "payload-not-forwarded",
+        MalformedSession = "malformed-5gsm",
+        SessionRefused = "session-refused",
+        TooManySessions = "too-many-sessions",
+        ResourcesNotSetUp = "session-resources-not-set-up",
+        SessionModificationTimeout = "session-modification-timeout",
+        SessionReleaseTimeout = "session-release-timeout",
+        UnknownTarget = "unknown-handover-target",
+        HandoverNotAllowed = "handover-not-allowed",
+        HandoverRefusedByTarget = "handover-refused-by-target",
+        HandoverPreparationTimeout = "handover-preparation-timeout",
+        HandoverNotCompleted = "handover-not-completed",
+        HandoverAborted = "handover-aborted",
+        PathSwitchRefused = "path-switch-refused",
+    }
+}
+
+counted! {
+    /// What happened to UEs and sessions.
+    Event {
+        SessionEstablished = "session-established",
+        SessionModified = "session-modified",
+        SessionReleased = "session-released",
+        HandoverPrepared = "handover-prepared",
+        HandoverCompleted = "handover-completed",
+        HandoverCancelled = "handover-cancelled",
+        PathSwitched = "path-switched",
+        NetworkChanged = "network-changed",
+        SimSwapDetected = "sim-swap-detected",
+        DeviceChangedIdentity = "device-changed-identity",
     }
 }
 
@@ -122,6 +185,7 @@ pub struct Statistics {
     pub(super) received: [u64; Message::ALL.len()],
     pub(super) sent: [u64; Message::ALL.len()],
     pub(super) refusals: [u64; Refusal::ALL.len()],
+    pub(super) events: [u64; Event::ALL.len()],
     /// Registrations (of any type) whose REGISTRATION ACCEPT was sent, without its repetitions.
     pub registrations_accepted: u64,
     /// Of these, those that the UE completed, or that needed no REGISTRATION COMPLETE.
@@ -142,6 +206,8 @@ pub struct Statistics {
     pub gnbs: usize,
     /// UE-associated logical NG-connections now.
     pub connections: usize,
+    /// PDU sessions anchored in the UPF and charged, now.
+    pub sessions: usize,
     /// UEs registered now.
     pub registered: usize,
     /// UE contexts now, registered or not.
@@ -158,6 +224,8 @@ impl Default for Statistics {
             received: [0; Message::ALL.len()],
             sent: [0; Message::ALL.len()],
             refusals: [0; Refusal::ALL.len()],
+            events: [0; Event::ALL.len()],
+            sessions: 0,
             registrations_accepted: 0,
             registrations_completed: 0,
             services_accepted: 0,
@@ -192,6 +260,16 @@ impl Statistics {
         self.refusals.get(reason as usize).copied().unwrap_or_default()
     }
 
+    /// How often `event` happened.
+    pub fn events(&self, event: Event) -> u64 {
+        self.events.get(event as usize).copied().unwrap_or_default()
+    }
+
+    /// Every event that happened, with its count.
+    pub fn happened(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Event::ALL.iter().map(|event| (event.as_str(), self.events(*event))).filter(|(_, count)| *count > 0)
+    }
+
     /// Every message that was received or sent: name, received, sent.
     pub fn messages(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
         Message::ALL
@@ -216,6 +294,12 @@ impl Statistics {
 
     pub(super) fn count_sent(&mut self, message: Message) {
         if let Some(count) = self.sent.get_mut(message as usize) {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn count_event(&mut self, event: Event) {
+        if let Some(count) = self.events.get_mut(event as usize) {
             *count += 1;
         }
     }

@@ -8,10 +8,11 @@ use rustc_hash::FxHashMap;
 
 use super::connection::ConnectionId;
 use super::ue::UeId;
+use identity::PduSessionId;
 
 /// A running timer. Its number is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct TimerId(u64);
+pub(crate) struct TimerId(u64);
 
 /// Whose timer expired, and which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,19 @@ pub(super) enum Expiry {
     Connection(ConnectionId, ConnectionTimer),
     /// The one timer of a UE without a connection.
     Ue(UeId, UeTimer),
+    /// The one timer of a PDU session.
+    Session(UeId, PduSessionId, SessionTimer),
+}
+
+/// Timers of a PDU session (TS 24.501 table 10.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SessionTimer {
+    /// Policy control has thought.
+    Policy,
+    /// The gNB is overdue with the resources.
+    Resources,
+    T3591,
+    T3592,
 }
 
 /// Timers of TS 24.501 table 10.2.2 that belong to a NAS signalling connection.

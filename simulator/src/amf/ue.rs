@@ -1,6 +1,6 @@
 //! The 5GMM contexts of the UEs, found by IMSI and by 5G-TMSI in constant time.
 
-use identity::{Imsi, Tac};
+use identity::{Imsi, Plmn, Tac};
 use oxirush_nas::nas_5gs::NasUeSecurityCapability;
 use rustc_hash::FxHashMap;
 
@@ -8,6 +8,7 @@ use super::connection::ConnectionId;
 use super::security::Security;
 use super::slices::SliceSet;
 use super::timers::TimerId;
+use crate::smf::session::Session;
 
 /// The place of a UE context in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +32,9 @@ pub(super) struct Ue {
     pub(super) timer: Option<TimerId>,
     /// Paging runs: how often it was sent again.
     pub(super) paged: Option<u8>,
+    /// Of its subscription; the serving one where that says nothing.
+    pub(super) home: Option<Plmn>,
+    pub(super) sessions: Vec<Session>,
     /// What is to be done as soon as the UE is connected.
     pub(super) pending: Pending,
 }
@@ -104,6 +108,8 @@ impl Ues {
             connection: None,
             timer: None,
             paged: None,
+            home: None,
+            sessions: Vec::new(),
             pending: Pending::Nothing,
         };
         let place = match self.free.pop() {

@@ -1,6 +1,27 @@
 //! The SMF: PDU sessions of UEs (TS 24.501 §6, TS 23.502 §4.3), with the user plane and the charging of each.
+//!
+//! It talks with the UE and the gNB through the AMF; what the AMF carries for it is in [`gsm`] and [`n2`].
 
-use crate::{Chf, Upf};
+pub(crate) mod gsm;
+pub(crate) mod n2;
+mod pool;
+pub(crate) mod session;
+mod settings;
+
+use billing::Closing;
+use identity::{Dnn, Imsi, PduSessionId, Plmn};
+use oxirush_nas::nas_5gs::GsmCause;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use rustc_hash::FxHashMap;
+use scenarios::Breakout;
+
+use crate::amf::Turn;
+use crate::{Change, Charged, Chf, N3End, SessionSpec, Upf};
+use pool::Pool;
+use session::{Anchor, DEFAULT_QFI, Session};
+
+pub use settings::{DataNetwork, SmfSettings};
 
 /// Whom the SMF tells of sessions, synchronously: N4 and Nchf are not on the wire here.
 pub struct Planes<'a> {
@@ -8,4 +29,159 @@ pub struct Planes<'a> {
     pub upf: &'a mut Upf,
     /// The charging function.
     pub chf: &'a mut Chf,
+}
+
+/// What all sessions share.
+pub(crate) struct Smf {
+    pub(crate) settings: SmfSettings,
+    pool: Pool,
+    /// Whose session the UPF's ends are of.
+    by_teid: FxHashMap<u32, (Imsi, PduSessionId)>,
+}
+
+/// What policy control says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// The session AMBR.
+    Allowed((u64, u64)),
+    Refused,
+}
+
+impl Smf {
+    pub(crate) fn new(settings: SmfSettings) -> Self {
+        Self { pool: Pool::new(settings.sessions), by_teid: FxHashMap::default(), settings }
+    }
+
+    /// Sessions that are anchored.
+    pub(crate) fn anchored(&self) -> usize {
+        self.by_teid.len()
+    }
+
+    pub(crate) fn find_teid(&self, teid: u32) -> Option<(Imsi, PduSessionId)> {
+        self.by_teid.get(&teid).copied()
+    }
+
+    /// The name of a data network for who asks for it in `visited`, and whether the session leaves there; or that it is
+    /// refused there.
+    pub(crate) fn name(&self, asked: &Dnn, home: Plmn, visited: Plmn) -> Result<(Dnn, bool), GsmCause> {
+        let Some(agreement) = self.settings.agreement(home, visited) else {
+            return Ok((asked.clone(), false));
+        };
+        if agreement.refused_dnns.contains(asked) {
+            return Err(GsmCause::MissingOrUnknownDnn);
+        }
+        let given = agreement.dnns.iter().find(|(name, _)| name == asked).map(|(_, given)| given.clone());
+        Ok((given.unwrap_or_else(|| asked.clone()), agreement.breakout == Breakout::Local))
+    }
+
+    /// Policy control answers as the scenario says; it never does for some, who get the default policy.
+    pub(crate) fn policy(&self, rng: &mut ChaCha8Rng) -> Policy {
+        let draw = rng.random::<f64>();
+        let policy = &self.settings.policy;
+        if draw < policy.refuse {
+            Policy::Refused
+        } else if draw < policy.refuse + policy.timeout {
+            Policy::Allowed(self.settings.default_ambr_bps)
+        } else {
+            Policy::Allowed(self.settings.ambr_bps)
+        }
+    }
+
+    /// Anchors a session in the UPF and opens its charging session.
+    pub(crate) fn open(
+        &mut self,
+        turn: &mut Turn<'_>,
+        supi: Imsi,
+        session: &mut Session,
+    ) -> Result<(), GsmCause> {
+        let Some(planes) = turn.planes.as_mut() else { return Err(GsmCause::InsufficientResources) };
+        let Some(place) = self.pool.take() else { return Err(GsmCause::InsufficientResources) };
+        let known = self.settings.data_network(&session.asked);
+        let network = known.or_else(|| self.settings.data_network(&session.dnn));
+        let charged = Charged {
+            supi,
+            session: session.id,
+            dnn: session.dnn.clone(),
+            serving: session.serving,
+            home: session.home,
+        };
+        let ue_ip = match session.type_ {
+            identity::PduSessionType::Ipv6 => {
+                let mut octets = [0; 16];
+                octets[0] = 0xfe;
+                octets[1] = 0x80;
+                octets[8..].copy_from_slice(&pool::interface_id(place));
+                std::net::IpAddr::from(octets)
+            }
+            _ => pool::ipv4(place).into(),
+        };
+        let spec = SessionSpec {
+            supi,
+            session: session.id,
+            dnn: session.dnn.clone(),
+            serving: session.serving,
+            qfi: DEFAULT_QFI,
+            ue_ip,
+            uplink: network.and_then(|network| network.uplink),
+            downlink: network.map_or(scenarios::Flow::NONE, |network| network.downlink),
+            ambr: session.ambr_bps,
+        };
+        let n3 = planes.upf.establish(turn.now, spec);
+        let charging = planes.chf.open(turn.wall_us, charged);
+        if let Some(quota) = planes.chf.quota() {
+            planes.upf.grant(n3.teid, quota);
+        }
+        session.anchor = Some(Anchor { n3, charging, place });
+        self.by_teid.insert(n3.teid, (supi, session.id));
+        Ok(())
+    }
+
+    /// Gives back what a session holds; a second time does nothing.
+    pub(crate) fn close(&mut self, turn: &mut Turn<'_>, session: &mut Session, closing: Closing) {
+        session.ran = None;
+        let Some(anchor) = session.anchor.take() else { return };
+        self.by_teid.remove(&anchor.n3.teid);
+        self.pool.give_back(anchor.place);
+        if let Some(planes) = turn.planes.as_mut() {
+            let used = planes.upf.release(turn.now, anchor.n3.teid);
+            planes.chf.close(turn.wall_us, anchor.charging, used, closing);
+        }
+    }
+
+    /// The granted quota is used up: it is charged, and more is granted.
+    pub(crate) fn quota_reached(&mut self, turn: &mut Turn<'_>, session: &Session) {
+        let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) else { return };
+        let used = planes.upf.volumes(anchor.n3.teid);
+        planes.chf.update(turn.wall_us, anchor.charging, used, Change::Quota);
+        if let Some(quota) = planes.chf.quota() {
+            planes.upf.grant(anchor.n3.teid, quota);
+        }
+    }
+}
+
+/// Downlink traffic goes to this gNB from now on.
+pub(crate) fn activate(turn: &mut Turn<'_>, session: &mut Session, ran: N3End) {
+    session.ran = Some(ran);
+    if let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) {
+        planes.upf.set_downlink(turn.now, anchor.n3.teid, Some((ran.address, ran.teid)));
+    }
+}
+
+/// Downlink traffic waits from now on.
+pub(crate) fn deactivate(turn: &mut Turn<'_>, session: &mut Session) {
+    if session.ran.take().is_none() {
+        return;
+    }
+    if let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) {
+        planes.upf.set_downlink(turn.now, anchor.n3.teid, None);
+    }
+}
+
+/// The session is served elsewhere: by another gNB, or by another network, where a part of it ends (TS 32.255 §5.2.1.4).
+pub(crate) fn moved(turn: &mut Turn<'_>, session: &mut Session, serving: Plmn) {
+    let change = if session.serving == serving { Change::Handover } else { Change::Plmn(serving) };
+    session.serving = serving;
+    let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) else { return };
+    let used = planes.upf.volumes(anchor.n3.teid);
+    planes.chf.update(turn.wall_us, anchor.charging, used, change);
 }

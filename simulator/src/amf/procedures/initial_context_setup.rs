@@ -2,27 +2,32 @@
 
 use crate::amf::Turn;
 
+use identity::PduSessionId;
 use oxirush_nas::nas_5gs::NasCount;
 use oxirush_ngap::helpers::{guami, s_nssai, ue_security_capabilities};
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 use oxirush_security::nas_5gs::derive_kgnb;
 
-use super::ue_context_release;
+use super::{pdu_session_resource, ue_context_release};
 use crate::amf::connection::{ConnectionId, Protection};
 use crate::amf::{Amf, Message, Refusal, ngap, sending};
+use crate::smf::n2;
 
 /// Sends a NAS message under the current security context: in an INITIAL CONTEXT SETUP REQUEST with the KgNB of
-/// the uplink NAS COUNT (TS 33.501 Annex A.9), or by itself when the gNB has the context already.
+/// the uplink NAS COUNT (TS 33.501 Annex A.9), or by itself when the gNB has the context already. The sessions get
+/// their resources with it.
 pub(in crate::amf) fn with_nas(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     id: ConnectionId,
     (message, plain): (Message, Vec<u8>),
     count: NasCount,
+    sessions: &[PduSessionId],
 ) {
     let Some(nas) = sending::protected(amf, id, plain, Protection::Current) else { return };
     amf.statistics.count_sent(message);
     let Some(connection) = amf.connections.get_mut(&id) else { return };
+    connection.resources_asked |= !sessions.is_empty();
     if std::mem::replace(&mut connection.context_set_up, true) {
         let pdu = build_ngap!(
             InitiatingMessage,
@@ -32,16 +37,26 @@ pub(in crate::amf) fn with_nas(
             RAN_UE_NGAP_ID(connection.ran_ue_id),
             NAS_PDU(nas),
         );
-        return sending::of_ue(amf, turn, id, Message::DownlinkNasTransport, pdu);
+        sending::of_ue(amf, turn, id, Message::DownlinkNasTransport, pdu);
+        if let Some(ue) = amf.connections.get(&id).and_then(|connection| connection.ue) {
+            pdu_session_resource::set_up(amf, turn, (id, ue), sessions, None);
+        }
+        return;
     }
-    let Some(pdu) = request(amf, id, nas, count) else { return };
+    let Some(pdu) = request(amf, id, nas, count, sessions) else { return };
     sending::of_ue(amf, turn, id, Message::InitialContextSetupRequest, pdu);
 }
 
-fn request(amf: &Amf, id: ConnectionId, nas: Vec<u8>, count: NasCount) -> Option<Result<NGAP_PDU, Error>> {
+fn request(
+    amf: &mut Amf,
+    id: ConnectionId,
+    nas: Vec<u8>,
+    count: NasCount,
+    sessions: &[PduSessionId],
+) -> Option<Result<NGAP_PDU, Error>> {
     let connection = amf.connections.get(&id)?;
-    let ue = amf.ues.get(connection.ue?)?;
-    let security = ue.security.as_ref()?;
+    let ue = amf.ues.get_mut(connection.ue?)?;
+    let security = ue.security.as_mut()?;
     let settings = &amf.settings;
     let plmn = PLMNIdentity(amf.serving.get(connection.plmn)?.octets);
     let guami = guami(plmn, settings.region, settings.set, settings.pointer).ok()?;
@@ -50,6 +65,30 @@ fn request(amf: &Amf, id: ConnectionId, nas: Vec<u8>, count: NasCount) -> Option
     // TS 38.413 §9.3.1.86: NEA1 to NEA3 in the first bits, and NIA alike; those of NAS start with NEA0.
     let capabilities = ue_security_capabilities(ue.capability.ea_byte() << 1, ue.capability.ia_byte() << 1);
     let kgnb = derive_kgnb(&security.kamf, count);
+    security.chain_from(&kgnb);
+    let items = ue.sessions.iter().filter(|session| sessions.contains(&session.id)).filter_map(|session| {
+        let (number, slice) = (PDUSessionID(session.id.value()), session.slice);
+        let transfer = n2::setup_request(session)?.into();
+        let slice = s_nssai(slice.sst, slice.sd);
+        Some(PDUSessionResourceSetupItemCxtReq::new(number, None, slice, transfer, None))
+    });
+    let items: Vec<_> = items.collect();
+    if !items.is_empty() {
+        return Some(build_ngap!(
+            InitiatingMessage,
+            InitialContextSetup,
+            InitialContextSetupRequest,
+            AMF_UE_NGAP_ID(id.0),
+            RAN_UE_NGAP_ID(connection.ran_ue_id),
+            UEAggregateMaximumBitRate(pdu_session_resource::ue_ambr(amf)),
+            GUAMI(guami),
+            PDUSessionResourceSetupListCxtReq(PDUSessionResourceSetupListCxtReq(items)),
+            AllowedNSSAI(AllowedNSSAI(allowed)),
+            UESecurityCapabilities(capabilities),
+            SecurityKey(*kgnb.as_octets()),
+            NAS_PDU(nas),
+        ));
+    }
     Some(build_ngap!(
         InitiatingMessage,
         InitialContextSetup,
@@ -64,7 +103,7 @@ fn request(amf: &Amf, id: ConnectionId, nas: Vec<u8>, count: NasCount) -> Option
     ))
 }
 
-/// INITIAL CONTEXT SETUP RESPONSE: what was asked is done.
+/// INITIAL CONTEXT SETUP RESPONSE: what was asked is done, but for sessions that it says it is not.
 pub(in crate::amf) fn succeeded(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
@@ -74,8 +113,19 @@ pub(in crate::amf) fn succeeded(
     extract_ngap_ies!(pdu, InitialContextSetupResponse,
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
+        lax done: PDUSessionResourceSetupListCxtRes = PDUSessionResourceSetupListCxtRes(list) => list,
+        lax failed: PDUSessionResourceFailedToSetupListCxtRes =
+            PDUSessionResourceFailedToSetupListCxtRes(list) => list,
     );
-    ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id);
+    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(ue) = amf.connections.get(&id).and_then(|connection| connection.ue) else { return Ok(()) };
+    for item in done.iter().flat_map(|list| &list.0) {
+        let transfer = item.pdu_session_resource_setup_response_transfer.as_slice();
+        pdu_session_resource::has_resources(amf, turn, ue, item.pdu_session_id.0, transfer);
+    }
+    for item in failed.iter().flat_map(|list| &list.0) {
+        pdu_session_resource::has_no_resources(amf, turn, ue, item.pdu_session_id.0);
+    }
     Ok(())
 }
 

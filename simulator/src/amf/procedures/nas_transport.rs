@@ -1,14 +1,13 @@
-//! NAS Transport (TS 38.413 §8.6), and UL NAS TRANSPORT of NAS (TS 24.501 §5.4.5).
+//! NAS Transport (TS 38.413 §8.6).
 
 use crate::amf::Turn;
 
 use identity::Tac;
-use oxirush_nas::nas_5gs::{GmmCause, NasDlNasTransport, NasFGmmCause, NasUlNasTransport};
 use oxirush_ngap::{Error, extract_ngap_ies, ngap::*};
 
 use super::{error_indication, ue_context_release};
-use crate::amf::connection::{Connection, ConnectionId, Protection, State};
-use crate::amf::{Amf, Message, Refusal, nas, ngap, sending};
+use crate::amf::connection::{Connection, ConnectionId, State};
+use crate::amf::{Amf, Refusal, nas, ngap};
 
 /// INITIAL UE MESSAGE: a new connection, with the first NAS message of a UE.
 pub(in crate::amf) fn initial(
@@ -73,6 +72,8 @@ fn connect(amf: &mut Amf, association: u32, ran_ue_id: u32, plmn: usize, tac: Ta
         ue: None,
         secured: false,
         context_set_up: false,
+        resources_asked: false,
+        leg: None,
         state: State::Quiet,
         attempt: None,
         repeat: None,
@@ -118,18 +119,4 @@ pub(in crate::amf) fn not_delivered(
     );
     ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id);
     Ok(())
-}
-
-/// UL NAS TRANSPORT: there is nobody to forward its payload to, so it goes back with cause #90
-/// (TS 24.501 §5.4.5.2.5).
-pub(in crate::amf) fn payload(
-    amf: &mut Amf,
-    turn: &mut Turn<'_>,
-    id: ConnectionId,
-    transport: NasUlNasTransport,
-) {
-    let mut back = NasDlNasTransport::new(transport.payload_container_type, transport.payload_container)
-        .with_fgmm_cause(NasFGmmCause::from_cause(GmmCause::PayloadWasNotForwarded));
-    back.pdu_session_id = transport.pdu_session_id;
-    sending::nas(amf, turn, id, Message::DownlinkTransport, back, Protection::Current);
 }

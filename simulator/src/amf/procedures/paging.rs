@@ -6,6 +6,7 @@ use oxirush_ngap::aper::Bits;
 use oxirush_ngap::helpers::{AMF_POINTER_BITS, AMF_SET_ID_BITS, tai};
 use oxirush_ngap::{build_ngap, ngap::*};
 
+use super::{pdu_session, pdu_session_resource};
 use crate::amf::timers::UeTimer;
 use crate::amf::ue::{Pending, UeId};
 use crate::amf::{Amf, Message, Refusal, sending};
@@ -16,6 +17,22 @@ pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
     let Some(ue) = amf.ues.get_mut(id).filter(idle) else { return };
     ue.paged = Some(0);
     page(amf, turn, id);
+}
+
+/// Downlink traffic waits for a UE (TS 23.502 §4.2.3.3): an idle one is paged; one whose session has lost its user
+/// plane, but not the connection, gets it back.
+pub(in crate::amf) fn downlink_data(amf: &mut Amf, turn: &mut Turn<'_>, teid: u32) {
+    let Some((imsi, session)) = amf.smf.find_teid(teid) else { return };
+    let Some(ue_id) = amf.ues.find(imsi) else { return };
+    let waits = pdu_session::find(amf, ue_id, session)
+        .is_some_and(|session| session.is_established() && session.ran.is_none());
+    if !waits {
+        return;
+    }
+    match pdu_session::connection_of(amf, ue_id) {
+        Some(id) => pdu_session_resource::set_up(amf, turn, (id, ue_id), &[session], None),
+        None => start(amf, turn, ue_id),
+    }
 }
 
 /// T3513 expired.

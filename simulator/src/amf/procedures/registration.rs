@@ -2,6 +2,7 @@
 
 use crate::amf::Turn;
 
+use billing::Closing;
 use identity::Imsi;
 use oxirush_nas::nas_5gs::{
     GmmCause, Guti, NasCount, NasFGmmCause, NasFGsMobileIdentity, NasFGsRegistrationResult,
@@ -12,8 +13,8 @@ use oxirush_ngap::ngap::{Cause, CauseNas};
 use rand::RngCore;
 
 use super::{
-    authentication, configuration_update, deregistration, identification, initial_context_setup,
-    ue_context_release,
+    authentication, configuration_update, deregistration, identification, initial_context_setup, mobility,
+    pdu_session, ue_context_release,
 };
 use crate::amf::connection::{Attempt, ConnectionId, Protection, RegistrationKind, State};
 use crate::amf::gprs_timer;
@@ -22,6 +23,7 @@ use crate::amf::slices::{self, Selection};
 use crate::amf::timers::ConnectionTimer;
 use crate::amf::ue::{Pending, UeId};
 use crate::amf::{Amf, Message, Refusal, sending};
+use crate::smf::session::Session;
 
 /// REGISTRATION REQUEST.
 pub(in crate::amf) fn requested(
@@ -136,6 +138,8 @@ fn read(amf: &Amf, request: &NasRegistrationRequest, incoming: &Incoming) -> Att
         // §8.2.6.4: an update of a UE that is known may leave it out.
         capability: capability.or_else(|| verified.map(|ue| ue.capability.clone())),
         requested: slices::requested(request.requested_nssai.as_ref()),
+        session_status: request.pdu_session_status.clone(),
+        uplink_data: request.uplink_data_status.clone(),
         digest: incoming.digest,
         ask_again: incoming.unverifiable,
         failures: 0,
@@ -163,6 +167,8 @@ pub(in crate::amf) fn completed_request(amf: &mut Amf, id: ConnectionId, request
     attempt.kind = kind_of(request);
     attempt.follow_on = request.fgs_registration_type.follow_on_request();
     attempt.requested = slices::requested(request.requested_nssai.as_ref());
+    attempt.session_status = request.pdu_session_status.clone();
+    attempt.uplink_data = request.uplink_data_status.clone();
 }
 
 /// REGISTRATION ACCEPT, under the current security context; `count` is the uplink NAS COUNT for KgNB.
@@ -170,6 +176,7 @@ pub(in crate::amf) fn accept(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionI
     let Some(connection) = amf.connections.get(&id) else { return };
     let (Some(ue_id), Some(attempt)) = (connection.ue, connection.attempt.as_ref()) else { return };
     let (kind, requested) = (attempt.kind, attempt.requested.clone());
+    let (status, uplink) = (attempt.session_status.clone(), attempt.uplink_data.clone());
     let Some(imsi) = amf.ues.get(ue_id).map(|ue| ue.imsi) else { return };
     let subscribed = amf.subscribers.find(imsi).and_then(|record| record.slices);
     let selection = Selection::new(&amf.settings.slices, subscribed.as_deref(), &requested);
@@ -189,20 +196,44 @@ pub(in crate::amf) fn accept(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionI
         ue.allowed = selection.allowed;
     }
     amf.ues.set_registered(ue_id, true);
+    if matches!(kind, RegistrationKind::Initial | RegistrationKind::Emergency) {
+        // §5.5.1.2.4: the UE begins anew, without sessions.
+        pdu_session::remove_all(amf, turn, ue_id, Closing::Deregistered);
+    }
+    mobility::arrived(amf, turn, id, ue_id);
+    let sessions = pdu_session::synchronise(amf, turn, ue_id, status.as_ref());
+    let wanted: Vec<_> = sessions
+        .iter()
+        .copied()
+        .filter(|id| uplink.as_ref().is_some_and(|uplink| uplink.has_data(id.value())))
+        .collect();
     if let Some(connection) = amf.connections.get_mut(&id) {
         connection.secured = true;
     }
-    let Some(accept) = build(amf, id, ue_id, &selection, new_guti) else {
+    let Some(mut accept) = build(amf, id, ue_id, &selection, new_guti) else {
         return amf.refuse(Refusal::CannotEncode);
     };
+    accept.pdu_session_status = status.as_ref().and_then(|_| pdu_session::status(amf, ue_id));
+    accept.pdu_session_reactivation_result =
+        uplink.as_ref().and_then(|uplink| pdu_session::not_reactivated(&sessions, uplink));
     let Some(plain) = sending::encoded(amf, accept) else { return };
     amf.statistics.registrations_accepted += 1;
     if new_guti {
-        initial_context_setup::with_nas(amf, turn, id, (Message::RegistrationAccept, plain.clone()), count);
+        initial_context_setup::with_nas(
+            amf,
+            turn,
+            id,
+            (Message::RegistrationAccept, plain.clone()),
+            count,
+            &wanted,
+        );
         let wait = (State::ExpectRegistrationComplete, ConnectionTimer::T3550);
         sending::repeat(amf, turn, id, (Message::RegistrationAccept, plain), Protection::Current, wait);
-    } else {
+    } else if wanted.is_empty() {
         sending::transport(amf, turn, id, Message::RegistrationAccept, plain, Protection::Current);
+        finish(amf, turn, id);
+    } else {
+        initial_context_setup::with_nas(amf, turn, id, (Message::RegistrationAccept, plain), count, &wanted);
         finish(amf, turn, id);
     }
 }
@@ -262,7 +293,11 @@ fn finish(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     amf.statistics.registrations_completed += 1;
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let follow_on = connection.attempt.take().is_some_and(|attempt| attempt.follow_on);
-    let (ue, kept) = (connection.ue, follow_on || !amf.settings.release_after_registration);
+    let ue = connection.ue;
+    // A UE with user plane, or whose session is about to get one, is not idle.
+    let sessions = ue.and_then(|ue| amf.ues.get(ue)).map(|ue| ue.sessions.as_slice()).unwrap_or_default();
+    let busy = connection.resources_asked || sessions.iter().any(Session::is_busy);
+    let kept = follow_on || busy || !amf.settings.release_after_registration;
     let pending = ue.and_then(|ue| amf.ues.get_mut(ue)).map(|ue| std::mem::take(&mut ue.pending));
     match pending.unwrap_or_default() {
         Pending::Deregistration { re_registration } => deregistration::send(amf, turn, id, re_registration),

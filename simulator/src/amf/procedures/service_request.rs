@@ -7,7 +7,7 @@ use oxirush_nas::nas_5gs::{
 };
 use oxirush_ngap::ngap::{Cause, CauseNas};
 
-use super::{configuration_update, deregistration, initial_context_setup, ue_context_release};
+use super::{configuration_update, deregistration, initial_context_setup, pdu_session, ue_context_release};
 use crate::amf::connection::{ConnectionId, Protection, State};
 use crate::amf::nas::Incoming;
 use crate::amf::ue::Pending;
@@ -44,11 +44,23 @@ pub(in crate::amf) fn requested(
         return reject(amf, turn, id, GmmCause::ImplicitlyDeregistered, Protection::Current);
     }
     let pending = std::mem::take(&mut ue.pending);
-    let Some(plain) = sending::encoded(amf, NasServiceAccept::new()) else { return };
-    amf.statistics.services_accepted += 1;
-    initial_context_setup::with_nas(amf, turn, id, (Message::ServiceAccept, plain), count);
     // TS 33.501 §6.12.3: a 5G-GUTI that was paged is not used again.
     let paged = request.service_type.service_type() == Some(ServiceType::MobileTerminatedServices);
+    let uplink = request.uplink_data_status.as_ref();
+    let sessions = pdu_session::synchronise(amf, turn, ue_id, request.pdu_session_status.as_ref());
+    let wanted: Vec<_> = sessions
+        .iter()
+        .copied()
+        .filter(|id| paged || uplink.is_some_and(|uplink| uplink.has_data(id.value())))
+        .collect();
+    let mut accept = NasServiceAccept::new();
+    accept.pdu_session_status =
+        request.pdu_session_status.as_ref().and_then(|_| pdu_session::status(amf, ue_id));
+    accept.pdu_session_reactivation_result =
+        uplink.and_then(|uplink| pdu_session::not_reactivated(&sessions, uplink));
+    let Some(plain) = sending::encoded(amf, accept) else { return };
+    amf.statistics.services_accepted += 1;
+    initial_context_setup::with_nas(amf, turn, id, (Message::ServiceAccept, plain), count, &wanted);
     match pending {
         Pending::Deregistration { re_registration } => deregistration::send(amf, turn, id, re_registration),
         Pending::ConfigurationUpdate => configuration_update::start(amf, turn, id),

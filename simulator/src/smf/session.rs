@@ -1,0 +1,103 @@
+//! A PDU session, as the SMF knows it (TS 24.501 §6.1.3.3).
+
+use std::net::Ipv4Addr;
+
+use billing::ChargingId;
+use identity::{Dnn, PduSessionId, PduSessionType, Plmn, Snssai};
+
+use super::pool;
+use crate::N3End;
+use crate::amf::timers::TimerId;
+
+/// One session. What it holds in the UPF and the CHF is in `anchor`, and given back once: by [`super::Smf::close`].
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: PduSessionId,
+    /// Procedure transaction identity of the UE's last request.
+    pub(crate) pti: u8,
+    /// The data network as the UE asked for it.
+    pub(crate) asked: Dnn,
+    /// Its name here.
+    pub(crate) dnn: Dnn,
+    pub(crate) type_: PduSessionType,
+    pub(crate) slice: Snssai,
+    pub(crate) home: Plmn,
+    /// The network that serves it.
+    pub(crate) serving: Plmn,
+    /// The network that its UE registered in last: with a local breakout it ends with the stay there.
+    pub(crate) registered_in: Plmn,
+    /// It leaves for the data network where it was established, and ends with the stay there.
+    pub(crate) local_breakout: bool,
+    pub(crate) ambr_bps: (u64, u64),
+    pub(crate) anchor: Option<Anchor>,
+    /// The gNB's end of N3; `None`: the user plane is not active.
+    pub(crate) ran: Option<N3End>,
+    pub(crate) state: State,
+    /// The 5GSM message that is sent again until it is answered.
+    pub(crate) repeat: Option<Repeat>,
+    pub(crate) timer: Option<TimerId>,
+}
+
+/// What a session waits for.
+///
+/// ```text
+/// ExpectPolicy ─► ExpectResources ─► Active ⇄ ExpectModificationComplete
+///                                      └────► ExpectReleaseComplete ─► (gone)
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Policy control is asked, before the session is anchored.
+    ExpectPolicy,
+    /// The gNB is to set up its resources, which carries the PDU SESSION ESTABLISHMENT ACCEPT.
+    ExpectResources,
+    Active,
+    /// Policy control is asked about a modification.
+    ExpectModificationPolicy,
+    ExpectModificationComplete,
+    ExpectReleaseComplete,
+}
+
+/// What a session holds in the user plane and in charging.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Anchor {
+    /// The UPF's end of N3.
+    pub(crate) n3: N3End,
+    pub(crate) charging: ChargingId,
+    /// Of the address pool.
+    pub(crate) place: u32,
+}
+
+/// A 5GSM message that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Repeat {
+    pub(crate) octets: Vec<u8>,
+    pub(crate) left: u8,
+}
+
+impl Session {
+    pub(crate) fn ipv4(&self) -> Option<Ipv4Addr> {
+        let place = self.anchor?.place;
+        (self.type_ != PduSessionType::Ipv6).then(|| pool::ipv4(place))
+    }
+
+    pub(crate) fn interface_id(&self) -> Option<[u8; 8]> {
+        let place = self.anchor?.place;
+        (self.type_ != PduSessionType::Ipv4).then(|| pool::interface_id(place))
+    }
+
+    /// Its user plane is active, or something goes on with it.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.ran.is_some() || self.state != State::Active
+    }
+
+    /// It exists for the UE as well: it may be kept when the UE is idle, and handed over.
+    pub(crate) fn is_established(&self) -> bool {
+        matches!(
+            self.state,
+            State::Active | State::ExpectModificationPolicy | State::ExpectModificationComplete
+        )
+    }
+}
+
+/// The QoS flow of the default QoS rule.
+pub(crate) const DEFAULT_QFI: u8 = 1;
