@@ -297,8 +297,8 @@ fn payload_that_nobody_takes_comes_back() {
     let (mut bench, mut ue) = (Bench::new(), TestUe::new(1));
     ue.follow_on = true;
     bench.register(&mut ue);
-    let rate = NasIntegrityProtectionMaximumDataRate::new(0xffff);
-    let session = Nas5gsMessage::new_5gsm(NasPduSessionEstablishmentRequest::new(rate), 5, 1);
+    // Of a session that nobody knows.
+    let session = Nas5gsMessage::new_5gsm(NasPduSessionReleaseRequest::new(), 5, 1);
     let transport = NasUlNasTransport::new(
         NasPayloadContainerType::from_kind(PayloadContainerKind::N1SmInformation),
         NasPayloadContainer::from_n1_sm_message(&session).unwrap(),
