@@ -9,7 +9,7 @@ pub(crate) mod session;
 mod settings;
 
 use billing::Closing;
-use identity::{Dnn, Imsi, PduSessionId, Plmn};
+use identity::{Dnn, Imsi, PduSessionId, PduSessionType, Plmn};
 use oxirush_nas::nas_5gs::GsmCause;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 use scenarios::Breakout;
 
 use crate::amf::Turn;
-use crate::{Change, Charged, Chf, N3End, SessionSpec, Upf};
+use crate::{Change, Charged, Chf, N3End, SessionSpec, UeAddresses, Upf};
 use pool::Pool;
 use session::{Anchor, DEFAULT_QFI, Session};
 
@@ -105,15 +105,10 @@ impl Smf {
             serving: session.serving,
             home: session.home,
         };
-        let ue_ip = match session.type_ {
-            identity::PduSessionType::Ipv6 => {
-                let mut octets = [0; 16];
-                octets[0] = 0xfe;
-                octets[1] = 0x80;
-                octets[8..].copy_from_slice(&pool::interface_id(place));
-                std::net::IpAddr::from(octets)
-            }
-            _ => pool::ipv4(place).into(),
+        let has = |type_| session.type_ != type_;
+        let ue = UeAddresses {
+            ipv4: has(PduSessionType::Ipv6).then(|| pool::ipv4(place)),
+            ipv6: has(PduSessionType::Ipv4).then(|| pool::ipv6(place)),
         };
         let spec = SessionSpec {
             supi,
@@ -121,12 +116,15 @@ impl Smf {
             dnn: session.dnn.clone(),
             serving: session.serving,
             qfi: DEFAULT_QFI,
-            ue_ip,
+            ue,
             uplink: network.and_then(|network| network.uplink),
             downlink: network.map_or(scenarios::Flow::NONE, |network| network.downlink),
             ambr: session.ambr_bps,
         };
-        let n3 = planes.upf.establish(turn.now, spec);
+        let Some(n3) = planes.upf.establish(turn.now, spec) else {
+            self.pool.give_back(place);
+            return Err(GsmCause::InsufficientResources);
+        };
         let charging = planes.chf.open(turn.wall_us, charged);
         if let Some(quota) = planes.chf.quota() {
             planes.upf.grant(n3.teid, quota);

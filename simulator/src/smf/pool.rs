@@ -1,7 +1,7 @@
 //! The addresses of UEs: bounded, and used again.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A place in the pool stands for one IPv4 address and one IPv6 interface identifier.
 pub(super) struct Pool {
@@ -39,6 +39,12 @@ pub(super) fn ipv4(place: u32) -> Ipv4Addr {
 pub(super) fn interface_id(place: u32) -> [u8; 8] {
     let [a, b, c, d] = place.to_be_bytes();
     [0, 0, 0, 0, a, b, c, d]
+}
+
+/// The link-local address of a place (RFC 4291 §2.5.6): no router advertises a prefix here.
+pub(super) fn ipv6(place: u32) -> Ipv6Addr {
+    let [a, b, c, d, e, f, g, h] = interface_id(place);
+    Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h])
 }
 
 /// 10.0.0.0/8 without its first and last address.
