@@ -43,6 +43,8 @@ enum Command {
     Subscribers(commands::subscribers::Arguments),
     /// Write the report of a run folder again.
     Report(commands::report::Arguments),
+    /// Hold usage against charging, of a run or of ledgers from elsewhere.
+    Reconcile(commands::reconcile::Arguments),
     /// Make a fleet's certificate authority and identities.
     Certs(commands::certs::Arguments),
     /// Print the JSON Schema of scenarios, for an editor's completion.
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Simulator(arguments) => commands::simulator::run(&arguments),
         Command::Subscribers(arguments) => commands::subscribers::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
+        Command::Reconcile(arguments) => commands::reconcile::run(&arguments),
         Command::Certs(arguments) => commands::certs::run(&arguments),
         Command::Schema(arguments) => commands::schema::run(&arguments),
         Command::Catalogue(arguments) => commands::catalogue::run(&arguments),

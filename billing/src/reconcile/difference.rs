@@ -25,10 +25,10 @@ pub enum Cause {
     Duration,
     /// The amount, the rate, the currency or the data network is not what the tariff says.
     Rating,
+    /// The parts were recorded in another order than they happened, though in time after the session's end.
+    Order,
     /// Recorded later than the rules allow.
     Late,
-    /// The parts were recorded in another order than they happened.
-    Order,
 }
 
 impl Cause {
@@ -41,8 +41,8 @@ impl Cause {
         Self::Volume,
         Self::Duration,
         Self::Rating,
-        Self::Late,
         Self::Order,
+        Self::Late,
     ];
 
     /// As it stands in summary.json and unreconciled.csv.

@@ -2,7 +2,7 @@
 //!
 //! The order of the checks is the order of explanation: what comes first explains what would come after it. A part that
 //! was written twice also has too many octets and too high an amount; a wrong network also has the wrong rate; wrong
-//! octets also have a wrong amount; a record that is late is also out of order.
+//! octets also have a wrong amount; records that were held back to be written in another order may be late, too.
 
 use super::compact::{Compact, is_home};
 use super::difference::{Cause, Difference, Side};
@@ -178,7 +178,8 @@ impl<'a> Judge<'a> {
             return (Some(finding), expected);
         }
         let (finding, expected) = self.rating(usage, charging, amount);
-        (finding.or_else(|| late(charging, self.rules)).or_else(|| order(charging)), expected)
+        let finding = finding.or_else(|| order(charging, self.rules)).or_else(|| late(charging, self.rules));
+        (finding, expected)
     }
 
     fn serving_network(
@@ -444,7 +445,8 @@ fn late(charging: &[Compact], rules: &Rules) -> Option<Finding> {
     Some(Finding { cause: Cause::Late, explanation, at_least })
 }
 
-fn order(charging: &[Compact]) -> Option<Finding> {
+/// Parts that were all written in time after the session's end, but not one after the other.
+fn order(charging: &[Compact], rules: &Rules) -> Option<Finding> {
     let turned = |pair: &&[Compact]| match pair {
         [one, next] if one.sequence.is_some() && one.sequence < next.sequence => {
             next.extra < one.extra || next.from_us < one.from_us
@@ -452,6 +454,11 @@ fn order(charging: &[Compact]) -> Option<Finding> {
         _ => false,
     };
     let pair = charging.windows(2).find(turned)?;
+    let ended_us = charging.iter().map(|part| part.to_us).max()?;
+    let recorded_us = charging.iter().map(|part| part.extra).max()?;
+    if recorded_us.saturating_sub(ended_us) > micros(rules.lateness) {
+        return None;
+    }
     let number = |n: usize| pair.get(n).and_then(|part| part.sequence).unwrap_or_default();
     let explanation = format!("part {} was recorded before part {}", number(1), number(0));
     Some(Finding::new(Cause::Order, explanation))

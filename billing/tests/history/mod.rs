@@ -251,9 +251,7 @@ impl One {
                 let recorded_us = charging[0].recorded_us;
                 charging[0].recorded_us = charging[last].recorded_us;
                 charging[last].recorded_us = recorded_us;
-                // What waits too long is late, and that comes first.
-                let late = charging[0].recorded_us - charging[0].to_us > 300_000_000;
-                planted(history, if late { Cause::Late } else { Cause::Order });
+                planted(history, Cause::Order);
             }
             Some(Fault::WrongRate) => {
                 let other = tariff.rates.iter().find(|rate| rate.name != charging[last].rate).unwrap();

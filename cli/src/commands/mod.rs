@@ -5,6 +5,7 @@ pub(crate) mod catalogue;
 pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod coordinator;
+pub(crate) mod reconcile;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod scenario;
