@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Error;
-use coordinator::{Coordinator, CoordinatorConfig, StopRequest};
+use coordinator::{Coordinator, CoordinatorConfig, RunFolder, StopRequest};
 use scenarios::Plan;
 use tokio::sync::watch;
 use wire::Identity;
@@ -29,6 +29,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Makes the folder of a run.
+    pub(crate) fn folder(&self, plan: &Plan) -> Result<RunFolder, Error> {
+        RunFolder::create(&self.out, None, &plan.scenario().name).map_err(exit::of_coordinator)
+    }
+
     /// The coordinator's settings, as far as they are the same for every command.
     pub(crate) fn coordinator_config(
         &self,

@@ -8,6 +8,7 @@ mod campaign;
 mod commands;
 mod exit;
 mod outcome;
+mod target;
 mod view;
 
 /// A registration makes and drops many small buffers, most of them in the SCTP stack (docs/performance.md).

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use coordinator::{Status, Summary};
+use coordinator::{BillingSummary, Status, Summary};
 
 use crate::exit::Exit;
 use crate::view::duration;
@@ -46,6 +46,9 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
             );
         }
     }
+    if let Some(line) = billing(&summary.billing) {
+        println!("  billing: {line}");
+    }
     let lateness = summary.generator.lateness_us;
     if summary.generator.attempts > 0 {
         println!(
@@ -56,6 +59,28 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
         );
     }
     println!("report: {}", folder.join("report.html").display());
+}
+
+/// What became of the money; nothing where there was none.
+fn billing(billing: &BillingSummary) -> Option<String> {
+    if !billing.reconciled {
+        let reason = billing.reason.as_deref().unwrap_or("no charging ledger");
+        let used = billing.account.usage_records;
+        return (used > 0).then(|| format!("{used} usage records, not reconciled: {reason}"));
+    }
+    let account = &billing.account;
+    let currency = account.currency.map_or_else(String::new, |currency| format!(" {currency}"));
+    let stake = if account.unreconciled > 0 {
+        format!(", {}{currency} at stake", account.at_stake)
+    } else {
+        String::new()
+    };
+    (account.sessions > 0).then(|| {
+        format!(
+            "{} sessions, {} matched, {} unreconciled; {}{currency} charged{stake}",
+            account.sessions, account.matched, account.unreconciled, account.charged
+        )
+    })
 }
 
 /// The unit at the end of a target such as `>= 99.5%` or `< 300ms`.

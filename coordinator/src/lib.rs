@@ -47,7 +47,7 @@ pub use merge::{Checked, Fault, Merge, Reception};
 pub use moves::{HandoverCells, HandoverSummary};
 pub use network::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
-pub use reconciliation::{BillingSummary, Side, UnreconciledSession};
+pub use reconciliation::BillingSummary;
 pub use run_folder::{RunFolder, render_report};
 pub use summary::{
     AgentSummary, GeneratorSummary, ImpairmentSummary, Percentiles, PhaseSummary, ProcedureSummary,

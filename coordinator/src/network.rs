@@ -26,6 +26,8 @@ pub struct NetworkClosed {
     pub charging: Option<PathBuf>,
     /// What it noticed.
     pub events: Vec<NetworkEvent>,
+    /// How often it noticed what it only counted, by kind.
+    pub counted: BTreeMap<String, u64>,
     /// Sessions that the charging function did wrong on purpose, by fault.
     pub charging_faults: BTreeMap<String, u64>,
 }
@@ -101,7 +103,7 @@ impl Run {
                 }
                 Ok(closed) => {
                     self.network.charging_faults = closed.charging_faults;
-                    self.network.events = self.timed(closed.events);
+                    self.network.events = self.timed(closed.events, closed.counted);
                     closed.charging
                 }
             }
@@ -115,9 +117,9 @@ impl Run {
         self.decide("closed the network side", json!({"ledger": ledger}));
     }
 
-    fn timed(&self, events: Vec<NetworkEvent>) -> NetworkEvents {
+    fn timed(&self, events: Vec<NetworkEvent>, counted: BTreeMap<String, u64>) -> NetworkEvents {
         let start = self.start.map_or(0, |(_, wall)| crate::wall_clock::unix_us(wall));
-        let mut timed = NetworkEvents::default();
+        let mut timed = NetworkEvents { by_kind: counted, ..NetworkEvents::default() };
         for event in events {
             crate::figures::tally(&mut timed.by_kind, &event.kind, 1);
             if timed.first.len() < MOST_EVENTS {

@@ -91,9 +91,20 @@ pub fn render_report(folder: &Path) -> Result<PathBuf, CoordinatorError> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let timeline: Vec<Value> =
         lines.map(|(number, line)| parse(&timeline_path, number + 1, line)).collect::<Result<_, _>>()?;
+    let ladders = ladders(&folder.join("ladders.ndjson"))?;
     let path = folder.join("report.html");
-    write_whole(&path, report::render(&summary, &timeline).as_bytes())?;
+    write_whole(&path, report::render(&summary, &timeline, &ladders).as_bytes())?;
     Ok(path)
+}
+
+/// None in a folder of before there were any.
+fn ladders(path: &Path) -> Result<Vec<Value>, CoordinatorError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = read(path)?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines.map(|(number, line)| parse(path, number + 1, line)).collect()
 }
 
 fn read(path: &Path) -> Result<String, CoordinatorError> {

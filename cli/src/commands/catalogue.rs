@@ -14,7 +14,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     match &arguments.name {
         None => {
             for entry in catalogue {
-                println!("{:26}{}", entry.name, entry.summary);
+                println!("{:14}{}", entry.name, entry.summary);
             }
         }
         Some(name) => match catalogue.iter().find(|entry| entry.name == name) {

@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// How long to wait for the agents, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     join_timeout: u64,
+    /// The ledger of the target's charging function, read at the end of the run; without it billing is not reconciled.
+    #[arg(long, value_name = "FILE")]
+    charging: Option<PathBuf>,
     #[command(flatten)]
     campaign: campaign::Options,
 }
@@ -47,6 +50,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         let coordinator = Coordinator::bind(CoordinatorConfig {
             agents_wanted: usize::from(arguments.agents),
             join_timeout: Duration::from_secs(arguments.join_timeout),
+            charging: arguments.charging,
             ..arguments.campaign.coordinator_config(arguments.listen, identity, &target)
         })
         .await?;

@@ -1,7 +1,9 @@
-use anyhow::{Context, Error, ensure};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Error};
 use coordinator::{Coordinator, CoordinatorConfig};
 use scenarios::Plan;
-use simulator::{Simulator, SimulatorOptions};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wire::{Authority, Role};
@@ -9,6 +11,7 @@ use wire::{Authority, Role};
 use super::scenario::ScenarioArguments;
 use crate::campaign;
 use crate::exit::Exit;
+use crate::target::Target;
 
 /// Runs a scenario on this machine.
 #[derive(clap::Args)]
@@ -22,6 +25,12 @@ pub(crate) struct Arguments {
     /// sctp+udp://HOST:9899 or sctp+ip://HOST.
     #[arg(long, value_name = "URL", default_value = "sim:")]
     target: String,
+    /// The address of the user plane's network end, UDP port 2152; one of 127.0.0.0/8 is drawn where none is given.
+    #[arg(long, value_name = "IP")]
+    gtpu_address: Option<IpAddr>,
+    /// The ledger of the charging function of a --target that is not sim:, read at the end of the run.
+    #[arg(long, value_name = "FILE")]
+    charging: Option<PathBuf>,
     #[command(flatten)]
     campaign: campaign::Options,
 }
@@ -37,7 +46,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
 }
 
 async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
-    let target = Target::open(&arguments.target, &plan)?;
+    let folder = arguments.campaign.folder(&plan)?;
+    let opened = Target::open(&arguments.target, &plan, &folder, arguments.gtpu_address);
+    // A run that cannot begin leaves nothing.
+    let target = opened.inspect_err(|_| drop(std::fs::remove_dir(folder.path())))?;
     eprintln!("{}", target.description);
     let authority = Authority::generate("roamstorm embedded fleet")?;
     let host = ["127.0.0.1".to_owned()];
@@ -45,6 +57,9 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
     let identity = authority.issue("coordinator", Role::Coordinator, &host)?;
     let coordinator = Coordinator::bind(CoordinatorConfig {
         agents_wanted: agents,
+        folder: Some(folder),
+        network: target.network,
+        charging: arguments.charging,
         ..arguments.campaign.coordinator_config(([127, 0, 0, 1], 0).into(), identity, &target.url)
     })
     .await?;
@@ -73,44 +88,5 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
             tracing::warn!("an embedded agent ended early: {error}");
         }
     }
-    if let Some(simulator) = target.simulator {
-        tracing::info!("simulator: {:?}", simulator.stop());
-    }
     ended
-}
-
-/// What the agents signal to, and the simulator where it is ours.
-struct Target {
-    url: String,
-    description: String,
-    simulator: Option<Simulator>,
-}
-
-impl Target {
-    fn open(url: &str, plan: &Plan) -> Result<Self, Error> {
-        let Some(transport) = url.strip_prefix("sim:") else {
-            let address: sctp::Address = url.parse().with_context(|| format!("--target {url}"))?;
-            let description = format!("target: {address}");
-            return Ok(Self { url: url.to_owned(), description, simulator: None });
-        };
-        let listen = match (transport, sctp::pick()) {
-            ("kernel", _) | ("", sctp::Transport::Kernel) => "sctp://127.0.0.1:0",
-            ("udp" | "", _) => "sctp+udp://127.0.0.1:0",
-            ("ip", _) => "sctp+ip://127.0.0.1",
-            _ => {
-                ensure!(false, "--target {url}: the simulator has sim:, sim:kernel, sim:udp and sim:ip");
-                ""
-            }
-        };
-        let simulator =
-            Simulator::start(plan.scenario(), plan.seed(), &listen.parse()?, &SimulatorOptions::default())?;
-        let url = simulator.address().to_string();
-        let why = match sctp::pick() {
-            sctp::Transport::Kernel => "",
-            _ if transport.is_empty() => " (this kernel has no SCTP, so it is spoken in UDP)",
-            _ => "",
-        };
-        let description = format!("target: embedded simulator at {url}{why}");
-        Ok(Self { url, description, simulator: Some(simulator) })
-    }
 }

@@ -54,7 +54,7 @@ impl Chart<'_> {
                 }
                 ul.legend aria-hidden="true" {
                     @for series in &self.series { li class=(series.tone.class()) { i {} (series.name) } }
-                    @if !self.bands.is_empty() { li.fault { i {} "injected fault" } }
+                    @if !self.bands.is_empty() { li.fault { i {} "fault or impairment" } }
                 }
                 div.frame {
                     div.y aria-hidden="true" {

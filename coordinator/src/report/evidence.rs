@@ -15,6 +15,7 @@ pub(super) fn impairments(run: &Run<'_>) -> Markup {
     let mut counts: Vec<(String, String)> = entries(run.summary, "faults")
         .into_iter()
         .chain(entries(run.summary, "impairments"))
+        .filter(|(key, _)| !matches!(*key, "windows" | "active_s" | "worst_hour_s" | "overridden"))
         .filter_map(|(key, value)| Some((title(key), by_suffix(key, value)?)))
         .take(MOST_ROWS)
         .collect();
@@ -23,10 +24,14 @@ pub(super) fn impairments(run: &Run<'_>) -> Markup {
         number(run.summary, "radio_lost")
             .map(|n| ("NAS messages lost by the radio profile".to_owned(), figures::decimal(n))),
     );
+    let nothing = Value::Null;
+    let impairments = run.summary.get("impairments").unwrap_or(&nothing);
+    let windows = list(impairments, "windows");
     html! {
         section id="impairments" aria-labelledby="impairments-title" {
             h2 id="impairments-title" { "Faults and impairments injected" }
-            @if faults.is_empty() && counts.is_empty() { p.quiet { "None." } }
+            @if faults.is_empty() && windows.is_empty() && counts.is_empty() { p.quiet { "None." } }
+            @if !windows.is_empty() { (schedule(impairments, windows)) }
             @if !faults.is_empty() {
                 div.wide { table {
                     thead { tr { th scope="col" { "Fault" } th.n scope="col" { "At" } th.n scope="col" { "For" } th scope="col" { "Details" } } }
@@ -44,6 +49,64 @@ pub(super) fn impairments(run: &Run<'_>) -> Markup {
         }
     }
 }
+
+/// The impairments that the scenario schedules, against the safety budget.
+fn schedule(impairments: &Value, windows: &[Value]) -> Markup {
+    let worst = number(impairments, "worst_hour_s");
+    let overridden = impairments.get("overridden").filter(|overridden| overridden.is_object());
+    html! {
+        p.lead {
+            (known(number(impairments, "active_s"), figures::duration)) " of impairment, at most "
+            (known(worst, figures::duration)) " of it within an hour; the safety budget is 10 min."
+            @if let Some(overridden) = overridden {
+                " The budget was overridden by " strong { (text(overridden, "by").unwrap_or_else(|| UNKNOWN.to_owned())) } ": "
+                (text(overridden, "reason").unwrap_or_else(|| UNKNOWN.to_owned())) "."
+            }
+        }
+        div.wide { table {
+            thead { tr { th scope="col" { "Impairment" } th scope="col" { "Kind" } th.n scope="col" { "At" } th.n scope="col" { "For" } th.n scope="col" { "Cells" } th scope="col" { "Details" } } }
+            tbody { @for window in windows.iter().take(MOST_WINDOWS) { tr {
+                th scope="row" { (text(window, "name").unwrap_or_else(|| UNKNOWN.to_owned())) }
+                td { (text(window, "kind").unwrap_or_else(|| UNKNOWN.to_owned())) }
+                td.n { (known(number(window, "at_s"), super::axis::clock)) }
+                td.n { (known(number(window, "for_s"), figures::duration)) }
+                td.n { (known(number(window, "cells"), |share| figures::percent(share, 1.0))) }
+                td { (text(window, "details").unwrap_or_default()) }
+            } } }
+        } }
+        @if windows.len() > MOST_WINDOWS { p.note { "The first " (MOST_WINDOWS) " of " (windows.len()) "; summary.json has all of them." } }
+        p.note { "Marked as bands in the charts over time." }
+    }
+}
+
+/// What the network noticed by itself, such as a SIM swap.
+pub(super) fn network_events(run: &Run<'_>) -> Markup {
+    let nothing = Value::Null;
+    let events = run.summary.get("network_events").unwrap_or(&nothing);
+    let kinds = Tally::read(events, "by_kind").unwrap_or_default();
+    let first = list(events, "first");
+    html! {
+        @if kinds.total > 0 || !first.is_empty() {
+            section id="network-events" aria-labelledby="network-events-title" {
+                h2 id="network-events-title" { "Noticed by the network" }
+                p.lead { @for (position, (kind, n)) in kinds.by_cause.iter().take(10).enumerate() { @if position > 0 { ", " } (count(*n)) " × " (title(kind)) } }
+                div.wide { table {
+                    thead { tr { th.n scope="col" { "At" } th scope="col" { "Event" } th scope="col" { "Subscriber" } th scope="col" { "Details" } } }
+                    tbody { @for event in first.iter().take(MOST_EVENTS) { tr {
+                        td.n { (known(number(event, "run_us"), |us| format!("{:.3} s", us / 1e6))) }
+                        th scope="row" { (text(event, "kind").map_or_else(|| UNKNOWN.to_owned(), |kind| title(&kind))) }
+                        td.id { (text(event, "supi").unwrap_or_else(|| UNKNOWN.to_owned())) }
+                        td { (text(event, "details").unwrap_or_default()) }
+                    } } }
+                } }
+                @if kinds.total > MOST_EVENTS as u64 { p.note { "The first " (MOST_EVENTS) " of " (count(kinds.total)) "." } }
+            }
+        }
+    }
+}
+
+const MOST_WINDOWS: usize = 40;
+const MOST_EVENTS: usize = 20;
 
 /// How many messages there were, and those that were not expected in the state they came in, by kind.
 pub(super) fn unexpected(run: &Run<'_>) -> Markup {

@@ -15,6 +15,7 @@ pub(super) enum Unit {
     Microseconds,
     Count,
     PerSecond,
+    BitsPerSecond,
 }
 
 impl Unit {
@@ -24,6 +25,7 @@ impl Unit {
             Self::Microseconds => "us",
             Self::Count => "count",
             Self::PerSecond => "per_s",
+            Self::BitsPerSecond => "bit_s",
         }
     }
 
@@ -32,6 +34,7 @@ impl Unit {
             Self::Microseconds => latency(value),
             Self::Count => decimal(value),
             Self::PerSecond => format!("{}/s", decimal(value)),
+            Self::BitsPerSecond => bits(value),
         }
     }
 }
@@ -152,6 +155,32 @@ pub(super) fn octets(n: f64) -> String {
     }
     let unit = STEPS.get(step).copied().unwrap_or_default();
     if step == 0 { format!("{} {unit}", decimal(value.round())) } else { format!("{value:.1} {unit}") }
+}
+
+/// Octets in decimal multiples, as volumes are billed: `1.25 MB`.
+pub(super) fn decimal_octets(n: f64) -> String {
+    scaled(n, &["octets", "kB", "MB", "GB", "TB"])
+}
+
+/// Bits a second in decimal multiples: `12.5 Mbit/s`.
+fn bits(n: f64) -> String {
+    scaled(n, &["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"])
+}
+
+fn scaled(n: f64, units: &[&str]) -> String {
+    let (mut value, mut step) = (n, 0);
+    while value.abs() >= 1000.0 && step + 1 < units.len() {
+        value /= 1000.0;
+        step += 1;
+    }
+    let digits = if step == 0 || value.abs() >= 100.0 {
+        0
+    } else if value.abs() >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.digits$} {}", units.get(step).copied().unwrap_or_default())
 }
 
 /// `part` of `all` in per cent: enough digits that 99.99 % does not read as 100 %.

@@ -1,13 +1,11 @@
-//! The generator's own side: whether it was the limit, what each agent did, and what was billed.
+//! The generator's own side: whether it was the limit, and what each agent did.
 
 use maud::{Markup, html};
 use serde_json::Value;
 
 use super::figures::{
-    Tally, UNKNOWN, any_has, count, decimal, known, latency, list, number, octets, others, scalar, text,
-    whole,
+    UNKNOWN, any_has, count, decimal, known, latency, list, number, octets, others, scalar, text, whole,
 };
-use super::verdict::Status;
 use super::{MOST_ROWS, Run, left_out, over_time};
 
 /// Whether the generator was the bottleneck, if the summary knows.
@@ -137,39 +135,6 @@ fn shards(agent: &Value) -> String {
         stretches.push("…".to_owned());
     }
     if stretches.is_empty() { UNKNOWN.to_owned() } else { stretches.join(", ") }
-}
-
-pub(super) fn billing(run: &Run<'_>) -> Markup {
-    let nothing = Value::Null;
-    let billing = run.summary.get("billing").unwrap_or(&nothing);
-    let figure = |key| whole(billing, key);
-    let causes = Tally::read(billing, "by_cause").unwrap_or_default().by_cause;
-    html! {
-        section id="billing" aria-labelledby="billing-title" {
-            h2 id="billing-title" { "Billing" }
-            @if figure("sessions").unwrap_or(0) == 0 {
-                p.quiet { "No charged session took place, so there is nothing to reconcile." }
-            } @else {
-                p { (match figure("unreconciled") {
-                    Some(0) => html! { (Status::Pass.badge()) " Every session was charged once, for what was used." },
-                    Some(n) => html! { (Status::Fail.badge()) " " (count(n)) " sessions were not charged for what was used; unreconciled.csv lists them." },
-                    None => html! { span.quiet { "Not reconciled." } },
-                }) }
-                dl.facts {
-                    (fact("Sessions", &known(figure("sessions"), count)))
-                    (fact("Matched", &known(figure("matched"), count)))
-                    (fact("Unreconciled", &known(figure("unreconciled"), count)))
-                }
-                @if !causes.is_empty() {
-                    table {
-                        thead { tr { th scope="col" { "Cause" } th.n scope="col" { "Sessions" } } }
-                        tbody { @for (cause, n) in causes.iter().take(MOST_ROWS) { tr { th scope="row" { (cause) } td.n { (count(*n)) } } } }
-                    }
-                    (left_out(causes.len()))
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

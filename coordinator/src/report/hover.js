@@ -17,6 +17,12 @@
     us: (v) => (v < 999.5 ? Math.round(v) + " µs" : v < 999500 ? digits(v / 1e3) + " ms" : digits(v / 1e6) + " s"),
     count: (v) => whole.format(v),
     per_s: (v) => whole.format(v) + "/s",
+    bit_s: (v) => {
+      const units = ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"];
+      let step = 0;
+      while (v >= 1000 && step < units.length - 1) [v, step] = [v / 1000, step + 1];
+      return digits(v) + " " + units[step];
+    },
   };
   const two = (n) => String(n).padStart(2, "0");
   const when = (axis, x) => {
@@ -66,6 +72,24 @@
       voice.textContent = text;
     });
   }
+
+  // One ladder at a time.
+  const choice = document.getElementById("ladder-choice");
+  if (choice) {
+    const ladders = document.querySelectorAll(".ladder");
+    const choose = () => ladders.forEach((ladder, number) => { ladder.hidden = number !== choice.selectedIndex; });
+    choice.closest(".choose").hidden = false;
+    choice.addEventListener("change", choose);
+    choose();
+  }
+
+  // A link to a section that is folded unfolds it.
+  const unfold = () => {
+    const folded = location.hash.length > 1 && document.getElementById(location.hash.slice(1))?.querySelector("details");
+    if (folded) folded.open = true;
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
 
   function clear() {
     for (const chart of charts) {

@@ -9,6 +9,10 @@ mod chart;
 mod evidence;
 mod figures;
 mod fleet;
+mod glance;
+mod ladder;
+mod mobility;
+mod money;
 mod outcomes;
 mod over_time;
 mod procedure;
@@ -31,9 +35,9 @@ const MOST_ROWS: usize = 200;
 /// Points on all the charts of a page: keeps eight hours of five procedures below 2 MB.
 const MOST_POINTS: usize = 45_000;
 
-/// Draws the report from the content of `summary.json` and the lines of `timeline.ndjson`.
-pub fn render(summary: &Value, timeline: &[Value]) -> String {
-    let run = Run::new(summary, timeline);
+/// Draws the report from the content of `summary.json` and the lines of `timeline.ndjson` and `ladders.ndjson`.
+pub fn render(summary: &Value, timeline: &[Value], ladders: &[Value]) -> String {
+    let run = Run { ladders, ..Run::new(summary, timeline) };
     let scenario = text(summary, "scenario").unwrap_or_else(|| "unnamed scenario".to_owned());
     let page = html! {
         (DOCTYPE)
@@ -54,13 +58,18 @@ pub fn render(summary: &Value, timeline: &[Value]) -> String {
                 main {
                     (verdict::key_figures(&run))
                     (verdict::objectives(&run))
+                    (money::section(&run))
+                    (glance::section(&run))
                     @for (i, (name, figures)) in run.procedures.iter().enumerate() { (procedure::section(&run, i, name, figures)) }
+                    (mobility::section(&run))
                     (over_time::section(&run))
+                    (over_time::traffic(&run))
+                    (ladder::section(&run))
                     (outcomes::accounting(&run))
                     (fleet::generator(&run))
                     (fleet::agents(&run))
-                    (fleet::billing(&run))
                     (evidence::impairments(&run))
+                    (evidence::network_events(&run))
                     (evidence::unexpected(&run))
                     (evidence::traces(&run))
                     (evidence::reproduce(&run))
@@ -80,6 +89,7 @@ struct Run<'a> {
     timeline: TimeLine<'a>,
     bands: Vec<Band>,
     most_points: usize,
+    ladders: &'a [Value],
 }
 
 impl<'a> Run<'a> {
@@ -88,9 +98,10 @@ impl<'a> Run<'a> {
         // The busiest first; those of equal size by name.
         procedures.sort_by_key(|(_, figures)| std::cmp::Reverse(whole(figures, "planned")));
         procedures.truncate(40);
-        // Nine lines over time for each procedure, five for the fleet.
-        let most_points = (MOST_POINTS / (procedures.len() * 9 + 5)).min(1000);
-        Self { summary, procedures, timeline: TimeLine::new(timeline), bands: bands(summary), most_points }
+        // Nine lines over time for each procedure, ten for the fleet and the user plane.
+        let most_points = (MOST_POINTS / (procedures.len() * 9 + 10)).min(1000);
+        let (timeline, bands) = (TimeLine::new(timeline), bands(summary));
+        Self { summary, procedures, timeline, bands, most_points, ladders: &[] }
     }
 
     fn status(&self) -> verdict::Status {
@@ -100,19 +111,23 @@ impl<'a> Run<'a> {
     /// Anchors and names of the sections.
     fn contents(&self) -> Vec<(String, String)> {
         let fixed = |id: &str, name: &str| (id.to_owned(), name.to_owned());
-        let mut contents = vec![fixed("objectives", "Objectives")];
-        contents.extend(
-            self.procedures
-                .iter()
-                .enumerate()
-                .map(|(i, (name, _))| (format!("procedure-{i}"), figures::title(name))),
-        );
+        let mut contents = vec![fixed("objectives", "Objectives"), fixed("billing", "Billing")];
+        if glance::is_there(self) {
+            contents.push(fixed("glance", "Procedures"));
+        } else {
+            let procedures = self.procedures.iter().enumerate();
+            contents
+                .extend(procedures.map(|(i, (name, _))| (format!("procedure-{i}"), figures::title(name))));
+        }
+        let there = |is_there: bool, id: &str, name: &str| is_there.then(|| fixed(id, name));
+        contents.extend(there(mobility::is_there(self), "handovers", "Handovers"));
+        contents.push(fixed("population", "Population"));
+        contents.extend(there(over_time::has_traffic(self), "traffic", "Traffic"));
+        contents.extend(there(!self.ladders.is_empty(), "ladders", "Life of a UE"));
         contents.extend([
-            fixed("population", "Population"),
             fixed("accounting", "Accounting"),
             fixed("generator", "Generator"),
             fixed("agents", "Agents"),
-            fixed("billing", "Billing"),
             fixed("impairments", "Impairments"),
             fixed("traces", "Traces"),
             fixed("reproduce", "Run it again"),
@@ -121,14 +136,15 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The faults which have a time, to be marked in the charts.
+/// The faults and impairments which have a time, to be marked in the charts.
 fn bands(summary: &Value) -> Vec<Band> {
     let timed = |fault: &Value| {
         let (from_s, for_s) = (number(fault, "at_s")?, number(fault, "for_s").unwrap_or(0.0));
         let kind = text(fault, "kind").unwrap_or_else(|| "fault".to_owned());
         Some(Band { from_s, to_s: from_s + for_s, label: format!("{kind} for {}", duration(for_s)) })
     };
-    list(summary, "faults").iter().filter_map(timed).take(MOST_ROWS).collect()
+    let windows = summary.get("impairments").map_or(&[][..], |impairments| list(impairments, "windows"));
+    list(summary, "faults").iter().chain(windows).filter_map(timed).take(MOST_ROWS).collect()
 }
 
 /// Said below a table of which only the first rows are shown.
@@ -140,6 +156,10 @@ fn left_out(all: usize) -> Markup {
     }
 }
 
+#[cfg(test)]
+mod roaming;
+#[cfg(test)]
+mod roaming_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

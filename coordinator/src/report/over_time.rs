@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::Run;
 use super::axis::Axis;
 use super::chart::Chart;
-use super::figures::{Tally, Unit, list, number, text, title};
+use super::figures::{
+    Tally, UNKNOWN, Unit, decimal, decimal_octets, known, list, number, percent, text, title,
+};
 use super::series::{Series, Tone};
 
 /// Attempts of one procedure: due, started and their outcomes, per second.
@@ -112,6 +114,58 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
             }
         }
     }
+}
+
+/// Open sessions and what they carried.
+pub(super) fn traffic(run: &Run<'_>) -> Markup {
+    let carried = |key: &'static str, shown: &str, tone, times: f64| {
+        run.timeline.series(shown, tone, move |entry| Some(number(entry.get("user_plane")?, key)? * times))
+    };
+    let sessions = run.timeline.series("open", Tone::First, |entry| number(entry, "sessions"));
+    let rates = vec![
+        carried("downlink_octets", "downlink", Tone::First, 8.0),
+        carried("uplink_octets", "uplink", Tone::Second, 8.0),
+    ];
+    let lost = vec![
+        carried("downlink_lost", "lost on the way down", Tone::Bad, 1.0),
+        carried("uplink_dropped", "not sent", Tone::Late, 1.0),
+        carried("downlink_reordered", "out of order", Tone::Third, 1.0),
+    ];
+    let lossless = lost.iter().all(Series::is_flat_zero);
+    let totals = run.summary.get("user_plane");
+    let total = |key: &str| totals.and_then(|totals| number(totals, key));
+    let sent = total("downlink_packets").zip(total("downlink_lost")).map(|(came, lost)| (lost, came + lost));
+    html! {
+        @if has_traffic(run) {
+            section id="traffic" aria-labelledby="traffic-title" {
+                h2 id="traffic-title" { "Sessions and traffic" }
+                div.pair {
+                    (draw(run, "Open PDU sessions", "Sessions", Unit::Count, vec![sessions]))
+                    (draw(run, "User data", "User plane", Unit::BitsPerSecond, rates))
+                    @if !lossless { (draw(run, "T-PDUs that did not come through, per second", "User plane", Unit::PerSecond, lost)) }
+                }
+                dl.facts {
+                    @for (name, key) in [("Sent by UEs", "uplink_octets"), ("Received by UEs", "downlink_octets")] {
+                        div { dt { (name) } dd { (known(total(key), decimal_octets)) } }
+                    }
+                    div { dt { "Lost on the way to the UE" } dd { (known(sent, |(lost, all)| format!("{} ({})", decimal(lost), if all > 0.0 { percent(lost, all) } else { UNKNOWN.to_owned() }))) } }
+                    @for (name, key) in [("End markers", "end_markers"), ("Echoes", "echoes"), ("Strays", "strays")] {
+                        div { dt { (name) } dd { (known(total(key), decimal)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// False for runs without sessions, and for folders of before there were any.
+pub(super) fn has_traffic(run: &Run<'_>) -> bool {
+    run.timeline.peak(|entry| number(entry, "sessions")).is_some_and(|most| most > 0.0)
+        || run
+            .summary
+            .get("user_plane")
+            .and_then(|totals| number(totals, "uplink_packets"))
+            .is_some_and(|n| n > 0.0)
 }
 
 fn of<'a>(entry: &'a Value, procedure: &str) -> Option<&'a Value> {

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::axis::Axis;
 use super::chart::Chart;
-use super::figures::{Unit, known, latency, number, title};
+use super::figures::{Tally, Unit, count, known, latency, number, title};
 use super::series::{Series, Tone};
-use super::{Run, outcomes, over_time};
+use super::{Run, glance, outcomes, over_time};
 
 /// Name in the summary, name on the page, and the percentile itself (the maximum has none).
 const PERCENTILES: [(&str, &str, Option<f64>); 6] = [
@@ -21,25 +21,49 @@ const PERCENTILES: [(&str, &str, Option<f64>); 6] = [
 
 pub(super) fn section(run: &Run<'_>, position: usize, name: &str, figures: &Value) -> Markup {
     let id = format!("procedure-{position}");
+    let body = body(run, name, figures);
+    let heading = html! { h2 id={ (id) "-title" } { (title(name)) } };
     html! {
         section id=(id) aria-labelledby={ (id) "-title" } {
-            h2 id={ (id) "-title" } { (title(name)) }
+            @if !glance::is_there(run) { (heading) (body) }
+            // Among many, those that went well say so in a line.
+            @else { details open[position == 0 || went_wrong(figures)] { summary { (heading) span.quiet { (in_short(figures)) } } (body) } }
+        }
+    }
+}
+
+fn went_wrong(figures: &Value) -> bool {
+    let planned = Tally::read(figures, "planned").map(|tally| tally.total);
+    planned != Tally::read(figures, "succeeded").map(|tally| tally.total)
+}
+
+fn in_short(figures: &Value) -> String {
+    let total = |key| known(Tally::read(figures, key).map(|tally| tally.total), count);
+    format!("{} of {} succeeded", total("succeeded"), total("planned"))
+}
+
+/// What holds for every procedure is said at the first one.
+fn position_of(run: &Run<'_>, name: &str) -> usize {
+    run.procedures.iter().position(|(other, _)| *other == name).unwrap_or(0)
+}
+
+fn body(run: &Run<'_>, name: &str, figures: &Value) -> Markup {
+    html! {
             div.pair {
                 (percentile_table(figures))
                 (percentile_curve(run, name, figures))
             }
-            p.note {
+            @if position_of(run, name) == 0 { p.note {
                 "Latency counts from the instant at which an attempt was " em { "due" } ", service time from its first octet. A generator that "
                 "waits for a slow answer before it sends on would not measure the wait of all those who would have come meanwhile "
                 "(" em { "coordinated omission" } "). Here the schedule never waits, so what a stall costs is in the latency. "
                 "Only attempts that succeeded are measured."
-            }
+            } }
             div.pair {
                 (over_time::rates(run, name))
                 (over_time::latencies(run, name))
             }
             (outcomes::by_cause(name, figures))
-        }
     }
 }
 

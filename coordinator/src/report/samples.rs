@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 pub(super) type Sample = (Value, Vec<Value>);
 
 /// Numbers that look random and are the same each time.
-fn noise(i: u64) -> u64 {
+pub(super) fn noise(i: u64) -> u64 {
     (i.wrapping_add(7).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33) % 1000
 }
 
-fn latencies(p50: u64) -> Value {
+pub(super) fn latencies(p50: u64) -> Value {
     json!({"p50": p50, "p90": p50 * 13 / 10, "p95": p50 * 15 / 10, "p99": p50 * 21 / 10, "p999": p50 * 38 / 10, "max": p50 * 52 / 10})
 }
 
-fn curve(p50: u64) -> Value {
+pub(super) fn curve(p50: u64) -> Value {
     let shape = [
         (0.0, 30),
         (25.0, 80),

@@ -4,7 +4,7 @@ use super::render;
 use super::samples::{self, Sample};
 
 fn page((summary, timeline): &Sample) -> String {
-    render(summary, timeline)
+    render(summary, timeline, &[])
 }
 
 /// The values embedded for the read-out, one for each chart, in order of the page.
@@ -67,30 +67,30 @@ fn any_missing_or_odd_key_is_tolerated() {
         for value in &odd {
             let mut changed = summary.clone();
             changed[key] = value.clone();
-            assert!(render(&changed, &timeline).ends_with("</html>"), "{key} = {value}");
+            assert!(render(&changed, &timeline, &[]).ends_with("</html>"), "{key} = {value}");
             let of_procedure = summary["procedures"]["registration"].as_object().unwrap();
             for key in of_procedure.keys() {
                 let mut changed = summary.clone();
                 changed["procedures"]["registration"][key] = value.clone();
-                render(&changed, &[]);
+                render(&changed, &[], &[]);
             }
         }
     }
     for value in &odd {
-        render(value, std::slice::from_ref(value));
+        render(value, std::slice::from_ref(value), std::slice::from_ref(value));
         for key in timeline[0].as_object().unwrap().keys() {
             let mut changed = timeline.clone();
             changed[3][key] = value.clone();
-            render(&summary, &changed);
+            render(&summary, &changed, &[]);
         }
     }
-    assert!(render(&json!({}), &[]).contains('—'));
+    assert!(render(&json!({}), &[], &[]).contains('—'));
 }
 
 #[test]
 fn charts_hold_the_points_of_the_time_line() {
     let (summary, timeline) = samples::fail();
-    let charts = charts(&render(&summary, &timeline));
+    let charts = charts(&render(&summary, &timeline, &[]));
     let line = |name: &str, unit: &str| {
         let of_unit = charts.iter().filter(|c| c["unit"] == unit && c["x"]["scale"] == "linear");
         let series =
@@ -121,7 +121,7 @@ fn charts_hold_the_points_of_the_time_line() {
 #[test]
 fn eight_hours_of_five_procedures_stay_below_two_megabytes_and_keep_the_peak() {
     let (summary, timeline) = samples::soak(5);
-    let page = render(&summary, &timeline);
+    let page = render(&summary, &timeline, &[]);
     assert!(page.len() < 2_000_000, "{} octets", page.len());
     let peak = timeline
         .iter()
@@ -158,7 +158,7 @@ fn second_that_does_not_mention_a_procedure_counts_as_zero_and_has_no_latency() 
     let (summary, mut timeline) = samples::pass();
     timeline[4]["procedures"] = json!({});
     timeline[4]["lateness_us"] = json!({"p50": 0, "p99": 0, "max": 0});
-    let charts = charts(&render(&summary, &timeline));
+    let charts = charts(&render(&summary, &timeline, &[]));
     let lines: Vec<&Value> = charts.iter().flat_map(|c| c["series"].as_array().unwrap()).collect();
     let due = lines.iter().find(|s| s["name"] == "due").unwrap();
     assert_eq!((&due["x"][4], &due["y"][4]), (&json!(5), &json!(0)));

@@ -1,0 +1,249 @@
+//! Handovers: where from and where to as a heat map, and what their time was spent on.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::Run;
+use super::figures::{count, entries, known, latency, list, number, percent, text, title, whole};
+
+pub(super) fn section(run: &Run<'_>) -> Markup {
+    let nothing = Value::Null;
+    let handovers = run.summary.get("handovers").unwrap_or(&nothing);
+    let pairs = Pairs::read(handovers);
+    let phases = entries(handovers, "phases");
+    html! {
+        @if !pairs.cells.is_empty() || !phases.is_empty() {
+            section id="handovers" aria-labelledby="handovers-title" {
+                h2 id="handovers-title" { "Handovers" }
+                (answer(handovers, &pairs))
+                @if !phases.is_empty() { (phases_of(&phases)) }
+                @if !pairs.cells.is_empty() { (heat_map(&pairs)) }
+            }
+        }
+    }
+}
+
+pub(super) fn is_there(run: &Run<'_>) -> bool {
+    run.summary
+        .get("handovers")
+        .is_some_and(|h| !list(h, "cells").is_empty() || !entries(h, "phases").is_empty())
+}
+
+fn answer(handovers: &Value, pairs: &Pairs) -> Markup {
+    let (succeeded, failed) =
+        (whole(handovers, "succeeded").unwrap_or(0), whole(handovers, "failed").unwrap_or(0));
+    let worst = pairs.cells.iter().filter(|(_, n)| n.failed > 0).max_by_key(|(_, n)| n.failed);
+    html! {
+        p.lead {
+            @if failed == 0 { "All " (count(succeeded)) " handovers came through." }
+            @else {
+                (count(failed)) " of " (count(succeeded.saturating_add(failed))) " handovers failed ("
+                (percent(failed as f64, succeeded.saturating_add(failed) as f64)) ")."
+                @if let Some(((source, target), n)) = worst {
+                    " Most of them from " span.id { (source) } " to " span.id { (target) } ": " (count(n.failed)) "."
+                }
+            }
+        }
+    }
+}
+
+/// Handovers from one place to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Ends {
+    succeeded: u64,
+    failed: u64,
+}
+
+impl Ends {
+    fn all(self) -> u64 {
+        self.succeeded.saturating_add(self.failed)
+    }
+}
+
+/// The matrix, by cell, or by gNB where there are too many cells to be told apart.
+struct Pairs {
+    cells: BTreeMap<(String, String), Ends>,
+    by_gnb: bool,
+}
+
+impl Pairs {
+    fn read(handovers: &Value) -> Self {
+        let mut cells = BTreeMap::new();
+        for pair in list(handovers, "cells") {
+            let (Some(source), Some(target)) = (text(pair, "source"), text(pair, "target")) else { continue };
+            let ends: &mut Ends = cells.entry((source, target)).or_default();
+            ends.succeeded = ends.succeeded.saturating_add(whole(pair, "succeeded").unwrap_or(0));
+            ends.failed = ends.failed.saturating_add(whole(pair, "failed").unwrap_or(0));
+        }
+        let by_cell = Self { cells, by_gnb: false };
+        if by_cell.places().len() <= MOST_PLACES { by_cell } else { by_cell.by_gnb() }
+    }
+
+    fn by_gnb(&self) -> Self {
+        let mut cells: BTreeMap<(String, String), Ends> = BTreeMap::new();
+        let gnb = |cell: &str| cell.split('.').next().unwrap_or(cell).to_owned();
+        for ((source, target), ends) in &self.cells {
+            let sum = cells.entry((gnb(source), gnb(target))).or_default();
+            sum.succeeded = sum.succeeded.saturating_add(ends.succeeded);
+            sum.failed = sum.failed.saturating_add(ends.failed);
+        }
+        Self { cells, by_gnb: true }
+    }
+
+    /// Every place that something left or reached, numbers in their own order.
+    fn places(&self) -> Vec<String> {
+        let mut places: Vec<String> =
+            self.cells.keys().flat_map(|(source, target)| [source.clone(), target.clone()]).collect();
+        let key = |place: &String| {
+            let numbers: Vec<u64> = place.split('.').filter_map(|part| part.parse().ok()).collect();
+            (numbers, place.clone())
+        };
+        places.sort_by_key(key);
+        places.dedup();
+        places
+    }
+}
+
+fn heat_map(pairs: &Pairs) -> Markup {
+    let mut places = pairs.places();
+    let all = places.len();
+    places.truncate(MOST_PLACES);
+    let most = pairs.cells.values().map(|ends| ends.all()).max().unwrap_or(1).max(1);
+    let kind = if pairs.by_gnb { "gNB" } else { "cell" };
+    let at = |source: &String, target: &String| pairs.cells.get(&(source.clone(), target.clone())).copied();
+    html! {
+        h3 { "From " (kind) " to " (kind) }
+        p.note { "Rows are sources, columns are targets; the darker, the more. A red number counts handovers that failed."
+            @if pairs.by_gnb { " There are too many cells to tell apart, so they are added up by gNB." }
+            @if all > places.len() { " The first " (places.len()) " of " (all) " are shown; summary.json has all of them." } }
+        div.wide { table.heat style=(format!("--places:{}", places.len())) {
+            caption.away { "Handovers by source and target " (kind) }
+            thead { tr { th.corner scope="col" { span.quiet { "from \\ to" } } @for target in &places { th scope="col" { span { (target) } } } } }
+            tbody { @for source in &places { tr {
+                th scope="row" { (source) }
+                @for target in &places { (tile(source, target, at(source, target), most)) }
+            } } }
+        } }
+    }
+}
+
+fn tile(source: &str, target: &str, ends: Option<Ends>, most: u64) -> Markup {
+    let Some(ends) = ends.filter(|ends| ends.all() > 0) else {
+        return html! { td class=(if source == target { "self" } else { "" }) {} };
+    };
+    let share = (ends.all() as f64 / most as f64).clamp(0.0, 1.0);
+    let label = format!(
+        "from {source} to {target}: {} succeeded, {} failed",
+        count(ends.succeeded),
+        count(ends.failed)
+    );
+    html! {
+        td.some class=(if share > 0.55 { "deep" } else { "" }) style=(format!("--share:{:.0}%", 12.0 + share * 80.0)) title=(label) aria-label=(label) {
+            (short(ends.succeeded)) @if ends.failed > 0 { b { (short(ends.failed)) } }
+        }
+    }
+}
+
+/// Four places at most: `9,999` is `9.9k`.
+fn short(n: u64) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        1_000..10_000 => format!("{}.{}k", n / 1000, n % 1000 / 100),
+        10_000..1_000_000 => format!("{}k", n / 1000),
+        _ => format!("{}M", n / 1_000_000),
+    }
+}
+
+/// Stacked bars of the median and the 95th percentile, and the figures.
+fn phases_of(procedures: &[(&str, &Value)]) -> Markup {
+    html! {
+        h3 { "What a handover's time is spent on" }
+        @for (procedure, phases) in procedures.iter().take(4) {
+            @let phases = phases.as_array().map_or(&[][..], Vec::as_slice);
+            @let phases = &phases[..phases.len().min(MOST_PHASES)];
+            div.pair {
+                div {
+                    (bars(procedure, phases))
+                }
+                div.wide { table {
+                    caption { (title(procedure)) }
+                    thead { tr { th scope="col" { "Phase" } @for key in SHOWN { th.n scope="col" { (key.1) } } th.n scope="col" { "Measured" } } }
+                    tbody { @for (position, phase) in phases.iter().enumerate() { tr {
+                        th scope="row" { i.key class=(format!("p{position}")) {} (title(&text(phase, "phase").unwrap_or_default())) }
+                        @for (key, _) in SHOWN { td.n { (known(us(phase, key), latency)) } }
+                        td.n { (known(whole(phase, "samples"), count)) }
+                    } } }
+                } }
+            }
+        }
+        p.note { "Preparation is from HANDOVER REQUIRED to HANDOVER COMMAND, execution from there until the source is released, "
+            "completion from the UE's arrival. The bars stack the percentiles of each phase by itself: the sum of medians is not the median of the sum." }
+    }
+}
+
+fn bars(procedure: &str, phases: &[Value]) -> Markup {
+    let sum = |key: &str| phases.iter().filter_map(|phase| us(phase, key)).sum::<f64>();
+    let widest = sum("p95").max(sum("p50")).max(1.0);
+    html! {
+        figure.stacks {
+            figcaption { (title(procedure)) ", phase by phase" }
+            @for (key, name) in [("p50", "median"), ("p95", "p95")] {
+                @let label = phases.iter().map(|p| format!("{} {}", text(p, "phase").unwrap_or_default(), known(us(p, key), latency))).collect::<Vec<_>>().join(", ");
+                div.stack role="img" aria-label={ (name) ": " (label) } {
+                    span.quiet { (name) }
+                    div { @for (position, phase) in phases.iter().enumerate() {
+                        @if let Some(us) = us(phase, key) {
+                            i class=(format!("p{position}")) style=(format!("width:{:.2}%", us / widest * 100.0)) title=(format!("{}: {}", text(phase, "phase").unwrap_or_default(), latency(us))) {
+                                @if us / widest > 0.09 { (latency(us)) }
+                            }
+                        }
+                    } }
+                }
+            }
+            ul.legend aria-hidden="true" { @for (position, phase) in phases.iter().enumerate() { li { i.key class=(format!("p{position}")) {} (text(phase, "phase").unwrap_or_default()) } } }
+        }
+    }
+}
+
+fn us(phase: &Value, key: &str) -> Option<f64> {
+    phase.get("latency_us").and_then(|latencies| number(latencies, key)).filter(|us| *us >= 0.0)
+}
+
+const SHOWN: [(&str, &str); 4] = [("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("max", "max")];
+/// As many rows and columns as can be told apart on a page.
+const MOST_PLACES: usize = 32;
+const MOST_PHASES: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pairs(cells: u64) -> Pairs {
+        let pair = |n: u64| json!({"procedure": "handover-n2", "source": format!("{}.{}", n / 2, n % 2), "target": format!("{}.0", n / 2 + 1), "succeeded": 5, "failed": n % 2});
+        Pairs::read(&json!({"cells": (0..cells).map(pair).collect::<Vec<_>>()}))
+    }
+
+    #[test]
+    fn few_cells_are_told_apart_and_in_the_order_of_their_numbers() {
+        let few = pairs(24);
+        assert!(!few.by_gnb);
+        let places = few.places();
+        assert_eq!(
+            (places[0].as_str(), places[2].as_str(), places.last().unwrap().as_str()),
+            ("0.0", "1.0", "12.0")
+        );
+        let page = heat_map(&few).into_string();
+        assert!(page.contains("aria-label=\"from 0.1 to 1.0: 5 succeeded, 1 failed\""), "{page}");
+    }
+
+    #[test]
+    fn many_cells_are_added_up_by_gnb_and_none_is_lost() {
+        let many = pairs(60);
+        assert!(many.by_gnb);
+        assert_eq!(many.cells[&("3".to_owned(), "4".to_owned())], Ends { succeeded: 10, failed: 1 });
+        assert_eq!(many.cells.values().map(|ends| ends.all()).sum::<u64>(), 60 * 5 + 30);
+    }
+}
