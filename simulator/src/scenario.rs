@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use identity::Imsi;
-use scenarios::{Scenario, SuciScheme};
+use scenarios::{RadioNetwork, Scenario, SessionTemplate, SuciScheme};
 
-use crate::amf::{AmfSettings, Congestion, HomeNetworkKey, SubscriberData, SubscriberRecord};
+use crate::amf::{AmfSettings, Congestion, HomeNetworkKey, ServedNetwork, SubscriberData, SubscriberRecord};
+use crate::smf::{DataNetwork, SmfSettings};
 
 /// The AMF that a scenario describes.
 pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {
     let network = &scenario.network;
     AmfSettings {
         slices: network.accept_slices.clone(),
-        tacs: scenario.cells.networks.iter().flat_map(|network| network.tacs.iter().copied()).collect(),
+        networks: networks(scenario),
+        equivalent_plmns: network.equivalent_plmns,
+        handover: network.handover,
+        smf: smf(scenario),
         ciphering: scenario.nas.ciphering.clone(),
         integrity: scenario.nas.integrity.clone(),
         t3512: (!network.t3512.is_zero()).then_some(network.t3512),
@@ -27,6 +31,41 @@ pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {
         seed: scenarios::stream_seed(seed, &[AMF_STREAM]),
         ..AmfSettings::new(scenario.cells.plmn())
     }
+}
+
+/// Each network once, the one of the first gNBs first, with all its tracking areas.
+fn networks(scenario: &Scenario) -> Vec<ServedNetwork> {
+    let mut networks: Vec<ServedNetwork> = Vec::new();
+    for RadioNetwork { plmn, tacs, .. } in &scenario.cells.networks {
+        match networks.iter_mut().find(|network| network.plmn == *plmn) {
+            Some(network) => network.tacs.extend(tacs.iter().copied()),
+            None => networks.push(ServedNetwork { plmn: *plmn, tacs: tacs.clone() }),
+        }
+    }
+    for network in &mut networks {
+        network.tacs.sort_unstable();
+        network.tacs.dedup();
+    }
+    networks
+}
+
+/// The data networks are those that UEs ask for. Of the templates of one DNN the first tells what flows.
+fn smf(scenario: &Scenario) -> SmfSettings {
+    let mut settings = SmfSettings {
+        roaming: scenario.network.roaming.clone(),
+        policy: scenario.network.policy,
+        ..SmfSettings::default()
+    };
+    if !scenario.sessions.is_empty() {
+        settings.data_networks.clear();
+    }
+    for SessionTemplate { dnn, uplink, downlink, .. } in &scenario.sessions {
+        if !settings.data_networks.iter().any(|network| network.dnn == *dnn) {
+            let (dnn, uplink, downlink) = (dnn.clone(), Some(*uplink), *downlink);
+            settings.data_networks.push(DataNetwork { dnn, uplink, downlink });
+        }
+    }
+    settings
 }
 
 fn home_network_keys(scenario: &Scenario) -> Vec<HomeNetworkKey> {
@@ -53,6 +92,7 @@ impl SubscriberData for ScenarioSubscribers {
             opc: subscriber.opc,
             amf_field: subscriber.amf,
             slices: None,
+            home: Some(subscriber.plmn),
         })
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Connection {
     pub(super) association: u32,
     pub(super) stream: u16,
     pub(super) ran_ue_id: u32,
+    /// The gNB has said its RAN UE NGAP ID: in a handover it does so after the AMF.
+    pub(super) ran_ue_id_known: bool,
     pub(super) tac: Tac,
     /// Which PLMN of the settings the UE camps on.
     pub(super) plmn: usize,
@@ -110,6 +112,8 @@ pub(super) struct Attempt {
     pub(super) digest: u64,
     /// The request came without its IEs that may not go in clear, or could not be verified.
     pub(super) ask_again: bool,
+    /// The UE has not known the keys of the card that the network knew: those of the next one are tried.
+    pub(super) next_card: bool,
     /// AUTHENTICATION FAILUREs in a row.
     pub(super) failures: u8,
     pub(super) challenge: Option<Challenge>,

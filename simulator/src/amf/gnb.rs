@@ -12,10 +12,12 @@ pub(super) struct Gnb {
     /// How many outbound streams the association has.
     pub(super) streams_out: u16,
     pub(super) identity: Option<GnbIdentity>,
-    /// The tracking areas that it broadcasts and the AMF serves.
-    pub(super) tacs: Vec<Tac>,
+    /// The tracking areas that it broadcasts and the AMF serves, each with the place of its PLMN in the settings.
+    pub(super) areas: Vec<(usize, Tac)>,
     /// Its UE-associated logical NG-connections, by RAN UE NGAP ID.
     pub(super) connections: FxHashMap<u32, ConnectionId>,
+    /// UEs that may be handed over to it: the gNB has given them no RAN UE NGAP ID yet.
+    pub(super) arriving: Vec<ConnectionId>,
     /// When the last message that is not of a UE leaves.
     pub(super) last_due: Option<Instant>,
 }
@@ -33,10 +35,18 @@ impl Gnb {
         Self {
             streams_out,
             identity: None,
-            tacs: Vec::new(),
+            areas: Vec::new(),
             connections: FxHashMap::default(),
+            arriving: Vec::new(),
             last_due: None,
         }
+    }
+
+    /// All its UE-associated logical NG-connections, which it is to have no longer.
+    pub(super) fn take_connections(&mut self) -> Vec<ConnectionId> {
+        let mut all = std::mem::take(&mut self.arriving);
+        all.extend(std::mem::take(&mut self.connections).into_values());
+        all
     }
 
     /// The stream of a UE: never stream 0 when there is another (TS 38.412 §7).

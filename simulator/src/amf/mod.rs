@@ -34,14 +34,14 @@ use connection::{Connection, ConnectionId};
 use gnb::Gnb;
 use outbox::Outbox;
 use procedures::{
-    configuration_update, deregistration, ng_reset, paging, pdu_session, pdu_session_release,
+    configuration_update, deregistration, handover, ng_reset, paging, pdu_session, pdu_session_release,
     ue_context_release,
 };
 use subscribers::Subscribers;
 use timers::{Expiry, Timers, UeTimer};
 use ue::{UeId, Ues};
 
-pub use settings::{AmfSettings, Congestion, HomeNetworkKey, Limits};
+pub use settings::{AmfSettings, Congestion, HomeNetworkKey, Limits, ServedNetwork};
 pub use statistics::{Event, Message, Refusal, Statistics};
 pub use subscribers::{SubscriberData, SubscriberRecord};
 pub use turn::Turn;
@@ -153,6 +153,8 @@ pub struct Amf {
     admission: Option<TokenBucket>,
     rng: ChaCha8Rng,
     statistics: Statistics,
+    /// Who had each device last, by its IMEISV.
+    devices: FxHashMap<[u8; 9], Imsi>,
     smf: Smf,
 }
 
@@ -169,7 +171,7 @@ impl Amf {
     /// An AMF without gNBs and UEs.
     pub fn new(settings: AmfSettings, subscribers: Box<dyn SubscriberData + Send>) -> Self {
         Self {
-            serving: settings.plmns.iter().filter_map(|plmn| Serving::new(*plmn)).collect(),
+            serving: settings.networks.iter().filter_map(|network| Serving::new(network.plmn)).collect(),
             subscribers: Subscribers::new(subscribers, &settings.home_network_keys),
             gnbs: FxHashMap::default(),
             connections: FxHashMap::default(),
@@ -186,6 +188,7 @@ impl Amf {
                 .map(|congestion| TokenBucket::new(congestion.max_registrations_per_s)),
             rng: ChaCha8Rng::seed_from_u64(settings.seed),
             statistics: Statistics::default(),
+            devices: FxHashMap::default(),
             smf: Smf::new(settings.smf.clone()),
             settings,
         }
@@ -223,6 +226,7 @@ impl Amf {
             match expiry {
                 Expiry::Connection(id, timer) => sending::expired(self, turn, id, timer),
                 Expiry::Ue(ue, timer) => self.ue_expired(turn, ue, timer),
+                Expiry::Handover(target) => handover::expired(self, turn, target),
                 Expiry::Session(ue, session, timer) => pdu_session::expired(self, turn, ue, session, timer),
             }
         }
@@ -276,8 +280,8 @@ impl Amf {
 
     /// Forgets a gNB; its UEs are idle.
     fn lose(&mut self, turn: &mut Turn<'_>, association: u32) {
-        let Some(gnb) = self.gnbs.remove(&association) else { return };
-        for id in gnb.connections.into_values() {
+        let Some(mut gnb) = self.gnbs.remove(&association) else { return };
+        for id in gnb.take_connections() {
             ue_context_release::locally(self, turn, id);
         }
     }
@@ -370,13 +374,26 @@ impl Amf {
         }
     }
 
+    /// The UE has moved to another gNB: this connection is its own from now on, and says where it is.
+    fn move_to(&mut self, id: ConnectionId, ue_id: UeId) {
+        self.stop_ue_timer(ue_id);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(ue) = self.ues.get_mut(ue_id) else { return };
+        ue.connection = Some(id);
+        ue.paged = None;
+        (ue.plmn, ue.tac) = (connection.plmn, connection.tac);
+        connection.ue = Some(ue_id);
+    }
+
     fn refuse(&mut self, reason: Refusal) {
         self.statistics.count_refusal(reason);
     }
 
-    /// The tracking areas that a UE in `tac` is registered in: 16 at most (TS 24.501 §9.11.3.9).
-    fn registration_area(&self, tac: Tac) -> &[Tac] {
-        let chunks = || self.settings.tacs.chunks(MAX_TACS);
+    /// The tracking areas that a UE in `tac` of a network is registered in: 16 at most (TS 24.501 §9.11.3.9).
+    fn registration_area(&self, plmn: usize, tac: Tac) -> &[Tac] {
+        let tacs =
+            self.settings.networks.get(plmn).map(|network| network.tacs.as_slice()).unwrap_or_default();
+        let chunks = || tacs.chunks(MAX_TACS);
         chunks().find(|chunk| chunk.contains(&tac)).or_else(|| chunks().next()).unwrap_or_default()
     }
 }

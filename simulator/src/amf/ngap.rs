@@ -8,8 +8,8 @@ use oxirush_ngap::ngap::*;
 use super::Amf;
 use super::connection::ConnectionId;
 use super::procedures::{
-    error_indication, initial_context_setup, nas_transport, ng_reset, ng_setup, pdu_session_resource,
-    ue_context_release,
+    error_indication, handover, handover_target, initial_context_setup, nas_transport, ng_reset, ng_setup,
+    path_switch_request, pdu_session_resource, ue_context_release,
 };
 use super::statistics::{Message, Refusal};
 
@@ -57,6 +57,21 @@ pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, oct
         NgapPduKind::Successful_PDUSessionResourceRelease => {
             pdu_session_resource::release_answered(amf, turn, association, &pdu)
         }
+        NgapPduKind::Initiating_HandoverPreparation => handover::required(amf, turn, association, &pdu),
+        NgapPduKind::Initiating_HandoverCancel => handover::cancelled(amf, turn, association, &pdu),
+        NgapPduKind::Initiating_UplinkRANStatusTransfer => handover::status(amf, turn, association, &pdu),
+        NgapPduKind::Successful_HandoverResourceAllocation => {
+            handover_target::acknowledged(amf, turn, association, &pdu)
+        }
+        NgapPduKind::Unsuccessful_HandoverResourceAllocation => {
+            handover_target::failed(amf, turn, association, &pdu)
+        }
+        NgapPduKind::Initiating_HandoverNotification => {
+            handover_target::notified(amf, turn, association, &pdu)
+        }
+        NgapPduKind::Initiating_PathSwitchRequest => {
+            path_switch_request::requested(amf, turn, association, &pdu)
+        }
         NgapPduKind::Initiating_NGReset => ng_reset::by_gnb(amf, turn, association, &pdu),
         NgapPduKind::Successful_NGReset | NgapPduKind::Initiating_UERadioCapabilityInfoIndication => Ok(()),
         _ => {
@@ -82,6 +97,12 @@ pub(super) fn connection_of(
     ran_ue_id: u32,
 ) -> Option<ConnectionId> {
     let id = ConnectionId(amf_ue_id);
+    if let Some(connection) = amf.connections.get_mut(&id)
+        && connection.association == association
+        && !connection.ran_ue_id_known
+    {
+        (connection.ran_ue_id, connection.ran_ue_id_known) = (ran_ue_id, true);
+    }
     let known = amf.connections.get(&id).filter(|connection| connection.association == association);
     let cause = match known {
         Some(connection) if connection.ran_ue_id == ran_ue_id => return Some(id),
@@ -116,6 +137,13 @@ fn name_of(kind: &NgapPduKind) -> Message {
         NgapPduKind::Successful_PDUSessionResourceSetup => Message::SessionResourceSetupResponse,
         NgapPduKind::Successful_PDUSessionResourceModify => Message::SessionResourceModifyResponse,
         NgapPduKind::Successful_PDUSessionResourceRelease => Message::SessionResourceReleaseResponse,
+        NgapPduKind::Initiating_HandoverPreparation => Message::HandoverRequired,
+        NgapPduKind::Initiating_HandoverCancel => Message::HandoverCancel,
+        NgapPduKind::Initiating_UplinkRANStatusTransfer => Message::UplinkRanStatusTransfer,
+        NgapPduKind::Successful_HandoverResourceAllocation => Message::HandoverRequestAcknowledge,
+        NgapPduKind::Unsuccessful_HandoverResourceAllocation => Message::HandoverFailure,
+        NgapPduKind::Initiating_HandoverNotification => Message::HandoverNotify,
+        NgapPduKind::Initiating_PathSwitchRequest => Message::PathSwitchRequest,
         _ => Message::OtherNgap,
     }
 }

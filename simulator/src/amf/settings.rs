@@ -12,8 +12,10 @@ use crate::smf::SmfSettings;
 pub struct AmfSettings {
     /// AMF Name (TS 38.413 §9.3.3.21).
     pub name: String,
-    /// The PLMNs that it serves; the first is that of its GUAMI.
-    pub plmns: Vec<Plmn>,
+    /// The networks that it serves; the first is that of its GUAMI.
+    pub networks: Vec<ServedNetwork>,
+    /// Whether UEs may take each of them for the others (TS 24.501 §5.5.1.2.4).
+    pub equivalent_plmns: bool,
     /// AMF Region ID.
     pub region: u8,
     /// AMF Set ID, 10 bits.
@@ -22,8 +24,6 @@ pub struct AmfSettings {
     pub pointer: u8,
     /// The slices that it serves, at most [`AmfSettings::MAX_SLICES`].
     pub slices: Vec<Snssai>,
-    /// The tracking areas that it serves.
-    pub tacs: Vec<Tac>,
     /// NEA, in order of preference.
     pub ciphering: Vec<u8>,
     /// NIA, in order of preference. NIA0 is only taken when it is listed.
@@ -46,6 +46,10 @@ pub struct AmfSettings {
     pub max_retransmissions: u8,
     /// How long a gNB may take for a UE CONTEXT RELEASE COMPLETE before the AMF releases alone.
     pub release_guard: Duration,
+    /// How long a handover target may take to answer.
+    pub handover_preparation: Duration,
+    /// How long a UE may take to arrive there.
+    pub handover_completion: Duration,
     /// How long the implicit deregistration timer runs after the mobile reachable timer.
     pub implicit_deregistration: Duration,
     /// How long the context of a deregistered UE is kept for its next registration.
@@ -79,12 +83,12 @@ impl AmfSettings {
         let six_seconds = Duration::from_secs(6);
         Self {
             name: "roamstorm-amf".to_owned(),
-            plmns: vec![plmn],
+            networks: vec![ServedNetwork { plmn, tacs: Tac::new(1).into_iter().collect() }],
+            equivalent_plmns: false,
             region: 1,
             set: 1,
             pointer: 0,
             slices: vec![Snssai { sst: 1, sd: None }],
-            tacs: Tac::new(1).into_iter().collect(),
             ciphering: vec![2, 1, 3, 0],
             integrity: vec![2, 1, 3],
             t3512: Some(Duration::from_secs(54 * 60)),
@@ -96,6 +100,8 @@ impl AmfSettings {
             t3570: six_seconds,
             max_retransmissions: 4,
             release_guard: Duration::from_secs(10),
+            handover_preparation: Duration::from_secs(5),
+            handover_completion: Duration::from_secs(10),
             implicit_deregistration: Duration::from_secs(4 * 60),
             deregistered_kept: Duration::from_secs(60 * 60),
             processing_delay: Duration::ZERO,
@@ -109,6 +115,15 @@ impl AmfSettings {
             seed: 0,
         }
     }
+}
+
+/// A network that the AMF serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedNetwork {
+    /// Which.
+    pub plmn: Plmn,
+    /// Its tracking areas.
+    pub tacs: Vec<Tac>,
 }
 
 /// Overload control: a token bucket of initial registrations.

@@ -96,7 +96,6 @@ counted! {
         SessionReleaseRequest = "pdu-session-release-request",
         SessionReleaseCommand = "pdu-session-release-command",
         SessionReleaseComplete = "pdu-session-release-complete",
-        SessionReleaseReject = "pdu-session-release-reject",
         SessionStatus = "5gsm-status",
         OtherSession = "other-5gsm",
         OtherNas = "other-nas",

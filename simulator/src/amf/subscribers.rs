@@ -1,10 +1,11 @@
 //! Subscriber data: the part of a UDM, with its ARPF and SIDF, that the AMF of the simulator needs.
 
-use identity::{Imsi, Key128, Snssai};
+use identity::{Imsi, Key128, Plmn, Snssai};
 use oxirush_security::Rand;
 use oxirush_security::milenage::{Amf as AmfField, AuthenticationVector, Auts, K, Milenage, Opc, Sqn};
 use oxirush_security::nas_5gs::{HomeNetworkPrivateKey, ProtectionScheme, Suci};
 use rustc_hash::FxHashMap;
+use scenarios::KeySource;
 
 use super::settings::HomeNetworkKey;
 
@@ -25,12 +26,23 @@ pub struct SubscriberRecord {
     pub amf_field: [u8; 2],
     /// The subscribed slices; `None` for all that the AMF serves.
     pub slices: Option<Vec<Snssai>>,
+    /// The home network; `None`: wherever the subscriber is.
+    pub home: Option<Plmn>,
+}
+
+impl SubscriberRecord {
+    /// With the card that replaces this one: as [`scenarios::Subscriber::after_swap`].
+    pub fn after_swap(self, imsi: Imsi) -> Self {
+        Self { k: KeySource::Derived(self.k).of(imsi), ..self }
+    }
 }
 
 /// The subscribers and the sequence number of each (TS 33.102 Annex C).
 pub(super) struct Subscribers {
     data: Box<dyn SubscriberData + Send>,
     sqn: FxHashMap<Imsi, SequenceNumber>,
+    /// How many cards each subscriber had before the present one; who has the first is not in it.
+    cards: FxHashMap<Imsi, u16>,
     keys: Vec<(ProtectionScheme, u8, HomeNetworkPrivateKey)>,
 }
 
@@ -45,7 +57,7 @@ impl Subscribers {
                 Some((ProtectionScheme::PROFILE_B, *key_id, key))
             }
         });
-        Self { data, sqn: FxHashMap::default(), keys: keys.collect() }
+        Self { data, sqn: FxHashMap::default(), cards: FxHashMap::default(), keys: keys.collect() }
     }
 
     pub(super) fn find(&self, imsi: Imsi) -> Option<SubscriberRecord> {
@@ -61,9 +73,31 @@ impl Subscribers {
         suci.deconceal(key).ok()?.identity().parse().ok()
     }
 
-    /// A fresh authentication vector. `None` for no subscriber.
-    pub(super) fn vector(&mut self, imsi: Imsi, rand: [u8; 16]) -> Option<AuthenticationVector> {
-        let record = self.data.find(imsi)?;
+    /// With the keys of the present card, or of the next one.
+    fn record(&self, imsi: Imsi, next_card: bool) -> Option<SubscriberRecord> {
+        let cards = self.cards.get(&imsi).copied().unwrap_or_default() + u16::from(next_card);
+        (0..cards).try_fold(self.data.find(imsi)?, |record, _| Some(record.after_swap(imsi)))
+    }
+
+    /// Whether there may be a next card.
+    pub(super) fn may_swap(&self, imsi: Imsi) -> bool {
+        self.cards.get(&imsi).is_none_or(|cards| *cards < MAX_CARDS)
+    }
+
+    /// The subscriber has proved to have the next card.
+    pub(super) fn swapped(&mut self, imsi: Imsi) {
+        let cards = self.cards.entry(imsi).or_default();
+        *cards = cards.saturating_add(1);
+    }
+
+    /// A fresh authentication vector, with the keys of the present card or of the next one. `None` for no subscriber.
+    pub(super) fn vector(
+        &mut self,
+        imsi: Imsi,
+        rand: [u8; 16],
+        next_card: bool,
+    ) -> Option<AuthenticationVector> {
+        let record = self.record(imsi, next_card)?;
         let sqn = self.sqn.entry(imsi).or_default().next();
         let milenage = Milenage::new(&K::new(&record.k.0), &Opc::new(&record.opc.0));
         let sqn = Sqn::try_from(sqn).ok()?;
@@ -72,14 +106,23 @@ impl Subscribers {
 
     /// Re-synchronisation (TS 33.102 §6.3.5): whether AUTS proves to be of the subscriber; its sequence number is
     /// then never behind that of the USIM.
-    pub(super) fn resynchronise(&mut self, imsi: Imsi, rand: [u8; 16], auts: &[u8; 14]) -> bool {
-        let Some(record) = self.data.find(imsi) else { return false };
+    pub(super) fn resynchronise(
+        &mut self,
+        imsi: Imsi,
+        rand: [u8; 16],
+        auts: &[u8; 14],
+        next_card: bool,
+    ) -> bool {
+        let Some(record) = self.record(imsi, next_card) else { return false };
         let milenage = Milenage::new(&K::new(&record.k.0), &Opc::new(&record.opc.0));
         let Ok(sqn_ms) = milenage.verify_auts(&Rand::new(&rand), &Auts::new(auts)) else { return false };
         self.sqn.entry(imsi).or_default().at_least(sqn_ms.get());
         true
     }
 }
+
+/// Each card costs an AES block at every authentication.
+const MAX_CARDS: u16 = 1_000;
 
 /// SQN_HE: SEQ of 43 bits and IND of 5 bits, which takes its values in turn (TS 33.102 §C.1.1.1, §C.1.1.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

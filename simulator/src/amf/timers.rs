@@ -21,6 +21,8 @@ pub(super) enum Expiry {
     Connection(ConnectionId, ConnectionTimer),
     /// The one timer of a UE without a connection.
     Ue(UeId, UeTimer),
+    /// A handover target is overdue.
+    Handover(ConnectionId),
     /// The one timer of a PDU session.
     Session(UeId, PduSessionId, SessionTimer),
 }
@@ -79,6 +81,13 @@ impl Timers {
             let running = &self.running;
             self.heap.retain(|Reverse((_, id))| running.contains_key(id));
         }
+    }
+
+    /// Stops a timer that is to go on as another one's. When it would have expired, and for whom.
+    pub(super) fn take(&mut self, id: TimerId) -> Option<(Instant, Expiry)> {
+        let expiry = self.running.remove(&id)?;
+        let at = self.heap.iter().find(|Reverse((_, other))| *other == id).map(|Reverse((at, _))| *at)?;
+        Some((at, expiry))
     }
 
     /// When something is due. May be early, for a timer that was stopped.

@@ -5,9 +5,9 @@ use oxirush_nas::nas_5gs::{
     GsmCause, Nas5gsMessage, Nas5gsmMessage, NasDnn, NasExtendedProtocolConfigurationOptions, NasFGsmCause,
     NasPduAddress, NasPduSessionEstablishmentAccept, NasPduSessionEstablishmentReject,
     NasPduSessionEstablishmentRequest, NasPduSessionModificationCommand, NasPduSessionModificationReject,
-    NasPduSessionReleaseCommand, NasPduSessionReleaseReject, NasPduSessionType, NasQosRules, NasSNssai,
-    NasSessionAmbr, NasSscMode, Pco, PcoDirection, PcoEntry, PduSessionTypeValue, QosPacketFilter,
-    QosPacketFilterComponent, QosPacketFilterDirection, QosRule, QosRuleOpCode, SscModeValue,
+    NasPduSessionReleaseCommand, NasPduSessionType, NasQosRules, NasSNssai, NasSessionAmbr, NasSscMode, Pco,
+    PcoDirection, PcoEntry, PduSessionTypeValue, QosPacketFilter, QosPacketFilterComponent,
+    QosPacketFilterDirection, QosRule, QosRuleOpCode, SscModeValue,
 };
 
 use super::session::{DEFAULT_QFI, Session};
@@ -77,11 +77,6 @@ pub(crate) fn modification_reject(id: u8, pti: u8, cause: GsmCause) -> Option<Ve
 /// PDU SESSION RELEASE COMMAND; `pti` is 0 when the network starts it.
 pub(crate) fn release_command(id: u8, pti: u8, cause: GsmCause) -> Option<Vec<u8>> {
     encoded(NasPduSessionReleaseCommand::new(NasFGsmCause::from_cause(cause)), id, pti)
-}
-
-/// PDU SESSION RELEASE REJECT.
-pub(crate) fn release_reject(id: u8, pti: u8, cause: GsmCause) -> Option<Vec<u8>> {
-    encoded(NasPduSessionReleaseReject::new(NasFGsmCause::from_cause(cause)), id, pti)
 }
 
 /// 5GSM STATUS (§6.5.2).

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use oxirush_ngap::helpers::*;
 use oxirush_ngap::{NgapPduKind, build_ngap, extract_ngap_ies, ngap::*};
-use simulator::amf::{Message, Refusal};
+use simulator::amf::{Message, Refusal, ServedNetwork};
 use simulator::{Amf, AmfAction, AmfEvent, AmfSettings, Command};
 
 use crate::subscriber::Everyone;
@@ -147,6 +147,10 @@ impl Bench {
 
 pub(crate) fn settings() -> AmfSettings {
     AmfSettings::new("001/01".parse().unwrap())
+}
+
+pub(crate) fn network(plmn: &str, tac: u32) -> ServedNetwork {
+    ServedNetwork { plmn: plmn.parse().unwrap(), tacs: vec![identity::Tac::new(tac).unwrap()] }
 }
 
 /// The NAS PDUs among what the AMF did.

@@ -7,7 +7,7 @@ use oxirush_nas::nas_5gs::*;
 use oxirush_security::nas_5gs::HomeNetworkPrivateKey;
 use simulator::amf::{Congestion, HomeNetworkKey, Message, Refusal};
 
-use crate::bench::{Bench, Did, nas, released, settings};
+use crate::bench::{Bench, Did, nas, network, released, settings};
 use crate::ue::{TestUe, plain};
 
 #[test]
@@ -59,7 +59,7 @@ fn a_request_of_a_lab_capture_is_answered_with_a_challenge() {
     // source: README of oxirush-nas 0.5.0, a REGISTRATION REQUEST with a SUCI of 208/93 and the null scheme
     let request = hex::decode("7e004179000d0102f8390000000000000010022e08a020000000000000").unwrap();
     let mut settings = settings();
-    settings.plmns = vec!["001/01".parse().unwrap(), "208/93".parse().unwrap()];
+    settings.networks = ["001/01", "208/93"].map(|plmn| network(plmn, 1)).into();
     let (mut bench, mut ue) = (Bench::with(settings), TestUe::new(1));
     let did = bench.initial(&mut ue, request);
     let challenge = Nas5gsMessage::decode(&nas(&did)[0]).unwrap();

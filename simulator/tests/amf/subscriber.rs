@@ -23,6 +23,7 @@ impl SubscriberData for Everyone {
             opc: OPC.parse::<Key128>().unwrap(),
             amf_field: [0x80, 0],
             slices: self.slices.clone(),
+            home: if digits.starts_with("00101") { "001/01".parse().ok() } else { "208/93".parse().ok() },
         })
     }
 }

@@ -14,7 +14,7 @@ use rand::RngCore;
 use super::{identification, registration, security_mode, ue_context_release};
 use crate::amf::connection::{Challenge, ConnectionId, Protection, State};
 use crate::amf::timers::ConnectionTimer;
-use crate::amf::{Amf, Message, Refusal, sending};
+use crate::amf::{Amf, Event, Message, Refusal, sending};
 
 /// AUTHENTICATION REQUEST, with a fresh vector for who the UE says it is.
 pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
@@ -46,11 +46,12 @@ pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId
 /// The challenge and its AUTN. The keys are derived with it: they are of use only after a right answer.
 fn challenge(amf: &mut Amf, id: ConnectionId, ngksi: u8) -> Option<(Challenge, [u8; 16])> {
     let connection = amf.connections.get(&id)?;
-    let imsi = connection.attempt.as_ref()?.imsi?;
+    let attempt = connection.attempt.as_ref()?;
+    let (imsi, next_card) = (attempt.imsi?, attempt.next_card);
     let sn_name = amf.serving.get(connection.plmn)?.sn_name.as_bytes();
     let mut rand = [0; 16];
     amf.rng.fill_bytes(&mut rand);
-    let vector = amf.subscribers.vector(imsi, rand)?;
+    let vector = amf.subscribers.vector(imsi, rand, next_card)?;
     let digits = imsi.to_string();
     let kausf = derive_kausf(vector.ck(), vector.ik(), sn_name, vector.autn()).ok()?;
     let kseaf = derive_kseaf(&kausf, sn_name).ok()?;
@@ -77,6 +78,10 @@ pub(in crate::amf) fn answered(
         .is_some_and(|(challenge, res_star)| challenge.xres_star.accepts(&res_star));
     if right {
         attempt.failures = 0;
+        if let Some(imsi) = attempt.imsi.filter(|_| std::mem::take(&mut attempt.next_card)) {
+            amf.subscribers.swapped(imsi);
+            amf.statistics.count_event(Event::SimSwapDetected);
+        }
         amf.statistics.authentications += 1;
         sending::settle(amf, id);
         return security_mode::start(amf, turn, id);
@@ -110,13 +115,16 @@ pub(in crate::amf) fn failed(
     attempt.failures += 1;
     let last = attempt.failures >= MAX_FAILURES;
     let (imsi, rand) = (attempt.imsi, attempt.challenge.as_ref().map(|challenge| challenge.rand));
+    let (by_guti, next_card) = (attempt.by_guti, attempt.next_card);
     match failure.fgmm_cause.cause_received() {
         GmmCause::SynchFailure => {
             amf.refuse(Refusal::UeFoundSynchFailure);
             let auts =
                 failure.authentication_failure_parameter.as_ref().and_then(|parameter| parameter.auts());
             let genuine = match (imsi, rand, auts) {
-                (Some(imsi), Some(rand), Some(auts)) => amf.subscribers.resynchronise(imsi, rand, auts),
+                (Some(imsi), Some(rand), Some(auts)) => {
+                    amf.subscribers.resynchronise(imsi, rand, auts, next_card)
+                }
                 _ => false,
             };
             sending::settle(amf, id);
@@ -125,6 +133,15 @@ pub(in crate::amf) fn failed(
                 return reject(amf, turn, id);
             }
             if last { reject(amf, turn, id) } else { start(amf, turn, id) }
+        }
+        // The same subscriber may have another card by now.
+        GmmCause::MacFailure
+            if !by_guti && !next_card && imsi.is_some_and(|imsi| amf.subscribers.may_swap(imsi)) =>
+        {
+            amf.refuse(Refusal::UeFoundMacFailure);
+            attempt_next_card(amf, id);
+            sending::settle(amf, id);
+            start(amf, turn, id);
         }
         GmmCause::NgKsiAlreadyInUse if !last => {
             amf.refuse(Refusal::UeRefusedChallenge);
@@ -139,6 +156,13 @@ pub(in crate::amf) fn failed(
             }
             doubt(amf, turn, id);
         }
+    }
+}
+
+fn attempt_next_card(amf: &mut Amf, id: ConnectionId) {
+    if let Some(attempt) = amf.connections.get_mut(&id).and_then(|connection| connection.attempt.as_mut()) {
+        attempt.next_card = true;
+        attempt.failures = 0;
     }
 }
 

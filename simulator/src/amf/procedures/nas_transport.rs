@@ -21,16 +21,11 @@ pub(in crate::amf) fn initial(
         req nas: NASPDU = NAS_PDU(nas) => nas,
         req location: UserLocationInformation = UserLocationInformation(location) => location,
     );
-    let tai = match &location {
-        UserLocationInformation::userLocationInformationNR(location) => Some(&location.tai),
+    let place = match &location {
+        UserLocationInformation::userLocationInformationNR(location) => area(amf, &location.tai),
         _ => None,
     };
-    let plmn = tai.and_then(|tai| amf.serving.iter().position(|plmn| plmn.octets == tai.plmn_identity.0));
-    let tac = tai.and_then(|tai| {
-        let [a, b, c] = tai.tac.0;
-        Tac::new(u32::from_be_bytes([0, a, b, c]))
-    });
-    let (Some(plmn), Some(tac)) = (plmn, tac) else {
+    let Some((plmn, tac)) = place else {
         amf.refuse(Refusal::UnknownPlmn);
         let cause = Cause::misc(CauseMisc::unknown_PLMN_or_SNPN);
         error_indication::send(amf, turn, association, None, cause);
@@ -48,6 +43,9 @@ pub(in crate::amf) fn initial(
         return Ok(());
     }
     let Some(id) = connect(amf, association, ran_ue_id, plmn, tac) else { return Ok(()) };
+    if let Some(gnb) = amf.gnbs.get_mut(&association) {
+        gnb.connections.insert(ran_ue_id, id);
+    }
     nas::received(amf, turn, id, nas.0.as_slice(), true);
     // Whatever came of it, a connection on which nothing runs and nobody is known is not kept.
     let idle = amf.connections.get(&id).is_some_and(|one| one.state == State::Quiet && !one.secured);
@@ -62,11 +60,11 @@ fn connect(amf: &mut Amf, association: u32, ran_ue_id: u32, plmn: usize, tac: Ta
     // 40 bits; a connection that lives while a million million others come and go is not expected.
     amf.last_connection = (amf.last_connection + 1) % (1 << 40);
     let id = ConnectionId(amf.last_connection);
-    gnb.connections.insert(ran_ue_id, id);
     let connection = Connection {
         association,
         stream: gnb.stream_of(id),
         ran_ue_id,
+        ran_ue_id_known: true,
         tac,
         plmn,
         ue: None,
@@ -84,6 +82,62 @@ fn connect(amf: &mut Amf, association: u32, ran_ue_id: u32, plmn: usize, tac: Ta
     Some(id)
 }
 
+/// A connection that a gNB is asked to make: the UE is to be handed over to it.
+pub(in crate::amf) fn expect(amf: &mut Amf, association: u32, plmn: usize, tac: Tac) -> Option<ConnectionId> {
+    if amf.connections.len() >= amf.settings.limits.connections {
+        return None;
+    }
+    let id = connect(amf, association, 0, plmn, tac)?;
+    let gnb = amf.gnbs.get_mut(&association)?;
+    gnb.arriving.push(id);
+    amf.connections.get_mut(&id)?.ran_ue_id_known = false;
+    Some(id)
+}
+
+/// A gNB has the UE of a connection from now on, under this RAN UE NGAP ID.
+pub(in crate::amf) fn adopt(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    association: u32,
+    ran_ue_id: u32,
+    id: ConnectionId,
+) {
+    let before = amf.gnbs.get(&association).and_then(|gnb| gnb.connections.get(&ran_ue_id)).copied();
+    if let Some(before) = before.filter(|before| *before != id) {
+        ue_context_release::locally(amf, turn, before);
+    }
+    let Some(connection) = amf.connections.get_mut(&id) else { return };
+    if let Some(gnb) = amf.gnbs.get_mut(&connection.association)
+        && gnb.connections.get(&connection.ran_ue_id) == Some(&id)
+    {
+        gnb.connections.remove(&connection.ran_ue_id);
+    }
+    let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
+    gnb.connections.insert(ran_ue_id, id);
+    connection.association = association;
+    connection.stream = gnb.stream_of(id);
+    (connection.ran_ue_id, connection.ran_ue_id_known) = (ran_ue_id, true);
+}
+
+/// The place of the PLMN in the settings, and the tracking area. `None` for a PLMN that is not served.
+pub(in crate::amf) fn area(amf: &Amf, tai: &TAI) -> Option<(usize, Tac)> {
+    let plmn = amf.serving.iter().position(|plmn| plmn.octets == tai.plmn_identity.0)?;
+    let [a, b, c] = tai.tac.0;
+    Some((plmn, Tac::new(u32::from_be_bytes([0, a, b, c]))?))
+}
+
+/// Where the UE is now.
+pub(in crate::amf) fn locate(
+    amf: &mut Amf,
+    id: ConnectionId,
+    location: Option<&UserLocationInformation<'_>>,
+) {
+    let Some(UserLocationInformation::userLocationInformationNR(location)) = location else { return };
+    let Some((plmn, tac)) = area(amf, &location.tai) else { return };
+    let Some(connection) = amf.connections.get_mut(&id) else { return };
+    (connection.plmn, connection.tac) = (plmn, tac);
+}
+
 /// UPLINK NAS TRANSPORT.
 pub(in crate::amf) fn uplink(
     amf: &mut Amf,
@@ -95,6 +149,7 @@ pub(in crate::amf) fn uplink(
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         req nas: NASPDU = NAS_PDU(nas) => nas,
+        lax location: UserLocationInformation = UserLocationInformation(location) => location,
     );
     let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     // It crossed the UE CONTEXT RELEASE COMMAND.
@@ -102,6 +157,7 @@ pub(in crate::amf) fn uplink(
         amf.refuse(Refusal::OutOfState);
         return Ok(());
     }
+    locate(amf, id, location.as_ref());
     nas::received(amf, turn, id, nas.0.as_slice(), false);
     Ok(())
 }

@@ -54,7 +54,7 @@ pub(in crate::amf) fn by_amf(amf: &mut Amf, turn: &mut Turn<'_>, association: u3
 
 fn forget_all(amf: &mut Amf, turn: &mut Turn<'_>, association: u32) {
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
-    for id in std::mem::take(&mut gnb.connections).into_values() {
+    for id in gnb.take_connections() {
         ue_context_release::locally(amf, turn, id);
     }
 }

@@ -28,7 +28,7 @@ pub(in crate::amf) fn requested(
         return Ok(());
     };
     match judge(amf, &areas) {
-        Ok(tacs) => accept(amf, turn, association, identity, tacs),
+        Ok(areas) => accept(amf, turn, association, identity, areas),
         Err((reason, cause)) => {
             amf.refuse(reason);
             fail(amf, turn, association, cause);
@@ -46,7 +46,7 @@ fn read(pdu: &NGAPPDU<'_>) -> Result<(GlobalRANNodeID, SupportedTAList), Error> 
 }
 
 /// The tracking areas in common, or what there is not.
-fn judge(amf: &Amf, areas: &SupportedTAList) -> Result<Vec<Tac>, (Refusal, Cause)> {
+fn judge(amf: &Amf, areas: &SupportedTAList) -> Result<Vec<(usize, Tac)>, (Refusal, Cause)> {
     let served = |plmn: &PLMNIdentity| amf.serving.iter().any(|serving| serving.octets == plmn.0);
     let broadcast = || {
         areas.0.iter().flat_map(|area| area.broadcast_plmn_list.0.iter().map(move |plmn| (area.tac.0, plmn)))
@@ -54,11 +54,15 @@ fn judge(amf: &Amf, areas: &SupportedTAList) -> Result<Vec<Tac>, (Refusal, Cause
     if !broadcast().any(|(_, item)| served(&item.plmn_identity)) {
         return Err((Refusal::UnknownPlmn, Cause::misc(CauseMisc::unknown_PLMN_or_SNPN)));
     }
-    let known = |tac: [u8; 3]| amf.settings.tacs.iter().find(|served| served.octets() == tac).copied();
+    let known = |tac: [u8; 3], plmn: &PLMNIdentity| {
+        let place = amf.serving.iter().position(|serving| serving.octets == plmn.0)?;
+        let tacs = &amf.settings.networks.get(place)?.tacs;
+        Some((place, tacs.iter().find(|served| served.octets() == tac).copied()?))
+    };
     let in_common = || {
         broadcast()
             .filter(|(_, item)| served(&item.plmn_identity))
-            .filter_map(|(tac, item)| Some((known(tac)?, &item.tai_slice_support_list)))
+            .filter_map(|(tac, item)| Some((known(tac, &item.plmn_identity)?, &item.tai_slice_support_list)))
     };
     // No cause of TS 38.413 §9.3.1.2 says that a tracking area is unknown.
     if in_common().next().is_none() {
@@ -71,10 +75,16 @@ fn judge(amf: &Amf, areas: &SupportedTAList) -> Result<Vec<Tac>, (Refusal, Cause
     if !in_common().any(|(_, slices)| slices.0.iter().any(has)) {
         return Err((Refusal::NoCommonSlice, Cause::radioNetwork(CauseRadioNetwork::slice_not_supported)));
     }
-    Ok(in_common().map(|(tac, _)| tac).collect())
+    Ok(in_common().map(|(area, _)| area).collect())
 }
 
-fn accept(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, identity: GnbIdentity, tacs: Vec<Tac>) {
+fn accept(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    association: u32,
+    identity: GnbIdentity,
+    areas: Vec<(usize, Tac)>,
+) {
     // The latest association of a gNB is the valid one: after a loss that only the gNB has noticed, or when an
     // agent takes over the gNBs of another, the one before is dead.
     let before = |(other, gnb): (&u32, &crate::amf::gnb::Gnb)| {
@@ -87,10 +97,10 @@ fn accept(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, identity: GnbIde
     }
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     // §8.7.1.1: an NG setup erases what was there before.
-    let connections = std::mem::take(&mut gnb.connections);
+    let connections = gnb.take_connections();
     gnb.identity = Some(identity);
-    gnb.tacs = tacs;
-    for id in connections.into_values() {
+    gnb.areas = areas;
+    for id in connections {
         super::ue_context_release::locally(amf, turn, id);
     }
     let pdu = response(amf);
@@ -134,7 +144,8 @@ fn fail(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, cause: Cause) {
     sending::of_gnb(amf, turn, association, Message::NgSetupFailure, pdu);
 }
 
-fn identity_of(node: &GlobalRANNodeID) -> Option<GnbIdentity> {
+/// The global gNB ID of a gNB; nothing for other RAN nodes.
+pub(in crate::amf) fn identity_of(node: &GlobalRANNodeID) -> Option<GnbIdentity> {
     match node {
         GlobalRANNodeID::globalGNB_ID(GlobalGNBID { plmn_identity, gnb_id: GNBID::gNB_ID(id), .. }) => {
             Some(GnbIdentity { plmn: plmn_identity.0, value: id.value(), bits: id.len() })

@@ -63,11 +63,11 @@ fn page(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
     let (tmsi, plmn, tac) = (ue.tmsi, ue.plmn, ue.tac);
     let Some(serving) = amf.serving.get(plmn) else { return };
     let octets = serving.octets;
-    let area = amf.registration_area(tac).to_vec();
+    let area = amf.registration_area(plmn, tac).to_vec();
     let cells: Vec<u32> = amf
         .gnbs
         .iter()
-        .filter(|(_, gnb)| gnb.tacs.iter().any(|tac| area.contains(tac)))
+        .filter(|(_, gnb)| gnb.areas.iter().any(|(of, tac)| *of == plmn && area.contains(tac)))
         .map(|(association, _)| *association)
         .collect();
     for association in cells {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use billing::Closing;
 use identity::PduSessionId;
 use oxirush_nas::nas_5gs::{
-    NasDlNasTransport, NasPayloadContainer, NasPayloadContainerType, NasPduSessionIdentity2,
+    GsmCause, NasDlNasTransport, NasPayloadContainer, NasPayloadContainerType, NasPduSessionIdentity2,
     NasPduSessionReactivationResult, NasPduSessionStatus, NasUplinkDataStatus, PayloadContainerKind,
 };
 
@@ -107,6 +107,23 @@ pub(in crate::amf) fn suspend(amf: &mut Amf, turn: &mut Turn<'_>, ue_id: UeId) {
                 stop_timer(amf, ue_id, id);
             }
         }
+    }
+}
+
+/// The UE is at another gNB, which has not taken this session: it is released (TS 23.502 §4.9.1.3.3 step 7).
+pub(in crate::amf) fn not_admitted(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: PduSessionId) {
+    let Some(session) = find(amf, ue, id) else { return };
+    match session.state {
+        State::ExpectPolicy => {}
+        State::ExpectResources => pdu_session_establishment::without_resources(amf, turn, ue, id),
+        // The gNB that was to release its resources is behind; the UE has still to answer.
+        State::ExpectReleaseComplete => pdu_session_release::close(amf, turn, ue, id),
+        _ if session.ran.is_some() => {
+            smf::deactivate(turn, session);
+            let cause = GsmCause::InsufficientResources;
+            pdu_session_release::command(amf, turn, (ue, id), pdu_session_release::NETWORK_REQUESTED, cause);
+        }
+        _ => {}
     }
 }
 

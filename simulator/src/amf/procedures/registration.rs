@@ -6,7 +6,7 @@ use billing::Closing;
 use identity::Imsi;
 use oxirush_nas::nas_5gs::{
     GmmCause, Guti, NasCount, NasFGmmCause, NasFGsMobileIdentity, NasFGsRegistrationResult,
-    NasFGsTrackingAreaIdentityList, NasGprsTimer2, NasRegistrationAccept, NasRegistrationReject,
+    NasFGsTrackingAreaIdentityList, NasGprsTimer2, NasPlmnList, NasRegistrationAccept, NasRegistrationReject,
     NasRegistrationRequest, NasT3512Value, RegistrationResult, RegistrationType,
 };
 use oxirush_ngap::ngap::{Cause, CauseNas};
@@ -39,9 +39,10 @@ pub(in crate::amf) fn requested(
     let attempt = read(amf, request, incoming);
     let kind = attempt.kind;
     let Some(connection) = amf.connections.get_mut(&id) else { return };
-    let tac = connection.tac;
+    let (plmn, tac) = (connection.plmn, connection.tac);
     connection.attempt = Some(Box::new(attempt));
-    if !amf.settings.tacs.contains(&tac) {
+    let network = amf.settings.networks.get(plmn);
+    if !network.is_some_and(|network| network.tacs.contains(&tac)) {
         amf.refuse(Refusal::UnknownTac);
         return reject(amf, turn, id, GmmCause::NoSuitableCellsInTrackingArea);
     }
@@ -142,6 +143,7 @@ fn read(amf: &Amf, request: &NasRegistrationRequest, incoming: &Incoming) -> Att
         uplink_data: request.uplink_data_status.clone(),
         digest: incoming.digest,
         ask_again: incoming.unverifiable,
+        next_card: false,
         failures: 0,
         challenge: None,
         candidate: None,
@@ -247,13 +249,19 @@ fn build(
 ) -> Option<NasRegistrationAccept> {
     let (connection, ue) = (amf.connections.get(&id)?, amf.ues.get(ue_id)?);
     let settings = &amf.settings;
-    let tacs: Vec<u32> = amf.registration_area(connection.tac).iter().map(|tac| tac.value()).collect();
+    let tacs: Vec<u32> =
+        amf.registration_area(connection.plmn, connection.tac).iter().map(|tac| tac.value()).collect();
     let plmn = &amf.serving.get(connection.plmn)?.nas;
     let result = NasFGsRegistrationResult::from_result(RegistrationResult::ThreeGppAccess);
     let t3512 = settings.t3512.map_or(gprs_timer::TIMER_3_DEACTIVATED, gprs_timer::timer_3);
     let mut accept = NasRegistrationAccept::new(result)
         .with_tai_list(NasFGsTrackingAreaIdentityList::from_plmn_tacs(plmn, &tacs).ok()?)
         .with_t3512_value(NasT3512Value::new([t3512]));
+    let others = amf.serving.iter().filter(|other| other.nas != *plmn).map(|other| other.nas);
+    let others: Vec<_> = others.take(MAX_EQUIVALENT_PLMNS).collect();
+    if settings.equivalent_plmns && !others.is_empty() {
+        accept.equivalent_plmns = NasPlmnList::from_plmns(&others).ok();
+    }
     accept.allowed_nssai = selection.allowed.to_nssai(&settings.slices);
     accept.rejected_nssai = selection.rejected_nssai();
     if new_guti {
@@ -338,5 +346,7 @@ pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, id: Connection
     ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
 }
 
+/// TS 24.501 §9.11.3.45.
+const MAX_EQUIVALENT_PLMNS: usize = 15;
 /// With four million UEs, ten draws in a row all taken is once in 10^30.
 const TMSI_DRAWS: usize = 10;

@@ -2,9 +2,11 @@
 
 use crate::amf::Turn;
 
+use identity::Imsi;
 use oxirush_nas::nas_5gs::{
     GmmCause, KeySetIdentifier, Nas5gmmMessage, Nas5gsMessage, NasAdditional5gSecurityInformation, NasCount,
-    NasKeySetIdentifier, NasSecurityAlgorithms, NasSecurityModeCommand, NasSecurityModeComplete,
+    NasImeisvRequest, NasKeySetIdentifier, NasSecurityAlgorithms, NasSecurityModeCommand,
+    NasSecurityModeComplete,
 };
 use oxirush_ngap::ngap::{Cause, CauseNas};
 
@@ -12,7 +14,7 @@ use super::{registration, ue_context_release};
 use crate::amf::connection::{ConnectionId, Protection, State};
 use crate::amf::security::Security;
 use crate::amf::timers::ConnectionTimer;
-use crate::amf::{Amf, Message, Refusal, sending};
+use crate::amf::{Amf, Event, Message, Refusal, sending};
 
 /// SECURITY MODE COMMAND, after the UE has answered the challenge.
 pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
@@ -43,6 +45,7 @@ pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId
         command.additional_5g_security_information =
             Some(NasAdditional5gSecurityInformation::from_flags(true, false));
     }
+    command.imeisv_request = Some(NasImeisvRequest::from_requested(true));
     attempt.candidate = Some(candidate);
     let wait = (State::ExpectSecurityMode, ConnectionTimer::T3560);
     sending::nas_until_answered(
@@ -79,13 +82,33 @@ pub(in crate::amf) fn completed(
         amf.refuse(Refusal::TooManyUes);
         return registration::reject(amf, turn, id, GmmCause::Congestion);
     };
+    let device =
+        complete.imeisv.as_ref().and_then(|imeisv| <[u8; 9]>::try_from(imeisv.value.as_slice()).ok());
+    if let Some(device) = device {
+        belongs_to(amf, device, imsi);
+    }
+    let home = amf.subscribers.find(imsi).and_then(|record| record.home);
     if let Some(ue) = amf.ues.get_mut(ue_id) {
+        ue.home = home;
         ue.security = Some(Box::new(candidate));
         ue.capability = capability.unwrap_or_else(|| ue.capability.clone());
     }
-    connection.secured = true;
+    if let Some(connection) = amf.connections.get_mut(&id) {
+        connection.secured = true;
+    }
     amf.bind(turn, id, ue_id);
     registration::accept(amf, turn, id, count);
+}
+
+/// A device that had another subscriber before has changed its card (its PEI is the IMEISV, TS 23.003 §6.2.2).
+fn belongs_to(amf: &mut Amf, device: [u8; 9], imsi: Imsi) {
+    let full = amf.devices.len() >= amf.settings.limits.ues;
+    if full && !amf.devices.contains_key(&device) {
+        return amf.refuse(Refusal::TooManyUes);
+    }
+    if amf.devices.insert(device, imsi).is_some_and(|before| before != imsi) {
+        amf.statistics.count_event(Event::DeviceChangedIdentity);
+    }
 }
 
 /// SECURITY MODE REJECT: the context is not taken into use (§5.4.2.5).

@@ -4,6 +4,7 @@ use crate::amf::Turn;
 
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
+use super::handover;
 use crate::amf::connection::{ConnectionId, State};
 use crate::amf::timers::ConnectionTimer;
 use crate::amf::{Amf, Message, Refusal, ngap, sending};
@@ -15,13 +16,18 @@ pub(in crate::amf) fn command(amf: &mut Amf, turn: &mut Turn<'_>, id: Connection
         return;
     }
     let ran_ue_id = RANUENGAPID(connection.ran_ue_id);
+    let known = connection.ran_ue_id_known;
     detach(amf, turn, id);
-    let pair = UENGAPIDPair::new(AMFUENGAPID(id.0), ran_ue_id, None);
+    let ids = if known {
+        UENGAPIDs::uE_NGAP_ID_pair(UENGAPIDPair::new(AMFUENGAPID(id.0), ran_ue_id, None))
+    } else {
+        UENGAPIDs::aMF_UE_NGAP_ID(AMFUENGAPID(id.0))
+    };
     let pdu = build_ngap!(
         InitiatingMessage,
         UEContextRelease,
         UEContextReleaseCommand,
-        UE_NGAP_IDs(UENGAPIDs::uE_NGAP_ID_pair(pair)),
+        UE_NGAP_IDs(ids),
         Cause(cause),
     );
     sending::of_ue(amf, turn, id, Message::UeContextReleaseCommand, pdu);
@@ -99,6 +105,8 @@ pub(in crate::amf) fn locally(amf: &mut Amf, turn: &mut Turn<'_>, id: Connection
 
 /// Ends what runs on a connection, and takes its UE off it.
 fn detach(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+    let superseded = amf.connections.get(&id).is_some_and(|connection| connection.ue.is_none());
+    handover::end_goes(amf, turn, id, superseded);
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let (state, ue) = (connection.state, connection.ue.take());
     connection.attempt = None;
