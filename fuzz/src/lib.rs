@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use identity::{Key128, Plmn, Snssai, Tac};
-use scenarios::Scenario;
+use identity::{Key128, PduSessionId, Plmn, Snssai, Tac};
+use scenarios::{Flow, Scenario};
 use signalling::{Gnb, GnbAction, GnbEvent, GnbSettings, Retry, Subscriber, SuciScheme, UeSettings};
 use simulator::scenario::ScenarioSubscribers;
-use simulator::{Amf, AmfAction, AmfEvent};
+use simulator::{Amf, AmfAction, AmfEvent, SessionSpec, UeAddresses, Upf, UpfSettings};
 
 /// Cuts the input into messages: an octet of length, then as many octets.
 pub fn messages(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -74,6 +74,26 @@ pub fn network(now: Instant) -> (Amf, Gnb) {
         }
     }
     (amf, gnb)
+}
+
+/// A UPF with one session, whose downlink flows, and the session's tunnel.
+pub fn upf(now: Instant) -> (Upf, u32) {
+    let mut upf = Upf::new(UpfSettings::new([127, 9, 9, 9].into(), 1));
+    let spec = SessionSpec {
+        supi: subscriber().imsi,
+        session: PduSessionId::new(1).expect("a session"),
+        dnn: "internet".parse().expect("a DNN"),
+        serving: plmn(),
+        qfi: 9,
+        ue: UeAddresses { ipv4: Some([10, 45, 0, 7].into()), ipv6: None },
+        uplink: None,
+        downlink: Flow { rate_bps: 1_000_000, ..Flow::NONE },
+        ambr: (0, 0),
+    };
+    let end = upf.establish(now, spec).expect("room for a session");
+    upf.set_downlink(now, end.teid, Some(([127, 0, 1, 1].into(), 1)));
+    upf.grant(end.teid, billing::Octets(1_000));
+    (upf, end.teid)
 }
 
 fn plmn() -> Plmn {

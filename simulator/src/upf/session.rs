@@ -239,8 +239,9 @@ pub(super) const TEID_STEP: u32 = 0x9e37_79b1;
 /// Who talks to UEs: addresses that are kept for documentation (RFC 5737, RFC 3849).
 const SERVER_V4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-const SERVER_PORT: u16 = 5_001;
-const UE_PORT: u16 = 5_002;
+/// Ports that no protocol is read into.
+const SERVER_PORT: u16 = 61_001;
+const UE_PORT: u16 = 61_002;
 /// Of GTP-U, with a sequence number and one extension.
 const HEADERS: usize = 16;
 /// The streams of the UPF's seed.

@@ -1,0 +1,157 @@
+//! Messages that others made, and ours as others read them.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use gtpu::{Direction, GPdu, Message, Packet, QosFlow, build, read};
+
+fn vector(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/{name}.hex"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    hex::decode(lines.collect::<String>()).unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn messages_of_others_are_read_and_written_the_same() {
+    let g_pdu = |teid, sequence, direction, qfi, t_pdu| {
+        let qos_flow = Some(QosFlow { direction, qfi });
+        Message::GPdu(GPdu { teid, sequence: Some(sequence), qos_flow, t_pdu })
+    };
+    let error = |teid, peer| Message::ErrorIndication { teid, peer: ip(peer) };
+    for (name, message) in [
+        ("g_pdu_uplink", g_pdu(0xc0ff_ee01, 65_535, Direction::Uplink, 63, &[0x60, 0, 0, 0])),
+        ("g_pdu_downlink", g_pdu(0x1234_5678, 7, Direction::Downlink, 9, &[0x45, 0, 0, 0])),
+        ("echo_request", Message::EchoRequest { sequence: 0x1234 }),
+        ("echo_response", Message::EchoResponse { sequence: 0x1234 }),
+        ("error_indication_ipv4", error(0xdead_beef, "127.1.2.3")),
+        ("error_indication_ipv6", error(1, "2001:db8::1")),
+        ("end_marker", Message::EndMarker { teid: 0x00c0_ffee }),
+        ("supported_extension_headers", Message::SupportedExtensionHeaders(Vec::new())),
+    ] {
+        let octets = vector(name);
+        assert_eq!(Message::decode(&octets).unwrap(), message, "{name}");
+        let mut ours = Vec::new();
+        message.encode(&mut ours).unwrap();
+        assert_eq!(hex::encode(ours), hex::encode(octets), "{name}");
+    }
+}
+
+/// One of each message, the G-PDUs with whole packets: (message, QFI and T-PDU length of a G-PDU).
+fn ours() -> Vec<(Vec<u8>, Option<(u8, usize)>)> {
+    let mut all = Vec::new();
+    let ends = [("198.51.100.1", "10.45.0.7"), ("2001:db8::1", "2001:db8:1::7")];
+    for (n, (from, to)) in (0u16..).zip(ends.iter().flat_map(|(a, b)| [(a, b), (b, a)])) {
+        for size in [48, 49, 576, 1_400, 9_000] {
+            let mut t_pdu = Vec::new();
+            let packet = Packet { from: ip(from), to: ip(to), from_port: 61_001, to_port: 61_002 };
+            assert_eq!(build(&packet, size, &mut t_pdu).unwrap(), usize::from(size));
+            assert_eq!(read(&t_pdu).unwrap(), packet);
+            let direction = if n % 2 == 0 { Direction::Downlink } else { Direction::Uplink };
+            let qfi = u8::try_from(n + 1).unwrap();
+            let mut octets = Vec::new();
+            let qos_flow = Some(QosFlow { direction, qfi });
+            let g_pdu = GPdu { teid: 0x1000 + u32::from(n), sequence: Some(size), qos_flow, t_pdu: &t_pdu };
+            Message::GPdu(g_pdu).encode(&mut octets).unwrap();
+            all.push((octets, Some((qfi, t_pdu.len()))));
+        }
+    }
+    for message in [
+        Message::EchoRequest { sequence: 1 },
+        Message::EchoResponse { sequence: 1 },
+        Message::ErrorIndication { teid: 7, peer: ip("127.1.2.3") },
+        Message::EndMarker { teid: 7 },
+        Message::supported(),
+    ] {
+        let mut octets = Vec::new();
+        message.encode(&mut octets).unwrap();
+        all.push((octets, None));
+    }
+    all
+}
+
+#[test]
+fn everything_we_send_is_decoded_by_pycrate() {
+    let lines: Vec<String> = ours().iter().map(|(octets, _)| hex::encode(octets)).collect();
+    let mut child = Command::new(python())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/pycrate_check.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("python3 is missing: run `make setup`");
+    // A program that ends early closes its input; what it says is shown below.
+    let _ = child.stdin.take().unwrap().write_all((lines.join("\n") + "\n").as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!errors.contains("No module named"), "pycrate is missing: run `make setup` ({errors})");
+    assert!(output.status.success(), "{errors}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.trim(), format!("{} messages decoded", lines.len()));
+}
+
+#[test]
+fn tshark_finds_nothing_wrong_and_the_same_packets() {
+    let ours = ours();
+    let folder = tempfile::tempdir().unwrap();
+    let (text, capture) = (folder.path().join("ours.txt"), folder.path().join("ours.pcap"));
+    let dump: String =
+        ours.iter().map(|(octets, _)| format!("0000 {}\n", spaced(&hex::encode(octets)))).collect();
+    std::fs::write(&text, dump).unwrap();
+    let made = Command::new("text2pcap").args(["-q", "-u", "2152,2152"]).arg(&text).arg(&capture).output();
+    let made = made.expect("text2pcap is missing: run `make setup`");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let wrong = tshark(&capture, &["-Y", "_ws.malformed || _ws.expert.severity >= warning"]);
+    assert_eq!(wrong, "", "tshark objects");
+    // The layers outside come first in each field, the T-PDU's after a comma; a checksum's status is 1 when it is good.
+    let fields = ["gtp.ext_hdr.pdu_ses_con.qos_flow_id", "udp.length", "udp.checksum.status"];
+    let mut arguments = vec!["-T", "fields"];
+    for field in &fields {
+        arguments.extend(["-e", field]);
+    }
+    let lines = tshark(&capture, &arguments);
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines.len(), ours.len());
+    for (line, (octets, g_pdu)) in lines.iter().zip(&ours) {
+        let Some((qfi, length)) = g_pdu else { continue };
+        let columns: Vec<&str> = line.split('\t').collect();
+        let ip_header = if octets[16] >> 4 == 4 { 20 } else { 40 };
+        assert_eq!(columns[0], qfi.to_string());
+        assert_eq!(columns[1], format!("{},{}", octets.len() + 8, length - ip_header));
+        assert_eq!(columns[2], "1,1", "checksums");
+    }
+}
+
+fn tshark(capture: &Path, arguments: &[&str]) -> String {
+    let checks = [
+        "-o",
+        "udp.check_checksum:TRUE",
+        "-o",
+        "ip.check_checksum:TRUE",
+        "-o",
+        "gtp.dissect_tpdu_as:TPDU heuristic",
+    ];
+    let output = Command::new("tshark").arg("-r").arg(capture).args(checks).args(arguments).output();
+    let output = output.expect("tshark is missing: run `make setup`");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn spaced(hex: &str) -> String {
+    hex.as_bytes().chunks(2).map(|pair| format!("{} ", String::from_utf8_lossy(pair))).collect()
+}
+
+fn python() -> PathBuf {
+    if let Some(python) = std::env::var_os("ROAMSTORM_PYTHON") {
+        return python.into();
+    }
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/bin/python");
+    if venv.exists() { venv } else { "python3".into() }
+}
