@@ -7,17 +7,42 @@ use signalling::{Outcome, Procedure};
 
 use crate::recorder::Recorder;
 
-/// The attempts in flight, at most one a UE.
+/// The attempts in flight: of each UE at most one of its own procedures and one of its gNB's.
 pub(crate) struct Attempts {
-    in_flight: HashMap<u32, Attempt>,
+    in_flight: HashMap<(u32, Layer), Attempt>,
+}
+
+/// Who carries out a procedure. A UE may update its registration while its gNB still waits for the end of a handover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Layer {
+    Ue,
+    Gnb,
 }
 
 /// One start of one procedure by one UE.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Attempt {
-    pub(crate) procedure: Procedure,
+struct Attempt {
+    procedure: Procedure,
     due: Instant,
     began: Instant,
+}
+
+/// How an attempt ends. The texts are causes that reports count by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Succeeded,
+    Failed(String),
+    TimedOut(String),
+}
+
+impl From<Outcome> for End {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Self::Succeeded,
+            Outcome::Failed(cause) => Self::Failed(cause.to_string()),
+            Outcome::TimedOut(timer) => Self::TimedOut(timer.as_str().to_owned()),
+        }
+    }
 }
 
 impl Attempts {
@@ -25,8 +50,14 @@ impl Attempts {
         Self { in_flight: HashMap::new() }
     }
 
+    /// Whether the UE has any attempt in flight.
     pub(crate) fn contains(&self, ue: u32) -> bool {
-        self.in_flight.contains_key(&ue)
+        self.in_flight.contains_key(&(ue, Layer::Ue)) || self.in_flight.contains_key(&(ue, Layer::Gnb))
+    }
+
+    /// Whether this is what the UE attempts.
+    pub(crate) fn is(&self, ue: u32, procedure: Procedure) -> bool {
+        self.in_flight.get(&(ue, layer(procedure))).is_some_and(|attempt| attempt.procedure == procedure)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -42,7 +73,8 @@ impl Attempts {
         now: Instant,
         recorder: &mut Recorder,
     ) {
-        if let Some(previous) = self.in_flight.insert(ue, Attempt { procedure, due, began: now }) {
+        let attempt = Attempt { procedure, due, began: now };
+        if let Some(previous) = self.in_flight.insert((ue, layer(procedure)), attempt) {
             recorder.abandoned(previous.procedure.as_str(), "superseded", 1);
         }
         recorder.started(procedure.as_str());
@@ -53,41 +85,74 @@ impl Attempts {
         &mut self,
         ue: u32,
         procedure: Procedure,
-        outcome: Outcome,
+        end: &End,
         now: Instant,
         recorder: &mut Recorder,
     ) -> bool {
-        if self.in_flight.get(&ue).is_none_or(|attempt| attempt.procedure != procedure) {
+        if !self.is(ue, procedure) {
             return false;
         }
-        let Some(attempt) = self.in_flight.remove(&ue) else { return false };
+        let Some(attempt) = self.in_flight.remove(&(ue, layer(procedure))) else { return false };
         let name = procedure.as_str();
-        match outcome {
-            Outcome::Succeeded => {
+        match end {
+            End::Succeeded => {
                 recorder.succeeded(name, since(now, attempt.due), since(now, attempt.began));
             }
-            Outcome::Failed(cause) => recorder.failed(name, &cause.to_string()),
-            Outcome::TimedOut(timer) => recorder.timed_out(name, timer.as_str()),
+            End::Failed(cause) => recorder.failed(name, cause),
+            End::TimedOut(timer) => recorder.timed_out(name, timer),
         }
         true
     }
 
-    /// Gives up everything in flight. Returns the UEs.
+    /// Gives up what the UE itself attempts: it is gone.
+    pub(crate) fn abandon(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
+        if let Some(attempt) = self.in_flight.remove(&(ue, Layer::Ue)) {
+            recorder.abandoned(attempt.procedure.as_str(), reason, 1);
+        }
+    }
+
+    /// Gives up everything in flight. Returns the UEs, in order.
     pub(crate) fn abandon_all(&mut self, reason: &str, recorder: &mut Recorder) -> Vec<u32> {
         let mut ues = Vec::with_capacity(self.in_flight.len());
-        for (ue, attempt) in self.in_flight.drain() {
+        for ((ue, _), attempt) in self.in_flight.drain() {
             recorder.abandoned(attempt.procedure.as_str(), reason, 1);
             ues.push(ue);
         }
+        ues.sort_unstable();
         ues
     }
 
     /// Octets held.
     pub(crate) fn octets(&self) -> usize {
-        self.in_flight.capacity() * (size_of::<(u32, Attempt)>() + 1)
+        self.in_flight.capacity() * (size_of::<((u32, Layer), Attempt)>() + 1)
+    }
+}
+
+fn layer(procedure: Procedure) -> Layer {
+    match procedure {
+        Procedure::HandoverN2 | Procedure::HandoverXn | Procedure::UeContextRelease => Layer::Gnb,
+        _ => Layer::Ue,
     }
 }
 
 fn since(now: Instant, then: Instant) -> Duration {
     now.saturating_duration_since(then)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_during_a_handover_does_not_supersede_it() {
+        let (mut attempts, mut recorder, now) = (Attempts::new(), Recorder::new(), Instant::now());
+        attempts.begin(1, Procedure::HandoverN2, now, now, &mut recorder);
+        attempts.begin(1, Procedure::MobilityRegistrationUpdate, now, now, &mut recorder);
+        assert_eq!(attempts.len(), 2);
+        for procedure in [Procedure::MobilityRegistrationUpdate, Procedure::HandoverN2] {
+            assert!(attempts.end(1, procedure, &End::Succeeded, now, &mut recorder));
+            assert!(!attempts.end(1, procedure, &End::Succeeded, now, &mut recorder), "it ends once");
+        }
+        assert!(!attempts.contains(1));
+    }
 }

@@ -8,16 +8,22 @@
 
 mod access;
 mod attempts;
+mod conditions;
+mod gtpu_port;
+mod handovers;
 mod health;
 mod pacer;
 mod population;
 mod radio;
 mod recorder;
+mod sealing;
 mod session;
 mod shard;
 mod timers;
 mod tracer;
+mod user_plane;
 mod worker;
 
 pub use session::{AgentConfig, AgentError, run};
 pub use shard::{ShardAction, ShardRunner};
+pub use user_plane::UserPlaneEnd;

@@ -53,6 +53,13 @@ struct InFlight {
     arrival: Arrival,
 }
 
+/// What a cell suffers beyond the profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Interference {
+    pub(crate) loss: f64,
+    pub(crate) latency: Duration,
+}
+
 /// The fate of one message, drawn from the seed, the UE and the number of the draw alone.
 pub(crate) struct Draw(SmallRng);
 
@@ -68,13 +75,21 @@ impl Radio {
 
     /// Sends one message on its way, to arrive not before `in_order`, which moves on. Counts it when it is lost; RRC
     /// messages of our own making (release, reject, page) are not lost, only late.
-    pub(crate) fn carry(&mut self, now: Instant, draw: &mut Draw, in_order: &mut Instant, arrival: Arrival) {
+    pub(crate) fn carry(
+        &mut self,
+        now: Instant,
+        draw: &mut Draw,
+        in_order: &mut Instant,
+        interference: Interference,
+        arrival: Arrival,
+    ) {
         let is_nas = !matches!(arrival.delivery, Delivery::Released | Delivery::Refused(_) | Delivery::Paged);
-        if is_nas && self.profile.loss > 0.0 && draw.0.random_bool(self.profile.loss.clamp(0.0, 1.0)) {
+        let loss = (self.profile.loss + interference.loss).clamp(0.0, 1.0);
+        if is_nas && loss > 0.0 && draw.0.random_bool(loss) {
             self.lost += 1;
             return;
         }
-        let at = (now + self.one_way(draw)).max(*in_order);
+        let at = (now + self.one_way(draw) + interference.latency).max(*in_order);
         *in_order = at;
         self.deliver_at(at, arrival);
     }
@@ -111,6 +126,16 @@ impl Radio {
             return None;
         }
         self.air.pop().map(|Reverse(message)| message.arrival)
+    }
+
+    /// Between leaving one cell and arriving in another, where this is the median: a handover's share of late ones is
+    /// that of a message that takes as long.
+    pub(crate) fn interruption(&self, median: Duration, draw: &mut Draw) -> Duration {
+        let relative = self.profile.jitter.as_secs_f64() / self.profile.latency.as_secs_f64().max(1e-6);
+        match log_normal(1.0, relative.min(1.0)) {
+            Some(spread) => median.mul_f64(spread.sample(&mut draw.0).min(10.0)),
+            None => median,
+        }
     }
 
     /// Connections that one cell takes at once; `None` is no limit.

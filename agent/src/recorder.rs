@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
-use wire::to_coordinator::ProcedureInterval;
+use identity::CellId;
+use wire::to_coordinator::{HandoverCount, ProcedureInterval};
 
 /// What happened in one shard since the last report.
 pub(crate) struct Recorder {
     procedures: BTreeMap<&'static str, Counts>,
+    handovers: BTreeMap<(&'static str, CellId, CellId), (u64, u64)>,
     unexpected: BTreeMap<String, u64>,
     serializer: V2Serializer,
 }
@@ -22,11 +24,18 @@ struct Counts {
     abandoned: BTreeMap<String, u64>,
     latency: Histogram<u32>,
     service: Histogram<u32>,
+    /// By name; of the succeeded attempts.
+    phases: BTreeMap<&'static str, Histogram<u32>>,
 }
 
 impl Recorder {
     pub(crate) fn new() -> Self {
-        Self { procedures: BTreeMap::new(), unexpected: BTreeMap::new(), serializer: V2Serializer::new() }
+        Self {
+            procedures: BTreeMap::new(),
+            handovers: BTreeMap::new(),
+            unexpected: BTreeMap::new(),
+            serializer: V2Serializer::new(),
+        }
     }
 
     /// The schedule made an attempt due.
@@ -70,6 +79,41 @@ impl Recorder {
         add(&mut self.counts(procedure).abandoned, reason, count);
     }
 
+    /// A phase of an attempt that succeeded took this long.
+    pub(crate) fn phase(&mut self, procedure: &'static str, phase: &'static str, took: Duration) {
+        let phases = &mut self.counts(procedure).phases;
+        phases.entry(phase).or_insert_with(new_histogram).saturating_record(micros(took));
+    }
+
+    /// A handover from one cell to another has ended.
+    pub(crate) fn handover(
+        &mut self,
+        procedure: &'static str,
+        source: CellId,
+        target: CellId,
+        succeeded: bool,
+    ) {
+        if self.handovers.len() < PAIRS_LIMIT || self.handovers.contains_key(&(procedure, source, target)) {
+            let (good, bad) = self.handovers.entry((procedure, source, target)).or_default();
+            *if succeeded { good } else { bad } += 1;
+        } else {
+            self.unexpected("handover-pairs-limit");
+        }
+    }
+
+    /// The handovers since the last call.
+    pub(crate) fn take_handovers(&mut self) -> Vec<HandoverCount> {
+        let taken = std::mem::take(&mut self.handovers).into_iter();
+        let count = |((procedure, source, target), (succeeded, failed)): ((&str, _, _), _)| HandoverCount {
+            procedure: procedure.to_owned(),
+            source,
+            target,
+            succeeded,
+            failed,
+        };
+        taken.map(count).collect()
+    }
+
     /// A message that was not expected or not understood.
     pub(crate) fn unexpected(&mut self, kind: &str) {
         add(&mut self.unexpected, kind, 1);
@@ -98,11 +142,15 @@ impl Counts {
             abandoned: BTreeMap::new(),
             latency: new_histogram(),
             service: new_histogram(),
+            phases: BTreeMap::new(),
         }
     }
 
     fn take(&mut self, name: &str, serializer: &mut V2Serializer) -> Option<ProcedureInterval> {
         let list = |map: &mut BTreeMap<String, u64>| std::mem::take(map).into_iter().collect();
+        let phases = self.phases.iter_mut().filter(|(_, histogram)| !histogram.is_empty());
+        let phases =
+            phases.map(|(name, histogram)| ((*name).to_owned(), encode(histogram, serializer))).collect();
         let report = ProcedureInterval {
             procedure: name.to_owned(),
             never_started: list(&mut self.never_started),
@@ -111,6 +159,7 @@ impl Counts {
             abandoned: list(&mut self.abandoned),
             latency_v2: encode(&mut self.latency, serializer),
             service_v2: encode(&mut self.service, serializer),
+            phases,
             ..std::mem::take(&mut self.interval)
         };
         let nothing = ProcedureInterval { procedure: name.to_owned(), ..ProcedureInterval::default() };
@@ -151,3 +200,5 @@ fn add(map: &mut BTreeMap<String, u64>, key: &str, count: u64) {
 }
 
 const DISTINCT_LIMIT: usize = 256;
+/// Pairs of cells in one report.
+const PAIRS_LIMIT: usize = 65_536;

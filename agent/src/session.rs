@@ -1,6 +1,7 @@
 //! The agent's session with its coordinator: joins, takes leases, hands reports in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +13,9 @@ use wire::to_agent::{Lease, ToAgent};
 use wire::to_coordinator::{Hello, ToCoordinator};
 use wire::{CoordinatorReceiver, CoordinatorSender, Identity, WireError};
 
+use crate::gtpu_port::GtpuPort;
 use crate::health::Collector;
+use crate::user_plane::UserPlaneEnd;
 use crate::worker::{Command, Notice, Worker};
 
 /// How an agent is set up.
@@ -27,6 +30,8 @@ pub struct AgentConfig {
     pub coordinator: String,
     /// The program's version, for the other side's errors and the report.
     pub program: String,
+    /// The address of its end of N3. `None`: the one that reaches the target; on loopback one of its own.
+    pub gtpu_address: Option<IpAddr>,
 }
 
 /// Why an agent ended early.
@@ -80,6 +85,9 @@ pub async fn run(config: AgentConfig, shutdown: watch::Receiver<bool>) -> Result
         unfinished: BTreeSet::new(),
         leaving: false,
         died: None,
+        gtpu_address: config.gtpu_address,
+        gtpu: None,
+        slots: 0,
     };
     session.work(sender, receiver, notices, shutdown).await
 }
@@ -95,6 +103,10 @@ struct Session {
     unfinished: BTreeSet<(u32, u64)>,
     leaving: bool,
     died: Option<String>,
+    gtpu_address: Option<IpAddr>,
+    gtpu: Option<GtpuPort>,
+    /// Shards that have been given a slot of the TEIDs.
+    slots: u32,
 }
 
 impl Session {
@@ -156,10 +168,10 @@ impl Session {
             }
             ToAgent::Ping { sent_us } => Some(ToCoordinator::Pong { sent_us, agent_us: self.clock_us() }),
             ToAgent::Lease(lease) => self.lease(lease),
-            ToAgent::Start { run, at_us, wall_us: _ } => {
+            ToAgent::Start { run, at_us, wall_us } => {
                 tracing::info!(%run, "starting");
                 let at = self.epoch + Duration::from_micros(at_us);
-                self.workers.iter().for_each(|worker| worker.tell(Command::Start { at }));
+                self.workers.iter().for_each(|worker| worker.tell(Command::Start { at, wall_us }));
                 None
             }
             ToAgent::Renew { shard, epoch, valid_us } => {
@@ -181,19 +193,44 @@ impl Session {
 
     fn lease(&mut self, lease: Box<Lease>) -> Option<ToCoordinator> {
         let (shard, epoch) = (lease.shard, lease.epoch);
-        match self.plan(&lease).and_then(|plan| Ok((plan, parse_target(&lease.target)?))) {
-            Ok((plan, target)) => {
+        let ready = self.plan(&lease).and_then(|plan| {
+            let target = parse_target(&lease.target)?;
+            let user_plane = self.user_plane(&plan, &target)?;
+            Ok((plan, target, user_plane))
+        });
+        match ready {
+            Ok((plan, target, user_plane)) => {
                 let lightest =
                     (0..self.workers.len()).min_by_key(|&worker| self.dealt.get(worker).copied())?;
                 *self.dealt.get_mut(lightest)? += 1;
                 self.unfinished.insert((shard, epoch));
                 let until = Instant::now() + Duration::from_micros(lease.valid_us);
                 let target = Box::new(target);
-                self.workers.get(lightest)?.tell(Command::Lease { lease, plan, target, until });
+                self.workers.get(lightest)?.tell(Command::Lease { lease, plan, target, until, user_plane });
                 None
             }
             Err(error) => Some(ToCoordinator::CannotPrepare { shard, epoch, error }),
         }
+    }
+
+    /// The end of the tunnels of one more shard, where the scenario has sessions; the port is opened once.
+    fn user_plane(&mut self, plan: &Plan, target: &sctp::Address) -> Result<Option<(GtpuPort, u32)>, String> {
+        if plan.scenario().sessions.is_empty() {
+            return Ok(None);
+        }
+        let port = match &self.gtpu {
+            Some(port) => port.clone(),
+            None => {
+                GtpuPort::open(self.gtpu_address, target_ip(target)).map_err(|error| with_cause(&error))?
+            }
+        };
+        self.gtpu = Some(port.clone());
+        let slot = self.slots;
+        self.slots += 1;
+        if slot >= 1 << (u32::BITS - UserPlaneEnd::SHIFT) {
+            return Err(format!("{slot} shards have had TEIDs of this agent, which is as many as there are"));
+        }
+        Ok(Some((port, slot)))
     }
 
     /// The plan that a lease is a part of; made once for all shards of a run.
@@ -273,6 +310,17 @@ async fn wanted(flag: &mut watch::Receiver<bool>) {
 
 fn parse_target(target: &str) -> Result<sctp::Address, String> {
     target.parse().map_err(|error| format!("target {target:?}: {error}"))
+}
+
+/// An address of the target's, where it is given or found by name.
+fn target_ip(target: &sctp::Address) -> Option<SocketAddr> {
+    target.resolve().ok().and_then(|found| found.into_iter().next())
+}
+
+/// An error with what is behind it, in one line.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
 }
 
 /// How often the agent says how it is doing.

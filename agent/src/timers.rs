@@ -8,7 +8,7 @@ use std::time::Instant;
 /// Timers by key; setting a key again moves it.
 pub(crate) struct Timers<K> {
     heap: BinaryHeap<Reverse<Entry<K>>>,
-    running: HashMap<K, u64>,
+    running: HashMap<K, (u64, Instant)>,
     next_number: u64,
 }
 
@@ -26,16 +26,21 @@ impl<K: Copy + Eq + Hash> Timers<K> {
     pub(crate) fn set(&mut self, key: K, at: Instant) {
         let number = self.next_number;
         self.next_number += 1;
-        self.running.insert(key, number);
+        self.running.insert(key, (number, at));
         self.heap.push(Reverse(Entry { at, number, key }));
         if self.heap.len() > 2 * self.running.len() + SLACK {
             let running = &self.running;
-            self.heap.retain(|Reverse(entry)| running.get(&entry.key) == Some(&entry.number));
+            self.heap.retain(|Reverse(entry)| is_current(running, entry));
         }
     }
 
     pub(crate) fn stop(&mut self, key: K) {
         self.running.remove(&key);
+    }
+
+    /// When a timer expires, if it runs.
+    pub(crate) fn expires(&self, key: K) -> Option<Instant> {
+        self.running.get(&key).map(|(_, at)| *at)
     }
 
     /// When to look next. It may be the time of a timer that was stopped since: looking early is harmless.
@@ -47,7 +52,7 @@ impl<K: Copy + Eq + Hash> Timers<K> {
     pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<K> {
         while self.next_deadline()? <= now {
             let Reverse(entry) = self.heap.pop()?;
-            if self.running.get(&entry.key) == Some(&entry.number) {
+            if is_current(&self.running, &entry) {
                 self.running.remove(&entry.key);
                 return Some(entry.key);
             }
@@ -57,8 +62,13 @@ impl<K: Copy + Eq + Hash> Timers<K> {
 
     /// Octets held.
     pub(crate) fn octets(&self) -> usize {
-        self.heap.capacity() * size_of::<Entry<K>>() + self.running.capacity() * (size_of::<(K, u64)>() + 1)
+        self.heap.capacity() * size_of::<Entry<K>>()
+            + self.running.capacity() * (size_of::<(K, (u64, Instant))>() + 1)
     }
+}
+
+fn is_current<K: Eq + Hash>(running: &HashMap<K, (u64, Instant)>, entry: &Entry<K>) -> bool {
+    running.get(&entry.key).is_some_and(|(number, _)| *number == entry.number)
 }
 
 /// Stopped timers that may stay in the heap before it is swept.

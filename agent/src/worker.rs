@@ -3,6 +3,7 @@
 //! It reads the clock again after every few messages, so that an attempt that is due meanwhile leaves on time.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex};
@@ -16,18 +17,31 @@ use tokio::sync::mpsc::UnboundedSender;
 use wire::to_agent::Lease;
 use wire::to_coordinator::{IntervalReport, Trace};
 
+use crate::gtpu_port::{Datagram, GtpuPort};
 use crate::health::{WorkerHealth, thread_cpu_time};
 use crate::recorder::{micros, new_histogram};
 use crate::shard::{ShardAction, ShardRunner};
+use crate::user_plane::UserPlaneEnd;
 
 /// What a worker is told.
 pub(crate) enum Command {
     /// Prepare a shard.
-    Lease { lease: Box<Lease>, plan: Arc<Plan>, target: Box<Address>, until: Instant },
+    Lease {
+        lease: Box<Lease>,
+        plan: Arc<Plan>,
+        target: Box<Address>,
+        until: Instant,
+        /// Where its sessions have their tunnels, and its number among the agent's shards.
+        user_plane: Option<(GtpuPort, u32)>,
+    },
     /// The lease of a shard is valid until then.
     Renew { shard: u32, epoch: u64, until: Instant },
     /// Start every shard of this run.
-    Start { at: Instant },
+    Start {
+        at: Instant,
+        /// What the wall clock says then, UNIX time in µs.
+        wall_us: u64,
+    },
     /// Start nothing more; abandon what is in flight after the grace.
     Drain { reason: String, grace: Duration },
 }
@@ -122,6 +136,10 @@ struct Loop {
     cpu_reported: Duration,
     reports_dropped: u64,
     trace_dropped: u64,
+    gtpu: Option<GtpuPort>,
+    /// What other workers drained for shards of this one.
+    datagrams: (Sender<Datagram>, Receiver<Datagram>),
+    slots: HashMap<u32, usize>,
 }
 
 /// A shard with what its driver needs to know.
@@ -160,12 +178,16 @@ impl Loop {
             cpu_reported: thread_cpu_time(),
             reports_dropped: 0,
             trace_dropped: 0,
+            gtpu: None,
+            datagrams: std::sync::mpsc::channel(),
+            slots: HashMap::new(),
         }
     }
 
     fn run(mut self) {
         let mut events = Vec::new();
         while self.take_commands() {
+            self.drain_user_plane();
             let now = Instant::now();
             self.advance(now);
             self.report_if_due(now);
@@ -197,16 +219,18 @@ impl Loop {
     fn obey(&mut self, command: Command) {
         let now = Instant::now();
         match command {
-            Command::Lease { lease, plan, target, until } => self.lease(&lease, &plan, *target, until),
+            Command::Lease { lease, plan, target, until, user_plane } => {
+                self.lease(&lease, &plan, *target, until, user_plane);
+            }
             Command::Renew { shard, epoch, until } => {
                 let renewed =
                     |held: &&mut Held| held.runner.number() == shard && held.runner.epoch() == epoch;
                 self.shards.iter_mut().filter(renewed).for_each(|held| held.until = held.until.max(until));
             }
-            Command::Start { at } => {
+            Command::Start { at, wall_us } => {
                 self.start = Some(at);
                 self.next_report = Some(at + INTERVAL);
-                self.shards.iter_mut().for_each(|held| held.runner.start(at));
+                self.shards.iter_mut().for_each(|held| held.runner.start(at, wall_us));
             }
             Command::Drain { reason, grace } => {
                 let until = now + grace;
@@ -217,8 +241,17 @@ impl Loop {
         }
     }
 
-    fn lease(&mut self, lease: &Lease, plan: &Plan, target: Address, until: Instant) {
-        let runner = ShardRunner::new(plan, lease);
+    fn lease(
+        &mut self,
+        lease: &Lease,
+        plan: &Plan,
+        target: Address,
+        until: Instant,
+        user_plane: Option<(GtpuPort, u32)>,
+    ) {
+        let end =
+            user_plane.as_ref().map(|(port, slot)| UserPlaneEnd { address: port.address(), slot: *slot });
+        let runner = ShardRunner::new(plan, lease, end);
         if self.endpoint.is_none() {
             match Endpoint::client(target.transport(), &sctp::Options::default()) {
                 Ok(endpoint) => {
@@ -235,6 +268,11 @@ impl Loop {
         }
         let index = self.shards.len();
         let associations = HashMap::new();
+        if let Some((port, slot)) = user_plane {
+            port.route(slot, self.number, self.datagrams.0.clone());
+            self.slots.insert(slot, index);
+            self.gtpu = Some(port);
+        }
         self.shards.push(Held {
             runner,
             target,
@@ -255,7 +293,9 @@ impl Loop {
     fn advance(&mut self, mut now: Instant) {
         let mut actions = std::mem::take(&mut self.actions);
         for index in 0..self.shards.len() {
-            while let Some(held) = self.shards.get_mut(index) {
+            // What is left when a shard has had its rounds waits until the others and the associations have had theirs.
+            for _ in 0..ROUNDS {
+                let Some(held) = self.shards.get_mut(index) else { break };
                 if held.until <= now && !std::mem::replace(&mut held.lapsed, true) {
                     tracing::warn!(
                         shard = held.runner.number(),
@@ -278,11 +318,46 @@ impl Loop {
         self.actions = actions;
     }
 
+    /// Takes in what has come on N3, for shards of this worker; what is for others goes on to theirs.
+    fn drain_user_plane(&mut self) {
+        let Some(port) = self.gtpu.clone() else { return };
+        let mut actions = std::mem::take(&mut self.actions);
+        let now = Instant::now();
+        let mut came = Vec::new();
+        while let Ok(datagram) = self.datagrams.1.try_recv() {
+            came.push(datagram);
+        }
+        for Datagram { slot, from, octets } in came {
+            self.received_gtpu(slot, from, &octets, now, &mut actions);
+        }
+        port.drain(self.number, |slot, from, octets| {
+            self.received_gtpu(slot, from, octets, now, &mut actions);
+        });
+        self.actions = actions;
+    }
+
+    fn received_gtpu(
+        &mut self,
+        slot: u32,
+        from: SocketAddr,
+        octets: &[u8],
+        now: Instant,
+        actions: &mut Vec<ShardAction>,
+    ) {
+        // A message of the path, such as an echo request, is for any shard.
+        let index = self.slots.get(&slot).copied().unwrap_or(0);
+        if let Some(held) = self.shards.get_mut(index) {
+            held.runner.received_gtpu(from, octets, now, actions);
+            self.perform(index, actions);
+        }
+    }
+
     fn dispatch(&mut self, events: &mut Vec<Event>) {
         let mut actions = std::mem::take(&mut self.actions);
         let mut now = Instant::now();
         for (number, event) in events.drain(..).enumerate() {
             if number % EVENTS_PER_CLOCK == EVENTS_PER_CLOCK - 1 {
+                self.drain_user_plane();
                 now = Instant::now();
                 self.advance(now);
             }
@@ -324,6 +399,13 @@ impl Loop {
                     }
                     continue;
                 }
+                ShardAction::SendGtpu { to, octets } => {
+                    let sent = self.gtpu.as_ref().is_some_and(|port| port.send(to, &octets));
+                    if !sent {
+                        held.runner.gtpu_not_sent();
+                    }
+                    continue;
+                }
                 ShardAction::Connect { gnb } => match endpoint.connect(&held.target, Instant::now()) {
                     Ok(id) => {
                         held.associations.insert(gnb, id);
@@ -347,7 +429,8 @@ impl Loop {
     fn report_if_due(&mut self, now: Instant) {
         let due = self.next_report.is_some_and(|at| at <= now);
         let finishing = |held: &Held| !held.finished && held.runner.is_finished(now);
-        if !due && !self.shards.iter().any(finishing) {
+        let wanting = |held: &Held| !held.finished && held.runner.wants_report();
+        if !due && !self.shards.iter().any(|held| finishing(held) || wanting(held)) {
             return;
         }
         // First how the worker is doing, so that it has arrived when a shard says that it is finished.
@@ -355,7 +438,7 @@ impl Loop {
         for index in 0..self.shards.len() {
             let Some(held) = self.shards.get_mut(index) else { continue };
             let finishes = finishing(held);
-            if held.finished || !(due || finishes) {
+            if held.finished || !(due || finishes || wanting(held)) {
                 continue;
             }
             held.finished = finishes;
@@ -422,7 +505,9 @@ impl Loop {
 
     fn next_deadline(&self, now: Instant) -> Instant {
         let shards = self.shards.iter().filter_map(|held| held.runner.next_deadline());
-        shards.chain(self.next_report).min().unwrap_or(now + IDLE).min(now + IDLE)
+        let busy = self.shards.iter().any(|held| held.runner.has_user_plane());
+        let longest = now + if busy { DRAIN } else { IDLE };
+        shards.chain(self.next_report).min().unwrap_or(longest).min(longest)
     }
 
     /// Shuts the associations down, and gives the shutdown a moment to reach the core.
@@ -452,6 +537,10 @@ impl Loop {
 const INTERVAL: Duration = Duration::from_secs(1);
 /// The longest sleep: how late the end of a shard is seen.
 const IDLE: Duration = Duration::from_millis(20);
+/// The longest sleep while there are sessions: their packets are taken in this often.
+const DRAIN: Duration = Duration::from_millis(4);
+/// How often one shard may go on at once.
+const ROUNDS: usize = 64;
 /// Messages handled before the clock is read again.
 const EVENTS_PER_CLOCK: usize = 16;
 /// Reports and traces that may wait for the session.

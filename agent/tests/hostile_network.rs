@@ -70,7 +70,7 @@ impl World {
         let scenario = Arc::clone(plan.scenario());
         Self {
             now: Instant::now(),
-            shard: ShardRunner::new(plan, &lease),
+            shard: ShardRunner::new(plan, &lease, None),
             amf: Amf::new(
                 simulator::scenario::settings(&scenario, seed),
                 Box::new(simulator::scenario::ScenarioSubscribers(scenario)),
@@ -112,6 +112,7 @@ impl World {
                     ShardAction::Send { gnb, stream, octets } => {
                         self.send(u32::from(gnb) + 1, AMF, stream, octets)
                     }
+                    ShardAction::SendGtpu { .. } => {}
                     ShardAction::Ready => self.ready = true,
                     ShardAction::CannotPrepare(error) => panic!("cannot prepare: {error}"),
                 }
@@ -172,7 +173,7 @@ impl World {
 
     /// Runs the whole schedule, in reports of one second, until the shard is finished.
     fn run(&mut self) {
-        self.shard.start(self.now);
+        self.shard.start(self.now, 1_800_000_000_000_000);
         let start = self.now;
         let mut report_at = self.now + Duration::from_secs(1);
         while !self.shard.is_finished(self.now) {

@@ -21,6 +21,10 @@ pub(crate) struct Arguments {
     /// Worker threads; one for each core where not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    /// The address of this agent's end of the user plane (GTP-U, UDP port 2152). Default: the one that reaches the
+    /// target; on loopback one of its own.
+    #[arg(long, value_name = "IP")]
+    gtpu_address: Option<std::net::IpAddr>,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
@@ -32,6 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         identity,
         coordinator: arguments.coordinator,
         program: env!("CARGO_PKG_VERSION").to_owned(),
+        gtpu_address: arguments.gtpu_address,
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;

@@ -75,6 +75,7 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
                 workers: campaign::workers_for(agents),
                 coordinator: address.clone(),
                 program: env!("CARGO_PKG_VERSION").to_owned(),
+                gtpu_address: None,
             },
             stopped.clone(),
         ));

@@ -1,0 +1,152 @@
+//! Which impairments hold where and when: drawn from the run's seed for each cell and each UE, so that a run repeats itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use identity::Imsi;
+use scenarios::{Impairment, ImpairmentKind, Plan, Shard, stream_seed};
+
+use crate::access::{Cell, Congestion};
+use crate::radio::Interference;
+
+/// The impairments of one shard.
+pub(crate) struct Weather {
+    seed: u64,
+    impairments: Vec<Impairment>,
+    /// The cells that each impairment concerns.
+    cells: Vec<Vec<Cell>>,
+    /// What begins and ends, the next one last.
+    upcoming: Vec<(Duration, Change)>,
+    /// The impairments that hold, with the number of their window.
+    active: BTreeMap<usize, u32>,
+}
+
+/// An impairment begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) impairment: usize,
+    window: u32,
+    pub(crate) begins: bool,
+}
+
+impl Weather {
+    pub(crate) fn new(plan: &Plan, shard: &Shard) -> Self {
+        let seed = stream_seed(plan.seed(), &[SEED_OF_CONDITIONS]);
+        let impairments = plan.scenario().conditions.impairments.clone();
+        let cells = (0u64..).zip(&impairments).map(|(number, impairment)| {
+            let all = (0u16..).zip(&shard.gnbs).flat_map(|(place, gnb)| {
+                (0..gnb.cells).map(move |cell| (Cell { gnb: place, cell }, gnb.index))
+            });
+            let drawn = |&(cell, index): &(Cell, u32)| {
+                let draw = [CELLS, number, u64::from(index), u64::from(cell.cell)];
+                is_drawn(stream_seed(seed, &draw), impairment.cells)
+            };
+            all.filter(drawn).map(|(cell, _)| cell).collect()
+        });
+        let cells: Vec<Vec<Cell>> = cells.collect();
+        let mut upcoming: Vec<(Duration, Change)> = impairments
+            .iter()
+            .enumerate()
+            .flat_map(|(impairment, of)| {
+                of.windows(plan.duration()).zip(0u32..).flat_map(move |(window, number)| {
+                    let change = |begins| Change { impairment, window: number, begins };
+                    [(window.at, change(true)), (window.at.saturating_add(window.for_), change(false))]
+                })
+            })
+            .collect();
+        // Of what happens at one instant, ends come before beginnings.
+        upcoming.sort_by_key(|(at, change)| (*at, change.begins, change.impairment));
+        upcoming.reverse();
+        Self { seed, impairments, cells, upcoming, active: BTreeMap::new() }
+    }
+
+    /// When something begins or ends next, since the start of the run.
+    pub(crate) fn next_change(&self) -> Option<Duration> {
+        self.upcoming.last().map(|(at, _)| *at)
+    }
+
+    /// What has begun or ended by then, one at a time.
+    pub(crate) fn pop(&mut self, elapsed: Duration) -> Option<Change> {
+        if self.next_change()? > elapsed {
+            return None;
+        }
+        let (_, change) = self.upcoming.pop()?;
+        if change.begins {
+            self.active.insert(change.impairment, change.window);
+        } else if self.active.get(&change.impairment) == Some(&change.window) {
+            self.active.remove(&change.impairment);
+        }
+        Some(change)
+    }
+
+    pub(crate) fn kind(&self, impairment: usize) -> Option<ImpairmentKind> {
+        self.impairments.get(impairment).map(|impairment| impairment.kind)
+    }
+
+    pub(crate) fn is_active(&self, impairment: usize) -> bool {
+        self.active.contains_key(&impairment)
+    }
+
+    /// The cells of the shard that an impairment concerns.
+    pub(crate) fn cells(&self, impairment: usize) -> &[Cell] {
+        self.cells.get(impairment).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an impairment that holds concerns a UE in a cell, when it concerns this share of them.
+    pub(crate) fn concerns(&self, impairment: usize, share: f64, cell: Cell, supi: Imsi) -> bool {
+        let Some(&window) = self.active.get(&impairment) else { return false };
+        let draw = [UES, impairment as u64, u64::from(window), supi.value()];
+        self.cells(impairment).contains(&cell) && is_drawn(stream_seed(self.seed, &draw), share)
+    }
+
+    /// Where in its period a UE begins, 0 to 1: the UEs do not march in step.
+    pub(crate) fn phase(&self, impairment: usize, supi: Imsi) -> f64 {
+        unit(stream_seed(self.seed, &[PHASES, impairment as u64, supi.value()]))
+    }
+
+    /// What a cell suffers now.
+    pub(crate) fn interference(&self, cell: Cell) -> Option<Interference> {
+        let kinds = self.holding(cell).filter_map(|kind| match kind {
+            ImpairmentKind::Interference { loss, latency } => Some(Interference { loss, latency }),
+            _ => None,
+        });
+        kinds.reduce(|a, b| Interference { loss: a.loss + b.loss, latency: a.latency + b.latency })
+    }
+
+    /// How much room a cell has now.
+    pub(crate) fn congestion(&self, cell: Cell) -> Option<Congestion> {
+        let kinds = self.holding(cell).filter_map(|kind| match kind {
+            ImpairmentKind::Congestion { capacity, wait } => Some(Congestion { capacity, wait }),
+            _ => None,
+        });
+        kinds.min_by_key(|congestion| congestion.capacity)
+    }
+
+    /// What is left of the rate of the traffic in a cell now.
+    pub(crate) fn throttle(&self, cell: Cell) -> f64 {
+        let factors = self.holding(cell).filter_map(|kind| match kind {
+            ImpairmentKind::Throttle { factor } => Some(factor),
+            _ => None,
+        });
+        factors.fold(1.0, f64::min)
+    }
+
+    fn holding(&self, cell: Cell) -> impl Iterator<Item = ImpairmentKind> + '_ {
+        let here = self.active.keys().filter(move |number| self.cells(**number).contains(&cell));
+        here.filter_map(|number| self.kind(*number))
+    }
+}
+
+fn is_drawn(draw: u64, share: f64) -> bool {
+    unit(draw) < share
+}
+
+/// A number from 0 to before 1.
+pub(crate) fn unit(value: u64) -> f64 {
+    (value >> 11) as f64 / (1u64 << 53) as f64
+}
+
+const SEED_OF_CONDITIONS: u64 = u64::from_be_bytes(*b"weather\0");
+const CELLS: u64 = 1;
+const UES: u64 = 2;
+const PHASES: u64 = 3;

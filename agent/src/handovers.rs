@@ -1,0 +1,188 @@
+//! The handovers of a shard: who is leaving, who is expected, and what a UE takes along.
+//!
+//! ```text
+//! preparing ──► commanded ──► arrived (where the target is of this shard) ──► released at the source
+//! ```
+//! The source holds a UE until HANDOVER COMMAND; from then on the target is its only holder. The attempt is begun and
+//! ended at the source.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use identity::{CellId, Plmn};
+use serde::{Deserialize, Serialize};
+use signalling::{Procedure, Timer, UeState, XnContext};
+
+use crate::access::Cell;
+use crate::timers::Timers;
+use crate::user_plane::Luggage;
+
+/// Every handover of a shard, outgoing by UE and incoming by gNB and UE.
+pub(crate) struct Handovers {
+    departures: HashMap<u32, Departure>,
+    arrivals: HashMap<(u16, u32), Arrival>,
+    pub(crate) steps: Timers<Step>,
+    /// When a handover between shards last did something here.
+    last: Option<Instant>,
+}
+
+/// What happens to a handover by time alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Step {
+    /// The source gives the preparation up.
+    Cancel { ue: u32 },
+    /// The UE comes into the target cell.
+    Arrive { gnb: u16, ue: u32 },
+    /// Nobody has said how the handover of this UE ended.
+    Overdue { ue: u32 },
+    /// Nobody has released the UE.
+    Unreleased { ue: u32 },
+}
+
+/// A UE that leaves a cell of this shard.
+pub(crate) struct Departure {
+    pub(crate) procedure: Procedure,
+    pub(crate) source: Cell,
+    pub(crate) from: CellId,
+    pub(crate) to: CellId,
+    pub(crate) target: Target,
+    pub(crate) fate: Fate,
+    pub(crate) begun: Instant,
+    pub(crate) commanded: Option<Instant>,
+    pub(crate) arrived: Option<Instant>,
+    /// Of a handover over Xn.
+    pub(crate) context: Option<XnContext>,
+}
+
+/// Where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Into this cell of the same shard.
+    Here(Cell),
+    /// To another shard, into this network.
+    Elsewhere(Plmn),
+}
+
+/// What chance has in store for a handover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Arrives,
+    /// The radio link fails on the way.
+    Lost,
+    /// The source gNB cancels.
+    Cancelled,
+    /// The target gNB refuses.
+    Refused,
+}
+
+/// A UE that is expected from another shard.
+pub(crate) struct Arrival {
+    pub(crate) traveller: Box<Traveller>,
+    pub(crate) cell: u32,
+    pub(crate) arrives: bool,
+}
+
+/// What travels in the sealed container of a handover.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Passport {
+    /// The target is to refuse: the scenario wants some refused.
+    pub(crate) refused: bool,
+    /// The UE will arrive.
+    pub(crate) arrives: bool,
+    pub(crate) who: Who,
+}
+
+/// Who comes.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Who {
+    /// A UE of this very shard.
+    Neighbour { shard: u32, ue: u32 },
+    /// A UE of another shard, with all that is its own.
+    Traveller(Box<Traveller>),
+}
+
+/// A UE on its way from one shard to another.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Traveller {
+    /// The shard that it is at home in, and its number there.
+    pub(crate) home: (u32, u32),
+    pub(crate) group: u16,
+    pub(crate) state: UeState,
+    /// The timers that run, by their places in [`Timer::ALL`], and µs that are left of each.
+    pub(crate) timers: Vec<(u8, u64)>,
+    pub(crate) luggage: Vec<Luggage>,
+}
+
+impl Handovers {
+    pub(crate) fn new() -> Self {
+        Self { departures: HashMap::new(), arrivals: HashMap::new(), steps: Timers::new(), last: None }
+    }
+
+    pub(crate) fn depart(&mut self, ue: u32, departure: Departure) {
+        self.departures.insert(ue, departure);
+    }
+
+    pub(crate) fn departure(&self, ue: u32) -> Option<&Departure> {
+        self.departures.get(&ue)
+    }
+
+    pub(crate) fn departure_mut(&mut self, ue: u32) -> Option<&mut Departure> {
+        self.departures.get_mut(&ue)
+    }
+
+    pub(crate) fn end_departure(&mut self, ue: u32) -> Option<Departure> {
+        for step in [Step::Cancel { ue }, Step::Overdue { ue }] {
+            self.steps.stop(step);
+        }
+        let departure = self.departures.remove(&ue)?;
+        if let Target::Here(cell) = departure.target {
+            self.steps.stop(Step::Arrive { gnb: cell.gnb, ue });
+        }
+        Some(departure)
+    }
+
+    pub(crate) fn expect(&mut self, gnb: u16, ue: u32, arrival: Arrival) {
+        self.arrivals.insert((gnb, ue), arrival);
+    }
+
+    pub(crate) fn arrival(&self, gnb: u16, ue: u32) -> Option<&Arrival> {
+        self.arrivals.get(&(gnb, ue))
+    }
+
+    pub(crate) fn end_arrival(&mut self, gnb: u16, ue: u32) -> Option<Arrival> {
+        let arrival = self.arrivals.remove(&(gnb, ue))?;
+        self.steps.stop(Step::Arrive { gnb, ue });
+        Some(arrival)
+    }
+
+    /// A handover between shards did something.
+    pub(crate) fn touch(&mut self, now: Instant) {
+        self.last = Some(now);
+    }
+
+    pub(crate) fn last_touched(&self) -> Option<Instant> {
+        self.last
+    }
+
+    /// Nobody is leaving, and nobody is expected.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.departures.is_empty() && self.arrivals.is_empty()
+    }
+
+    pub(crate) fn octets(&self) -> usize {
+        self.departures.capacity() * (size_of::<(u32, Departure)>() + 1)
+            + self.arrivals.capacity() * (size_of::<((u16, u32), Arrival)>() + 1)
+            + self.steps.octets()
+    }
+}
+
+/// The timer of a passport.
+pub(crate) fn timer_of(place: u8) -> Option<Timer> {
+    Timer::ALL.get(usize::from(place)).copied()
+}
+
+/// The place of a timer in a passport.
+pub(crate) fn place_of(timer: Timer) -> Option<u8> {
+    let place = Timer::ALL.iter().position(|one| *one == timer)?;
+    u8::try_from(place).ok()
+}

@@ -1,0 +1,179 @@
+//! Who is next in line: one line for each procedure that the scenario starts.
+//!
+//! A UE joins the line of a procedure when it could attempt it, and leaves it when it is chosen or found unable. So each
+//! line is in the order of waiting, and N attempts spread over N UEs that stay able take each of them once, whatever
+//! other procedures take the same UEs meanwhile.
+
+use std::collections::VecDeque;
+
+use scenarios::Procedure;
+
+/// The lines of a shard. Memory: four octets a UE and procedure of the scenario.
+pub(crate) struct Lines {
+    queues: [Option<VecDeque<u32>>; Procedure::ALL.len()],
+}
+
+/// Which lines a UE waits in: a bit for each procedure.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Waiting(u16);
+
+/// What a line makes of a UE.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fitness {
+    /// It is not in the state that the procedure needs: it leaves the line.
+    Unable,
+    /// It is in the middle of something: it keeps its place.
+    Busy,
+    /// It could be taken; one of a lower rank is better, and of equals the one that waited longest.
+    Able {
+        /// How often it was taken already, and whether something must be done for it first.
+        rank: u32,
+    },
+}
+
+impl Lines {
+    pub(crate) fn new(procedures: impl Iterator<Item = Procedure>) -> Self {
+        let mut lines = Self { queues: [const { None }; Procedure::ALL.len()] };
+        for procedure in procedures {
+            if let Some(queue) = lines.queues.get_mut(index(procedure)) {
+                queue.get_or_insert_default();
+            }
+        }
+        lines
+    }
+
+    /// The UE joins, at the end, each line of a procedure that `is_able` says it could attempt.
+    pub(crate) fn join(&mut self, ue: u32, waiting: &mut Waiting, is_able: impl Fn(Procedure) -> bool) {
+        for (procedure, queue) in Procedure::ALL.into_iter().zip(&mut self.queues) {
+            let Some(queue) = queue else { continue };
+            if !waiting.has(procedure) && is_able(procedure) {
+                waiting.set(procedure, true);
+                queue.push_back(ue);
+            }
+        }
+    }
+
+    /// Takes the UE that has waited longest in a line; of the first few, one of a lower rank goes before. The caller
+    /// clears the bits of those that left: they are handed to `left`.
+    pub(crate) fn take(
+        &mut self,
+        procedure: Procedure,
+        fitness: impl Fn(u32) -> Fitness,
+        mut left: impl FnMut(u32),
+    ) -> Option<u32> {
+        let queue = self.queues.get_mut(index(procedure))?.as_mut()?;
+        let (mut at, mut best) = (0, None::<(u32, usize)>);
+        while at < LOOKED_AT
+            && let Some(&ue) = queue.get(at)
+        {
+            match fitness(ue) {
+                Fitness::Unable => {
+                    queue.remove(at);
+                    left(ue);
+                    continue;
+                }
+                Fitness::Able { rank } if best.is_none_or(|(lowest, _)| rank < lowest) => {
+                    best = Some((rank, at));
+                    if rank == 0 {
+                        break;
+                    }
+                }
+                Fitness::Busy | Fitness::Able { .. } => {}
+            }
+            at += 1;
+        }
+        if let Some((_, place)) = best {
+            let taken = queue.remove(place);
+            taken.into_iter().for_each(&mut left);
+            return taken;
+        }
+        // All of the first are in the middle of something: the next attempt looks at others.
+        queue.rotate_left(at.min(queue.len()));
+        None
+    }
+
+    pub(crate) fn octets(&self) -> usize {
+        self.queues.iter().flatten().map(|queue| queue.capacity() * size_of::<u32>()).sum()
+    }
+}
+
+impl Waiting {
+    pub(crate) fn has(self, procedure: Procedure) -> bool {
+        self.0 & 1 << index(procedure) != 0
+    }
+
+    pub(crate) fn set(&mut self, procedure: Procedure, waits: bool) {
+        self.0 = self.0 & !(1 << index(procedure)) | u16::from(waits) << index(procedure);
+    }
+}
+
+fn index(procedure: Procedure) -> usize {
+    procedure as usize
+}
+
+/// UEs that one choice looks at.
+const LOOKED_AT: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const P: Procedure = Procedure::HandoverN2;
+
+    fn line(ues: u32) -> (Lines, Vec<Waiting>) {
+        let mut lines = Lines::new([P].into_iter());
+        let mut waiting = vec![Waiting::default(); ues as usize];
+        for (ue, waiting) in (0..).zip(&mut waiting) {
+            lines.join(ue, waiting, |_| true);
+            lines.join(ue, waiting, |_| true);
+        }
+        (lines, waiting)
+    }
+
+    #[test]
+    fn as_many_attempts_as_ues_take_each_once() {
+        let (mut lines, mut waiting) = line(200);
+        let mut taken = Vec::new();
+        for _ in 0..200 {
+            let ue = lines
+                .take(P, |_| Fitness::Able { rank: 0 }, |ue| waiting[ue as usize].set(P, false))
+                .unwrap();
+            taken.push(ue);
+            lines.join(ue, &mut waiting[ue as usize], |_| true);
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, (0..200).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_busy_ue_keeps_its_place_and_an_unable_one_leaves() {
+        let (mut lines, mut waiting) = line(3);
+        let mut leave = |ue: u32| waiting[ue as usize].set(P, false);
+        let fitness = |ue| match ue {
+            0 => Fitness::Busy,
+            1 => Fitness::Unable,
+            _ => Fitness::Able { rank: 0 },
+        };
+        assert_eq!(lines.take(P, fitness, &mut leave), Some(2));
+        assert_eq!(lines.take(P, |_| Fitness::Able { rank: 0 }, &mut leave), Some(0));
+        assert_eq!(lines.take(P, |_| Fitness::Able { rank: 0 }, &mut leave), None);
+        assert!(waiting.iter().all(|waiting| !waiting.has(P)));
+    }
+
+    #[test]
+    fn a_line_whose_first_are_all_busy_moves_on() {
+        let (mut lines, _) = line(100);
+        let fitness = |ue| if ue < 70 { Fitness::Busy } else { Fitness::Able { rank: 0 } };
+        assert_eq!(lines.take(P, fitness, |_| ()), None);
+        assert_eq!(lines.take(P, fitness, |_| ()), Some(70));
+    }
+
+    #[test]
+    fn of_the_first_the_lowest_rank_goes_before() {
+        let (mut lines, _) = line(4);
+        let fitness = |ue| Fitness::Able { rank: [2, 1, 2, 1][ue as usize] };
+        assert_eq!(lines.take(P, fitness, |_| ()), Some(1));
+        assert_eq!(lines.take(P, fitness, |_| ()), Some(3));
+        assert_eq!(lines.take(P, fitness, |_| ()), Some(0));
+    }
+}

@@ -1,0 +1,113 @@
+//! What a UE takes along to another agent, sealed with the key of the run: whoever carries it can neither read nor change
+//! it, and what was sealed in another run does not open.
+//!
+//! ChaCha20-Poly1305 (RFC 8439) with the run's name as additional data. A nonce is the shard, the epoch of its lease and
+//! a counter: one holder of a lease never uses a number twice, and no two leases have the same shard and epoch.
+
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+
+/// Seals and opens with the key of one run, for one lease.
+pub(crate) struct Seal {
+    key: LessSafeKey,
+    run: Vec<u8>,
+    shard: u32,
+    epoch: u64,
+    sealed: u32,
+}
+
+/// Why something does not open. `Display` is short and stable: it is counted by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SealError {
+    /// Shorter than a nonce and a tag.
+    #[error("handover-container-short")]
+    Short,
+    /// Sealed with another key or in another run, or changed on its way.
+    #[error("handover-container-not-ours")]
+    NotOurs,
+    /// It opens, but it is not what we seal.
+    #[error("handover-container-unreadable")]
+    Unreadable,
+    /// The lease has sealed as many as there are nonces.
+    #[error("handover-container-used-up")]
+    UsedUp,
+}
+
+impl Seal {
+    pub(crate) fn new(key: &[u8; 32], run: &str, shard: u32, epoch: u64) -> Self {
+        let Ok(key) = UnboundKey::new(&CHACHA20_POLY1305, key) else {
+            unreachable!("a key of ChaCha20-Poly1305 has 32 octets")
+        };
+        Self { key: LessSafeKey::new(key), run: run.as_bytes().to_vec(), shard, epoch, sealed: 0 }
+    }
+
+    /// The nonce, and the sealed value with its tag.
+    pub(crate) fn seal<T: serde::Serialize>(&mut self, value: &T) -> Result<Vec<u8>, SealError> {
+        let mut octets = postcard::to_stdvec(value).map_err(|_| SealError::Unreadable)?;
+        let nonce = self.next_nonce()?;
+        self.key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&self.run), &mut octets)
+            .map_err(|_| SealError::Unreadable)?;
+        Ok([&nonce[..], &octets].concat())
+    }
+
+    /// The value that was sealed.
+    pub(crate) fn open<T: serde::de::DeserializeOwned>(&self, sealed: &[u8]) -> Result<T, SealError> {
+        let (nonce, octets) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealError::Short)?;
+        let mut octets = octets.to_vec();
+        let plain = self
+            .key
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(&self.run), &mut octets)
+            .map_err(|_| SealError::NotOurs)?;
+        postcard::from_bytes(plain).map_err(|_| SealError::Unreadable)
+    }
+
+    fn next_nonce(&mut self) -> Result<[u8; NONCE_LEN], SealError> {
+        let counter = self.sealed;
+        self.sealed = counter.checked_add(1).ok_or(SealError::UsedUp)?;
+        let mut nonce = [0; NONCE_LEN];
+        nonce[..4].copy_from_slice(&self.shard.to_be_bytes());
+        // An epoch grows with each lease of the shard, of which a run has far fewer than 2³².
+        nonce[4..8].copy_from_slice(&self.epoch.to_be_bytes()[4..]);
+        nonce[8..].copy_from_slice(&counter.to_be_bytes());
+        Ok(nonce)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sealed_opens_in_another_shard_of_the_run() {
+        let sealed = Seal::new(&[7; 32], "run-a", 0, 1).seal(&("ue", 5u32)).unwrap();
+        let opened: (String, u32) = Seal::new(&[7; 32], "run-a", 3, 9).open(&sealed).unwrap();
+        assert_eq!(opened, ("ue".to_owned(), 5));
+        assert!(!sealed.windows(2).any(|pair| pair == b"ue"), "it can be read from outside");
+    }
+
+    #[test]
+    fn another_key_another_run_and_any_change_are_refused() {
+        let mut seal = Seal::new(&[7; 32], "run-a", 0, 1);
+        let sealed = seal.seal(&5u64).unwrap();
+        assert_eq!(Seal::new(&[8; 32], "run-a", 0, 1).open::<u64>(&sealed), Err(SealError::NotOurs));
+        assert_eq!(Seal::new(&[7; 32], "run-b", 0, 1).open::<u64>(&sealed), Err(SealError::NotOurs));
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(seal.open::<u64>(&changed), Err(SealError::NotOurs), "octet {at}");
+        }
+        assert_eq!(seal.open::<u64>(&sealed[..11]), Err(SealError::Short));
+        assert_eq!(seal.open::<[u64; 9]>(&sealed), Err(SealError::Unreadable));
+    }
+
+    #[test]
+    fn no_nonce_comes_twice_among_shards_epochs_and_counters() {
+        let mut nonces = std::collections::BTreeSet::new();
+        for (shard, epoch) in [(0, 1), (1, 0), (0, 256), (256, 1)] {
+            let mut seal = Seal::new(&[7; 32], "run-a", shard, epoch);
+            for _ in 0..300 {
+                assert!(nonces.insert(seal.seal(&0u8).unwrap()[..NONCE_LEN].to_vec()));
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! How attempts begin.
+
+use std::time::Instant;
+
+use scenarios::SimSwap;
+use signalling::{GnbEvent, Procedure, ReleaseCause, UeEvent};
+
+use super::{ShardAction, ShardRunner};
+use crate::attempts::End;
+use crate::handovers::Step;
+use crate::pacer::DueAttempt;
+use crate::population::{procedure_of, usim};
+
+impl ShardRunner {
+    pub(super) fn begin(&mut self, attempt: DueAttempt, now: Instant, out: &mut Vec<ShardAction>) {
+        let procedure = procedure_of(attempt.procedure);
+        let name = procedure.as_str();
+        self.recorder.due(name);
+        self.late.push(now.saturating_duration_since(attempt.due));
+        let attempts = &self.attempts;
+        let handovers = &self.handovers;
+        let is_busy = |ue| attempts.contains(ue) || handovers.departure(ue).is_some();
+        let ue = match self.population.next_for(attempt.procedure, is_busy) {
+            Ok(ue) => ue,
+            Err(reason) => return self.recorder.never_started(name, reason, 1),
+        };
+        self.attempts.begin(ue, procedure, attempt.due, now, &mut self.recorder);
+        let due = self.start.map(|start| attempt.due.saturating_duration_since(start)).unwrap_or_default();
+        let late = now.saturating_duration_since(attempt.due).as_micros();
+        self.tracer.begins(ue, || {
+            format!(
+                "{name} {} begins {late} µs after it was due at {:.6} s",
+                attempt.index,
+                due.as_secs_f64()
+            )
+        });
+        self.start_procedure(ue, procedure, now, out);
+    }
+
+    fn start_procedure(&mut self, ue: u32, procedure: Procedure, now: Instant, out: &mut Vec<ShardAction>) {
+        match procedure {
+            Procedure::MobilityRegistrationUpdate => {
+                self.leave_cell(ue, now, out);
+                self.population.move_on(ue);
+                self.ue(ue, UeEvent::Start(procedure), now, out);
+            }
+            Procedure::PduSession => {
+                let supi = self.population.imsi(ue);
+                match supi.and_then(|supi| self.user_plane.request(ue, supi)) {
+                    Some(request) => self.ue(ue, UeEvent::EstablishSession(&request), now, out),
+                    None => self.end_attempt(ue, procedure, &End::Failed("no-session-template".into()), now),
+                }
+            }
+            Procedure::HandoverN2 | Procedure::HandoverXn => {
+                if self.access.is_connected(ue) {
+                    self.start_handover(ue, procedure, now, out);
+                } else {
+                    // An idle UE is connected first, as data in either direction would have done.
+                    self.preludes.insert(ue, procedure);
+                    self.ue(ue, UeEvent::Start(Procedure::ServiceRequest), now, out);
+                }
+            }
+            Procedure::UeContextRelease => self.release_context(ue, now, out),
+            Procedure::SimSwap => self.swap_usim(ue, now, out),
+            _ => self.ue(ue, UeEvent::Start(procedure), now, out),
+        }
+    }
+
+    /// The UE begins this by itself, as far as the load knows: an impairment made it.
+    pub(super) fn begin_by_itself(
+        &mut self,
+        ue: u32,
+        procedure: Procedure,
+        why: &str,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        self.recorder.self_started(procedure.as_str());
+        self.attempts.begin(ue, procedure, now, now, &mut self.recorder);
+        self.tracer.begins(ue, || format!("{} begins: {why}", procedure.as_str()));
+        self.start_procedure(ue, procedure, now, out);
+    }
+
+    /// A UE that moves while connected loses its old cell first; there is no handover in this.
+    fn leave_cell(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+        if let Some(gnb) = self.access.disconnect(ue) {
+            self.request_release(ue, gnb, ReleaseCause::RadioConnectionLost, now, out);
+            self.ue(ue, UeEvent::ConnectionReleased, now, out);
+        }
+    }
+
+    /// The gNB asks for the release of a UE that is connected (TS 38.413 §8.3.2).
+    fn release_context(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+        let Some(gnb) = self.access.gnb_of(ue) else {
+            let end = End::Failed("no-connection".into());
+            return self.end_attempt(ue, Procedure::UeContextRelease, &end, now);
+        };
+        self.handovers.steps.set(Step::Unreleased { ue }, now + RELEASE_WAIT);
+        let event = GnbEvent::RequestRelease { ue, cause: ReleaseCause::UserInactivity };
+        self.gnb(gnb, event, now, out);
+    }
+
+    /// Another USIM in the device. The network learns of it by the registration alone.
+    fn swap_usim(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+        let Some(before) = self.population.peek(ue).map(|slot| slot.ue.export().subscriber()) else { return };
+        let attempts = &self.attempts;
+        let after = match self.plan.scenario().sim_swap {
+            SimSwap::NewKeys => self.plan.scenario().find_subscriber(before.imsi).map(|found| usim(&found)),
+            SimSwap::OtherIdentity => {
+                let other = self.population.find_deregistered(ue, |ue| attempts.contains(ue));
+                let theirs = other.and_then(|other| self.population.peek(other));
+                let theirs = theirs.map(|slot| slot.ue.export().subscriber());
+                if let Some(other) = other.filter(|_| theirs.is_some()) {
+                    self.population.swap_groups(ue, other);
+                    self.ue(other, UeEvent::SwapUsim(before), now, out);
+                }
+                theirs
+            }
+        };
+        let Some(after) = after else {
+            let end = End::Failed("no-other-subscriber".into());
+            return self.end_attempt(ue, Procedure::SimSwap, &end, now);
+        };
+        let gnb = self.access.disconnect(ue);
+        self.ue(ue, UeEvent::SwapUsim(after), now, out);
+        if let Some(gnb) = gnb {
+            self.request_release(ue, gnb, ReleaseCause::RadioConnectionLost, now, out);
+        }
+        self.ue(ue, UeEvent::Start(Procedure::Registration), now, out);
+    }
+}
+
+/// How long the release of a UE may take: TS 38.413 leaves it to the gNB.
+const RELEASE_WAIT: std::time::Duration = std::time::Duration::from_secs(10);

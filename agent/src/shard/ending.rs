@@ -1,0 +1,85 @@
+//! How a shard comes to its end: the load, then handovers from elsewhere, then the sessions that are open still.
+
+use std::time::{Duration, Instant};
+
+use signalling::GnbEvent;
+
+use super::{ShardAction, ShardRunner};
+use scenarios::Procedure;
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The load runs, or UEs may still come from other shards.
+    Running,
+    /// The gNBs have reset their interfaces, so that nothing more is sent to them; what is on its way is counted.
+    Closing { until: Instant },
+    /// Every usage record is made.
+    Closed,
+}
+
+impl ShardRunner {
+    /// Everything that was to start has started, every attempt has ended, the scenario's time is over, and every usage
+    /// record is made and fits the next report.
+    pub fn is_finished(&self, _now: Instant) -> bool {
+        self.ending == Ending::Closed && self.user_plane.fits_one_report()
+    }
+
+    /// Whether a report should be made before the next is due: the end waits for the records to be handed over.
+    pub fn wants_report(&self) -> bool {
+        self.ending == Ending::Closed && !self.user_plane.fits_one_report()
+    }
+
+    /// Whether anything from outside still counts.
+    pub(super) fn is_running(&self) -> bool {
+        self.ending == Ending::Running
+    }
+
+    pub(super) fn wind_down(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+        if self.ending == Ending::Running && self.may_close(now) {
+            let open = !self.user_plane.is_settled();
+            self.ending = Ending::Closing { until: now + CLOSING };
+            if open {
+                // A network that is not told goes on sending, and charges for it. NG RESET says that the UEs are gone.
+                self.user_plane.close(now);
+                for gnb in 0..self.gnbs.len() {
+                    self.gnb(u16::try_from(gnb).unwrap_or(u16::MAX), GnbEvent::Reset, now, out);
+                }
+            }
+        }
+        if let Ending::Closing { until } = self.ending
+            && (self.user_plane.is_settled() || until <= now)
+        {
+            self.ending = Ending::Closed;
+        }
+    }
+
+    fn may_close(&self, now: Instant) -> bool {
+        let Some(over) = self.start.map(|start| start + self.duration).filter(|over| *over <= now) else {
+            return false;
+        };
+        if !self.pacer.is_exhausted() || self.attempts.len() > 0 {
+            return false;
+        }
+        if self.drained.is_some() || !self.takes_guests() {
+            return true;
+        }
+        // Handovers of other shards may still be on their way here, and then their usage counts here.
+        let quiet_since = self.handovers.last_touched().map_or(over, |last| last.max(over));
+        let quiet = self.handovers.is_quiet() && quiet_since + QUIET <= now;
+        quiet || over + LONGEST_WAIT <= now
+    }
+
+    /// Whether UEs may come from other shards.
+    fn takes_guests(&self) -> bool {
+        let loads = &self.plan.scenario().load;
+        self.plan.shards() > 1 && loads.iter().any(|load| load.procedure == Procedure::HandoverN2)
+    }
+}
+
+/// Without a handover for this long after the end of the load, none comes any more.
+const QUIET: Duration = Duration::from_secs(1);
+/// What other shards do holds a shard up no longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// How long usage records may take after the end.
+const CLOSING: Duration = Duration::from_secs(6);

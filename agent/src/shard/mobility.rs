@@ -1,0 +1,498 @@
+//! Handovers, at the source and at the target (TS 38.413 §8.4, TS 23.502 §4.9.1).
+
+use std::time::{Duration, Instant};
+
+use identity::CellId;
+use scenarios::{Path, stream_seed};
+use signalling::{GnbEvent, GnbSettings, Procedure, ReleaseCause, Released, TargetGnb, Timer, Ue, UeEvent};
+
+use super::{SEED_OF_HANDOVERS, ShardAction, ShardRunner};
+use crate::access::Cell;
+use crate::attempts::End;
+use crate::conditions::unit;
+use crate::handovers::{
+    Arrival, Departure, Fate, Passport, Step, Target, Traveller, Who, place_of, timer_of,
+};
+
+impl ShardRunner {
+    // At the source.
+
+    /// The handover of a UE that is connected begins.
+    pub(super) fn start_handover(
+        &mut self,
+        ue: u32,
+        procedure: Procedure,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        let end = match self.plan_handover(ue, procedure, now) {
+            Ok((departure, target)) => {
+                let over_xn = procedure == Procedure::HandoverXn;
+                let (source, fate) = (departure.source, departure.fate);
+                self.handovers.depart(ue, departure);
+                self.handovers.steps.set(Step::Overdue { ue }, now + LONGEST);
+                if over_xn {
+                    return self.leave_over_xn(ue, now, out);
+                }
+                match self.passport(ue, now) {
+                    Ok(container) => {
+                        let event = GnbEvent::Handover { ue, target, container: &container };
+                        self.gnb(source.gnb, event, now, out);
+                        if fate == Fate::Cancelled && self.handovers.departure(ue).is_some() {
+                            self.handovers.steps.set(Step::Cancel { ue }, now);
+                        }
+                        return;
+                    }
+                    Err(error) => End::Failed(error.to_string()),
+                }
+            }
+            Err(reason) => End::Failed(reason.to_owned()),
+        };
+        if self.handovers.departure(ue).is_some() {
+            self.handover_failed(ue, &end, now);
+        } else {
+            self.end_attempt(ue, procedure, &end, now);
+        }
+    }
+
+    fn plan_handover(
+        &mut self,
+        ue: u32,
+        procedure: Procedure,
+        now: Instant,
+    ) -> Result<(Departure, TargetGnb), &'static str> {
+        let source = self.access.cell_of(ue).ok_or("no-connection")?;
+        let here = self.shard.gnbs.get(usize::from(source.gnb)).ok_or("no-connection")?;
+        let draw = self.population.slot(ue).ok_or("no-connection")?.next_draw();
+        let chance =
+            |of: u64| stream_seed(self.seed, &[SEED_OF_HANDOVERS, u64::from(ue), u64::from(draw), of]);
+        let scenario = self.plan.scenario();
+        let mobility = scenario.mobility;
+        let path = if procedure == Procedure::HandoverXn { Path::WithinShard } else { mobility.path };
+        let next = self.plan.next_gnb(here.index, path, chance(0)).ok_or("no-neighbour-gnb")?;
+        let there = scenario.cells.gnb(next);
+        let cell = u32::try_from(chance(1) % u64::from(there.cells.max(1))).unwrap_or_default();
+        let in_shard = self.shard.gnbs.iter().position(|gnb| gnb.index == next);
+        let target = match in_shard.and_then(|place| u16::try_from(place).ok()) {
+            Some(gnb) => Target::Here(Cell { gnb, cell }),
+            None => Target::Elsewhere(there.plmn),
+        };
+        let n2 = procedure == Procedure::HandoverN2;
+        let fate = if n2 && unit(chance(2)) < mobility.cancel {
+            Fate::Cancelled
+        } else if n2 && unit(chance(3)) < mobility.refuse {
+            Fate::Refused
+        } else if unit(chance(4)) < mobility.failure {
+            Fate::Lost
+        } else {
+            Fate::Arrives
+        };
+        let settings = GnbSettings {
+            gnb_id: there.gnb_id,
+            name: String::new(),
+            plmn: there.plmn,
+            tac: there.tac,
+            slices: Vec::new(),
+            cells: there.cells,
+            n3: None,
+        };
+        let gnb_id_bits = settings.gnb_id_bits();
+        let departure = Departure {
+            procedure,
+            source,
+            from: CellId { gnb_id: here.gnb_id, cell: source.cell },
+            to: CellId { gnb_id: there.gnb_id, cell },
+            target,
+            fate,
+            begun: now,
+            commanded: None,
+            arrived: None,
+            context: None,
+        };
+        let target = TargetGnb { gnb_id: there.gnb_id, gnb_id_bits, plmn: there.plmn, tac: there.tac, cell };
+        Ok((departure, target))
+    }
+
+    /// What the UE takes along, sealed.
+    fn passport(&mut self, ue: u32, now: Instant) -> Result<Vec<u8>, crate::sealing::SealError> {
+        let departure = self.handovers.departure(ue);
+        let (target, fate) = departure.map_or((None, Fate::Lost), |d| (Some(d.target), d.fate));
+        let who = match (target, self.population.peek(ue)) {
+            (Some(Target::Elsewhere(_)), Some(slot)) => {
+                let state = slot.ue.export();
+                let left = |timer: Timer| {
+                    let at = self.ue_timers.expires((ue, timer))?;
+                    let left = at.saturating_duration_since(now).as_micros();
+                    Some((place_of(timer)?, u64::try_from(left).unwrap_or(u64::MAX)))
+                };
+                let timers = state.timers().filter_map(left).collect();
+                let (home, group) = self.population.origin(ue);
+                let luggage = self.user_plane.luggage(ue);
+                Who::Traveller(Box::new(Traveller { home, group, state, timers, luggage }))
+            }
+            _ => Who::Neighbour { shard: self.number, ue },
+        };
+        let arrives = fate != Fate::Lost;
+        self.seal.seal(&Passport { refused: fate == Fate::Refused, arrives, who })
+    }
+
+    /// The target is prepared: the UE leaves for it.
+    pub(super) fn handover_commanded(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+        let Some(departure) = self.handovers.departure_mut(ue).filter(|d| d.commanded.is_none()) else {
+            return self.recorder.unexpected("handover-command");
+        };
+        departure.commanded = Some(now);
+        let (target, lost) = (departure.target, departure.fate == Fate::Lost);
+        self.user_plane.pause(ue);
+        if lost || !self.access.is_connected(ue) {
+            if let Some(departure) = self.handovers.departure_mut(ue) {
+                departure.fate = Fate::Lost;
+            }
+            return self.fall_off(ue, now, out);
+        }
+        match target {
+            Target::Here(cell) => self.set_out(ue, cell, now),
+            Target::Elsewhere(network) => {
+                self.handovers.touch(now);
+                self.user_plane.depart(ue, network, now);
+                self.access.disconnect(ue);
+                for timer in Timer::ALL {
+                    self.ue_timers.stop((ue, timer));
+                }
+                self.attempts.abandon(ue, "handed-over", &mut self.recorder);
+                self.preludes.remove(&ue);
+                if self.population.peek(ue).is_some_and(|slot| slot.ue.is_registered()) {
+                    self.registered = self.registered.saturating_sub(1);
+                }
+                self.population.leave(ue);
+            }
+        }
+    }
+
+    /// The UE is on its way into another cell of the shard.
+    fn set_out(&mut self, ue: u32, cell: Cell, now: Instant) {
+        let median = self.plan.scenario().mobility.interruption;
+        let Some(slot) = self.population.slot(ue) else { return };
+        let mut draw = self.access.draw(ue, slot);
+        let at = now + self.access.interruption(median, &mut draw);
+        self.access.relocate(ue, cell, at);
+        self.handovers.steps.set(Step::Arrive { gnb: cell.gnb, ue }, at);
+    }
+
+    /// The radio link of the UE has failed, and its gNB does not know yet.
+    fn fall_off(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+        self.access.disconnect(ue);
+        self.ue(ue, UeEvent::ConnectionReleased, now, out);
+    }
+
+    /// The handover came to nothing before the UE left.
+    pub(super) fn handover_failed(&mut self, ue: u32, end: &End, now: Instant) {
+        let Some(departure) = self.handovers.end_departure(ue) else {
+            return self.recorder.unexpected("handover-preparation-failure");
+        };
+        self.end_handover(ue, &departure, end, now);
+    }
+
+    fn end_handover(&mut self, ue: u32, departure: &Departure, end: &End, now: Instant) {
+        let procedure = departure.procedure;
+        if !self.attempts.is(ue, procedure) {
+            // The attempt was given up before: too late, or at the end of the run.
+            return self.line_up(ue);
+        }
+        let (name, succeeded) = (procedure.as_str(), *end == End::Succeeded);
+        self.recorder.handover(name, departure.from, departure.to, succeeded);
+        if let (true, Some(commanded)) = (succeeded, departure.commanded) {
+            let arrived = departure.arrived.unwrap_or(now);
+            if procedure == Procedure::HandoverN2 {
+                self.recorder.phase(name, "preparation", since(commanded, departure.begun));
+            }
+            self.recorder.phase(name, "execution", since(arrived, commanded));
+            if departure.arrived.is_some() {
+                self.recorder.phase(name, "completion", since(now, arrived));
+            }
+        }
+        self.end_attempt(ue, procedure, end, now);
+    }
+
+    /// TNGRELOCoverall: the attempt is over, though the UE is not released yet.
+    pub(super) fn handover_overdue(&mut self, ue: u32, now: Instant) {
+        let Some(departure) = self.handovers.departure(ue) else { return };
+        let (procedure, from, to) = (departure.procedure, departure.from, departure.to);
+        if self.attempts.is(ue, procedure) {
+            self.recorder.handover(procedure.as_str(), from, to, false);
+            self.end_attempt(ue, procedure, &End::TimedOut("TNGRELOCoverall".into()), now);
+        }
+    }
+
+    /// A gNB has released the UE: at the source that is the end of an N2 handover, at the target of one over Xn its failure.
+    pub(super) fn departure_released(
+        &mut self,
+        number: u16,
+        ue: u32,
+        cause: Released,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        let Some(departure) = self.handovers.departure(ue) else { return };
+        let (procedure, source, target) = (departure.procedure, departure.source, departure.target);
+        match procedure {
+            Procedure::HandoverN2 if source.gnb == number => {
+                let Some(departure) = self.handovers.end_departure(ue) else { return };
+                self.close_departure(ue, &departure, cause == Released::HandedOver, now);
+            }
+            Procedure::HandoverXn
+                if matches!(target, Target::Here(cell) if cell.gnb == number)
+                    && departure.arrived.is_some() =>
+            {
+                self.path_switch_failed(ue, &End::Failed("connection-released".into()), now, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn close_departure(&mut self, ue: u32, departure: &Departure, succeeded: bool, now: Instant) {
+        let gone = departure.commanded.is_some()
+            && matches!(departure.target, Target::Elsewhere(_))
+            && departure.fate != Fate::Lost;
+        if gone && !succeeded {
+            // Nobody saw it arrive: it is here again, switched off.
+            self.recorder.unexpected("handover-ue-lost");
+            self.population.revive(ue);
+        }
+        let end = match (succeeded, departure.fate) {
+            (true, _) => End::Succeeded,
+            (false, Fate::Lost) => End::Failed("radio-link-failure".into()),
+            (false, _) => End::Failed("connection-released".into()),
+        };
+        self.end_handover(ue, departure, &end, now);
+        if gone {
+            self.handovers.touch(now);
+            if succeeded {
+                self.population.forget(ue);
+            }
+        }
+    }
+
+    /// The UE sets up a connection anew: whatever handover it was in, it has lost its way.
+    pub(super) fn lost_by_reconnecting(&mut self, ue: u32, now: Instant) {
+        if self.attempts.is(ue, Procedure::UeContextRelease) {
+            self.handovers.steps.stop(Step::Unreleased { ue });
+            let end = End::Failed("reconnected".into());
+            self.end_attempt(ue, Procedure::UeContextRelease, &end, now);
+        }
+        if self.handovers.departure(ue).is_some_and(|departure| departure.arrived.is_none()) {
+            self.handover_failed(ue, &End::Failed("radio-link-failure".into()), now);
+        }
+    }
+
+    // Over Xn.
+
+    fn leave_over_xn(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+        let Some(departure) = self.handovers.departure_mut(ue) else { return };
+        let (source, target, fate) = (departure.source, departure.target, departure.fate);
+        departure.commanded = Some(now);
+        let context = self.gnbs.get_mut(usize::from(source.gnb)).and_then(|port| port.gnb.give_up_for_xn(ue));
+        let (Some(context), Target::Here(cell)) = (context, target) else {
+            return self.handover_failed(ue, &End::Failed("no-connection".into()), now);
+        };
+        if let Some(departure) = self.handovers.departure_mut(ue) {
+            departure.context = Some(context);
+        }
+        self.user_plane.pause(ue);
+        if fate == Fate::Lost {
+            self.handover_failed(ue, &End::Failed("radio-link-failure".into()), now);
+            self.fall_off(ue, now, out);
+            return self.request_release(ue, source.gnb, ReleaseCause::RadioConnectionLost, now, out);
+        }
+        self.set_out(ue, cell, now);
+    }
+
+    /// The AMF has switched the path: the source lets the UE go.
+    pub(super) fn path_switched(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+        let Some(departure) = self.handovers.end_departure(ue) else {
+            return self.recorder.unexpected("path-switched");
+        };
+        self.end_handover(ue, &departure, &End::Succeeded, now);
+        self.gnb(departure.source.gnb, GnbEvent::ReleaseAfterXn { ue }, now, out);
+    }
+
+    /// The AMF has not: neither gNB has a use for the UE, and the source asks for its release.
+    pub(super) fn path_switch_failed(
+        &mut self,
+        ue: u32,
+        end: &End,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        let Some(departure) = self.handovers.end_departure(ue) else { return };
+        self.end_handover(ue, &departure, end, now);
+        self.request_release(ue, departure.source.gnb, ReleaseCause::RadioConnectionLost, now, out);
+    }
+
+    // By time.
+
+    pub(super) fn take_step(&mut self, step: Step, now: Instant, out: &mut Vec<ShardAction>) {
+        match step {
+            Step::Cancel { ue } => {
+                let Some(departure) = self.handovers.departure(ue) else { return };
+                if departure.commanded.is_none() {
+                    let gnb = departure.source.gnb;
+                    self.gnb(gnb, GnbEvent::CancelHandover { ue }, now, out);
+                }
+            }
+            Step::Arrive { gnb, ue } => match self.handovers.end_arrival(gnb, ue) {
+                Some(arrival) => self.arrive_from_elsewhere(gnb, ue, arrival, now, out),
+                None => self.arrive(gnb, ue, now, out),
+            },
+            Step::Overdue { ue } => {
+                self.handover_overdue(ue, now);
+                if let Some(departure) = self.handovers.end_departure(ue) {
+                    self.close_departure(ue, &departure, false, now);
+                }
+            }
+            Step::Unreleased { ue } => {
+                if self.attempts.is(ue, Procedure::UeContextRelease) {
+                    let end = End::TimedOut("ue-context-release".into());
+                    self.end_attempt(ue, Procedure::UeContextRelease, &end, now);
+                }
+            }
+        }
+    }
+
+    /// The UE comes into another cell of the shard.
+    fn arrive(&mut self, gnb: u16, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+        let Some(departure) = self.handovers.departure_mut(ue) else { return };
+        let Target::Here(cell) = departure.target else { return };
+        if self.access.cell_of(ue) != Some(cell) || departure.arrived.is_some() {
+            return;
+        }
+        departure.arrived = Some(now);
+        let context = departure.context.take();
+        if let Some(slot) = self.population.slot(ue) {
+            slot.gnb = gnb;
+            slot.cell = u16::try_from(cell.cell).unwrap_or_default();
+        }
+        if let Some(network) = self.population.plmn_of(gnb) {
+            self.user_plane.moved(ue, gnb, network, now);
+        }
+        self.throttle_as_cell(ue, now);
+        let event = match &context {
+            Some(context) => GnbEvent::ArriveByXn { ue, cell: cell.cell, context },
+            None => GnbEvent::HandoverArrived { ue },
+        };
+        self.gnb(gnb, event, now, out);
+        self.ue(ue, UeEvent::CellChanged, now, out);
+    }
+
+    // At the target.
+
+    /// A UE wants to come to a gNB of this shard.
+    pub(super) fn handover_requested(
+        &mut self,
+        number: u16,
+        handle: u32,
+        cell: u32,
+        container: &[u8],
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        let admitted = match self.seal.open::<Passport>(container) {
+            Err(error) => Err(Some(error.to_string())),
+            Ok(passport) if passport.refused => Err(None),
+            Ok(passport) => self.admit(number, cell, passport, now).map_err(Some),
+        };
+        let event = match admitted {
+            Ok(ue) => GnbEvent::AdmitHandover { handle, ue },
+            Err(why) => {
+                if let Some(why) = why {
+                    self.recorder.unexpected(&why);
+                }
+                GnbEvent::RefuseHandover { handle }
+            }
+        };
+        self.gnb(number, event, now, out);
+    }
+
+    fn admit(&mut self, number: u16, cell: u32, passport: Passport, now: Instant) -> Result<u32, String> {
+        match passport.who {
+            Who::Neighbour { shard, ue } => {
+                let coming = self.handovers.departure(ue).is_some_and(|departure| {
+                    departure.commanded.is_none()
+                        && matches!(departure.target, Target::Here(to) if to.gnb == number)
+                });
+                if shard == self.number && coming { Ok(ue) } else { Err("handover-of-nobody".into()) }
+            }
+            Who::Traveller(traveller) => {
+                if !self.is_running() {
+                    return Err("handover-after-the-end".into());
+                }
+                let (shard, at_home) = traveller.home;
+                let at_home = (shard == self.number).then_some(at_home);
+                // One whose departure is not over yet comes back too soon.
+                if at_home.is_some_and(|ue| self.handovers.departure(ue).is_some()) {
+                    return Err("handover-back-too-soon".into());
+                }
+                let ue = self.population.expect(at_home).ok_or("handover-without-room")?;
+                if self.handovers.arrival(number, ue).is_some() {
+                    return Err("handover-twice".into());
+                }
+                self.handovers.touch(now);
+                self.handovers.expect(number, ue, Arrival { traveller, cell, arrives: passport.arrives });
+                Ok(ue)
+            }
+        }
+    }
+
+    /// The UE of another agent has left its source.
+    pub(super) fn handover_expected(&mut self, number: u16, ue: u32, now: Instant) {
+        if !self.handovers.arrival(number, ue).is_some_and(|arrival| arrival.arrives) {
+            return;
+        }
+        self.handovers.touch(now);
+        let median = self.plan.scenario().mobility.interruption;
+        let Some(slot) = self.population.slot(ue) else { return };
+        let mut draw = self.access.draw(ue, slot);
+        let at = now + self.access.interruption(median, &mut draw);
+        self.handovers.steps.set(Step::Arrive { gnb: number, ue }, at);
+    }
+
+    fn arrive_from_elsewhere(
+        &mut self,
+        gnb: u16,
+        ue: u32,
+        arrival: Arrival,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        let Arrival { traveller, cell, .. } = arrival;
+        let Traveller { home, group, state, timers, luggage } = *traveller;
+        self.handovers.touch(now);
+        let arrived = Ue::import(state);
+        let supi = arrived.imsi();
+        let sessions: Vec<_> = arrived.sessions().map(|session| (supi, session.clone())).collect();
+        if arrived.is_registered() {
+            self.registered += 1;
+        }
+        let place = (gnb, u16::try_from(cell).unwrap_or_default());
+        self.population.arrive(ue, arrived, home, group, place);
+        for (timer, left_us) in timers {
+            if let Some(timer) = timer_of(timer) {
+                self.ue_timers.set((ue, timer), now + Duration::from_micros(left_us));
+            }
+        }
+        self.access.arrive(ue, Cell { gnb, cell }, now);
+        if let Some(network) = self.population.plmn_of(gnb) {
+            self.user_plane.arrive(ue, &sessions, &luggage, gnb, network, now);
+        }
+        self.throttle_as_cell(ue, now);
+        self.gnb(gnb, GnbEvent::HandoverArrived { ue }, now, out);
+        self.ue(ue, UeEvent::CellChanged, now, out);
+    }
+}
+
+fn since(now: Instant, then: Instant) -> Duration {
+    now.saturating_duration_since(then)
+}
+
+/// A handover of which nothing is heard is over by then: well above TNGRELOCprep and TNGRELOCoverall together.
+const LONGEST: Duration = Duration::from_secs(40);

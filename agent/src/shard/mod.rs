@@ -1,0 +1,476 @@
+//! One shard as a value: its UEs, gNBs, radio, timers and pacer. Sans-IO: events and time in, actions out.
+//!
+//! ```text
+//! pacer ──► UE ──► radio ──► gNB ──► ShardAction::Send            (the driver owns the associations)
+//!           UE ◄── radio ◄── gNB ◄── received()
+//!           │                 └──► user plane ──► ShardAction::SendGtpu     (and the driver owns the socket)
+//!           └──► attempts ──► recorder ──► report()
+//! ```
+//! Nothing here calls back: a UE's and a gNB's actions put messages in the air, and [`ShardRunner::advance`] delivers
+//! what has arrived. So one instant may need several rounds, and `advance` runs them all.
+//!
+//! Every idea of a shard moves messages between the same UEs and gNBs, so they share one value, with a file for each:
+//! `begin` (attempts), `ue` and `gnb` (what each wants done), `mobility` (handovers), `weather` (impairments), `ending`.
+
+mod begin;
+mod ending;
+mod gnb;
+mod mobility;
+mod ue;
+mod weather;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use scenarios::{Plan, stream_seed};
+use signalling::{
+    Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, N3Settings, Procedure, Timer, UeAction, UeEvent,
+};
+use wire::to_agent::Lease;
+use wire::to_coordinator::{IntervalReport, Trace};
+
+use crate::access::Access;
+use crate::attempts::Attempts;
+use crate::conditions::Weather;
+use crate::handovers::Handovers;
+use crate::pacer::Pacer;
+use crate::population::Population;
+use crate::recorder::Recorder;
+use crate::sealing::Seal;
+use crate::timers::Timers;
+use crate::tracer::{Packet, Tracer};
+use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
+use ending::Ending;
+use gnb::about;
+use weather::Errand;
+
+/// One leased shard. The driver carries out each [`ShardAction`] and says what happens to the associations.
+pub struct ShardRunner {
+    run: String,
+    number: u32,
+    epoch: u64,
+    seed: u64,
+    plan: Plan,
+    shard: scenarios::Shard,
+    population: Population,
+    gnbs: Vec<Port>,
+    access: Access,
+    ue_timers: Timers<(u32, Timer)>,
+    gnb_timers: Timers<(u16, GnbTimer)>,
+    redial: Timers<u16>,
+    errands: Timers<(u32, Errand)>,
+    weather: Weather,
+    pacer: Pacer,
+    attempts: Attempts,
+    /// UEs that are connected first, for a handover.
+    preludes: HashMap<u32, Procedure>,
+    handovers: Handovers,
+    seal: Seal,
+    user_plane: UserPlane,
+    recorder: Recorder,
+    tracer: Tracer,
+    registered: u64,
+    start: Option<Instant>,
+    end: Option<Instant>,
+    duration: Duration,
+    grace: Duration,
+    drained: Option<String>,
+    ready_told: bool,
+    ending: Ending,
+    sequence: u64,
+    reported_to: Duration,
+    sent: u64,
+    received: u64,
+    late: Vec<Duration>,
+    ue_actions: Vec<UeAction>,
+    gnb_actions: Vec<GnbAction>,
+    outgoing: Vec<Outgoing>,
+}
+
+/// What the driver has to do.
+#[derive(Debug)]
+pub enum ShardAction {
+    /// Open the association of this gNB.
+    Connect {
+        /// Number of the gNB within the shard.
+        gnb: u16,
+    },
+    /// Send one NGAP message.
+    Send {
+        /// Number of the gNB within the shard.
+        gnb: u16,
+        /// SCTP stream.
+        stream: u16,
+        /// The message.
+        octets: Vec<u8>,
+    },
+    /// Send one GTP-U message from the agent's address.
+    SendGtpu {
+        /// To this address.
+        to: SocketAddr,
+        /// The message.
+        octets: Vec<u8>,
+    },
+    /// Every gNB has had its NG setup accepted.
+    Ready,
+    /// The core refused a gNB before the start.
+    CannotPrepare(String),
+}
+
+/// A gNB with its association.
+struct Port {
+    gnb: Gnb,
+    ends: Option<(SocketAddr, SocketAddr)>,
+    failures: u32,
+}
+
+impl ShardRunner {
+    /// The shard of a lease. Without an end for its tunnels its gNBs refuse every session's resources.
+    ///
+    /// # Panics
+    /// When the plan does not have that shard: check it first.
+    pub fn new(plan: &Plan, lease: &Lease, user_plane: Option<UserPlaneEnd>) -> Self {
+        let scenario = plan.scenario();
+        let shard = plan.shard(lease.shard);
+        let count = u32::try_from(shard.gnbs.len()).unwrap_or(u32::MAX);
+        let gnbs = (0u32..).zip(&shard.gnbs).map(|(place, gnb)| Port {
+            gnb: Gnb::new(GnbSettings {
+                gnb_id: gnb.gnb_id,
+                name: gnb.name.clone(),
+                plmn: gnb.plmn,
+                tac: gnb.tac,
+                slices: gnb.slices.clone(),
+                cells: gnb.cells,
+                n3: user_plane.map(|end| N3Settings {
+                    address: end.address,
+                    first_teid: (end.slot << UserPlaneEnd::SHIFT) + 1 + place,
+                    teid_step: count.max(1),
+                }),
+            }),
+            ends: None,
+            failures: 0,
+        });
+        let seed = stream_seed(lease.seed, &[SEED_OF_SHARDS, u64::from(lease.shard)]);
+        Self {
+            run: lease.run.clone(),
+            number: lease.shard,
+            epoch: lease.epoch,
+            seed,
+            plan: plan.clone(),
+            population: Population::new(scenario, &shard),
+            gnbs: gnbs.collect(),
+            access: Access::new(
+                scenario.radio.clone(),
+                stream_seed(seed, &[SEED_OF_RADIO]),
+                scenario.cells.inactivity,
+            ),
+            ue_timers: Timers::new(),
+            gnb_timers: Timers::new(),
+            redial: Timers::new(),
+            errands: Timers::new(),
+            weather: Weather::new(plan, &shard),
+            pacer: Pacer::new(shard.schedules(), &lease.resume_at),
+            attempts: Attempts::new(),
+            preludes: HashMap::new(),
+            handovers: Handovers::new(),
+            seal: Seal::new(&lease.key, &lease.run, lease.shard, lease.epoch),
+            // Of the run, not of the shard: a session's traffic goes on elsewhere.
+            user_plane: UserPlane::new(
+                scenario.clone(),
+                stream_seed(lease.seed, &[SEED_OF_TRAFFIC]),
+                user_plane.map(|end| end.address),
+            ),
+            recorder: Recorder::new(),
+            tracer: Tracer::new(lease.trace),
+            registered: 0,
+            start: None,
+            end: None,
+            duration: plan.duration(),
+            grace: scenario.drain,
+            drained: None,
+            ready_told: false,
+            ending: Ending::Running,
+            sequence: 0,
+            reported_to: Duration::ZERO,
+            sent: 0,
+            received: 0,
+            late: Vec::new(),
+            ue_actions: Vec::new(),
+            gnb_actions: Vec::new(),
+            outgoing: Vec::new(),
+            shard,
+        }
+    }
+
+    /// Shard number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The lease's epoch.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Opens the associations. `Ready` or `CannotPrepare` comes later.
+    pub fn prepare(&mut self, out: &mut Vec<ShardAction>) {
+        out.extend(
+            (0..self.gnbs.len())
+                .filter_map(|gnb| Some(ShardAction::Connect { gnb: u16::try_from(gnb).ok()? })),
+        );
+    }
+
+    /// The schedules begin at this instant, which the wall clock of the run calls `wall_us`, UNIX time in µs.
+    pub fn start(&mut self, at: Instant, wall_us: u64) {
+        self.start = Some(at);
+        self.end = Some(at + self.duration + self.grace);
+        self.pacer.start(at);
+        self.user_plane.set_clock(at, wall_us);
+    }
+
+    /// The association of a gNB is up.
+    pub fn association_up(
+        &mut self,
+        gnb: u16,
+        streams_out: u16,
+        ends: Option<(SocketAddr, SocketAddr)>,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
+            (port.ends, port.failures) = (ends, 0);
+        }
+        self.gnb(gnb, GnbEvent::AssociationUp { streams_out }, now, out);
+    }
+
+    /// The association of a gNB did not come up, or is gone. During a run the gNB dials again, later each time.
+    pub fn association_down(&mut self, gnb: u16, reason: &str, now: Instant, out: &mut Vec<ShardAction>) {
+        self.gnb(gnb, GnbEvent::AssociationDown, now, out);
+        let Some(port) = self.gnbs.get_mut(usize::from(gnb)) else { return };
+        port.failures += 1;
+        if self.ready_told {
+            self.recorder.unexpected("association-lost");
+            self.redial.set(gnb, now + REDIAL * (1 << port.failures.min(5)));
+        } else {
+            out.push(ShardAction::CannotPrepare(reason.to_owned()));
+        }
+    }
+
+    /// A message arrived on a gNB's association.
+    pub fn received(
+        &mut self,
+        gnb: u16,
+        stream: u16,
+        ppid: u32,
+        octets: Vec<u8>,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        self.received += 1;
+        if ppid != sctp::NGAP_PPID {
+            self.recorder.unexpected("payload-protocol-identifier");
+            return;
+        }
+        let mut actions = std::mem::take(&mut self.gnb_actions);
+        if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
+            port.gnb.handle(GnbEvent::Received { stream, octets: &octets }, now, &mut actions);
+        }
+        // Which UE it is about shows in what the gNB does; and the question comes before the answer in the trace.
+        self.trace(actions.iter().find_map(about), gnb, false, stream, octets, now);
+        self.carry_out_for_gnb(gnb, actions, now, out);
+        self.deliver_arrived(now, out);
+    }
+
+    /// A GTP-U message arrived for a tunnel of this shard, or for none.
+    pub fn received_gtpu(
+        &mut self,
+        from: SocketAddr,
+        octets: &[u8],
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
+        self.user_plane.received(from, octets, now, &mut self.outgoing);
+        self.send_user_plane(out);
+    }
+
+    /// A GTP-U message could not be sent.
+    pub fn gtpu_not_sent(&mut self) {
+        self.user_plane.not_sent();
+    }
+
+    /// Starts what is due, delivers what has arrived, expires timers. At most a few dozen attempts and packets leave at
+    /// one call, so that the driver's clock, and with it the lateness, stays true: call again while `next_deadline` has
+    /// passed.
+    pub fn advance(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+        self.change_weather(now, out);
+        for _ in 0..BATCH {
+            let Some(attempt) = self.pacer.pop_due(now) else { break };
+            self.begin(attempt, now, out);
+        }
+        self.deliver_arrived(now, out);
+        while let Some((ue, timer)) = self.ue_timers.pop_expired(now) {
+            self.ue(ue, UeEvent::Expired(timer), now, out);
+        }
+        while let Some((gnb, timer)) = self.gnb_timers.pop_expired(now) {
+            self.gnb(gnb, GnbEvent::Expired(timer), now, out);
+        }
+        while let Some(step) = self.handovers.steps.pop_expired(now) {
+            self.take_step(step, now, out);
+        }
+        while let Some((ue, errand)) = self.errands.pop_expired(now) {
+            self.run_errand(ue, errand, now, out);
+        }
+        while let Some(ue) = self.access.pop_idle(now) {
+            self.check_inactivity(ue, now, out);
+        }
+        while let Some(gnb) = self.redial.pop_expired(now) {
+            out.push(ShardAction::Connect { gnb });
+        }
+        self.admit_waiting(now);
+        self.deliver_arrived(now, out);
+        self.user_plane.advance(now, &mut self.outgoing);
+        self.send_user_plane(out);
+        if self.end.is_some_and(|end| end <= now) && self.attempts.len() > 0 {
+            self.abandon();
+        }
+        self.wind_down(now, out);
+    }
+
+    /// When `advance` has something to do next.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let end = self.end.filter(|_| self.attempts.len() > 0);
+        [
+            self.pacer.next_due(),
+            self.access.next_deadline(),
+            self.ue_timers.next_deadline(),
+            self.gnb_timers.next_deadline(),
+            self.redial.next_deadline(),
+            self.errands.next_deadline(),
+            self.handovers.steps.next_deadline(),
+            self.user_plane.next_deadline(),
+            self.next_weather(),
+            end,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Starts nothing more. What is in flight may end until `until`; then it is abandoned for this reason.
+    pub fn drain(&mut self, reason: &str, now: Instant, until: Instant) {
+        for (procedure, left) in self.pacer.cancel() {
+            self.recorder.never_started(procedure.as_str(), reason, left);
+        }
+        self.duration = Duration::ZERO;
+        self.end = Some(until);
+        self.drained = Some(reason.to_owned());
+        self.start.get_or_insert(now);
+    }
+
+    /// Whether there are sessions, so that user data may come at any time.
+    pub fn has_user_plane(&self) -> bool {
+        !self.user_plane.is_settled()
+    }
+
+    /// The UE's attempts left this late since the last call.
+    pub fn take_lateness(&mut self) -> std::vec::Drain<'_, Duration> {
+        self.late.drain(..)
+    }
+
+    /// What happened since the last report. `None` before the start.
+    pub fn report(&mut self, now: Instant) -> Option<IntervalReport> {
+        let to = now.checked_duration_since(self.start?)?;
+        let (procedures, unexpected) = self.recorder.take();
+        let from = std::mem::replace(&mut self.reported_to, to);
+        let sequence = self.sequence;
+        self.sequence += 1;
+        Some(IntervalReport {
+            run: self.run.clone(),
+            shard: self.number,
+            epoch: self.epoch,
+            sequence,
+            from_us: micros(from),
+            to_us: micros(to),
+            progress: self.pacer.progress(),
+            procedures,
+            in_flight: self.attempts.len() as u64,
+            registered: self.registered,
+            unexpected,
+            messages_sent: std::mem::take(&mut self.sent),
+            messages_received: std::mem::take(&mut self.received),
+            radio_lost: self.access.take_lost(),
+            sessions: self.user_plane.sessions(),
+            usage: self.user_plane.take_usage(),
+            handovers: self.recorder.take_handovers(),
+            user_plane: self.user_plane.take_counters(),
+        })
+    }
+
+    /// The traces that are complete.
+    pub fn take_traces(&mut self) -> Vec<Trace> {
+        let Some(start) = self.start else { return Vec::new() };
+        let (attempts, access, population) = (&self.attempts, &self.access, &self.population);
+        let at_rest = |ue| !attempts.contains(ue) && !access.is_connected(ue);
+        let imsi = |ue| population.imsi(ue).map(|imsi| imsi.to_string()).unwrap_or_default();
+        self.tracer.take(self.number, start, at_rest, imsi)
+    }
+
+    /// The traces of everything, also of UEs that are still connected.
+    pub fn take_last_traces(&mut self) -> Vec<Trace> {
+        self.access.clear();
+        self.take_traces()
+    }
+
+    /// Packets that a limit kept out of the traces since the last call.
+    pub fn take_trace_dropped(&mut self) -> u64 {
+        self.tracer.take_dropped()
+    }
+
+    /// UEs of the shard.
+    pub fn ues(&self) -> u64 {
+        self.population.len() as u64
+    }
+
+    /// Octets of all that is held for the UEs: state, queues, timers, connections, sessions.
+    pub fn ue_octets(&self) -> u64 {
+        let maps = self.ue_timers.octets()
+            + self.attempts.octets()
+            + self.access.octets()
+            + self.errands.octets()
+            + self.handovers.octets()
+            + self.user_plane.octets();
+        self.population.octets() + maps as u64
+    }
+
+    fn send_user_plane(&mut self, out: &mut Vec<ShardAction>) {
+        out.extend(self.outgoing.drain(..).map(|(to, octets)| ShardAction::SendGtpu { to, octets }));
+    }
+
+    fn trace(&mut self, ue: Option<u32>, gnb: u16, uplink: bool, stream: u16, octets: Vec<u8>, now: Instant) {
+        let ends = self.gnbs.get(usize::from(gnb)).and_then(|port| port.ends);
+        self.tracer.packet(ue, Packet { at: now, uplink, ends, stream, octets, comment: String::new() });
+    }
+
+    fn abandon(&mut self) {
+        let reason = self.drained.as_deref().unwrap_or("end-of-run");
+        for ue in self.attempts.abandon_all(reason, &mut self.recorder) {
+            self.tracer.failed(ue, format!("abandoned: {reason}"));
+        }
+        self.preludes.clear();
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Attempts that leave at one reading of the clock.
+const BATCH: usize = 16;
+/// First wait before a lost association is dialled again; doubles up to 32 times this.
+const REDIAL: Duration = Duration::from_millis(500);
+const SEED_OF_SHARDS: u64 = 1;
+const SEED_OF_RADIO: u64 = 2;
+const SEED_OF_UES: u64 = 3;
+const SEED_OF_TRAFFIC: u64 = 4;
+const SEED_OF_HANDOVERS: u64 = 5;

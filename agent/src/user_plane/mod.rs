@@ -1,0 +1,630 @@
+//! The user plane of a shard, sans-IO: the gNBs' ends of the tunnels, the UEs' traffic in them, and what was used.
+//!
+//! ```text
+//! GnbAction::SessionResource ──► tunnel ─┐
+//! UeAction::SessionUp ──► session ───────┴──► traffic ──► ShardAction::SendGtpu
+//!                           │  part ◄── counts ◄── received()
+//!                           └──► usage record
+//! ```
+//! A session's traffic flows while the session is up and its UE has a tunnel at the gNB that serves it; what flows
+//! toward the UE is counted wherever it comes, so that a tunnel which the UE has just left is not forgotten.
+
+mod sessions;
+mod tunnels;
+mod usage;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use billing::{Closing, UsageRecord};
+use gtpu::{Direction, GPdu, Message, Packet, QosFlow, TrafficSource};
+use identity::{Imsi, PduSessionId, Plmn};
+use scenarios::{Scenario, stream_seed};
+use serde::{Deserialize, Serialize};
+use signalling::{Session, SessionRequest, Tunnel};
+use wire::to_coordinator::{MOST_USAGE, UserPlaneInterval};
+
+use crate::timers::Timers;
+use sessions::{Held, Sessions};
+use tunnels::Tunnels;
+use usage::{PartOf, Usage};
+
+/// Where the gNBs of a shard have their ends of the tunnels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserPlaneEnd {
+    /// The address that the agent's socket has.
+    pub address: IpAddr,
+    /// The number of the shard within the agent, below 4096: the upper 12 bits of all its TEIDs.
+    pub slot: u32,
+}
+
+impl UserPlaneEnd {
+    /// How far TEIDs are shifted to show the slot.
+    pub const SHIFT: u32 = 20;
+}
+
+/// A GTP-U message to send.
+pub(crate) type Outgoing = (SocketAddr, Vec<u8>);
+
+/// What a session takes along to another agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Luggage {
+    session: PduSessionId,
+    template: u32,
+    opened_us: u64,
+    /// The number of its last part.
+    sequence: u32,
+    /// Sent by the UE in all its parts: of a flow with a volume, the rest is left.
+    uplink: u64,
+}
+
+/// The user plane of one shard.
+pub(crate) struct UserPlane {
+    scenario: Arc<Scenario>,
+    seed: u64,
+    address: Option<IpAddr>,
+    dealt: Vec<u64>,
+    sessions: Sessions,
+    tunnels: Tunnels,
+    due: Timers<(u32, PduSessionId)>,
+    usage: Usage,
+    peers: Timers<IpAddr>,
+    known_peers: Vec<IpAddr>,
+    echo_sequence: u16,
+    counters: UserPlaneInterval,
+    lost: i64,
+    t_pdu: Vec<u8>,
+}
+
+impl UserPlane {
+    pub(crate) fn new(scenario: Arc<Scenario>, seed: u64, address: Option<IpAddr>) -> Self {
+        Self {
+            dealt: vec![0; scenario.sessions.len()],
+            scenario,
+            seed,
+            address,
+            sessions: Sessions::default(),
+            tunnels: Tunnels::default(),
+            due: Timers::new(),
+            usage: Usage::new(),
+            peers: Timers::new(),
+            known_peers: Vec::new(),
+            echo_sequence: 0,
+            counters: UserPlaneInterval::default(),
+            lost: 0,
+            t_pdu: Vec::new(),
+        }
+    }
+
+    /// The wall clock said so much at this instant.
+    pub(crate) fn set_clock(&mut self, at: Instant, wall_us: u64) {
+        self.usage.set_clock(at, wall_us);
+    }
+
+    // Sessions, as the UE knows them.
+
+    /// What the UE asks for next: templates are dealt by their shares, the one that is furthest behind first.
+    pub(crate) fn request(&mut self, ue: u32, supi: Imsi) -> Option<SessionRequest> {
+        let templates = &self.scenario.sessions;
+        let total: f64 = templates.iter().map(|template| template.share).sum();
+        let next = self.dealt.iter().sum::<u64>() + 1;
+        let behind = |(template, dealt): (&scenarios::SessionTemplate, &u64)| {
+            template.share / total * next as f64 - *dealt as f64
+        };
+        let number = (0..templates.len()).max_by(|&a, &b| {
+            let of = |at: usize| templates.get(at).zip(self.dealt.get(at)).map_or(f64::MIN, behind);
+            // Of two equals the first is taken: max_by takes the last.
+            of(a).total_cmp(&of(b)).then(b.cmp(&a))
+        })?;
+        let template = templates.get(number)?;
+        *self.dealt.get_mut(number)? += 1;
+        let id = (1..=15).filter_map(PduSessionId::new).find(|id| self.sessions.get(ue, *id).is_none())?;
+        self.sessions.insert(ue, Held::asked_for(id, supi, number));
+        Some(SessionRequest { id, dnn: template.dnn.clone(), type_: template.type_, slice: template.slice })
+    }
+
+    /// The UE asked for a session and did not get it.
+    pub(crate) fn not_granted(&mut self, ue: u32, now: Instant) {
+        let asked_for: Vec<_> = self.sessions.of(ue).filter(|held| !held.up).map(|held| held.id).collect();
+        for id in asked_for {
+            self.session_down(ue, id, Closing::Released, now);
+        }
+    }
+
+    /// The UE has a session, or the session changed.
+    pub(crate) fn session_up(&mut self, ue: u32, supi: Imsi, serving: Plmn, session: &Session, now: Instant) {
+        if self.sessions.get(ue, session.id).is_none() {
+            let of_dnn = |template: &scenarios::SessionTemplate| template.dnn == session.dnn;
+            let number = self.scenario.sessions.iter().position(of_dnn).unwrap_or_default();
+            self.sessions.insert(ue, Held::asked_for(session.id, supi, number));
+        }
+        self.ensure_part(ue, session.id, serving, now);
+        let flow = self.uplink_flow(ue, session.id);
+        let seed = self.traffic_seed(supi, session.id, 0);
+        let Some(held) = self.sessions.get_mut(ue, session.id) else { return };
+        held.address = address_of(session);
+        held.up = true;
+        held.source.get_or_insert_with(|| {
+            let mut source = TrafficSource::new(flow, seed, now);
+            source.pause();
+            source
+        });
+        if let Some(of) = held.part.and_then(|part| self.usage.of(part)) {
+            of.dnn = session.dnn.clone();
+            of.charging_id = session.charging_id.or(of.charging_id);
+        }
+        self.resume(ue, session.id, now);
+    }
+
+    /// The UE has the session no more.
+    pub(crate) fn session_down(&mut self, ue: u32, id: PduSessionId, closing: Closing, now: Instant) {
+        self.due.stop((ue, id));
+        if let Some(part) = self.sessions.remove(ue, id).and_then(|held| held.part) {
+            self.usage.end(part, closing, now);
+        }
+    }
+
+    // Tunnels, as the gNB knows them.
+
+    /// A tunnel is there, or has changed. `serving` is the network of the gNB, where the UE is in a cell of it.
+    pub(crate) fn resource(
+        &mut self,
+        ue: u32,
+        gnb: u16,
+        tunnel: Tunnel,
+        serving: Option<Plmn>,
+        now: Instant,
+    ) {
+        if let Some(replaced) = self.tunnels.set(ue, gnb, tunnel) {
+            self.usage.tunnel_gone(replaced, now);
+        }
+        if !self.known_peers.contains(&tunnel.remote) && self.known_peers.len() < PEERS_LIMIT {
+            self.known_peers.push(tunnel.remote);
+            self.peers.set(tunnel.remote, now);
+        }
+        if let Some(serving) = serving {
+            self.attach(ue, tunnel.session, gnb, serving, now);
+        }
+    }
+
+    /// A tunnel is gone. What is on its way in it still counts.
+    pub(crate) fn resource_released(&mut self, ue: u32, gnb: u16, session: PduSessionId, now: Instant) {
+        let Some((teid, part)) = self.tunnels.release(ue, gnb, session, now) else { return };
+        if let Some(part) = part {
+            self.usage.tunnel_gone(part, now);
+        }
+        if let Some(held) = self.sessions.get_mut(ue, session)
+            && held.tunnel == Some(teid)
+        {
+            held.stand_still();
+            self.due.stop((ue, session));
+        }
+    }
+
+    // Mobility.
+
+    /// The UE is between two cells: it sends nothing.
+    pub(crate) fn pause(&mut self, ue: u32) {
+        for held in self.sessions.of_mut(ue) {
+            held.stand_still();
+            self.due.stop((ue, held.id));
+        }
+    }
+
+    /// The UE is at another gNB of the shard. Where that is of another network, a part of each session ends.
+    pub(crate) fn moved(&mut self, ue: u32, gnb: u16, serving: Plmn, now: Instant) {
+        let ids: Vec<PduSessionId> = self.sessions.of(ue).map(|held| held.id).collect();
+        for id in ids {
+            self.change_network(ue, id, serving, now);
+            if self.tunnels.teid(ue, gnb, id).is_some() {
+                self.attach(ue, id, gnb, serving, now);
+            }
+        }
+    }
+
+    /// What the UE's sessions take along when it goes to another agent.
+    pub(crate) fn luggage(&mut self, ue: u32) -> Vec<Luggage> {
+        let mut luggage = Vec::new();
+        for held in self.sessions.of(ue).filter(|held| held.up) {
+            let Some(part) = held.part else { continue };
+            let uplink = held.earlier_uplink + self.usage.uplink(part);
+            let Some(of) = self.usage.of(part) else { continue };
+            luggage.push(Luggage {
+                session: held.id,
+                template: u32::try_from(held.template).unwrap_or_default(),
+                opened_us: of.opened_us.unwrap_or_default(),
+                sequence: of.sequence,
+                uplink,
+            });
+        }
+        luggage
+    }
+
+    /// The UE has left for another agent, into a network that may be another.
+    pub(crate) fn depart(&mut self, ue: u32, into: Plmn, now: Instant) {
+        let held: Vec<_> = self.sessions.of(ue).map(|held| (held.id, held.part)).collect();
+        for (id, part) in held {
+            let stays = part.and_then(|part| self.usage.of(part)).is_none_or(|of| of.serving == into);
+            let closing = if stays { Closing::Handover } else { Closing::PlmnChange };
+            self.session_down(ue, id, closing, now);
+        }
+    }
+
+    /// The UE has come from another agent.
+    pub(crate) fn arrive(
+        &mut self,
+        ue: u32,
+        sessions: &[(Imsi, Session)],
+        luggage: &[Luggage],
+        gnb: u16,
+        serving: Plmn,
+        now: Instant,
+    ) {
+        for (supi, session) in sessions {
+            let brought = luggage.iter().find(|brought| brought.session == session.id);
+            let template = brought.and_then(|brought| usize::try_from(brought.template).ok());
+            let mut held = Held::asked_for(session.id, *supi, template.unwrap_or_default());
+            held.address = address_of(session);
+            held.up = true;
+            let sequence = brought.map_or(0, |brought| brought.sequence.saturating_add(1));
+            held.earlier_uplink = brought.map_or(0, |brought| brought.uplink);
+            held.part = Some(self.usage.open(
+                PartOf {
+                    supi: *supi,
+                    session: session.id,
+                    dnn: session.dnn.clone(),
+                    serving,
+                    charging_id: session.charging_id,
+                    sequence,
+                    opened_us: brought.map(|brought| brought.opened_us),
+                },
+                now,
+            ));
+            let mut flow =
+                self.scenario.sessions.get(held.template).map_or(scenarios::Flow::NONE, |t| t.uplink);
+            if let Some(volume) = &mut flow.volume {
+                volume.0 = volume.0.saturating_sub(held.earlier_uplink);
+            }
+            let mut source = TrafficSource::new(flow, self.traffic_seed(*supi, session.id, sequence), now);
+            source.pause();
+            held.source = Some(source);
+            self.sessions.insert(ue, held);
+            if self.tunnels.teid(ue, gnb, session.id).is_some() {
+                self.attach(ue, session.id, gnb, serving, now);
+            }
+        }
+    }
+
+    // Traffic.
+
+    /// The UE's traffic flows at this part of its rate from now on.
+    pub(crate) fn throttle(&mut self, ue: u32, factor: f64, now: Instant) {
+        for held in self.sessions.of_mut(ue) {
+            held.factor = factor;
+            if let Some(source) = &mut held.source {
+                source.throttle(now, factor);
+                match source.next_due() {
+                    Some(at) => self.due.set((ue, held.id), at),
+                    None => self.due.stop((ue, held.id)),
+                }
+            }
+        }
+    }
+
+    /// A GTP-U message came. Answers go to `out`.
+    pub(crate) fn received(
+        &mut self,
+        from: SocketAddr,
+        octets: &[u8],
+        now: Instant,
+        out: &mut Vec<Outgoing>,
+    ) {
+        let answer = match Message::decode(octets) {
+            Ok(Message::GPdu(packet)) => return self.received_packet(from, &packet, now, out),
+            Ok(Message::EchoRequest { sequence }) => {
+                self.counters.echoes += 1;
+                Message::EchoResponse { sequence }
+            }
+            Ok(Message::EchoResponse { .. }) => {
+                self.counters.echoes += 1;
+                return;
+            }
+            Ok(Message::EndMarker { teid }) => {
+                match self.tunnels.part_of(teid) {
+                    Some(_) => self.counters.end_markers += 1,
+                    None => self.counters.strays += 1,
+                }
+                return;
+            }
+            Err(gtpu::DecodeError::UnsupportedExtensionHeader(_)) => {
+                self.counters.strays += 1;
+                Message::supported()
+            }
+            Ok(_) | Err(_) => {
+                self.counters.strays += 1;
+                return;
+            }
+        };
+        send(from, &answer, out);
+    }
+
+    fn received_packet(
+        &mut self,
+        from: SocketAddr,
+        packet: &GPdu<'_>,
+        now: Instant,
+        out: &mut Vec<Outgoing>,
+    ) {
+        let Some((part, newly_lost, reordered)) = self.tunnels.count(packet.teid, packet.sequence, now)
+        else {
+            self.counters.strays += 1;
+            if let Some(peer) = self.address {
+                // §7.3.1: so that the peer stops. To the port that every endpoint listens on.
+                let to = SocketAddr::new(from.ip(), gtpu::PORT);
+                send(to, &Message::ErrorIndication { teid: packet.teid, peer }, out);
+            }
+            return;
+        };
+        let octets = packet.t_pdu.len() as u64;
+        self.counters.downlink_packets += 1;
+        self.counters.downlink_octets += octets;
+        self.counters.downlink_reordered += u64::from(reordered);
+        self.lost += newly_lost;
+        self.usage.received(part, octets, newly_lost);
+    }
+
+    /// A message of ours could not be sent.
+    pub(crate) fn not_sent(&mut self) {
+        self.counters.uplink_dropped += 1;
+    }
+
+    /// Sends what is due, a bounded number of packets at one call, and makes the records of what has ended.
+    pub(crate) fn advance(&mut self, now: Instant, out: &mut Vec<Outgoing>) {
+        let mut left = PACKETS_AT_ONCE;
+        while left > 0
+            && let Some((ue, id)) = self.due.pop_expired(now)
+        {
+            left -= self.send_due(ue, id, left, now, out).max(1).min(left);
+        }
+        while let Some(peer) = self.peers.pop_expired(now) {
+            self.echo_sequence = self.echo_sequence.wrapping_add(1);
+            let request = Message::EchoRequest { sequence: self.echo_sequence };
+            send(SocketAddr::new(peer, gtpu::PORT), &request, out);
+            self.peers.set(peer, now + ECHO_INTERVAL);
+        }
+        self.tunnels.sweep(now);
+        self.usage.advance(now);
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = [self.due.next_deadline(), self.usage.next_deadline(), self.peers.next_deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Sends the packets of one session that are due, at most so many. Returns how many it were.
+    fn send_due(
+        &mut self,
+        ue: u32,
+        id: PduSessionId,
+        most: usize,
+        now: Instant,
+        out: &mut Vec<Outgoing>,
+    ) -> usize {
+        let Some(held) = self.sessions.get_mut(ue, id) else { return 0 };
+        let (Some(teid), Some(part), Some(source)) = (held.tunnel, held.part, &mut held.source) else {
+            return 0;
+        };
+        let Some((remote, qfi)) = self.tunnels.remote(teid) else { return 0 };
+        let path = Packet {
+            from: held.address,
+            to: server(held.address),
+            from_port: FIRST_PORT + u16::from(id.value()),
+            to_port: DISCARD,
+        };
+        let mut count = 0;
+        while count < most
+            && let Some(size) = source.packet(now)
+        {
+            count += 1;
+            self.t_pdu.clear();
+            let Ok(octets) = gtpu::build(&path, size, &mut self.t_pdu) else { break };
+            let g_pdu = Message::GPdu(GPdu {
+                teid: remote.1,
+                sequence: Some(self.tunnels.next_sequence(teid)),
+                qos_flow: Some(QosFlow { direction: Direction::Uplink, qfi }),
+                t_pdu: &self.t_pdu,
+            });
+            if !send(SocketAddr::new(remote.0, gtpu::PORT), &g_pdu, out) {
+                self.counters.uplink_dropped += 1;
+                continue;
+            }
+            self.counters.uplink_packets += 1;
+            self.counters.uplink_octets += octets as u64;
+            self.usage.sent(part, octets as u64);
+            self.tunnels.touch(teid, now);
+        }
+        if let Some(at) = source.next_due() {
+            self.due.set((ue, id), at);
+        }
+        count
+    }
+
+    /// When user data of the UE last went through a tunnel.
+    pub(crate) fn last_used(&self, ue: u32) -> Option<Instant> {
+        self.sessions.of(ue).filter_map(|held| self.tunnels.last_used(held.tunnel?)).max()
+    }
+
+    // The end of the run, and reports.
+
+    /// Whether some session is open, or counted still.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.usage.is_settled()
+    }
+
+    /// The run is over: nothing is sent any more, and every part ends that has not.
+    pub(crate) fn close(&mut self, now: Instant) {
+        self.sessions.clear();
+        self.due = Timers::new();
+        for part in self.usage.unended() {
+            self.usage.end(part, Closing::StillOpen, now);
+        }
+    }
+
+    /// Sessions of the UEs that are here.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.sessions.up()
+    }
+
+    /// The records that one report takes; the rest stays for the next.
+    pub(crate) fn take_usage(&mut self) -> Vec<UsageRecord> {
+        self.usage.take(USAGE_AT_ONCE)
+    }
+
+    /// Whether one report takes all the records that there are.
+    pub(crate) fn fits_one_report(&self) -> bool {
+        self.usage.waiting() <= USAGE_AT_ONCE
+    }
+
+    pub(crate) fn take_counters(&mut self) -> UserPlaneInterval {
+        let mut counters = std::mem::take(&mut self.counters);
+        // What came late after all is taken off the next interval that has losses.
+        let lost = self.lost.max(0);
+        self.lost -= lost;
+        counters.downlink_lost = u64::try_from(lost).unwrap_or_default();
+        counters
+    }
+
+    pub(crate) fn octets(&self) -> usize {
+        self.sessions.octets() + self.tunnels.octets() + self.usage.octets() + self.due.octets()
+    }
+
+    // What an event of either side leads to.
+
+    /// The session's traffic goes through the tunnel at this gNB.
+    fn attach(&mut self, ue: u32, id: PduSessionId, gnb: u16, serving: Plmn, now: Instant) {
+        let Some(teid) = self.tunnels.teid(ue, gnb, id) else { return };
+        self.ensure_part(ue, id, serving, now);
+        let Some(held) = self.sessions.get_mut(ue, id) else { return };
+        held.tunnel = Some(teid);
+        if let Some(part) = held.part {
+            match self.tunnels.count_for(teid, part) {
+                Some(before) if before == part => {}
+                before => {
+                    self.usage.tunnel_added(part);
+                    if let Some(before) = before {
+                        self.usage.tunnel_gone(before, now);
+                    }
+                }
+            }
+        }
+        self.resume(ue, id, now);
+    }
+
+    fn resume(&mut self, ue: u32, id: PduSessionId, now: Instant) {
+        let Some(held) = self.sessions.get_mut(ue, id) else { return };
+        if held.tunnel.is_none() || !held.up {
+            return;
+        }
+        let factor = held.factor;
+        if let Some(source) = &mut held.source {
+            source.throttle(now, factor);
+            source.resume(now);
+            if let Some(at) = source.next_due() {
+                self.due.set((ue, id), at);
+            }
+        }
+    }
+
+    fn ensure_part(&mut self, ue: u32, id: PduSessionId, serving: Plmn, now: Instant) {
+        let templates = &self.scenario.sessions;
+        let Some(held) = self.sessions.get_mut(ue, id) else { return };
+        if held.part.is_some() {
+            return;
+        }
+        let Some(template) = templates.get(held.template) else { return };
+        held.part = Some(self.usage.open(
+            PartOf {
+                supi: held.supi,
+                session: id,
+                dnn: template.dnn.clone(),
+                serving,
+                charging_id: None,
+                sequence: 0,
+                opened_us: None,
+            },
+            now,
+        ));
+    }
+
+    /// Another network serves the session: its part ends, and the next one begins.
+    fn change_network(&mut self, ue: u32, id: PduSessionId, serving: Plmn, now: Instant) {
+        let Some(held) = self.sessions.get_mut(ue, id) else { return };
+        let Some(part) = held.part else { return };
+        let Some(of) = self.usage.of(part).filter(|of| of.serving != serving) else { return };
+        let of = PartOf {
+            supi: of.supi,
+            session: of.session,
+            dnn: of.dnn.clone(),
+            serving,
+            charging_id: of.charging_id,
+            sequence: of.sequence.saturating_add(1),
+            opened_us: of.opened_us,
+        };
+        held.earlier_uplink += self.usage.uplink(part);
+        held.part = Some(self.usage.open(of, now));
+        self.usage.end(part, Closing::PlmnChange, now);
+    }
+
+    fn uplink_flow(&self, ue: u32, id: PduSessionId) -> scenarios::Flow {
+        let template = self.sessions.get(ue, id).and_then(|held| self.scenario.sessions.get(held.template));
+        template.map_or(scenarios::Flow::NONE, |template| template.uplink)
+    }
+
+    fn traffic_seed(&self, supi: Imsi, id: PduSessionId, part: u32) -> u64 {
+        stream_seed(self.seed, &[supi.value(), u64::from(id.value()), u64::from(part)])
+    }
+}
+
+fn send(to: SocketAddr, message: &Message<'_>, out: &mut Vec<Outgoing>) -> bool {
+    let mut octets = Vec::new();
+    let fits = message.encode(&mut octets).is_ok();
+    if fits {
+        out.push((to, octets));
+    }
+    fits
+}
+
+/// The UE's address in the session. An IPv6 prefix comes by router advertisement, which is not played: the link-local
+/// address has the interface identifier by which a UPF knows the UE (TS 23.501 §5.8.2.2.3).
+fn address_of(session: &Session) -> IpAddr {
+    match (session.ipv4, session.ipv6_interface_id) {
+        (Some(ipv4), _) => ipv4.into(),
+        (None, Some(id)) => {
+            let mut octets = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            octets[8..].copy_from_slice(&id);
+            octets.into()
+        }
+        (None, None) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// Whom the UEs send to: addresses kept for documentation (RFC 5737, RFC 3849).
+fn server(of: IpAddr) -> IpAddr {
+    match of {
+        IpAddr::V4(_) => std::net::Ipv4Addr::new(198, 51, 100, 1).into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+    }
+}
+
+/// Packets that leave at one call.
+const PACKETS_AT_ONCE: usize = 64;
+/// Usage records in one report.
+const USAGE_AT_ONCE: usize = if MOST_USAGE < 16_384 { MOST_USAGE } else { 16_384 };
+/// TS 29.281 §7.2.1: no more often than every minute.
+const ECHO_INTERVAL: Duration = Duration::from_secs(60);
+/// UPFs that are asked whether they are alive.
+const PEERS_LIMIT: usize = 64;
+/// The discard service (RFC 863).
+const DISCARD: u16 = 9;
+const FIRST_PORT: u16 = 40_000;

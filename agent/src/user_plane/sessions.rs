@@ -1,0 +1,105 @@
+//! The PDU sessions of the UEs of a shard, and the traffic in each.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use gtpu::TrafficSource;
+use identity::{Imsi, PduSessionId};
+
+use super::usage::PartId;
+
+/// Sessions by UE. A UE without any takes no memory here.
+#[derive(Default)]
+pub(super) struct Sessions {
+    of_ue: HashMap<u32, Vec<Held>>,
+}
+
+/// One session, from when the UE asks for it.
+pub(super) struct Held {
+    pub(super) id: PduSessionId,
+    pub(super) supi: Imsi,
+    /// Its place among the templates of the scenario.
+    pub(super) template: usize,
+    /// The UE has it.
+    pub(super) up: bool,
+    pub(super) address: IpAddr,
+    /// The part of it that counts.
+    pub(super) part: Option<PartId>,
+    /// Sent by the UE in the parts before.
+    pub(super) earlier_uplink: u64,
+    /// The tunnel that its traffic goes through, by our TEID.
+    pub(super) tunnel: Option<u32>,
+    pub(super) source: Option<TrafficSource>,
+    /// What is left of its rate.
+    pub(super) factor: f64,
+}
+
+impl Held {
+    pub(super) fn asked_for(id: PduSessionId, supi: Imsi, template: usize) -> Self {
+        Self {
+            id,
+            supi,
+            template,
+            up: false,
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            part: None,
+            earlier_uplink: 0,
+            tunnel: None,
+            source: None,
+            factor: 1.0,
+        }
+    }
+
+    /// There is nowhere to send to.
+    pub(super) fn stand_still(&mut self) {
+        self.tunnel = None;
+        if let Some(source) = &mut self.source {
+            source.pause();
+        }
+    }
+}
+
+impl Sessions {
+    pub(super) fn insert(&mut self, ue: u32, held: Held) {
+        self.of_ue.entry(ue).or_default().push(held);
+    }
+
+    pub(super) fn get(&self, ue: u32, id: PduSessionId) -> Option<&Held> {
+        self.of(ue).find(|held| held.id == id)
+    }
+
+    pub(super) fn get_mut(&mut self, ue: u32, id: PduSessionId) -> Option<&mut Held> {
+        self.of_ue.get_mut(&ue)?.iter_mut().find(|held| held.id == id)
+    }
+
+    pub(super) fn of(&self, ue: u32) -> impl Iterator<Item = &Held> {
+        self.of_ue.get(&ue).into_iter().flatten()
+    }
+
+    pub(super) fn of_mut(&mut self, ue: u32) -> impl Iterator<Item = &mut Held> {
+        self.of_ue.get_mut(&ue).into_iter().flatten()
+    }
+
+    pub(super) fn remove(&mut self, ue: u32, id: PduSessionId) -> Option<Held> {
+        let all = self.of_ue.get_mut(&ue)?;
+        let place = all.iter().position(|held| held.id == id)?;
+        let held = all.swap_remove(place);
+        if all.is_empty() {
+            self.of_ue.remove(&ue);
+        }
+        Some(held)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.of_ue.clear();
+    }
+
+    pub(super) fn up(&self) -> u64 {
+        self.of_ue.values().flatten().filter(|held| held.up).count() as u64
+    }
+
+    pub(super) fn octets(&self) -> usize {
+        let held: usize = self.of_ue.values().map(|all| all.capacity() * size_of::<Held>()).sum();
+        self.of_ue.capacity() * (size_of::<(u32, Vec<Held>)>() + 1) + held
+    }
+}
