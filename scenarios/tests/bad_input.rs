@@ -345,7 +345,9 @@ fn unknown_scenarios_list_the_catalogue() {
     assert_eq!(
         error,
         "atach-10k: no such scenario file, and no scenario of the catalogue has this name; did you mean \
-         \"attach-10k\"? (catalogue: smoke, attach-10k, urban-macro, rural-macro)"
+         \"attach-10k\"? (catalogue: smoke, attach-10k, campaign-10k, urban-macro, rural-macro, cross-border, \
+         congestion-storm, billing-retry, multi-operator-handover, sim-swap, signalling-storm, degraded-policy, \
+         rrc-oscillation)"
     );
     let directory = Scenario::load(".", &[]).unwrap_err().to_string();
     assert!(directory.starts_with(".: cannot be read: "), "{directory}");
@@ -354,7 +356,7 @@ fn unknown_scenarios_list_the_catalogue() {
 #[test]
 fn overrides_change_the_scenario_and_errors_name_them() {
     let set = |path: &str, value: &str| Scenario::load("smoke", &[(path.to_owned(), value.to_owned())]);
-    let scenario = set("load.0.phases.0.rate", "100/s").unwrap();
+    let scenario = set("load.0.phases.0.rate", "200/s").unwrap();
     assert_eq!(scenario.load[0].planned(), 200);
     assert_eq!(set("subscribers[0].count", "7").unwrap().subscriber_count(), 7);
     assert_eq!(set("network.processing-delay", "2ms").unwrap().network.processing_delay.as_millis(), 2);
@@ -371,7 +373,7 @@ fn overrides_change_the_scenario_and_errors_name_them() {
             "--set cells.gnb=1: cells.gnb: unknown field \"gnb\"; did you mean \"gnbs\"? (accepted here: gnbs, \
              cells-per-gnb, plmn, tacs, networks, slices, first-gnb-id, inactivity)",
         ),
-        ("load.7.procedure", "x", "--set load.7.procedure=x: load has 1 items: 0 to 1 are accepted, not 7"),
+        ("load.7.procedure", "x", "--set load.7.procedure=x: load has 4 items: 0 to 4 are accepted, not 7"),
         ("cells.gnbs", "0", "--set cells.gnbs=0: cells.gnbs: 0 gNBs: 1 to 100000 are accepted"),
     ] {
         assert_eq!(set(path, value).unwrap_err().to_string(), expected);

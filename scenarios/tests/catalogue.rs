@@ -40,13 +40,20 @@ fn every_tariff_is_valid_and_the_default_is_the_default() {
 }
 
 #[test]
-fn smoke_is_quick_and_readable() {
+fn smoke_is_quick_and_readable_and_gives_every_subscriber_its_turn() {
     let scenario = Scenario::load("smoke", &[]).unwrap();
     assert_eq!(scenario.subscriber_count(), 100);
     assert_eq!(scenario.nas.ciphering[0], 0);
     let plan = Plan::new(Arc::new(scenario), 1).unwrap();
-    assert!(plan.duration() <= Duration::from_secs(5));
-    assert_eq!(plan.planned(), [(Procedure::Registration, 100)]);
+    assert!(plan.duration() <= Duration::from_secs(6));
+    let life =
+        [Procedure::Registration, Procedure::Deregistration, Procedure::PduSession, Procedure::HandoverN2];
+    assert_eq!(plan.planned(), life.map(|procedure| (procedure, 100)));
+    for shard in (0..plan.shards()).map(|number| plan.shard(number)) {
+        assert_eq!(shard.planned(), [shard.subscriber_count(); 4]);
+        // A ring of handovers takes as many UEs into a shard as out of it.
+        assert_eq!(shard.subscriber_count(), 100 / u64::from(plan.shards()));
+    }
 }
 
 #[test]
@@ -62,10 +69,44 @@ fn attach_10k_is_what_the_targets_are_about() {
 }
 
 #[test]
-fn macro_scenarios_last_half_a_minute() {
-    for name in ["urban-macro", "rural-macro"] {
-        let plan = Plan::new(Arc::new(Scenario::load(name, &[]).unwrap()), 1).unwrap();
-        assert_eq!(plan.duration(), Duration::from_secs(30), "{name}");
+fn campaign_10k_has_2000_handovers_a_minute() {
+    let scenario = Scenario::load("campaign-10k", &[]).unwrap();
+    assert_eq!(scenario.radio, RadioProfile::named("urban").unwrap());
+    let targets = ["registration.success >= 99.5%", "registration.latency.p50 < 300ms"];
+    let targets = targets.into_iter().chain(["handover-n2.latency.p95 < 450ms", "billing.unreconciled == 0"]);
+    for target in targets {
+        assert!(scenario.slos.iter().any(|slo| slo.text == target), "{target}");
+    }
+    let plan = Plan::new(Arc::new(scenario), 1).unwrap();
+    let loads = plan.describe().loads;
+    let handovers =
+        loads.iter().filter(|load| matches!(load.procedure, Procedure::HandoverN2 | Procedure::HandoverXn));
+    let per_minute: f64 = handovers.map(|load| load.peak_rate_per_s * 60.0).sum();
+    assert!((per_minute - 2000.0).abs() < 1e-6, "{per_minute}");
+    assert_eq!((loads[0].planned, loads[0].peak_rate_per_s), (10_000, 1000.0));
+}
+
+/// The big ones aside, each fits into a pipeline, and has all that a scenario of the catalogue has.
+#[test]
+fn catalogue_scenarios_are_short_and_complete() {
+    for entry in catalogue() {
+        let plan = Plan::new(Arc::new(Scenario::load(entry.name, &[]).unwrap()), 1).unwrap();
+        let scenario = plan.scenario();
+        assert!(scenario.slos.len() >= 2, "{}", entry.name);
+        if ["smoke", "attach-10k"].contains(&entry.name) {
+            continue;
+        }
+        assert!(!scenario.guardrails.is_empty(), "{}", entry.name);
+        assert!(!scenario.conditions.impairments.is_empty(), "{}", entry.name);
+        assert_eq!(scenario.conditions.override_, None, "{}", entry.name);
+        assert!(plan.duration() <= Duration::from_secs(15) || entry.name == "campaign-10k", "{}", entry.name);
+        if !scenario.sessions.is_empty() {
+            assert!(
+                scenario.slos.iter().any(|slo| slo.text == "billing.unreconciled == 0"),
+                "{}",
+                entry.name
+            );
+        }
     }
 }
 
@@ -75,6 +116,8 @@ fn schema_describes_every_field() {
     let properties = schema["properties"].as_object().unwrap();
     for field in
         ["name", "subscribers", "cells", "nas", "radio", "load", "slos", "guardrails", "network", "drain"]
+            .into_iter()
+            .chain(["sessions", "mobility", "sim-swap", "conditions", "charging"])
     {
         assert!(properties[field]["description"].is_string(), "{field}");
     }

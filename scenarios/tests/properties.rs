@@ -209,12 +209,15 @@ fn schema_accepts_the_catalogue_and_refuses_mistakes() {
     let smoke = catalogue().iter().find(|entry| entry.name == "smoke").unwrap().yaml;
     for (replace, with) in [
         ("cells:", "cell:"),
-        ("rate: 50/s", "rate: 50"),
-        ("for: 2s", "for: 2"),
+        ("rate: 100/s", "rate: 100"),
+        ("for: 1s", "for: 1"),
         ("001/01", "00101"),
         ("procedure: registration", "procedure: attach"),
-        ("{hold: 1s}", "{hold: 1s, rate: 1/s, for: 1s}"),
-        ("gnbs: 3", "gnbs: 0"),
+        ("{hold: 500ms}", "{hold: 1s, rate: 1/s, for: 1s}"),
+        ("rate: 20kbit/s", "rate: 20/s"),
+        ("packet: [80, 400]", "packet: [80, 400, 1200]"),
+        ("dnn: internet", "dnn: in ter net"),
+        ("gnbs: 4", "gnbs: 0"),
     ] {
         assert!(smoke.contains(replace), "{replace}");
         let json: serde_json::Value = serde_saphyr::from_str(&smoke.replace(replace, with)).unwrap();
@@ -262,8 +265,8 @@ fn plan_of_a_million_subscribers_is_instant() {
 #[test]
 fn more_shards_than_gnbs_are_refused() {
     let scenario = Arc::new(Scenario::load("smoke", &[]).unwrap());
-    let error = Plan::with_shards(scenario, 1, 4).unwrap_err().to_string();
-    assert!(error.contains("4 shards are not possible") && error.contains("1 to 3 are accepted"), "{error}");
+    let error = Plan::with_shards(scenario, 1, 5).unwrap_err().to_string();
+    assert!(error.contains("5 shards are not possible") && error.contains("1 to 4 are accepted"), "{error}");
 }
 
 #[test]

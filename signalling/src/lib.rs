@@ -7,6 +7,7 @@ mod attempt;
 mod ecies;
 mod gnb;
 mod identity_of_ue;
+mod message_name;
 mod nas_security;
 mod ngap;
 mod outcome;
@@ -26,6 +27,7 @@ pub use gnb::{
     ReleaseCause, Released, TargetGnb, Tunnel, XnContext,
 };
 pub use identity_of_ue::{Guti, STmsi};
+pub use message_name::message_name;
 pub use outcome::{AuthenticationFailure, Cause, ConnectionRefusal, Outcome};
 pub use procedure::{EstablishmentCause, Procedure};
 pub use session::{Session, SessionRequest};
