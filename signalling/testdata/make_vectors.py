@@ -7,7 +7,7 @@ import hashlib
 import hmac as std_hmac
 import pathlib
 
-from pycrate_asn1dir import NGAP
+from pycrate_asn1dir import NGAP, RRCNR
 from pycrate_mobile import TS24501_FGMM as fgmm
 
 SOURCE = "# source: pycrate 0.8.1 (make_vectors.py)\n"
@@ -61,6 +61,111 @@ def ngap_of_amf():
           (88, "reject", ("ResetType", ("nG-Interface", "reset-all")))])
 
 
+def tunnel(address, teid):
+    return ("gTPTunnel", {"transportLayerAddress": (int.from_bytes(address, "big"), 8 * len(address)),
+                          "gTP-TEID": teid.to_bytes(4, "big")})
+
+
+def setup_transfer():
+    """PDU Session Resource Setup Request Transfer of one flow, with QFI 9."""
+    flow = {"qosFlowIdentifier": 9, "qosFlowLevelQosParameters": {
+        "qosCharacteristics": ("nonDynamic5QI", {"fiveQI": 9}),
+        "allocationAndRetentionPriority": {
+            "priorityLevelARP": 8, "pre-emptionCapability": "shall-not-trigger-pre-emption",
+            "pre-emptionVulnerability": "not-pre-emptable"}}}
+    ambr = {"pDUSessionAggregateMaximumBitRateDL": 1000000, "pDUSessionAggregateMaximumBitRateUL": 500000}
+    ies = [(130, "reject", ("PDUSessionAggregateMaximumBitRate", ambr)),
+           (139, "reject", ("UPTransportLayerInformation", tunnel(bytes([127, 9, 9, 1]), 0x1001))),
+           (134, "reject", ("PDUSessionType", "ipv4v6")),
+           (136, "reject", ("QosFlowSetupRequestList", [flow]))]
+    return ("PDUSessionResourceSetupRequestTransfer",
+            {"protocolIEs": [{"id": i, "criticality": c, "value": v} for i, c, v in ies]})
+
+
+def ngap_of_sessions():
+    ids = [(10, "reject", ("AMF-UE-NGAP-ID", 42)), (85, "reject", ("RAN-UE-NGAP-ID", 1))]
+    item = {"pDUSessionID": 1, "pDUSessionNAS-PDU": b"\x7e\0\x68\1", "s-NSSAI": {"sST": b"\1"},
+            "pDUSessionResourceSetupRequestTransfer": setup_transfer()}
+    ngap("pdu_session_resource_setup_request", "initiatingMessage", 29, "reject", "PDUSessionResourceSetupRequest",
+         ids + [(74, "reject", ("PDUSessionResourceSetupListSUReq", [item]))])
+    command = ("PDUSessionResourceReleaseCommandTransfer", {"cause": ("nas", "normal-release")})
+    item = {"pDUSessionID": 1, "pDUSessionResourceReleaseCommandTransfer": command}
+    ngap("pdu_session_resource_release_command", "initiatingMessage", 28, "reject",
+         "PDUSessionResourceReleaseCommand",
+         ids + [(38, "ignore", ("NAS-PDU", b"\x7e\0\x68\2")),
+                (79, "reject", ("PDUSessionResourceToReleaseListRelCmd", [item]))])
+
+
+def ngap_of_handovers():
+    ids = [(10, "reject", ("AMF-UE-NGAP-ID", 42)), (85, "reject", ("RAN-UE-NGAP-ID", 1))]
+    late_ids = [(i, "ignore", v) for i, _, v in ids]
+    plmn, slices = bytes([0, 0xF1, 0x10]), [{"s-NSSAI": {"sST": b"\1"}}]
+    keys = {"nextHopChainingCount": 2, "nextHopNH": (int.from_bytes(bytes(32), "big"), 256)}
+    guami = {"pLMNIdentity": plmn, "aMFRegionID": (1, 8), "aMFSetID": (1, 10), "aMFPointer": (0, 6)}
+    algorithms = {name: (0xE000, 16) for name in (
+        "nRencryptionAlgorithms", "nRintegrityProtectionAlgorithms",
+        "eUTRAencryptionAlgorithms", "eUTRAintegrityProtectionAlgorithms")}
+    item = {"pDUSessionID": 1, "s-NSSAI": {"sST": b"\1"}, "handoverRequestTransfer": setup_transfer()}
+    ngap("handover_request", "initiatingMessage", 13, "reject", "HandoverRequest",
+         [(10, "reject", ("AMF-UE-NGAP-ID", 42)), (29, "reject", ("HandoverType", "intra5gs")),
+          (15, "ignore", ("Cause", ("radioNetwork", "handover-desirable-for-radio-reason"))),
+          (110, "reject", ("UEAggregateMaximumBitRate", {
+              "uEAggregateMaximumBitRateDL": 1000000, "uEAggregateMaximumBitRateUL": 1000000})),
+          (119, "reject", ("UESecurityCapabilities", algorithms)), (93, "reject", ("SecurityContext", keys)),
+          (73, "reject", ("PDUSessionResourceSetupListHOReq", [item])), (0, "reject", ("AllowedNSSAI", slices)),
+          (101, "reject", ("SourceToTarget-TransparentContainer", source_to_target(plmn))),
+          (28, "reject", ("GUAMI", guami))])
+    item = {"pDUSessionID": 1, "handoverCommandTransfer": ("HandoverCommandTransfer", {})}
+    ngap("handover_command", "successfulOutcome", 12, "reject", "HandoverCommand",
+         ids + [(29, "reject", ("HandoverType", "intra5gs")), (59, "ignore", ("PDUSessionResourceHandoverList", [item])),
+                (106, "reject", ("TargetToSource-TransparentContainer", target_to_source()))])
+    count = {"pDCP-SN18": 0, "hFN-PDCP-SN18": 0}
+    drb = {"dRB-ID": 1, "dRBStatusUL": ("dRBStatusUL18", {"uL-COUNTValue": count}),
+           "dRBStatusDL": ("dRBStatusDL18", {"dL-COUNTValue": count})}
+    ngap("downlink_ran_status_transfer", "initiatingMessage", 7, "ignore", "DownlinkRANStatusTransfer",
+         ids + [(84, "reject", ("RANStatusTransfer-TransparentContainer", {"dRBsSubjectToStatusTransferList": [drb]}))])
+    uplink = ("PathSwitchRequestAcknowledgeTransfer", {"uL-NGU-UP-TNLInformation": tunnel(bytes([127, 8, 8, 8]), 0x8888)})
+    item = {"pDUSessionID": 1, "pathSwitchRequestAcknowledgeTransfer": uplink}
+    ngap("path_switch_request_acknowledge", "successfulOutcome", 25, "reject", "PathSwitchRequestAcknowledge",
+         late_ids + [(93, "reject", ("SecurityContext", keys)),
+                     (77, "ignore", ("PDUSessionResourceSwitchedList", [item])), (0, "reject", ("AllowedNSSAI", slices))])
+    cause = ("PathSwitchRequestUnsuccessfulTransfer", {"cause": ("radioNetwork", "ho-target-not-allowed")})
+    item = {"pDUSessionID": 1, "pathSwitchRequestUnsuccessfulTransfer": cause}
+    ngap("path_switch_request_failure", "unsuccessfulOutcome", 25, "reject", "PathSwitchRequestFailure",
+         late_ids + [(69, "ignore", ("PDUSessionResourceReleasedListPSFail", [item]))])
+
+
+def reconfiguration(octets):
+    """RRCReconfiguration with these octets where a receiver may not know them."""
+    extension = ("RRCReconfiguration-v15t0-IEs", {"lateNonCriticalExtension": octets})
+    return ("RRCReconfiguration", {"rrc-TransactionIdentifier": 0, "criticalExtensions": (
+        "rrcReconfiguration", {"lateNonCriticalExtension": extension})})
+
+
+def source_to_target(plmn):
+    """The container of a source, for cell 0 of gNB 1, with the octets 01 02 03 for the target."""
+    rrc = RRCNR.NR_InterNodeDefinitions.HandoverPreparationInformation
+    rrc.set_val({"criticalExtensions": ("c1", ("handoverPreparationInformation", {
+        "ue-CapabilityRAT-List": [{"rat-Type": "nr", "ue-CapabilityRAT-Container": b"\1\2"}],
+        "sourceConfig": {"rrcReconfiguration": reconfiguration(b"\1\2\3")}}))})
+    cell = ("nR-CGI", {"pLMNIdentity": plmn, "nRCellIdentity": (1 << 12, 36)})
+    last = {"globalCellID": cell, "cellType": {"cellSize": "medium"}, "timeUEStayedInCell": 9}
+    container = NGAP.NGAP_IEs.SourceNGRANNode_ToTargetNGRANNode_TransparentContainer
+    container.set_val({"rRCContainer": rrc.to_uper(), "targetCell-ID": cell,
+                       "uEHistoryInformation": [{"lastVisitedCellInformation": ("nGRANCell", last)}]})
+    return container.to_aper()
+
+
+def target_to_source():
+    """The container of a target, with the octets 04 05 for the source."""
+    rrc = RRCNR.NR_InterNodeDefinitions.HandoverCommand
+    rrc.set_val({"criticalExtensions": ("c1", ("handoverCommand", {
+        "handoverCommandMessage": reconfiguration(b"\4\5")}))})
+    container = NGAP.NGAP_IEs.TargetNGRANNode_ToSourceNGRANNode_TransparentContainer
+    container.set_val({"rRCContainer": rrc.to_uper()})
+    return container.to_aper()
+
+
 def hmac(key, fc, *parts):
     """The KDF of TS 33.220 Annex B.2."""
     text = bytes([fc]) + b"".join(part + len(part).to_bytes(2, "big") for part in parts)
@@ -92,4 +197,6 @@ def keys():
 if __name__ == "__main__":
     downlink_nas()
     ngap_of_amf()
+    ngap_of_sessions()
+    ngap_of_handovers()
     keys()

@@ -2,11 +2,12 @@
 """Decodes what we send with pycrate, an implementation that is not ours.
 
 Reads lines "NAS <hex>" and "NGAP <hex>" from standard input. Each is decoded wholly, NGAP with the NAS-PDUs in it, and
-encoded again to the same octets. The first that fails ends the program with status 1; otherwise it prints how many.
+encoded again to the same octets; with its transfers, and with the containers of a handover down to the RRC messages in them.
+The first that fails ends the program with status 1; otherwise it prints how many.
 """
 import sys
 
-from pycrate_asn1dir import NGAP
+from pycrate_asn1dir import NGAP, RRCNR
 from pycrate_mobile.NAS5G import parse_NAS5G
 
 NGAP_PDU = NGAP.NGAP_PDU_Descriptions.NGAP_PDU
@@ -39,6 +40,44 @@ def nas_pdus(value):
             yield from nas_pdus(part)
 
 
+CONTAINERS = {
+    "SourceToTarget-TransparentContainer": (
+        NGAP.NGAP_IEs.SourceNGRANNode_ToTargetNGRANNode_TransparentContainer,
+        RRCNR.NR_InterNodeDefinitions.HandoverPreparationInformation),
+    "TargetToSource-TransparentContainer": (
+        NGAP.NGAP_IEs.TargetNGRANNode_ToSourceNGRANNode_TransparentContainer,
+        RRCNR.NR_InterNodeDefinitions.HandoverCommand),
+}
+
+
+def check_containers(value, line):
+    """Transfers were decoded where they are, and containers are decoded here."""
+    if isinstance(value, tuple) and len(value) == 2 and value[0] in CONTAINERS:
+        container, rrc = CONTAINERS[value[0]]
+        container.from_aper(value[1])
+        if container.to_aper() != value[1]:
+            fail(line, f"{value[0]} encodes as {container.to_aper().hex()}")
+        message = container.get_val()["rRCContainer"]
+        if isinstance(message, tuple):
+            fail(line, "the RRC container was decoded already")
+        rrc.from_uper(message)
+        if rrc.to_uper() != message:
+            fail(line, f"RRC encodes as {rrc.to_uper().hex()}")
+        check_containers(rrc.get_val(), line)
+    elif isinstance(value, tuple) and len(value) == 2 and value[0] == "rrcReconfiguration":
+        # The free octets are inside of an extension that has a type.
+        if isinstance(value[1].get("lateNonCriticalExtension"), bytes):
+            fail(line, "lateNonCriticalExtension was not decoded")
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            if name.endswith("Transfer") and isinstance(part, bytes):
+                fail(line, f"{name} was not decoded")
+            check_containers(part, line)
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            check_containers(part, line)
+
+
 def check_ngap(octets, line):
     try:
         NGAP_PDU.from_aper(octets)
@@ -48,6 +87,7 @@ def check_ngap(octets, line):
     again = NGAP_PDU.to_aper()
     if again != octets:
         fail(line, f"NGAP encodes as {again.hex()}")
+    check_containers(value, line)
     for nas in nas_pdus(value):
         check_nas(nas, line)
 

@@ -118,8 +118,7 @@ impl Node {
     }
 }
 
-pub(crate) const NAS: &[u8] =
-    &[0x7e, 0, 0x41, 0x79, 0, 0x0d, 1, 0, 0xf1, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10];
+pub(crate) const NAS: &[u8] = &[0x7e, 0, 0x41, 0x79, 0, 0x0d, 1, 0, 0xf1, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0x10];
 
 pub(crate) fn session(id: u8) -> PduSessionId {
     PduSessionId::new(id).unwrap()

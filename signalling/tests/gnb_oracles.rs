@@ -1,0 +1,221 @@
+//! What the gNB sends for sessions and handovers, judged by pycrate and by tshark; and messages of pycrate, judged by the gNB.
+#![allow(clippy::unwrap_used, reason = "test support")]
+#![allow(unused_qualifications, reason = "both sides of the protocol have types of one name")]
+
+mod amf;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use amf::*;
+use oxirush_ngap::ngap::*;
+use signalling::{EstablishmentCause, GnbAction, GnbEvent, GnbTimer, ReleaseCause, Released, Tunnel};
+
+/// The lives of some UEs, so that the gNBs send each kind of message of sessions and handovers.
+fn everything() -> Vec<Vec<u8>> {
+    let (mut source, ran) = Node::with_sessions(settings(1), &[1, 2]);
+    source.receive(setup(
+        ran,
+        vec![
+            (1, transfer(1)),
+            (3, transfer_with(&[127, 9, 9, 3], 3, &[1], PDUSessionType::ipv4v6, true)),
+            (4, vec![0xff].into()),
+        ],
+    ));
+    source.receive(modify(ran, 1, Some((&[127, 8, 8, 8], 7)), &[9], &[5]));
+    source.receive(modify(ran, 8, None, &[9], &[]));
+    source.receive(release_sessions(ran, &[3]));
+    // N2: cancelled, then carried out.
+    let container: Vec<u8> = (0..=255).cycle().take(400).collect();
+    let handover = GnbEvent::Handover { ue: UE, target: target(2, 2), container: &container };
+    source.handle(handover);
+    source.handle(GnbEvent::CancelHandover { ue: UE });
+    source.receive(cancel_acknowledge(ran));
+    source.handle(handover);
+    let required = source.last().clone();
+    let mut other = Node::ready(settings(2));
+    let request = || handover_request(container_of(&required), &[1, 20, 2]);
+    let requested = other.receive(request());
+    other.handle(GnbEvent::RefuseHandover { handle: handle(&requested) });
+    let requested = other.receive(request());
+    let handle = handle(&requested);
+    other.handle(GnbEvent::AdmitHandover { handle, ue: UE });
+    source.receive(handover_command(ran, other.last()));
+    other.receive(status(handle, source.last()));
+    other.handle(GnbEvent::HandoverArrived { ue: UE });
+    source.receive(downlink(ran));
+    source.expire(GnbTimer::HandoverOverall(ran));
+    source.receive(release(ran, CauseRadioNetwork::successful_handover));
+    // Xn, and the release at the end.
+    let context = other.gnb.give_up_for_xn(UE).unwrap();
+    let mut third = Node::ready(signalling::GnbSettings {
+        n3: Some(signalling::N3Settings { address: [0xfd; 16].into(), first_teid: 1, teid_step: 1 }),
+        ..settings(3)
+    });
+    third.handle(GnbEvent::ArriveByXn { ue: UE, cell: 0, context: &context });
+    let ran = ids(third.last()).1.unwrap();
+    third.receive(path_switch_acknowledge(AMF, ran, &[2]));
+    third.handle(GnbEvent::RequestRelease { ue: UE, cause: ReleaseCause::UserInactivity });
+    [source.octets, other.octets, third.octets].concat()
+}
+
+fn handle(actions: &[GnbAction]) -> u32 {
+    let [GnbAction::HandoverRequested { handle, .. }] = told(actions)[..] else { panic!("{actions:?}") };
+    handle
+}
+
+#[test]
+fn pycrate_decodes_sessions_and_handovers_with_their_containers() {
+    let pdus = everything();
+    let mut lines = String::new();
+    for pdu in &pdus {
+        writeln!(lines, "NGAP {}", hex::encode(pdu)).unwrap();
+    }
+    let mut child = Command::new(python())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/pycrate_check.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("python3 is missing: run `make setup`");
+    let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.trim(), format!("{} messages decoded", pdus.len()));
+}
+
+fn python() -> PathBuf {
+    if let Some(python) = std::env::var_os("ROAMSTORM_PYTHON") {
+        return python.into();
+    }
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/bin/python");
+    if venv.exists() { venv } else { "python3".into() }
+}
+
+#[test]
+fn tshark_finds_nothing_malformed_and_the_containers_in_their_places() {
+    let pdus = everything();
+    let mut dump = String::new();
+    for pdu in &pdus {
+        dump.push_str("000000");
+        for octet in pdu {
+            write!(dump, " {octet:02x}").unwrap();
+        }
+        dump.push('\n');
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (text, capture) = (folder.join("gnb_oracles.txt"), folder.join("gnb_oracles.pcap"));
+    std::fs::write(&text, dump).unwrap();
+    let made = Command::new("text2pcap")
+        .args(["-q", "-S", "40000,38412,60"])
+        .args([&text, &capture])
+        .status()
+        .expect("text2pcap is missing: run `make setup`");
+    assert!(made.success());
+    let tshark = |filter: &str| -> usize {
+        let output = Command::new("tshark").arg("-r").arg(&capture).args(["-Y", filter]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().count()
+    };
+    assert_eq!(tshark("ngap"), pdus.len());
+    assert_eq!(tshark("_ws.malformed || _ws.expert.severity == error"), 0);
+    assert_eq!(tshark("nr-rrc.HandoverPreparationInformation_element"), 2, "in each HANDOVER REQUIRED");
+    assert_eq!(tshark("nr-rrc.HandoverCommand_element"), 1, "in the HANDOVER REQUEST ACKNOWLEDGE");
+    assert_eq!(tshark("nr-rrc.lateNonCriticalExtension"), 2);
+}
+
+/// The octets of a `.hex` file, whose first line names its source.
+fn octets(text: &str) -> Vec<u8> {
+    let (source, hex) = text.split_once('\n').unwrap();
+    assert!(source.starts_with("# source: pycrate"), "{source}");
+    hex::decode(hex.trim()).unwrap()
+}
+
+macro_rules! vector {
+    ($node:ident, $name:literal) => {
+        $node.handle(GnbEvent::Received {
+            stream: 1,
+            octets: &octets(include_str!(concat!("../testdata/ngap/", $name, ".hex"))),
+        })
+    };
+}
+
+/// RAN UE NGAP ID 1 is the first that a gNB gives.
+fn connected() -> Node {
+    let mut node = Node::ready(settings(1));
+    let cause = EstablishmentCause::MoSignalling;
+    node.handle(GnbEvent::Connect { ue: UE, cell: 0, nas: NAS, cause, s_tmsi: None });
+    node
+}
+
+#[test]
+fn sessions_of_pycrate_are_set_up_and_released() {
+    let mut node = connected();
+    let actions = vector!(node, "pdu_session_resource_setup_request");
+    let tunnel = Tunnel { qfi: 9, ..tunnel(1, 0) };
+    assert_eq!(
+        told(&actions),
+        [
+            GnbAction::SessionResource { ue: UE, tunnel },
+            GnbAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 1] }
+        ]
+    );
+    let actions = vector!(node, "pdu_session_resource_release_command");
+    assert_eq!(
+        told(&actions),
+        [
+            GnbAction::SessionResourceReleased { ue: UE, session: session(1) },
+            GnbAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 2] }
+        ]
+    );
+}
+
+#[test]
+fn handover_of_pycrate_is_admitted_and_expected() {
+    let mut node = Node::ready(settings(1));
+    let actions = vector!(node, "handover_request");
+    let container = vec![1, 2, 3];
+    let sessions = vec![session(1)];
+    assert_eq!(told(&actions), [GnbAction::HandoverRequested { handle: 1, cell: 0, container, sessions }]);
+    node.handle(GnbEvent::AdmitHandover { handle: 1, ue: UE });
+    let actions = vector!(node, "downlink_ran_status_transfer");
+    assert_eq!(told(&actions), [GnbAction::HandoverExpected { ue: UE }]);
+}
+
+#[test]
+fn handover_command_of_pycrate_has_what_its_target_put_in() {
+    let mut node = connected();
+    vector!(node, "pdu_session_resource_setup_request");
+    node.handle(GnbEvent::Handover { ue: UE, target: target(2, 0), container: b"x" });
+    let actions = vector!(node, "handover_command");
+    assert_eq!(told(&actions), [GnbAction::HandoverCommanded { ue: UE, container: vec![4, 5] }]);
+}
+
+#[test]
+fn path_switch_of_pycrate_succeeds_and_fails() {
+    let arrive = || {
+        let (mut source, _) = Node::with_sessions(settings(2), &[1]);
+        let context = source.gnb.give_up_for_xn(UE).unwrap();
+        let mut target = Node::ready(settings(1));
+        target.handle(GnbEvent::ArriveByXn { ue: UE, cell: 0, context: &context });
+        target
+    };
+    let mut node = arrive();
+    let actions = vector!(node, "path_switch_request_acknowledge");
+    let moved = Tunnel { remote: [127, 8, 8, 8].into(), remote_teid: 0x8888, ..tunnel(1, 0) };
+    assert_eq!(
+        told(&actions),
+        [GnbAction::SessionResource { ue: UE, tunnel: moved }, GnbAction::PathSwitched { ue: UE }]
+    );
+    let mut node = arrive();
+    let told = told(&vector!(node, "path_switch_request_failure"));
+    let [_, GnbAction::PathSwitchFailed { cause, .. }, GnbAction::Released { cause: Released::Lost, .. }] =
+        &told[..]
+    else {
+        panic!("{told:?}")
+    };
+    assert_eq!(cause.to_string(), "ho-target-not-allowed");
+}
