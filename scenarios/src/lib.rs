@@ -23,6 +23,7 @@ mod sessions;
 mod slo;
 mod subscribers;
 mod units;
+mod warnings;
 mod yaml;
 
 pub use catalogue::{CatalogueEntry, catalogue};

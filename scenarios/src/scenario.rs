@@ -75,38 +75,4 @@ impl Scenario {
         }
         None
     }
-
-    /// What is allowed but probably not meant, one sentence each.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let subscribers = self.subscriber_count();
-        for load in &self.load {
-            let attempts = load.planned();
-            if load.procedure == crate::Procedure::Registration && attempts > subscribers {
-                warnings.push(format!(
-                    "the registration load plans {attempts} attempts for {subscribers} subscribers: \
-                     the surplus can only start for UEs that deregistered or failed before"
-                ));
-            }
-        }
-        let registers = self.load.iter().any(|load| load.procedure == crate::Procedure::Registration);
-        for load in &self.load {
-            if load.procedure != crate::Procedure::Registration && !registers {
-                warnings.push(format!(
-                    "no load registers UEs, so no attempt of {} can start",
-                    load.procedure.as_str()
-                ));
-            }
-        }
-        for network in &self.cells.networks {
-            let (tacs, gnbs) = (network.tacs.len(), network.gnbs);
-            if tacs > usize::try_from(gnbs).unwrap_or(usize::MAX) {
-                warnings.push(format!("{tacs} TACs for {gnbs} gNBs: the last ones serve no gNB"));
-            }
-        }
-        if self.slos.is_empty() {
-            warnings.push("no SLOs: the verdict can only say that the run was valid".to_owned());
-        }
-        warnings
-    }
 }

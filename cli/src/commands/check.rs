@@ -1,4 +1,8 @@
+use std::fmt::Display;
+use std::time::Duration;
+
 use anyhow::Error;
+use scenarios::{Description, Flow, Path, Scenario};
 
 use super::scenario::ScenarioArguments;
 use crate::exit::Exit;
@@ -12,29 +16,209 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let plan = arguments.scenario.plan()?;
-    let plan = plan.describe();
+    let (description, scenario) = (plan.describe(), plan.scenario());
+    print_whole(&description);
+    print_loads(&description);
+    print_networks(scenario);
+    print_sessions(scenario);
+    print_mobility(scenario);
+    print_impairments(&description, scenario);
+    print_charging(scenario);
+    print_shards(&description);
+    Ok(Exit::Pass)
+}
+
+fn print_whole(plan: &Description) {
     println!(
         "{}: {} subscribers, {} gNBs, {} cells, seed {}",
         plan.scenario, plan.subscribers, plan.gnbs, plan.cells, plan.seed
     );
-    println!(
-        "ends after {:.0} s, at the latest after {:.0} s",
-        plan.duration.as_secs_f64(),
-        plan.longest.as_secs_f64()
-    );
+    println!("ends after {}, at the latest after {}", seconds(plan.duration), seconds(plan.longest));
+}
+
+fn print_loads(plan: &Description) {
     println!();
     println!("{:<32}{:>12}{:>14}{:>10}{:>10}", "load", "attempts", "peak per s", "from", "to");
     for load in &plan.loads {
         println!(
-            "{:<32}{:>12}{:>14.1}{:>8.0} s{:>8.0} s",
+            "{:<32}{:>12}{:>14.1}{:>10}{:>10}",
             load.procedure.as_str(),
             load.planned,
             load.peak_rate_per_s,
-            load.starts_after.as_secs_f64(),
-            load.ends_after.as_secs_f64()
+            seconds(load.starts_after),
+            seconds(load.ends_after)
         );
     }
+}
+
+fn print_networks(scenario: &Scenario) {
+    let home = |plmn| scenario.subscribers.iter().any(|group| group.plmn == plmn);
+    if let [one] = scenario.cells.networks.as_slice()
+        && home(one.plmn)
+    {
+        return;
+    }
     println!();
+    println!("{:<12}{:>8}  {:<16}visitors", "network", "gNBs", "TACs");
+    for network in &scenario.cells.networks {
+        let agreement = scenario.network.roaming.iter().find(|roaming| roaming.visited == network.plmn);
+        let mut visitors = Vec::new();
+        if home(network.plmn) {
+            visitors.push("is a home network".to_owned());
+        }
+        if let Some(agreement) = agreement {
+            visitors.push(match agreement.breakout {
+                scenarios::Breakout::HomeRouted => "home-routed".to_owned(),
+                scenarios::Breakout::Local => "local breakout".to_owned(),
+            });
+            visitors.extend(agreement.dnns.iter().map(|(asked, given)| format!("{asked} is {given}")));
+            visitors.extend(agreement.refused_dnns.iter().map(|dnn| format!("no {dnn}")));
+            if !agreement.accepts_handovers {
+                visitors.push("no handovers".to_owned());
+            }
+        }
+        println!(
+            "{:<12}{:>8}  {:<16}{}",
+            network.plmn.to_string(),
+            network.gnbs,
+            joined(&network.tacs, " "),
+            visitors.join(", ")
+        );
+    }
+}
+
+fn print_sessions(scenario: &Scenario) {
+    if scenario.sessions.is_empty() {
+        return;
+    }
+    let shares: f64 = scenario.sessions.iter().map(|session| session.share).sum();
+    println!();
+    println!("{:<16}{:<20}{:<12}{:>6}  {:<36}downlink", "session", "DNN", "slice", "part", "uplink");
+    for session in &scenario.sessions {
+        println!(
+            "{:<16}{:<20}{:<12}{:>5.0}%  {:<36}{}",
+            session.name,
+            session.dnn.to_string(),
+            session.slice.to_string(),
+            100.0 * session.share / shares,
+            flow(&session.uplink),
+            flow(&session.downlink)
+        );
+    }
+}
+
+fn print_mobility(scenario: &Scenario) {
+    use scenarios::Procedure::{HandoverN2, HandoverXn};
+    if !scenario.load.iter().any(|load| matches!(load.procedure, HandoverN2 | HandoverXn)) {
+        return;
+    }
+    let mobility = &scenario.mobility;
+    let path = match mobility.path {
+        Path::Ring => "to the next gNB",
+        Path::Random => "to any other gNB",
+        Path::Border => "to another network",
+        Path::WithinShard => "to the next gNB of the shard",
+    };
+    let rates = [("lost", mobility.failure), ("cancelled", mobility.cancel), ("refused", mobility.refuse)];
+    let rates = rates.iter().filter(|(_, rate)| *rate > 0.0).map(|(what, rate)| percent(what, *rate));
+    let rates: Vec<String> = rates.collect();
+    println!();
+    println!(
+        "handovers {path}, interrupted for {}{}",
+        seconds(mobility.interruption),
+        if rates.is_empty() { String::new() } else { format!("; {}", rates.join(", ")) }
+    );
+}
+
+fn print_impairments(plan: &Description, scenario: &Scenario) {
+    let conditions = &scenario.conditions;
+    if conditions.impairments.is_empty() {
+        return;
+    }
+    println!();
+    println!(
+        "{:<24}{:<18}{:>10}{:>10}{:>10}{:>8}{:>8}",
+        "impairment", "kind", "from", "for", "every", "times", "cells"
+    );
+    let windows = conditions.windows(plan.longest);
+    for (number, impairment) in conditions.impairments.iter().enumerate() {
+        let times = windows.iter().filter(|(of, _)| *of == number).count();
+        println!(
+            "{:<24}{:<18}{:>10}{:>10}{:>10}{:>8}{:>7.0}%",
+            impairment.name,
+            impairment.kind.as_str(),
+            seconds(impairment.window.at),
+            seconds(impairment.window.for_),
+            impairment.every.map_or_else(|| "once".to_owned(), seconds),
+            times,
+            100.0 * impairment.cells
+        );
+    }
+    for window in &conditions.maintenance {
+        println!("maintenance from {} for {}", seconds(window.at), seconds(window.for_));
+    }
+    println!(
+        "safety budget: {} of impairment in the worst hour, {} allowed",
+        seconds(plan.impaired),
+        seconds(plan.impaired_at_most)
+    );
+    if let Some(given) = &conditions.override_ {
+        println!("overridden by {}: {}", given.by, given.reason);
+    }
+}
+
+fn print_charging(scenario: &Scenario) {
+    if scenario.sessions.is_empty() {
+        return;
+    }
+    let charging = &scenario.charging;
+    let quota = charging.quota.map(|quota| format!("online, {} at a time", quota.with_unit()));
+    println!();
+    println!(
+        "charging: tariff {:?} ({}), {}",
+        charging.tariff.name,
+        charging.tariff.currency,
+        quota.as_deref().unwrap_or("offline")
+    );
+    for rate in &charging.tariff.rates {
+        let mut uses: Vec<String> = Vec::new();
+        uses.extend(rate.serving.map(|plmn| format!("in {plmn}")));
+        uses.extend(rate.dnn.as_ref().map(|dnn| format!("for {dnn}")));
+        match rate.scope {
+            billing::Scope::Anywhere => {}
+            billing::Scope::Home => uses.push("at home".to_owned()),
+            billing::Scope::Roaming => uses.push("roaming".to_owned()),
+        }
+        uses.extend(rate.hours.map(|hours| hours.to_string()));
+        let uses = if uses.is_empty() { "everything".to_owned() } else { uses.join(", ") };
+        let price = rate.price.to_string();
+        let price = price.trim_end_matches('0').trim_end_matches('.');
+        println!("  {:<24}{price} a {:<10}{uses}", rate.name, rate.unit.to_string());
+    }
+    let faults = charging.faults;
+    let faults = [
+        ("lost", faults.lost),
+        ("duplicated", faults.duplicated),
+        ("late", faults.late),
+        ("reordered", faults.reordered),
+        ("wrong volume", faults.wrong_volume),
+        ("wrong tariff", faults.wrong_tariff),
+        ("wrong PLMN", faults.wrong_plmn),
+        ("orphan", faults.orphan),
+        ("partial", faults.partial),
+    ];
+    let faults = faults.iter().filter(|(_, rate)| *rate > 0.0).map(|(what, rate)| percent(what, *rate));
+    let faults: Vec<String> = faults.collect();
+    if !faults.is_empty() {
+        println!("  faults: {}", faults.join(", "));
+    }
+}
+
+fn print_shards(plan: &Description) {
+    println!();
+    if plan.gnbs_of_a_shard > 1 {
+        println!("{} gNBs or more in a shard, for handovers within it", plan.gnbs_of_a_shard);
+    }
     println!("{:<8}{:>8}{:>14}{:>12}", "shard", "gNBs", "subscribers", "attempts");
     for shard in plan.shards.iter().take(SHARDS_SHOWN) {
         println!("{:<8}{:>8}{:>14}{:>12}", shard.number, shard.gnbs, shard.subscribers, shard.planned);
@@ -42,7 +226,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     if let Some(more) = plan.shards.len().checked_sub(SHARDS_SHOWN).filter(|&more| more > 0) {
         println!("and {more} more");
     }
-    Ok(Exit::Pass)
+}
+
+fn flow(flow: &Flow) -> String {
+    if flow.rate_bps == 0 {
+        return "nothing".to_owned();
+    }
+    let mut text = format!("{} kbit/s", flow.rate_bps as f64 / 1000.0);
+    if let Some(burst) = flow.burst {
+        text += &format!(", {} on, {} off", seconds(burst.on), seconds(burst.off));
+    }
+    if let Some(volume) = flow.volume {
+        text += &format!(", to {}", volume.with_unit());
+    }
+    text
+}
+
+fn percent(what: &str, rate: f64) -> String {
+    // Six digits are enough, and hide what binary fractions add.
+    let percent = (rate * 1e8).round() / 1e6;
+    format!("{percent}% {what}")
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", (duration.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+fn joined(items: &[impl Display], between: &str) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
 }
 
 const SHARDS_SHOWN: usize = 16;

@@ -1,11 +1,16 @@
 //! The plan of a run: which shard has which gNBs, subscribers and arrivals. A pure function of scenario and seed.
 
+mod description;
+mod shard;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::curve::Curve;
-use crate::schedule::Stripe;
-use crate::{Gnb, Path, Procedure, Scenario, ScenarioError, Schedule, Subscriber};
+use crate::{Path, Procedure, Scenario, ScenarioError};
+
+pub use description::{Description, LoadDescription, ShardDescription};
+pub use shard::Shard;
 
 /// A scenario cut into shards. Cheap to make and to clone, whatever the number of subscribers.
 #[derive(Clone, Debug)]
@@ -123,161 +128,6 @@ impl Plan {
     pub fn seed(&self) -> u64 {
         self.seed
     }
-
-    /// What `check` prints.
-    pub fn describe(&self) -> Description {
-        let loads = self.scenario.load.iter().zip(&self.curves);
-        Description {
-            scenario: self.scenario.name.clone(),
-            seed: self.seed,
-            subscribers: self.scenario.subscriber_count(),
-            gnbs: self.scenario.cells.gnbs,
-            cells: u64::from(self.scenario.cells.gnbs) * u64::from(self.scenario.cells.cells_per_gnb),
-            duration: self.duration(),
-            longest: self.duration().saturating_add(self.scenario.drain),
-            loads: loads
-                .map(|(load, curve)| LoadDescription {
-                    procedure: load.procedure,
-                    planned: curve.planned(),
-                    starts_after: load.starts_after,
-                    ends_after: load.ends_after(),
-                    peak_rate_per_s: load.peak_rate_per_s(),
-                })
-                .collect(),
-            shards: (0..self.shards).map(|number| self.describe_shard(number)).collect(),
-            gnbs_of_a_shard: if within_shards(&self.scenario) { 2 } else { 1 },
-            warnings: self.scenario.warnings(),
-        }
-    }
-
-    fn describe_shard(&self, number: u32) -> ShardDescription {
-        let stripe = Stripe { shard: number, of: self.shards };
-        let planned = self.curves.iter().map(|curve| stripe.part_of(curve.planned()));
-        ShardDescription {
-            number,
-            gnbs: stripe.part_of(u64::from(self.scenario.cells.gnbs)),
-            subscribers: stripe.part_of(self.scenario.subscriber_count()),
-            planned: planned.fold(0, u64::saturating_add),
-        }
-    }
-}
-
-/// A part of a run that one agent holds at a time.
-#[derive(Clone, Debug)]
-pub struct Shard {
-    /// Its number, from 0.
-    pub number: u32,
-    /// How many shards the run has.
-    pub of: u32,
-    /// gNB g of the scenario belongs to shard g modulo the number of shards.
-    pub gnbs: Vec<Gnb>,
-    scenario: Arc<Scenario>,
-    seed: u64,
-    curves: Vec<Arc<Curve>>,
-}
-
-impl Shard {
-    /// The subscribers homed in this shard.
-    pub fn subscriber_count(&self) -> u64 {
-        self.stripe().part_of(self.scenario.subscriber_count())
-    }
-
-    /// Subscriber `local` of this shard, from 0: the scenario's number `local · of + number`.
-    pub fn subscriber(&self, local: u64) -> Option<Subscriber> {
-        let index = local.checked_mul(u64::from(self.of))?.checked_add(u64::from(self.number))?;
-        self.scenario.subscriber(index)
-    }
-
-    /// What is planned here and elsewhere.
-    pub fn scenario(&self) -> &Arc<Scenario> {
-        &self.scenario
-    }
-
-    /// The seed of the run.
-    pub fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    /// When attempts are due: one schedule for each load of the scenario, in the same order.
-    pub fn schedules(&self) -> Vec<Schedule> {
-        let loads = self.scenario.load.iter().zip(&self.curves).zip(0u64..);
-        loads
-            .map(|((load, curve), number)| {
-                Schedule::new(
-                    load.procedure,
-                    load.arrivals,
-                    Arc::clone(curve),
-                    self.seed,
-                    self.stripe(),
-                    number,
-                )
-            })
-            .collect()
-    }
-
-    /// The attempts of each schedule, without making the schedules.
-    pub fn planned(&self) -> Vec<u64> {
-        self.curves.iter().map(|curve| self.stripe().part_of(curve.planned())).collect()
-    }
-
-    fn stripe(&self) -> Stripe {
-        Stripe { shard: self.number, of: self.of }
-    }
-}
-
-/// What a run will do, for people: printed by `roamstorm check`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Description {
-    /// The scenario's name.
-    pub scenario: String,
-    /// The seed.
-    pub seed: u64,
-    /// Subscribers of all groups.
-    pub subscribers: u64,
-    /// Base stations.
-    pub gnbs: u32,
-    /// Cells of all base stations.
-    pub cells: u64,
-    /// Until the end of the last phase: the run's length when nothing is in flight at its end.
-    pub duration: Duration,
-    /// With the whole of the drain.
-    pub longest: Duration,
-    /// One for each load.
-    pub loads: Vec<LoadDescription>,
-    /// One for each shard.
-    pub shards: Vec<ShardDescription>,
-    /// How many gNBs a shard must have: two where UEs are handed over within a shard.
-    pub gnbs_of_a_shard: u32,
-    /// What is allowed but probably not meant.
-    pub warnings: Vec<String>,
-}
-
-/// One load, for people.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LoadDescription {
-    /// What is attempted.
-    pub procedure: Procedure,
-    /// How often.
-    pub planned: u64,
-    /// When its first phase begins.
-    pub starts_after: Duration,
-    /// When its last phase ends.
-    pub ends_after: Duration,
-    /// Its highest rate, attempts per second over all shards.
-    pub peak_rate_per_s: f64,
-}
-
-/// One shard, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShardDescription {
-    /// Its number.
-    pub number: u32,
-    /// Its base stations.
-    pub gnbs: u64,
-    /// Its subscribers.
-    pub subscribers: u64,
-    /// Its attempts, over all loads.
-    pub planned: u64,
 }
 
 fn most_shards(scenario: &Scenario) -> u32 {

@@ -1,0 +1,111 @@
+//! What a scenario may say but probably doesn't mean.
+
+use crate::{Load, Metric, Procedure, Scenario};
+
+impl Scenario {
+    /// What is allowed but probably not meant, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        self.warn_of_loads(&mut warnings);
+        self.warn_of_surplus(&mut warnings);
+        self.warn_of_networks(&mut warnings);
+        let ends = self.load.iter().map(Load::ends_after).max().unwrap_or_default();
+        for impairment in self.conditions.impairments.iter().filter(|impairment| impairment.window.at >= ends)
+        {
+            warnings.push(format!(
+                "the impairment {:?} begins when the loads are over, after {:.0} s",
+                impairment.name,
+                ends.as_secs_f64()
+            ));
+        }
+        if self.slos.is_empty() {
+            warnings.push("no SLOs: the verdict can only say that the run was valid".to_owned());
+        }
+        warnings
+    }
+
+    /// Loads whose UEs never get to where they can start.
+    fn warn_of_loads(&self, warnings: &mut Vec<String>) {
+        let registers = self.starts(Procedure::Registration);
+        let establishes = self.starts(Procedure::PduSession);
+        let connects =
+            establishes || self.starts(Procedure::ServiceRequest) || !self.network.release_after_registration;
+        for load in self.load.iter().filter(|load| load.procedure != Procedure::Registration) {
+            let name = load.procedure.as_str();
+            if !registers {
+                warnings.push(format!("no load registers UEs, so no attempt of {name} can start"));
+            } else if needs_session(load.procedure) && !establishes {
+                warnings.push(format!("no load establishes PDU sessions, so no attempt of {name} can start"));
+            } else if needs_connection(load.procedure) && !connects {
+                warnings.push(format!(
+                    "UEs are released when they have registered, and nothing connects them again, so hardly an attempt of \
+                     {name} can start: a load of pdu-session or service-request does, or network.release-after-registration: \
+                     false"
+                ));
+            }
+        }
+        if !establishes && !self.sessions.is_empty() {
+            warnings
+                .push("sessions are described, but no load establishes them: pdu-session does".to_owned());
+        }
+        let judged = self.slos.iter().any(|slo| slo.metric == Metric::BillingUnreconciled);
+        if !establishes && judged {
+            warnings.push(
+                "no load establishes PDU sessions, so nothing is charged and billing.unreconciled is 0"
+                    .to_owned(),
+            );
+        }
+    }
+
+    /// Attempts that have more UEs than there are.
+    fn warn_of_surplus(&self, warnings: &mut Vec<String>) {
+        let subscribers = self.subscriber_count();
+        let attempts =
+            |procedure| self.load.iter().filter(move |load| load.procedure == procedure).map(Load::planned);
+        for attempts in attempts(Procedure::Registration).filter(|attempts| *attempts > subscribers) {
+            warnings.push(format!(
+                "the registration load plans {attempts} attempts for {subscribers} subscribers: the surplus can only start \
+                 for UEs that deregistered or failed before"
+            ));
+        }
+        let ended = attempts(Procedure::PduSessionRelease).chain(attempts(Procedure::Deregistration));
+        let free = ended.fold(subscribers, u64::saturating_add);
+        let sessions = attempts(Procedure::PduSession).fold(0, u64::saturating_add);
+        if sessions > free {
+            warnings.push(format!(
+                "{sessions} PDU sessions are planned for {subscribers} subscribers, each of whom has one at a time: the \
+                 surplus can only start for UEs that lost theirs"
+            ));
+        }
+    }
+
+    fn warn_of_networks(&self, warnings: &mut Vec<String>) {
+        for network in &self.cells.networks {
+            let (tacs, gnbs) = (network.tacs.len(), network.gnbs);
+            if tacs > usize::try_from(gnbs).unwrap_or(usize::MAX) {
+                warnings.push(format!("{tacs} TACs for {gnbs} gNBs: the last ones serve no gNB"));
+            }
+        }
+        for roaming in &self.network.roaming {
+            let named = roaming.dnns.iter().map(|(asked, _)| asked).chain(&roaming.refused_dnns);
+            for dnn in named.filter(|dnn| self.sessions.iter().all(|session| session.dnn != **dnn)) {
+                warnings.push(format!(
+                    "the agreement with {} names {dnn}, which no session asks for",
+                    roaming.visited
+                ));
+            }
+        }
+    }
+
+    fn starts(&self, procedure: Procedure) -> bool {
+        self.load.iter().any(|load| load.procedure == procedure)
+    }
+}
+
+fn needs_session(procedure: Procedure) -> bool {
+    matches!(procedure, Procedure::PduSessionModification | Procedure::PduSessionRelease)
+}
+
+fn needs_connection(procedure: Procedure) -> bool {
+    matches!(procedure, Procedure::HandoverN2 | Procedure::HandoverXn | Procedure::UeContextRelease)
+}
