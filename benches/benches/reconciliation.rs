@@ -21,7 +21,10 @@ fn main() {
         return measure(Path::new(&folder), *pairs);
     }
     let sizes = if sizes.is_empty() { vec![1_000_000, 10_000_000] } else { sizes };
-    println!("{:>12}{:>12}{:>12}{:>12}{:>14}", "pairs", "MB of CSV", "s", "peak MiB", "pairs/s");
+    println!(
+        "{:>12}{:>12}{:>12}{:>12}{:>12}{:>14}",
+        "pairs", "MB of CSV", "s", "CPU s", "peak MiB", "pairs/s"
+    );
     for pairs in sizes {
         let folder = tempfile::tempdir().unwrap();
         write_ledgers(folder.path(), pairs);
@@ -40,8 +43,9 @@ fn measure(folder: &Path, pairs: u64) {
     let seconds = started.elapsed().as_secs_f64();
     assert_eq!((account.sessions, account.unreconciled), (pairs, pairs.div_ceil(FAULTY)));
     println!(
-        "{pairs:>12}{:>12}{seconds:>12.2}{:>12}{:>14.0}",
+        "{pairs:>12}{:>12}{seconds:>12.2}{:>12.2}{:>12}{:>14.0}",
         octets / 1_000_000,
+        cpu_s(),
         peak_kib() / 1024,
         pairs as f64 / seconds
     );
@@ -77,6 +81,14 @@ fn write_ledgers(folder: &Path, pairs: u64) {
         )
         .unwrap();
     }
+}
+
+/// Of all threads, user and system.
+fn cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<f64>().unwrap());
+    ticks.sum::<f64>() / 100.0
 }
 
 fn peak_kib() -> u64 {
