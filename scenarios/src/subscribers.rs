@@ -115,6 +115,15 @@ pub struct Subscriber {
     pub amf: [u8; 2],
 }
 
+impl Subscriber {
+    /// The same subscriber with the card that replaces this one: its K is AES-128 under the old K of the IMSI, as for
+    /// [`KeySource::Derived`]. OPc stays: it is the operator's.
+    #[must_use]
+    pub fn after_swap(self) -> Self {
+        Self { k: derive(&self.k, self.imsi), ..self }
+    }
+}
+
 /// One block of AES-128. OPc = AES_K(OP) ⊕ OP (TS 35.205 §8.1), so AES_K(block) is the OPc of that block, ⊕ the block.
 fn derive(master: &Key128, imsi: Imsi) -> Key128 {
     let block = bcd(imsi);
