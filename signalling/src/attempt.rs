@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use identity::{Plmn, Tac};
+use identity::{PduSessionId, Plmn, Tac};
 use oxirush_security::nas_5gs::KAmf;
+use serde::{Deserialize, Serialize};
 
 use crate::outcome::Cause;
 use crate::procedure::Procedure;
 use crate::procedures::authentication::Challenge;
 use crate::procedures::reject::{Counter, Forbids};
+use crate::session::SessionRequest;
 use crate::timers::{self, Timer};
 
 /// One attempt: it is on the heap, and gone when the attempt ends.
@@ -23,6 +25,50 @@ pub(crate) struct Attempt {
     pub(crate) suspended: bool,
     /// What the UE refused: the cause, if the network then releases the connection.
     pub(crate) refused: Option<Cause>,
+    /// The 5GSM procedure transaction of a [`Kind::Session`].
+    pub(crate) transaction: Option<Transaction>,
+}
+
+/// A 5GSM procedure transaction of the UE (TS 24.501 §6.2.1).
+pub(crate) struct Transaction {
+    pub(crate) pti: u8,
+    pub(crate) session: PduSessionId,
+    /// What is asked for, where a session is to be established.
+    pub(crate) request: Option<SessionRequest>,
+    /// The 5GSM message, for its repetitions.
+    pub(crate) message: Vec<u8>,
+    /// How often the timer of the procedure expired.
+    pub(crate) expiries: u8,
+    /// A service request goes before the message (TS 24.501 §5.4.5.2.1).
+    pub(crate) waits_for_service: bool,
+}
+
+/// The UE-requested 5GSM procedures (TS 24.501 §6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SessionStep {
+    Establishment,
+    Modification,
+    Release,
+}
+
+impl SessionStep {
+    /// Its name where it is measured.
+    pub(crate) fn procedure(self) -> Procedure {
+        match self {
+            Self::Establishment => Procedure::PduSession,
+            Self::Modification => Procedure::PduSessionModification,
+            Self::Release => Procedure::PduSessionRelease,
+        }
+    }
+
+    /// The timer of its message (TS 24.501 Table 10.3.1).
+    fn timer(self) -> (Timer, Duration) {
+        match self {
+            Self::Establishment => (Timer::T3580, timers::T3580),
+            Self::Modification => (Timer::T3581, timers::T3581),
+            Self::Release => (Timer::T3582, timers::T3582),
+        }
+    }
 }
 
 /// What an attempt waits for.
@@ -34,11 +80,12 @@ pub(crate) enum Kind {
         /// How often T3521 expired.
         expiries: u8,
     },
+    Session(SessionStep),
 }
 
 impl Attempt {
     pub(crate) fn new(procedure: Procedure, kind: Kind, complete: Vec<u8>, unprotected: bool) -> Self {
-        Self { procedure, kind, complete, unprotected, suspended: false, refused: None }
+        Self { procedure, kind, complete, unprotected, suspended: false, refused: None, transaction: None }
     }
 
     /// The timer that supervises it (TS 24.501 Table 10.2.1).
@@ -47,7 +94,28 @@ impl Attempt {
             Kind::Registration => (Timer::T3510, timers::T3510),
             Kind::ServiceRequest => (Timer::T3517, timers::T3517),
             Kind::Deregistration { .. } => (Timer::T3521, timers::T3521),
+            Kind::Session(_) if self.waits_for_service() => (Timer::T3517, timers::T3517),
+            Kind::Session(step) => step.timer(),
         }
+    }
+
+    /// Whether a SERVICE ACCEPT is awaited.
+    pub(crate) fn waits_for_service(&self) -> bool {
+        let before = self.transaction.as_ref().is_some_and(|transaction| transaction.waits_for_service);
+        self.kind == Kind::ServiceRequest || before
+    }
+
+    /// Whether this is what a 5GSM message of the network answers.
+    pub(crate) fn is_answered_by(&self, step: SessionStep, session: PduSessionId, pti: u8) -> bool {
+        self.kind == Kind::Session(step)
+            && self.transaction.as_ref().is_some_and(|transaction| {
+                !transaction.waits_for_service && (transaction.session, transaction.pti) == (session, pti)
+            })
+    }
+
+    pub(crate) fn octets(&self) -> usize {
+        let message = self.transaction.as_ref().map_or(0, |transaction| transaction.message.capacity());
+        size_of::<Self>() + self.complete.capacity() + message
     }
 }
 
@@ -86,7 +154,7 @@ impl Authenticating {
 }
 
 /// The attempt counters and the forbidden lists (TS 24.501 §5.5.1.2.7, §5.6.1.7, §5.3.13).
-#[derive(Default)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Perseverance {
     registrations: u8,
     services: u8,
@@ -145,7 +213,7 @@ impl Perseverance {
 }
 
 /// Which timers run: a set of [`Timer`]s in two octets.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunningTimers(u16);
 
 impl RunningTimers {

@@ -1,7 +1,9 @@
 //! The temporary identities of a UE (TS 23.003 §2.10, §2.11).
 
+use serde::{Deserialize, Serialize};
+
 /// The 5G-S-TMSI: names a UE in paging and in an initial message. 48 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct STmsi {
     set_and_pointer: u16,
     tmsi: u32,
@@ -44,7 +46,7 @@ impl STmsi {
 }
 
 /// The 5G-GUTI: names a UE and the AMF that knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Guti {
     plmn: [u8; 3],
     region: u8,

@@ -6,6 +6,7 @@ use oxirush_security::nas_5gs::{
     KAmf, KNasEnc, KNasInt, NasConnection, derive_knas_enc, derive_knas_int, nas_cipher, nas_mac,
 };
 use oxirush_security::{CipheringAlgorithm, Direction, IntegrityAlgorithm, NasCount, constant_time_eq};
+use serde::{Deserialize, Serialize};
 
 /// The security header types of TS 24.501 Table 9.3.1 that protect a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,28 @@ impl NasContext {
         Self { uplink: self.uplink, downlink: self.downlink, ..fresh }
     }
 
+    /// What another agent needs of it. The uplink COUNT is ahead of ours, so that none is used twice though we should send
+    /// a few messages more; the receiver takes what it skips for lost (§4.4.3.1).
+    pub(crate) fn export(&self) -> NasContextState {
+        NasContextState {
+            k_amf: *self.k_amf.as_octets(),
+            uplink: self.uplink.map_or(u32::MAX, |count| count.get() + COUNTS_AHEAD),
+            downlink: self.downlink.map_or(u32::MAX, NasCount::get),
+            integrity: self.integrity.into(),
+            ciphering: self.ciphering.into(),
+            ng_ksi: self.ng_ksi,
+        }
+    }
+
+    /// The context that was exported; `None` when it is not one.
+    pub(crate) fn import(state: &NasContextState) -> Option<Self> {
+        let integrity = IntegrityAlgorithm::try_from(state.integrity).ok()?;
+        let ciphering = CipheringAlgorithm::try_from(state.ciphering).ok()?;
+        let fresh = Self::fresh(&KAmf::new(&state.k_amf), state.ng_ksi, integrity, ciphering);
+        let (uplink, downlink) = (NasCount::new(state.uplink).ok(), NasCount::new(state.downlink).ok());
+        Some(Self { uplink, downlink, ..fresh })
+    }
+
     /// The key set identifier that names this context.
     pub(crate) fn ng_ksi(&self) -> u8 {
         self.ng_ksi
@@ -147,6 +170,17 @@ impl NasContext {
     }
 }
 
+/// A [`NasContext`] on its way to another agent. A COUNT beyond 24 bits stands for none left.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NasContextState {
+    k_amf: [u8; 32],
+    uplink: u32,
+    downlink: u32,
+    integrity: u8,
+    ciphering: u8,
+    ng_ksi: u8,
+}
+
 /// A received NAS PDU, as far as it can be read without a key.
 pub(crate) enum Received<'a> {
     /// Without a security header.
@@ -184,6 +218,8 @@ pub(crate) fn status_cause(error: &NasError) -> Option<u8> {
     }
 }
 
+/// How far the uplink COUNT moves ahead in an export: fewer than 256, or the receiver would lose count (§4.4.3.1).
+const COUNTS_AHEAD: u32 = 32;
 /// EPD, security header type, MAC and sequence number (TS 24.501 §9.1.1).
 const HEADER_OCTETS: usize = 7;
 

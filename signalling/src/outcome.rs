@@ -48,6 +48,8 @@ pub enum Cause {
     NoSession,
     /// There is a PDU session of this number already.
     SessionExists,
+    /// A procedure of the network took the place of it (TS 24.501 §6.4.2.6).
+    Collision,
     /// This procedure is not one that a UE starts.
     NotOfUe,
     /// We could not build the message: a fault of the scenario, such as an unusable home network public key.
@@ -130,6 +132,7 @@ impl fmt::Display for Cause {
             },
             Self::NoSession => f.write_str("no-such-session"),
             Self::SessionExists => f.write_str("session-exists"),
+            Self::Collision => f.write_str("collision"),
             Self::NotOfUe => f.write_str("not-of-ue"),
             Self::NotEncodable => f.write_str("not-encodable"),
         }

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use identity::{Dnn, PduSessionId, PduSessionType, Snssai};
+use serde::{Deserialize, Serialize};
 
 /// What a UE asks for when it establishes a PDU session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct SessionRequest {
 }
 
 /// A PDU session that is established.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Its number.
     pub id: PduSessionId,

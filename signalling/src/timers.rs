@@ -138,6 +138,11 @@ pub(crate) const T3521: Duration = Duration::from_secs(15);
 pub(crate) const T3525_DEFAULT: Duration = Duration::from_secs(60);
 pub(crate) const T3540: Duration = Duration::from_secs(10);
 
+/// TS 24.501 Table 10.3.1.
+pub(crate) const T3580: Duration = Duration::from_secs(16);
+pub(crate) const T3581: Duration = Duration::from_secs(16);
+pub(crate) const T3582: Duration = Duration::from_secs(16);
+
 /// The range from which a UE draws T3346 when the value it was given is not integrity protected (TS 24.008 §4.1.1.7).
 pub(crate) const T3346_RANGE_S: std::ops::RangeInclusive<u64> = 15 * 60..=30 * 60;
 

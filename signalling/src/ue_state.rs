@@ -3,31 +3,111 @@
 use identity::{Imsi, Key128, Plmn};
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::{Perseverance, RunningTimers};
+use crate::nas_connection::NasConnection;
+use crate::nas_security::{NasContext, NasContextState};
+use crate::procedure::Procedure;
+use crate::registered_area::RegisteredArea;
+use crate::session_management::SessionManagement;
 use crate::settings::Subscriber;
 use crate::timers::Timer;
+use crate::ue::Ue;
+use crate::usim::Usim;
 
-/// A UE at rest, on its way to another agent: identities, keys, COUNTs and sessions.
+/// A UE at rest, on its way to another agent: identities, keys, COUNTs, area and sessions, in a few hundred octets.
+///
+/// It holds keys in clear: it is to be sealed before it leaves the process.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UeState {
     imsi: Imsi,
     plmn: Plmn,
-    k: Key128,
-    opc: Key128,
+    k: [u8; 16],
+    opc: [u8; 16],
+    sequence_numbers: Vec<u64>,
+    context: Option<NasContextState>,
+    area: RegisteredArea,
+    suci: Option<Box<[u8]>>,
+    perseverance: Perseverance,
+    running: RunningTimers,
+    sessions: SessionManagement,
+    after_release: Option<Procedure>,
+    registered: bool,
+    moved: bool,
+    connected: bool,
+    secured: bool,
 }
 
 impl UeState {
-    pub(crate) fn of(subscriber: &Subscriber) -> Self {
-        let Subscriber { imsi, plmn, k, opc } = *subscriber;
-        Self { imsi, plmn, k, opc }
+    pub(crate) fn of(ue: &Ue) -> Self {
+        let Subscriber { imsi, plmn, k, opc } = ue.subscriber;
+        // The timers of what stays behind do not come along.
+        let mut running = ue.nas.running;
+        for timer in ue.attempt.as_ref().map(|attempt| attempt.timer().0).into_iter().chain(OF_AUTHENTICATION)
+        {
+            running.remove(timer);
+        }
+        Self {
+            imsi,
+            plmn,
+            k: k.0,
+            opc: opc.0,
+            sequence_numbers: ue.usim.sequence_numbers().to_vec(),
+            context: ue.nas.context.as_ref().map(NasContext::export),
+            area: ue.area.clone(),
+            suci: ue.suci.clone(),
+            perseverance: ue.perseverance.clone(),
+            running,
+            sessions: ue.sessions.clone(),
+            after_release: ue.after_release,
+            registered: ue.registered,
+            moved: ue.moved,
+            connected: ue.nas.connected,
+            secured: ue.nas.secured,
+        }
+    }
+
+    pub(crate) fn into_ue(self) -> Ue {
+        let subscriber = self.subscriber();
+        Ue {
+            usim: Usim::remembering(self.sequence_numbers),
+            nas: NasConnection {
+                context: self.context.as_ref().and_then(NasContext::import),
+                running: self.running,
+                connected: self.connected,
+                secured: self.secured,
+            },
+            area: self.area,
+            suci: self.suci,
+            perseverance: self.perseverance,
+            sessions: self.sessions,
+            after_release: self.after_release,
+            registered: self.registered,
+            moved: self.moved,
+            ..Ue::new(&subscriber)
+        }
+    }
+
+    /// The permanent identity.
+    pub fn imsi(&self) -> Imsi {
+        self.imsi
     }
 
     /// The subscription in its USIM.
     pub fn subscriber(&self) -> Subscriber {
-        Subscriber { imsi: self.imsi, plmn: self.plmn, k: self.k, opc: self.opc }
+        Subscriber { imsi: self.imsi, plmn: self.plmn, k: Key128(self.k), opc: Key128(self.opc) }
     }
 
     /// The timers that run. The driver arms them again with what is left of each.
     pub fn timers(&self) -> impl Iterator<Item = Timer> {
-        std::iter::empty()
+        self.running.all()
     }
 }
+
+impl std::fmt::Debug for UeState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UeState").field("imsi", &self.imsi).finish_non_exhaustive()
+    }
+}
+
+/// An authentication that no SECURITY MODE COMMAND has ended stays behind.
+const OF_AUTHENTICATION: [Timer; 2] = [Timer::T3516, Timer::T3520];

@@ -62,6 +62,17 @@ impl Usim {
         self.accepted.iter().copied().max().unwrap_or(0)
     }
 
+    /// What it remembers, for another agent.
+    pub(crate) fn sequence_numbers(&self) -> &[u64] {
+        &self.accepted
+    }
+
+    /// The USIM that remembered this.
+    pub(crate) fn remembering(mut accepted: Vec<u64>) -> Self {
+        accepted.truncate(1 << IND_BITS);
+        Self { accepted }
+    }
+
     pub(crate) fn heap_octets(&self) -> usize {
         self.accepted.capacity() * size_of::<u64>()
     }

@@ -8,15 +8,17 @@
 
 mod network;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
+use identity::PduSessionId;
 use network::*;
 use oxirush_nas::nas_5gs::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use signalling::{
     ConnectionRefusal, EstablishmentCause, Gnb, GnbEvent, GnbSettings, GnbTimer, Procedure, ReleaseCause,
-    Retry, Timer, UeAction, UeEvent,
+    Retry, Timer, Ue, UeAction, UeEvent,
 };
 
 #[derive(Clone, Debug)]
@@ -37,11 +39,21 @@ enum Step {
     Refused,
     Paged,
     SwitchOff,
+    Establish(u8),
+    Modify(u8),
+    Release(u8),
+    Session { kind: usize, number: u8, pti: u8, cause: u8 },
+    ServiceAccept(Option<u8>),
+    NotForwarded(u8),
+    Payload(Vec<u8>),
+    Move(u8),
+    SwapUsim,
+    Export,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (0usize..6).prop_map(Step::Start),
+        3 => (0usize..PROCEDURES.len()).prop_map(Step::Start),
         4 => (prop::option::weighted(0.2, 0usize..16), prop::bool::weighted(0.9), 0u8..3, 0u8..7)
             .prop_map(|(spoil, separation, jump, ng_ksi)| Step::Challenge { spoil, separation, jump, ng_ksi }),
         4 => Just(Step::Command),
@@ -55,21 +67,37 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         1 => Just(Step::Repeat),
         1 => (any::<usize>(), any::<u8>()).prop_map(|(at, with)| Step::Mutate(at, with)),
-        2 => (0usize..12).prop_map(Step::Expire),
+        2 => (0usize..Timer::ALL.len()).prop_map(Step::Expire),
         1 => Just(Step::Released),
         1 => Just(Step::Refused),
         1 => Just(Step::Paged),
         1 => Just(Step::SwitchOff),
+        3 => (1u8..4).prop_map(Step::Establish),
+        1 => (1u8..4).prop_map(Step::Modify),
+        1 => (1u8..4).prop_map(Step::Release),
+        6 => (0usize..7, 1u8..4, 0u8..6, prop::sample::select(vec![26u8, 36, 39, 43, 47, 83]))
+            .prop_map(|(kind, number, pti, cause)| Step::Session { kind, number, pti, cause }),
+        2 => prop::option::of(0u8..8).prop_map(Step::ServiceAccept),
+        1 => any::<u8>().prop_map(Step::NotForwarded),
+        1 => vec(any::<u8>(), 0..12).prop_map(Step::Payload),
+        2 => (1u8..6).prop_map(Step::Move),
+        1 => Just(Step::SwapUsim),
+        1 => Just(Step::Export),
     ]
 }
 
-const PROCEDURES: [Procedure; 6] = [
+const PROCEDURES: [Procedure; 11] = [
     Procedure::Registration,
     Procedure::Deregistration,
     Procedure::ServiceRequest,
     Procedure::MobilityRegistrationUpdate,
     Procedure::PeriodicRegistrationUpdate,
     Procedure::RegistrationRetry,
+    Procedure::PduSession,
+    Procedure::PduSessionModification,
+    Procedure::PduSessionRelease,
+    Procedure::HandoverN2,
+    Procedure::SimSwap,
 ];
 
 /// Counts what began and what ended.
@@ -77,12 +105,23 @@ const PROCEDURES: [Procedure; 6] = [
 struct Ledger {
     begun: usize,
     ended: usize,
+    /// The sessions that are up.
+    sessions: BTreeSet<PduSessionId>,
 }
 
 impl Ledger {
     fn take(&mut self, actions: &[UeAction]) {
         self.begun += started(actions).len();
         self.ended += outcomes(actions).len();
+        for action in actions {
+            match action {
+                UeAction::SessionUp(session) => {
+                    self.sessions.insert(session.id);
+                }
+                UeAction::SessionDown { id } => assert!(self.sessions.remove(id), "{id} was not up"),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -112,6 +151,28 @@ fn downlink_of(step: &Step, network: &mut Network, last: &[u8]) -> Option<Vec<u8
             let context = network.context.as_mut()?;
             context.protect_opaque_payload(inner.clone(), header, oxirush_nas::Direction::Downlink).ok()?
         }
+        Step::Session { kind, number, pti, cause } if secured => {
+            let cause = NasFGsmCause::new(*cause);
+            let (number, pti) = (*number, *pti);
+            match kind {
+                0 | 1 => network.session(session_accept(), number, pti),
+                2 => network.session(NasPduSessionEstablishmentReject::new(cause), number, pti),
+                3 => network.session(NasPduSessionModificationCommand::new(), number, pti),
+                4 => network.session(NasPduSessionReleaseCommand::new(cause), number, pti),
+                5 => network.session(NasPduSessionReleaseReject::new(cause), number, pti),
+                _ => network.session(NasFGsmStatus::new(cause), number, pti),
+            }
+        }
+        Step::ServiceAccept(status) if secured => {
+            let mut accept = NasServiceAccept::new();
+            if let Some(status) = status {
+                let sessions: Vec<u8> = (1..4).filter(|number| status & 1 << (number - 1) != 0).collect();
+                accept.set_pdu_session_status(NasPduSessionStatus::from_sessions(&sessions).unwrap());
+            }
+            network.protect(accept)
+        }
+        Step::NotForwarded(cause) if secured => network.not_forwarded(vec![0x2e, 1, 1, 0xc1], *cause),
+        Step::Payload(octets) if secured => network.payload([vec![0x2e, 1, 1], octets.clone()].concat()),
         Step::Repeat => last.to_vec(),
         Step::Mutate(at, with) if !last.is_empty() => {
             let mut octets = last.to_vec();
@@ -141,6 +202,31 @@ proptest! {
                 Step::Refused => phone.handle(UeEvent::ConnectionRefused(ConnectionRefusal::CellAtCapacity)),
                 Step::Paged => phone.handle(UeEvent::Paged),
                 Step::SwitchOff => phone.handle(UeEvent::SwitchOff),
+                Step::Establish(number) => {
+                    ledger.begun += 1;
+                    phone.handle(UeEvent::EstablishSession(&session_request(*number)))
+                }
+                Step::Modify(number) => {
+                    ledger.begun += 1;
+                    phone.handle(UeEvent::ModifySession(PduSessionId::new(*number).unwrap()))
+                }
+                Step::Release(number) => {
+                    ledger.begun += 1;
+                    phone.handle(UeEvent::ReleaseSession(PduSessionId::new(*number).unwrap()))
+                }
+                Step::Move(tac) => {
+                    phone.tac = u32::from(*tac);
+                    phone.handle(UeEvent::CellChanged)
+                }
+                Step::SwapUsim => phone.handle(UeEvent::SwapUsim(subscriber())),
+                // It is moved to another agent when it is at rest; the rest of the run must not tell.
+                Step::Export if phone.ue.is_idle_for_attempts() => {
+                    let state = phone.ue.export();
+                    let octets = postcard::to_stdvec(&state).unwrap();
+                    phone.ue = Ue::import(postcard::from_bytes(&octets).unwrap());
+                    prop_assert!(phone.ue.export().timers().all(|timer| phone.timers.contains_key(&timer)));
+                    continue;
+                }
                 step => match downlink_of(step, &mut network, &last) {
                     Some(octets) => {
                         let actions = phone.downlink(&octets);
@@ -153,19 +239,65 @@ proptest! {
             ledger.take(&actions);
             let open = usize::from(!phone.ue.is_idle_for_attempts());
             prop_assert_eq!(ledger.begun, ledger.ended + open, "after {:?}: {:?}", step, actions);
+            let sessions: BTreeSet<_> = phone.ue.sessions().map(|session| session.id).collect();
+            prop_assert_eq!(&sessions, &ledger.sessions, "after {:?}: {:?}", step, actions);
+            prop_assert!(phone.ue.is_registered() || sessions.is_empty());
         }
         // The network is silent from now on: the timers of the attempt end it.
-        for _ in 0..8 {
+        for _ in 0..20 {
             if phone.ue.is_idle_for_attempts() {
                 break;
             }
-            let supervising = [Timer::T3510, Timer::T3517, Timer::T3521, Timer::T3520];
+            let supervising = [
+                Timer::T3510,
+                Timer::T3517,
+                Timer::T3521,
+                Timer::T3520,
+                Timer::T3580,
+                Timer::T3581,
+                Timer::T3582,
+            ];
             let timer = supervising.into_iter().find(|timer| phone.timers.contains_key(timer));
             prop_assert!(timer.is_some(), "nothing ends the attempt: {:?}", phone.timers);
             ledger.take(&phone.expire(timer.unwrap()));
         }
         prop_assert!(phone.ue.is_idle_for_attempts());
         prop_assert_eq!(ledger.begun, ledger.ended);
+    }
+
+    /// A UE that moves to another agent at rest does what it would have done at home.
+    #[test]
+    fn imported_ue_goes_on_as_the_original(before in vec(step(), 0..30), after in vec(step(), 0..20), specified in any::<bool>()) {
+        let retry = if specified { Retry::AsSpecified } else { Retry::Never };
+        let settings = signalling::UeSettings { retry, ..settings() };
+        let (mut home, mut away) = (Phone::new(settings.clone()), Phone::new(settings));
+        let (mut network, mut elsewhere) = (Network::default(), Network::default());
+        let (mut last, mut last_elsewhere) = (Vec::new(), Vec::new());
+        for phone in [&mut home, &mut away] {
+            let network = if last.is_empty() { &mut network } else { &mut elsewhere };
+            register(phone, network);
+            establish(phone, network, 2);
+            last = vec![0];
+        }
+        for step in before {
+            if matches!(step, Step::Mutate(..)) {
+                continue;
+            }
+            take(&mut home, &mut network, &step, &mut last);
+            take(&mut away, &mut elsewhere, &step, &mut last_elsewhere);
+        }
+        // An authentication that hangs is no rest.
+        prop_assume!(home.ue.is_idle_for_attempts() && !home.timers.contains_key(&Timer::T3516) && !home.timers.contains_key(&Timer::T3520));
+        away.ue = Ue::import(away.ue.export());
+        for step in after {
+            if matches!(step, Step::Mutate(..) | Step::Repeat) {
+                continue;
+            }
+            let here = take(&mut home, &mut network, &step, &mut last);
+            let there = take(&mut away, &mut elsewhere, &step, &mut last_elsewhere);
+            prop_assert_eq!(here, there, "at {:?}", step);
+            prop_assert_eq!(&home.timers, &away.timers);
+        }
     }
 
     /// The gNB takes any octets and any order of events.
@@ -196,6 +328,40 @@ proptest! {
             prop_assert!(gnb.connected() <= 3);
         }
     }
+}
+
+/// What a UE does about a step, without what the COUNT of a message decides.
+fn take(phone: &mut Phone, network: &mut Network, step: &Step, last: &mut Vec<u8>) -> Vec<String> {
+    let actions = match step {
+        Step::Start(index) => phone.start(PROCEDURES[*index]),
+        Step::Expire(index) => phone.handle(UeEvent::Expired(Timer::ALL[*index])),
+        Step::Released => phone.handle(UeEvent::ConnectionReleased),
+        Step::Refused => phone.handle(UeEvent::ConnectionRefused(ConnectionRefusal::CellAtCapacity)),
+        Step::Paged => phone.handle(UeEvent::Paged),
+        Step::SwitchOff => phone.handle(UeEvent::SwitchOff),
+        Step::Establish(number) => phone.handle(UeEvent::EstablishSession(&session_request(*number))),
+        Step::Modify(number) => phone.handle(UeEvent::ModifySession(PduSessionId::new(*number).unwrap())),
+        Step::Release(number) => phone.handle(UeEvent::ReleaseSession(PduSessionId::new(*number).unwrap())),
+        Step::Move(tac) => {
+            phone.tac = u32::from(*tac);
+            phone.handle(UeEvent::CellChanged)
+        }
+        Step::SwapUsim => phone.handle(UeEvent::SwapUsim(subscriber())),
+        step => match downlink_of(step, network, last) {
+            Some(octets) => {
+                let actions = phone.downlink(&octets);
+                *last = octets;
+                actions
+            }
+            None => return Vec::new(),
+        },
+    };
+    let said = actions.iter().map(|action| match action {
+        UeAction::Connect { nas, cause, s_tmsi } => format!("connect {cause:?} {s_tmsi:?} {}", nas.len()),
+        UeAction::Uplink(nas) => format!("uplink {:?} {}", nas.get(1), nas.len()),
+        other => format!("{other:?}"),
+    });
+    said.collect()
 }
 
 fn gnb() -> Gnb {

@@ -97,6 +97,7 @@ fn nas() -> Vec<Vec<u8>> {
         pdus.extend(all(phone.downlink(&network.protect(NasServiceAccept::new()))));
         let notification = NasNotification::new(NasAccessType::new(2));
         pdus.extend(all(phone.downlink(&network.protect(notification))));
+        pdus.extend(sessions(&mut phone, &mut network));
         pdus.extend(all(phone.start(Procedure::MobilityRegistrationUpdate)));
         phone.handle(UeEvent::ConnectionReleased);
         pdus.extend(all(phone.start(Procedure::MobilityRegistrationUpdate)));
@@ -119,6 +120,32 @@ fn nas() -> Vec<Vec<u8>> {
         pdus.extend(all(phone.downlink(&network.protect(accept))));
         pdus.extend(all(phone.handle(UeEvent::SwitchOff)));
     }
+    pdus
+}
+
+/// Each kind of 5GSM message, and what tells the network of sessions.
+fn sessions(phone: &mut Phone, network: &mut Network) -> Vec<Vec<u8>> {
+    use identity::PduSessionType as Type;
+    let mut pdus = Vec::new();
+    let mut pti = 0;
+    for (number, type_) in [(1, Type::Ipv4), (2, Type::Ipv6), (3, Type::Ipv4v6)] {
+        let slice = if number == 2 { "1-00002a" } else { "1" }.parse().unwrap();
+        let request = signalling::SessionRequest { type_, slice, ..session_request(number) };
+        pdus.extend(all(phone.handle(UeEvent::EstablishSession(&request))));
+        pti += 1;
+        phone.downlink(&network.session(session_accept(), number, pti));
+    }
+    pdus.extend(all(phone.start(Procedure::PduSessionModification)));
+    let command = NasPduSessionModificationCommand::new();
+    pdus.extend(all(phone.downlink(&network.session(command.clone(), 1, 4))));
+    pdus.extend(all(phone.downlink(&network.session(command, 9, 0))));
+    pdus.extend(all(phone.start(Procedure::PduSessionRelease)));
+    let command = NasPduSessionReleaseCommand::new(NasFGsmCause::new(36));
+    pdus.extend(all(phone.downlink(&network.session(command.clone(), 1, 5))));
+    pdus.extend(all(phone.downlink(&network.session(command, 9, 0))));
+    phone.handle(UeEvent::ConnectionReleased);
+    pdus.extend(all(phone.start(Procedure::ServiceRequest)));
+    phone.handle(UeEvent::ConnectionReleased);
     pdus
 }
 

@@ -9,8 +9,13 @@ use oxirush_security::nas_5gs::{KAmf, Supi, derive_kamf, derive_kausf, derive_ks
 
 use identity::Plmn;
 
-use crate::outcome::AuthenticationFailure;
-use crate::settings::Subscriber;
+use crate::attempt::Authenticating;
+use crate::nas_security::NasContext;
+use crate::outcome::{AuthenticationFailure, Cause, Outcome};
+use crate::procedures::reject::{Counter, Forbids};
+use crate::settings::{Context, Subscriber};
+use crate::timers::{self, Timer};
+use crate::ue::{Out, Ue, UeAction};
 use crate::usim::{Refusal, Usim};
 
 /// What a challenge of the network comes to.
@@ -92,6 +97,92 @@ pub(crate) fn failure(cause: AuthenticationFailure, auts: Option<[u8; 14]>) -> N
 fn serving_network_name(plmn: Plmn) -> Vec<u8> {
     format!("5G:mnc{:0>3}.mcc{}.3gppnetwork.org", plmn.mnc(), plmn.mcc()).into_bytes()
 }
+
+impl Ue {
+    /// TS 24.501 §5.4.1.3.
+    pub(crate) fn authentication_request(
+        &mut self,
+        request: &NasAuthenticationRequest,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        let rand = request.authentication_parameter_rand.as_ref().and_then(|parameter| parameter.rand());
+        // §5.4.1.3.3: the answer to a repeated request is repeated while T3516 runs.
+        let repeated = self.authenticating.as_ref().and_then(|state| state.answered(rand));
+        if let Some(res_star) = repeated.filter(|_| self.nas.running.contains(Timer::T3516)) {
+            return self.nas.send(response(res_star), out);
+        }
+        let in_use = self.nas.context.as_ref().map(NasContext::ng_ksi);
+        let serving = context.tai.0;
+        match answer(&mut self.usim, &self.subscriber, serving, in_use, request) {
+            Answer::Response(challenge) => {
+                let response = response(challenge.res_star);
+                self.authenticating = Some(Box::new(Authenticating::answering(challenge)));
+                self.nas.stop(Timer::T3520, out);
+                self.nas.send(response, out);
+                self.nas.set(Timer::T3516, timers::T3516, out);
+                self.resume_attempt(out);
+            }
+            Answer::Failure(reason, auts) => {
+                let state = self.authenticating.get_or_insert_default();
+                state.refuse();
+                // §5.4.1.3.7: three failures in a row, and the network is not genuine. Deviation: #71 counts too, so
+                // that no network holds an attempt for ever.
+                if state.failures >= MAX_AUTHENTICATION_FAILURES {
+                    return self.network_is_not_genuine(
+                        Outcome::Failed(Cause::AuthenticationRefused(reason)),
+                        context,
+                        out,
+                    );
+                }
+                self.suspend_attempt(Cause::AuthenticationRefused(reason), out);
+                self.nas.send(failure(reason, auts), out);
+                self.nas.set(Timer::T3520, timers::T3520, out);
+            }
+            Answer::Incomplete => self.nas.refuse(Some(CONDITIONAL_IE_ERROR), out),
+        }
+    }
+
+    /// TS 24.501 §5.4.1.3.5.
+    pub(crate) fn authentication_reject(
+        &mut self,
+        integrity: bool,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        let was_registered = self.registered;
+        let had_attempt = self.attempt.is_some();
+        self.leave_registered(out);
+        self.area.forget();
+        self.nas.context = None;
+        self.nas.secured = false;
+        if integrity {
+            self.perseverance.forbid(Forbids::Usim, context.tai);
+        }
+        self.end_attempt(Outcome::Failed(Cause::AuthenticationRejected), out);
+        if was_registered && !had_attempt {
+            out.push(UeAction::Deregistered);
+        }
+        self.nas.expect_release(out);
+    }
+
+    /// TS 24.501 §5.4.1.3.7: the UE leaves the cell.
+    pub(crate) fn network_is_not_genuine(
+        &mut self,
+        outcome: Outcome,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        self.fail_attempt(outcome, Counter::OneMore, context, out);
+        self.nas.release(out);
+        self.go_idle(context, out);
+    }
+}
+
+/// TS 24.501 §5.4.1.3.7: failures in a row after which the network is not genuine.
+const MAX_AUTHENTICATION_FAILURES: u8 = 3;
+/// 5GMM cause #100: conditional IE error.
+const CONDITIONAL_IE_ERROR: u8 = 100;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,10 @@
 
 use oxirush_nas::nas_5gs::{NasConfigurationUpdateCommand, NasConfigurationUpdateComplete};
 
-use super::initial_registration::RegisteredArea;
+use crate::procedure::Procedure;
+use crate::registered_area::RegisteredArea;
+use crate::settings::{Context, Retry};
+use crate::ue::{Out, Ue};
 
 /// Takes over what the command gives, and the CONFIGURATION UPDATE COMPLETE where it asks for one.
 pub(crate) fn apply(
@@ -21,4 +24,22 @@ pub(crate) fn apply(
 /// Whether the network asks for a registration once the connection is released (§5.4.4.3).
 pub(crate) fn registration_requested(command: &NasConfigurationUpdateCommand) -> bool {
     command.configuration_update_indication.as_ref().is_some_and(|indication| indication.red())
+}
+
+impl Ue {
+    /// TS 24.501 §5.4.4.
+    pub(crate) fn configuration_update(
+        &mut self,
+        command: &NasConfigurationUpdateCommand,
+        context: &Context<'_>,
+        out: &mut Out,
+    ) {
+        let complete = apply(command, &mut self.area);
+        if let Some(complete) = complete {
+            self.nas.send(complete, out);
+        }
+        if registration_requested(command) && context.settings.retry == Retry::AsSpecified {
+            self.after_release = Some(Procedure::MobilityRegistrationUpdate);
+        }
+    }
 }

@@ -1,6 +1,12 @@
 //! Network-initiated de-registration, UE side (TS 24.501 §5.5.2.3).
 
-use oxirush_nas::nas_5gs::NasDeregistrationRequestUeTerminated;
+use oxirush_nas::nas_5gs::{NasDeregistrationAcceptUeTerminated, NasDeregistrationRequestUeTerminated};
+
+use crate::attempt::Kind;
+use crate::outcome::{Cause, Outcome};
+use crate::procedure::Procedure;
+use crate::settings::{Context, Retry};
+use crate::ue::{Out, Ue, UeAction};
 
 /// What a DEREGISTRATION REQUEST of the network asks for (TS 24.501 §8.2.14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,5 +30,39 @@ impl Demand {
             cause: request.fgmm_cause.as_ref().map(|cause| cause.value).filter(|_| !register_again),
             back_off_s: request.t3346_value.as_ref().and_then(|value| value.to_seconds()),
         }
+    }
+}
+
+impl Ue {
+    /// TS 24.501 §5.5.2.3.
+    pub(crate) fn deregistration_request_of_network(
+        &mut self,
+        request: &NasDeregistrationRequestUeTerminated,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        let demand = Demand::of(request);
+        self.nas.send(NasDeregistrationAcceptUeTerminated::new(), out);
+        if !demand.concerns_us {
+            return;
+        }
+        let was_registered = self.registered;
+        if let Some(cause) = demand.cause {
+            self.suffer(cause, demand.back_off_s, true, context, out);
+        }
+        self.leave_registered(out);
+        // §5.5.2.2.6 d): the two de-registrations met, and both are done.
+        let deregistering =
+            self.attempt.as_ref().is_some_and(|attempt| matches!(attempt.kind, Kind::Deregistration { .. }));
+        let outcome =
+            if deregistering { Outcome::Succeeded } else { Outcome::Failed(Cause::DeregisteredByNetwork) };
+        self.end_attempt(outcome, out);
+        if was_registered {
+            out.push(UeAction::Deregistered);
+        }
+        if demand.register_again && context.settings.retry == Retry::AsSpecified {
+            self.after_release = Some(Procedure::RegistrationRetry);
+        }
+        self.nas.expect_release(out);
     }
 }

@@ -1,12 +1,22 @@
 //! UE-initiated de-registration, UE side (TS 24.501 §5.5.2.2).
 
 use oxirush_nas::nas_5gs::{
-    AccessTypeValue, NasDeRegistrationType, NasDeregistrationRequestUeOriginating, NasFGsMobileIdentity,
-    NasKeySetIdentifier,
+    AccessTypeValue, Nas5gsMessage, NasDeRegistrationType, NasDeregistrationRequestUeOriginating,
+    NasFGsMobileIdentity, NasKeySetIdentifier,
 };
 
+use crate::attempt::{Attempt, Kind, Perseverance};
+use crate::nas_security::NasContext;
+use crate::outcome::{Cause, Outcome};
+use crate::procedure::{EstablishmentCause, Procedure};
+use crate::procedures::initial_registration::NO_KEY;
+use crate::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
+use crate::settings::Context;
+use crate::timers::{self, Timer};
+use crate::ue::{Out, Ue, UeAction};
+
 /// DEREGISTRATION REQUEST (TS 24.501 §8.2.12). It has cleartext IEs alone.
-pub(crate) fn request(
+fn message(
     switch_off: bool,
     ng_ksi: u8,
     identity: NasFGsMobileIdentity,
@@ -19,3 +29,74 @@ pub(crate) fn request(
 
 /// The expiry of T3521 at which the UE gives up (§5.5.2.2.6 c): it sends the request five times in all.
 pub(crate) const MAX_EXPIRIES: u8 = 5;
+
+impl Ue {
+    /// Sends a DEREGISTRATION REQUEST (TS 24.501 §5.5.2.2.2).
+    pub(crate) fn deregister(&mut self, out: &mut Out) {
+        let kind = Kind::Deregistration { expiries: 0 };
+        self.attempt = Some(Box::new(Attempt::new(Procedure::Deregistration, kind, Vec::new(), false)));
+        let nas = self.deregistration_request(false);
+        self.nas.send_initial(nas, EstablishmentCause::MoSignalling, self.area.s_tmsi(), out);
+        self.nas.set(Timer::T3521, timers::T3521, out);
+    }
+
+    pub(crate) fn deregistration_request(&mut self, switch_off: bool) -> Vec<u8> {
+        let header = self.nas.initial_header();
+        let ng_ksi = self.nas.context.as_ref().map_or(NO_KEY, NasContext::ng_ksi);
+        let identity = self.area.guti.map_or_else(NasFGsMobileIdentity::from_no_identity, |guti| {
+            NasFGsMobileIdentity::new(guti.mobile_identity())
+        });
+        let request = message(switch_off, ng_ksi, identity);
+        let message = Nas5gsMessage::new_5gmm(request);
+        let protected = self.nas.context.as_mut().and_then(|current| current.protect(&message, header));
+        protected.unwrap_or_else(|| message.encode().unwrap_or_default())
+    }
+
+    /// TS 24.501 §5.5.2.2.4.
+    pub(crate) fn deregistration_accept(&mut self, out: &mut Out) {
+        if !self.attempt.as_ref().is_some_and(|attempt| matches!(attempt.kind, Kind::Deregistration { .. })) {
+            return self.nas.refuse(Some(NOT_COMPATIBLE_WITH_STATE), out);
+        }
+        self.leave_registered(out);
+        self.end_attempt(Outcome::Succeeded, out);
+        self.nas.expect_release(out);
+    }
+
+    /// TS 24.501 §5.5.2.2.6 c): four repetitions, then the UE de-registers locally.
+    pub(crate) fn deregistration_unanswered(&mut self, context: &mut Context<'_>, out: &mut Out) {
+        let Some(Kind::Deregistration { expiries }) = self.attempt.as_mut().map(|attempt| &mut attempt.kind)
+        else {
+            return;
+        };
+        *expiries += 1;
+        if *expiries < MAX_EXPIRIES {
+            let nas = self.deregistration_request(false);
+            out.push(UeAction::Uplink(nas));
+            return self.nas.set(Timer::T3521, timers::T3521, out);
+        }
+        self.leave_registered(out);
+        self.end_attempt(Outcome::TimedOut(Timer::T3521), out);
+        self.nas.release(out);
+        self.go_idle(context, out);
+    }
+
+    pub(crate) fn switch_off(&mut self, out: &mut Out) {
+        self.end_attempt(Outcome::Failed(Cause::SwitchedOff), out);
+        if self.registered && self.area.guti.is_some() {
+            out.push(UeAction::Started(Procedure::Deregistration));
+            let nas = self.deregistration_request(true);
+            self.nas.send_initial(nas, EstablishmentCause::MoSignalling, self.area.s_tmsi(), out);
+            out.push(UeAction::Finished {
+                procedure: Procedure::Deregistration,
+                outcome: Outcome::Succeeded,
+            });
+        }
+        self.leave_registered(out);
+        for timer in self.nas.running.all() {
+            self.nas.stop(timer, out);
+        }
+        self.suci = None;
+        self.after_release = None;
+        self.perseverance = Perseverance::default();
+    }
+}

@@ -1,7 +1,10 @@
 //! Identification, UE side (TS 24.501 §5.4.3).
 
 use identity::Imsi;
-use oxirush_nas::nas_5gs::{NasFGsMobileIdentity, NasIdentityResponse};
+use oxirush_nas::nas_5gs::{NasFGsMobileIdentity, NasIdentityRequest, NasIdentityResponse};
+
+use crate::settings::Context;
+use crate::ue::{Out, Ue};
 
 /// The identities that a network may ask for (TS 24.501 Table 9.11.3.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,3 +51,28 @@ fn serial(imsi: Imsi) -> u64 {
 
 /// A test IMEI type allocation code (GSMA TS.06: those that begin with 00 are for tests).
 const TYPE_ALLOCATION_CODE: &str = "00101700";
+
+impl Ue {
+    /// TS 24.501 §5.4.3.
+    pub(crate) fn identity_request(
+        &mut self,
+        request: &NasIdentityRequest,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        let identity = match IdentityType::of(request.identity_type.value) {
+            IdentityType::Suci => self.suci(context, out).map(NasFGsMobileIdentity::new),
+            IdentityType::Guti => {
+                self.area.guti.map(|guti| NasFGsMobileIdentity::new(guti.mobile_identity()))
+            }
+            IdentityType::STmsi => self.s_tmsi().map(|s_tmsi| {
+                let [a, b, c, d, e, f] = s_tmsi.octets();
+                NasFGsMobileIdentity::new(vec![0xf4, a, b, c, d, e, f])
+            }),
+            IdentityType::Imei => imei(self.subscriber.imsi),
+            IdentityType::Imeisv => imeisv(self.subscriber.imsi),
+            IdentityType::Other => None,
+        };
+        self.nas.send(response(identity), out);
+    }
+}

@@ -3,100 +3,33 @@
 use std::time::Duration;
 
 use oxirush_nas::nas_5gs::{
-    NasFGmmCapability, NasFGsMobileIdentity, NasFGsRegistrationType, NasFGsTrackingAreaIdentity,
-    NasKeySetIdentifier, NasMessageContainer, NasNssai, NasRegistrationAccept, NasRegistrationComplete,
-    NasRegistrationRequest, NasSNssai, NasUeSecurityCapability, RegistrationType,
+    Nas5gsMessage, NasFGmmCapability, NasFGsMobileIdentity, NasFGsRegistrationType,
+    NasFGsTrackingAreaIdentity, NasKeySetIdentifier, NasMessageContainer, NasNssai, NasPduSessionStatus,
+    NasRegistrationAccept, NasRegistrationComplete, NasRegistrationReject, NasRegistrationRequest, NasSNssai,
+    NasUeSecurityCapability, RegistrationType,
 };
 
-use crate::identity_of_ue::Guti;
+use crate::attempt::{Attempt, Kind};
+use crate::nas_security::{Header, NasContext};
+use crate::outcome::{Cause, Outcome};
+use crate::procedure::{EstablishmentCause, Procedure};
+use crate::procedures::mobility_and_periodic_registration_update::registration_type;
+use crate::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
 use crate::procedures::security_mode;
+use crate::registered_area::RegisteredArea;
+use crate::session_management::SessionManagement;
 use crate::settings::{Context, UeSettings};
-use crate::timers::{T3502_DEFAULT, T3512_DEFAULT};
-
-/// What a UE keeps of its registration.
-pub(crate) struct RegisteredArea {
-    pub(crate) guti: Option<Guti>,
-    /// The TAI list as it came (TS 24.501 §9.11.3.9).
-    tai_list: Box<[u8]>,
-    /// The allowed NSSAI as it came (TS 24.501 §9.11.3.37).
-    allowed_nssai: Box<[u8]>,
-    /// The last visited registered TAI.
-    pub(crate) last_tai: Option<[u8; 6]>,
-    /// `None` when periodic registration is off.
-    pub(crate) t3512: Option<Duration>,
-    pub(crate) t3502: Duration,
-}
-
-impl Default for RegisteredArea {
-    fn default() -> Self {
-        Self {
-            guti: None,
-            tai_list: Box::default(),
-            allowed_nssai: Box::default(),
-            last_tai: None,
-            t3512: Some(T3512_DEFAULT),
-            t3502: T3502_DEFAULT,
-        }
-    }
-}
-
-impl RegisteredArea {
-    /// Takes over what an accept gives; the rest stays (§5.5.1.2.4, §5.5.1.3.4).
-    pub(crate) fn update(&mut self, accept: &NasRegistrationAccept, context: &Context<'_>) {
-        if let Some(identity) = &accept.fg_guti
-            && let Some(guti) = Guti::from_mobile_identity(&identity.value)
-        {
-            self.guti = Some(guti);
-        }
-        if let Some(tai_list) = &accept.tai_list {
-            self.tai_list = tai_list.value.as_slice().into();
-        }
-        if let Some(allowed) = &accept.allowed_nssai {
-            self.allowed_nssai = allowed.value.as_slice().into();
-        }
-        if let Some(t3512) = &accept.t3512_value {
-            self.t3512 = t3512.to_seconds().map(Duration::from_secs);
-        }
-        if let Some(t3502) = &accept.t3502_value {
-            self.t3502 = t3502.to_seconds().map_or(T3502_DEFAULT, Duration::from_secs);
-        }
-        self.last_tai = Some(tai(context));
-    }
-
-    /// Takes over what a CONFIGURATION UPDATE COMMAND gives (§5.4.4.3).
-    pub(crate) fn reconfigure(
-        &mut self,
-        guti: Option<&NasFGsMobileIdentity>,
-        tai_list: Option<&[u8]>,
-        allowed_nssai: Option<&[u8]>,
-    ) {
-        if let Some(guti) = guti.and_then(|identity| Guti::from_mobile_identity(&identity.value)) {
-            self.guti = Some(guti);
-        }
-        if let Some(tai_list) = tai_list {
-            self.tai_list = tai_list.into();
-        }
-        if let Some(allowed_nssai) = allowed_nssai {
-            self.allowed_nssai = allowed_nssai.into();
-        }
-    }
-
-    /// Forgets the 5G-GUTI, the TAI list and the last visited TAI (§5.5.1.2.5).
-    pub(crate) fn forget(&mut self) {
-        *self = Self { t3502: self.t3502, t3512: self.t3512, ..Self::default() };
-    }
-
-    pub(crate) fn heap_octets(&self) -> usize {
-        self.tai_list.len() + self.allowed_nssai.len()
-    }
-}
+use crate::suci;
+use crate::timers::{self, Timer};
+use crate::ue::{Out, Ue, UeAction};
 
 /// REGISTRATION REQUEST (TS 24.501 §8.2.6) with every IE that it is to carry.
-pub(crate) fn request(
+fn message(
     kind: RegistrationType,
     identity: NasFGsMobileIdentity,
     ng_ksi: u8,
     area: &RegisteredArea,
+    sessions: &SessionManagement,
     settings: &UeSettings,
 ) -> NasRegistrationRequest {
     let kind_ie = NasFGsRegistrationType::from_registration_type(kind).with_follow_on_request(false);
@@ -119,6 +52,14 @@ pub(crate) fn request(
     }
     if let Some(tai) = area.last_tai {
         request.set_last_visited_registered_tai(NasFGsTrackingAreaIdentity::new(tai.to_vec()));
+    }
+    // §5.5.1.3.2: both ends agree on the sessions again. An update after a move has no uplink data status: in
+    // 5GMM-CONNECTED the handover kept the resources, and an idle UE asks for them when it has data.
+    if kind == RegistrationType::MobilityRegistrationUpdating
+        && sessions.was_used()
+        && let Ok(status) = NasPduSessionStatus::from_sessions(&sessions.numbers())
+    {
+        request.set_pdu_session_status(status);
     }
     request
 }
@@ -154,7 +95,139 @@ pub(crate) fn complete(accept: &NasRegistrationAccept) -> Option<NasRegistration
     acknowledged.then(NasRegistrationComplete::new)
 }
 
-fn tai(context: &Context<'_>) -> [u8; 6] {
-    let ([a, b, c], [d, e, f]) = (context.tai.0.octets(), context.tai.1.octets());
-    [a, b, c, d, e, f]
+impl Ue {
+    /// Sends a REGISTRATION REQUEST (TS 24.501 §5.5.1.2.2, §5.5.1.3.2).
+    pub(crate) fn register(&mut self, procedure: Procedure, context: &mut Context<'_>, out: &mut Out) {
+        let initial = matches!(procedure, Procedure::Registration | Procedure::RegistrationRetry);
+        if initial {
+            // A registered UE begins anew, as after a loss of power: the network learns it from the registration type.
+            self.leave_registered(out);
+            if self.nas.connected {
+                self.nas.release(out);
+            }
+        }
+        for timer in [Timer::T3511, Timer::T3502] {
+            self.nas.stop(timer, out);
+        }
+        self.perseverance.begin();
+        let identity = match self.area.guti {
+            Some(guti) => NasFGsMobileIdentity::new(guti.mobile_identity()),
+            None => match self.suci(context, out) {
+                Some(suci) => NasFGsMobileIdentity::new(suci),
+                None => {
+                    let outcome = Outcome::Failed(Cause::NotEncodable);
+                    out.push(UeAction::Finished { procedure, outcome });
+                    return;
+                }
+            },
+        };
+        let ng_ksi = self.nas.context.as_ref().map_or(NO_KEY, NasContext::ng_ksi);
+        let kind = registration_type(procedure);
+        let mut request = message(kind, identity, ng_ksi, &self.area, &self.sessions, context.settings);
+        let mut complete = Nas5gsMessage::new_5gmm(request.clone());
+        let mut octets = complete.encode().unwrap_or_default();
+        let secured = self.nas.secured;
+        let protected = match &mut self.nas.context {
+            // In 5GMM-CONNECTED the whole message is ciphered (§4.4.6).
+            Some(current) if secured => current.protect(&complete, Header::IntegrityAndCiphering),
+            Some(current) => {
+                let mut contained = octets.clone();
+                let container = (cleartext(&request, None) != request)
+                    .then(|| current.cipher_container(&mut contained).map(|()| contained))
+                    .flatten();
+                let sent = cleartext(&request, container);
+                current.protect(&Nas5gsMessage::new_5gmm(sent), Header::Integrity)
+            }
+            None => None,
+        };
+        let unprotected = protected.is_none();
+        let nas = protected.unwrap_or_else(|| {
+            // No context, or one whose COUNTs are used up: a new authentication follows (§4.4.3.5).
+            self.nas.context = None;
+            request.ngksi.value = NO_KEY;
+            complete = Nas5gsMessage::new_5gmm(request.clone());
+            octets = complete.encode().unwrap_or_default();
+            let sent = cleartext(&request, None);
+            Nas5gsMessage::new_5gmm(sent).encode().unwrap_or_default()
+        });
+        self.attempt = Some(Box::new(Attempt::new(procedure, Kind::Registration, octets, unprotected)));
+        self.nas.send_initial(nas, EstablishmentCause::MoSignalling, self.area.s_tmsi(), out);
+        self.nas.set(Timer::T3510, timers::T3510, out);
+    }
+
+    /// The SUCI: a new one, unless T3519 keeps the last (TS 24.501 §5.5.1.2.2, §5.4.3.3).
+    pub(crate) fn suci(&mut self, context: &mut Context<'_>, out: &mut Out) -> Option<Vec<u8>> {
+        if self.nas.running.contains(Timer::T3519)
+            && let Some(suci) = &self.suci
+        {
+            return Some(suci.to_vec());
+        }
+        let suci = suci::conceal(&self.subscriber, &context.settings.suci, context.rng)?;
+        self.suci = Some(suci.as_slice().into());
+        self.nas.set(Timer::T3519, timers::T3519, out);
+        Some(suci)
+    }
+
+    /// TS 24.501 §5.5.1.2.4, §5.5.1.3.4.
+    pub(crate) fn registration_accept(
+        &mut self,
+        accept: &NasRegistrationAccept,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        if !self.attempt.as_ref().is_some_and(|attempt| attempt.kind == Kind::Registration) {
+            // The network repeats an accept whose REGISTRATION COMPLETE it did not get (T3550, §5.5.1.2.8 c).
+            if self.registered
+                && let Some(complete) = complete(accept)
+            {
+                out.push(UeAction::Unexpected("registration-accept-again"));
+                self.area.update(accept, context);
+                return self.nas.send(complete, out);
+            }
+            return self.nas.refuse(Some(NOT_COMPATIBLE_WITH_STATE), out);
+        }
+        self.area.update(accept, context);
+        self.registered = true;
+        self.perseverance.succeeded();
+        self.suci = None;
+        for timer in [Timer::T3519, Timer::T3346] {
+            self.nas.stop(timer, out);
+        }
+        if let Some(complete) = complete(accept) {
+            self.nas.send(complete, out);
+        }
+        self.agree_on_sessions(accept.pdu_session_status.as_ref(), out);
+        self.end_attempt(Outcome::Succeeded, out);
+        // §5.3.1.3. Deviation: with a session the UE waits for the network without T3540, since it cannot tell whether user
+        // plane resources are there.
+        if self.sessions.lowest().is_none() {
+            self.nas.expect_release(out);
+        }
+    }
+
+    /// TS 24.501 §5.5.1.2.5, §5.5.1.3.5.
+    pub(crate) fn registration_reject(
+        &mut self,
+        reject: &NasRegistrationReject,
+        integrity: bool,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        if !self.attempt.as_ref().is_some_and(|attempt| attempt.kind == Kind::Registration) {
+            return self.nas.refuse(Some(NOT_COMPATIBLE_WITH_STATE), out);
+        }
+        if let Some(t3502) = reject.t3502_value.as_ref().and_then(|value| value.to_seconds()) {
+            self.area.t3502 = Duration::from_secs(t3502);
+        }
+        let back_off = reject.t3346_value.as_ref().and_then(|value| value.to_seconds());
+        self.suci = None;
+        self.nas.stop(Timer::T3519, out);
+        let counter = self.suffer(reject.fgmm_cause.value, back_off, integrity, context, out);
+        let outcome = Outcome::Failed(Cause::Gmm(reject.fgmm_cause.value));
+        self.fail_attempt(outcome, counter, context, out);
+        self.nas.expect_release(out);
+    }
 }
+
+/// The ngKSI of "no key is available" (TS 24.501 §9.11.3.32).
+pub(crate) const NO_KEY: u8 = 7;

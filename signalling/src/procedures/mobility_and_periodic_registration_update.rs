@@ -5,6 +5,8 @@
 use oxirush_nas::nas_5gs::RegistrationType;
 
 use crate::procedure::Procedure;
+use crate::settings::Context;
+use crate::ue::{Out, Ue};
 
 /// The 5GS registration type of a procedure (TS 24.501 §9.11.3.7).
 pub(crate) fn registration_type(procedure: Procedure) -> RegistrationType {
@@ -12,5 +14,22 @@ pub(crate) fn registration_type(procedure: Procedure) -> RegistrationType {
         Procedure::MobilityRegistrationUpdate => RegistrationType::MobilityRegistrationUpdating,
         Procedure::PeriodicRegistrationUpdate => RegistrationType::PeriodicRegistrationUpdating,
         _ => RegistrationType::InitialRegistration,
+    }
+}
+
+impl Ue {
+    /// Begins an update when the UE has left its registration area (§5.5.1.3.2 a), as soon as no other procedure runs.
+    pub(crate) fn update_after_move(&mut self, context: &mut Context<'_>, out: &mut Out) {
+        if !self.moved || self.attempt.is_some() {
+            return;
+        }
+        self.moved = false;
+        if !self.registered {
+            return;
+        }
+        if self.area.contains(context.tai) {
+            return self.area.visit(context.tai);
+        }
+        self.begin_by_itself(Procedure::MobilityRegistrationUpdate, context, out);
     }
 }

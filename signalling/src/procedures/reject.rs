@@ -1,5 +1,14 @@
 //! What a 5GMM cause of the network does to the UE (TS 24.501 §5.5.1.2.5, §5.5.1.3.5, §5.5.2.3.2, §5.6.1.5).
 
+use std::time::Duration;
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::settings::{Context, Retry};
+use crate::timers::{self, Timer};
+use crate::ue::{Out, Ue};
+
 /// What the UE does about a reject, beyond ending the attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Effect {
@@ -14,7 +23,7 @@ pub(crate) struct Effect {
 }
 
 /// Where a UE does not try again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Forbids {
     Nothing,
     /// The USIM is invalid for 5GS services until the UE is switched off.
@@ -60,8 +69,44 @@ pub(crate) fn processed_unprotected(cause: u8) -> bool {
     !matches!(cause, 76 | 78 | 81 | 82)
 }
 
+/// 5GMM cause #98: message type not compatible with the protocol state.
+pub(crate) const NOT_COMPATIBLE_WITH_STATE: u8 = 98;
 /// 5GMM cause #22: congestion.
 pub(crate) const CONGESTION: u8 = 22;
+
+impl Ue {
+    /// What a 5GMM cause does to the UE, and what it does to the attempt counter.
+    pub(crate) fn suffer(
+        &mut self,
+        cause: u8,
+        back_off_s: Option<u64>,
+        integrity: bool,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Counter {
+        let effect = effect(cause, integrity);
+        if effect.delete_identity {
+            self.area.forget();
+            self.nas.context = None;
+            self.nas.secured = false;
+        }
+        if effect.deregisters {
+            self.leave_registered(out);
+        }
+        self.perseverance.forbid(effect.forbids, context.tai);
+        if cause != CONGESTION {
+            return effect.counter;
+        }
+        // #22 without a value, or with one that is zero, is an abnormal case (§5.5.1.2.5).
+        let Some(seconds) = back_off_s.filter(|&seconds| seconds > 0) else { return Counter::OneMore };
+        if context.settings.retry == Retry::AsSpecified {
+            // An unprotected value could be anyone's: the UE draws its own (TS 24.008 §4.1.1.7).
+            let seconds = if integrity { seconds } else { context.rng.random_range(timers::T3346_RANGE_S) };
+            self.nas.set(Timer::T3346, Duration::from_secs(seconds), out);
+        }
+        effect.counter
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,14 +1,18 @@
 //! NAS security mode control, UE side (TS 24.501 §5.4.2).
 
 use oxirush_nas::nas_5gs::{
-    NasFGmmCause, NasFGsMobileIdentity, NasMessageContainer, NasSecurityModeCommand, NasSecurityModeComplete,
-    NasSecurityModeReject,
+    Nas5gsMessage, NasFGmmCause, NasFGsMobileIdentity, NasMessageContainer, NasSecurityModeCommand,
+    NasSecurityModeComplete, NasSecurityModeReject,
 };
 use oxirush_security::nas_5gs::KAmf;
 use oxirush_security::{CipheringAlgorithm, IntegrityAlgorithm};
 
-use crate::nas_security::NasContext;
-use crate::settings::UeSettings;
+use crate::nas_security::{Header, NasContext};
+use crate::outcome::Cause;
+use crate::procedures::identification;
+use crate::settings::{Context, UeSettings};
+use crate::timers::Timer;
+use crate::ue::{Out, Ue, UeAction};
 
 /// 5GMM cause #23: UE security capabilities mismatch.
 pub(crate) const CAPABILITIES_MISMATCH: u8 = 23;
@@ -89,4 +93,52 @@ pub(crate) fn capability(settings: &UeSettings) -> [u8; 2] {
     let bits =
         |algorithms: &[u8]| algorithms.iter().filter(|&&n| n < 8).fold(0u8, |octet, &n| octet | 0x80 >> n);
     [bits(&settings.ciphering), bits(&settings.integrity)]
+}
+
+impl Ue {
+    /// TS 24.501 §5.4.2.
+    pub(crate) fn security_mode(
+        &mut self,
+        octets: &[u8],
+        command: &NasSecurityModeCommand,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) {
+        let pending = self.authenticating.as_ref().and_then(|state| state.keys());
+        match judge(octets, command, context.settings, self.nas.context.as_ref(), pending) {
+            Ok(taken) => {
+                self.nas.context = Some(taken);
+                self.nas.secured = true;
+                self.authenticating = None;
+                for timer in [Timer::T3516, Timer::T3520] {
+                    self.nas.stop(timer, out);
+                }
+                self.resume_attempt(out);
+                let wanted = command.imeisv_request.as_ref().is_some_and(|request| request.value & 7 == 1);
+                let imeisv = wanted.then(|| identification::imeisv(self.subscriber.imsi)).flatten();
+                let again =
+                    command.additional_5g_security_information.as_ref().is_some_and(|info| info.rinmr());
+                let initial = self
+                    .attempt
+                    .as_ref()
+                    .filter(|attempt| (attempt.unprotected || again) && !attempt.complete.is_empty())
+                    .map(|attempt| attempt.complete.clone());
+                let complete = Nas5gsMessage::new_5gmm(complete(imeisv, initial));
+                let header = Header::IntegrityAndCipheringWithNewContext;
+                if let Some(nas) =
+                    self.nas.context.as_mut().and_then(|current| current.protect(&complete, header))
+                {
+                    out.push(UeAction::Uplink(nas));
+                }
+            }
+            Err(Refusal::Rejected(cause)) => {
+                if let Some(attempt) = &mut self.attempt {
+                    attempt.refused = Some(Cause::SecurityModeRefused(cause));
+                }
+                self.nas.send(reject(cause), out);
+            }
+            // §4.4.3.2: a COUNT is accepted once.
+            Err(Refusal::Replayed) => out.push(UeAction::Unexpected("nas-integrity")),
+        }
+    }
 }

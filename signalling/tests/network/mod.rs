@@ -291,3 +291,101 @@ pub(crate) fn idle(settings: UeSettings) -> (Phone, Network) {
     phone.handle(UeEvent::ConnectionReleased);
     (phone, network)
 }
+
+// 5GSM.
+
+impl Network {
+    /// A 5GSM message in a DL NAS TRANSPORT.
+    pub(crate) fn session(&mut self, message: impl Into<Nas5gsmMessage>, session: u8, pti: u8) -> Vec<u8> {
+        self.payload(Nas5gsMessage::new_5gsm(message, session, pti).encode().unwrap())
+    }
+
+    pub(crate) fn payload(&mut self, payload: Vec<u8>) -> Vec<u8> {
+        self.protect(transport(payload))
+    }
+
+    /// A message of the UE that comes back.
+    pub(crate) fn not_forwarded(&mut self, payload: Vec<u8>, cause: u8) -> Vec<u8> {
+        self.protect(transport(payload).with_fgmm_cause(NasFGmmCause::new(cause)))
+    }
+
+    /// The message in a NAS message container, `back` messages after which the COUNT was the next.
+    pub(crate) fn contained(&self, octets: &[u8], back: u32) -> Nas5gmmMessage {
+        use oxirush_security::nas_5gs::{NasConnection, derive_knas_enc, nas_cipher};
+        use oxirush_security::{CipheringAlgorithm, Direction, NasCount};
+        let key = derive_knas_enc(self.k_amf.as_ref().unwrap(), CipheringAlgorithm::NEA2);
+        let mut plain = octets.to_vec();
+        let context = self.context.as_ref().unwrap();
+        let next = context.nas_count(oxirush_nas::Direction::Uplink, NasConnection::ThreeGpp).unwrap().get();
+        let count = NasCount::new(next - back).unwrap();
+        nas_cipher(
+            &key,
+            count,
+            NasConnection::ThreeGpp,
+            Direction::Uplink,
+            &mut plain,
+            CipheringAlgorithm::NEA2,
+        );
+        let Nas5gsMessage::Gmm(_, message) = Nas5gsMessage::decode(&plain).unwrap() else { panic!() };
+        message
+    }
+}
+
+fn transport(payload: Vec<u8>) -> NasDlNasTransport {
+    NasDlNasTransport::new(
+        NasPayloadContainerType::from_kind(PayloadContainerKind::N1SmInformation),
+        NasPayloadContainer::new(payload),
+    )
+    .with_pdu_session_id(NasPduSessionIdentity2::from_pdu_session_id(5))
+}
+
+pub(crate) fn session_request(number: u8) -> SessionRequest {
+    SessionRequest {
+        id: identity::PduSessionId::new(number).unwrap(),
+        dnn: "internet".parse().unwrap(),
+        type_: identity::PduSessionType::Ipv4,
+        slice: "1".parse().unwrap(),
+    }
+}
+
+/// 10.45.0.2, QFI 9, 100 and 50 Mbit/s, charging identifier 01020304.
+pub(crate) fn session_accept() -> NasPduSessionEstablishmentAccept {
+    let everything = QosPacketFilter::Match {
+        direction: QosPacketFilterDirection::Bidirectional,
+        identifier: 1,
+        components: vec![QosPacketFilterComponent::MatchAll],
+    };
+    let rule = QosRule::new(1, QosRuleOpCode::Create)
+        .with_default_rule(true)
+        .with_packet_filters(vec![everything])
+        .with_precedence(255)
+        .with_qfi(9);
+    let charging = PcoEntry { identifier: 0xff00, contents: vec![1, 2, 3, 4] };
+    let options = Pco::new(0, vec![charging]);
+    NasPduSessionEstablishmentAccept::new(
+        NasPduSessionType::new(1),
+        NasSscMode::from_mode(SscModeValue::Ssc1),
+        NasQosRules::from_rules(&[rule]).unwrap(),
+        NasSessionAmbr::from_kbps(100_000, 50_000).unwrap(),
+    )
+    .with_pdu_address(NasPduAddress::from_ipv4([10, 45, 0, 2]))
+    .with_extended_protocol_configuration_options(
+        NasExtendedProtocolConfigurationOptions::from_pco(&options, PcoDirection::Downlink).unwrap(),
+    )
+}
+
+/// Establishes a session of a UE that is connected.
+pub(crate) fn establish(phone: &mut Phone, network: &mut Network, number: u8) {
+    let request = sent(&phone.handle(UeEvent::EstablishSession(&session_request(number))));
+    let Nas5gmmMessage::UlNasTransport(transport) = network.read(&request) else { panic!() };
+    let pti = transport.payload_container.value[2];
+    let actions = phone.downlink(&network.session(session_accept(), number, pti));
+    assert_eq!(outcomes(&actions), [(Procedure::PduSession, Outcome::Succeeded)]);
+}
+
+/// A UE that is connected and has session 5, established by PTI 1.
+pub(crate) fn with_session(settings: UeSettings) -> (Phone, Network) {
+    let (mut phone, mut network) = registered(settings);
+    establish(&mut phone, &mut network, 5);
+    (phone, network)
+}
