@@ -182,4 +182,5 @@ pub(crate) fn moved(turn: &mut Turn<'_>, session: &mut Session, serving: Plmn) {
     let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) else { return };
     let used = planes.upf.volumes(anchor.n3.teid);
     planes.chf.update(turn.wall_us, anchor.charging, used, change);
+    planes.upf.set_serving(anchor.n3.teid, serving);
 }

@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 use oxirush_ngap::helpers::*;
 use oxirush_ngap::{NgapPduKind, build_ngap, extract_ngap_ies, ngap::*};
 use simulator::amf::{Message, Refusal, ServedNetwork};
-use simulator::{Amf, AmfAction, AmfEvent, AmfSettings, Command};
+use simulator::{
+    Amf, AmfAction, AmfEvent, AmfSettings, Chf, ChfSettings, Command, Planes, Turn, Upf, UpfSettings,
+};
 
+use crate::ran;
 use crate::subscriber::Everyone;
 use crate::ue::TestUe;
 
@@ -15,6 +18,8 @@ pub(crate) const GNB: u32 = 1;
 
 pub(crate) struct Bench {
     pub(crate) amf: Amf,
+    pub(crate) upf: Upf,
+    pub(crate) chf: Chf,
     pub(crate) now: Instant,
     ran_ue_id: u32,
 }
@@ -22,8 +27,20 @@ pub(crate) struct Bench {
 /// What the AMF did, decoded.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Did {
-    Nas { amf_id: u64, ran_id: u32, nas: Vec<u8>, kgnb: Option<[u8; 32]> },
-    Release { amf_id: u64, ran_id: u32, cause: String },
+    Nas {
+        amf_id: u64,
+        ran_id: u32,
+        nas: Vec<u8>,
+        kgnb: Option<[u8; 32]>,
+        sessions: Vec<u8>,
+    },
+    /// Another message to a gNB: of sessions, or of a handover.
+    Other(u32, String, Vec<u8>),
+    Release {
+        amf_id: u64,
+        ran_id: u32,
+        cause: String,
+    },
     SetupResponse(u32),
     SetupFailure(u32, String),
     Error(u32, String),
@@ -46,7 +63,14 @@ impl Bench {
 
     pub(crate) fn without_gnb(settings: AmfSettings) -> Self {
         let amf = Amf::new(settings, Box::new(Everyone::default()));
-        Self { amf, now: Instant::now(), ran_ue_id: 0 }
+        let upf = Upf::new(UpfSettings::new([127, 0, 0, 9].into(), 1));
+        let chf = Chf::new(ChfSettings {
+            tariff: billing::Tariff::default(),
+            quota: None,
+            faults: scenarios::ChargingFaults::default(),
+            seed: 1,
+        });
+        Self { amf, upf, chf, now: Instant::now(), ran_ue_id: 0 }
     }
 
     pub(crate) fn set_up(&mut self, association: u32, gnb_id: u32) -> Vec<Did> {
@@ -56,7 +80,9 @@ impl Bench {
 
     pub(crate) fn event(&mut self, event: AmfEvent<'_>) -> Vec<Did> {
         let mut out = Vec::new();
-        self.amf.handle(self.now, event, &mut out);
+        let planes = Planes { upf: &mut self.upf, chf: &mut self.chf };
+        let mut turn = Turn { now: self.now, wall_us: 0, planes: Some(planes) };
+        self.amf.serve(&mut turn, event, &mut out);
         out.iter().map(decode).collect()
     }
 
@@ -74,7 +100,9 @@ impl Bench {
         let mut out = Vec::new();
         while let Some(deadline) = self.amf.next_deadline().filter(|deadline| *deadline <= end) {
             self.now = self.now.max(deadline);
-            self.amf.advance(self.now, &mut out);
+            let planes = Planes { upf: &mut self.upf, chf: &mut self.chf };
+            let mut turn = Turn { now: self.now, wall_us: 0, planes: Some(planes) };
+            self.amf.run_timers(&mut turn, &mut out);
         }
         self.now = end;
         out.iter().map(decode).collect()
@@ -82,14 +110,14 @@ impl Bench {
 
     /// An INITIAL UE MESSAGE of a new connection.
     pub(crate) fn initial(&mut self, ue: &mut TestUe, nas: Vec<u8>) -> Vec<Did> {
-        self.initial_on(GNB, ue, nas)
+        self.initial_on(ue.association, ue, nas)
     }
 
     pub(crate) fn initial_on(&mut self, association: u32, ue: &mut TestUe, nas: Vec<u8>) -> Vec<Did> {
         self.ran_ue_id += 1;
         ue.ran_id = self.ran_ue_id;
         ue.amf_id = 0;
-        let did = self.ngap(association, &initial_ue_message(ue.ran_id, nas, [0, 0, 1]));
+        let did = self.ngap(association, &initial_ue_message_in(ue.plmn, ue.ran_id, nas, [0, 0, ue.tac]));
         for did in &did {
             if let Did::Nas { amf_id, ran_id, .. } | Did::Release { amf_id, ran_id, .. } = did
                 && *ran_id == ue.ran_id
@@ -101,7 +129,10 @@ impl Bench {
     }
 
     pub(crate) fn uplink(&mut self, ue: &TestUe, nas: Vec<u8>) -> Vec<Did> {
-        self.ngap(GNB, &uplink_nas_transport(ue.amf_id, ue.ran_id, nas))
+        self.ngap(
+            ue.association,
+            &uplink_nas_transport_in(ue.plmn, [0, 0, ue.tac], ue.amf_id, ue.ran_id, nas),
+        )
     }
 
     /// Carries messages between the UE, its gNB and the AMF until nobody has anything to say. What the AMF did.
@@ -110,23 +141,54 @@ impl Bench {
         let mut queue = std::collections::VecDeque::from(did);
         while let Some(did) = queue.pop_front() {
             match &did {
-                Did::Nas { amf_id, ran_id, nas, kgnb } if *ran_id == ue.ran_id => {
+                Did::Nas { amf_id, ran_id, nas, kgnb, sessions } if *ran_id == ue.ran_id => {
                     ue.amf_id = *amf_id;
                     if kgnb.is_some() {
-                        queue.extend(self.ngap(GNB, &initial_context_setup_response(*amf_id, *ran_id)));
+                        let response = ran::initial_context_setup_response(*amf_id, *ran_id, sessions);
+                        queue.extend(self.ngap(ue.association, &response));
                     }
                     if let Some(answer) = ue.receive(nas) {
                         queue.extend(self.uplink(ue, answer));
                     }
                 }
                 Did::Release { amf_id, ran_id, .. } => {
-                    queue.extend(self.ngap(GNB, &ue_context_release_complete(*amf_id, *ran_id)));
+                    let association = self.association_of(ue, *ran_id);
+                    queue.extend(self.ngap(association, &ue_context_release_complete(*amf_id, *ran_id)));
+                }
+                Did::Other(association, _, octets) => {
+                    let (answers, nas) = ran::answer(*association, octets);
+                    for answer in answers {
+                        queue.extend(self.ngap(*association, &answer));
+                    }
+                    for pdu in nas {
+                        if let Some(answer) = ue.receive(&pdu) {
+                            queue.extend(self.uplink(ue, answer));
+                        }
+                    }
                 }
                 _ => {}
             }
             all.push(did);
         }
         all
+    }
+
+    fn association_of(&self, ue: &TestUe, ran_id: u32) -> u32 {
+        if ran_id == ue.ran_id { ue.association } else { ue.left.unwrap_or(ue.association) }
+    }
+
+    /// Establishes a session of a connected UE.
+    pub(crate) fn establish(&mut self, ue: &mut TestUe, id: u8) -> Vec<Did> {
+        let request = ue.session_request(id, id, "internet");
+        let did = self.uplink(ue, request);
+        self.settle(ue, did)
+    }
+
+    /// What the SMF, the UPF and the CHF hold: always the same.
+    pub(crate) fn sessions(&self) -> usize {
+        let smf = self.amf.statistics().sessions;
+        assert_eq!((self.upf.all_volumes().count(), self.chf.open_sessions().len()), (smf, smf));
+        smf
     }
 
     /// Runs a whole registration.
@@ -183,7 +245,7 @@ fn read(association: u32, pdu: &NGAPPDU<'_>) -> Result<Did, oxirush_ngap::Error>
                 req ran_id: u32 = RAN_UE_NGAP_ID(id),
                 req nas: NASPDU = NAS_PDU(nas) => nas,
             );
-            Did::Nas { amf_id, ran_id, nas: nas.0.as_slice().to_vec(), kgnb: None }
+            Did::Nas { amf_id, ran_id, nas: nas.0.as_slice().to_vec(), kgnb: None, sessions: Vec::new() }
         }
         NgapPduKind::Initiating_InitialContextSetup => {
             extract_ngap_ies!(pdu, InitialContextSetupRequest,
@@ -191,17 +253,23 @@ fn read(association: u32, pdu: &NGAPPDU<'_>) -> Result<Did, oxirush_ngap::Error>
                 req ran_id: u32 = RAN_UE_NGAP_ID(id),
                 req nas: NASPDU = NAS_PDU(nas) => nas,
                 req key: SecurityKey = SecurityKey(key) => key,
+                opt list: PDUSessionResourceSetupListCxtReq = PDUSessionResourceSetupListCxtReq(list) => list,
             );
             let kgnb = Some(key.0.as_octets().try_into().unwrap());
-            Did::Nas { amf_id, ran_id, nas: nas.0.as_slice().to_vec(), kgnb }
+            let items = list.iter().flat_map(|list| &list.0);
+            let sessions = items.map(|item| item.pdu_session_id.0).collect();
+            Did::Nas { amf_id, ran_id, nas: nas.0.as_slice().to_vec(), kgnb, sessions }
         }
         NgapPduKind::Initiating_UEContextRelease => {
             extract_ngap_ies!(pdu, UEContextReleaseCommand,
                 req ids: UENGAPIDs = UE_NGAP_IDs(ids) => ids,
                 req cause: Cause = Cause(cause) => cause,
             );
-            let UENGAPIDs::uE_NGAP_ID_pair(pair) = ids else { panic!("no pair") };
-            let (amf_id, ran_id) = (pair.amf_ue_ngap_id.0, pair.ran_ue_ngap_id.0);
+            let (amf_id, ran_id) = match ids {
+                UENGAPIDs::uE_NGAP_ID_pair(pair) => (pair.amf_ue_ngap_id.0, pair.ran_ue_ngap_id.0),
+                UENGAPIDs::aMF_UE_NGAP_ID(id) => (id.0, 0),
+                other => panic!("{other:?}"),
+            };
             Did::Release { amf_id, ran_id, cause: format!("{cause:?}") }
         }
         NgapPduKind::Successful_NGSetup => Did::SetupResponse(association),
@@ -220,7 +288,7 @@ fn read(association: u32, pdu: &NGAPPDU<'_>) -> Result<Did, oxirush_ngap::Error>
         }
         NgapPduKind::Initiating_NGReset => Did::Reset(association),
         NgapPduKind::Successful_NGReset => Did::ResetAcknowledge(association),
-        other => panic!("unexpected {other:?}"),
+        _ => Did::Other(association, format!("{:?}", pdu.kind()), pdu.encode()?),
     })
 }
 
@@ -241,21 +309,26 @@ pub(crate) fn ng_setup(mcc: &str, mnc: &str, tac: [u8; 3], sst: u8, gnb_id: u32)
     pdu.unwrap().encode().unwrap()
 }
 
-fn location(tac: [u8; 3]) -> UserLocationInformation<'static> {
-    let network = plmn("001", "01").unwrap();
+pub(crate) fn location(network: &str, tac: [u8; 3]) -> UserLocationInformation<'static> {
+    let (mcc, mnc) = network.split_once('/').unwrap();
+    let network = plmn(mcc, mnc).unwrap();
     let cell = nr_cgi(network, 1, 24, 1).unwrap();
     let location = UserLocationInformationNR::new(cell, tai(network, tac), None, None);
     UserLocationInformation::userLocationInformationNR(location)
 }
 
 pub(crate) fn initial_ue_message(ran_id: u32, nas: Vec<u8>, tac: [u8; 3]) -> Vec<u8> {
+    initial_ue_message_in("001/01", ran_id, nas, tac)
+}
+
+fn initial_ue_message_in(network: &str, ran_id: u32, nas: Vec<u8>, tac: [u8; 3]) -> Vec<u8> {
     let pdu = build_ngap!(
         InitiatingMessage,
         InitialUEMessage,
         InitialUEMessage,
         RAN_UE_NGAP_ID(ran_id),
         NAS_PDU(nas),
-        UserLocationInformation(location(tac)),
+        UserLocationInformation(location(network, tac)),
         RRCEstablishmentCause(RRCEstablishmentCause::mo_Signalling),
         UEContextRequest(UEContextRequest::requested),
     );
@@ -263,6 +336,10 @@ pub(crate) fn initial_ue_message(ran_id: u32, nas: Vec<u8>, tac: [u8; 3]) -> Vec
 }
 
 pub(crate) fn uplink_nas_transport(amf_id: u64, ran_id: u32, nas: Vec<u8>) -> Vec<u8> {
+    uplink_nas_transport_in("001/01", [0, 0, 1], amf_id, ran_id, nas)
+}
+
+fn uplink_nas_transport_in(network: &str, tac: [u8; 3], amf_id: u64, ran_id: u32, nas: Vec<u8>) -> Vec<u8> {
     let pdu = build_ngap!(
         InitiatingMessage,
         UplinkNASTransport,
@@ -270,7 +347,7 @@ pub(crate) fn uplink_nas_transport(amf_id: u64, ran_id: u32, nas: Vec<u8>) -> Ve
         AMF_UE_NGAP_ID(amf_id),
         RAN_UE_NGAP_ID(ran_id),
         NAS_PDU(nas),
-        UserLocationInformation(location([0, 0, 1])),
+        UserLocationInformation(location(network, tac)),
     );
     pdu.unwrap().encode().unwrap()
 }

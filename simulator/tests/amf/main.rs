@@ -5,9 +5,14 @@
 mod bench;
 mod deregistration;
 mod gnb;
+mod handover;
+mod interleaving;
 mod judgement;
+mod mobility;
 mod mutation;
+mod ran;
 mod registration;
 mod service;
+mod sessions;
 mod subscriber;
 mod ue;

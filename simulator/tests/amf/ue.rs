@@ -12,6 +12,21 @@ pub(crate) struct TestUe {
     pub(crate) imsi: String,
     pub(crate) ran_id: u32,
     pub(crate) amf_id: u64,
+    /// Where it is.
+    pub(crate) association: u32,
+    pub(crate) plmn: &'static str,
+    pub(crate) tac: u8,
+    /// The association that it was handed over from.
+    pub(crate) left: Option<u32>,
+    /// Its card: how many it had before.
+    pub(crate) cards: u32,
+    pub(crate) imeisv: Option<&'static str>,
+    /// The 5GSM messages from the SMF, in their order.
+    pub(crate) gsm: Vec<Nas5gsmMessage>,
+    /// Answers to 5GSM commands are given.
+    pub(crate) answers_gsm: bool,
+    pub(crate) uplink_data: Vec<u8>,
+    pub(crate) session_status: Option<Vec<u8>>,
     /// The last SQN that the USIM accepted.
     pub(crate) sqn_ms: u64,
     pub(crate) guti: Option<Guti>,
@@ -35,6 +50,16 @@ impl TestUe {
             imsi: format!("00101{number:010}"),
             ran_id: 0,
             amf_id: 0,
+            association: crate::bench::GNB,
+            plmn: "001/01",
+            tac: 1,
+            left: None,
+            cards: 0,
+            imeisv: None,
+            gsm: Vec::new(),
+            answers_gsm: true,
+            uplink_data: Vec::new(),
+            session_status: None,
             sqn_ms: 0,
             guti: None,
             security: None,
@@ -67,6 +92,8 @@ impl TestUe {
             return Nas5gsMessage::new_5gmm(request).encode().unwrap();
         };
         request.requested_nssai = Some(NasNssai::from_snssais(&self.requested).unwrap());
+        request.pdu_session_status =
+            self.session_status.as_ref().map(|ids| NasPduSessionStatus::from_sessions(ids).unwrap());
         let whole = Nas5gsMessage::new_5gmm(request);
         self.request = Some(whole.clone());
         security.protect_initial(&whole).unwrap()
@@ -74,7 +101,12 @@ impl TestUe {
 
     pub(crate) fn service_request(&mut self, kind: ServiceType) -> Vec<u8> {
         let s_tmsi = NasFGsMobileIdentity::from_s_tmsi(self.guti.unwrap().s_tmsi());
-        let request = NasServiceRequest::new(self.ksi(), NasServiceType::from_service_type(kind), s_tmsi);
+        let mut request = NasServiceRequest::new(self.ksi(), NasServiceType::from_service_type(kind), s_tmsi);
+        if !self.uplink_data.is_empty() {
+            request.uplink_data_status = NasUplinkDataStatus::from_sessions(&self.uplink_data).ok();
+        }
+        request.pdu_session_status =
+            self.session_status.as_ref().map(|ids| NasPduSessionStatus::from_sessions(ids).unwrap());
         let request = Nas5gsMessage::new_5gmm(request);
         self.security.as_mut().unwrap().protect_initial(&request).unwrap()
     }
@@ -102,7 +134,9 @@ impl TestUe {
             Nas5gmmMessage::SecurityModeCommand(_) => {
                 let container =
                     NasMessageContainer::from_nas_message(self.request.as_ref().unwrap()).unwrap();
-                let complete = NasSecurityModeComplete::new().with_nas_message_container(container);
+                let mut complete = NasSecurityModeComplete::new().with_nas_message_container(container);
+                complete.imeisv =
+                    self.imeisv.map(|imeisv| NasFGsMobileIdentity::from_imeisv(imeisv).unwrap());
                 Some(self.protect_new(complete))
             }
             Nas5gmmMessage::RegistrationAccept(accept) => {
@@ -123,8 +157,54 @@ impl TestUe {
                 self.registered = false;
                 None
             }
+            Nas5gmmMessage::DlNasTransport(transport) if transport.fgmm_cause.is_none() => {
+                let message = transport.payload_container.decode_as_n1_sm_message().unwrap();
+                let Nas5gsMessage::Gsm(header, message) = message else { panic!("no 5GSM message") };
+                self.gsm.push(message.clone());
+                let (id, pti) = (header.pdu_session_identity, header.procedure_transaction_identity);
+                match message {
+                    _ if !self.answers_gsm => None,
+                    Nas5gsmMessage::PduSessionReleaseCommand(_) => {
+                        Some(self.gsm_uplink(NasPduSessionReleaseComplete::new(), id, pti, None))
+                    }
+                    Nas5gsmMessage::PduSessionModificationCommand(_) => {
+                        Some(self.gsm_uplink(NasPduSessionModificationComplete::new(), id, pti, None))
+                    }
+                    _ => None,
+                }
+            }
             _ => None,
         }
+    }
+
+    /// A 5GSM message in an UL NAS TRANSPORT; with a DNN it is an initial request.
+    pub(crate) fn gsm_uplink(
+        &mut self,
+        message: impl Into<Nas5gsmMessage>,
+        id: u8,
+        pti: u8,
+        dnn: Option<&str>,
+    ) -> Vec<u8> {
+        let message = Nas5gsMessage::new_5gsm(message, id, pti);
+        let mut transport = NasUlNasTransport::new(
+            NasPayloadContainerType::from_kind(PayloadContainerKind::N1SmInformation),
+            NasPayloadContainer::from_n1_sm_message(&message).unwrap(),
+        )
+        .with_pdu_session_id(NasPduSessionIdentity2::from_pdu_session_id(id));
+        if let Some(dnn) = dnn {
+            transport.request_type = Some(NasRequestType::new(1));
+            transport.dnn = Some(NasDnn::from_string(dnn).unwrap());
+        }
+        self.protect(transport)
+    }
+
+    pub(crate) fn session_request(&mut self, id: u8, pti: u8, dnn: &str) -> Vec<u8> {
+        let rate = NasIntegrityProtectionMaximumDataRate::new(0xffff);
+        self.gsm_uplink(NasPduSessionEstablishmentRequest::new(rate), id, pti, Some(dnn))
+    }
+
+    pub(crate) fn session_release(&mut self, id: u8, pti: u8) -> Vec<u8> {
+        self.gsm_uplink(NasPduSessionReleaseRequest::new(), id, pti, None)
     }
 
     /// The plain message of a PDU, verified when it is protected.
@@ -160,7 +240,7 @@ impl TestUe {
         let rand = Rand::new(request.authentication_parameter_rand.as_ref().unwrap().rand().unwrap());
         let autn = *request.authentication_parameter_autn.as_ref().unwrap().autn().unwrap();
         let autn = oxirush_security::Autn::new(&autn);
-        let usim = usim();
+        let usim = self.usim();
         let Ok(response) = usim.check_autn(&rand, &autn) else {
             let cause = NasFGmmCause::from_cause(GmmCause::MacFailure);
             return plain(NasAuthenticationFailure::new(cause));
@@ -171,15 +251,30 @@ impl TestUe {
             return synch_failure(*auts.as_octets());
         }
         self.sqn_ms = response.sqn().get();
-        let res_star = *response.res_star(SN_NAME).unwrap().as_octets();
-        let kausf = derive_kausf(response.ck(), response.ik(), SN_NAME, &autn).unwrap();
-        let kseaf = derive_kseaf(&kausf, SN_NAME).unwrap();
+        let sn_name = self.sn_name();
+        let sn_name = sn_name.as_bytes();
+        let res_star = *response.res_star(sn_name).unwrap().as_octets();
+        let kausf = derive_kausf(response.ck(), response.ik(), sn_name, &autn).unwrap();
+        let kseaf = derive_kseaf(&kausf, sn_name).unwrap();
         self.kamf = Some(derive_kamf(&kseaf, &Supi::imsi(&self.imsi).unwrap(), &[0, 0]).unwrap());
         self.ngksi = match request.ngksi.key_set_identifier() {
             KeySetIdentifier::Native(ngksi) => ngksi,
             other => panic!("{other:?}"),
         };
         authentication_response(res_star)
+    }
+
+    fn usim(&self) -> Milenage {
+        let imsi = self.imsi.parse().unwrap();
+        let first: identity::Key128 = subscriber::K.parse().unwrap();
+        let next = |k: identity::Key128, _| scenarios::KeySource::Derived(k).of(imsi);
+        let k = (0..self.cards).fold(first, next);
+        Milenage::new(&K::new(&k.0), &Opc::from_slice(&hex::decode(subscriber::OPC).unwrap()).unwrap())
+    }
+
+    fn sn_name(&self) -> String {
+        let (mcc, mnc) = self.plmn.split_once('/').unwrap();
+        format!("5G:mnc{mnc:0>3}.mcc{mcc}.3gppnetwork.org")
     }
 
     pub(crate) fn kgnb(&self, count: u32) -> [u8; 32] {
@@ -246,5 +341,3 @@ pub(crate) fn usim() -> Milenage {
         &Opc::from_slice(&octets(subscriber::OPC)).unwrap(),
     )
 }
-
-pub(crate) const SN_NAME: &[u8] = b"5G:mnc001.mcc001.3gppnetwork.org";
