@@ -31,7 +31,8 @@ impl World {
         let mut bench = Bench::with(settings);
         bench.set_up(2, 2);
         bench.set_up(3, 3);
-        let ues = (1..=3).map(TestUe::new).map(|ue| TestUe { follow_on: true, ..ue }).collect();
+        let mut ues: Vec<_> = (1..=3).map(TestUe::new).collect();
+        ues.iter_mut().for_each(|ue| ue.follow_on = true);
         Self { bench, ues, targets: Vec::new() }
     }
 

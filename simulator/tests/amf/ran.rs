@@ -80,13 +80,16 @@ pub(crate) fn initial_context_setup_response(amf_id: u64, ran_id: u32, sessions:
     ))
 }
 
+/// NGAP PDUs, and NAS PDUs for the UE.
+type Answers = (Vec<Vec<u8>>, Vec<Vec<u8>>);
+
 /// What a gNB in order answers about sessions, and the NAS PDUs for the UE.
-pub(crate) fn answer(gnb: u32, octets: &[u8]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+pub(crate) fn answer(gnb: u32, octets: &[u8]) -> Answers {
     let pdu = NGAP_PDU::decode(octets).unwrap();
     read(gnb, &pdu).unwrap()
 }
 
-fn read(gnb: u32, pdu: &NGAPPDU<'_>) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), oxirush_ngap::Error> {
+fn read(gnb: u32, pdu: &NGAPPDU<'_>) -> Result<Answers, oxirush_ngap::Error> {
     Ok(match pdu.kind() {
         NgapPduKind::Initiating_PDUSessionResourceSetup => {
             extract_ngap_ies!(pdu, PDUSessionResourceSetupRequest,
