@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Error, ensure};
 use coordinator::{NetworkClosed, NetworkSide, RunFolder, SharedNetwork};
 use scenarios::Plan;
+use simulator::amf::Event;
 use simulator::{NetworkStatistics, Simulator, SimulatorOptions};
 
 /// What the agents signal to.
@@ -72,9 +73,14 @@ fn left_behind(statistics: NetworkStatistics) -> Result<NetworkClosed, String> {
         return Err(error);
     }
     let faults = statistics.charging.faults.iter();
+    let noticed = NOTICED.iter().map(|event| (event.as_str().to_owned(), statistics.amf.events(*event)));
     Ok(NetworkClosed {
         charging: Some(ledger.path),
         charging_faults: faults.map(|(fault, n)| (fault.as_str().to_owned(), *n)).collect(),
+        counted: noticed.filter(|(_, n)| *n > 0).collect(),
         ..NetworkClosed::default()
     })
 }
+
+/// What tells an operator that something is wrong with a subscriber; all else is traffic.
+const NOTICED: [Event; 2] = [Event::SimSwapDetected, Event::DeviceChangedIdentity];

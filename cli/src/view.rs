@@ -58,6 +58,9 @@ fn screen(progress: &Progress) -> String {
         progress.in_flight,
         duration(progress.lateness_us_p99),
     );
+    if let Some(user_plane) = user_plane(progress) {
+        let _ = write!(text, "\n  {user_plane}");
+    }
     for agent in progress.agents.iter().filter(|_| progress.agents.len() > 1).take(AGENTS_SHOWN) {
         let state = if agent.alive { "" } else { "  lost" };
         let _ = write!(
@@ -70,7 +73,12 @@ fn screen(progress: &Progress) -> String {
         let _ = write!(text, "\n    and {} more", progress.agents.len() - AGENTS_SHOWN);
     }
     for slo in &progress.slos {
-        let mark = if slo.pass { "✓" } else { "✗" };
+        // What is measured at the end, such as billing, is neither kept nor missed yet.
+        let mark = match (slo.pass, slo.actual) {
+            (true, _) => "✓",
+            (false, Some(_)) => "✗",
+            (false, None) => "·",
+        };
         let _ = write!(text, "\n  {mark} {} {}", slo.name, slo.target);
     }
     for warning in progress.warnings.iter().rev().take(WARNINGS_SHOWN) {
@@ -130,7 +138,27 @@ impl Lines {
                 duration(procedure.latency_us.p99),
             );
         }
+        if let Some(user_plane) = user_plane(progress) {
+            let _ = write!(line, "   {user_plane}");
+        }
         eprintln!("{line}");
+    }
+}
+
+/// Sessions and what they carry; nothing while there are none.
+fn user_plane(progress: &Progress) -> Option<String> {
+    let (uplink, downlink) = progress.user_bps;
+    (progress.sessions > 0 || uplink > 0 || downlink > 0)
+        .then(|| format!("{} sessions, {} up, {} down", progress.sessions, bits(uplink), bits(downlink)))
+}
+
+/// Bits a second for people.
+fn bits(bps: u64) -> String {
+    match bps {
+        0..1_000 => format!("{bps} bit/s"),
+        1_000..1_000_000 => format!("{}.{} kbit/s", bps / 1_000, bps % 1_000 / 100),
+        1_000_000..1_000_000_000 => format!("{}.{} Mbit/s", bps / 1_000_000, bps % 1_000_000 / 100_000),
+        _ => format!("{}.{} Gbit/s", bps / 1_000_000_000, bps % 1_000_000_000 / 100_000_000),
     }
 }
 
@@ -160,6 +188,14 @@ const WARNINGS_SHOWN: usize = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn user_plane_is_shown_once_there_is_some() {
+        let mut progress = Progress::default();
+        assert_eq!(user_plane(&progress), None);
+        (progress.sessions, progress.user_bps) = (100, (1_250, 48_123_000));
+        assert_eq!(user_plane(&progress).unwrap(), "100 sessions, 1.2 kbit/s up, 48.1 Mbit/s down");
+    }
 
     #[test]
     fn durations_read_well_at_every_size() {

@@ -33,7 +33,12 @@ pub(crate) fn render(summary: &Summary) -> String {
         let actual = || {
             slo.actual.map_or_else(|| "nothing was measured".to_owned(), |actual| format!("is {actual:.3}"))
         };
-        let problem = || ("failure", format!("{} {}, target {}", slo.name, actual(), slo.target));
+        // Who reads only this must know which sessions are meant.
+        let named = || if slo.name.starts_with("billing.") { summary.billing.reasons() } else { Vec::new() };
+        let problem = || {
+            let missed = format!("{} {}, target {}", slo.name, actual(), slo.target);
+            ("failure", [vec![missed], named()].concat().join("; "))
+        };
         case(&format!("{} {}", slo.name, slo.target), (!slo.pass).then(problem));
     }
     for guardrail in &summary.guardrails {

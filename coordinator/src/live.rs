@@ -31,6 +31,11 @@ impl Run {
             procedures: self.procedure_progress(),
             in_flight: if latest == 0 { 0 } else { gauge(|second| second.in_flight) },
             registered: gauge(|second| second.registered),
+            sessions: gauge(|second| second.sessions),
+            user_bps: (
+                gauge(|second| second.user_plane.uplink_octets.saturating_mul(8)),
+                gauge(|second| second.user_plane.downlink_octets.saturating_mul(8)),
+            ),
             lateness_us_p99: Percentiles::of(&self.evidence.lateness).p99,
             slos: self.plan.scenario().slos.iter().map(|slo| measured.slo(slo)).collect(),
             warnings: warnings.cloned().collect::<Vec<_>>().into_iter().rev().collect(),

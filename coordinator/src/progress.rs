@@ -42,6 +42,10 @@ pub struct Progress {
     pub in_flight: u64,
     /// UEs registered.
     pub registered: u64,
+    /// PDU sessions open.
+    pub sessions: u64,
+    /// User data in the last complete second, from and to the UEs, bits a second.
+    pub user_bps: (u64, u64),
     /// 99th percentile of how late attempts left so far, µs.
     pub lateness_us_p99: u64,
     /// The SLOs as they stand.

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use billing::{Closing, Octets, UsageRecord};
 use coordinator::{Checked, Counts, Fault, Merge, Reception};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
+use identity::{CellId, PduSessionId};
 use proptest::prelude::*;
-use wire::to_coordinator::{IntervalReport, ProcedureInterval};
+use wire::to_coordinator::{HandoverCount, IntervalReport, MOST_HANDOVERS, MOST_USAGE, ProcedureInterval};
 
 fn v2(values: &[u64]) -> Vec<u8> {
     let mut histogram = Histogram::<u32>::new_with_bounds(1, 600_000_000, 3).unwrap();
@@ -47,6 +49,34 @@ fn report(shard: u32, epoch: u64, sequence: u64, latencies: &[u64], failed: u64)
         radio_lost: 0,
         ..IntervalReport::default()
     }
+}
+
+/// The wall clock at the start of the run.
+const START_US: u64 = 1_795_556_000_000_000;
+
+fn handover(procedure: &str, succeeded: u64) -> HandoverCount {
+    let cell = |gnb_id| CellId { gnb_id, cell: 0 };
+    HandoverCount { procedure: procedure.to_owned(), source: cell(1), target: cell(2), succeeded, failed: 0 }
+}
+
+fn usage(change: impl FnOnce(&mut UsageRecord)) -> UsageRecord {
+    let mut record = UsageRecord {
+        charging_id: None,
+        supi: "001010000000001".parse().unwrap(),
+        session: PduSessionId::new(1).unwrap(),
+        serving: "001/01".parse().unwrap(),
+        dnn: "internet".parse().unwrap(),
+        sequence: 0,
+        opened_us: START_US,
+        from_us: START_US + 1,
+        to_us: START_US + 2,
+        uplink: Octets(3),
+        downlink: Octets(4),
+        downlink_lost: 0,
+        closing: Closing::Released,
+    };
+    change(&mut record);
+    record
 }
 
 /// The sums of what was handed out, and how often each report was.
@@ -128,7 +158,14 @@ fn impossible_reports_are_refused_and_not_counted() {
     let mut merge = Merge::new(1);
     merge.lease(0, 1);
     merge.not_after(10_000_000);
-    let good = || report(0, 1, 0, &[5, 6], 1);
+    merge.begins(START_US);
+    let good = || {
+        let mut report = report(0, 1, 0, &[5, 6], 1);
+        report.usage = vec![usage(|_| {})];
+        report.handovers = vec![handover("handover-xn", 1)];
+        report.procedures[0].phases = vec![("preparation".to_owned(), v2(&[5, 6]))];
+        report
+    };
     let mut broken: Vec<(&str, IntervalReport)> = Vec::new();
     let mut with = |what, change: fn(&mut IntervalReport)| {
         let mut report = good();
@@ -148,6 +185,27 @@ fn impossible_reports_are_refused_and_not_counted() {
         r.procedures[0].failed = vec![("a".to_owned(), u64::MAX), ("b".to_owned(), u64::MAX)]
     });
     with("endless cause", |r| r.procedures[0].failed = vec![("x".repeat(10_000), 1)]);
+    with("a phase with more samples than successes", |r| {
+        r.procedures[0].phases = vec![("preparation".to_owned(), v2(&[1, 2, 3]))];
+    });
+    with("a phase twice", |r| {
+        r.procedures[0].phases = vec![("a".to_owned(), vec![]), ("a".to_owned(), vec![])]
+    });
+    with("a phase that cannot be read", |r| r.procedures[0].phases = vec![("a".to_owned(), vec![1, 2])]);
+    with("a handover that is none", |r| r.handovers.push(handover("registration", 1)));
+    with("overflowing handovers", |r| {
+        r.handovers = vec![handover("handover-n2", u64::MAX), handover("handover-xn", u64::MAX)];
+    });
+    with("too many pairs of cells", |r| r.handovers = vec![handover("handover-n2", 1); MOST_HANDOVERS + 1]);
+    with("too much user data", |r| r.user_plane.downlink_lost = u64::MAX);
+    with("octets without packets", |r| r.user_plane.uplink_octets = 1);
+    with("packets without octets", |r| r.user_plane.downlink_packets = 1);
+    with("a session that ends before it begins", |r| r.usage = vec![usage(|u| u.to_us = u.from_us - 1)]);
+    with("a session before the run", |r| r.usage = vec![usage(|u| u.opened_us = 1)]);
+    with("a session in the future", |r| r.usage = vec![usage(|u| u.to_us += 10_000_000)]);
+    with("a petabyte", |r| r.usage = vec![usage(|u| u.uplink.0 = 1 << 51)]);
+    with("sums that overflow", |r| r.usage = vec![usage(|u| u.uplink.0 = 1 << 50); 65]);
+    with("too many usage records", |r| r.usage = vec![usage(|_| {}); MOST_USAGE + 1]);
     for (what, report) in broken {
         assert!(merge.receive(report).is_err(), "{what}");
     }

@@ -238,9 +238,26 @@ pub(super) fn any_has(values: &[Value], key: &str) -> bool {
 pub(super) fn title(key: &str) -> String {
     let key =
         ["_us", "_ms", "_s", "_octets"].iter().fold(key, |key, unit| key.strip_suffix(unit).unwrap_or(key));
-    let words = cut(key).replace(['-', '_'], " ").replace(" ues", " UEs");
+    let words = cut(key).replace(['-', '_'], " ");
+    let written: Vec<&str> = words.split(' ').map(abbreviation).collect();
+    let words = written.join(" ");
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// As 3GPP writes it.
+fn abbreviation(word: &str) -> &str {
+    match word {
+        "n2" => "N2",
+        "xn" => "Xn",
+        "pdu" => "PDU",
+        "ue" => "UE",
+        "ues" => "UEs",
+        "sim" => "SIM",
+        "plmn" => "PLMN",
+        "rrc" => "RRC",
+        other => other,
+    }
 }
 
 /// At most [`LONGEST_TEXT`] characters.
@@ -300,5 +317,9 @@ mod tests {
         assert_eq!([12.44, 150.0, 28_800.0].map(duration), ["12.4 s", "2 min 30 s", "8 h 0 min"]);
         assert_eq!([512.0, 2048.0, 5e8].map(octets), ["512 octets", "2.0 KiB", "476.8 MiB"]);
         assert_eq!(title("mobility-registration-update"), "Mobility registration update");
+        assert_eq!(
+            ["handover-n2", "pdu-session", "ue_octets"].map(title),
+            ["Handover N2", "PDU session", "UE"]
+        );
     }
 }

@@ -113,7 +113,7 @@ impl<'a> Life<'a> {
                 td.rung colspan=(between + 1) style=(format!("--between:{between}")) {
                     @if let Some(comment) = &comment { span.comment { (comment) } }
                     span.what { (name) }
-                    i.arrow class=(if uplink { "up" } else { "down" }) aria-label=(if uplink { "to the AMF" } else { "to the gNB" }) {}
+                    i class=(if uplink { "arrow up" } else { "arrow down" }) aria-label=(if uplink { "to the AMF" } else { "to the gNB" }) {}
                 }
             }
         }

@@ -140,7 +140,7 @@ fn tile(source: &str, target: &str, ends: Option<Ends>, most: u64) -> Markup {
         count(ends.failed)
     );
     html! {
-        td.some class=(if share > 0.55 { "deep" } else { "" }) style=(format!("--share:{:.0}%", 12.0 + share * 80.0)) title=(label) aria-label=(label) {
+        td class=(if share > 0.55 { "some deep" } else { "some" }) style=(format!("--share:{:.0}%", 12.0 + share * 80.0)) title=(label) aria-label=(label) {
             (short(ends.succeeded)) @if ends.failed > 0 { b { (short(ends.failed)) } }
         }
     }
@@ -171,7 +171,7 @@ fn phases_of(procedures: &[(&str, &Value)]) -> Markup {
                     caption { (title(procedure)) }
                     thead { tr { th scope="col" { "Phase" } @for key in SHOWN { th.n scope="col" { (key.1) } } th.n scope="col" { "Measured" } } }
                     tbody { @for (position, phase) in phases.iter().enumerate() { tr {
-                        th scope="row" { i.key class=(format!("p{position}")) {} (title(&text(phase, "phase").unwrap_or_default())) }
+                        th scope="row" { i class={ "key " (tone(phase, position)) } {} (title(&text(phase, "phase").unwrap_or_default())) }
                         @for (key, _) in SHOWN { td.n { (known(us(phase, key), latency)) } }
                         td.n { (known(whole(phase, "samples"), count)) }
                     } } }
@@ -195,16 +195,23 @@ fn bars(procedure: &str, phases: &[Value]) -> Markup {
                     span.quiet { (name) }
                     div { @for (position, phase) in phases.iter().enumerate() {
                         @if let Some(us) = us(phase, key) {
-                            i class=(format!("p{position}")) style=(format!("width:{:.2}%", us / widest * 100.0)) title=(format!("{}: {}", text(phase, "phase").unwrap_or_default(), latency(us))) {
+                            i class=(tone(phase, position)) style=(format!("width:{:.2}%", us / widest * 100.0)) title=(format!("{}: {}", text(phase, "phase").unwrap_or_default(), latency(us))) {
                                 @if us / widest > 0.09 { (latency(us)) }
                             }
                         }
                     } }
                 }
             }
-            ul.legend aria-hidden="true" { @for (position, phase) in phases.iter().enumerate() { li { i.key class=(format!("p{position}")) {} (text(phase, "phase").unwrap_or_default()) } } }
+            ul.legend aria-hidden="true" { @for (position, phase) in phases.iter().enumerate() { li { i class={ "key " (tone(phase, position)) } {} (text(phase, "phase").unwrap_or_default()) } } }
         }
     }
+}
+
+/// A phase has the same colour everywhere.
+fn tone(phase: &Value, position: usize) -> String {
+    let known = ["preparation", "execution", "completion"];
+    let place = text(phase, "phase").and_then(|phase| known.iter().position(|name| *name == phase));
+    format!("p{}", place.unwrap_or(3 + position % 3))
 }
 
 fn us(phase: &Value, key: &str) -> Option<f64> {

@@ -45,6 +45,18 @@ fn answer(billing: &Value) -> Markup {
     }
 }
 
+/// For the key figures: what was charged, and whether rightly.
+pub(super) fn in_short(run: &Run<'_>) -> Option<(String, String)> {
+    let billing = run.summary.get("billing")?;
+    let sessions = whole(billing, "sessions").filter(|sessions| *sessions > 0)?;
+    let beside = match whole(billing, "unreconciled")? {
+        0 => format!("{} sessions, all reconciled", count(sessions)),
+        n => format!("{} of {} sessions unreconciled", count(n), count(sessions)),
+    };
+    let charged = micros(billing, "charged_micros")?;
+    Some((money(charged / 10_000 * 10_000, &text(billing, "currency").unwrap_or_default()), beside))
+}
+
 fn totals(billing: &Value) -> Markup {
     let octets = |key: &str| known(whole(billing, key), |n| decimal_octets(n as f64));
     html! {
@@ -208,8 +220,8 @@ fn faults(billing: &Value) -> Markup {
     let faults = Tally::read(billing, "faults_injected").unwrap_or_default();
     html! {
         @if faults.total > 0 {
-            h3 { "Charging faults injected" }
-            dl.facts { @for (fault, n) in faults.by_cause.iter().take(20) { div { dt { (title(fault)) } dd { (count(*n)) " sessions" } } } }
+            h3 { "Sessions charged wrongly on purpose" }
+            dl.facts { @for (fault, n) in faults.by_cause.iter().take(20) { div { dt { (title(fault)) } dd { (count(*n)) } } } }
         }
     }
 }

@@ -91,7 +91,7 @@ fn sessions_and_traffic_are_charts_with_bands_where_the_network_was_impaired() {
     assert_eq!(traffic.matches("<rect class=\"band\"").count(), 3 * 2);
     assert!(traffic.contains("signal loss for 8 s"));
     assert!(section(&page, "impairments").contains("24 s of impairment, at most 24 s of it within an hour"));
-    assert!(section(&page, "network-events").contains("4 × Sim swap"));
+    assert!(section(&page, "network-events").contains("4 × SIM swap"));
 }
 
 #[test]

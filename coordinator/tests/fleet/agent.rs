@@ -4,15 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use billing::{ChargingId, Closing, Octets, UsageRecord};
 use coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
+use identity::{CellId, PduSessionId};
 use scenarios::{Plan, Scenario};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wire::to_agent::{Lease, ToAgent};
 use wire::to_coordinator::{
-    AgentHealth, Hello, IntervalReport, ProcedureInterval, ToCoordinator, Trace, TracePacket,
+    AgentHealth, HandoverCount, Hello, IntervalReport, ProcedureInterval, ToCoordinator, Trace, TracePacket,
+    UserPlaneInterval,
 };
 use wire::{Authority, CoordinatorLink, Identity, Role};
 
@@ -41,6 +44,10 @@ pub(crate) enum Behaviour {
     Lies,
     /// Everything succeeds, and leaves late.
     Late,
+    /// UEs open sessions and are handed over; reports come twice and in the wrong order.
+    Roams,
+    /// Claims a petabyte in one session.
+    Exaggerates,
 }
 
 /// A fleet's authority, with identities for everybody.
@@ -121,7 +128,7 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
                 leases.push(*lease);
                 say(&mut link, answer).await;
             }
-            ToAgent::Start { at_us, .. } => {
+            ToAgent::Start { at_us, wall_us, .. } => {
                 let wait = at_us.saturating_sub(now_us());
                 assert!(
                     (200_000..2_000_000).contains(&wait),
@@ -129,7 +136,7 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
                 );
                 tokio::time::sleep(Duration::from_micros(wait)).await;
                 for lease in &leases {
-                    if !shard(&mut link, lease, behaviour).await {
+                    if !shard(&mut link, lease, behaviour, wall_us).await {
                         return;
                     }
                 }
@@ -146,7 +153,7 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
 }
 
 /// Reports one shard. False when the agent vanishes.
-async fn shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour) -> bool {
+async fn shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour, wall_us: u64) -> bool {
     let (shard, epoch, planned) = (lease.shard, lease.epoch, planned(lease));
     let first = success(planned / 2);
     let second = success(planned - planned / 2);
@@ -156,6 +163,18 @@ async fn shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour) 
         Behaviour::Repeats => {
             let (first, second) = (report(lease, 0, first), report(lease, 1, second));
             vec![first.clone(), first.clone(), second.clone(), first, second]
+        }
+        Behaviour::Roams => {
+            let (mut first, mut second) = (report(lease, 0, first), report(lease, 1, second));
+            roaming(&mut first, wall_us, 0);
+            roaming(&mut second, wall_us, 1);
+            vec![second.clone(), first.clone(), first, second]
+        }
+        Behaviour::Exaggerates => {
+            let mut first = report(lease, 0, first);
+            roaming(&mut first, wall_us, 0);
+            first.usage[0].downlink = Octets(1 << 51);
+            vec![first]
         }
         Behaviour::Reorders => vec![report(lease, 1, second), report(lease, 0, first)],
         Behaviour::OldEpoch => {
@@ -272,6 +291,62 @@ fn report(lease: &Lease, sequence: u64, procedure: ProcedureInterval) -> Interva
         radio_lost: 0,
         ..IntervalReport::default()
     }
+}
+
+/// A session of 90,000 octets that ended, two that are open, and a handover to the next gNB.
+fn roaming(report: &mut IntervalReport, wall_us: u64, second: u64) {
+    let from_us = wall_us + second * 1_000_000 + 100_000;
+    report.usage.push(UsageRecord {
+        charging_id: Some(ChargingId(report.shard * 10 + u32::try_from(second).unwrap())),
+        supi: format!("00101000000{:04}", report.shard * 2 + u32::try_from(second).unwrap() + 1)
+            .parse()
+            .unwrap(),
+        session: PduSessionId::new(1).unwrap(),
+        serving: "001/01".parse().unwrap(),
+        dnn: "internet".parse().unwrap(),
+        sequence: 0,
+        opened_us: from_us,
+        from_us,
+        to_us: from_us + 500_000,
+        uplink: Octets(10_000),
+        downlink: Octets(80_000),
+        downlink_lost: 0,
+        closing: Closing::Released,
+    });
+    report.sessions = 2;
+    let cell = |gnb_id| CellId { gnb_id, cell: 0 };
+    let procedure = "handover-n2".to_owned();
+    let (source, target) = (cell(report.shard + 1), cell(report.shard + 2));
+    report.handovers.push(HandoverCount {
+        procedure: procedure.clone(),
+        source,
+        target,
+        succeeded: 3,
+        failed: second,
+    });
+    let phases = vec![("execution".to_owned(), v2(60_000, 3)), ("preparation".to_owned(), v2(40_000, 3))];
+    let (latency_v2, service_v2) = (v2(100_000, 3), v2(100_000, 3));
+    let (due, succeeded, failed) = (3 + second, 3, vec![("radio-link-failure".to_owned(), second)]);
+    report.procedures.push(ProcedureInterval {
+        procedure,
+        due,
+        self_started: due,
+        started: due,
+        succeeded,
+        failed,
+        latency_v2,
+        service_v2,
+        phases,
+        ..ProcedureInterval::default()
+    });
+    report.user_plane = UserPlaneInterval {
+        uplink_packets: 10,
+        uplink_octets: 10_000,
+        downlink_packets: 80,
+        downlink_octets: 80_000,
+        downlink_lost: 2,
+        ..UserPlaneInterval::default()
+    };
 }
 
 fn trace(lease: &Lease) -> Trace {

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, and its helper functions too")]
 
 mod agent;
+mod money;
 mod runs;
 mod traces;
