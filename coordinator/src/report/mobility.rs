@@ -178,8 +178,8 @@ fn phases_of(procedures: &[(&str, &Value)]) -> Markup {
                 } }
             }
         }
-        p.note { "Preparation is from HANDOVER REQUIRED to HANDOVER COMMAND, execution from there until the source is released, "
-            "completion from the UE's arrival. The bars stack the percentiles of each phase by itself: the sum of medians is not the median of the sum." }
+        p.note { "Preparation is from HANDOVER REQUIRED to HANDOVER COMMAND, execution from there to the UE's arrival, completion from there to the release "
+            "of the source. Where the target is on another agent the source doesn't see the arrival: execution goes on to the release. The bars stack the percentiles of each phase by itself: the sum of medians is not the median of the sum." }
     }
 }
 

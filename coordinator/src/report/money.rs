@@ -45,8 +45,8 @@ fn answer(billing: &Value) -> Markup {
     }
 }
 
-/// For the key figures: what was charged, and whether rightly.
-pub(super) fn in_short(run: &Run<'_>) -> Option<(String, String)> {
+/// For the key figures: what was charged, in whole hundredths, and whether rightly.
+pub(super) fn in_short(run: &Run<'_>) -> Option<(String, String, String)> {
     let billing = run.summary.get("billing")?;
     let sessions = whole(billing, "sessions").filter(|sessions| *sessions > 0)?;
     let beside = match whole(billing, "unreconciled")? {
@@ -54,7 +54,8 @@ pub(super) fn in_short(run: &Run<'_>) -> Option<(String, String)> {
         n => format!("{} of {} sessions unreconciled", count(n), count(sessions)),
     };
     let charged = micros(billing, "charged_micros")?;
-    Some((money(charged / 10_000 * 10_000, &text(billing, "currency").unwrap_or_default()), beside))
+    let title = text(billing, "currency").map_or_else(|| "Charged".to_owned(), |of| format!("Charged, {of}"));
+    Some((title, money(charged / 10_000 * 10_000, ""), beside))
 }
 
 fn totals(billing: &Value) -> Markup {
