@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use scenarios::{Arrivals, Due, Path, Plan, Procedure, Scenario, Shape, catalogue, json_schema};
+use scenarios::{
+    Arrivals, Conditions, Due, Impairment, ImpairmentKind, Path, Plan, Procedure, Scenario, Shape, Window,
+    catalogue, json_schema,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
@@ -106,6 +109,62 @@ proptest! {
             prop_assert!(shard.gnbs.len() >= plan.describe().gnbs_of_a_shard as usize);
             prop_assert!(shard.gnbs.iter().all(|gnb| plan.shard_of_gnb(gnb.index) == shard.number));
         }
+    }
+
+    /// The worst hour, by brute force over whole seconds: every impairment that is active in a second counts it once.
+    #[test]
+    fn busiest_hour_is_the_worst_of_all_hours(
+        windows in proptest::collection::vec((0u64..9000, 1u64..1500, proptest::option::of(1u64..4000)), 0..5),
+        end in 1u64..14_400,
+    ) {
+        let impairments = windows.iter().map(|(at, for_, pause)| Impairment {
+            name: "any".to_owned(),
+            kind: ImpairmentKind::Throttle { factor: 0.5 },
+            window: Window { at: Duration::from_secs(*at), for_: Duration::from_secs(*for_) },
+            every: pause.map(|pause| Duration::from_secs(for_ + pause)),
+            cells: 1.0,
+        });
+        let conditions = Conditions { impairments: impairments.collect(), ..Conditions::default() };
+        let mut impaired = vec![false; end as usize];
+        for (at, for_, pause) in &windows {
+            let mut begins = *at;
+            while begins < end {
+                let until = (begins + for_).min(end);
+                impaired[begins as usize..until as usize].fill(true);
+                match pause {
+                    Some(pause) => begins += for_ + pause,
+                    None => break,
+                }
+            }
+        }
+        let hours = impaired.windows(3600.min(end as usize));
+        let worst = hours.map(|hour| hour.iter().filter(|second| **second).count()).max().unwrap_or_default();
+        prop_assert_eq!(conditions.busiest_hour(Duration::from_secs(end)), Duration::from_secs(worst as u64));
+        // The language refuses what breaks the budget, and nothing else.
+        let text = |more: &str| {
+            let list: Vec<String> = windows
+                .iter()
+                .map(|(at, for_, pause)| {
+                    let every = pause.map(|pause| format!(", every: {}s", for_ + pause)).unwrap_or_default();
+                    format!("{{throttle: {{factor: 50%}}, at: {at}s, for: {for_}s{every}}}")
+                })
+                .collect();
+            format!("{{impairments: [{}]{more}}}", list.join(", "))
+        };
+        let load = |conditions: String| {
+            let sets = [
+                ("load", format!("[{{procedure: registration, phases: [{{rate: 1/s, for: {end}s}}]}}]")),
+                ("slos", "[]".to_owned()),
+                ("drain", "0s".to_owned()),
+                ("conditions", conditions),
+            ];
+            Scenario::load("smoke", &sets.map(|(path, value)| (path.to_owned(), value)))
+        };
+        let refused = load(text("")).err().map(|error| error.to_string());
+        prop_assert_eq!(refused.is_some(), worst > 600, "{:?}, worst {} s", refused, worst);
+        prop_assert!(refused.is_none_or(|text| text.contains("of impairment: at most 10m in any hour are allowed")));
+        let permitted = load(text(", override: {by: me, reason: test}")).is_ok();
+        prop_assert!(permitted);
     }
 
     #[test]
