@@ -105,7 +105,10 @@ impl ShardRunner {
         let Some(before) = self.population.peek(ue).map(|slot| slot.ue.export().subscriber()) else { return };
         let attempts = &self.attempts;
         let after = match self.plan.scenario().sim_swap {
-            SimSwap::NewKeys => self.plan.scenario().find_subscriber(before.imsi).map(|found| usim(&found)),
+            SimSwap::NewKeys => self.plan.scenario().find_subscriber(before.imsi).map(|found| {
+                // The card before may be a replacement itself.
+                usim(&scenarios::Subscriber { k: before.k, ..found }.after_swap())
+            }),
             SimSwap::OtherIdentity => {
                 let other = self.population.find_deregistered(ue, |ue| attempts.contains(ue));
                 let theirs = other.and_then(|other| self.population.peek(other));
