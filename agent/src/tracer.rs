@@ -162,8 +162,8 @@ impl Packet {
             core: end(self.ends.map(|(_, core)| core)),
             stream: self.stream,
             ppid: sctp::NGAP_PPID,
+            name: signalling::message_name(&self.octets),
             octets: self.octets,
-            name: String::new(),
             comment: self.comment,
         }
     }

@@ -1,0 +1,151 @@
+//! A roaming life in virtual time: sessions with traffic, handovers within a shard and between shards that stand for
+//! agents, idle and back, release. The account balances, and what was used is what was charged.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod world;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use sctp::memory::Conditions;
+use world::{World, plan};
+
+fn yaml(path: &str, radio: &str, retry: &str, more: &str) -> String {
+    format!(
+        r#"
+name: roaming
+description: A roaming life.
+subscribers:
+  - {{plmn: 001/01, imsi: "001010000000001", count: 24, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
+     opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}}
+cells: {{gnbs: 4, cells-per-gnb: 2, tacs: [1, 2], slices: ["1"]}}
+nas: {{ciphering: [2, 1, 0], integrity: [2, 1], retry: {retry}}}
+radio: {radio}
+mobility: {{path: {path}, interruption: 20ms}}
+sessions:
+  - {{name: web, dnn: internet, uplink: {{rate: 64kbps, packet: 200..1200B}}, downlink: {{rate: 256kbps, packet: 200..1200B}}}}
+load:
+  - {{procedure: registration, phases: [{{rate: 24/s, for: 1s}}]}}
+  - {{procedure: pdu-session, starts-after: 1500ms, phases: [{{rate: 24/s, for: 1s}}]}}
+{more}
+slos: [registration.success >= 1%]
+network: {{processing-delay: 1ms, release-after-registration: true}}
+"#
+    )
+}
+
+const HANDOVERS: &str = "
+  - {procedure: handover-n2, starts-after: 3s, phases: [{rate: 24/s, for: 2s}]}";
+
+const LIFE: &str = "
+  - {procedure: handover-n2, starts-after: 3s, phases: [{rate: 24/s, for: 2s}]}
+  - {procedure: ue-context-release, starts-after: 5500ms, phases: [{rate: 12/s, for: 1s}]}
+  - {procedure: service-request, starts-after: 6s, phases: [{rate: 8/s, for: 1s}]}
+  - {procedure: pdu-session-release, starts-after: 7s, phases: [{rate: 12/s, for: 1s}]}
+  - {procedure: deregistration, starts-after: 8s, phases: [{rate: 12/s, for: 1s}]}";
+
+#[test]
+fn sessions_carry_traffic_and_are_charged_for_what_was_used() {
+    let plan = plan(&yaml("within-shard", "ideal", "never", ""), 3, 2);
+    let mut world = World::new(&plan, 3);
+    world.prepare();
+    world.run();
+    world.assert_balanced();
+    world.assert_all_that_started_succeeded();
+    assert_eq!(world.succeeded("pdu-session"), 24);
+    assert!(world.user_plane.uplink_packets > 24 && world.user_plane.downlink_packets > 24);
+    world.assert_charged_as_used();
+}
+
+#[test]
+fn handovers_within_a_shard_keep_sessions_and_their_charges() {
+    for procedure in ["handover-n2", "handover-xn"] {
+        let load = HANDOVERS.replace("handover-n2", procedure);
+        let plan = plan(&yaml("within-shard", "urban", "never", &load), 4, 2);
+        let mut world = World::new(&plan, 4);
+        world.prepare();
+        world.run();
+        world.assert_balanced();
+        assert!(world.succeeded(procedure) >= 40, "{:?} {:?}", world.totals, world.unexpected);
+        assert_eq!(world.handovers, world.totals[procedure].ended());
+        assert!(world.phases.contains_key("execution") && world.phases.contains_key("completion"));
+        world.assert_charged_as_used();
+    }
+}
+
+#[test]
+fn handovers_to_another_agent_carry_the_ue_with_its_sessions_and_traffic() {
+    let plan = plan(&yaml("ring", "ideal", "never", HANDOVERS), 5, 2);
+    let mut world = World::new(&plan, 5);
+    world.prepare();
+    world.run();
+    world.assert_balanced();
+    world.assert_all_that_started_succeeded();
+    assert_eq!(world.succeeded("handover-n2"), 48);
+    assert_eq!(world.registered, 24, "no UE is lost or doubled: {:?}", world.unexpected);
+    assert!(world.user_plane.end_markers > 0);
+    assert!(world.used.iter().any(|record| record.sequence > 0), "parts of one session on two agents");
+    world.assert_charged_as_used();
+}
+
+#[test]
+fn a_whole_life_ends_with_equal_ledgers() {
+    for path in ["ring", "random", "within-shard"] {
+        let plan = plan(&yaml(path, "ideal", "never", LIFE), 6, 2);
+        let mut world = World::new(&plan, 6);
+        world.prepare();
+        world.run();
+        world.assert_balanced();
+        for procedure in ["handover-n2", "ue-context-release", "pdu-session-release", "deregistration"] {
+            assert!(world.succeeded(procedure) > 0, "{path} {procedure}: {:?}", world.totals);
+        }
+        world.assert_charged_as_used();
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_account_of_a_life() {
+    let account = || {
+        let plan = plan(&yaml("random", "urban", "as-specified", LIFE), 11, 2);
+        let mut world = World::new(&plan, 11);
+        world.prepare();
+        world.network.set_conditions(Conditions { loss: 0.02, duplicate: 0.02, ..Conditions::default() });
+        world.run();
+        (world.totals, world.used)
+    };
+    assert_eq!(account(), account());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Whatever N2 does with the messages of sessions and handovers, every attempt ends exactly once, every usage record
+    /// comes once, and no UE is in two places.
+    #[test]
+    fn hostile_signalling_never_unbalances_a_life(
+        seed in any::<u64>(),
+        path in prop_oneof![Just("ring"), Just("random"), Just("within-shard")],
+        retry in prop_oneof![Just("never"), Just("as-specified")],
+        loss in 0.0..0.3f64,
+        duplicate in 0.0..0.3f64,
+        reorder in 0.0..0.5f64,
+        mutation in prop_oneof![Just(0.0), 0.0..0.2f64],
+        delay_max_ms in 1u64..3000,
+    ) {
+        let plan = plan(&yaml(path, "urban", retry, LIFE), seed, 2);
+        let mut world = World::new(&plan, seed);
+        world.prepare();
+        let delay_max = Duration::from_millis(delay_max_ms);
+        world.network.set_conditions(Conditions { loss, duplicate, reorder, delay_min: Duration::ZERO, delay_max });
+        world.mutation = mutation;
+        world.run();
+        world.assert_balanced();
+        let mut parts: Vec<_> =
+            world.used.iter().map(|part| (part.supi, part.session, part.opened_us, part.sequence, part.from_us)).collect();
+        let count = parts.len();
+        parts.sort_unstable();
+        parts.dedup();
+        prop_assert_eq!(parts.len(), count, "a usage record came twice");
+    }
+}

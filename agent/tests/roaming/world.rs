@@ -1,0 +1,353 @@
+//! Shards and a whole core network in virtual time: N2 over a network that can be made bad, N3 over one that is good.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agent::{ShardAction, ShardRunner, UserPlaneEnd};
+use billing::{ChargingRecord, UsageRecord};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use scenarios::{Plan, Scenario};
+use sctp::NGAP_PPID;
+use sctp::memory::{Conditions, Network, Packet};
+use simulator::{AmfAction, AmfEvent, Core, Moment, Output};
+use wire::to_agent::{Lease, TracePolicy};
+use wire::to_coordinator::IntervalReport;
+
+const AMF: u32 = 0;
+const STREAMS: u16 = 8;
+/// Associations of one shard: its gNBs' numbers follow.
+const SHARD: u32 = 1000;
+const WALL_US: u64 = 1_800_000_000_000_000;
+const CORE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 2, 0, 1));
+
+pub struct World {
+    pub plan: Plan,
+    pub now: Instant,
+    start: Instant,
+    shards: Vec<ShardRunner>,
+    done: Vec<bool>,
+    core: Core,
+    pub network: Network,
+    packets: VecDeque<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
+    pub mutation: f64,
+    rng: SmallRng,
+    shard_actions: Vec<ShardAction>,
+    ready: usize,
+    pub totals: BTreeMap<String, Totals>,
+    pub unexpected: BTreeMap<String, u64>,
+    pub handovers: u64,
+    pub phases: BTreeMap<String, usize>,
+    pub used: Vec<UsageRecord>,
+    pub charged: Vec<ChargingRecord>,
+    pub registered: u64,
+    pub user_plane: wire::to_coordinator::UserPlaneInterval,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    pub due: u64,
+    pub self_started: u64,
+    pub started: u64,
+    pub succeeded: u64,
+    pub failed: BTreeMap<String, u64>,
+    pub timed_out: BTreeMap<String, u64>,
+    pub abandoned: BTreeMap<String, u64>,
+    pub never_started: BTreeMap<String, u64>,
+}
+
+impl Totals {
+    pub fn ended(&self) -> u64 {
+        let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>();
+        self.succeeded + sum(&self.failed) + sum(&self.timed_out) + sum(&self.abandoned)
+    }
+}
+
+pub fn plan(yaml: &str, seed: u64, shards: u32) -> Plan {
+    Plan::with_shards(Arc::new(Scenario::from_yaml(yaml, "roaming.yaml").unwrap()), seed, shards).unwrap()
+}
+
+impl World {
+    pub fn new(plan: &Plan, seed: u64) -> Self {
+        let shards = (0..plan.shards()).map(|shard| {
+            let lease = Lease {
+                run: "test".into(),
+                scenario: String::new(),
+                seed,
+                shard,
+                shards: plan.shards(),
+                epoch: 1,
+                valid_us: 30_000_000,
+                target: "memory://amf".into(),
+                resume_at: Vec::new(),
+                trace: TracePolicy::Failed,
+                key: [7; 32],
+            };
+            // Each shard is an agent of its own.
+            let end = UserPlaneEnd { address: address(shard), slot: 3 };
+            ShardRunner::new(plan, &lease, Some(end))
+        });
+        let now = Instant::now();
+        Self {
+            now,
+            start: now,
+            shards: shards.collect(),
+            done: vec![false; plan.shards() as usize],
+            core: Core::of(plan.scenario(), seed, CORE),
+            network: Network::new(seed, Conditions::default()),
+            packets: VecDeque::new(),
+            mutation: 0.0,
+            rng: SmallRng::seed_from_u64(seed),
+            shard_actions: Vec::new(),
+            ready: 0,
+            totals: BTreeMap::new(),
+            unexpected: BTreeMap::new(),
+            handovers: 0,
+            phases: BTreeMap::new(),
+            used: Vec::new(),
+            charged: Vec::new(),
+            registered: 0,
+            user_plane: wire::to_coordinator::UserPlaneInterval::default(),
+            plan: plan.clone(),
+        }
+    }
+
+    /// Sets every gNB up over a good network.
+    pub fn prepare(&mut self) {
+        for shard in 0..self.shards.len() {
+            self.shards[shard].prepare(&mut self.shard_actions);
+            self.carry_out(shard);
+        }
+        for _ in 0..10_000 {
+            if self.ready == self.shards.len() {
+                return;
+            }
+            self.step();
+        }
+        panic!("the gNBs were not set up");
+    }
+
+    fn moment(&self) -> Moment {
+        let us = u64::try_from(self.now.saturating_duration_since(self.start).as_micros()).unwrap();
+        Moment { now: self.now, wall_us: WALL_US + us }
+    }
+
+    fn carry_out(&mut self, shard: usize) {
+        while !self.shard_actions.is_empty() {
+            for action in std::mem::take(&mut self.shard_actions) {
+                let id = |gnb: u16| u32::try_from(shard).unwrap() * SHARD + u32::from(gnb) + 1;
+                match action {
+                    ShardAction::Connect { gnb } => {
+                        let event = AmfEvent::AssociationUp { association: id(gnb), streams_out: STREAMS };
+                        self.core_handles(event);
+                        let now = self.now;
+                        self.shards[shard].association_up(gnb, STREAMS, None, now, &mut self.shard_actions);
+                    }
+                    ShardAction::Send { gnb, stream, octets } => self.send(id(gnb), AMF, stream, octets),
+                    ShardAction::SendGtpu { to, octets } => {
+                        let from = SocketAddr::new(address(u32::try_from(shard).unwrap()), 2152);
+                        self.packets.push_back((self.now + N3_DELAY, from, to, octets));
+                    }
+                    ShardAction::Ready => self.ready += 1,
+                    ShardAction::CannotPrepare(error) => panic!("cannot prepare: {error}"),
+                }
+            }
+        }
+    }
+
+    fn core_handles(&mut self, event: AmfEvent<'_>) {
+        let mut out = Output::default();
+        let moment = self.moment();
+        self.core.handle(moment, event, &mut out);
+        self.take(out);
+    }
+
+    fn take(&mut self, out: Output) {
+        for action in out.signalling {
+            if let AmfAction::Send { association, stream, octets } = action {
+                self.send(AMF, association, stream, octets);
+            }
+        }
+        let from = SocketAddr::new(CORE, 2152);
+        let at = self.now + N3_DELAY;
+        self.packets.extend(out.datagrams.into_iter().map(|(to, octets)| (at, from, to, octets)));
+        let wall_us = self.moment().wall_us;
+        self.charged.extend(self.core.take_records(wall_us));
+    }
+
+    fn send(&mut self, from: u32, to: u32, stream: u16, mut payload: Vec<u8>) {
+        if self.mutation > 0.0 && self.rng.random_bool(self.mutation) && !payload.is_empty() {
+            let at = self.rng.random_range(0..payload.len());
+            payload[at] ^= 1 << self.rng.random_range(0..8);
+        }
+        self.network.send(self.now, Packet { from, to, stream, ppid: NGAP_PPID, payload });
+    }
+
+    /// Goes to the next instant at which something happens.
+    fn step(&mut self) {
+        let shards = self.shards.iter().filter_map(ShardRunner::next_deadline);
+        let others = [
+            self.core.next_deadline(),
+            self.network.next_deadline(),
+            self.packets.front().map(|(at, ..)| *at),
+        ];
+        let next = shards.chain(others.into_iter().flatten()).min();
+        let longest = self.now + Duration::from_millis(100);
+        self.now = next.unwrap_or(longest).clamp(self.now, longest);
+        self.deliver_packets();
+        while let Some(packet) = self.network.receive(self.now) {
+            if packet.to == AMF {
+                self.core_handles(AmfEvent::Received {
+                    association: packet.from,
+                    stream: packet.stream,
+                    octets: &packet.payload,
+                });
+            } else {
+                let (shard, gnb) = ((packet.to - 1) / SHARD, (packet.to - 1) % SHARD);
+                let (now, gnb) = (self.now, u16::try_from(gnb).unwrap());
+                let shard = shard as usize;
+                let actions = &mut self.shard_actions;
+                self.shards[shard].received(gnb, packet.stream, packet.ppid, packet.payload, now, actions);
+                self.carry_out(shard);
+            }
+        }
+        for shard in 0..self.shards.len() {
+            self.shards[shard].advance(self.now, &mut self.shard_actions);
+            self.shards[shard].take_lateness();
+            self.carry_out(shard);
+        }
+        let mut out = Output::default();
+        let moment = self.moment();
+        self.core.advance(moment, &mut out);
+        self.take(out);
+    }
+
+    fn deliver_packets(&mut self) {
+        while self.packets.front().is_some_and(|(at, ..)| *at <= self.now) {
+            let (_, from, to, octets) = self.packets.pop_front().unwrap();
+            if to.ip() == CORE {
+                let moment = self.moment();
+                self.core.received(moment, from, &octets);
+            } else if let Some(shard) = (0..self.plan.shards()).find(|shard| address(*shard) == to.ip()) {
+                let shard = shard as usize;
+                self.shards[shard].received_gtpu(from, &octets, self.now, &mut self.shard_actions);
+                self.carry_out(shard);
+            }
+        }
+    }
+
+    /// Runs the whole schedule, in reports of one second, until the shards are finished and the core has closed its books.
+    pub fn run(&mut self) {
+        self.start = self.now;
+        for shard in &mut self.shards {
+            shard.start(self.now, WALL_US);
+        }
+        let mut report_at = self.now + Duration::from_secs(1);
+        while !self.done.iter().all(|done| *done) {
+            self.step();
+            let due = self.now >= report_at;
+            if due {
+                report_at += Duration::from_secs(1);
+                self.registered = 0;
+            }
+            for number in 0..self.shards.len() {
+                let finished = !self.done[number] && self.shards[number].is_finished(self.now);
+                if (due && !self.done[number]) || finished {
+                    let report = self.shards[number].report(self.now).unwrap();
+                    self.merge(report);
+                    self.done[number] = finished;
+                }
+            }
+            assert!(self.now < self.start + Duration::from_secs(600), "the shards do not finish");
+        }
+        let wall_us = self.moment().wall_us;
+        self.core.finish(wall_us);
+        self.charged.extend(self.core.take_records(wall_us));
+    }
+
+    fn merge(&mut self, report: IntervalReport) {
+        let add = |map: &mut BTreeMap<String, u64>, list: Vec<(String, u64)>| {
+            for (key, count) in list {
+                *map.entry(key).or_default() += count;
+            }
+        };
+        self.registered += report.registered;
+        for interval in report.procedures {
+            let totals = self.totals.entry(interval.procedure).or_default();
+            totals.due += interval.due;
+            totals.self_started += interval.self_started;
+            totals.started += interval.started;
+            totals.succeeded += interval.succeeded;
+            add(&mut totals.failed, interval.failed);
+            add(&mut totals.timed_out, interval.timed_out);
+            add(&mut totals.abandoned, interval.abandoned);
+            add(&mut totals.never_started, interval.never_started);
+            for (phase, _) in interval.phases {
+                *self.phases.entry(phase).or_default() += 1;
+            }
+        }
+        add(&mut self.unexpected, report.unexpected);
+        self.handovers += report.handovers.iter().map(|pair| pair.succeeded + pair.failed).sum::<u64>();
+        self.used.extend(report.usage);
+        self.user_plane.uplink_packets += report.user_plane.uplink_packets;
+        self.user_plane.downlink_packets += report.user_plane.downlink_packets;
+        self.user_plane.downlink_lost += report.user_plane.downlink_lost;
+        self.user_plane.strays += report.user_plane.strays;
+        self.user_plane.end_markers += report.user_plane.end_markers;
+    }
+
+    pub fn succeeded(&self, procedure: &str) -> u64 {
+        self.totals.get(procedure).map_or(0, |totals| totals.succeeded)
+    }
+
+    pub fn assert_balanced(&self) {
+        for (procedure, totals) in &self.totals {
+            let ended = totals.ended();
+            assert_eq!(totals.started, ended, "{procedure}: every attempt ends once: {totals:?}");
+            let never: u64 = totals.never_started.values().sum();
+            assert_eq!(totals.due, ended + never, "{procedure}: {totals:?}");
+        }
+        for (procedure, planned) in self.plan.planned() {
+            let due =
+                self.totals.get(procedure.as_str()).map_or(0, |totals| totals.due - totals.self_started);
+            assert_eq!(due, planned, "{}: everything planned became due", procedure.as_str());
+        }
+    }
+
+    pub fn assert_all_that_started_succeeded(&self) {
+        for (procedure, totals) in &self.totals {
+            assert_eq!(totals.started, totals.succeeded, "{procedure}: {totals:?}; {:?}", self.unexpected);
+        }
+    }
+
+    /// What the UEs used in each session is what was charged for it, and neither side has one that the other lacks.
+    pub fn assert_charged_as_used(&self) {
+        let mut sessions: BTreeMap<_, [(u64, u64); 2]> = BTreeMap::new();
+        for used in &self.used {
+            let sums = sessions.entry((used.supi, used.charging_id)).or_default();
+            sums[0].0 += used.uplink.0;
+            sums[0].1 += used.downlink.0;
+        }
+        for charged in &self.charged {
+            let sums = sessions.entry((charged.supi, charged.charging_id)).or_default();
+            sums[1].0 += charged.uplink.0;
+            sums[1].1 += charged.downlink.0;
+        }
+        assert!(!sessions.is_empty(), "no session: {:?}", self.totals);
+        for (session, [used, charged]) in sessions {
+            let (mine, theirs): (Vec<_>, Vec<_>) = (
+                self.used.iter().filter(|record| record.supi == session.0).collect(),
+                self.charged.iter().filter(|record| record.supi == session.0).collect(),
+            );
+            assert_eq!(used, charged, "{session:?}: used and charged, up and down\n{mine:#?}\n{theirs:#?}");
+        }
+    }
+}
+
+fn address(shard: u32) -> IpAddr {
+    Ipv4Addr::new(127, 1, 0, u8::try_from(shard + 1).unwrap()).into()
+}
+
+const N3_DELAY: Duration = Duration::from_micros(100);
