@@ -24,7 +24,7 @@ nas: {{ciphering: [2, 1, 0], integrity: [2, 1], retry: {retry}}}
 radio: {radio}
 mobility: {{path: {path}, interruption: 20ms}}
 sessions:
-  - {{name: web, dnn: internet, uplink: {{rate: 64kbps, packet: 200..1200B}}, downlink: {{rate: 256kbps, packet: 200..1200B}}}}
+  - {{name: web, dnn: internet, uplink: {{rate: 64kbit/s, packet: [200, 1200]}}, downlink: {{rate: 256kbit/s, packet: [200, 1200]}}}}
 load:
   - {{procedure: registration, phases: [{{rate: 24/s, for: 1s}}]}}
   - {{procedure: pdu-session, starts-after: 1500ms, phases: [{{rate: 24/s, for: 1s}}]}}
@@ -83,7 +83,7 @@ fn handovers_to_another_agent_carry_the_ue_with_its_sessions_and_traffic() {
     world.assert_balanced();
     world.assert_all_that_started_succeeded();
     assert_eq!(world.succeeded("handover-n2"), 48);
-    assert_eq!(world.registered, 24, "no UE is lost or doubled: {:?}", world.unexpected);
+    assert_eq!(world.registered.iter().sum::<u64>(), 24, "no UE is lost or doubled: {:?}", world.unexpected);
     assert!(world.user_plane.end_markers > 0);
     assert!(world.used.iter().any(|record| record.sequence > 0), "parts of one session on two agents");
     world.assert_charged_as_used();

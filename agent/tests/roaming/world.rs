@@ -23,54 +23,55 @@ const SHARD: u32 = 1000;
 const WALL_US: u64 = 1_800_000_000_000_000;
 const CORE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 2, 0, 1));
 
-pub struct World {
-    pub plan: Plan,
-    pub now: Instant,
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) now: Instant,
     start: Instant,
     shards: Vec<ShardRunner>,
     done: Vec<bool>,
     core: Core,
-    pub network: Network,
+    pub(crate) network: Network,
     packets: VecDeque<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
-    pub mutation: f64,
+    pub(crate) mutation: f64,
     rng: SmallRng,
     shard_actions: Vec<ShardAction>,
     ready: usize,
-    pub totals: BTreeMap<String, Totals>,
-    pub unexpected: BTreeMap<String, u64>,
-    pub handovers: u64,
-    pub phases: BTreeMap<String, usize>,
-    pub used: Vec<UsageRecord>,
-    pub charged: Vec<ChargingRecord>,
-    pub registered: u64,
-    pub user_plane: wire::to_coordinator::UserPlaneInterval,
+    pub(crate) totals: BTreeMap<String, Totals>,
+    pub(crate) unexpected: BTreeMap<String, u64>,
+    pub(crate) handovers: u64,
+    pub(crate) phases: BTreeMap<String, usize>,
+    pub(crate) used: Vec<UsageRecord>,
+    pub(crate) charged: Vec<ChargingRecord>,
+    /// UEs registered in each shard, by its last report.
+    pub(crate) registered: Vec<u64>,
+    pub(crate) user_plane: wire::to_coordinator::UserPlaneInterval,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Totals {
-    pub due: u64,
-    pub self_started: u64,
-    pub started: u64,
-    pub succeeded: u64,
-    pub failed: BTreeMap<String, u64>,
-    pub timed_out: BTreeMap<String, u64>,
-    pub abandoned: BTreeMap<String, u64>,
-    pub never_started: BTreeMap<String, u64>,
+pub(crate) struct Totals {
+    pub(crate) due: u64,
+    pub(crate) self_started: u64,
+    pub(crate) started: u64,
+    pub(crate) succeeded: u64,
+    pub(crate) failed: BTreeMap<String, u64>,
+    pub(crate) timed_out: BTreeMap<String, u64>,
+    pub(crate) abandoned: BTreeMap<String, u64>,
+    pub(crate) never_started: BTreeMap<String, u64>,
 }
 
 impl Totals {
-    pub fn ended(&self) -> u64 {
+    pub(crate) fn ended(&self) -> u64 {
         let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>();
         self.succeeded + sum(&self.failed) + sum(&self.timed_out) + sum(&self.abandoned)
     }
 }
 
-pub fn plan(yaml: &str, seed: u64, shards: u32) -> Plan {
+pub(crate) fn plan(yaml: &str, seed: u64, shards: u32) -> Plan {
     Plan::with_shards(Arc::new(Scenario::from_yaml(yaml, "roaming.yaml").unwrap()), seed, shards).unwrap()
 }
 
 impl World {
-    pub fn new(plan: &Plan, seed: u64) -> Self {
+    pub(crate) fn new(plan: &Plan, seed: u64) -> Self {
         let shards = (0..plan.shards()).map(|shard| {
             let lease = Lease {
                 run: "test".into(),
@@ -108,14 +109,14 @@ impl World {
             phases: BTreeMap::new(),
             used: Vec::new(),
             charged: Vec::new(),
-            registered: 0,
+            registered: vec![0; plan.shards() as usize],
             user_plane: wire::to_coordinator::UserPlaneInterval::default(),
             plan: plan.clone(),
         }
     }
 
     /// Sets every gNB up over a good network.
-    pub fn prepare(&mut self) {
+    pub(crate) fn prepare(&mut self) {
         for shard in 0..self.shards.len() {
             self.shards[shard].prepare(&mut self.shard_actions);
             self.carry_out(shard);
@@ -239,7 +240,7 @@ impl World {
     }
 
     /// Runs the whole schedule, in reports of one second, until the shards are finished and the core has closed its books.
-    pub fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         self.start = self.now;
         for shard in &mut self.shards {
             shard.start(self.now, WALL_US);
@@ -250,7 +251,6 @@ impl World {
             let due = self.now >= report_at;
             if due {
                 report_at += Duration::from_secs(1);
-                self.registered = 0;
             }
             for number in 0..self.shards.len() {
                 let finished = !self.done[number] && self.shards[number].is_finished(self.now);
@@ -273,7 +273,7 @@ impl World {
                 *map.entry(key).or_default() += count;
             }
         };
-        self.registered += report.registered;
+        self.registered[report.shard as usize] = report.registered;
         for interval in report.procedures {
             let totals = self.totals.entry(interval.procedure).or_default();
             totals.due += interval.due;
@@ -298,11 +298,11 @@ impl World {
         self.user_plane.end_markers += report.user_plane.end_markers;
     }
 
-    pub fn succeeded(&self, procedure: &str) -> u64 {
+    pub(crate) fn succeeded(&self, procedure: &str) -> u64 {
         self.totals.get(procedure).map_or(0, |totals| totals.succeeded)
     }
 
-    pub fn assert_balanced(&self) {
+    pub(crate) fn assert_balanced(&self) {
         for (procedure, totals) in &self.totals {
             let ended = totals.ended();
             assert_eq!(totals.started, ended, "{procedure}: every attempt ends once: {totals:?}");
@@ -316,14 +316,14 @@ impl World {
         }
     }
 
-    pub fn assert_all_that_started_succeeded(&self) {
+    pub(crate) fn assert_all_that_started_succeeded(&self) {
         for (procedure, totals) in &self.totals {
             assert_eq!(totals.started, totals.succeeded, "{procedure}: {totals:?}; {:?}", self.unexpected);
         }
     }
 
     /// What the UEs used in each session is what was charged for it, and neither side has one that the other lacks.
-    pub fn assert_charged_as_used(&self) {
+    pub(crate) fn assert_charged_as_used(&self) {
         let mut sessions: BTreeMap<_, [(u64, u64); 2]> = BTreeMap::new();
         for used in &self.used {
             let sums = sessions.entry((used.supi, used.charging_id)).or_default();
