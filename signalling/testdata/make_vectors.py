@@ -9,6 +9,7 @@ import pathlib
 
 from pycrate_asn1dir import NGAP, RRCNR
 from pycrate_mobile import TS24501_FGMM as fgmm
+from pycrate_mobile import TS24501_FGSM as fgsm
 
 SOURCE = "# source: pycrate 0.8.1 (make_vectors.py)\n"
 PLMN = "00101"
@@ -45,6 +46,37 @@ def downlink_nas():
         val={"DeregistrationType": {"AccessType": 1}}))
     nas("service_reject", fgmm.FGMMServiceReject(val={"5GMMCause": 9}))
     nas("service_accept", fgmm.FGMMServiceAccept())
+
+
+def session(name, message, **more):
+    """A 5GSM message in a DL NAS TRANSPORT."""
+    nas(name, fgmm.FGMMDLNASTransport(val={
+        "PayloadContainerType": 1, "PayloadContainer": message.to_bytes(), "PDUSessID": 5, **more}))
+
+
+def sessions():
+    """What session 5 and PTIs 1 to 3 of a UE meet."""
+    def header(pti):
+        return {"PDUSessID": 5, "PTI": pti}
+
+    everything = {"Dir": 3, "Id": 1, "PktFilter": [{"Type": 1}]}
+    rule = {"ID": 1, "OpCode": 1, "DQR": 1, "PktFilterList": [everything], "Precedence": 255, "Flow": {"QFI": 9}}
+    session("pdu_session_establishment_accept", fgsm.FGSMPDUSessionEstabAccept(val={
+        "5GSMHeader": header(1), "SSCMode": {"Value": 1}, "PDUSessType": 3, "QoSRules": [rule],
+        "SessAMBR": {"DLUnit": 6, "DL": 100, "ULUnit": 6, "UL": 50},
+        "PDUAddress": {"Type": 3, "Addr": {"IPv6IfId": bytes(range(1, 9)), "IPv4": bytes([10, 45, 0, 2])}},
+        "SNSSAI": {"SST": 1, "SD": 42}, "DNN": b"\x08internet",
+        "ExtProtConfig": {"Config": [{"ID": 0xFF00, "Cont": b"\1\2\3\4"}]}}))
+    session("pdu_session_establishment_reject", fgsm.FGSMPDUSessionEstabReject(val={
+        "5GSMHeader": header(1), "5GSMCause": 27}))
+    session("pdu_session_modification_command", fgsm.FGSMPDUSessionModifCommand(val={
+        "5GSMHeader": header(2), "SessAMBR": {"DLUnit": 6, "DL": 2, "ULUnit": 6, "UL": 1}}))
+    session("pdu_session_release_command", fgsm.FGSMPDUSessionReleaseCommand(val={
+        "5GSMHeader": header(0), "5GSMCause": 36}))
+    request = fgsm.FGSMPDUSessionEstabRequest(val={"5GSMHeader": header(1)})
+    session("payload_not_forwarded", request, **{"5GMMCause": 90})
+    nas("service_accept_without_sessions", fgmm.FGMMServiceAccept(val={
+        "PDUSessStat": {"PSI_4": 1}, "PDUSessReactResult": {"PSI_5": 1}}))
 
 
 def ngap_of_amf():
@@ -196,6 +228,7 @@ def keys():
 
 if __name__ == "__main__":
     downlink_nas()
+    sessions()
     ngap_of_amf()
     ngap_of_sessions()
     ngap_of_handovers()

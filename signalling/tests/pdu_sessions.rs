@@ -419,11 +419,15 @@ fn service_request_asks_for_the_resources_of_the_sessions() {
     phone.handle(UeEvent::ConnectionReleased);
     assert!(phone.ue.has_session(), "an idle UE keeps its sessions");
     let request = sent(&phone.start(Procedure::ServiceRequest));
-    let Nas5gmmMessage::ServiceRequest(request) = network.read(&request) else { panic!() };
-    assert_eq!(request.service_type.service_type(), Some(ServiceType::Data));
-    assert!(request.uplink_data_status.is_none(), "it is no cleartext IE");
-    let whole = network.contained(&request.nas_message_container.unwrap().value, 1);
-    let Nas5gmmMessage::ServiceRequest(whole) = whole else { panic!() };
+    // In clear are the cleartext IEs alone (§4.4.6); the network deciphers the container for the whole message.
+    let Ok(Nas5gsMessage::Gmm(_, Nas5gmmMessage::ServiceRequest(clear))) =
+        Nas5gsMessage::decode(&request[7..])
+    else {
+        panic!()
+    };
+    assert!(clear.uplink_data_status.is_none() && clear.nas_message_container.is_some());
+    let Nas5gmmMessage::ServiceRequest(whole) = network.read(&request) else { panic!() };
+    assert_eq!(whole.service_type.service_type(), Some(ServiceType::Data));
     assert_eq!(whole.uplink_data_status.unwrap().sessions_with_data(), [5]);
     assert_eq!(whole.pdu_session_status.unwrap().active_sessions(), [5]);
     let mut accept = NasServiceAccept::new();

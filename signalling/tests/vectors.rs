@@ -14,7 +14,7 @@ use network::*;
 use oxirush_nas::nas_5gs::*;
 use signalling::{
     EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, Outcome, Procedure, Released, Subscriber, Ue,
-    UeEvent,
+    UeAction, UeEvent,
 };
 
 /// The octets of a `.hex` file, whose first line names its source.
@@ -108,6 +108,50 @@ fn messages_of_pycrate_do_to_the_ue_what_they_say() {
         nas(include_str!("../testdata/nas/service_reject.hex")),
         Nas5gmmMessage::ServiceReject(_)
     ));
+}
+
+#[test]
+fn session_messages_of_pycrate_do_to_the_ue_what_they_say() {
+    let (mut phone, mut network) = registered(settings());
+    let mut protected = |phone: &mut Phone, text| {
+        let message = Nas5gsMessage::new_5gmm(nas(text));
+        let header = Nas5gsSecurityHeaderType::IntegrityProtectedAndCiphered;
+        let context = network.context.as_mut().unwrap();
+        phone.downlink(&context.protect(&message, header, oxirush_nas::Direction::Downlink).unwrap())
+    };
+    phone.handle(UeEvent::EstablishSession(&session_request(5)));
+    let actions = protected(&mut phone, include_str!("../testdata/nas/pdu_session_establishment_accept.hex"));
+    assert_eq!(outcomes(&actions), [(Procedure::PduSession, Outcome::Succeeded)]);
+    let session = phone.ue.sessions().next().unwrap().clone();
+    assert_eq!((session.ipv4, session.qfi), (Some([10, 45, 0, 2].into()), 9));
+    assert_eq!(session.ipv6_interface_id, Some([1, 2, 3, 4, 5, 6, 7, 8]));
+    assert_eq!((session.ambr_bps, session.charging_id), ((100_000_000, 50_000_000), Some(0x0102_0304)));
+    assert_eq!((session.slice.to_string().as_str(), session.dnn.as_str()), ("1-00002a", "internet"));
+
+    phone.start(Procedure::PduSessionModification);
+    let actions = protected(&mut phone, include_str!("../testdata/nas/pdu_session_modification_command.hex"));
+    assert_eq!(outcomes(&actions), [(Procedure::PduSessionModification, Outcome::Succeeded)]);
+    assert_eq!(phone.ue.sessions().next().unwrap().ambr_bps, (2_000_000, 1_000_000));
+    let actions = protected(&mut phone, include_str!("../testdata/nas/pdu_session_release_command.hex"));
+    assert!(actions.contains(&UeAction::SessionDown { id: session.id }), "{actions:?}");
+
+    for (text, cause) in [
+        (include_str!("../testdata/nas/pdu_session_establishment_reject.hex"), "missing-or-unknown-dnn"),
+        (include_str!("../testdata/nas/payload_not_forwarded.hex"), "payload-not-forwarded"),
+    ] {
+        let (mut phone, mut network) = registered(settings());
+        phone.handle(UeEvent::EstablishSession(&session_request(5)));
+        let actions = phone.downlink(&network.protect(nas(text)));
+        assert_eq!(outcomes(&actions)[0].1.to_string(), cause);
+    }
+    let (mut phone, mut network) = with_session(settings());
+    phone.handle(UeEvent::ConnectionReleased);
+    phone.start(Procedure::ServiceRequest);
+    let text = include_str!("../testdata/nas/service_accept_without_sessions.hex");
+    let actions = phone.downlink(&network.protect(nas(text)));
+    assert_eq!(outcomes(&actions), [(Procedure::ServiceRequest, Outcome::Succeeded)]);
+    assert_eq!(unexpected(&actions), ["session-not-reactivated"]);
+    assert!(!phone.ue.has_session());
 }
 
 #[test]

@@ -96,6 +96,7 @@ impl Ue {
             self.nas.stop(timer, out);
         }
         self.suci = None;
+        self.authenticating = None;
         self.after_release = None;
         self.perseverance = Perseverance::default();
     }

@@ -308,27 +308,6 @@ impl Network {
     pub(crate) fn not_forwarded(&mut self, payload: Vec<u8>, cause: u8) -> Vec<u8> {
         self.protect(transport(payload).with_fgmm_cause(NasFGmmCause::new(cause)))
     }
-
-    /// The message in a NAS message container, `back` messages after which the COUNT was the next.
-    pub(crate) fn contained(&self, octets: &[u8], back: u32) -> Nas5gmmMessage {
-        use oxirush_security::nas_5gs::{NasConnection, derive_knas_enc, nas_cipher};
-        use oxirush_security::{CipheringAlgorithm, Direction, NasCount};
-        let key = derive_knas_enc(self.k_amf.as_ref().unwrap(), CipheringAlgorithm::NEA2);
-        let mut plain = octets.to_vec();
-        let context = self.context.as_ref().unwrap();
-        let next = context.nas_count(oxirush_nas::Direction::Uplink, NasConnection::ThreeGpp).unwrap().get();
-        let count = NasCount::new(next - back).unwrap();
-        nas_cipher(
-            &key,
-            count,
-            NasConnection::ThreeGpp,
-            Direction::Uplink,
-            &mut plain,
-            CipheringAlgorithm::NEA2,
-        );
-        let Nas5gsMessage::Gmm(_, message) = Nas5gsMessage::decode(&plain).unwrap() else { panic!() };
-        message
-    }
 }
 
 fn transport(payload: Vec<u8>) -> NasDlNasTransport {
