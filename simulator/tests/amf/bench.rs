@@ -21,6 +21,8 @@ pub(crate) struct Bench {
     pub(crate) upf: Upf,
     pub(crate) chf: Chf,
     pub(crate) now: Instant,
+    /// All that the AMF sent.
+    pub(crate) pdus: Vec<Vec<u8>>,
     ran_ue_id: u32,
 }
 
@@ -70,7 +72,7 @@ impl Bench {
             faults: scenarios::ChargingFaults::default(),
             seed: 1,
         });
-        Self { amf, upf, chf, now: Instant::now(), ran_ue_id: 0 }
+        Self { amf, upf, chf, now: Instant::now(), pdus: Vec::new(), ran_ue_id: 0 }
     }
 
     pub(crate) fn set_up(&mut self, association: u32, gnb_id: u32) -> Vec<Did> {
@@ -83,7 +85,15 @@ impl Bench {
         let planes = Planes { upf: &mut self.upf, chf: &mut self.chf };
         let mut turn = Turn { now: self.now, wall_us: 0, planes: Some(planes) };
         self.amf.serve(&mut turn, event, &mut out);
+        self.remember(&out);
         out.iter().map(decode).collect()
+    }
+
+    fn remember(&mut self, actions: &[AmfAction]) {
+        self.pdus.extend(actions.iter().filter_map(|action| match action {
+            AmfAction::Send { octets, .. } => Some(octets.clone()),
+            AmfAction::Close { .. } => None,
+        }));
     }
 
     pub(crate) fn ngap(&mut self, association: u32, octets: &[u8]) -> Vec<Did> {
@@ -105,6 +115,7 @@ impl Bench {
             self.amf.run_timers(&mut turn, &mut out);
         }
         self.now = end;
+        self.remember(&out);
         out.iter().map(decode).collect()
     }
 

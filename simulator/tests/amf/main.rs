@@ -10,6 +10,7 @@ mod interleaving;
 mod judgement;
 mod mobility;
 mod mutation;
+mod oracles;
 mod ran;
 mod registration;
 mod service;

@@ -149,6 +149,36 @@ fn read(gnb: u32, pdu: &NGAPPDU<'_>) -> Result<Answers, oxirush_ngap::Error> {
     })
 }
 
+/// Of a message that pycrate made.
+fn source_to_target() -> SourceToTargetTransparentContainer<'static> {
+    let pdu = vector(include_str!("../../../signalling/testdata/ngap/handover_request.hex"));
+    let read = || {
+        extract_ngap_ies!(pdu, HandoverRequest,
+            req container: SourceToTargetTransparentContainer =
+                SourceToTarget_TransparentContainer(octets) => octets.into_owned(),
+        );
+        Ok::<_, oxirush_ngap::Error>(container)
+    };
+    read().unwrap()
+}
+
+fn target_to_source() -> TargetToSourceTransparentContainer<'static> {
+    let pdu = vector(include_str!("../../../signalling/testdata/ngap/handover_command.hex"));
+    let read = || {
+        extract_ngap_ies!(pdu, HandoverCommand,
+            req container: TargetToSourceTransparentContainer =
+                TargetToSource_TransparentContainer(octets) => octets.into_owned(),
+        );
+        Ok::<_, oxirush_ngap::Error>(container)
+    };
+    read().unwrap()
+}
+
+fn vector(text: &str) -> NGAP_PDU {
+    let octets = hex::decode(text.lines().last().unwrap().trim()).unwrap();
+    NGAP_PDU::decode(&octets).unwrap()
+}
+
 pub(crate) fn handover_required(
     amf_id: u64,
     ran_id: u32,
@@ -173,7 +203,7 @@ pub(crate) fn handover_required(
         Cause(Cause::radioNetwork(CauseRadioNetwork::handover_desirable_for_radio_reason)),
         TargetID(TargetID::targetRANNodeID(target)),
         PDUSessionResourceListHORqd(PDUSessionResourceListHORqd(ids.iter().map(item).collect())),
-        SourceToTarget_TransparentContainer(SourceToTargetTransparentContainer(vec![1, 2, 3].into())),
+        SourceToTarget_TransparentContainer(source_to_target()),
     ))
 }
 
@@ -196,7 +226,7 @@ pub(crate) fn handover_acknowledge(amf_id: u64, ran_id: u32, gnb: u32, ids: &[u8
         AMF_UE_NGAP_ID(amf_id),
         RAN_UE_NGAP_ID(ran_id),
         PDUSessionResourceAdmittedList(PDUSessionResourceAdmittedList(ids.iter().map(item).collect())),
-        TargetToSource_TransparentContainer(TargetToSourceTransparentContainer(vec![4, 5, 6].into())),
+        TargetToSource_TransparentContainer(target_to_source()),
     ))
 }
 
@@ -286,4 +316,24 @@ pub(crate) fn uplink_teid_of(octets: &[u8]) -> u32 {
         Ok::<_, oxirush_ngap::Error>(u32::from_be_bytes(tunnel.gtp_teid.0))
     };
     read().unwrap()
+}
+
+pub(crate) fn status_transfer(amf_id: u64, ran_id: u32) -> Vec<u8> {
+    let count = || COUNTValueForPDCPSN18::new(5, 7, None);
+    let drb = DRBsSubjectToStatusTransferItem::new(
+        DRBID(1),
+        DRBStatusUL::dRBStatusUL18(DRBStatusUL18::new(count(), None, None)),
+        DRBStatusDL::dRBStatusDL18(DRBStatusDL18::new(count(), None)),
+        None,
+    );
+    let container =
+        RANStatusTransferTransparentContainer::new(DRBsSubjectToStatusTransferList(vec![drb]), None);
+    encoded(build_ngap!(
+        InitiatingMessage,
+        UplinkRANStatusTransfer,
+        UplinkRANStatusTransfer,
+        AMF_UE_NGAP_ID(amf_id),
+        RAN_UE_NGAP_ID(ran_id),
+        RANStatusTransfer_TransparentContainer(container),
+    ))
 }

@@ -1,0 +1,198 @@
+//! What the AMF and the SMF send for sessions and handovers, judged by pycrate and by tshark.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use oxirush_nas::nas_5gs::*;
+use scenarios::{Breakout, Roaming};
+use simulator::AmfEvent;
+use simulator::amf::Message;
+
+use crate::bench::*;
+use crate::ran;
+use crate::sessions::{connected, with_session};
+use crate::ue::TestUe;
+
+/// The lives of some UEs under the null cipher, so that the AMF sends each kind of message of sessions and handovers.
+fn everything() -> Bench {
+    let mut settings = settings();
+    settings.ciphering = vec![0];
+    settings.networks = vec![network("001/01", 1), network("208/93", 2)];
+    settings.equivalent_plmns = true;
+    settings.smf.sessions_per_ue = 4;
+    let agreement = Roaming {
+        visited: "208/93".parse().unwrap(),
+        breakout: Breakout::HomeRouted,
+        dnns: Vec::new(),
+        refused_dnns: vec!["internet".parse().unwrap()],
+        accepts_handovers: true,
+    };
+    settings.smf.roaming = vec![agreement];
+    let mut bench = Bench::with(settings);
+    bench.set_up(2, 2);
+    bench.event(AmfEvent::AssociationUp { association: 3, streams_out: 8 });
+    bench.ngap(3, &ng_setup("208", "93", [0, 0, 2], 1, 3));
+    sessions(&mut bench);
+    handovers(&mut bench);
+    abroad(&mut bench);
+    bench
+}
+
+fn uplink(bench: &mut Bench, ue: &mut TestUe, request: Vec<u8>) {
+    let did = bench.uplink(ue, request);
+    bench.settle(ue, did);
+}
+
+fn sessions(bench: &mut Bench) {
+    let mut ue = with_session(bench, 1);
+    for (id, type_) in [(2, PduSessionTypeValue::Ipv6), (3, PduSessionTypeValue::Ipv4v6)] {
+        let rate = NasIntegrityProtectionMaximumDataRate::new(0xffff);
+        let mut request = NasPduSessionEstablishmentRequest::new(rate);
+        request.pdu_session_type = Some(NasPduSessionType::from_session_type(type_));
+        let request = ue.gsm_uplink(request, id, id, Some("internet"));
+        uplink(bench, &mut ue, request);
+    }
+    let request = ue.gsm_uplink(NasPduSessionModificationRequest::new(), 1, 9, None);
+    uplink(bench, &mut ue, request);
+    let request = ue.session_request(4, 0, "internet");
+    uplink(bench, &mut ue, request);
+    let request = ue.session_request(4, 1, "nowhere");
+    uplink(bench, &mut ue, request);
+    let request = ue.session_request(4, 2, "internet");
+    bench.uplink(&ue, request);
+    let did = bench.ngap(GNB, &ran::not_set_up(ue.amf_id, ue.ran_id, 4));
+    bench.settle(&mut ue, did);
+    let request = ue.session_release(3, 7);
+    uplink(bench, &mut ue, request);
+    let did = bench.ngap(GNB, &ue_context_release_request(ue.amf_id, ue.ran_id));
+    bench.settle(&mut ue, did);
+    (ue.uplink_data, ue.session_status) = (vec![1, 3], Some(vec![1, 2]));
+    let request = ue.service_request(ServiceType::Data);
+    let did = bench.initial(&mut ue, request);
+    bench.settle(&mut ue, did);
+}
+
+fn handovers(bench: &mut Bench) {
+    let mut ue = with_session(bench, 2);
+    bench.establish(&mut ue, 2);
+    let required = |ue: &TestUe, gnb| {
+        let network = if gnb == 3 { ("208/93", 2) } else { ("001/01", 1) };
+        ran::handover_required(ue.amf_id, ue.ran_id, gnb, network.0, network.1, &[1, 2])
+    };
+    bench.ngap(GNB, &required(&ue, 9));
+    bench.ngap(GNB, &required(&ue, 2));
+    bench.ngap(GNB, &ran::handover_cancel(ue.amf_id, ue.ran_id));
+    let did = bench.ngap(GNB, &required(&ue, 2));
+    let Some(Did::Other(2, _, octets)) = did.first() else { panic!("{did:?}") };
+    let target = ran::amf_id_of(octets);
+    bench.ngap(2, &ran::handover_acknowledge(target, 77, 2, &[1]));
+    let did = bench.ngap(GNB, &ran::status_transfer(ue.amf_id, ue.ran_id));
+    assert_eq!(did.len(), 1, "{did:?}");
+    let did = bench.ngap(2, &ran::handover_notify(target, 77, "001/01", 1));
+    (ue.left, ue.association, ue.amf_id, ue.ran_id) = (Some(GNB), 2, target, 77);
+    bench.settle(&mut ue, did);
+    bench.ngap(GNB, &ran::path_switch_request(ue.amf_id, 78, GNB, "001/01", 1, &[1, 9]));
+    bench.ngap(2, &ran::path_switch_request(999, 79, 2, "001/01", 1, &[1]));
+    assert_eq!(bench.sent(Message::PathSwitchRequestAcknowledge), 1);
+}
+
+fn abroad(bench: &mut Bench) {
+    let mut ue = connected(bench, 3);
+    bench.establish(&mut ue, 1);
+    let did = bench.ngap(GNB, &ue_context_release_request(ue.amf_id, ue.ran_id));
+    bench.settle(&mut ue, did);
+    (ue.association, ue.plmn, ue.tac) = (3, "208/93", 2);
+    (ue.kind, ue.session_status) = (RegistrationType::MobilityRegistrationUpdating, Some(vec![1]));
+    bench.register(&mut ue);
+    // Refused there.
+    bench.establish(&mut ue, 2);
+    assert!(matches!(ue.gsm.last(), Some(Nas5gsmMessage::PduSessionEstablishmentReject(_))));
+}
+
+#[test]
+fn pycrate_decodes_all_that_the_amf_sends() {
+    let bench = everything();
+    let mut lines = String::new();
+    for pdu in &bench.pdus {
+        writeln!(lines, "NGAP {}", hex::encode(pdu)).unwrap();
+    }
+    let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("../signalling/testdata/pycrate_check.py");
+    let mut child = Command::new(python())
+        .arg(check)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("python3 is missing: run `make setup`");
+    let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.trim(), format!("{} messages decoded", bench.pdus.len()));
+    for message in [
+        Message::SessionResourceSetupRequest,
+        Message::SessionResourceModifyRequest,
+        Message::SessionResourceReleaseCommand,
+        Message::HandoverRequest,
+        Message::HandoverCommand,
+        Message::HandoverPreparationFailure,
+        Message::HandoverCancelAcknowledge,
+        Message::DownlinkRanStatusTransfer,
+        Message::PathSwitchRequestAcknowledge,
+        Message::PathSwitchRequestFailure,
+        Message::SessionEstablishmentAccept,
+        Message::SessionEstablishmentReject,
+        Message::SessionModificationCommand,
+        Message::SessionReleaseCommand,
+        Message::SessionStatus,
+    ] {
+        assert!(bench.sent(message) > 0, "{message:?} was not sent");
+    }
+}
+
+fn python() -> PathBuf {
+    if let Some(python) = std::env::var_os("ROAMSTORM_PYTHON") {
+        return python.into();
+    }
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/bin/python");
+    if venv.exists() { venv } else { "python3".into() }
+}
+
+#[test]
+fn tshark_finds_nothing_malformed() {
+    let bench = everything();
+    let mut dump = String::new();
+    for pdu in &bench.pdus {
+        dump.push_str("000000");
+        for octet in pdu {
+            write!(dump, " {octet:02x}").unwrap();
+        }
+        dump.push('\n');
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (text, capture) = (folder.join("amf_oracles.txt"), folder.join("amf_oracles.pcap"));
+    std::fs::write(&text, dump).unwrap();
+    let made = Command::new("text2pcap")
+        .args(["-q", "-S", "38412,40000,60"])
+        .args([&text, &capture])
+        .status()
+        .expect("text2pcap is missing: run `make setup`");
+    assert!(made.success());
+    let tshark = |filter: &str| -> String {
+        // Under the null cipher the content of a NAS message can be read.
+        let output = Command::new("tshark")
+            .args(["-o", "nas-5gs.null_decipher:TRUE", "-r"])
+            .arg(&capture)
+            .args(["-Y", filter])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(tshark("ngap").lines().count(), bench.pdus.len());
+    assert_eq!(tshark("_ws.malformed || _ws.expert.severity == error"), "");
+    let accepts = bench.sent(Message::SessionEstablishmentAccept);
+    assert_eq!(tshark("nas_5gs.sm.message_type == 0xc2").lines().count(), usize::try_from(accepts).unwrap());
+}
