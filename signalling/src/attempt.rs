@@ -39,6 +39,8 @@ pub(crate) struct Transaction {
     pub(crate) message: Vec<u8>,
     /// How often the timer of the procedure expired.
     pub(crate) expiries: u8,
+    /// The connection was released under the message once, and the message sent again.
+    pub(crate) resent: bool,
     /// A service request goes before the message (TS 24.501 §5.4.5.2.1).
     pub(crate) waits_for_service: bool,
 }

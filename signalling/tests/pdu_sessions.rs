@@ -386,15 +386,26 @@ fn status_of_the_network_aborts_the_procedure() {
 
 #[test]
 fn connection_lost_ends_a_5gsm_procedure_or_is_made_good_as_specified() {
-    let (mut phone, _) = with_session(settings());
-    phone.start(MODIFICATION);
-    let actions = phone.handle(UeEvent::ConnectionReleased);
-    assert_eq!(outcomes(&actions), [(MODIFICATION, Outcome::Failed(Cause::ConnectionReleased))]);
-    assert!(phone.ue.has_session());
+    for settings in [settings(), specified()] {
+        let (mut phone, mut network) = with_session(settings);
+        network.read(&sent(&phone.start(MODIFICATION)));
+        let actions = phone.handle(UeEvent::ConnectionReleased);
+        assert!(matches!(network.read(&sent(&actions)), Nas5gmmMessage::ServiceRequest(_)));
+        assert!(!phone.timers.contains_key(&Timer::T3581));
+        let actions = phone.downlink(&network.protect(NasServiceAccept::new()));
+        assert_eq!(session_message(&mut network, &actions).1, 2, "the same transaction");
+        let actions = phone.handle(UeEvent::ConnectionReleased);
+        let lost = (MODIFICATION, Outcome::Failed(Cause::ConnectionReleased));
+        let ended = if phone.settings.retry == Retry::Never { vec![lost] } else { vec![] };
+        assert_eq!(outcomes(&actions), ended);
+        assert!(phone.ue.has_session());
+        if ended.is_empty() {
+            repeated_by_its_timer(phone, network);
+        }
+    }
+}
 
-    let (mut phone, mut network) = with_session(specified());
-    network.read(&sent(&phone.start(MODIFICATION)));
-    assert!(outcomes(&phone.handle(UeEvent::ConnectionReleased)).is_empty());
+fn repeated_by_its_timer(mut phone: Phone, mut network: Network) {
     let actions = phone.expire(Timer::T3581);
     assert!(matches!(network.read(&sent(&actions)), Nas5gmmMessage::ServiceRequest(_)));
     let actions = phone.downlink(&network.protect(NasServiceAccept::new()));

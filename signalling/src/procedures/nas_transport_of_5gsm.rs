@@ -30,8 +30,15 @@ impl Ue {
         let message = Nas5gsMessage::new_5gsm(message, session.value(), pti).encode();
         let Ok(message) = message else { return refuse_start(step.procedure(), Cause::NotEncodable, out) };
         let mut attempt = Attempt::new(step.procedure(), Kind::Session(step), Vec::new(), false);
-        attempt.transaction =
-            Some(Transaction { pti, session, request, message, expiries: 0, waits_for_service: false });
+        attempt.transaction = Some(Transaction {
+            pti,
+            session,
+            request,
+            message,
+            expiries: 0,
+            resent: false,
+            waits_for_service: false,
+        });
         self.attempt = Some(Box::new(attempt));
         self.send_transaction(out);
     }
@@ -77,6 +84,24 @@ impl Ue {
             self.sessions.remove(transaction.session, out);
         }
         self.end_attempt(Outcome::TimedOut(timer), out);
+    }
+
+    /// A message that crossed a release of the connection was not delivered (§5.4.5.2.6): it goes out again, once, after a
+    /// service request. `false` where it does not.
+    pub(crate) fn resend_after_release(&mut self, out: &mut Out) -> bool {
+        let Some(attempt) = self.attempt.as_mut().filter(|attempt| attempt.refused.is_none()) else {
+            return false;
+        };
+        let timer = attempt.timer().0;
+        let Some(transaction) = &mut attempt.transaction else { return false };
+        if transaction.waits_for_service || std::mem::replace(&mut transaction.resent, true) {
+            return false;
+        }
+        self.nas.stop(timer, out);
+        self.nas.lose(out);
+        self.authenticating = None;
+        self.send_transaction(out);
+        true
     }
 
     /// Whether a transaction goes on without the connection that its message went over: its timer repeats the message.

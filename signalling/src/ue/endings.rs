@@ -60,6 +60,9 @@ impl Ue {
         if !self.nas.connected {
             return;
         }
+        if refusal.is_none() && self.resend_after_release(out) {
+            return;
+        }
         let cause = refusal.map_or(Cause::ConnectionReleased, Cause::Connection);
         match self.attempt.as_ref().map(|attempt| (attempt.kind, attempt.refused.unwrap_or(cause))) {
             // §5.5.1.2.7 a), b).
