@@ -41,6 +41,6 @@ pub use radio::{RadioProfile, radio_profiles};
 pub use random::stream_seed;
 pub use scenario::Scenario;
 pub use schedule::{Due, Schedule};
-pub use sessions::{Burst, Flow, SessionTemplate};
+pub use sessions::{Burst, Flow, SessionTemplate, traffic_profiles};
 pub use slo::{Comparison, Guardrail, Metric, MetricKind, Percentile, Slo};
 pub use subscribers::{KeySource, Subscriber, SubscriberGroup, SuciScheme};

@@ -50,3 +50,13 @@ impl Flow {
     /// No traffic.
     pub const NONE: Self = Self { rate_bps: 0, packet_octets: (100, 1400), burst: None, volume: None };
 }
+
+/// The traffic that comes with the program: name, and text with the flows of both directions.
+pub fn traffic_profiles() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("web", include_str!("../traffic/web.yaml")),
+        ("video", include_str!("../traffic/video.yaml")),
+        ("voice", include_str!("../traffic/voice.yaml")),
+        ("telemetry", include_str!("../traffic/telemetry.yaml")),
+    ]
+}

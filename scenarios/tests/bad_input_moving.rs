@@ -79,6 +79,10 @@ fn sessions() {
         ("share: 0", "sessions[0].share: 0 is no share: above 0 and at most 1000000 are accepted"),
         ("share: -1", "sessions[0].share: -1 is no share"),
         ("share: .nan", "sessions[0].share: found \".nan\""),
+        (
+            "traffic: wbe",
+            "sessions[0].traffic: unknown traffic \"wbe\"; did you mean \"web\"? (known: web, video,",
+        ),
         ("name: \"\"", "sessions[0].name: an empty name is none"),
         ("type: ipv5", "sessions[0].type: unknown value \"ipv5\"; did you mean \"ipv4\"?"),
         (

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing::Tariff;
-use scenarios::{Plan, Procedure, RadioProfile, Scenario, catalogue, json_schema, radio_profiles, tariffs};
+use scenarios::{
+    Flow, Plan, Procedure, RadioProfile, Scenario, catalogue, json_schema, radio_profiles, tariffs,
+    traffic_profiles,
+};
 
 #[test]
 fn every_catalogue_scenario_is_valid_and_survives_its_own_yaml() {
@@ -37,6 +40,18 @@ fn every_tariff_is_valid_and_the_default_is_the_default() {
     }
     let set = ("charging.tariff".to_owned(), "default".to_owned());
     assert_eq!(Scenario::load("smoke", &[set]).unwrap().charging.tariff, Tariff::default());
+}
+
+#[test]
+fn traffic_of_each_name_flows_both_ways_and_can_be_changed_in_part() {
+    for (name, _) in traffic_profiles() {
+        let sessions =
+            format!("[{{dnn: internet, traffic: {name}}}, {{dnn: ims, traffic: {name}, uplink: {{}}}}]");
+        let scenario = Scenario::load("smoke", &[("sessions".to_owned(), sessions)]).unwrap();
+        let [whole, part] = scenario.sessions.as_slice() else { panic!("{:?}", scenario.sessions) };
+        assert!(whole.uplink.rate_bps > 0 && whole.downlink.rate_bps > 0, "{name}");
+        assert_eq!((part.uplink, part.downlink), (Flow::NONE, whole.downlink), "{name}");
+    }
 }
 
 #[test]

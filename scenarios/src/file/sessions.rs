@@ -10,9 +10,9 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::at::{At, each, long};
-use crate::units::{BitRate, DurationText, Volume};
-use crate::yaml::Complaint;
-use crate::{Burst, Cells, Flow, SessionTemplate};
+use crate::units::{BitRate, DurationText, Volume, nearest};
+use crate::yaml::{Complaint, Node, read};
+use crate::{Burst, Cells, Flow, SessionTemplate, traffic_profiles};
 
 /// What a UE asks for when it establishes a session, and what flows in it.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -33,12 +33,23 @@ pub(super) struct SessionFile {
     #[serde(default = "default_share")]
     #[schemars(range(max = 1_000_000))]
     pub(super) share: f64,
-    /// What flows, from the UE. Default: nothing.
-    #[serde(default)]
-    pub(super) uplink: FlowFile,
-    /// What flows, to the UE. Default: nothing.
-    #[serde(default)]
-    pub(super) downlink: FlowFile,
+    /// What flows in both directions: web, video, voice or telemetry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) traffic: Option<String>,
+    /// What flows, from the UE. Default: that of the traffic, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) uplink: Option<FlowFile>,
+    /// What flows, to the UE. Default: that of the traffic, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) downlink: Option<FlowFile>,
+}
+
+/// Traffic that comes with the program.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrafficFile {
+    uplink: FlowFile,
+    downlink: FlowFile,
 }
 
 /// Traffic in one direction.
@@ -98,7 +109,7 @@ pub(super) fn check(
 }
 
 fn session(file: SessionFile, cells: &Cells, at: &At<'_>) -> Result<SessionTemplate, Complaint> {
-    let SessionFile { name, dnn, type_, slice, share, uplink, downlink } = file;
+    let SessionFile { name, dnn, type_, slice, share, traffic, uplink, downlink } = file;
     let name = name.unwrap_or_else(|| dnn.to_string());
     at.field("name").require(!name.is_empty(), || "an empty name is none: leave it out".to_owned())?;
     let slice = slice.unwrap_or(cells.slices[0]);
@@ -109,9 +120,22 @@ fn session(file: SessionFile, cells: &Cells, at: &At<'_>) -> Result<SessionTempl
     at.field("share").require(share > 0.0 && share <= LARGEST_SHARE, || {
         format!("{share} is no share: above 0 and at most {LARGEST_SHARE} are accepted")
     })?;
-    let uplink = flow(uplink, &at.field("uplink"))?;
-    let downlink = flow(downlink, &at.field("downlink"))?;
+    let traffic = match traffic {
+        Some(name) => traffic_named(&name, &at.field("traffic"))?,
+        None => TrafficFile::default(),
+    };
+    let uplink = flow(uplink.unwrap_or(traffic.uplink), &at.field("uplink"))?;
+    let downlink = flow(downlink.unwrap_or(traffic.downlink), &at.field("downlink"))?;
     Ok(SessionTemplate { name, dnn, type_, slice, share, uplink, downlink })
+}
+
+fn traffic_named(name: &str, at: &At<'_>) -> Result<TrafficFile, Complaint> {
+    let Some((_, text)) = traffic_profiles().iter().find(|(known, _)| *known == name) else {
+        let known: Vec<&str> = traffic_profiles().iter().map(|(known, _)| *known).collect();
+        let hint = nearest(name, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+        return at.wrong(format!("unknown traffic {name:?}{hint} (known: {})", known.join(", ")));
+    };
+    Node::parse(text).map_err(|error| Complaint::from_syntax(&error)).and_then(|node| read(&node))
 }
 
 fn flow(file: FlowFile, at: &At<'_>) -> Result<Flow, Complaint> {
@@ -148,8 +172,9 @@ impl From<&SessionTemplate> for SessionFile {
             type_: session.type_,
             slice: Some(session.slice),
             share: session.share,
-            uplink: FlowFile::from(&session.uplink),
-            downlink: FlowFile::from(&session.downlink),
+            traffic: None,
+            uplink: Some(FlowFile::from(&session.uplink)),
+            downlink: Some(FlowFile::from(&session.downlink)),
         }
     }
 }
