@@ -1,19 +1,51 @@
 #![no_main]
-//! What the core sends to a gNB with a UE on it.
+//! What the core sends to a gNB with a UE on it, which takes every handover that it is offered and begins some itself.
 
 use std::time::Instant;
 
-use fuzz::{gnb, messages};
-use signalling::{EstablishmentCause, GnbEvent};
+use fuzz::{gnb, messages, tracking_area};
+use signalling::{EstablishmentCause, GnbAction, GnbEvent, TargetGnb};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let now = Instant::now();
     let (mut gnb, mut actions) = gnb(now);
-    for message in messages(input) {
+    let (plmn, tac) = tracking_area();
+    let target = TargetGnb { gnb_id: 2, gnb_id_bits: 24, plmn, tac, cell: 0 };
+    let nas = &[0x7e, 0, 0x41];
+    let cause = EstablishmentCause::MoSignalling;
+    gnb.handle(GnbEvent::Received { stream: 0, octets: NG_SETUP_RESPONSE }, now, &mut actions);
+    gnb.handle(GnbEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: None }, now, &mut actions);
+    for (number, message) in messages(input).enumerate() {
+        let _ = signalling::message_name(message);
         actions.clear();
         gnb.handle(GnbEvent::Received { stream: 0, octets: message }, now, &mut actions);
-        let nas = &[0x7e, 0, 0x41];
-        let cause = EstablishmentCause::MoSignalling;
-        gnb.handle(GnbEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: None }, now, &mut actions);
+        for action in std::mem::take(&mut actions) {
+            match action {
+                GnbAction::HandoverRequested { handle, .. } => {
+                    gnb.handle(GnbEvent::AdmitHandover { handle, ue: 2 }, now, &mut actions);
+                }
+                GnbAction::HandoverExpected { ue } => {
+                    gnb.handle(GnbEvent::HandoverArrived { ue }, now, &mut actions);
+                }
+                GnbAction::Released { ue: 1, .. } => {
+                    let again = GnbEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: None };
+                    gnb.handle(again, now, &mut actions);
+                }
+                _ => {}
+            }
+        }
+        match number % 4 {
+            1 => gnb.handle(GnbEvent::Handover { ue: 1, target, container: message }, now, &mut actions),
+            3 => {
+                if let Some(context) = gnb.give_up_for_xn(2) {
+                    let arrival = GnbEvent::ArriveByXn { ue: 3, cell: 0, context: &context };
+                    gnb.handle(arrival, now, &mut actions);
+                }
+            }
+            _ => {}
+        }
     }
 });
+
+/// Without IEs: what it says is not used.
+const NG_SETUP_RESPONSE: &[u8] = &[0x20, 0x15, 0, 3, 0, 0, 0];

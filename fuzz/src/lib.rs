@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use identity::{Key128, PduSessionId, Plmn, Snssai, Tac};
 use scenarios::{Flow, Scenario};
-use signalling::{Gnb, GnbAction, GnbEvent, GnbSettings, Retry, Subscriber, SuciScheme, UeSettings};
+use signalling::{
+    Gnb, GnbAction, GnbEvent, GnbSettings, N3Settings, Retry, Subscriber, SuciScheme, UeSettings,
+};
 use simulator::scenario::ScenarioSubscribers;
 use simulator::{Amf, AmfAction, AmfEvent, SessionSpec, UeAddresses, Upf, UpfSettings};
 
@@ -49,7 +51,9 @@ pub fn tracking_area() -> (Plmn, Tac) {
 /// A gNB with its association up; what it sent is dropped.
 pub fn gnb(now: Instant) -> (Gnb, Vec<GnbAction>) {
     let (plmn, tac) = tracking_area();
-    let settings = GnbSettings { gnb_id: 1, name: "gnb".into(), plmn, tac, slices: vec![slice()], cells: 1, n3: None };
+    let n3 = Some(N3Settings { address: [127, 0, 0, 2].into(), first_teid: 1, teid_step: 1 });
+    let settings =
+        GnbSettings { gnb_id: 1, name: "gnb".into(), plmn, tac, slices: vec![slice()], cells: 1, n3 };
     let (mut gnb, mut actions) = (Gnb::new(settings), Vec::new());
     gnb.handle(GnbEvent::AssociationUp { streams_out: 8 }, now, &mut actions);
     (gnb, actions)

@@ -115,7 +115,6 @@ const FIVE_GSM: u8 = 0x2e;
 #[cfg(test)]
 mod tests {
     use oxirush_ngap::build_ngap;
-    use oxirush_ngap::ngap::*;
 
     use super::*;
 

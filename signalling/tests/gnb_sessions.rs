@@ -9,8 +9,11 @@ use oxirush_ngap::NgapPduKind as Kind;
 use oxirush_ngap::ngap::*;
 use signalling::{GnbAction, GnbEvent, GnbSettings, ReleaseCause, Released};
 
-/// The sessions of a setup response: up with our TEID, flows and whether it has a security result; failed with their causes.
-fn answer(pdu: &NGAP_PDU) -> (Vec<(u8, u32, Vec<u64>, bool)>, Vec<(u8, Cause)>) {
+/// A session that is up: our TEID, its flows, and whether it has a security result.
+type Up = (u8, u32, Vec<u64>, bool);
+
+/// The sessions of a setup response: those that are up, and those that failed, with their causes.
+fn answer(pdu: &NGAP_PDU) -> (Vec<Up>, Vec<(u8, Cause)>) {
     let up = pdu.ie::<oxirush_ngap::ie::PDUSessionResourceSetupListSURes>().map(|list| list.unwrap().0);
     let up = up.into_iter().flatten().map(|item| {
         let transfer = item.pdu_session_resource_setup_response_transfer;

@@ -122,9 +122,9 @@ mod tests {
 
     #[test]
     fn teids_go_by_steps_leave_out_0_and_end_with_the_last() {
-        let mut teids = teids(0, 3);
-        assert_eq!([teids.take(), teids.take()], [Some(3), Some(6)]);
-        let mut last = super::tests::teids(u32::MAX - 1, 2);
+        let mut first = teids(0, 3);
+        assert_eq!([first.take(), first.take()], [Some(3), Some(6)]);
+        let mut last = teids(u32::MAX - 1, 2);
         assert_eq!([last.take(), last.take()], [Some(u32::MAX - 1), None]);
         last.release(u32::MAX - 1);
         assert_eq!(last.take(), Some(u32::MAX - 1), "better at once than never");
