@@ -44,8 +44,11 @@ fn messages_of_others_are_read_and_written_the_same() {
     }
 }
 
-/// One of each message, the G-PDUs with whole packets: (message, QFI and T-PDU length of a G-PDU).
-fn ours() -> Vec<(Vec<u8>, Option<(u8, usize)>)> {
+/// A message of ours; of a G-PDU, its QFI and the length of its T-PDU.
+type Ours = (Vec<u8>, Option<(u8, usize)>);
+
+/// One of each message, the G-PDUs with whole packets.
+fn ours() -> Vec<Ours> {
     let mut all = Vec::new();
     let ends = [("198.51.100.1", "10.45.0.7"), ("2001:db8::1", "2001:db8:1::7")];
     for (n, (from, to)) in (0u16..).zip(ends.iter().flat_map(|(a, b)| [(a, b), (b, a)])) {

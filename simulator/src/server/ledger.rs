@@ -81,7 +81,7 @@ impl Ledger {
     fn keep_error(&mut self, result: Result<(), CsvError>) -> bool {
         let Err(error) = result else { return false };
         tracing::error!(%error, "the charging ledger cannot be written");
-        self.state.error.get_or_insert(error.to_string());
+        self.state.error.get_or_insert_with(|| error.to_string());
         true
     }
 }

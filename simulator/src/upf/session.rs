@@ -52,7 +52,7 @@ pub(super) enum Drop {
 impl Session {
     pub(super) fn new(spec: SessionSpec, teid: u32, seed: u64) -> Self {
         // Where there are both, the downlink is IPv4.
-        let to = spec.ue.ipv4.map(IpAddr::from).or(spec.ue.ipv6.map(IpAddr::from));
+        let to = spec.ue.ipv4.map(IpAddr::from).or_else(|| spec.ue.ipv6.map(IpAddr::from));
         let packet = to.map(|to| {
             let from = if to.is_ipv4() { SERVER_V4.into() } else { SERVER_V6.into() };
             Packet { from, to, from_port: SERVER_PORT, to_port: UE_PORT }
