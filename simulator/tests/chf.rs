@@ -286,3 +286,20 @@ fn the_same_seed_strikes_the_same_sessions() {
     let (_, second, again) = with_and_without(faults, 50);
     assert_eq!((first, list), (second, again));
 }
+
+#[test]
+fn each_fault_strikes_at_its_rate() {
+    let faults =
+        ChargingFaults { lost: 0.1, late: 0.2, wrong_plmn: 0.05, orphan: 0.1, ..ChargingFaults::default() };
+    let (_, _, list) = with_and_without(faults, 4_000);
+    for (kind, expected) in [
+        (Fault::Lost, 400),
+        (Fault::Late, 800),
+        (Fault::WrongPlmn, 200),
+        (Fault::Orphan, 400),
+        (Fault::Partial, 0),
+    ] {
+        let struck = list.iter().filter(|fault| fault.kind == kind).count();
+        assert!(struck.abs_diff(expected) <= expected / 4, "{kind}: {struck} of about {expected}");
+    }
+}
