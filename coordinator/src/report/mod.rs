@@ -32,6 +32,16 @@ const SCRIPT: &str = include_str!("hover.js");
 /// At most this many rows of one table are shown; the run folder has the rest.
 const MOST_ROWS: usize = 200;
 
+/// What a UE does, in the order in which it does it.
+const LIFE: [&str; 6] = [
+    "registration",
+    "pdu-session",
+    "handover-n2",
+    "handover-xn",
+    "service-request",
+    "mobility-registration-update",
+];
+
 /// Points on all the charts of a page: keeps eight hours of five procedures below 2 MB.
 const MOST_POINTS: usize = 45_000;
 
@@ -95,8 +105,9 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(summary: &'a Value, timeline: &'a [Value]) -> Self {
         let mut procedures = entries(summary, "procedures");
-        // The busiest first; those of equal size by name.
-        procedures.sort_by_key(|(_, figures)| std::cmp::Reverse(whole(figures, "planned")));
+        // The busiest first; those of equal size in the order of a UE's life.
+        let place = |name: &str| LIFE.iter().position(|known| *known == name).unwrap_or(LIFE.len());
+        procedures.sort_by_key(|(name, figures)| (std::cmp::Reverse(whole(figures, "planned")), place(name)));
         procedures.truncate(40);
         // Nine lines over time for each procedure, ten for the fleet and the user plane.
         let most_points = (MOST_POINTS / (procedures.len() * 9 + 10)).min(1000);
