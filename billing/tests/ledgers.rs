@@ -145,3 +145,44 @@ fn what_is_no_ledger_is_refused_as_a_whole() {
         assert!(error.to_string().contains(expected), "{error}");
     }
 }
+
+/// A ledger that is made while it is read: good lines, with one bad one and one that never seems to end.
+struct Endless {
+    line: u64,
+    pending: Vec<u8>,
+}
+
+impl std::io::Read for Endless {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.pending.is_empty() && self.line < LINES {
+            self.line += 1;
+            self.pending = match self.line {
+                1 => HEADER.as_bytes().to_vec(),
+                123_456 => b"7,00101".to_vec(),
+                200_000 => vec![b'9'; 20_000_000],
+                _ => LINE.as_bytes().to_vec(),
+            };
+            self.pending.push(b'\n');
+        }
+        let count = self.pending.len().min(into.len());
+        into[..count].copy_from_slice(&self.pending[..count]);
+        self.pending.drain(..count);
+        Ok(count)
+    }
+}
+
+const LINES: u64 = 300_000;
+
+#[test]
+fn one_bad_line_in_a_large_ledger_is_found_with_its_number() {
+    let ledger = Endless { line: 0, pending: Vec::new() };
+    let mut reader = UsageReader::from_reader(ledger, "usage.csv").unwrap();
+    assert_eq!(reader.by_ref().map(Result::unwrap).filter(|record| *record == usage()).count(), 299_997);
+    assert_eq!(
+        reader.problems(),
+        [
+            "usage.csv:123456: 2 fields, where the header has 13",
+            "usage.csv:200000: more than 65536 octets are too many for a line"
+        ]
+    );
+}
