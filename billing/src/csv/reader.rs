@@ -108,10 +108,10 @@ impl<R: Read> Rows<R> {
         };
         let mut splitter = Splitter::default();
         let delimiter = mapping.map_or(b',', Mapping::delimiter);
-        let fields = splitter.split(&header, delimiter);
+        let text = std::str::from_utf8(&header).map_err(|_| header_error("it is not UTF-8".to_owned()))?;
+        let fields = splitter.split(text, delimiter);
         let fields = fields.ok_or_else(|| header_error("a quote is never closed".to_owned()))?;
-        let names: Result<Vec<&str>, _> = fields.iter().map(std::str::from_utf8).collect();
-        let names = names.map_err(|_| header_error("it is not UTF-8".to_owned()))?;
+        let names: Vec<&str> = fields.iter().collect();
         let layout = Layout::from_header(ledger, &names, mapping).map_err(header_error)?;
         Ok(Self {
             ledger,
@@ -210,6 +210,8 @@ fn take_line(
     if text == header {
         return Err(plain("the header again: a ledger has one, in its first line".to_owned()));
     }
+    let text = std::str::from_utf8(text)
+        .map_err(|error| plain(format!("octet {} is not UTF-8", error.valid_up_to() + 1)))?;
     let fields = splitter.split(text, layout.delimiter);
     let fields = fields.ok_or_else(|| plain("a quote is never closed".to_owned()))?;
     if fields.len() != layout.width {

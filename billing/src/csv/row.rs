@@ -139,11 +139,7 @@ impl<'a> Read<'a> {
             Place::Absent => Ok(("", &PLAIN)),
             Place::Constant(text) => Ok((text, &FOREIGN)),
             Place::Field(n, form) => {
-                let octets = self.fields.get(*n).unwrap_or_default();
-                let Ok(text) = std::str::from_utf8(octets) else {
-                    let message = format!("{:?} is not UTF-8", String::from_utf8_lossy(octets));
-                    return Err(FieldError { column: Some(column), message });
-                };
+                let text = self.fields.get(*n).unwrap_or_default();
                 if !form.foreign {
                     return Ok((text, form));
                 }

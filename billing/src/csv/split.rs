@@ -4,14 +4,16 @@
 #[derive(Default)]
 pub(crate) struct Splitter {
     ends: Vec<(usize, usize)>,
+    /// Of a line with quotes: the fields without them, as octets and, where they are whole, as text.
     unquoted: Vec<u8>,
+    text: String,
     quoted_ends: Vec<usize>,
 }
 
 /// The fields of one line.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a> {
-    text: &'a [u8],
+    text: &'a str,
     ends: &'a [(usize, usize)],
 }
 
@@ -21,25 +23,25 @@ impl<'a> Fields<'a> {
     }
 
     /// The field with this number.
-    pub(crate) fn get(self, n: usize) -> Option<&'a [u8]> {
+    pub(crate) fn get(self, n: usize) -> Option<&'a str> {
         let &(from, to) = self.ends.get(n)?;
         self.text.get(from..to)
     }
 
-    pub(crate) fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a str> {
         (0..self.len()).filter_map(move |n| self.get(n))
     }
 }
 
 impl Splitter {
     /// The fields of this line; `None` when a quote is never closed.
-    pub(crate) fn split<'a>(&'a mut self, line: &'a [u8], delimiter: u8) -> Option<Fields<'a>> {
+    pub(crate) fn split<'a>(&'a mut self, line: &'a str, delimiter: u8) -> Option<Fields<'a>> {
         self.ends.clear();
-        if memchr::memchr(b'"', line).is_some() {
+        if memchr::memchr(b'"', line.as_bytes()).is_some() {
             return self.split_quoted(line, delimiter);
         }
         let mut from = 0;
-        for to in memchr::memchr_iter(delimiter, line) {
+        for to in memchr::memchr_iter(delimiter, line.as_bytes()) {
             self.ends.push((from, to));
             from = to + 1;
         }
@@ -47,11 +49,12 @@ impl Splitter {
         Some(Fields { text: line, ends: &self.ends })
     }
 
-    fn split_quoted<'a>(&'a mut self, line: &[u8], delimiter: u8) -> Option<Fields<'a>> {
+    fn split_quoted<'a>(&'a mut self, line: &str, delimiter: u8) -> Option<Fields<'a>> {
         let mut reader = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
         self.unquoted.resize(line.len() + 1, 0);
         self.quoted_ends.resize(line.len() + 1, 0);
-        let (_, read, written, fields) = reader.read_record(line, &mut self.unquoted, &mut self.quoted_ends);
+        let (_, read, written, fields) =
+            reader.read_record(line.as_bytes(), &mut self.unquoted, &mut self.quoted_ends);
         // Outside of quotes a line end ends the record; inside, it becomes a part of the field.
         let (result, _, more, more_fields) =
             reader.read_record(b"\n", self.unquoted.get_mut(written..)?, self.quoted_ends.get_mut(fields..)?);
@@ -63,7 +66,9 @@ impl Splitter {
             self.ends.push((from, to));
             from = to;
         }
-        Some(Fields { text: &self.unquoted, ends: &self.ends })
+        self.text.clear();
+        self.text.push_str(std::str::from_utf8(self.unquoted.get(..from)?).ok()?);
+        Some(Fields { text: &self.text, ends: &self.ends })
     }
 }
 
@@ -73,8 +78,8 @@ mod tests {
 
     fn split(line: &str) -> Option<Vec<String>> {
         let mut splitter = Splitter::default();
-        let fields = splitter.split(line.as_bytes(), b',')?;
-        Some(fields.iter().map(|field| String::from_utf8(field.to_vec()).unwrap()).collect())
+        let fields = splitter.split(line, b',')?;
+        Some(fields.iter().map(|field| field.to_owned()).collect())
     }
 
     #[test]

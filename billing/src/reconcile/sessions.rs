@@ -33,20 +33,28 @@ pub(super) struct Sessions {
 
 /// Puts the parts of each session together, in order.
 pub(super) fn sort_usage(records: &mut [Compact]) {
-    records.sort_unstable_by_key(|record| {
-        let parts = (record.supi, record.session, usage_key(record), record.sequence);
+    let order = |record: &Compact| {
+        let parts = (record.session, usage_key(record), record.sequence);
         // Of two deliveries of one part the one that knows more comes first.
         (parts, Reverse((record.to_us, record.volume())), record.content(), record.charging_id, record.rest())
-    });
+    };
+    sort(records, order);
 }
 
 /// Puts the parts of each session together, in order, copies side by side.
 pub(super) fn sort_charging(records: &mut [Compact]) {
-    records.sort_unstable_by_key(|record| {
-        let session = (record.supi, record.charging_id.is_none(), record.charging_id, record.session);
+    let order = |record: &Compact| {
+        let session = (record.charging_id.is_none(), record.charging_id, record.session);
         let part = (charging_key(record), record.sequence, record.from_us, record.to_us);
         (session, part, (record.uplink, record.downlink, record.amount), record.rest(), record.serving)
-    });
+    };
+    sort(records, order);
+}
+
+/// By subscriber, which mostly decides; the rest of the order is looked at only where it does not.
+fn sort<K: Ord>(records: &mut [Compact], order: impl Fn(&Compact) -> K) {
+    records
+        .sort_unstable_by(|one, other| one.supi.cmp(&other.supi).then_with(|| order(one).cmp(&order(other))));
 }
 
 /// Drops what was delivered again: the same part of the same session. How many there were.

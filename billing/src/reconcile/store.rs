@@ -25,7 +25,10 @@ pub(super) struct Store {
 
 #[derive(Default)]
 struct Part {
+    /// Records that wait, at most [`CHUNK`] octets.
     waiting: Vec<u8>,
+    /// What has waited until it was as much; moved, never copied.
+    full: Vec<Vec<u8>>,
     /// Where in the file the others are, and how many octets.
     written: Vec<(u64, usize)>,
 }
@@ -41,31 +44,30 @@ impl Store {
         let n = part_of(record.supi);
         let part = &mut self.parts[n];
         part.waiting.extend_from_slice(&record.encode());
-        if self.file.is_some() {
-            if part.waiting.len() >= CHUNK {
-                self.write(n)?;
+        if part.waiting.len() >= CHUNK {
+            if self.file.is_some() {
+                return self.write(n);
             }
-            return Ok(());
+            part.full.push(std::mem::replace(&mut part.waiting, Vec::with_capacity(CHUNK)));
         }
         self.waiting += ENCODED;
-        if self.waiting > self.budget {
+        if self.waiting > self.budget && self.file.is_none() {
             self.file = Some(match &self.folder {
                 Some(folder) => tempfile::tempfile_in(folder)?,
                 None => tempfile::tempfile()?,
             });
-            for n in 0..PARTS {
-                self.write(n)?;
-                self.parts[n].waiting = Vec::with_capacity(CHUNK + ENCODED);
-            }
+            (0..PARTS).try_for_each(|n| self.write(n))?;
         }
         Ok(())
     }
 
     fn write(&mut self, n: usize) -> io::Result<()> {
         let (Some(file), part) = (&mut self.file, &mut self.parts[n]) else { return Ok(()) };
-        file.write_all(&part.waiting)?;
-        part.written.push((self.end, part.waiting.len()));
-        self.end += u64::try_from(part.waiting.len()).unwrap_or_default();
+        for chunk in std::mem::take(&mut part.full).iter().chain([&part.waiting]) {
+            file.write_all(chunk)?;
+            part.written.push((self.end, chunk.len()));
+            self.end += u64::try_from(chunk.len()).unwrap_or_default();
+        }
         part.waiting.clear();
         Ok(())
     }
@@ -91,6 +93,7 @@ impl Store {
                 take(octets);
             }
         }
+        part.full.iter().for_each(|chunk| take(chunk));
         take(&part.waiting);
         Ok(())
     }
@@ -103,4 +106,4 @@ fn part_of(supi: u64) -> usize {
 }
 
 /// Octets of a part that are written at once.
-const CHUNK: usize = 32 * 1024;
+const CHUNK: usize = 372 * ENCODED;
