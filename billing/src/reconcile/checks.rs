@@ -1,0 +1,145 @@
+//! The single checks of a session, each giving the cause it looks for.
+
+use super::compact::Compact;
+use super::difference::Cause;
+use super::totals::{Gap, Totals, gap};
+use crate::rules::micros;
+use crate::{Money, Rules};
+
+/// Why, in words, and what may have to be paid back or asked for beside the difference of the amounts.
+pub(super) struct Finding {
+    pub(super) cause: Cause,
+    pub(super) explanation: String,
+    pub(super) at_least: Money,
+}
+
+impl Finding {
+    pub(super) fn new(cause: Cause, explanation: String) -> Self {
+        Self { cause, explanation, at_least: Money::ZERO }
+    }
+}
+
+/// The numbers of the records that are there a second time.
+///
+/// A record may also be written in two pieces that add up, with the same number: that is nothing to complain of. So
+/// what looks like a copy is one only where the octets are nearer to what was used without it.
+pub(super) fn written_again(charging: &[Compact], used: Totals, rules: &Rules) -> Vec<usize> {
+    let suspicious = |pair: &[Compact]| match pair {
+        [one, other] => one.sequence == other.sequence && (one.sequence.is_some() || same(one, other)),
+        _ => false,
+    };
+    if !charging.windows(2).any(suspicious) {
+        return Vec::new();
+    }
+    let all = Totals::of(charging.iter(), false);
+    let without = |again: &[usize]| {
+        let kept = charging.iter().enumerate().filter(|(n, _)| !again.contains(n)).map(|(_, part)| part);
+        Totals::of(kept, false)
+    };
+    let nearer = |again: &[usize]| used.distance(without(again)) <= used.distance(all);
+    // Looked for among neighbours only: a part is rarely written more than twice.
+    let copies: Vec<usize> = (1..charging.len())
+        .filter(|&n| charging[n.saturating_sub(COPIES)..n].iter().any(|before| same(before, &charging[n])))
+        .collect();
+    if !copies.is_empty() && nearer(&copies) {
+        return copies;
+    }
+    // Not the same, but the same number: written again with other figures, unless they add up.
+    let renumbered: Vec<usize> = (1..charging.len())
+        .filter(|&n| charging[n].sequence.is_some() && charging[n].sequence == charging[n - 1].sequence)
+        .collect();
+    let explains =
+        !renumbered.is_empty() && !used.agrees(all, rules) && used.agrees(without(&renumbered), rules);
+    if explains { renumbered } else { Vec::new() }
+}
+
+fn same(one: &Compact, other: &Compact) -> bool {
+    one.content() == other.content()
+}
+
+/// A part that is not there, in either ledger.
+pub(super) fn missing_part(usage: &[Compact], charging: &[Compact]) -> Option<Finding> {
+    let (ledger, gap) = match (gap(charging.iter()), gap(usage.iter())) {
+        (Some(gap), _) => ("charging", gap),
+        (None, Some(gap)) => ("usage", gap),
+        (None, None) => return None,
+    };
+    let explanation = match gap {
+        Gap::Part(number) => format!("part {number} is missing in the {ledger} ledger"),
+        Gap::End(closing) => {
+            format!("the last part is missing in the {ledger} ledger: the one before it ended with {closing}")
+        }
+    };
+    Some(Finding::new(Cause::Missing, explanation))
+}
+
+/// More or fewer octets than the rules allow.
+pub(super) fn volume(used: Totals, charged: Totals, rules: &Rules) -> Option<Finding> {
+    if used.agrees(charged, rules) {
+        return None;
+    }
+    let lost = match used.lost {
+        0 => String::new(),
+        lost => format!(", {lost} T-PDUs to it went missing"),
+    };
+    let explanation = format!(
+        "octets from the UE: {} used, {} charged; to the UE: {} used, {} charged{lost}",
+        used.uplink, charged.uplink, used.downlink, charged.downlink
+    );
+    Some(Finding::new(Cause::Volume, explanation))
+}
+
+/// Longer or shorter than the rules allow.
+pub(super) fn duration(usage: &[Compact], charging: &[Compact], rules: &Rules) -> Option<Finding> {
+    let length = |parts: &[Compact]| {
+        let from = parts.iter().map(|part| part.from_us).min().unwrap_or_default();
+        parts.iter().map(|part| part.to_us).max().unwrap_or_default().saturating_sub(from)
+    };
+    let (used, charged) = (length(usage), length(charging));
+    if used.abs_diff(charged) <= rules.duration.of(used) {
+        return None;
+    }
+    let seconds = |us: u64| format!("{}.{:03}", us / 1_000_000, us / 1_000 % 1_000);
+    let explanation = format!("{} s used, {} s charged", seconds(used), seconds(charged));
+    Some(Finding::new(Cause::Duration, explanation))
+}
+
+/// Recorded later than the rules allow.
+pub(super) fn late(charging: &[Compact], rules: &Rules) -> Option<Finding> {
+    let limit = micros(rules.lateness);
+    let late = |part: &&Compact| part.extra.saturating_sub(part.to_us) > limit;
+    let worst = charging.iter().filter(late).map(|part| part.extra - part.to_us).max()?;
+    let explanation =
+        format!("recorded {} s after it ended, where {} s are allowed", worst / 1_000_000, limit / 1_000_000);
+    let at_least = charging.iter().filter(late).map(|part| part.amount).sum();
+    Some(Finding { cause: Cause::Late, explanation, at_least })
+}
+
+/// Parts that were all written in time after the session's end, but not one after the other.
+pub(super) fn order(charging: &[Compact], rules: &Rules) -> Option<Finding> {
+    let turned = |pair: &&[Compact]| match pair {
+        [one, next] if one.sequence.is_some() && one.sequence < next.sequence => {
+            next.extra < one.extra || next.from_us < one.from_us
+        }
+        _ => false,
+    };
+    let pair = charging.windows(2).find(turned)?;
+    let ended_us = charging.iter().map(|part| part.to_us).max()?;
+    let recorded_us = charging.iter().map(|part| part.extra).max()?;
+    if recorded_us.saturating_sub(ended_us) > micros(rules.lateness) {
+        return None;
+    }
+    let number = |n: usize| pair.get(n).and_then(|part| part.sequence).unwrap_or_default();
+    let explanation = format!("part {} was recorded before part {}", number(1), number(0));
+    Some(Finding::new(Cause::Order, explanation))
+}
+
+/// Without a tariff: as much of the amount as was used of the octets.
+pub(super) fn in_proportion(amount: Money, used: Totals, charged: Totals) -> Money {
+    let (used, charged) = (i128::from(used.volume()), i128::from(charged.volume()));
+    let micros = i128::from(amount.micros()).checked_mul(used).and_then(|all| all.checked_div(charged));
+    micros.and_then(|micros| i64::try_from(micros).ok()).map_or(amount, Money::from_micros)
+}
+
+/// So far back is a copy looked for.
+const COPIES: usize = 16;
