@@ -49,6 +49,8 @@ struct Connection {
     /// The same at the UE.
     downlink: Instant,
     last_used: Instant,
+    /// The gNB knows of it: what it says of the UE before is about an earlier connection.
+    established: bool,
     /// The UE is on its way to the cell, and says nothing before.
     arrives: Option<Instant>,
 }
@@ -99,6 +101,19 @@ impl Access {
         self.connections.contains_key(&ue)
     }
 
+    /// The gNB learns of the UE's connection.
+    pub(crate) fn establish(&mut self, ue: u32) {
+        if let Some(connection) = self.connections.get_mut(&ue) {
+            connection.established = true;
+        }
+    }
+
+    /// Whether this gNB knows of the UE's connection.
+    pub(crate) fn is_established(&self, ue: u32, gnb: u16) -> bool {
+        let connection = self.connections.get(&ue);
+        connection.is_some_and(|connection| connection.established && connection.cell.gnb == gnb)
+    }
+
     /// The cell of the UE's connection.
     pub(crate) fn cell_of(&self, ue: u32) -> Option<Cell> {
         self.connections.get(&ue).map(|connection| connection.cell)
@@ -142,7 +157,8 @@ impl Access {
         let ready = now + self.radio.setup_delay(&mut draw);
         let suffers = self.suffers(cell);
         self.radio.carry(ready, &mut draw, &mut uplink, suffers, Arrival { ue, connection, delivery: first });
-        let connection = Connection { cell, uplink, downlink: now, last_used: now, arrives: None };
+        let connection =
+            Connection { cell, uplink, downlink: now, last_used: now, established: false, arrives: None };
         self.connections.insert(ue, connection);
         if let Some(inactivity) = self.inactivity {
             self.idle.set(ue, now + inactivity);
@@ -191,7 +207,8 @@ impl Access {
     pub(crate) fn arrive(&mut self, ue: u32, cell: Cell, now: Instant) {
         self.disconnect(ue);
         *self.cell_load.entry(cell).or_insert(0) += 1;
-        let connection = Connection { cell, uplink: now, downlink: now, last_used: now, arrives: None };
+        let connection =
+            Connection { cell, uplink: now, downlink: now, last_used: now, established: true, arrives: None };
         self.connections.insert(ue, connection);
         if let Some(inactivity) = self.inactivity {
             self.idle.set(ue, now + inactivity);

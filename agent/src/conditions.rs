@@ -150,3 +150,66 @@ const SEED_OF_CONDITIONS: u64 = u64::from_be_bytes(*b"weather\0");
 const CELLS: u64 = 1;
 const UES: u64 = 2;
 const PHASES: u64 = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn plan(seed: u64) -> Plan {
+        let yaml = r#"
+name: weather
+subscribers:
+  - {plmn: 001/01, imsi: "001010000000001", count: 100, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
+     opc: "E8ED289DEBA952E4283B54E88E6183CA"}
+cells: {gnbs: 20, cells-per-gnb: 2}
+load: [{procedure: registration, phases: [{rate: 1/s, for: 600s}]}]
+conditions:
+  override: {by: a test, reason: windows that follow each other closely}
+  impairments:
+    - {name: half, throttle: {factor: 50%}, at: 10s, for: 5s, every: 20s, cells: 50%}
+    - {name: fifth, throttle: {factor: 20%}, at: 12s, for: 5s}
+"#;
+        let scenario = scenarios::Scenario::from_yaml(yaml, "weather.yaml").unwrap();
+        Plan::with_shards(Arc::new(scenario), seed, 2).unwrap()
+    }
+
+    #[test]
+    fn what_begins_ends_and_the_strongest_of_two_throttles_holds() {
+        let plan = plan(1);
+        let mut weather = Weather::new(&plan, &plan.shard(0));
+        let cell = weather.cells(0).first().copied().unwrap();
+        let mut at = |seconds: u64| {
+            while weather.pop(Duration::from_secs(seconds)).is_some() {}
+            weather.throttle(cell)
+        };
+        assert_eq!([at(9), at(10), at(12), at(16), at(18), at(31)], [1.0, 0.5, 0.2, 0.2, 1.0, 0.5]);
+    }
+
+    #[test]
+    fn the_seed_alone_decides_which_cells_and_ues_are_concerned() {
+        let drawn = |seed| {
+            let plan = plan(seed);
+            (0..2).map(|shard| Weather::new(&plan, &plan.shard(shard)).cells(0).to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(drawn(7), drawn(7));
+        assert_ne!(drawn(7), drawn(8));
+        let count: usize = drawn(7).iter().map(Vec::len).sum();
+        assert!((10..=30).contains(&count), "{count} of 40 cells for a half of them");
+
+        let plan = plan(7);
+        let mut weather = Weather::new(&plan, &plan.shard(0));
+        let cell = weather.cells(0).first().copied().unwrap();
+        let first: Imsi = "001010000000001".parse().unwrap();
+        let mut concerned = |until: u64| {
+            while weather.pop(Duration::from_secs(until)).is_some() {}
+            (0..100).map(|n| weather.concerns(0, 0.5, cell, first.plus(n).unwrap())).collect::<Vec<_>>()
+        };
+        let (before, one, other) = (concerned(5), concerned(11), concerned(31));
+        assert!(!before.contains(&true), "nothing holds yet");
+        assert_ne!(one, other, "each window has its own UEs");
+        let count = one.iter().filter(|yes| **yes).count();
+        assert!((30..=70).contains(&count), "{count} of 100 UEs for a half of them");
+    }
+}

@@ -540,7 +540,7 @@ const IDLE: Duration = Duration::from_millis(20);
 /// The longest sleep while there are sessions: their packets are taken in this often.
 const DRAIN: Duration = Duration::from_millis(4);
 /// How often one shard may go on at once.
-const ROUNDS: usize = 64;
+const ROUNDS: usize = 16;
 /// Messages handled before the clock is read again.
 const EVENTS_PER_CLOCK: usize = 16;
 /// Reports and traces that may wait for the session.

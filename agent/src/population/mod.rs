@@ -376,15 +376,15 @@ impl Slot {
             Procedure::Registration => !ue.is_registered(),
             Procedure::ServiceRequest => ue.is_registered() && !ue.is_connected(),
             Procedure::PduSession => ue.is_registered() && !ue.has_session(),
-            Procedure::PduSessionModification | Procedure::PduSessionRelease => {
-                ue.is_registered() && ue.has_session()
-            }
+            // A gNB asks for a handover with a list of sessions (TS 38.413 §9.2.3.1, mandatory).
+            Procedure::PduSessionModification
+            | Procedure::PduSessionRelease
+            | Procedure::HandoverN2
+            | Procedure::HandoverXn => ue.is_registered() && ue.has_session(),
             Procedure::UeContextRelease => ue.is_registered() && ue.is_connected(),
             Procedure::Deregistration
             | Procedure::MobilityRegistrationUpdate
             | Procedure::PeriodicRegistrationUpdate
-            | Procedure::HandoverN2
-            | Procedure::HandoverXn
             | Procedure::SimSwap => ue.is_registered(),
         }
     }
@@ -405,7 +405,10 @@ fn nobody(procedure: Procedure) -> &'static str {
         Procedure::Registration => "no-deregistered-subscriber",
         Procedure::ServiceRequest => "no-idle-subscriber",
         Procedure::PduSession => "no-subscriber-without-session",
-        Procedure::PduSessionModification | Procedure::PduSessionRelease => "no-subscriber-with-session",
+        Procedure::PduSessionModification
+        | Procedure::PduSessionRelease
+        | Procedure::HandoverN2
+        | Procedure::HandoverXn => "no-subscriber-with-session",
         Procedure::UeContextRelease => "no-connected-subscriber",
         _ => "no-registered-subscriber",
     }

@@ -47,6 +47,10 @@ impl ShardRunner {
                 }
             }
         }
+        if !self.is_running() && self.attempts.len() > 0 {
+            // What a UE begins by itself now would never be reported.
+            self.abandon();
+        }
         if let Ending::Closing { until } = self.ending
             && (self.user_plane.is_settled() || until <= now)
         {

@@ -131,9 +131,10 @@ impl ShardRunner {
         self.over_the_air_if_connected(number, ue, Delivery::Released, now);
     }
 
-    /// A release may cross one of the UE's own, or come when the UE is in another cell: then there is nothing to say.
+    /// A release may cross one of the UE's own, or come when the UE is in another cell or asks for its next connection:
+    /// then there is nothing to say.
     fn over_the_air_if_connected(&mut self, number: u16, ue: u32, delivery: Delivery, now: Instant) {
-        if self.access.gnb_of(ue) == Some(number) {
+        if self.access.is_established(ue, number) {
             self.over_the_air(ue, delivery, now);
         }
     }

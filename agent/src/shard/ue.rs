@@ -34,6 +34,7 @@ impl ShardRunner {
         let Cell { gnb, cell } = cell.unwrap_or(Cell { gnb: 0, cell: 0 });
         match delivery {
             Delivery::Connect { nas, cause, s_tmsi } => {
+                self.access.establish(ue);
                 self.gnb(gnb, GnbEvent::Connect { ue, cell, nas: &nas, cause, s_tmsi }, now, out);
             }
             Delivery::Uplink(nas) => {
@@ -155,6 +156,13 @@ impl ShardRunner {
         if !self.attempts.end(ue, procedure, end, now, &mut self.recorder) {
             self.recorder.unexpected("outcome-without-attempt");
             return;
+        }
+        if matches!(procedure, Procedure::PduSessionRelease | Procedure::Deregistration)
+            && *end != End::Succeeded
+            && let Some(slot) = self.population.peek(ue)
+            && let Some(network) = self.population.plmn_of(slot.gnb)
+        {
+            self.user_plane.moved(ue, slot.gnb, network, now);
         }
         let name = procedure.as_str();
         match end {

@@ -52,6 +52,7 @@ pub(crate) type Outgoing = (SocketAddr, Vec<u8>);
 pub(crate) struct Luggage {
     session: PduSessionId,
     template: u32,
+    serving: Plmn,
     opened_us: u64,
     /// The number of its last part.
     sequence: u32,
@@ -233,6 +234,7 @@ impl UserPlane {
             luggage.push(Luggage {
                 session: held.id,
                 template: u32::try_from(held.template).unwrap_or_default(),
+                serving: of.serving,
                 opened_us: of.opened_us.unwrap_or_default(),
                 sequence: of.sequence,
                 uplink,
@@ -289,6 +291,9 @@ impl UserPlane {
             let mut source = TrafficSource::new(flow, self.traffic_seed(*supi, session.id, sequence), now);
             source.pause();
             held.source = Some(source);
+            if brought.is_some_and(|brought| brought.serving != serving) {
+                held.holds_until = Some(now + HOLD);
+            }
             self.sessions.insert(ue, held);
             if self.tunnels.teid(ue, gnb, session.id).is_some() {
                 self.attach(ue, session.id, gnb, serving, now);
@@ -304,6 +309,9 @@ impl UserPlane {
             held.factor = factor;
             if let Some(source) = &mut held.source {
                 source.throttle(now, factor);
+                if held.holds_until.is_some() {
+                    continue;
+                }
                 match source.next_due() {
                     Some(at) => self.due.set((ue, held.id), at),
                     None => self.due.stop((ue, held.id)),
@@ -412,6 +420,10 @@ impl UserPlane {
         out: &mut Vec<Outgoing>,
     ) -> usize {
         let Some(held) = self.sessions.get_mut(ue, id) else { return 0 };
+        if held.holds_until.take().is_some() {
+            self.resume(ue, id, now);
+            return 0;
+        }
         let (Some(teid), Some(part), Some(source)) = (held.tunnel, held.part, &mut held.source) else {
             return 0;
         };
@@ -526,6 +538,9 @@ impl UserPlane {
         if held.tunnel.is_none() || !held.up {
             return;
         }
+        if let Some(until) = held.holds_until.filter(|until| *until > now) {
+            return self.due.set((ue, id), until);
+        }
         let factor = held.factor;
         if let Some(source) = &mut held.source {
             source.throttle(now, factor);
@@ -573,6 +588,7 @@ impl UserPlane {
         };
         held.earlier_uplink += self.usage.uplink(part);
         held.part = Some(self.usage.open(of, now));
+        held.holds_until = Some(now + HOLD);
         self.usage.end(part, Closing::PlmnChange, now);
     }
 
@@ -617,6 +633,9 @@ fn server(of: IpAddr) -> IpAddr {
     }
 }
 
+/// In another network a UE sends nothing until that network is sure to know that it serves the UE: what came before would be
+/// charged as the other's.
+const HOLD: Duration = Duration::from_millis(200);
 /// Packets that leave at one call.
 const PACKETS_AT_ONCE: usize = 64;
 /// Usage records in one report.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
 
 use gtpu::TrafficSource;
 use identity::{Imsi, PduSessionId};
@@ -32,6 +33,8 @@ pub(super) struct Held {
     pub(super) source: Option<TrafficSource>,
     /// What is left of its rate.
     pub(super) factor: f64,
+    /// Nothing is sent before.
+    pub(super) holds_until: Option<Instant>,
 }
 
 impl Held {
@@ -47,6 +50,7 @@ impl Held {
             tunnel: None,
             source: None,
             factor: 1.0,
+            holds_until: None,
         }
     }
 

@@ -105,6 +105,84 @@ fn a_whole_life_ends_with_equal_ledgers() {
 }
 
 #[test]
+fn handovers_that_fail_end_once_and_leave_no_ue_half_attached() {
+    for (path, procedure) in
+        [("ring", "handover-n2"), ("within-shard", "handover-n2"), ("ring", "handover-xn")]
+    {
+        let fates = "failure: 20%, cancel: 20%, refuse: 20%";
+        let load = HANDOVERS.replace("handover-n2", procedure);
+        let yaml = yaml(path, "ideal", "never", &load)
+            .replace("interruption: 20ms", &format!("interruption: 20ms, {fates}"))
+            + "drain: 60s\n";
+        let plan = plan(&yaml, 8, 2);
+        let mut world = World::new(&plan, 8);
+        world.prepare();
+        world.run();
+        world.assert_balanced();
+        let totals = &world.totals[procedure];
+        if procedure == "handover-n2" {
+            // Cancelled, refused by the target, and lost on the way.
+            assert!(
+                totals.failed.contains_key("handover-cancelled") && totals.failed.len() >= 2,
+                "{totals:?}"
+            );
+            assert!(totals.timed_out.contains_key("TNGRELOCoverall"), "{totals:?}");
+        } else {
+            assert!(totals.failed.contains_key("radio-link-failure"), "{totals:?}");
+        }
+        assert_eq!(world.registered.iter().sum::<u64>(), 24, "{path} {procedure}: {:?}", world.unexpected);
+        world.assert_charged_as_used();
+    }
+}
+
+/// What an impairment starts is self-started in the account, and no session is charged wrongly for it.
+#[test]
+fn impairments_move_ues_through_their_life() {
+    for (impairment, procedure) in [
+        ("signal-loss: {share: 100%}", "service-request"),
+        ("rrc-oscillation: {share: 100%, period: 1s}", "ue-context-release"),
+        ("signalling-storm: {share: 100%, period: 2s}", "registration-retry"),
+        ("throttle: {factor: 10%}", ""),
+        ("interference: {loss: 0%, latency: 50ms}", ""),
+        ("congestion: {capacity: 2, wait: 2s}", ""),
+    ] {
+        let more = "
+  - {procedure: periodic-registration-update, starts-after: 3s, phases: [{rate: 4/s, for: 6s}]}";
+        let conditions = format!(
+            "drain: 30s\nconditions:\n  override: {{by: a test, reason: a short run}}\n  impairments:\n    \
+             - {{name: it, {impairment}, at: 4s, for: 3s}}\n"
+        );
+        let plan = plan(&(yaml("within-shard", "ideal", "never", more) + &conditions), 9, 2);
+        let mut world = World::new(&plan, 9);
+        world.prepare();
+        world.run();
+        world.assert_balanced();
+        if !procedure.is_empty() {
+            let totals = &world.totals[procedure];
+            assert!(totals.self_started > 0 && totals.succeeded > 0, "{impairment}: {totals:?}");
+        }
+        world.assert_charged_as_used();
+    }
+}
+
+#[test]
+fn another_usim_registers_and_ends_the_swap_once() {
+    for kind in ["new-keys", "other-identity"] {
+        let more = "
+  - {procedure: deregistration, starts-after: 3s, phases: [{rate: 8/s, for: 1s}]}
+  - {procedure: sim-swap, starts-after: 5s, phases: [{rate: 8/s, for: 1s}]}";
+        let yaml = yaml("within-shard", "ideal", "never", more) + &format!("sim-swap: {kind}\ndrain: 20s\n");
+        let plan = plan(&yaml, 10, 2);
+        let mut world = World::new(&plan, 10);
+        world.prepare();
+        world.run();
+        world.assert_balanced();
+        assert_eq!(world.succeeded("sim-swap"), 8, "{kind}: {:?} {:?}", world.totals, world.unexpected);
+        world.assert_charged_as_used();
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_account_of_a_life() {
     let account = || {
         let plan = plan(&yaml("random", "urban", "as-specified", LIFE), 11, 2);
