@@ -85,7 +85,10 @@ impl Run {
         let problems = unproven(&self.planned, &self.evidence.procedures);
         problems.into_iter().for_each(|problem| self.invalidate(problem));
         let due = self.evidence.procedures.iter().filter(|(name, _)| self.planned.contains_key(*name));
-        let due = due.fold(0u64, |sum, (_, figures)| sum.saturating_add(figures.counts.due));
+        let due = due.fold(0u64, |sum, (_, figures)| {
+            // What a UE begins by itself leaves when it is due.
+            sum.saturating_add(figures.counts.due.saturating_sub(figures.counts.self_started))
+        });
         if self.evidence.lateness.len() < due / 2 {
             self.warn(format!(
                 "lateness is known of {} attempts only, of {due} that came due",
