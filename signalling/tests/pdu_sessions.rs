@@ -222,7 +222,10 @@ fn modification_requested_changes_the_session() {
     let (mut phone, mut network) = with_session(settings());
     let actions = phone.start(MODIFICATION);
     let (session, pti, message) = session_message(&mut network, &actions);
-    assert!(matches!(message, Nas5gsmMessage::PduSessionModificationRequest(_)));
+    let Nas5gsmMessage::PduSessionModificationRequest(request) = message else { panic!("{message:?}") };
+    // Open5GS refuses a request without a QoS operation on one flow that there is.
+    let flows = request.requested_qos_flow_descriptions.unwrap().descriptions();
+    assert_eq!((flows.len(), flows[0].qfi), (1, phone.ue.sessions().next().unwrap().qfi));
     let command = NasPduSessionModificationCommand::new()
         .with_session_ambr(NasSessionAmbr::from_kbps(2000, 1000).unwrap());
     let actions = phone.downlink(&network.session(command.clone(), session, pti));

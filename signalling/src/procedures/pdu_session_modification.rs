@@ -4,7 +4,8 @@ use identity::PduSessionId;
 use oxirush_nas::nas_5gs::{
     NasFGsmCapability, NasFGsmCause, NasPduSessionModificationCommand,
     NasPduSessionModificationCommandReject, NasPduSessionModificationComplete,
-    NasPduSessionModificationReject, NasPduSessionModificationRequest,
+    NasPduSessionModificationReject, NasPduSessionModificationRequest, NasQosFlowDescriptions,
+    QosFlowDescription, QosFlowOpCode, QosFlowParameter,
 };
 
 use super::pdu_session_establishment::{ambr_bps, charging_id, default_qfi};
@@ -17,16 +18,23 @@ use crate::settings::Context;
 use crate::ue::{Out, Ue, UeAction, refuse_start};
 
 impl Ue {
-    /// Sends a PDU SESSION MODIFICATION REQUEST (§6.4.2.2): it tells the 5GSM capability again.
+    /// Sends a PDU SESSION MODIFICATION REQUEST (§6.4.2.2): it asks for [`FIVE_QI`] in the flow of the default QoS rule.
+    /// A request without a QoS operation is legal too, but real session management functions refuse it.
     pub(crate) fn modify_session(&mut self, id: PduSessionId, context: &Context<'_>, out: &mut Out) {
         let procedure = Procedure::PduSessionModification;
         let refusal = self.refusal(procedure, Reason::Signalling, context);
-        let refusal = refusal.or_else(|| self.sessions.find(id).is_none().then_some(Cause::NoSession));
+        let qfi = self.sessions.find(id).map(|session| session.qfi);
+        let refusal = refusal.or_else(|| qfi.is_none().then_some(Cause::NoSession));
         if let Some(cause) = refusal {
             return refuse_start(procedure, cause, out);
         }
         let mut request = NasPduSessionModificationRequest::new();
         request.set_fgsm_capability(NasFGsmCapability::new(vec![0]));
+        let best_effort = vec![QosFlowParameter::FiveQi(FIVE_QI)];
+        let flow = QosFlowDescription::new(qfi.unwrap_or_default(), QosFlowOpCode::Modify, true, best_effort);
+        if let Ok(flows) = NasQosFlowDescriptions::from_descriptions(&[flow]) {
+            request.set_requested_qos_flow_descriptions(flows);
+        }
         self.begin_transaction(SessionStep::Modification, id, None, request, out);
     }
 
@@ -94,3 +102,6 @@ impl Ue {
         self.end_attempt(Outcome::Failed(Cause::Gsm(cause)), out);
     }
 }
+
+/// The 5QI that is asked for: that of best effort (TS 23.501 Table 5.7.4-1).
+const FIVE_QI: u8 = 9;
