@@ -18,30 +18,32 @@ export REQUIRE_KERNEL_SCTP=1
 # With Debian's 208 KiB of socket buffer, a burst from our userspace stack into the kernel's was seen to crawl.
 sysctl -q -w net.core.rmem_max=8388608 net.core.wmem_max=8388608
 
-# The smoke campaign. Time is coarse in the guest, so a verdict of `invalid` for the generator's lateness alone is let
-# pass here; that all of its 100 subscribers register is not.
+# The smoke campaign: registrations, sessions with GTP-U in UDP, handovers, deregistrations, and the bill. Time is coarse in the
+# guest, so a verdict of `invalid` for the generator's lateness alone is let pass here; a subscriber that fails is not.
 smoke() { # name, further arguments
     name=$1 && shift
     timeout 120 "$roamstorm" run smoke --seed 7 --json --out /tmp/runs "$@" >/tmp/summary.json 2>/tmp/smoke.log || true
-    if jq -e '.procedures.registration.succeeded == 100 and
-        (.verdict.status == "pass" or (.verdict.reasons | length > 0 and all(test("generator limited"))))' \
+    if jq -e '([.procedures[].succeeded] == [100, 100, 100, 100])
+        and .billing.matched == 100 and .billing.unreconciled == 0 and .user_plane.downlink_octets > 0
+        and (.verdict.status == "pass" or (.verdict.reasons | length > 0 and all(test("generator limited"))))' \
         /tmp/summary.json >/dev/null; then
-        echo "smoke, $name: 100 of 100 registered, verdict $(jq -r .verdict.status /tmp/summary.json)"
+        echo "smoke, $name: 100 of 100 lived and were charged, verdict $(jq -r .verdict.status /tmp/summary.json)"
     else
         echo "smoke, $name: FAILED" >&2
         tail -n 20 /tmp/smoke.log >&2
-        jq '{verdict, registration: .procedures.registration}' /tmp/summary.json >&2 || cat /tmp/summary.json >&2
+        jq '{verdict, billing, user_plane, procedures: .procedures | map_values({succeeded, failed, timed_out, abandoned})}' \
+            /tmp/summary.json >&2 || cat /tmp/summary.json >&2
         exit 1
     fi
 }
 smoke "embedded simulator on kernel SCTP" --target sim:kernel
-"$roamstorm" simulator smoke --seed 7 --listen sctp://127.0.0.1:38412 >/dev/null 2>/tmp/simulator.log &
+"$roamstorm" simulator smoke --seed 7 --listen sctp://127.0.0.1:38412 --ledger /tmp/charging.csv >/dev/null 2>/tmp/simulator.log &
 simulator=$!
 for _ in $(seq 100); do
     grep -q 'listening on' /tmp/simulator.log && break
     sleep 0.1
 done
-smoke "simulator of its own on sctp://" --target sctp://127.0.0.1:38412
+smoke "simulator of its own on sctp://" --target sctp://127.0.0.1:38412 --charging /tmp/charging.csv
 kill -INT "$simulator"
 wait "$simulator" || true
 

@@ -1,0 +1,153 @@
+//! Every scenario of the catalogue passes against the simulator, the big ones at a small size.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use support::{Run, assert_passed, roamstorm, run};
+
+/// Runs a scenario of the catalogue with these fields set; it must pass, with the bill of every session right.
+fn passes(name: &str, smaller: &[&str]) -> Run {
+    let set: Vec<&str> = smaller.iter().flat_map(|field| ["--set", field]).collect();
+    let run = run(name, &[&["--seed", "11"], set.as_slice()].concat());
+    assert_passed(&run);
+    for (procedure, account) in run.summary["procedures"].as_object().unwrap() {
+        assert!(account["succeeded"].as_u64() > Some(0), "{name}: no {procedure} succeeded: {account}");
+    }
+    let billing = &run.summary["billing"];
+    assert_eq!((&billing["reconciled"], &billing["unreconciled"]), (&true.into(), &0.into()), "{billing}");
+    if run.summary["procedures"]["pdu-session"].is_object() {
+        assert!(billing["matched"].as_u64() > Some(0), "{name}: no session has two ledgers: {billing}");
+        assert!(billing["charged_micros"].as_u64() > Some(0), "{name}: nothing was charged: {billing}");
+        assert_eq!(billing["charged_micros"], billing["expected_micros"], "{billing}");
+    }
+    run
+}
+
+fn failed(run: &Run, procedure: &str, cause: &str) -> u64 {
+    run.summary["procedures"][procedure]["failed"][cause].as_u64().unwrap_or(0)
+}
+
+#[test]
+fn every_scenario_of_the_catalogue_has_a_test_here() {
+    let listed = String::from_utf8(roamstorm().arg("catalogue").output().unwrap().stdout).unwrap();
+    let names: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() >= 13, "{names:?}");
+    for name in names {
+        assert!(include_str!("catalogue.rs").contains(&format!("passes(\"{name}\"")), "{name} has no test");
+    }
+}
+
+#[test]
+fn smoke_takes_each_subscriber_through_its_life() {
+    let run = passes("smoke", &[]);
+    for procedure in ["registration", "pdu-session", "handover-n2", "deregistration"] {
+        assert_eq!(run.summary["procedures"][procedure]["succeeded"], 100, "{procedure}");
+    }
+    assert_eq!(run.summary["billing"]["matched"], 100);
+    assert_eq!(run.summary["handovers"]["succeeded"], 100);
+    assert!(run.summary["user_plane"]["downlink_octets"].as_u64() > Some(1_000_000));
+}
+
+#[test]
+fn attach_10k_passes_at_a_tenth_of_its_rate() {
+    passes(
+        "attach-10k",
+        &["subscribers.0.count=300", "load.0.phases.0={rate: 100/s, for: 3s}", "load.0.phases.1={hold: 1s}"],
+    );
+}
+
+#[test]
+fn campaign_10k_passes_with_fewer_subscribers() {
+    passes(
+        "campaign-10k",
+        &[
+            "subscribers.0.count=400",
+            "cells.gnbs=8",
+            "load.0.phases.0={rate: 150/s, for: 2s}",
+            "load.0.phases.1={hold: 6s}",
+            "load.1.starts-after=1s",
+            "load.1.phases.0={rate: 75/s, for: 2s}",
+            "load.2.starts-after=4s",
+            "load.2.phases.0={rate: 1200/min, for: 4s}",
+            "load.3.starts-after=4s",
+            "load.3.phases.0={rate: 200/min, for: 4s}",
+            "conditions.impairments.0.at=5s",
+            "conditions.impairments.0.for=2s",
+        ],
+    );
+}
+
+#[test]
+fn urban_macro_passes_at_a_third_of_its_load() {
+    passes(
+        "urban-macro",
+        &[
+            "subscribers.0.count=500",
+            "load.0.phases.0={ramp: {from: 0/s, to: 100/s}, for: 3s}",
+            "load.0.phases.1={rate: 30/s, for: 6s}",
+            "load.1.phases.0={rate: 30/s, for: 6s}",
+            "load.2.phases.0={steps: {from: 5/s, to: 15/s, by: 5/s, each: 2s}}",
+            "load.3.phases.0={rate: 8/s, for: 5s}",
+            "load.4.phases.0={spike: {base: 8/s, peak: 30/s, after: 1s, lasts: 1s}, for: 4s}",
+            "load.5.phases.0={rate: 8/s, for: 4s}",
+        ],
+    );
+}
+
+#[test]
+fn rural_macro_passes() {
+    passes("rural-macro", &["drain=2s"]);
+}
+
+#[test]
+fn cross_border_passes_and_goes_over_borders() {
+    let run = passes("cross-border", &["drain=2s"]);
+    let ledger = support::csv(&run.folder().join("charging.csv"));
+    let networks: std::collections::BTreeSet<&str> = ledger.iter().map(|line| line[3].as_str()).collect();
+    assert!(networks.len() >= 3, "charged in {networks:?}");
+    assert!(ledger.iter().any(|line| line.last().unwrap() == "plmn-change"), "nobody took a session along");
+}
+
+#[test]
+fn congestion_storm_passes_and_refuses_some() {
+    let run = passes("congestion-storm", &[]);
+    assert!(failed(&run, "registration", "congestion") > 0, "{}", run.registration());
+}
+
+#[test]
+fn billing_retry_passes_though_records_come_in_parts() {
+    let run = passes("billing-retry", &[]);
+    let faults = support::csv(&run.folder().join("charging-faults.csv"));
+    assert!(faults.len() > 10 && faults.iter().all(|fault| fault[0] == "partial"), "{faults:?}");
+}
+
+#[test]
+fn multi_operator_handover_passes_though_one_operator_refuses() {
+    let run = passes("multi-operator-handover", &["drain=2s"]);
+    assert!(run.summary["handovers"]["failed"].as_u64() > Some(0), "{}", run.summary["handovers"]);
+}
+
+#[test]
+fn sim_swap_passes_and_is_noticed() {
+    let run = passes("sim-swap", &[]);
+    let noticed = &run.summary["network_events"]["by_kind"];
+    assert!(noticed.as_object().is_some_and(|kinds| !kinds.is_empty()), "{noticed}");
+}
+
+#[test]
+fn signalling_storm_passes() {
+    passes("signalling-storm", &[]);
+}
+
+#[test]
+fn degraded_policy_passes_though_some_sessions_are_refused() {
+    let run = passes("degraded-policy", &[]);
+    let refused = run.summary["procedures"]["pdu-session"]["failed"].as_object().unwrap();
+    assert!(!refused.is_empty(), "the policy control refuses 3 %");
+}
+
+#[test]
+fn rrc_oscillation_passes() {
+    passes("rrc-oscillation", &[]);
+}
