@@ -7,7 +7,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use support::{Run, assert_balanced, csv, roamstorm, run};
+use support::{Run, assert_failed, csv, roamstorm, run};
 
 /// Cause, subscriber, session, charging identifier.
 type Findings = BTreeSet<[String; 4]>;
@@ -29,7 +29,7 @@ fn smoke_with(faults: &[&str], rate: &str) -> Run {
     let set: Vec<String> = faults.iter().map(|fault| format!("charging.faults.{fault}={rate}")).collect();
     let set: Vec<&str> = set.iter().flat_map(|field| ["--set", field]).collect();
     let run = run("smoke", &[&["--seed", "12"], set.as_slice()].concat());
-    assert_balanced(&run.summary);
+    assert_failed(&run);
     run
 }
 
@@ -54,9 +54,6 @@ fn found(folder: &Path) -> Findings {
 #[test]
 fn lost_records_fail_the_run_and_exactly_the_lost_sessions_are_named() {
     let run = smoke_with(&["lost"], "5%");
-    // Busy machine or not: the bill decides, and the generator's lateness can only make it worse.
-    assert!(matches!(run.code, Some(1 | 3)), "{:?} {}", run.code, run.reasons());
-    assert!(run.code == Some(1) || run.summary["generator"]["limited"] == true, "{}", run.reasons());
     let lost = planted(&run.folder());
     assert!((1..=20).contains(&lost.len()), "5 of 100 are likely: {lost:?}");
     assert!(lost.iter().all(|[cause, ..]| cause == "missing"), "{lost:?}");

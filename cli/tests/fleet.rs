@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Process, account, registrations, roamstorm, run, scenario};
+use support::{Process, account, assert_summary_passed, registrations, roamstorm, run, scenario};
 
 /// A coordinator and a simulator that wait, and what agents need to join. The coordinator reads the simulator's ledger.
 struct Fleet {
@@ -27,7 +27,7 @@ fn fleet(folder: &Path, path: &str, agents: &str) -> Fleet {
             .arg(&ledger),
     );
     let line = simulator.wait_for("listening on");
-    let target = line.rsplit(' ').next().unwrap().to_owned();
+    let target = line.split([' ', ',']).find(|word| word.contains("://")).unwrap().to_owned();
     let mut coordinator = Process::start(
         roamstorm()
             .args(["coordinator", path, "--seed", "2", "--agents", agents, "--target", &target, "--json"])
@@ -63,6 +63,14 @@ fn agent(folder: &Path, address: &str, name: &str) -> Process {
     )
 }
 
+/// The summary of a run that passed.
+fn passed(coordinator: Process) -> Value {
+    let (code, stdout, stderr) = coordinator.finish();
+    let summary = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"));
+    assert_summary_passed(code, &summary, &stderr);
+    summary
+}
+
 #[test]
 fn separate_processes_give_the_account_of_the_embedded_run() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,13 +78,11 @@ fn separate_processes_give_the_account_of_the_embedded_run() {
     let fleet = fleet(folder.path(), &path, "3");
     let agents: Vec<Process> =
         (1..=3).map(|number| agent(folder.path(), &fleet.address, &format!("a{number}"))).collect();
-    let (code, stdout, stderr) = fleet.coordinator.finish();
-    assert_eq!(code, Some(0), "{stderr}");
+    let summary = passed(fleet.coordinator);
     for agent in agents {
         let (code, _, stderr) = agent.finish();
         assert_eq!(code, Some(0), "{stderr}");
     }
-    let summary: Value = serde_json::from_str(&stdout).unwrap();
     let embedded = run(&path, &["--seed", "2"]);
     assert_eq!(account(&summary), account(&embedded.summary));
 }
@@ -97,13 +103,11 @@ fn agents_of_different_processes_hand_over_to_each_other_and_every_session_is_ch
     let folder = tempfile::tempdir().unwrap();
     let fleet = fleet(folder.path(), "smoke", "2");
     let agents = ["east", "west"].map(|name| agent(folder.path(), &fleet.address, name));
-    let (code, stdout, stderr) = fleet.coordinator.finish();
+    let summary = passed(fleet.coordinator);
     for agent in agents {
         let (code, _, stderr) = agent.finish();
         assert_eq!(code, Some(0), "{stderr}");
     }
-    let summary: Value = serde_json::from_str(&stdout).unwrap();
-    support::assert_summary_passed(code, &summary, &stderr);
     assert_eq!(summary["procedures"]["handover-n2"]["succeeded"], 100, "{}", summary["procedures"]);
 
     let holders = holders(&summary);
@@ -160,6 +164,5 @@ fn an_agent_of_a_foreign_authority_is_refused_on_both_sides_and_disturbs_nobody(
     assert!(stderr.contains("certificate") || stderr.contains("authority"), "{stderr}");
     let (code, _, stderr) = agent(folder.path(), &fleet.address, "friend").finish();
     assert_eq!(code, Some(0), "{stderr}");
-    let (code, _, stderr) = fleet.coordinator.finish();
-    assert_eq!(code, Some(0), "{stderr}");
+    passed(fleet.coordinator);
 }

@@ -109,7 +109,7 @@ fn attempts_in(packets: &[Packet], end: &End) -> Vec<Attempt> {
     let mut open: HashMap<&(String, String), (f64, f64)> = HashMap::new();
     let mut found = Vec::new();
     for packet in packets {
-        if packet.comment.starts_with(&format!("{} ", end.procedure)) {
+        if packet.comment.contains(&format!(": {} ", end.procedure)) {
             let late = packet.comment.split_once("begins ").unwrap().1.split_whitespace().next().unwrap();
             open.insert(&packet.from, (packet.at, late.parse().unwrap()));
         } else if (end.message)(packet)

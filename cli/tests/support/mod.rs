@@ -73,6 +73,14 @@ pub fn assert_summary_passed(code: Option<i32>, summary: &Value, stderr: &str) {
     assert!(code == Some(3) && late, "{code:?} {status}: {reasons:#?}\n{stderr}");
 }
 
+/// Asserts that a run failed by its SLOs or guardrails, or that a generator that was late besides made it invalid.
+pub fn assert_failed(run: &Run) {
+    assert_balanced(&run.summary);
+    let late = run.status() == "invalid" && run.summary["generator"]["limited"] == true;
+    let expected = if late { (Some(3), "invalid") } else { (Some(1), "fail") };
+    assert_eq!((run.code, run.status()), expected, "{}\n{}", run.reasons(), run.stderr);
+}
+
 /// The lines of a CSV file without its header, cut into fields; no field that is read here holds a comma.
 pub fn csv(path: &Path) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
