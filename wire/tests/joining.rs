@@ -14,13 +14,13 @@ use wire::to_agent::{ToAgent, Welcome};
 use wire::to_coordinator::ToCoordinator;
 use wire::{
     CertificateFault, CoordinatorEndpoint, FrameError, Identity, IdentityError, PROGRAM, Role, Settings,
-    WireError, join, join_with,
+    VERSION, WireError, join, join_with,
 };
 
 #[tokio::test]
 async fn agent_of_the_fleet_joins_and_both_speak() {
     let (_endpoint, mut agent, mut coordinator) = Fleet::new().joined().await;
-    assert_eq!((agent.hello.clone(), agent.version, coordinator.version), (hello("a"), 1, 1));
+    assert_eq!((agent.hello.clone(), agent.version, coordinator.version), (hello("a"), VERSION, VERSION));
 
     let welcome = ToAgent::Welcome(Welcome { agent: "a-1".to_owned(), program: PROGRAM.to_owned() });
     agent.send(&welcome).await.unwrap();
@@ -178,20 +178,21 @@ async fn coordinator_is_accepted_at_its_certificates_hosts_only() {
 async fn other_version_is_refused_and_both_sides_name_both() {
     let fleet = Fleet::new();
     let endpoint = fleet.endpoint(Settings::default());
-    let newer = Settings { versions: 2..=3, ..Settings::default() };
+    let newer = Settings { versions: VERSION + 1..=VERSION + 2, ..Settings::default() };
+    let later = format!("versions {} to {}", VERSION + 1, VERSION + 2);
     let (at_coordinator, at_agent) = meet(&endpoint, &fleet.agent, newer).await;
     let error = at_coordinator.unwrap_err().to_string();
     assert!(error.starts_with("the versions differ: the agent at 127.0.0.1:"), "{error}");
-    assert!(error.contains(&format!("({PROGRAM} speaks versions 2 to 3)")), "{error}");
-    assert!(error.contains(&format!("this coordinator ({PROGRAM} speaks version 1)")), "{error}");
+    assert!(error.contains(&format!("({PROGRAM} speaks {later})")), "{error}");
+    assert!(error.contains(&format!("this coordinator ({PROGRAM} speaks version {VERSION})")), "{error}");
     let error = at_agent.unwrap_err().to_string();
     assert!(error.starts_with("the versions differ: the coordinator at 127.0.0.1:"), "{error}");
-    assert!(error.contains(&format!("({PROGRAM} speaks version 1)")), "{error}");
-    assert!(error.contains(&format!("this agent ({PROGRAM} speaks versions 2 to 3)")), "{error}");
+    assert!(error.contains(&format!("({PROGRAM} speaks version {VERSION})")), "{error}");
+    assert!(error.contains(&format!("this agent ({PROGRAM} speaks {later})")), "{error}");
 
-    let both = Settings { versions: 1..=2, ..Settings::default() };
+    let both = Settings { versions: VERSION..=VERSION + 1, ..Settings::default() };
     let (at_coordinator, at_agent) = meet(&endpoint, &fleet.agent, both).await;
-    assert_eq!((at_coordinator.unwrap().version, at_agent.unwrap().version), (1, 1));
+    assert_eq!((at_coordinator.unwrap().version, at_agent.unwrap().version), (VERSION, VERSION));
 }
 
 #[tokio::test]
