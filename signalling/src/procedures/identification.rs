@@ -37,20 +37,23 @@ pub(crate) fn response(identity: Option<NasFGsMobileIdentity>) -> NasIdentityRes
 
 /// The IMEI of the equipment (TS 23.003 §6.2.1): one for each IMSI.
 pub(crate) fn imei(imsi: Imsi) -> Option<NasFGsMobileIdentity> {
-    NasFGsMobileIdentity::from_imei_tac_snr(&format!("{TYPE_ALLOCATION_CODE}{:06}", serial(imsi))).ok()
+    NasFGsMobileIdentity::from_imei_tac_snr(&equipment(imsi)).ok()
 }
 
 /// The IMEISV of the equipment (TS 23.003 §6.2.2), of software version 01.
 pub(crate) fn imeisv(imsi: Imsi) -> Option<NasFGsMobileIdentity> {
-    NasFGsMobileIdentity::from_imeisv(&format!("{TYPE_ALLOCATION_CODE}{:06}01", serial(imsi))).ok()
+    NasFGsMobileIdentity::from_imeisv(&format!("{}01", equipment(imsi))).ok()
 }
 
-fn serial(imsi: Imsi) -> u64 {
-    imsi.value() % 1_000_000
+/// Type allocation code and serial number. A code that begins with 00 is for tests (GSMA TS.06); the rest of it tells
+/// apart subscribers whose IMSIs end alike, such as those of two networks: two UEs with one IMEI are a SIM swap to the AMF.
+fn equipment(imsi: Imsi) -> String {
+    let (range, serial) = (imsi.value() / 1_000_000, imsi.value() % 1_000_000);
+    format!("00{:06}{serial:06}", range % RANGES)
 }
 
-/// A test IMEI type allocation code (GSMA TS.06: those that begin with 00 are for tests).
-const TYPE_ALLOCATION_CODE: &str = "00101700";
+/// The largest prime below 10^6: ranges of IMSIs that differ in a few digits never share a code.
+const RANGES: u64 = 999_983;
 
 impl Ue {
     /// TS 24.501 §5.4.3.
@@ -74,5 +77,19 @@ impl Ue {
             IdentityType::Other => None,
         };
         self.nas.send(response(identity), out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscribers_of_two_networks_have_equipment_of_their_own() {
+        let equipment = ["001010000000001", "262010000000001", "001010001000001", "001010000000002"]
+            .map(|imsi| equipment(imsi.parse().unwrap()));
+        assert!(equipment.iter().all(|imei| imei.len() == 14 && imei.starts_with("00")));
+        let distinct: std::collections::BTreeSet<_> = equipment.iter().collect();
+        assert_eq!(distinct.len(), equipment.len());
     }
 }
