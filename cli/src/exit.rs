@@ -48,6 +48,7 @@ pub(crate) fn of_coordinator(error: CoordinatorError) -> Error {
     match error {
         CoordinatorError::Listen { .. }
         | CoordinatorError::Folder { .. }
+        | CoordinatorError::Unreadable { .. }
         | CoordinatorError::Content { .. } => error.into(),
         _ => Error::new(RunInvalid(error.into())),
     }

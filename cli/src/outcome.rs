@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use coordinator::{BillingSummary, Status, Summary};
+use coordinator::{BillingSummary, SloResult, Status, Summary};
 
 use crate::exit::Exit;
 use crate::view::duration;
@@ -10,24 +10,40 @@ use crate::view::duration;
 /// Prints the verdict, the SLOs, each procedure's account, and where the report is.
 pub(crate) fn print(summary: &Summary, folder: &Path) {
     println!("{}: {}, seed {}", status(summary), summary.scenario, summary.seed);
-    for reason in &summary.verdict.reasons {
+    // What an objective missed stands in its own line, below, and after that the sessions which it is about.
+    let missed: Vec<String> = summary.slos.iter().filter(|slo| !slo.pass).map(SloResult::missed).collect();
+    let sessions = summary.billing.reasons();
+    let said_below = |reason: &&String| missed.contains(reason) || sessions.contains(reason);
+    let (below, first): (Vec<&String>, Vec<&String>) = summary.verdict.reasons.iter().partition(said_below);
+    for reason in first {
         println!("  {reason}");
     }
     for slo in &summary.slos {
         let mark = if slo.pass { "✓" } else { "✗" };
-        match slo.actual {
-            Some(actual) => {
-                println!("  {mark} {} {}   was {actual:.2}{}", slo.name, slo.target, unit_of(&slo.target))
-            }
+        match slo.measured() {
+            Some(measured) => println!("  {mark} {} {}   was {measured}", slo.name, slo.target),
             None => println!("  {mark} {} {}   but nothing was measured", slo.name, slo.target),
         }
+    }
+    for session in below.into_iter().filter(|reason| sessions.contains(reason)) {
+        println!("    {session}");
     }
     for (name, procedure) in &summary.procedures {
         let failed: u64 = procedure.failed.values().sum();
         let abandoned: u64 = procedure.abandoned.values().sum();
+        // The sum is proven; only what is in it is shown.
+        let parts = [
+            ("failed", failed),
+            ("timed out", procedure.timed_out),
+            ("abandoned", abandoned),
+            ("never started", procedure.never_started),
+        ];
+        let parts = parts.into_iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!(" + {n} {what}"));
         println!(
-            "  {name}: {} planned = {} succeeded + {failed} failed + {} timed out + {abandoned} abandoned + {} never started",
-            procedure.planned, procedure.succeeded, procedure.timed_out, procedure.never_started
+            "  {name}: {} planned = {} succeeded{}",
+            procedure.planned,
+            procedure.succeeded,
+            parts.collect::<String>()
         );
         for (cause, count) in
             procedure.failed.iter().chain(&procedure.abandoned).chain(&procedure.never_started_by_reason)
@@ -81,12 +97,6 @@ fn billing(billing: &BillingSummary) -> Option<String> {
             account.sessions, account.matched, account.unreconciled, account.charged
         )
     })
-}
-
-/// The unit at the end of a target such as `>= 99.5%` or `< 300ms`.
-fn unit_of(target: &str) -> &str {
-    let start = target.rfind(|letter: char| letter.is_ascii_digit()).map_or(0, |last| last + 1);
-    target.get(start..).unwrap_or_default()
 }
 
 /// The exit code's meaning of a verdict.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use coordinator::{Phase, Progress};
+use coordinator::{Phase, Progress, units};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
 
@@ -38,7 +38,7 @@ fn screen(progress: &Progress) -> String {
         let latency = procedure.latency_us;
         let _ = write!(
             text,
-            "\n  {name:<30} {:>7}/s  {:>9} of {} ok {}{}  p50 {}  p95 {}  p99 {}",
+            "\n  {name:<30} {:>7}/s  {:>9} of {} ok{}{}  p50 {}  p95 {}  p99 {}",
             procedure.rate_per_s,
             procedure.succeeded,
             procedure.planned.max(procedure.due),
@@ -79,7 +79,8 @@ fn screen(progress: &Progress) -> String {
             (false, Some(_)) => "✗",
             (false, None) => "·",
         };
-        let _ = write!(text, "\n  {mark} {} {}", slo.name, slo.target);
+        let measured = slo.measured().map(|measured| format!("   {measured}")).unwrap_or_default();
+        let _ = write!(text, "\n  {mark} {} {}{measured}", slo.name, slo.target);
     }
     for warning in progress.warnings.iter().rev().take(WARNINGS_SHOWN) {
         let _ = write!(text, "\n  ! {warning}");
@@ -130,13 +131,15 @@ impl Lines {
         for (name, procedure) in progress.procedures.iter().filter(|(_, procedure)| procedure.due > 0) {
             let _ = write!(
                 line,
-                "   {name} {}/s, {} ok {}{}p99 {}",
+                "   {name} {}/s, {} ok{}{}",
                 procedure.rate_per_s,
                 procedure.succeeded,
                 counted("failed", procedure.failed),
                 counted("timed out", procedure.timed_out),
-                duration(procedure.latency_us.p99),
             );
+            if procedure.latency_us.p99 > 0 {
+                let _ = write!(line, ", p99 {}", duration(procedure.latency_us.p99));
+            }
         }
         if let Some(user_plane) = user_plane(progress) {
             let _ = write!(line, "   {user_plane}");
@@ -148,33 +151,23 @@ impl Lines {
 /// Sessions and what they carry; nothing while there are none.
 fn user_plane(progress: &Progress) -> Option<String> {
     let (uplink, downlink) = progress.user_bps;
-    (progress.sessions > 0 || uplink > 0 || downlink > 0)
-        .then(|| format!("{} sessions, {} up, {} down", progress.sessions, bits(uplink), bits(downlink)))
-}
-
-/// Bits a second for people.
-fn bits(bps: u64) -> String {
-    match bps {
-        0..1_000 => format!("{bps} bit/s"),
-        1_000..1_000_000 => format!("{}.{} kbit/s", bps / 1_000, bps % 1_000 / 100),
-        1_000_000..1_000_000_000 => format!("{}.{} Mbit/s", bps / 1_000_000, bps % 1_000_000 / 100_000),
-        _ => format!("{}.{} Gbit/s", bps / 1_000_000_000, bps % 1_000_000_000 / 100_000_000),
-    }
+    (progress.sessions > 0 || uplink > 0 || downlink > 0).then(|| {
+        format!(
+            "{} sessions, {} up, {} down",
+            progress.sessions,
+            units::bits(uplink as f64),
+            units::bits(downlink as f64)
+        )
+    })
 }
 
 fn counted(what: &str, count: u64) -> String {
-    if count == 0 { String::new() } else { format!("{count} {what} ") }
+    if count == 0 { String::new() } else { format!(", {count} {what}") }
 }
 
-/// Microseconds for people.
+/// Microseconds for people; a percentile of nothing is no zero.
 pub(crate) fn duration(us: u64) -> String {
-    match us {
-        0 => "–".to_owned(),
-        1..1_000 => format!("{us} µs"),
-        1_000..100_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
-        100_000..10_000_000 => format!("{} ms", us / 1_000),
-        _ => format!("{} s", us / 1_000_000),
-    }
+    if us == 0 { "–".to_owned() } else { units::latency(us as f64) }
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -194,15 +187,6 @@ mod tests {
         let mut progress = Progress::default();
         assert_eq!(user_plane(&progress), None);
         (progress.sessions, progress.user_bps) = (100, (1_250, 48_123_000));
-        assert_eq!(user_plane(&progress).unwrap(), "100 sessions, 1.2 kbit/s up, 48.1 Mbit/s down");
-    }
-
-    #[test]
-    fn durations_read_well_at_every_size() {
-        let shown = [0, 7, 999, 1_000, 12_340, 99_999, 100_000, 9_999_999, 15_000_000].map(duration);
-        assert_eq!(
-            shown,
-            ["–", "7 µs", "999 µs", "1.0 ms", "12.3 ms", "99.9 ms", "100 ms", "9999 ms", "15 s"]
-        );
+        assert_eq!(user_plane(&progress).unwrap(), "100 sessions, 1.25 kbit/s up, 48.1 Mbit/s down");
     }
 }

@@ -98,10 +98,10 @@ impl Run {
         for (name, figures) in &self.evidence.procedures {
             let never = crate::figures::sum(&figures.counts.never_started);
             if never > 0 && self.warnings.len() < 100 {
-                self.warnings.push(format!(
-                    "{never} attempts of {name} were never started: {:?}",
-                    figures.counts.never_started
-                ));
+                let reasons = figures.counts.never_started.iter();
+                let reasons: Vec<_> = reasons.map(|(reason, n)| format!("{n} × {reason}")).collect();
+                self.warnings
+                    .push(format!("{never} attempts of {name} were never started: {}", reasons.join(", ")));
             }
         }
     }
@@ -171,7 +171,11 @@ impl Run {
         let invalidating = std::mem::take(&mut self.invalid);
         let mut verdict = Verdict::of(invalidating, std::mem::take(&mut self.broken_guardrails), slos);
         if slos.iter().any(|slo| slo.name.starts_with("billing.") && !slo.pass) {
-            let unknown = billing.reason.iter().map(|reason| format!("billing is not reconciled: {reason}"));
+            // A ledger that cannot be used has invalidated the run already, and its reason stands there.
+            let known =
+                |reason: &&String| !verdict.reasons.iter().any(|told| told.ends_with(reason.as_str()));
+            let unknown: Vec<_> = billing.reason.iter().filter(known).collect();
+            let unknown = unknown.into_iter().map(|reason| format!("billing is not reconciled: {reason}"));
             verdict.reasons.extend(unknown.chain(billing.reasons()));
         }
         verdict

@@ -100,6 +100,15 @@ pub enum CoordinatorError {
         #[source]
         source: io::Error,
     },
+    /// A file of a run folder cannot be read.
+    #[error("{path}: {source}; the folder of a run that has ended is expected, such as runs/20261124-101500-smoke", path = .path.display())]
+    Unreadable {
+        /// What could not be read.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
     /// Too few agents came.
     #[error(
         "{joined} of {wanted} agents joined within {waited_s} s at {address}{hints}; start more agents there, or ask for fewer with --agents"

@@ -30,15 +30,9 @@ pub(crate) fn render(summary: &Summary) -> String {
     let reasons = || ("error", summary.verdict.reasons.join("; "));
     case("the run is valid", (!valid).then(reasons));
     for slo in &summary.slos {
-        let actual = || {
-            slo.actual.map_or_else(|| "nothing was measured".to_owned(), |actual| format!("is {actual:.3}"))
-        };
         // Who reads only this must know which sessions are meant.
         let named = || if slo.name.starts_with("billing.") { summary.billing.reasons() } else { Vec::new() };
-        let problem = || {
-            let missed = format!("{} {}, target {}", slo.name, actual(), slo.target);
-            ("failure", [vec![missed], named()].concat().join("; "))
-        };
+        let problem = || ("failure", [vec![slo.missed()], named()].concat().join("; "));
         case(&format!("{} {}", slo.name, slo.target), (!slo.pass).then(problem));
     }
     for guardrail in &summary.guardrails {

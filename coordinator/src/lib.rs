@@ -34,6 +34,7 @@ mod slo;
 mod summary;
 mod timeline;
 mod traces;
+pub mod units;
 mod usage_ledger;
 mod user_plane;
 mod verdict;

@@ -42,7 +42,7 @@ impl BillingSummary {
     }
 
     /// The sessions that the verdict names, and how many more there are.
-    pub(crate) fn reasons(&self) -> Vec<String> {
+    pub fn reasons(&self) -> Vec<String> {
         let mut reasons: Vec<String> = self.named.iter().map(sentence).collect();
         let more = self.account.unreconciled.saturating_sub(reasons.len() as u64);
         if more > 0 && !reasons.is_empty() {

@@ -108,7 +108,8 @@ fn ladders(path: &Path) -> Result<Vec<Value>, CoordinatorError> {
 }
 
 fn read(path: &Path) -> Result<String, CoordinatorError> {
-    std::fs::read_to_string(path).map_err(|source| CoordinatorError::folder(path, source))
+    std::fs::read_to_string(path)
+        .map_err(|source| CoordinatorError::Unreadable { path: path.to_owned(), source })
 }
 
 fn parse(path: &Path, first_line: usize, text: &str) -> Result<Value, CoordinatorError> {

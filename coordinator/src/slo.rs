@@ -52,10 +52,12 @@ impl Measured<'_> {
         let target = slo.target().to_owned();
         let name = slo.text.strip_suffix(slo.target()).unwrap_or(&slo.text).trim().to_owned();
         let pass = actual.is_some_and(|actual| slo.holds(actual));
+        let (unit, per_unit) = unit_of(&target, &slo.metric);
         SloResult {
             name,
-            actual: actual.map(|actual| in_unit_of(&target, &slo.metric, actual)),
+            actual: actual.map(|actual| actual * per_unit),
             target,
+            unit: unit.to_owned(),
             pass,
         }
     }
@@ -100,23 +102,32 @@ impl Guard {
     }
 }
 
-fn in_unit_of(target: &str, metric: &Metric, actual: f64) -> f64 {
-    let time = match metric {
-        Metric::GeneratorLateness(_) => true,
-        Metric::Procedure { kind, .. } => matches!(kind, MetricKind::Latency(_) | MetricKind::Service(_)),
-        Metric::BillingUnreconciled => false,
-    };
-    let unit =
-        target.trim_start_matches(|letter: char| !letter.is_alphabetic() && letter != '%' && letter != '/');
-    match unit.trim() {
-        "%" => actual * 100.0,
-        "ms" if time => actual / 1e3,
-        "s" if time => actual / 1e6,
-        "m" if time => actual / 60e6,
-        "h" if time => actual / 3600e6,
-        "/min" => actual * 60.0,
-        "/h" => actual * 3600.0,
-        _ => actual,
+/// The unit that a target such as `>= 99.5%` is written in, and how many of it the metric's own unit is. What mixes units,
+/// such as `1m30s`, is shown in seconds.
+fn unit_of(target: &str, metric: &Metric) -> (&'static str, f64) {
+    let written =
+        target.trim_start_matches(|letter: char| !letter.is_alphabetic() && !matches!(letter, '%' | '/'));
+    match metric {
+        Metric::BillingUnreconciled => ("", 1.0),
+        Metric::Procedure {
+            kind: MetricKind::Success | MetricKind::Failure | MetricKind::TimeoutRatio,
+            ..
+        } => ("%", 100.0),
+        Metric::Procedure { kind: MetricKind::Rate, .. } => match written.trim() {
+            "/min" => ("/min", 60.0),
+            "/h" => ("/h", 3600.0),
+            _ => ("/s", 1.0),
+        },
+        Metric::GeneratorLateness(_)
+        | Metric::Procedure { kind: MetricKind::Latency(_) | MetricKind::Service(_), .. } => {
+            match written.trim() {
+                "us" => ("us", 1.0),
+                "ms" => ("ms", 1e-3),
+                "m" => ("m", 1.0 / 60e6),
+                "h" => ("h", 1.0 / 3600e6),
+                _ => ("s", 1e-6),
+            }
+        }
     }
 }
 
@@ -189,6 +200,11 @@ mod tests {
         assert!((success.actual.unwrap() - 90.0).abs() < 1e-9);
         let latency = measured.slo(&"registration.latency.p50 < 200ms".parse().unwrap());
         assert!(!latency.pass && (latency.actual.unwrap() - 250.0).abs() < 1.0, "{latency:?}");
+        assert_eq!(latency.measured().as_deref(), Some("250 ms"));
+        let mixed = measured.slo(&"registration.latency.p50 < 1m30s".parse().unwrap());
+        assert_eq!((mixed.unit.as_str(), mixed.measured().as_deref()), ("s", Some("250 ms")));
+        let fraction = measured.slo(&"registration.success >= 0.85".parse().unwrap());
+        assert_eq!((fraction.measured().as_deref(), fraction.pass), (Some("90.00 %"), true));
         let nothing = measured.slo(&"deregistration.success >= 85%".parse().unwrap());
         assert_eq!((nothing.actual, nothing.pass), (None, false));
     }

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{BillingSummary, HandoverSummary, NetworkEvents, UserPlaneSummary, Verdict};
+use crate::{BillingSummary, HandoverSummary, NetworkEvents, UserPlaneSummary, Verdict, units};
 
 /// What a run leaves.
 #[derive(Clone, Debug)]
@@ -101,8 +101,25 @@ pub struct SloResult {
     pub target: String,
     /// What was measured, in the unit of the target. Nothing when there was nothing to measure.
     pub actual: Option<f64>,
+    /// The unit of what was measured: `%`, `us`, `ms`, `s`, `m`, `h`, `/s`, `/min`, `/h`, or nothing for a count.
+    pub unit: String,
     /// Nothing measured is no pass.
     pub pass: bool,
+}
+
+impl SloResult {
+    /// What was measured, as people read it: `1.20 ms`, `99.95 %`, `3`.
+    pub fn measured(&self) -> Option<String> {
+        self.actual.map(|actual| units::in_unit(actual, &self.unit))
+    }
+
+    /// Why it was not met, in a sentence.
+    pub fn missed(&self) -> String {
+        match self.measured() {
+            Some(measured) => format!("{} is {measured}, target {}", self.name, self.target),
+            None => format!("{}: nothing was measured, target {}", self.name, self.target),
+        }
+    }
 }
 
 /// One guardrail.

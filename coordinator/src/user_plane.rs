@@ -3,7 +3,8 @@
 use serde::Serialize;
 use wire::to_coordinator::UserPlaneInterval;
 
-/// T-PDUs, and their octets without GTP-U headers.
+/// T-PDUs, and their octets without GTP-U headers. A type apart from the wire's: the names in `summary.json` stay, the wire has
+/// versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct UserPlaneSummary {
     /// T-PDUs sent.

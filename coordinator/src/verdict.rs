@@ -28,10 +28,7 @@ pub struct Verdict {
 impl Verdict {
     /// Weighs what was found. Every reason is kept: the invalidating ones first.
     pub fn of(invalidating: Vec<String>, broken_guardrails: Vec<String>, slos: &[SloResult]) -> Self {
-        let missed = slos.iter().filter(|slo| !slo.pass).map(|slo| match slo.actual {
-            Some(actual) => format!("{} is {}, target {}", slo.name, round(actual), slo.target),
-            None => format!("{}: nothing was measured, target {}", slo.name, slo.target),
-        });
+        let missed = slos.iter().filter(|slo| !slo.pass).map(SloResult::missed);
         let failing: Vec<String> = broken_guardrails.into_iter().chain(missed).collect();
         let status = match (invalidating.is_empty(), failing.is_empty()) {
             (false, _) => Status::Invalid,
@@ -57,17 +54,13 @@ impl Verdict {
     }
 }
 
-/// At most three decimals.
-fn round(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn slo(pass: bool, actual: Option<f64>) -> SloResult {
-        SloResult { name: "registration.success".to_owned(), target: ">= 99.5%".to_owned(), actual, pass }
+        let (name, target) = ("registration.success".to_owned(), ">= 99.5%".to_owned());
+        SloResult { name, target, actual, unit: "%".to_owned(), pass }
     }
 
     #[test]
@@ -80,7 +73,7 @@ mod tests {
     fn missed_slo_is_a_fail_with_the_numbers() {
         let verdict = Verdict::of(vec![], vec![], &[slo(false, Some(12.34567))]);
         assert_eq!((verdict.status, verdict.exit_code()), (Status::Fail, 1));
-        assert_eq!(verdict.reasons, ["registration.success is 12.346, target >= 99.5%"]);
+        assert_eq!(verdict.reasons, ["registration.success is 12.35 %, target >= 99.5%"]);
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn schedule(impairments: &Value, windows: &[Value]) -> Markup {
                 td { (text(window, "kind").unwrap_or_else(|| UNKNOWN.to_owned())) }
                 td.n { (known(number(window, "at_s"), super::axis::clock)) }
                 td.n { (known(number(window, "for_s"), figures::duration)) }
-                td.n { (known(number(window, "cells"), |share| figures::percent(share, 1.0))) }
+                td.n { (known(number(window, "cells"), |share| format!("{} %", figures::decimal(share * 100.0)))) }
                 td { (text(window, "details").unwrap_or_default()) }
             } } }
         } }

@@ -4,7 +4,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::figures::{
-    UNKNOWN, any_has, count, decimal, known, latency, list, number, octets, others, scalar, text, whole,
+    UNKNOWN, any_has, count, decimal, known, latency, list, number, octets, others, percent, scalar, text,
+    whole,
 };
 use super::{MOST_ROWS, Run, left_out, over_time};
 
@@ -33,7 +34,9 @@ pub(super) fn generator(run: &Run<'_>) -> Markup {
                     dl.facts {
                         (fact("Lateness p50", &lateness("p50"))) (fact("Lateness p99", &lateness("p99"))) (fact("Lateness max", &lateness("max")))
                         @for (name, value) in others(figures, &["limited"]) { (fact(&name, &value)) }
-                        @for (name, value) in others(thresholds, &[]) { (fact(&format!("Threshold: {name}"), &value)) }
+                        @if let Some(late) = number(thresholds, "late_us") { (fact("Late is more than", &latency(late))) }
+                        @if let Some(share) = number(thresholds, "most_late_share") { (fact("Late attempts allowed", &percent(share, 1.0))) }
+                        @for (name, value) in others(thresholds, &["late_us", "most_late_share", "fewest_late_attempts"]) { (fact(&format!("Threshold: {name}"), &value)) }
                     }
                 }
                 (over_time::lateness(run))

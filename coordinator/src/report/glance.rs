@@ -19,7 +19,7 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
                 h2 id="glance-title" { "Procedures at a glance" }
                 div.wide { table {
                     thead { tr {
-                        th scope="col" { "Procedure" } th.n scope="col" { "Planned" } th.n scope="col" { "Succeeded" } th.n scope="col" { "Not" }
+                        th scope="col" { "Procedure" } th.n scope="col" { "Planned" } th.n scope="col" { "Succeeded" } th.n scope="col" { "Unsuccessful" }
                         th.n scope="col" { "p50" } th.n scope="col" { "p95" } th.n scope="col" { "p99" } th.bar scope="col" { span.quiet { "p50 and p95" } }
                     } }
                     tbody { @for (i, (name, figures)) in run.procedures.iter().enumerate() { (line(i, name, figures, slowest)) } }

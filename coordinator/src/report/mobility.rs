@@ -34,6 +34,7 @@ pub(super) fn is_there(run: &Run<'_>) -> bool {
 fn answer(handovers: &Value, pairs: &Pairs) -> Markup {
     let (succeeded, failed) =
         (whole(handovers, "succeeded").unwrap_or(0), whole(handovers, "failed").unwrap_or(0));
+    let kind = if pairs.by_gnb { "gNB" } else { "cell" };
     let worst = pairs.cells.iter().filter(|(_, n)| n.failed > 0).max_by_key(|(_, n)| n.failed);
     html! {
         p.lead {
@@ -42,7 +43,7 @@ fn answer(handovers: &Value, pairs: &Pairs) -> Markup {
                 (count(failed)) " of " (count(succeeded.saturating_add(failed))) " handovers failed ("
                 (percent(failed as f64, succeeded.saturating_add(failed) as f64)) ")."
                 @if let Some(((source, target), n)) = worst {
-                    " Most of them from " span.id { (source) } " to " span.id { (target) } ": " (count(n.failed)) "."
+                    " Most of them from " (kind) " " span.id { (source) } " to " span.id { (target) } ": " (count(n.failed)) "."
                 }
             }
         }
@@ -116,6 +117,7 @@ fn heat_map(pairs: &Pairs) -> Markup {
     html! {
         h3 { "From " (kind) " to " (kind) }
         p.note { "Rows are sources, columns are targets; the darker, the more. A red number counts handovers that failed."
+            @if !pairs.by_gnb { " Cell 2.0 is the first cell of gNB 2." }
             @if pairs.by_gnb { " There are too many cells to tell apart, so they are added up by gNB." }
             @if all > places.len() { " The first " (places.len()) " of " (all) " are shown; summary.json has all of them." } }
         div.wide { table.heat style=(format!("--places:{}", places.len())) {

@@ -55,7 +55,13 @@ pub(super) fn in_short(run: &Run<'_>) -> Option<(String, String, String)> {
     };
     let charged = micros(billing, "charged_micros")?;
     let title = text(billing, "currency").map_or_else(|| "Charged".to_owned(), |of| format!("Charged, {of}"));
-    Some((title, money(charged / 10_000 * 10_000, ""), beside))
+    // A large sum is told to the cent, a small one exactly; the section below has it exactly in any case.
+    let told = if charged.unsigned_abs() < 1_000_000_000 {
+        charged
+    } else {
+        (charged + 5_000).div_euclid(10_000) * 10_000
+    };
+    Some((title, money(told, ""), beside))
 }
 
 fn totals(billing: &Value) -> Markup {

@@ -24,9 +24,9 @@ pub(super) fn rates(run: &Run<'_>, name: &str) -> Markup {
         line("due", "due", Tone::Offered),
         line("started", "started", Tone::First),
         line("succeeded", "succeeded", Tone::Good),
-        line("failed", "failed", Tone::Bad),
     ];
     let rare = [
+        line("failed", "failed", Tone::Bad),
         line("timed_out", "timed out", Tone::Late),
         line("abandoned", "abandoned", Tone::Third),
         line("never_started", "never started", Tone::Extreme),
@@ -103,7 +103,9 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
         run.timeline.series(shown, tone, move |entry| number(entry, key))
     };
     let agents = line("agents", "agents", Tone::First);
-    let changes = agents.points.windows(2).any(|pair| pair[0].1 != pair[1].1);
+    // They all leave when the run is over; that says nothing.
+    let end = agents.points.iter().rposition(|(_, alive)| *alive > 0.0).map_or(0, |last| last + 1);
+    let changes = agents.points[..end].windows(2).any(|pair| pair[0].1 != pair[1].1);
     html! {
         section id="population" aria-labelledby="population-title" {
             h2 id="population-title" { "Population over time" }

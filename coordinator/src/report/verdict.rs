@@ -9,6 +9,7 @@ use super::figures::{
     scalar, text, title,
 };
 use super::{Run, fleet, left_out, money};
+use crate::units;
 
 /// What the run says about the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,10 @@ impl Status {
 pub(super) fn header(run: &Run<'_>) -> Markup {
     let (summary, status) = (run.summary, run.status());
     let reasons = summary.get("verdict").map_or(&[][..], |verdict| list(verdict, "reasons"));
+    // A long list of sessions would push the answer off the first screen.
+    let is_session = |reason: &String| reason.starts_with("unreconciled: ") || reason.starts_with('…');
+    let (sessions, first): (Vec<String>, Vec<String>) =
+        reasons.iter().filter_map(scalar).partition(is_session);
     let length = number(summary, "duration_s").or_else(|| run.timeline.span().map(|(_, end)| end));
     html! {
         header.top {
@@ -75,8 +80,9 @@ pub(super) fn header(run: &Run<'_>) -> Markup {
             @if let Some(description) = text(summary, "description") { p.quiet { (description) } }
             div class={ "verdict " (status.word()) } role="note" aria-label="Verdict" {
                 p { (status.sentence()) }
-                @if !reasons.is_empty() {
-                    ul { @for reason in reasons.iter().take(50) { li { (scalar(reason).unwrap_or_default()) } } }
+                @if !first.is_empty() { ul { @for reason in first.iter().take(50) { li { (reason) } } } }
+                @if !sessions.is_empty() {
+                    details { summary { "The sessions" } ul { @for session in sessions.iter().take(50) { li { (session) } } } }
                 }
             }
             @let warnings = list(summary, "warnings");
@@ -158,7 +164,7 @@ pub(super) fn key_figures(run: &Run<'_>) -> Markup {
                 Some((planned, succeeded)) => format!("{} of {} attempts", count(succeeded), count(planned)),
                 None => "nothing was planned".to_owned(),
             }))
-            @for (name, figures) in run.procedures.iter().take(2) {
+            @for (name, figures) in most_asked(&run.procedures) {
                 @let latencies = figures.get("latency_us");
                 @let read = |key| known(latencies.and_then(|l| number(l, key)), latency);
                 (tile(&format!("{} p50", title(name)), read("p50"), format!("p99 {} · max {}", read("p99"), read("max"))))
@@ -171,9 +177,18 @@ pub(super) fn key_figures(run: &Run<'_>) -> Markup {
                 Some(false) => "the generator kept up".to_owned(),
                 None => UNKNOWN.to_owned(),
             }))
-            (tile("Agents", agents.len().to_string(), known(per_ue, |n| format!("{} per UE", octets(n)))))
+            // Of little interest unless there is room: one agent is the rule.
+            @if run.procedures.len() < 3 || agents.len() > 1 {
+                (tile("Agents", agents.len().to_string(), known(per_ue, |n| format!("{} per UE", octets(n)))))
+            }
         }
     }
+}
+
+/// The two busiest procedures, and the busiest handover where it is none of them.
+fn most_asked<'r, 'a>(procedures: &'r [(&'a str, &'a Value)]) -> Vec<&'r (&'a str, &'a Value)> {
+    let handover = procedures.iter().skip(2).find(|(name, _)| name.starts_with("handover-"));
+    procedures.iter().take(2).chain(handover).collect()
 }
 
 fn tile(name: &str, value: String, beside: String) -> Markup {
@@ -239,15 +254,7 @@ fn actual(slo: &Value) -> String {
     let unit = text(slo, "unit").unwrap_or_else(|| {
         target.trim_start_matches(|c: char| !c.is_alphabetic() && !matches!(c, '%' | '/')).to_owned()
     });
-    match unit.trim() {
-        "%" => percent(value, 100.0),
-        "us" | "µs" => latency(value),
-        "ms" => latency(value * 1e3),
-        "s" => latency(value * 1e6),
-        "/s" => Unit::PerSecond.show(value),
-        "" => decimal(value),
-        other => format!("{} {other}", decimal(value)),
-    }
+    units::in_unit(value, unit.trim())
 }
 
 #[cfg(test)]
