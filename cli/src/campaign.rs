@@ -1,7 +1,7 @@
 //! One run from the command line's side: its options, its progress, Ctrl-C, and its result.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Error;
 use coordinator::{Coordinator, CoordinatorConfig, RunFolder, StopRequest};
@@ -32,6 +32,16 @@ impl Options {
     /// Makes the folder of a run.
     pub(crate) fn folder(&self, plan: &Plan) -> Result<RunFolder, Error> {
         RunFolder::create(&self.out, None, &plan.scenario().name).map_err(exit::of_coordinator)
+    }
+
+    /// A ledger that is not there may still be on its way; who mistyped its name should learn it before the run.
+    pub(crate) fn expect_ledger(ledger: Option<&Path>) {
+        if let Some(ledger) = ledger.filter(|ledger| !ledger.exists()) {
+            eprintln!(
+                "warning: --charging {} is not there yet; it is read at the end of the run",
+                ledger.display()
+            );
+        }
     }
 
     /// The coordinator's settings, as far as they are the same for every command.

@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+#[macro_use]
+mod stdout;
+
 mod campaign;
 mod commands;
 mod exit;

@@ -13,8 +13,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let catalogue = scenarios::catalogue();
     match &arguments.name {
         None => {
+            let widest = catalogue.iter().map(|entry| entry.name.len()).max().unwrap_or_default();
             for entry in catalogue {
-                println!("{:14}{}", entry.name, entry.summary);
+                println!("{:widest$}  {}", entry.name, entry.summary);
             }
         }
         Some(name) => match catalogue.iter().find(|entry| entry.name == name) {

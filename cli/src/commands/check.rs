@@ -248,8 +248,13 @@ fn percent(what: &str, rate: f64) -> String {
     format!("{percent}% {what}")
 }
 
+/// Below a second in milliseconds, above in seconds; nobody measures a plan in microseconds.
 fn seconds(duration: Duration) -> String {
-    format!("{} s", (duration.as_secs_f64() * 1000.0).round() / 1000.0)
+    let seconds = duration.as_secs_f64();
+    if duration < Duration::from_secs(1) && !duration.is_zero() {
+        return format!("{} ms", (seconds * 1e6).round() / 1e3);
+    }
+    format!("{} s", (seconds * 1000.0).round() / 1000.0)
 }
 
 fn joined(items: &[impl Display], between: &str) -> String {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, anyhow, bail};
 use billing::csv::Mappings;
 use billing::{Account, Difference, Rules, Settings, Tariff, reconcile_files_to};
+use coordinator::units;
 use scenarios::Scenario;
 
 use crate::exit::Exit;
@@ -58,7 +59,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         if shown.len() < SHOWN {
             shown.push(difference.clone());
         }
-    })?;
+    })
+    .map_err(|error| arguments.foreign(error))?;
     for problem in &account.problems {
         eprintln!("warning: {problem}");
     }
@@ -97,6 +99,17 @@ impl Arguments {
         Ok((usage, charging))
     }
 
+    /// Other columns than ours are the rule where a ledger comes from elsewhere.
+    fn foreign(&self, error: billing::ReconcileError) -> Error {
+        let text = error.to_string();
+        let columns = self.usage.is_some() && self.map.is_none() && text.contains("column");
+        if columns {
+            anyhow!("{text}; for other columns give --map mapping.yaml (docs/billing.md)")
+        } else {
+            error.into()
+        }
+    }
+
     fn tariff(&self) -> Result<Option<Tariff>, Error> {
         if let Some(path) = &self.tariff {
             return Tariff::from_yaml(&text(path)?, &name(path)).map(Some).map_err(Error::msg);
@@ -120,7 +133,10 @@ fn print(account: &Account, shown: &[Difference], out: &Path) {
     );
     println!(
         "octets used {} up, {} down; charged {} up, {} down",
-        account.used_uplink, account.used_downlink, account.charged_uplink, account.charged_downlink
+        units::count(account.used_uplink),
+        units::count(account.used_downlink),
+        units::count(account.charged_uplink),
+        units::count(account.charged_downlink)
     );
     if account.redelivered > 0 {
         println!("{} usage records were delivered again, and counted once", account.redelivered);

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Error};
+use anyhow::{Context, Error, ensure};
 use coordinator::{Coordinator, CoordinatorConfig};
 use scenarios::Plan;
 use tokio::sync::watch;
@@ -25,9 +25,10 @@ pub(crate) struct Arguments {
     /// sctp+udp://HOST:9899 or sctp+ip://HOST.
     #[arg(long, value_name = "URL", default_value = "sim:")]
     target: String,
-    /// The address of the user plane's network end, UDP port 2152; one of 127.0.0.0/8 is drawn where none is given.
-    #[arg(long, value_name = "IP")]
-    gtpu_address: Option<IpAddr>,
+    /// The address of the user plane, UDP port 2152: with sim: that of its UPF (default: one of 127.0.0.0/8), with another
+    /// --target that of each agent's end (default: the one that reaches the target), which its UPF must be able to reach.
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    gtpu_address: Vec<IpAddr>,
     /// The ledger of the charging function of a --target that is not sim:, read at the end of the run.
     #[arg(long, value_name = "FILE")]
     charging: Option<PathBuf>,
@@ -46,8 +47,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
 }
 
 async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
+    let ends = arguments.user_plane(&plan)?;
     let folder = arguments.campaign.folder(&plan)?;
-    let opened = Target::open(&arguments.target, &plan, &folder, arguments.gtpu_address);
+    let opened = Target::open(&arguments.target, &plan, &folder, ends.network);
     // A run that cannot begin leaves nothing.
     let target = opened.inspect_err(|_| drop(std::fs::remove_dir(folder.path())))?;
     eprintln!("{}", target.description);
@@ -66,7 +68,7 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
     let address = coordinator.local_addr().to_string();
     let (_stop, stopped) = watch::channel(false);
     let mut fleet = JoinSet::new();
-    for number in 1..=agents {
+    for (number, gtpu_address) in (1..=agents).zip(ends.agents) {
         let name = format!("agent-{number}");
         fleet.spawn(agent::run(
             agent::AgentConfig {
@@ -75,7 +77,7 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
                 workers: campaign::workers_for(agents),
                 coordinator: address.clone(),
                 program: env!("CARGO_PKG_VERSION").to_owned(),
-                gtpu_address: None,
+                gtpu_address,
             },
             stopped.clone(),
         ));
@@ -90,4 +92,49 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
         }
     }
     ended
+}
+
+/// Where the user plane's ends are; nothing where they find an address by themselves.
+struct Ends {
+    network: Option<IpAddr>,
+    agents: Vec<Option<IpAddr>>,
+}
+
+impl Arguments {
+    /// Deals out the addresses, and refuses what cannot work before anything is started.
+    fn user_plane(&self, plan: &Plan) -> Result<Ends, Error> {
+        let (given, agents) = (&self.gtpu_address, usize::from(self.agents));
+        if self.target.starts_with("sim:") {
+            ensure!(
+                self.charging.is_none(),
+                "--charging is for a --target that is not sim:; the embedded simulator writes its own ledger, charging.csv in the run folder"
+            );
+            ensure!(
+                given.len() < 2,
+                "--gtpu-address: the embedded simulator's UPF has one address, {} are given",
+                given.len()
+            );
+            return Ok(Ends { network: given.first().copied(), agents: vec![None; agents] });
+        }
+        campaign::Options::expect_ledger(self.charging.as_deref());
+        let apart = given.iter().enumerate().all(|(position, address)| !given[..position].contains(address));
+        ensure!(
+            apart,
+            "--gtpu-address: each agent needs an address of its own, for all of them use UDP port 2152"
+        );
+        if !given.is_empty() {
+            ensure!(
+                given.len() == agents,
+                "--gtpu-address: {agents} agents need {agents} addresses, separated by commas; {} are given",
+                given.len()
+            );
+            return Ok(Ends { network: None, agents: given.iter().copied().map(Some).collect() });
+        }
+        let local = self.target.contains("//127.") || self.target.contains("//localhost");
+        ensure!(
+            agents == 1 || local || plan.scenario().sessions.is_empty(),
+            "{agents} agents with sessions need --gtpu-address with {agents} addresses of this machine, separated by commas: all of them use UDP port 2152"
+        );
+        Ok(Ends { network: None, agents: vec![None; agents] })
+    }
 }

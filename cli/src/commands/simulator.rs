@@ -2,7 +2,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Error};
-use simulator::{Simulator, SimulatorOptions};
+use coordinator::units::{count, decimal_octets};
+use simulator::{NetworkStatistics, Simulator, SimulatorOptions};
 
 use super::scenario::ScenarioArguments;
 use crate::exit::Exit;
@@ -42,9 +43,37 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(super::interrupted());
     let statistics = simulator.stop();
-    println!("{statistics:#?}");
+    tracing::info!("{statistics:?}");
+    print(&statistics);
     if let Some(error) = statistics.ledger.and_then(|ledger| ledger.error) {
         anyhow::bail!("the charging records are not whole: {error}");
     }
     Ok(Exit::Pass)
+}
+
+/// What it served; all of its counters are in the log at level info.
+fn print(statistics: &NetworkStatistics) {
+    let NetworkStatistics { amf, upf, charging, .. } = statistics;
+    println!(
+        "registrations {} accepted, service requests {}, deregistrations {}; registered at the end {}",
+        count(amf.registrations_accepted),
+        count(amf.services_accepted),
+        count(amf.deregistrations),
+        amf.registered
+    );
+    println!(
+        "sessions {}; {} from UEs in {} packets, {} to UEs in {} packets",
+        count(upf.sessions_made),
+        decimal_octets(upf.uplink_octets as f64),
+        count(upf.uplink_packets),
+        decimal_octets(upf.downlink_octets as f64),
+        count(upf.downlink_packets)
+    );
+    println!("charged {} {} in {} records", charging.amount, charging.currency, count(charging.records));
+    for (fault, n) in &charging.faults {
+        println!("  {n} × {} on purpose", fault.as_str());
+    }
+    if let Some(ledger) = &statistics.ledger {
+        println!("ledger: {}", ledger.path.display());
+    }
 }
