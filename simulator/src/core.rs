@@ -126,9 +126,12 @@ impl Core {
 
     /// Every charging session with the totals of its PDU session.
     fn for_each_charged(&mut self, mut then: impl FnMut(&mut Chf, billing::ChargingId, Volumes)) {
+        let teids: HashMap<_, _> = self.amf.charged_sessions().collect();
+        // Those that the driver opened by itself have no other name than this.
         let used: HashMap<_, _> = self.upf.all_volumes().collect();
         for (id, supi, session) in self.chf.open_sessions() {
-            let totals = used.get(&(supi, session)).copied();
+            let of_smf = teids.get(&id).map(|teid| self.upf.volumes(*teid));
+            let totals = of_smf.or_else(|| used.get(&(supi, session)).copied());
             then(&mut self.chf, id, totals.unwrap_or_default());
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use billing::Closing;
 use identity::{Imsi, PduSessionId, Snssai, Tac};
 use oxirush_nas::nas_5gs::{
     Nas5gsSecurityHeaderType, NasPduSessionStatus, NasUeSecurityCapability, NasUplinkDataStatus,
@@ -13,6 +14,7 @@ use super::statistics::Message;
 use super::timers::{ConnectionTimer, TimerId};
 use super::ue::UeId;
 use crate::N3End;
+use crate::smf::session::Session;
 
 /// AMF UE NGAP ID: 40 bits on the wire (TS 38.413 §9.3.3.1). Used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +46,9 @@ pub(super) struct Connection {
     pub(super) timer: Option<TimerId>,
     /// When the last message to it leaves.
     pub(super) last_due: Option<Instant>,
+    /// Sessions that the UE has no more, and whose resources its gNB has still to release: until then, what it sends
+    /// counts.
+    pub(super) ending: Vec<(Session, Closing)>,
 }
 
 /// What a connection waits for.

@@ -22,7 +22,7 @@ mod ue;
 
 use std::time::Instant;
 
-use billing::Closing;
+use billing::{ChargingId, Closing};
 use identity::{Imsi, PduSessionId, Plmn, Tac};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -244,6 +244,11 @@ impl Amf {
         self.statistics.received(Message::InitialUeMessage) > 0
     }
 
+    /// The UPF's ends of the sessions, by their charging identifiers.
+    pub(crate) fn charged_sessions(&self) -> impl Iterator<Item = (ChargingId, u32)> + '_ {
+        self.smf.charged()
+    }
+
     /// What it counted so far, and what it holds now.
     pub fn statistics(&self) -> Statistics {
         Statistics {
@@ -339,16 +344,16 @@ impl Amf {
         }
     }
 
-    /// A UE without a connection: reachable for T3512 and four minutes (TS 24.501 §5.3.7), or kept for a while
+    /// A UE that has left `connection`, or had none: reachable for T3512 and four minutes (TS 24.501 §5.3.7), or kept for a while
     /// when it is deregistered.
-    fn ue_is_idle(&mut self, turn: &mut Turn<'_>, id: UeId) {
+    fn ue_is_idle(&mut self, turn: &mut Turn<'_>, id: UeId, connection: Option<ConnectionId>) {
         let Some(ue) = self.ues.get_mut(id) else { return };
         ue.connection = None;
         let registered = ue.registered;
         if registered {
-            pdu_session::suspend(self, turn, id);
+            pdu_session::suspend(self, turn, id, connection);
         } else {
-            pdu_session::remove_all(self, turn, id, Closing::Deregistered);
+            pdu_session::end_all(self, turn, id, connection, Closing::Deregistered);
         }
         if !registered {
             let at = turn.now + self.settings.deregistered_kept;
@@ -369,7 +374,7 @@ impl Amf {
         ue.plmn = connection.plmn;
         connection.ue = Some(ue_id);
         if let Some(old) = before.filter(|old| *old != id) {
-            pdu_session::suspend(self, turn, ue_id);
+            pdu_session::suspend(self, turn, ue_id, Some(old));
             ue_context_release::superseded(self, turn, old);
         }
     }

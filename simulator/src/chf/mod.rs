@@ -128,13 +128,23 @@ impl Chf {
 
     /// A session begins.
     pub fn open(&mut self, wall_us: u64, charged: Charged) -> ChargingId {
+        let id = self.reserve();
+        self.begin(wall_us, id, charged);
+        id
+    }
+
+    /// An identifier for a session that may begin; nothing is charged for one that does not.
+    pub fn reserve(&mut self) -> ChargingId {
         // TS 32.255 §6.1.1: unique while it is in use. The upper half is for sessions that nobody had.
         self.last = self.last % (ORPHANS - 1) + 1;
-        let id = ChargingId(self.last);
+        ChargingId(self.last)
+    }
+
+    /// A session begins under an identifier from [`Chf::reserve`].
+    pub fn begin(&mut self, wall_us: u64, id: ChargingId, charged: Charged) {
         self.opened += 1;
         let fault = self.faults.of(id);
         self.sessions.insert(id, Session::new(wall_us, id, charged, fault));
-        id
     }
 
     /// Something has changed in a session.

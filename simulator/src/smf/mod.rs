@@ -8,7 +8,7 @@ mod pool;
 pub(crate) mod session;
 mod settings;
 
-use billing::Closing;
+use billing::{ChargingId, Closing};
 use identity::{Dnn, Imsi, PduSessionId, PduSessionType, Plmn};
 use oxirush_nas::nas_5gs::GsmCause;
 use rand::Rng;
@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 use scenarios::Breakout;
 
 use crate::amf::Turn;
-use crate::{Change, Charged, Chf, N3End, SessionSpec, UeAddresses, Upf};
+use crate::{Change, Charged, Chf, N3End, SessionSpec, UeAddresses, Upf, Volumes};
 use pool::Pool;
 use session::{Anchor, DEFAULT_QFI, Session};
 
@@ -37,6 +37,7 @@ pub(crate) struct Smf {
     pool: Pool,
     /// Whose session the UPF's ends are of.
     by_teid: FxHashMap<u32, (Imsi, PduSessionId)>,
+    charged: FxHashMap<ChargingId, u32>,
 }
 
 /// What policy control says.
@@ -49,7 +50,12 @@ pub(crate) enum Policy {
 
 impl Smf {
     pub(crate) fn new(settings: SmfSettings) -> Self {
-        Self { pool: Pool::new(settings.sessions), by_teid: FxHashMap::default(), settings }
+        Self {
+            pool: Pool::new(settings.sessions),
+            by_teid: FxHashMap::default(),
+            charged: FxHashMap::default(),
+            settings,
+        }
     }
 
     /// Sessions that are anchored.
@@ -87,7 +93,13 @@ impl Smf {
         }
     }
 
-    /// Anchors a session in the UPF and opens its charging session.
+    /// The UPF's ends of the sessions, by their charging identifiers.
+    pub(crate) fn charged(&self) -> impl Iterator<Item = (ChargingId, u32)> + '_ {
+        self.charged.iter().map(|(charging, teid)| (*charging, *teid))
+    }
+
+    /// Anchors a session in the UPF. Its charging identifier is taken, for the UE is to know it; its charging session is
+    /// opened when it has its resources, by [`charge`].
     pub(crate) fn open(
         &mut self,
         turn: &mut Turn<'_>,
@@ -98,13 +110,6 @@ impl Smf {
         let Some(place) = self.pool.take() else { return Err(GsmCause::InsufficientResources) };
         let known = self.settings.data_network(&session.asked);
         let network = known.or_else(|| self.settings.data_network(&session.dnn));
-        let charged = Charged {
-            supi,
-            session: session.id,
-            dnn: session.dnn.clone(),
-            serving: session.serving,
-            home: session.home,
-        };
         let has = |type_| session.type_ != type_;
         let ue = UeAddresses {
             ipv4: has(PduSessionType::Ipv6).then(|| pool::ipv4(place)),
@@ -125,29 +130,40 @@ impl Smf {
             self.pool.give_back(place);
             return Err(GsmCause::InsufficientResources);
         };
-        let charging = planes.chf.open(turn.wall_us, charged);
+        let charging = planes.chf.reserve();
         if let Some(quota) = planes.chf.quota() {
             planes.upf.grant(n3.teid, quota);
         }
-        session.anchor = Some(Anchor { n3, charging, place });
+        session.anchor = Some(Anchor { supi, n3, charging, charged: false, place });
         self.by_teid.insert(n3.teid, (supi, session.id));
+        self.charged.insert(charging, n3.teid);
         Ok(())
     }
 
-    /// Gives back what a session holds; a second time does nothing.
+    /// Gives back what a session holds; a second time does nothing. One that nobody ever used is not charged.
     pub(crate) fn close(&mut self, turn: &mut Turn<'_>, session: &mut Session, closing: Closing) {
         session.ran = None;
+        if let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut())
+            && planes.upf.volumes(anchor.n3.teid) != Volumes::default()
+        {
+            // The gNB has set up what it did not tell of.
+            charge(turn, session);
+        }
         let Some(anchor) = session.anchor.take() else { return };
         self.by_teid.remove(&anchor.n3.teid);
+        self.charged.remove(&anchor.charging);
         self.pool.give_back(anchor.place);
         if let Some(planes) = turn.planes.as_mut() {
             let used = planes.upf.release(turn.now, anchor.n3.teid);
-            planes.chf.close(turn.wall_us, anchor.charging, used, closing);
+            if anchor.charged {
+                planes.chf.close(turn.wall_us, anchor.charging, used, closing);
+            }
         }
     }
 
     /// The granted quota is used up: it is charged, and more is granted.
-    pub(crate) fn quota_reached(&mut self, turn: &mut Turn<'_>, session: &Session) {
+    pub(crate) fn quota_reached(&mut self, turn: &mut Turn<'_>, session: &mut Session) {
+        charge(turn, session);
         let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) else { return };
         let used = planes.upf.volumes(anchor.n3.teid);
         planes.chf.update(turn.wall_us, anchor.charging, used, Change::Quota);
@@ -157,9 +173,26 @@ impl Smf {
     }
 }
 
+/// Opens the charging session, once.
+fn charge(turn: &mut Turn<'_>, session: &mut Session) {
+    let (Some(anchor), Some(planes)) = (session.anchor.as_mut(), turn.planes.as_mut()) else { return };
+    if std::mem::replace(&mut anchor.charged, true) {
+        return;
+    }
+    let charged = Charged {
+        supi: anchor.supi,
+        session: session.id,
+        dnn: session.dnn.clone(),
+        serving: session.serving,
+        home: session.home,
+    };
+    planes.chf.begin(turn.wall_us, anchor.charging, charged);
+}
+
 /// Downlink traffic goes to this gNB from now on.
 pub(crate) fn activate(turn: &mut Turn<'_>, session: &mut Session, ran: N3End) {
     session.ran = Some(ran);
+    charge(turn, session);
     if let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) {
         planes.upf.set_downlink(turn.now, anchor.n3.teid, Some((ran.address, ran.teid)));
     }
@@ -177,6 +210,7 @@ pub(crate) fn deactivate(turn: &mut Turn<'_>, session: &mut Session) {
 
 /// The session is served elsewhere: by another gNB, or by another network, where a part of it ends (TS 32.255 §5.2.1.4).
 pub(crate) fn moved(turn: &mut Turn<'_>, session: &mut Session, serving: Plmn) {
+    charge(turn, session);
     let change = if session.serving == serving { Change::Handover } else { Change::Plmn(serving) };
     session.serving = serving;
     let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) else { return };

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use billing::ChargingId;
-use identity::{Dnn, PduSessionId, PduSessionType, Plmn, Snssai};
+use identity::{Dnn, Imsi, PduSessionId, PduSessionType, Plmn, Snssai};
 
 use super::pool;
 use crate::N3End;
@@ -42,7 +42,7 @@ pub(crate) struct Session {
 ///
 /// ```text
 /// ExpectPolicy ─► ExpectResources ─► Active ⇄ ExpectModificationComplete
-///                                      └────► ExpectReleaseComplete ─► (gone)
+///                                      └────► ExpectReleaseComplete ─► ExpectResourcesReleased ─► (gone)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -55,14 +55,19 @@ pub(crate) enum State {
     ExpectModificationPolicy,
     ExpectModificationComplete,
     ExpectReleaseComplete,
+    /// The UE has answered before the gNB, whose end may still send.
+    ExpectResourcesReleased,
 }
 
 /// What a session holds in the user plane and in charging.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Anchor {
+    pub(crate) supi: Imsi,
     /// The UPF's end of N3.
     pub(crate) n3: N3End,
     pub(crate) charging: ChargingId,
+    /// The charging session is open: not before there is something to charge.
+    pub(crate) charged: bool,
     /// Of the address pool.
     pub(crate) place: u32,
 }
@@ -88,6 +93,17 @@ impl Session {
     /// Its user plane is active, or something goes on with it.
     pub(crate) fn is_busy(&self) -> bool {
         self.ran.is_some() || self.state != State::Active
+    }
+
+    /// It is on its way out, and waits for the UE or the gNB.
+    pub(crate) fn is_releasing(&self) -> bool {
+        matches!(self.state, State::ExpectReleaseComplete | State::ExpectResourcesReleased)
+    }
+
+    /// A gNB has its end of N3, or may have it: what it sends still counts.
+    pub(crate) fn may_have_resources(&self) -> bool {
+        let waits = self.state == State::ExpectResources || self.is_releasing();
+        self.anchor.is_some() && (self.ran.is_some() || waits)
     }
 
     /// It exists for the UE as well: it may be kept when the UE is idle, and handed over.

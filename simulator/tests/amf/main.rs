@@ -4,6 +4,7 @@
 
 mod bench;
 mod deregistration;
+mod final_volumes;
 mod gnb;
 mod handover;
 mod interleaving;

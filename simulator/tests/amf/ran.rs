@@ -110,7 +110,7 @@ fn read(gnb: u32, pdu: &NGAPPDU<'_>) -> Result<Answers, oxirush_ngap::Error> {
             extract_ngap_ies!(pdu, PDUSessionResourceReleaseCommand,
                 req amf_id: u64 = AMF_UE_NGAP_ID(id),
                 req ran_id: u32 = RAN_UE_NGAP_ID(id),
-                req nas: NASPDU = NAS_PDU(nas) => nas,
+                lax nas: NASPDU = NAS_PDU(nas) => nas,
                 req list: PDUSessionResourceToReleaseListRelCmd = PDUSessionResourceToReleaseListRelCmd(list) => list,
             );
             let item = |item: &PDUSessionResourceToReleaseItemRelCmd<'_>| {
@@ -127,7 +127,7 @@ fn read(gnb: u32, pdu: &NGAPPDU<'_>) -> Result<Answers, oxirush_ngap::Error> {
                 RAN_UE_NGAP_ID(ran_id),
                 PDUSessionResourceReleasedListRelRes(PDUSessionResourceReleasedListRelRes(items)),
             ));
-            (vec![response], vec![nas.0.as_slice().to_vec()])
+            (vec![response], nas.into_iter().map(|nas| nas.0.as_slice().to_vec()).collect())
         }
         NgapPduKind::Initiating_PDUSessionResourceModify => {
             extract_ngap_ies!(pdu, PDUSessionResourceModifyRequest,

@@ -4,7 +4,7 @@ use billing::Closing;
 use identity::Plmn;
 use scenarios::Breakout;
 
-use super::pdu_session;
+use super::{pdu_session, pdu_session_resource};
 use crate::amf::connection::ConnectionId;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Turn};
@@ -34,7 +34,13 @@ pub(in crate::amf) fn arrived(amf: &mut Amf, turn: &mut Turn<'_>, id: Connection
         amf.statistics.count_event(Event::NetworkChanged);
     }
     for session in ended {
-        pdu_session::remove(amf, turn, ue_id, session, Closing::Released);
+        let resources =
+            pdu_session::find(amf, ue_id, session).is_some_and(|session| session.may_have_resources());
+        pdu_session::end(amf, turn, (ue_id, session), Some(id), Closing::Released);
+        // The UE is told by the PDU session status.
+        if resources {
+            pdu_session_resource::release(amf, turn, id, session, None);
+        }
     }
 }
 

@@ -77,6 +77,7 @@ fn connect(amf: &mut Amf, association: u32, ran_ue_id: u32, plmn: usize, tac: Ta
         repeat: None,
         timer: None,
         last_due: None,
+        ending: Vec::new(),
     };
     amf.connections.insert(id, connection);
     Some(id)

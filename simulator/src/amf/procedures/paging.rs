@@ -53,7 +53,7 @@ pub(in crate::amf) fn expired(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
                 amf.statistics.deregistrations += 1;
             }
             amf.refuse(Refusal::PagingTimeout);
-            amf.ue_is_idle(turn, id);
+            amf.ue_is_idle(turn, id, None);
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{pdu_session_establishment, pdu_session_modification, pdu_session_rel
 use crate::amf::connection::{ConnectionId, Protection, State as ConnectionState};
 use crate::amf::timers::{Expiry, SessionTimer};
 use crate::amf::ue::UeId;
-use crate::amf::{Amf, Message, Turn, sending};
+use crate::amf::{Amf, Message, Refusal, Turn, sending};
 use crate::smf::session::{Repeat, Session, State};
 use crate::smf::{self};
 
@@ -82,6 +82,56 @@ pub(in crate::amf) fn remove(
     amf.smf.close(turn, &mut session, closing);
 }
 
+/// Forgets a session that the UE has no more. Downlink stops now; what its gNB still sends counts until it has answered,
+/// or the UE's context there is gone (TS 23.502 §4.3.4.2 steps 2 to 7).
+pub(in crate::amf) fn end(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    (ue, id): (UeId, PduSessionId),
+    connection: Option<ConnectionId>,
+    closing: Closing,
+) {
+    let resources = find(amf, ue, id).is_some_and(|session| session.may_have_resources());
+    let connection = connection.filter(|id| resources && amf.connections.contains_key(id));
+    let Some(connection) = connection else { return remove(amf, turn, ue, id, closing) };
+    stop_timer(amf, ue, id);
+    let Some(ue) = amf.ues.get_mut(ue) else { return };
+    let Some(place) = ue.sessions.iter().position(|session| session.id == id) else { return };
+    let mut session = ue.sessions.swap_remove(place);
+    smf::deactivate(turn, &mut session);
+    if let Some(connection) = amf.connections.get_mut(&connection) {
+        connection.ending.push((session, closing));
+    }
+}
+
+/// The gNB has released its ends of the sessions that ended on this connection: the one of this number, or all.
+pub(in crate::amf) fn ended(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    connection: ConnectionId,
+    which: Option<PduSessionId>,
+) {
+    let Some(connection) = amf.connections.get_mut(&connection) else { return };
+    let is = |(session, _): &mut (Session, Closing)| which.is_none_or(|id| session.id == id);
+    let ended: Vec<_> = connection.ending.extract_if(.., is).collect();
+    for (mut session, closing) in ended {
+        amf.smf.close(turn, &mut session, closing);
+    }
+}
+
+/// Forgets all sessions of a UE, as [`end`] does.
+pub(in crate::amf) fn end_all(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    ue: UeId,
+    connection: Option<ConnectionId>,
+    closing: Closing,
+) {
+    while let Some(id) = amf.ues.get(ue).and_then(|ue| ue.sessions.first()).map(|session| session.id) {
+        end(amf, turn, (ue, id), connection, closing);
+    }
+}
+
 /// Forgets all sessions of a UE.
 pub(in crate::amf) fn remove_all(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, closing: Closing) {
     while let Some(id) = amf.ues.get(ue).and_then(|ue| ue.sessions.first()).map(|session| session.id) {
@@ -91,14 +141,22 @@ pub(in crate::amf) fn remove_all(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, c
 
 /// The UE is idle: its sessions are kept without their user plane (TS 23.502 §4.2.6), and what the SMF was about to tell
 /// it is given up (TS 24.501 §6.3.2.5, §6.3.3.5, §6.4.1.6).
-pub(in crate::amf) fn suspend(amf: &mut Amf, turn: &mut Turn<'_>, ue_id: UeId) {
+pub(in crate::amf) fn suspend(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    ue_id: UeId,
+    connection: Option<ConnectionId>,
+) {
     let Some(ue) = amf.ues.get(ue_id) else { return };
     let ids: Vec<_> = ue.sessions.iter().map(|session| session.id).collect();
     for id in ids {
         let Some(session) = find(amf, ue_id, id) else { continue };
         match session.state {
-            State::ExpectPolicy | State::ExpectResources | State::ExpectReleaseComplete => {
-                remove(amf, turn, ue_id, id, Closing::Released);
+            State::ExpectPolicy
+            | State::ExpectResources
+            | State::ExpectReleaseComplete
+            | State::ExpectResourcesReleased => {
+                end(amf, turn, (ue_id, id), connection, Closing::Released);
             }
             State::Active | State::ExpectModificationPolicy | State::ExpectModificationComplete => {
                 session.state = State::Active;
@@ -118,6 +176,7 @@ pub(in crate::amf) fn not_admitted(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId,
         State::ExpectResources => pdu_session_establishment::without_resources(amf, turn, ue, id),
         // The gNB that was to release its resources is behind; the UE has still to answer.
         State::ExpectReleaseComplete => pdu_session_release::close(amf, turn, ue, id),
+        State::ExpectResourcesReleased => remove(amf, turn, ue, id, Closing::Released),
         _ if session.ran.is_some() => {
             smf::deactivate(turn, session);
             let cause = GsmCause::InsufficientResources;
@@ -130,8 +189,8 @@ pub(in crate::amf) fn not_admitted(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId,
 /// What was granted to a session is used up.
 pub(in crate::amf) fn quota_reached(amf: &mut Amf, turn: &mut Turn<'_>, teid: u32) {
     let Some((imsi, id)) = amf.smf.find_teid(teid) else { return };
-    let Some(ue) = amf.ues.find(imsi).and_then(|ue| amf.ues.get(ue)) else { return };
-    if let Some(session) = ue.sessions.iter().find(|session| session.id == id) {
+    let Some(ue) = amf.ues.find(imsi).and_then(|ue| amf.ues.get_mut(ue)) else { return };
+    if let Some(session) = ue.sessions.iter_mut().find(|session| session.id == id) {
         amf.smf.quota_reached(turn, session);
     }
 }
@@ -228,6 +287,10 @@ pub(in crate::amf) fn expired(
             pdu_session_modification::decided(amf, turn, ue, id);
         }
         (SessionTimer::Policy, _) => pdu_session_establishment::decided(amf, turn, ue, id),
+        (SessionTimer::Resources, _) if state == State::ExpectResourcesReleased => {
+            amf.refuse(Refusal::SessionReleaseTimeout);
+            remove(amf, turn, ue, id, Closing::Released);
+        }
         (SessionTimer::Resources, _) => pdu_session_establishment::without_resources(amf, turn, ue, id),
         (SessionTimer::T3591, Some(octets)) => repeat(amf, turn, (ue, id), timer, octets),
         (SessionTimer::T3592, Some(octets)) => repeat(amf, turn, (ue, id), timer, octets),

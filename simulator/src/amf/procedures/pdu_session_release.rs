@@ -13,9 +13,7 @@ use crate::smf::{self, gsm};
 
 /// PDU SESSION RELEASE REQUEST of a session that there is.
 pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (id, pti): (PduSessionId, u8)) {
-    let releasing =
-        pdu_session::find(amf, ue, id).is_some_and(|session| session.state == State::ExpectReleaseComplete);
-    if releasing {
+    if pdu_session::find(amf, ue, id).is_some_and(|session| session.is_releasing()) {
         // §6.3.3.5 b: the network's release goes on.
         return amf.refuse(Refusal::RepeatedRequest);
     }
@@ -25,9 +23,7 @@ pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (i
 /// The network ends a session; that of an idle UE without a word, which the PDU session status tells it later.
 pub(in crate::amf) fn by_network(amf: &mut Amf, turn: &mut Turn<'_>, imsi: Imsi, id: PduSessionId) {
     let Some(ue) = amf.ues.find(imsi) else { return };
-    let releasing =
-        pdu_session::find(amf, ue, id).is_none_or(|session| session.state == State::ExpectReleaseComplete);
-    if !releasing {
+    if pdu_session::find(amf, ue, id).is_some_and(|session| !session.is_releasing()) {
         command(amf, turn, (ue, id), NETWORK_REQUESTED, GsmCause::RegularDeactivation);
     }
 }
@@ -50,7 +46,7 @@ pub(in crate::amf) fn command(
     smf::deactivate(turn, session);
     if has_resources {
         amf.statistics.count_sent(Message::SessionReleaseCommand);
-        pdu_session_resource::release(amf, turn, (connection, ue), id, octets.clone());
+        pdu_session_resource::release(amf, turn, connection, id, Some(octets.clone()));
     } else {
         let message = (Message::SessionReleaseCommand, Some(octets.clone()));
         pdu_session::tell(amf, turn, connection, id.value(), message);
@@ -68,14 +64,19 @@ pub(in crate::amf) fn close(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: Pd
     }
 }
 
-/// PDU SESSION RELEASE COMPLETE.
+/// PDU SESSION RELEASE COMPLETE. The volumes are final when the gNB has answered as well.
 pub(in crate::amf) fn completed(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: PduSessionId) {
-    let waits =
-        pdu_session::find(amf, ue, id).is_some_and(|session| session.state == State::ExpectReleaseComplete);
-    if !waits {
+    let session = pdu_session::find(amf, ue, id);
+    let Some(session) = session.filter(|session| session.state == State::ExpectReleaseComplete) else {
         return amf.refuse(Refusal::OutOfState);
+    };
+    if session.anchor.is_some() {
+        session.state = State::ExpectResourcesReleased;
+        session.repeat = None;
+        pdu_session::start_timer(amf, turn, ue, id, SessionTimer::Resources);
+    } else {
+        pdu_session::remove(amf, turn, ue, id, Closing::Released);
     }
-    pdu_session::remove(amf, turn, ue, id, Closing::Released);
     amf.statistics.count_event(Event::SessionReleased);
 }
 

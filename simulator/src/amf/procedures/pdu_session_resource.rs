@@ -1,5 +1,6 @@
 //! PDU Session Resource Setup, Modify and Release (TS 38.413 §8.2.1 to §8.2.3).
 
+use billing::Closing;
 use identity::PduSessionId;
 use oxirush_ngap::helpers::s_nssai;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
@@ -156,29 +157,40 @@ pub(in crate::amf) fn modify_answered(
     Ok(())
 }
 
-/// PDU SESSION RESOURCE RELEASE COMMAND with a 5GSM message.
+/// PDU SESSION RESOURCE RELEASE COMMAND, with a 5GSM message where the UE is to be told.
 pub(in crate::amf) fn release(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
-    (id, _): (ConnectionId, UeId),
+    id: ConnectionId,
     session: PduSessionId,
-    nas: Vec<u8>,
+    nas: Option<Vec<u8>>,
 ) {
-    let Some(plain) = pdu_session::carried(amf, session.value(), nas) else { return };
-    let Some(pdu) = sending::protected(amf, id, plain, Protection::Current) else { return };
+    let plain = nas.and_then(|nas| pdu_session::carried(amf, session.value(), nas));
+    let nas = plain.and_then(|plain| sending::protected(amf, id, plain, Protection::Current));
     let Some(transfer) = n2::release_command(Cause::nas(CauseNas::normal_release)) else { return };
     let Some(connection) = amf.connections.get(&id) else { return };
     let number = PDUSessionID(session.value());
     let item = PDUSessionResourceToReleaseItemRelCmd::new(number, transfer.into(), None);
-    let pdu = build_ngap!(
-        InitiatingMessage,
-        PDUSessionResourceRelease,
-        PDUSessionResourceReleaseCommand,
-        AMF_UE_NGAP_ID(id.0),
-        RAN_UE_NGAP_ID(connection.ran_ue_id),
-        NAS_PDU(pdu),
-        PDUSessionResourceToReleaseListRelCmd(PDUSessionResourceToReleaseListRelCmd(vec![item])),
-    );
+    let list = PDUSessionResourceToReleaseListRelCmd(vec![item]);
+    let pdu = match nas {
+        Some(nas) => build_ngap!(
+            InitiatingMessage,
+            PDUSessionResourceRelease,
+            PDUSessionResourceReleaseCommand,
+            AMF_UE_NGAP_ID(id.0),
+            RAN_UE_NGAP_ID(connection.ran_ue_id),
+            NAS_PDU(nas),
+            PDUSessionResourceToReleaseListRelCmd(list),
+        ),
+        None => build_ngap!(
+            InitiatingMessage,
+            PDUSessionResourceRelease,
+            PDUSessionResourceReleaseCommand,
+            AMF_UE_NGAP_ID(id.0),
+            RAN_UE_NGAP_ID(connection.ran_ue_id),
+            PDUSessionResourceToReleaseListRelCmd(list),
+        ),
+    };
     sending::of_ue(amf, turn, id, Message::SessionResourceReleaseCommand, pdu);
 }
 
@@ -195,13 +207,17 @@ pub(in crate::amf) fn release_answered(
         lax released: PDUSessionResourceReleasedListRelRes = PDUSessionResourceReleasedListRelRes(list) => list,
     );
     let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
-    let Some(ue) = amf.connections.get(&id).and_then(|connection| connection.ue) else { return Ok(()) };
+    let ue = amf.connections.get(&id).and_then(|connection| connection.ue);
     for item in released.iter().flat_map(|list| &list.0) {
-        let Some(id) = PduSessionId::new(item.pdu_session_id.0) else { continue };
-        let releasing = pdu_session::find(amf, ue, id)
-            .is_some_and(|session| session.state == State::ExpectReleaseComplete);
-        if releasing {
-            pdu_session_release::close(amf, turn, ue, id);
+        let Some(session) = PduSessionId::new(item.pdu_session_id.0) else { continue };
+        pdu_session::ended(amf, turn, id, Some(session));
+        let Some(ue) = ue else { continue };
+        match pdu_session::find(amf, ue, session).map(|session| session.state) {
+            Some(State::ExpectReleaseComplete) => pdu_session_release::close(amf, turn, ue, session),
+            Some(State::ExpectResourcesReleased) => {
+                pdu_session::remove(amf, turn, ue, session, Closing::Released);
+            }
+            _ => {}
         }
     }
     Ok(())

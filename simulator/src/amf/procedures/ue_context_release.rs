@@ -4,7 +4,7 @@ use crate::amf::Turn;
 
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
-use super::handover;
+use super::{handover, pdu_session};
 use crate::amf::connection::{ConnectionId, State};
 use crate::amf::timers::ConnectionTimer;
 use crate::amf::{Amf, Message, Refusal, ngap, sending};
@@ -95,6 +95,7 @@ pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, id: Connection
 /// Forgets a connection without a word to the gNB. The UE is idle, and what ran is aborted.
 pub(in crate::amf) fn locally(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     detach(amf, turn, id);
+    pdu_session::ended(amf, turn, id, None);
     let Some(connection) = amf.connections.remove(&id) else { return };
     if let Some(gnb) = amf.gnbs.get_mut(&connection.association)
         && gnb.connections.get(&connection.ran_ue_id) == Some(&id)
@@ -117,6 +118,6 @@ fn detach(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
         amf.refuse(Refusal::LowerLayerFailure);
     }
     if let Some(ue) = ue {
-        amf.ue_is_idle(turn, ue);
+        amf.ue_is_idle(turn, ue, Some(id));
     }
 }
