@@ -60,11 +60,6 @@ impl ShardRunner {
                     self.ue(ue, UeEvent::Start(Procedure::ServiceRequest), now, out);
                 }
             }
-            Procedure::PduSessionRelease | Procedure::Deregistration => {
-                // Nothing is sent in a session that is asked to end: it would cross the end of the network's count.
-                self.user_plane.pause(ue);
-                self.ue(ue, UeEvent::Start(procedure), now, out);
-            }
             Procedure::UeContextRelease => self.release_context(ue, now, out),
             Procedure::SimSwap => self.swap_usim(ue, now, out),
             _ => self.ue(ue, UeEvent::Start(procedure), now, out),
