@@ -41,6 +41,8 @@ pub(crate) struct Transaction {
     pub(crate) expiries: u8,
     /// The connection was released under the message once, and the message sent again.
     pub(crate) resent: bool,
+    /// The network refused the type of session that was asked for, and the one that it allows is asked for now.
+    pub(crate) retyped: bool,
     /// A service request goes before the message (TS 24.501 §5.4.5.2.1).
     pub(crate) waits_for_service: bool,
 }

@@ -27,6 +27,9 @@ fn everything() -> Vec<Vec<u8>> {
     source.receive(modify(ran, 1, Some((&[127, 8, 8, 8], 7)), &[9], &[5]));
     source.receive(modify(ran, 8, None, &[9], &[]));
     source.receive(release_sessions(ran, &[3]));
+    let report = RRCInactiveTransitionReportRequest::subsequent_state_transition_report;
+    let (mut modified, other) = Node::with_sessions(settings(4), &[1]);
+    modified.receive(context_modification(other, AMF, report));
     // N2: cancelled, then carried out.
     let container: Vec<u8> = (0..=255).cycle().take(400).collect();
     let handover = GnbEvent::Handover { ue: UE, target: target(2, 2), container: &container };
@@ -58,7 +61,7 @@ fn everything() -> Vec<Vec<u8>> {
     let ran = ids(third.last()).1.unwrap();
     third.receive(path_switch_acknowledge(AMF, ran, &[2]));
     third.handle(GnbEvent::RequestRelease { ue: UE, cause: ReleaseCause::UserInactivity });
-    [source.octets, other.octets, third.octets].concat()
+    [source.octets, other.octets, third.octets, modified.octets].concat()
 }
 
 fn handle(actions: &[GnbAction]) -> u32 {

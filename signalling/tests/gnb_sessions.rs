@@ -217,3 +217,22 @@ fn session_procedures_of_an_unknown_ue_are_answered_with_error_indication() {
         assert_eq!(cause_of(node.last()), radio(CauseRadioNetwork::unknown_local_UE_NGAP_ID));
     }
 }
+
+#[test]
+fn modification_of_the_context_is_answered_and_gives_the_ue_another_id() {
+    let (mut node, ran) = Node::with_sessions(settings(1), &[1]);
+    let report = RRCInactiveTransitionReportRequest::subsequent_state_transition_report;
+    let actions = node.receive(context_modification(ran, AMF, report));
+    assert_eq!(kinds(&actions), [Kind::Successful_UEContextModification]);
+    assert_eq!(ids(node.last()), (Some(AMF), Some(ran)));
+    let state = node.last().ie::<oxirush_ngap::ie::RRCState>().unwrap().unwrap();
+    assert_eq!((state, told(&actions)), (RRCState::connected, vec![]));
+    // What follows is under the new id, and the old one is nobody's.
+    node.handle(GnbEvent::RequestRelease { ue: UE, cause: ReleaseCause::UserInactivity });
+    assert_eq!(ids(node.last()), (Some(AMF + 1), Some(ran)));
+    let cancel = RRCInactiveTransitionReportRequest::cancel_report;
+    node.receive(context_modification(ran, AMF + 1, cancel));
+    assert!(node.last().ie::<oxirush_ngap::ie::RRCState>().is_none());
+    let actions = node.receive(context_modification(77, AMF, cancel));
+    assert_eq!(kinds(&actions), [Kind::Initiating_ErrorIndication]);
+}

@@ -79,6 +79,21 @@ fn update_after_a_handover_tells_the_sessions_and_drops_what_the_network_does() 
 }
 
 #[test]
+fn update_of_an_idle_ue_asks_for_the_resources_of_its_sessions() {
+    let (mut phone, mut network) = with_session(settings());
+    phone.tac = 3;
+    let actions = phone.handle(UeEvent::CellChanged);
+    assert_eq!(update_request(&mut network, &actions).uplink_data_status, None, "the handover kept them");
+
+    let (mut phone, mut network) = with_session(settings());
+    phone.handle(UeEvent::ConnectionReleased);
+    phone.tac = 3;
+    let actions = phone.handle(UeEvent::CellChanged);
+    let request = update_request(&mut network, &actions);
+    assert_eq!(request.uplink_data_status.unwrap().sessions_with_data(), [5]);
+}
+
+#[test]
 fn move_during_a_procedure_is_told_after_it() {
     let (mut phone, mut network) = registered(settings());
     network.read(&sent(&phone.handle(UeEvent::EstablishSession(&session_request(5)))));

@@ -111,6 +111,31 @@ fn establishment_rejected_fails_with_the_cause_by_name() {
 }
 
 #[test]
+fn establishment_rejected_for_its_type_is_tried_once_with_the_one_that_is_allowed() {
+    let reject = |cause| NasPduSessionEstablishmentReject::new(NasFGsmCause::new(cause));
+    let both = || signalling::SessionRequest { type_: PduSessionType::Ipv4v6, ..session_request(5) };
+    for (cause, other, type_) in [(50, 51, 1), (51, 50, 2)] {
+        let (mut phone, mut network) = registered(settings());
+        phone.handle(UeEvent::EstablishSession(&both()));
+        let actions = phone.downlink(&network.session(reject(cause), 5, 1));
+        assert_eq!(outcomes(&actions), [(ESTABLISHMENT, failed(cause))], "unless it is to be specified");
+
+        let (mut phone, mut network) = registered(specified());
+        let actions = phone.handle(UeEvent::EstablishSession(&both()));
+        session_message(&mut network, &actions);
+        let actions = phone.downlink(&network.session(reject(cause), 5, 1));
+        assert_eq!(outcomes(&actions), []);
+        let (session, pti, message) = session_message(&mut network, &actions);
+        let Nas5gsmMessage::PduSessionEstablishmentRequest(request) = message else { panic!() };
+        assert_eq!((session, pti, request.pdu_session_type.unwrap().session_type_raw()), (5, 2, type_));
+        assert!(phone.timers.contains_key(&Timer::T3580));
+        let actions = phone.downlink(&network.session(reject(other), 5, 2));
+        assert_eq!(outcomes(&actions), [(ESTABLISHMENT, failed(other))], "and never in a circle");
+        assert!(!phone.timers.contains_key(&Timer::T3580));
+    }
+}
+
+#[test]
 fn establishment_unanswered_is_sent_five_times_then_times_out() {
     let (mut phone, mut network) = registered(settings());
     let first = phone.handle(UeEvent::EstablishSession(&session_request(5)));

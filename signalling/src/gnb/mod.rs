@@ -7,6 +7,7 @@ mod event;
 mod handover_source;
 mod handover_target;
 mod interface;
+mod modification;
 mod nas;
 mod release;
 mod sessions;
@@ -148,6 +149,7 @@ impl Gnb {
             K::Initiating_PDUSessionResourceSetup => sessions::set_up(self, pdu, out)?,
             K::Initiating_PDUSessionResourceModify => sessions::modify(self, pdu, out)?,
             K::Initiating_PDUSessionResourceRelease => sessions::release(self, pdu, out)?,
+            K::Initiating_UEContextModification => modification::requested(self, pdu, out)?,
             K::Initiating_UEContextRelease => release::commanded(self, pdu, out)?,
             K::Initiating_Paging => match paging::paged(pdu)? {
                 Some(s_tmsi) => out.push(GnbAction::Paged { s_tmsi }),

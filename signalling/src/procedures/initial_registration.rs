@@ -6,7 +6,7 @@ use oxirush_nas::nas_5gs::{
     Nas5gsMessage, NasFGmmCapability, NasFGsMobileIdentity, NasFGsRegistrationType,
     NasFGsTrackingAreaIdentity, NasKeySetIdentifier, NasMessageContainer, NasNssai, NasPduSessionStatus,
     NasRegistrationAccept, NasRegistrationComplete, NasRegistrationReject, NasRegistrationRequest, NasSNssai,
-    NasUeSecurityCapability, RegistrationType,
+    NasUeSecurityCapability, NasUplinkDataStatus, RegistrationType,
 };
 
 use crate::attempt::{Attempt, Kind};
@@ -29,7 +29,7 @@ fn message(
     identity: NasFGsMobileIdentity,
     ng_ksi: u8,
     area: &RegisteredArea,
-    sessions: &SessionManagement,
+    (sessions, idle): (&SessionManagement, bool),
     settings: &UeSettings,
 ) -> NasRegistrationRequest {
     let kind_ie = NasFGsRegistrationType::from_registration_type(kind).with_follow_on_request(false);
@@ -53,13 +53,21 @@ fn message(
     if let Some(tai) = area.last_tai {
         request.set_last_visited_registered_tai(NasFGsTrackingAreaIdentity::new(tai.to_vec()));
     }
-    // §5.5.1.3.2: both ends agree on the sessions again. An update after a move has no uplink data status: in
-    // 5GMM-CONNECTED the handover kept the resources, and an idle UE asks for them when it has data.
+    // §5.5.1.3.2: both ends agree on the sessions again.
     if kind == RegistrationType::MobilityRegistrationUpdating
         && sessions.was_used()
         && let Ok(status) = NasPduSessionStatus::from_sessions(&sessions.numbers())
     {
         request.set_pdu_session_status(status);
+    }
+    // A UE has data in all its sessions; in 5GMM-CONNECTED the handover has kept their resources.
+    let numbers = sessions.numbers();
+    if kind == RegistrationType::MobilityRegistrationUpdating
+        && idle
+        && !numbers.is_empty()
+        && let Ok(data) = NasUplinkDataStatus::from_sessions(&numbers)
+    {
+        request.set_uplink_data_status(data);
     }
     request
 }
@@ -123,7 +131,14 @@ impl Ue {
         };
         let ng_ksi = self.nas.context.as_ref().map_or(NO_KEY, NasContext::ng_ksi);
         let kind = registration_type(procedure);
-        let mut request = message(kind, identity, ng_ksi, &self.area, &self.sessions, context.settings);
+        let mut request = message(
+            kind,
+            identity,
+            ng_ksi,
+            &self.area,
+            (&self.sessions, !self.nas.connected),
+            context.settings,
+        );
         let mut complete = Nas5gsMessage::new_5gmm(request.clone());
         let mut octets = complete.encode().unwrap_or_default();
         let secured = self.nas.secured;

@@ -30,4 +30,5 @@ pub(crate) mod ran_status_transfer;
 pub(crate) mod reject;
 pub(crate) mod security_mode;
 pub(crate) mod service_request;
+pub(crate) mod ue_context_modification;
 pub(crate) mod ue_context_release;

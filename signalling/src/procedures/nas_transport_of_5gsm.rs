@@ -37,6 +37,7 @@ impl Ue {
             message,
             expiries: 0,
             resent: false,
+            retyped: false,
             waits_for_service: false,
         });
         self.attempt = Some(Box::new(attempt));

@@ -93,7 +93,38 @@ impl Ue {
         let cause = reject.fgsm_cause.value;
         let back_off = reject.back_off_timer_value.as_ref().and_then(|value| value.to_seconds());
         self.back_off(cause, back_off, dnn, context, out);
+        if context.settings.retry == Retry::AsSpecified && self.ask_for_allowed_type(cause, out) {
+            return;
+        }
         self.end_attempt(Outcome::Failed(Cause::Gsm(cause)), out);
+    }
+
+    /// §6.4.1.4.2: after #50 and #51 the UE may ask for the type that is allowed: once, in the same attempt. `false` where
+    /// it does not.
+    fn ask_for_allowed_type(&mut self, cause: u8, out: &mut Out) -> bool {
+        let allowed = match cause {
+            IPV4_ONLY_ALLOWED => PduSessionType::Ipv4,
+            IPV6_ONLY_ALLOWED => PduSessionType::Ipv6,
+            _ => return false,
+        };
+        let Some(attempt) = &mut self.attempt else { return false };
+        let timer = attempt.timer().0;
+        let Some(transaction) = attempt.transaction.as_mut().filter(|transaction| !transaction.retyped)
+        else {
+            return false;
+        };
+        let other = transaction.request.take_if(|request| request.type_ != allowed);
+        let Some(request) = other.map(|request| SessionRequest { type_: allowed, ..request }) else {
+            return false;
+        };
+        self.nas.stop(timer, out);
+        self.attempt = None;
+        let step = SessionStep::Establishment;
+        self.begin_transaction(step, request.id, Some(request), message(allowed), out);
+        if let Some(transaction) = self.attempt.as_mut().and_then(|attempt| attempt.transaction.as_mut()) {
+            transaction.retyped = true;
+        }
+        true
     }
 
     /// Holds back requests for a congested data network (§6.2.7, §6.2.8).
@@ -190,6 +221,9 @@ const FULL_DATA_RATE: u16 = 0xffff;
 /// 5GSM causes that the UE finds itself (§6.4.1.3, §7.5).
 const SEMANTIC_ERROR_IN_QOS_OPERATION: u8 = 83;
 const INVALID_MANDATORY_INFORMATION: u8 = 96;
+/// 5GSM causes that name a type (§9.11.4.2).
+const IPV4_ONLY_ALLOWED: u8 = 50;
+const IPV6_ONLY_ALLOWED: u8 = 51;
 /// Container identifiers (TS 24.008 Table 10.5.154).
 const DNS_SERVER_IPV6: u16 = 0x0003;
 const IP_ADDRESS_BY_NAS: u16 = 0x000a;

@@ -351,6 +351,24 @@ pub(crate) fn release_sessions(ran: u32, sessions: &[u8]) -> Result<NGAP_PDU, Er
     )
 }
 
+/// UE CONTEXT MODIFICATION REQUEST, which gives the UE the next id of the AMF.
+pub(crate) fn context_modification(
+    ran: u32,
+    amf: u64,
+    report: RRCInactiveTransitionReportRequest,
+) -> Result<NGAP_PDU, Error> {
+    build_ngap!(
+        InitiatingMessage,
+        UEContextModification,
+        UEContextModificationRequest,
+        AMF_UE_NGAP_ID(amf),
+        RAN_UE_NGAP_ID(ran),
+        UESecurityCapabilities(capabilities()),
+        NewAMF_UE_NGAP_ID(AMFUENGAPID(amf + 1)),
+        RRCInactiveTransitionReportRequest(report),
+    )
+}
+
 pub(crate) fn downlink(ran: u32) -> Result<NGAP_PDU, Error> {
     build_ngap!(
         InitiatingMessage,
