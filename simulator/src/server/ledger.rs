@@ -30,7 +30,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Begins the ledger in this file.
+    /// Begins the ledger in this file. Its header is there from the start: a ledger without records is no empty file.
     pub(super) fn create(path: &Path) -> Result<Self, CsvError> {
         let state = LedgerState {
             path: path.to_owned(),
@@ -38,7 +38,9 @@ impl Ledger {
             records: 0,
             error: None,
         };
-        Ok(Self { writer: ChargingWriter::create(path)?, state, next_flush: None })
+        let mut writer = ChargingWriter::create(path)?;
+        writer.flush()?;
+        Ok(Self { writer, state, next_flush: None })
     }
 
     pub(super) fn state(&self) -> &LedgerState {
