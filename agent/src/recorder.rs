@@ -6,7 +6,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use identity::CellId;
-use wire::to_coordinator::{HandoverCount, ProcedureInterval};
+use wire::to_coordinator::{HandoverCount, MOST_HANDOVERS, ProcedureInterval};
 
 /// What happened in one shard since the last report.
 pub(crate) struct Recorder {
@@ -101,9 +101,11 @@ impl Recorder {
         }
     }
 
-    /// The handovers since the last call.
+    /// The handovers that one report takes; the rest stays for the next.
     pub(crate) fn take_handovers(&mut self) -> Vec<HandoverCount> {
-        let taken = std::mem::take(&mut self.handovers).into_iter();
+        let last = self.handovers.keys().nth(HANDOVERS_AT_ONCE).copied();
+        let rest = last.map(|last| self.handovers.split_off(&last)).unwrap_or_default();
+        let taken = std::mem::replace(&mut self.handovers, rest).into_iter();
         let count = |((procedure, source, target), (succeeded, failed)): ((&str, _, _), _)| HandoverCount {
             procedure: procedure.to_owned(),
             source,
@@ -112,6 +114,11 @@ impl Recorder {
             failed,
         };
         taken.map(count).collect()
+    }
+
+    /// Whether one report takes all the handovers that there are.
+    pub(crate) fn fits_one_report(&self) -> bool {
+        self.handovers.len() <= HANDOVERS_AT_ONCE
     }
 
     /// A message that was not expected or not understood.
@@ -202,3 +209,26 @@ fn add(map: &mut BTreeMap<String, u64>, key: &str, count: u64) {
 const DISTINCT_LIMIT: usize = 256;
 /// Pairs of cells in one report.
 const PAIRS_LIMIT: usize = 65_536;
+/// Pairs of cells in one report.
+const HANDOVERS_AT_ONCE: usize = if MOST_HANDOVERS < 8_192 { MOST_HANDOVERS } else { 8_192 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handovers_between_many_cells_take_several_reports() {
+        let mut recorder = Recorder::new();
+        for gnb_id in 0..20_001 {
+            let cell = |cell| CellId { gnb_id, cell };
+            recorder.handover("handover-n2", cell(0), cell(1), true);
+        }
+        let mut reports = Vec::new();
+        while !recorder.fits_one_report() {
+            reports.push(recorder.take_handovers());
+        }
+        reports.push(recorder.take_handovers());
+        assert!(reports.iter().all(|report| report.len() <= MOST_HANDOVERS));
+        assert_eq!((reports.len(), reports.iter().map(Vec::len).sum::<usize>()), (3, 20_001));
+    }
+}

@@ -22,12 +22,16 @@ impl ShardRunner {
     /// Everything that was to start has started, every attempt has ended, the scenario's time is over, and every usage
     /// record is made and fits the next report.
     pub fn is_finished(&self, _now: Instant) -> bool {
-        self.ending == Ending::Closed && self.user_plane.fits_one_report()
+        self.ending == Ending::Closed && self.fits_one_report()
     }
 
     /// Whether a report should be made before the next is due: the end waits for the records to be handed over.
     pub fn wants_report(&self) -> bool {
-        self.ending == Ending::Closed && !self.user_plane.fits_one_report()
+        self.ending == Ending::Closed && !self.fits_one_report()
+    }
+
+    fn fits_one_report(&self) -> bool {
+        self.user_plane.fits_one_report() && self.recorder.fits_one_report()
     }
 
     /// Whether anything from outside still counts.
