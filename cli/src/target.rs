@@ -1,12 +1,13 @@
 //! What the agents of an embedded run signal to, and the simulator where it is ours.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Error, ensure};
-use coordinator::{NetworkClosed, NetworkSide, RunFolder, SharedNetwork};
+use coordinator::{NetworkClosed, NetworkEvent, NetworkSide, RunFolder, SharedNetwork};
 use scenarios::Plan;
-use simulator::amf::Event;
+use simulator::amf::{Event, Noticed, Statistics};
 use simulator::{NetworkStatistics, Simulator, SimulatorOptions};
 
 /// What the agents signal to.
@@ -73,14 +74,55 @@ fn left_behind(statistics: NetworkStatistics) -> Result<NetworkClosed, String> {
         return Err(error);
     }
     let faults = statistics.charging.faults.iter();
-    let noticed = NOTICED.iter().map(|event| (event.as_str().to_owned(), statistics.amf.events(*event)));
     Ok(NetworkClosed {
         charging: Some(ledger.path),
         charging_faults: faults.map(|(fault, n)| (fault.as_str().to_owned(), *n)).collect(),
-        counted: noticed.filter(|(_, n)| *n > 0).collect(),
-        ..NetworkClosed::default()
+        counted: only_counted(&statistics.amf),
+        events: statistics.amf.noticed.iter().map(told).collect(),
     })
 }
 
 /// What tells an operator that something is wrong with a subscriber; all else is traffic.
-const NOTICED: [Event; 2] = [Event::SimSwapDetected, Event::DeviceChangedIdentity];
+fn told(noticed: &Noticed) -> NetworkEvent {
+    let details = match noticed.event {
+        Event::SimSwapDetected => "registers with the keys of another card than before",
+        Event::DeviceChangedIdentity => "registers with a device that had another subscriber before",
+        _ => "",
+    };
+    NetworkEvent {
+        at_us: noticed.at_us,
+        kind: noticed.event.as_str().to_owned(),
+        supi: noticed.supi.to_string(),
+        details: details.to_owned(),
+    }
+}
+
+/// What happened beyond the events that were noted one by one.
+fn only_counted(statistics: &Statistics) -> BTreeMap<String, u64> {
+    let beyond = |event: &Event| {
+        let noted = statistics.noticed.iter().filter(|noticed| noticed.event == *event).count();
+        (event.as_str().to_owned(), statistics.events(*event).saturating_sub(noted as u64))
+    };
+    let events = [Event::SimSwapDetected, Event::DeviceChangedIdentity];
+    events.iter().map(beyond).filter(|(_, n)| *n > 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_told_with_its_time_and_subscriber_and_not_counted_twice() {
+        let supi = "001010000000007".parse().unwrap();
+        let noticed = Noticed { at_us: 5, event: Event::SimSwapDetected, supi };
+        let told = told(&noticed);
+        assert_eq!(
+            (told.at_us, told.kind.as_str(), told.supi.as_str()),
+            (5, "sim-swap-detected", "001010000000007")
+        );
+        assert!(!told.details.is_empty());
+        let mut statistics = Statistics::default();
+        statistics.noticed.push(noticed);
+        assert!(only_counted(&statistics).is_empty());
+    }
+}

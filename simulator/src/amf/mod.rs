@@ -42,7 +42,7 @@ use timers::{Expiry, Timers, UeTimer};
 use ue::{UeId, Ues};
 
 pub use settings::{AmfSettings, Congestion, HomeNetworkKey, Limits, ServedNetwork};
-pub use statistics::{Event, Message, Refusal, Statistics};
+pub use statistics::{Event, MOST_NOTICED, Message, Noticed, Refusal, Statistics};
 pub use subscribers::{SubscriberData, SubscriberRecord};
 pub use turn::Turn;
 

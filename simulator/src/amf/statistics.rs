@@ -1,5 +1,7 @@
 //! What the AMF counted, for a run to be cross-checked from the other end.
 
+use identity::Imsi;
+
 /// Names that are counted, each in its own slot: counting costs one addition.
 macro_rules! counted {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
@@ -178,6 +180,17 @@ counted! {
     }
 }
 
+/// Something that an operator wants to hear of, with its time and its subscriber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noticed {
+    /// UNIX time in µs.
+    pub at_us: u64,
+    /// What happened.
+    pub event: Event,
+    /// To whom.
+    pub supi: Imsi,
+}
+
 /// The counters of an [`Amf`](super::Amf) since it started, and what it holds now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statistics {
@@ -185,6 +198,8 @@ pub struct Statistics {
     pub(super) sent: [u64; Message::ALL.len()],
     pub(super) refusals: [u64; Refusal::ALL.len()],
     pub(super) events: [u64; Event::ALL.len()],
+    /// The first of what an operator wants to hear of: [`MOST_NOTICED`] at most. All of it is counted.
+    pub noticed: Vec<Noticed>,
     /// Registrations (of any type) whose REGISTRATION ACCEPT was sent, without its repetitions.
     pub registrations_accepted: u64,
     /// Of these, those that the UE completed, or that needed no REGISTRATION COMPLETE.
@@ -224,6 +239,7 @@ impl Default for Statistics {
             sent: [0; Message::ALL.len()],
             refusals: [0; Refusal::ALL.len()],
             events: [0; Event::ALL.len()],
+            noticed: Vec::new(),
             sessions: 0,
             registrations_accepted: 0,
             registrations_completed: 0,
@@ -303,9 +319,20 @@ impl Statistics {
         }
     }
 
+    /// Counts an event, and notes who it happened to.
+    pub(super) fn notice(&mut self, at_us: u64, event: Event, supi: Imsi) {
+        self.count_event(event);
+        if self.noticed.len() < MOST_NOTICED {
+            self.noticed.push(Noticed { at_us, event, supi });
+        }
+    }
+
     pub(super) fn count_refusal(&mut self, reason: Refusal) {
         if let Some(count) = self.refusals.get_mut(reason as usize) {
             *count += 1;
         }
     }
 }
+
+/// So many are enough to find the pattern, and few enough to be copied with every look at the statistics.
+pub const MOST_NOTICED: usize = 1_000;

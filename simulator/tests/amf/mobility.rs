@@ -3,7 +3,7 @@
 use oxirush_nas::nas_5gs::*;
 use scenarios::{Breakout, Roaming};
 use simulator::AmfSettings;
-use simulator::amf::Event;
+use simulator::amf::{Event, MOST_NOTICED};
 
 use crate::bench::*;
 use crate::ran;
@@ -137,4 +137,25 @@ fn a_device_with_another_identity_is_found_out() {
         assert!(ue.registered);
     }
     assert_eq!(bench.amf.statistics().events(Event::DeviceChangedIdentity), 1);
+    let [noticed] = bench.amf.statistics().noticed[..] else { panic!("one is noticed") };
+    assert_eq!(
+        (noticed.event, noticed.supi),
+        (Event::DeviceChangedIdentity, "001010000000002".parse().unwrap())
+    );
+}
+
+#[test]
+fn what_is_noticed_is_bounded_and_all_of_it_is_counted() {
+    let mut bench = Bench::new();
+    for cards in 1..=u8::MAX {
+        for number in 1..=5 {
+            let mut ue = TestUe::new(number);
+            ue.imeisv = Some(if cards % 2 == 0 { "3520990017614823" } else { "3520990017614824" });
+            bench.register(&mut ue);
+        }
+    }
+    let statistics = bench.amf.statistics();
+    let counted = statistics.events(Event::DeviceChangedIdentity);
+    assert!(counted > MOST_NOTICED as u64, "{counted}");
+    assert_eq!(statistics.noticed.len(), MOST_NOTICED);
 }

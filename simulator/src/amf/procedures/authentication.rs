@@ -80,7 +80,7 @@ pub(in crate::amf) fn answered(
         attempt.failures = 0;
         if let Some(imsi) = attempt.imsi.filter(|_| std::mem::take(&mut attempt.next_card)) {
             amf.subscribers.swapped(imsi);
-            amf.statistics.count_event(Event::SimSwapDetected);
+            amf.statistics.notice(turn.wall_us, Event::SimSwapDetected, imsi);
         }
         amf.statistics.authentications += 1;
         sending::settle(amf, id);

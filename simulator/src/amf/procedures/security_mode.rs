@@ -85,7 +85,7 @@ pub(in crate::amf) fn completed(
     let device =
         complete.imeisv.as_ref().and_then(|imeisv| <[u8; 9]>::try_from(imeisv.value.as_slice()).ok());
     if let Some(device) = device {
-        belongs_to(amf, device, imsi);
+        belongs_to(amf, turn, device, imsi);
     }
     let home = amf.subscribers.find(imsi).and_then(|record| record.home);
     if let Some(ue) = amf.ues.get_mut(ue_id) {
@@ -101,13 +101,13 @@ pub(in crate::amf) fn completed(
 }
 
 /// A device that had another subscriber before has changed its card (its PEI is the IMEISV, TS 23.003 §6.2.2).
-fn belongs_to(amf: &mut Amf, device: [u8; 9], imsi: Imsi) {
+fn belongs_to(amf: &mut Amf, turn: &Turn<'_>, device: [u8; 9], imsi: Imsi) {
     let full = amf.devices.len() >= amf.settings.limits.ues;
     if full && !amf.devices.contains_key(&device) {
         return amf.refuse(Refusal::TooManyUes);
     }
     if amf.devices.insert(device, imsi).is_some_and(|before| before != imsi) {
-        amf.statistics.count_event(Event::DeviceChangedIdentity);
+        amf.statistics.notice(turn.wall_us, Event::DeviceChangedIdentity, imsi);
     }
 }
 
