@@ -2,7 +2,9 @@
 //!
 //! 1. lateness and latency at 1,000 and 5,000 attempts per second,
 //! 2. the highest rate that is sustained: no failure, not limited by the generator, median latency under 100 ms,
-//! 3. octets per registered idle UE, and octets of reports per agent and second.
+//! 3. octets per registered idle UE, and octets of reports per agent and second,
+//! 4. handovers over N2 and over Xn at rising rates, of UEs with sessions and without traffic,
+//! 5. `campaign-10k` as it is in the catalogue.
 
 use std::process::Command;
 
@@ -14,19 +16,38 @@ fn main() -> Result<(), Error> {
     println!("{cores} cores, {}", processor());
     println!();
     println!(
-        "{:<28}{:>10}{:>12}{:>12}{:>12}{:>12}{:>12}",
-        "campaign", "ok", "median", "p99", "late p50", "late p99", "agent CPU"
+        "{:<28}{:>10}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}",
+        "campaign", "ok", "median", "p95", "p99", "late p50", "late p99", "agent CPU"
     );
     for rate in [1_000, 5_000] {
-        let summary = campaign(rate, 10)?;
-        row(&format!("{rate}/s for 10 s"), &summary);
+        let summary = attach(rate, 10)?;
+        row(&format!("{rate}/s for 10 s"), &summary, REGISTRATION);
     }
     println!();
+    highest_rate_of_attaches()?;
+    println!();
+    println!("handovers of {SESSIONS} UEs with a session and without traffic, interruption 0:");
+    for procedure in ["handover-n2", "handover-xn"] {
+        for rate in [250, 500, 1_000, 2_000] {
+            let summary = handovers(procedure, rate)?;
+            row(&format!("{procedure} {rate}/s for {MOVING_S} s"), &summary, procedure);
+        }
+    }
+    println!();
+    println!("campaign-10k:");
+    let summary = run("campaign-10k", &["--seed", "7"])?;
+    for procedure in [REGISTRATION, "pdu-session", "handover-n2", "handover-xn"] {
+        row(procedure, &summary, procedure);
+    }
+    Ok(())
+}
+
+fn highest_rate_of_attaches() -> Result<(), Error> {
     println!("highest sustained rate:");
     let mut best = None;
     for rate in (1..).map(|step| 2_500 * step).take_while(|&rate| rate <= 60_000) {
-        let summary = campaign(rate, 8)?;
-        row(&format!("{rate}/s for 8 s"), &summary);
+        let summary = attach(rate, 8)?;
+        row(&format!("{rate}/s for 8 s"), &summary, REGISTRATION);
         if !sustained(&summary) {
             break;
         }
@@ -50,20 +71,50 @@ fn main() -> Result<(), Error> {
 }
 
 /// Runs registrations at this rate, each by another subscriber.
-fn campaign(rate: u64, seconds: u64) -> Result<Value, Error> {
+fn attach(rate: u64, seconds: u64) -> Result<Value, Error> {
+    let count = format!("subscribers.0.count={}", rate * seconds);
+    let load = format!("load.0.phases=[{{rate: {rate}/s, for: {seconds}s}}]");
+    run("attach-10k", &["--seed", "7", "--set", "radio=ideal", "--set", &count, "--set", &load])
+}
+
+/// Attaches UEs, opens their sessions, and hands them over at this rate.
+fn handovers(procedure: &str, rate: u64) -> Result<Value, Error> {
+    let load = format!(
+        "load=[\
+         {{procedure: registration, phases: [{{rate: 1000/s, for: {ATTACHING_S}s}}, {{hold: {}s}}]}}, \
+         {{procedure: pdu-session, starts-after: {ATTACHING_S}s, phases: [{{rate: 1000/s, for: {ATTACHING_S}s}}]}}, \
+         {{procedure: {procedure}, starts-after: {}s, phases: [{{rate: {rate}/s, for: {MOVING_S}s}}]}}]",
+        ATTACHING_S + MOVING_S + 3,
+        2 * ATTACHING_S + 1,
+    );
+    let sets = [
+        "radio=ideal".to_owned(),
+        format!("subscribers.0.count={SESSIONS}"),
+        "sessions=[{name: quiet, dnn: internet}]".to_owned(),
+        "mobility={path: ring, interruption: 0ms}".to_owned(),
+        format!("slos=[{procedure}.success >= 99%]"),
+        "guardrails=[]".to_owned(),
+        load,
+    ];
+    let mut arguments = vec!["--seed", "7"];
+    sets.iter().for_each(|set| arguments.extend(["--set", set.as_str()]));
+    run("attach-10k", &arguments)
+}
+
+fn run(scenario: &str, arguments: &[&str]) -> Result<Value, Error> {
     let folder = tempfile::tempdir().context("making a folder for the run")?;
     let program = std::env::var("ROAMSTORM").unwrap_or_else(|_| "target/release/roamstorm".to_owned());
     let output = Command::new(&program)
-        .args(["run", "attach-10k", "--json", "--trace", "failed", "--seed", "7", "--out"])
+        .args(["run", scenario, "--json", "--trace", "failed", "--out"])
         .arg(folder.path())
-        .args(["--set", "radio=ideal", "--set", &format!("subscribers.0.count={}", rate * seconds)])
-        .args(["--set", &format!("load.0.phases=[{{rate: {rate}/s, for: {seconds}s}}]")])
+        .args(arguments)
         .output()
         .with_context(|| format!("starting {program}: build it first (make build)"))?;
+    let said = || String::from_utf8_lossy(&output.stderr);
     let summary: Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("{program} gave no summary: {}", String::from_utf8_lossy(&output.stderr)))?;
+        .with_context(|| format!("{program} gave no summary: {}", said()))?;
     ensure!(
-        summary["procedures"]["registration"].is_object(),
+        summary["procedures"][REGISTRATION].is_object(),
         "the run has no registrations: {}",
         summary["verdict"]
     );
@@ -71,21 +122,22 @@ fn campaign(rate: u64, seconds: u64) -> Result<Value, Error> {
 }
 
 fn sustained(summary: &Value) -> bool {
-    let registration = &summary["procedures"]["registration"];
+    let registration = &summary["procedures"][REGISTRATION];
     summary["verdict"]["status"] != "invalid"
         && registration["succeeded"] == registration["planned"]
         && number(&registration["latency_us"]["p50"]) < 100_000.0
 }
 
-fn row(name: &str, summary: &Value) {
-    let registration = &summary["procedures"]["registration"];
-    let (latency, lateness) = (&registration["latency_us"], &summary["generator"]["lateness_us"]);
-    let ok = 100.0 * number(&registration["succeeded"]) / number(&registration["planned"]);
+fn row(name: &str, summary: &Value, procedure: &str) {
+    let (figures, generator) = (&summary["procedures"][procedure], &summary["generator"]);
+    let (latency, lateness) = (&figures["latency_us"], &generator["lateness_us"]);
+    let ok = 100.0 * number(&figures["succeeded"]) / number(&figures["planned"]);
     let cpu: f64 =
         summary["agents"].as_array().into_iter().flatten().map(|agent| number(&agent["cpu_s"])).sum();
     println!(
-        "{name:<28}{ok:>8.2} %{:>9.2} ms{:>9.2} ms{:>9.0} µs{:>9.0} µs{:>10.2} s   {}",
+        "{name:<28}{ok:>8.2} %{:>9.2} ms{:>9.2} ms{:>9.2} ms{:>9.0} µs{:>9.0} µs{:>10.2} s   {}",
         number(&latency["p50"]) / 1e3,
+        number(&latency["p95"]) / 1e3,
         number(&latency["p99"]) / 1e3,
         number(&lateness["p50"]),
         number(&lateness["p99"]),
@@ -104,3 +156,9 @@ fn processor() -> String {
         text.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown processor");
     model.trim_start_matches([' ', '\t', ':']).to_owned()
 }
+
+const REGISTRATION: &str = "registration";
+/// UEs of a handover campaign: what attaches, and opens sessions, at 1,000/s.
+const SESSIONS: u64 = 1_000 * ATTACHING_S;
+const ATTACHING_S: u64 = 5;
+const MOVING_S: u64 = 10;
