@@ -129,10 +129,26 @@ impl Writer {
             0x80..0x4000 => self.put(0x8000 | length, 16),
             _ => return None,
         }
+        self.octets.reserve(octets.len() + 1);
         for &octet in octets {
-            self.put(octet.into(), 8);
+            self.put_octet(octet);
         }
         Some(())
+    }
+
+    /// Eight bits at once: a container has hundreds of them.
+    fn put_octet(&mut self, octet: u8) {
+        let used = self.used % 8;
+        match self.octets.last_mut() {
+            Some(last) if used > 0 => {
+                *last |= octet >> used;
+                self.octets.push(octet << (8 - used));
+            }
+            _ => {
+                self.octets.push(octet);
+                self.used = 8;
+            }
+        }
     }
 }
 
@@ -175,7 +191,19 @@ impl<'a> Reader<'a> {
         if usize::from(length) > left {
             return None;
         }
-        (0..length).map(|_| u8::try_from(self.take(8)?).ok()).collect()
+        (0..length).map(|_| self.take_octet()).collect()
+    }
+
+    /// Eight bits at once.
+    fn take_octet(&mut self) -> Option<u8> {
+        let (place, shift) = (self.at / 8, self.at % 8);
+        let first = *self.octets.get(place)?;
+        self.at += 8;
+        if shift == 0 {
+            return Some(first);
+        }
+        let second = self.octets.get(place + 1)?;
+        Some(first << shift | second >> (8 - shift))
     }
 }
 
