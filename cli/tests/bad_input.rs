@@ -93,3 +93,32 @@ fn target_that_speaks_something_else_is_named() {
     });
     assert_unreachable(&format!("sctp+udp://{address}"), &[&address.to_string()]);
 }
+
+#[test]
+fn ledger_of_another_charging_function_is_refused_beside_the_simulator() {
+    assert_refused(&["run", "smoke", "--charging", "cdr.csv"], &["--charging", "sim:", "charging.csv"]);
+}
+
+#[test]
+fn agents_that_would_share_a_user_plane_address_are_refused_before_the_run() {
+    let lab = ["run", "smoke", "--target", "sctp+udp://192.0.2.1:9899", "--agents", "2"];
+    assert_refused(&lab, &["--gtpu-address", "2 addresses", "2152"]);
+    let one = [&lab[..], &["--gtpu-address", "192.0.2.21"]].concat();
+    assert_refused(&one, &["2 agents need 2 addresses", "1 are given"]);
+    let twice = [&lab[..], &["--gtpu-address", "192.0.2.21,192.0.2.21"]].concat();
+    assert_refused(&twice, &["an address of its own"]);
+}
+
+#[test]
+fn report_of_what_is_no_run_folder_says_what_is_expected() {
+    assert_refused(&["report", "nowhere"], &["nowhere", "folder of a run"]);
+}
+
+#[test]
+fn foreign_ledger_without_a_mapping_names_the_option() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = folder.path().join("cdr.csv");
+    std::fs::write(&ledger, "CDR;IMSI\n1;001010000000001\n").unwrap();
+    let ledger = ledger.to_str().unwrap();
+    assert_refused(&["reconcile", "--usage", ledger, "--charging", ledger], &["cdr.csv:1", "--map"]);
+}
