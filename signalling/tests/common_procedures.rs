@@ -226,8 +226,8 @@ fn identities_are_given_as_the_protection_allows() {
     for (kind, text) in [
         (1, "suci-0-001-01-0-0-0-0000000007"),
         (2, "5g-guti-0010101004011223344"),
-        (3, "imei-001017000000070"),
-        (5, "imeisv-0010170000000701"),
+        (3, "imei-000100170000070"),
+        (5, "imeisv-0001001700000701"),
         (6, "no identity"),
     ] {
         let answer = sent(&phone.downlink(&network.protect(request(kind))));

@@ -44,7 +44,7 @@ fn registration_with_every_algorithm_succeeds() {
             let complete = sent(&phone.downlink(&command));
             assert_eq!(complete[1], 4, "under the new context, ciphered");
             let Nas5gmmMessage::SecurityModeComplete(complete) = network.read(&complete) else { panic!() };
-            assert_eq!(complete.imeisv.unwrap().as_imeisv().unwrap().to_string(), "0010170000000701");
+            assert_eq!(complete.imeisv.unwrap().as_imeisv().unwrap().to_string(), "0001001700000701");
             let contained = complete.nas_message_container.unwrap().decode_as_nas_message().unwrap();
             let Nas5gsMessage::Gmm(_, Nas5gmmMessage::RegistrationRequest(contained)) = contained else {
                 panic!()
