@@ -57,6 +57,9 @@ pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, oct
         NgapPduKind::Successful_PDUSessionResourceRelease => {
             pdu_session_resource::release_answered(amf, turn, association, &pdu)
         }
+        NgapPduKind::Initiating_PDUSessionResourceNotify => {
+            pdu_session_resource::notified(amf, turn, association, &pdu)
+        }
         NgapPduKind::Initiating_HandoverPreparation => handover::required(amf, turn, association, &pdu),
         NgapPduKind::Initiating_HandoverCancel => handover::cancelled(amf, turn, association, &pdu),
         NgapPduKind::Initiating_UplinkRANStatusTransfer => handover::status(amf, turn, association, &pdu),

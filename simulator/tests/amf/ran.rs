@@ -61,6 +61,22 @@ pub(crate) fn not_set_up(amf_id: u64, ran_id: u32, session: u8) -> Vec<u8> {
     ))
 }
 
+/// PDU SESSION RESOURCE NOTIFY of a session whose resources the gNB has released.
+pub(crate) fn notify_released(amf_id: u64, ran_id: u32, session: u8) -> Vec<u8> {
+    let cause = Cause::radioNetwork(CauseRadioNetwork::radio_resources_not_available);
+    let transfer = PDUSessionResourceNotifyReleasedTransfer::new(cause, None);
+    let transfer = encode_open_type(&transfer).unwrap().into_vec();
+    let item = PDUSessionResourceReleasedItemNot::new(PDUSessionID(session), transfer.into(), None);
+    encoded(build_ngap!(
+        InitiatingMessage,
+        PDUSessionResourceNotify,
+        PDUSessionResourceNotify,
+        AMF_UE_NGAP_ID(amf_id),
+        RAN_UE_NGAP_ID(ran_id),
+        PDUSessionResourceReleasedListNot(PDUSessionResourceReleasedListNot(vec![item])),
+    ))
+}
+
 pub(crate) fn initial_context_setup_response(amf_id: u64, ran_id: u32, sessions: &[u8]) -> Vec<u8> {
     if sessions.is_empty() {
         return crate::bench::initial_context_setup_response(amf_id, ran_id);

@@ -268,3 +268,21 @@ fn a_gnb_that_is_lost_leaves_sessions_without_user_plane() {
     bench.pass(Duration::from_secs(3 * 60 * 60));
     assert_eq!((bench.sessions(), bench.amf.statistics().timers), (0, 0));
 }
+
+#[test]
+fn resources_that_the_gnb_released_by_itself_are_set_up_again_for_downlink_data() {
+    let mut bench = Bench::new();
+    let mut ue = connected(&mut bench, 1);
+    let did = bench.establish(&mut ue, 1);
+    let set_up = did.iter().find_map(|did| match did {
+        Did::Other(_, name, octets) if name.contains("ResourceSetup") => Some(octets.clone()),
+        _ => None,
+    });
+    let teid = ran::uplink_teid_of(&set_up.unwrap());
+    let data = AmfEvent::DownlinkData { teid };
+    assert_eq!(bench.event(data), [], "the session has its user plane");
+    assert_eq!(bench.ngap(GNB, &ran::notify_released(ue.amf_id, ue.ran_id, 1)), []);
+    assert_eq!(bench.sessions(), 1);
+    let did = bench.event(data);
+    assert!(matches!(&did[..], [Did::Other(GNB, name, _)] if name.contains("ResourceSetup")), "{did:?}");
+}

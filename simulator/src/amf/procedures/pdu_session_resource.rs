@@ -222,3 +222,28 @@ pub(in crate::amf) fn release_answered(
     }
     Ok(())
 }
+
+/// PDU SESSION RESOURCE NOTIFY (§8.2.4): the gNB has released the resources of sessions by itself; they stay, without their
+/// user plane. That QoS flows are no longer fulfilled changes nothing where there is none but the default one.
+pub(in crate::amf) fn notified(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    association: u32,
+    pdu: &NGAPPDU<'_>,
+) -> Result<(), Error> {
+    extract_ngap_ies!(pdu, PDUSessionResourceNotify,
+        req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
+        req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
+        lax released: PDUSessionResourceReleasedListNot = PDUSessionResourceReleasedListNot(list) => list,
+    );
+    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(ue) = amf.connections.get(&id).and_then(|connection| connection.ue) else { return Ok(()) };
+    for item in released.iter().flat_map(|list| &list.0) {
+        let Some(session) = PduSessionId::new(item.pdu_session_id.0) else { continue };
+        if let Some(session) = pdu_session::find(amf, ue, session).filter(|session| session.is_established())
+        {
+            smf::deactivate(turn, session);
+        }
+    }
+    Ok(())
+}
