@@ -109,6 +109,37 @@ fn a_handover_across_a_border_needs_an_agreement() {
 }
 
 #[test]
+fn a_session_that_ends_at_a_border_counts_until_its_gnb_has_released_it() {
+    let mut bench = bench(Breakout::Local, true);
+    let mut ue = connected(&mut bench, 1);
+    let did = bench.establish(&mut ue, 1);
+    let set_up = did.iter().find_map(|did| match did {
+        Did::Other(_, name, octets) if name.contains("ResourceSetup") => Some(octets.clone()),
+        _ => None,
+    });
+    let teid = ran::uplink_teid_of(&set_up.unwrap());
+    let did = bench.ngap(GNB, &ran::handover_required(ue.amf_id, ue.ran_id, 2, "208/93", 2, &[1]));
+    let Did::Other(_, _, octets) = &did[0] else { panic!("{did:?}") };
+    let target = ran::amf_id_of(octets);
+    bench.ngap(ABROAD, &ran::handover_acknowledge(target, 77, ABROAD, &[1]));
+    bench.ngap(ABROAD, &ran::handover_notify(target, 77, "208/93", 2));
+    cross(&mut ue);
+    (ue.amf_id, ue.ran_id, ue.left) = (target, 77, Some(GNB));
+    ue.kind = RegistrationType::MobilityRegistrationUpdating;
+    ue.session_status = Some(vec![1]);
+    let request = ue.registration_request();
+    let did = bench.uplink(&ue, request);
+    assert!(
+        did.iter().any(|did| matches!(did, Did::Other(ABROAD, name, _) if name.contains("ResourceRelease"))),
+        "{did:?}"
+    );
+    bench.uplink_packet(teid);
+    bench.settle(&mut ue, did);
+    let charged: u64 = bench.chf.take_records(0).map(|record| record.uplink.0).sum();
+    assert_eq!((bench.sessions(), charged, ue.registered), (0, 500, true));
+}
+
+#[test]
 fn a_card_with_new_keys_is_found_out_once_and_the_old_one_is_refused() {
     let mut bench = Bench::new();
     let mut ue = TestUe::new(1);
