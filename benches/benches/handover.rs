@@ -313,7 +313,8 @@ fn session(criterion: &mut Criterion) {
 }
 
 fn handovers(criterion: &mut Criterion) {
-    let kinds: [(&str, fn(&mut Network)); 2] =
+    type HandOver = fn(&mut Network);
+    let kinds: [(&str, HandOver); 2] =
         [("N2 handover", Network::hand_over_n2), ("Xn handover", Network::hand_over_xn)];
     for (name, hand_over) in kinds {
         sides(criterion, name, |network, count, watch| {
