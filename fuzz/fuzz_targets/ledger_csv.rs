@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use billing::csv::{Reader, Record, Writer};
 use billing::{ChargingRecord, Reconciler, Rules, Settings, Tariff, UsageRecord};
 
-/// The input is two files: what is before the first octet 0 and what is after it, each after the header of its ledger.
+// The input is two files: what is before the first octet 0 and what is after it, each after the header of its ledger.
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let at = input.iter().position(|octet| *octet == 0).unwrap_or(input.len());
     let (usage, charging) = input.split_at(at);
