@@ -90,6 +90,9 @@ impl GtpuPort {
             Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP)).map_err(failed)?;
         // Less than this is what the system allows: then bursts may be lost, and the sequence numbers show it.
         let _ = socket.set_recv_buffer_size(BUFFER);
+        // Beyond net.core.rmem_max, where this process may (CAP_NET_ADMIN).
+        #[cfg(target_os = "linux")]
+        let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, BUFFER);
         let _ = socket.set_send_buffer_size(BUFFER);
         socket.set_nonblocking(true).map_err(failed)?;
         socket.bind(&at.into()).map_err(failed)?;

@@ -55,6 +55,9 @@ impl N3 {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         // The kernel gives what it allows (net.core.rmem_max, wmem_max); less is no error.
         socket.set_recv_buffer_size(BUFFER)?;
+        // Beyond net.core.rmem_max, where this process may (CAP_NET_ADMIN).
+        #[cfg(target_os = "linux")]
+        let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, BUFFER);
         socket.set_send_buffer_size(BUFFER)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
