@@ -9,7 +9,7 @@ use oxirush_sctp::{
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -54,8 +54,23 @@ pub(super) struct Handle {
     /// Bounded by `queued`. Closing it shuts the association down when what is in it has been sent.
     pub(super) outgoing: Option<mpsc::UnboundedSender<Outgoing>>,
     pub(super) queued: Arc<AtomicUsize>,
-    pub(super) abort: Arc<Notify>,
+    abort: Arc<Abort>,
     pub(super) remote: Remote,
+}
+
+impl Handle {
+    /// The association is to end at once. Called before `outgoing` is closed, which would shut it down.
+    pub(super) fn abort(&self) {
+        self.abort.asked.store(true, Ordering::Release);
+        self.abort.notify.notify_one();
+    }
+}
+
+/// The wish to end an association at once.
+#[derive(Debug, Default)]
+struct Abort {
+    asked: AtomicBool,
+    notify: Notify,
 }
 
 #[derive(Debug)]
@@ -73,7 +88,7 @@ pub(super) struct Task {
     pub(super) reports: Reports,
     outgoing: mpsc::UnboundedReceiver<Outgoing>,
     queued: Arc<AtomicUsize>,
-    abort: Arc<Notify>,
+    abort: Arc<Abort>,
 }
 
 /// The way of reports to the endpoint; waits while that is behind.
@@ -99,7 +114,7 @@ impl Task {
         reports: Reports,
     ) -> (Self, Handle) {
         let (sender, outgoing) = mpsc::unbounded_channel();
-        let (queued, abort) = (Arc::<AtomicUsize>::default(), Arc::<Notify>::default());
+        let (queued, abort) = (Arc::<AtomicUsize>::default(), Arc::<Abort>::default());
         let handle = Handle {
             outgoing: Some(sender),
             queued: Arc::clone(&queued),
@@ -114,7 +129,7 @@ impl Task {
         let (abort, after) = (Arc::clone(&self.abort), self.options.connect_timeout);
         let connected = tokio::select! {
             connected = tokio::time::timeout(after, connect(&peers, &self.options)) => connected,
-            () = abort.notified() => return,
+            () = abort.notify.notified() => return,
         };
         let remote = self.remote.clone();
         let reason = match connected {
@@ -144,7 +159,7 @@ impl Task {
         let reason = tokio::select! {
             reason = self.carry(&socket) => Some(reason),
             // The endpoint has reported it already.
-            () = abort.notified() => None,
+            () = abort.notify.notified() => None,
         };
         // What is left of it must not linger: without a peer that answers, the kernel would keep it for minutes.
         let _ = socket.abort(&[]);
@@ -183,6 +198,10 @@ impl Task {
                 message = self.outgoing.recv(), if next.is_none() && deadline.is_none() => {
                     next = message;
                     if next.is_none() {
+                        // An abort closes the queue too, and must not become a shutdown: `serve` is about to see it.
+                        if self.abort.asked.load(Ordering::Acquire) {
+                            return std::future::pending().await;
+                        }
                         if let Err(error) = socket.shutdown(Shutdown::Write) {
                             return self.ended_by(&error);
                         }

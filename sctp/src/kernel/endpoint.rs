@@ -225,7 +225,7 @@ impl KernelEndpoint {
     /// Ends an association from this side; its task reports nothing more.
     fn end(&mut self, id: AssociationId, _now: Instant, reason: impl FnOnce(Remote) -> DownReason) {
         if let Some(association) = self.remove(id) {
-            association.handle.abort.notify_one();
+            association.handle.abort();
             self.pending.push(Event::Down { id, reason: reason(association.handle.remote) });
         }
     }
@@ -242,11 +242,11 @@ impl Drop for KernelEndpoint {
         self.reports.close();
         while let Ok(report) = self.reports.try_recv() {
             if let Report::Accepted { handle, .. } = report {
-                handle.abort.notify_one();
+                handle.abort();
             }
         }
         for association in self.associations.values() {
-            association.handle.abort.notify_one();
+            association.handle.abort();
         }
         self.connections = None;
         if let Some(thread) = self.thread.take() {
