@@ -71,6 +71,7 @@ impl Collector {
             reports_dropped: self.reports_dropped,
             trace_dropped: self.trace_dropped,
             report_octets,
+            spooled_octets: 0,
         }
     }
 }

@@ -10,7 +10,7 @@ use scenarios::{Plan, Scenario};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use wire::to_agent::{Lease, ToAgent};
-use wire::to_coordinator::{Hello, ToCoordinator};
+use wire::to_coordinator::{Hello, Part, ToCoordinator};
 use wire::{CoordinatorReceiver, CoordinatorSender, Identity, WireError};
 
 use crate::gtpu_port::GtpuPort;
@@ -65,6 +65,8 @@ pub async fn run(config: AgentConfig, shutdown: watch::Receiver<bool>) -> Result
         program: config.program,
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         agent_us: 0,
+        part: Part::Agent,
+        mark: None,
     };
     let link = wire::join(&config.coordinator, &config.identity, hello).await.map_err(AgentError::Join)?;
     let (sender, receiver) = link.split();
@@ -137,7 +139,10 @@ impl Session {
                     }
                     self.pass_on(notice)
                 }
-                _ = tick.tick() => Some(self.health(sender.octets_sent())),
+                _ = tick.tick() => {
+                    sender.send(&ToCoordinator::Alive { agent_us: self.clock_us() }).await?;
+                    Some(self.health(sender.octets_sent()))
+                }
                 () = wanted(&mut shutdown), if !self.leaving => {
                     self.leave();
                     None
@@ -174,9 +179,13 @@ impl Session {
                 self.workers.iter().for_each(|worker| worker.tell(Command::Start { at, wall_us }));
                 None
             }
-            ToAgent::Renew { shard, epoch, valid_us } => {
-                let until = Instant::now() + Duration::from_micros(valid_us);
-                self.workers.iter().for_each(|worker| worker.tell(Command::Renew { shard, epoch, until }));
+            ToAgent::Renew { asked_us, valid_us, leases } => {
+                let until = self.lease_end(asked_us, valid_us);
+                for (shard, epoch) in leases {
+                    self.workers
+                        .iter()
+                        .for_each(|worker| worker.tell(Command::Renew { shard, epoch, until }));
+                }
                 None
             }
             ToAgent::Ack { shard, epoch, sequence } => {
@@ -188,6 +197,10 @@ impl Session {
                 None
             }
             ToAgent::RunOver { .. } => None,
+            other => {
+                tracing::warn!(?other, "not understood");
+                None
+            }
         }
     }
 
@@ -204,7 +217,7 @@ impl Session {
                     (0..self.workers.len()).min_by_key(|&worker| self.dealt.get(worker).copied())?;
                 *self.dealt.get_mut(lightest)? += 1;
                 self.unfinished.insert((shard, epoch));
-                let until = Instant::now() + Duration::from_micros(lease.valid_us);
+                let until = self.lease_end(lease.asked_us, lease.valid_us);
                 let target = Box::new(target);
                 self.workers.get(lightest)?.tell(Command::Lease { lease, plan, target, until, user_plane });
                 None
@@ -294,6 +307,12 @@ impl Session {
         for worker in &self.workers {
             worker.tell(Command::Drain { reason: reason.to_owned(), grace });
         }
+    }
+
+    /// When a lease ends that we asked for at `asked_us` of our clock.
+    fn lease_end(&self, asked_us: u64, valid_us: u64) -> Instant {
+        let valid = wire::lease::holder_limit(Duration::from_micros(valid_us));
+        self.epoch + Duration::from_micros(asked_us) + valid
     }
 
     fn clock_us(&self) -> u64 {

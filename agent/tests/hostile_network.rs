@@ -61,11 +61,13 @@ impl World {
             shard: 0,
             shards: plan.shards(),
             epoch: 1,
+            asked_us: 0,
             valid_us: 30_000_000,
             target: "memory://amf".into(),
             resume_at: Vec::new(),
             trace: TracePolicy::Failed,
             key: [7; 32],
+            takeover: None,
         };
         let scenario = Arc::clone(plan.scenario());
         Self {

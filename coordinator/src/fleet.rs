@@ -23,6 +23,8 @@ pub(crate) struct Agent {
     pub(crate) lost: Option<String>,
     pub(crate) lateness: Histogram<u64>,
     pub(crate) attempts: u64,
+    /// Its own clock when it last said that it lives, µs.
+    pub(crate) asked_us: u64,
     /// Started in the last report of each shard, summed: attempts a second.
     pub(crate) recent: Vec<(u32, u64)>,
     health: AgentHealth,
@@ -32,6 +34,7 @@ impl Agent {
     pub(crate) fn new(name: String, hello: Hello, peer: SocketAddr, outbox: Outbox) -> Self {
         Self {
             name,
+            asked_us: hello.agent_us,
             hello,
             peer,
             outbox: Some(outbox),

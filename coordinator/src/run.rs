@@ -77,7 +77,6 @@ pub(crate) struct Run {
     failed_joins: Vec<String>,
     endpoint: Arc<CoordinatorEndpoint>,
     acceptor: JoinHandle<()>,
-    renewed: Instant,
     pinged: Instant,
 }
 
@@ -164,7 +163,6 @@ impl Run {
             failed_joins: Vec::new(),
             endpoint,
             acceptor,
-            renewed: now,
             pinged: now,
         };
         run.write_inputs()?;
@@ -310,7 +308,15 @@ impl Run {
         let outbox = Outbox::open(number, link, self.inbox.0.clone());
         self.decide("admitted an agent", json!({"agent": name, "address": peer.to_string(), "workers": hello.workers, "program": hello.program}));
         self.agents.push(Agent::new(name.clone(), hello, peer, outbox));
-        self.send(number, ToAgent::Welcome(Welcome { agent: name, program: wire::PROGRAM.to_owned() }));
+        self.send(
+            number,
+            ToAgent::Welcome(Welcome {
+                agent: name,
+                program: wire::PROGRAM.to_owned(),
+                token: [0; 16],
+                returned: false,
+            }),
+        );
     }
 
     fn message(&mut self, agent: usize, at: Instant, message: ToCoordinator) {
@@ -358,6 +364,8 @@ impl Run {
                 }
             }
             ToCoordinator::Leaving { reason } => self.lose(agent, &format!("left: {reason}")),
+            ToCoordinator::Alive { agent_us } => self.renew(agent, agent_us),
+            other => self.distrust(agent, &format!("sent what is not understood: {other:?}")),
         }
     }
 

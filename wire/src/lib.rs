@@ -14,6 +14,7 @@ mod error;
 pub mod frame;
 mod identity;
 mod join;
+pub mod lease;
 mod link;
 mod opening;
 mod settings;
@@ -34,7 +35,7 @@ pub use opening::Opening;
 pub use settings::Settings;
 
 /// The version of these messages. Both sides refuse any other, and say so.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// This program and its version, as the other side sees them.
 pub const PROGRAM: &str = concat!("roamstorm ", env!("CARGO_PKG_VERSION"));

@@ -23,14 +23,15 @@ pub enum ToAgent {
         /// The same instant by the coordinator's wall clock, UNIX time in µs.
         wall_us: u64,
     },
-    /// The lease of a shard is extended.
+    /// Leases are extended. Answers `Alive`.
     Renew {
-        /// Shard number.
-        shard: u32,
-        /// The lease that is meant.
-        epoch: u64,
-        /// How long from receipt the lease is valid, µs.
+        /// The agent's own clock when it asked, µs, as it said in `Alive`: the leases are valid from then, however long
+        /// this answer was on its way.
+        asked_us: u64,
+        /// How long, µs ([`crate::lease::holder_limit`]).
         valid_us: u64,
+        /// Shard and epoch of each; one that is not named is not extended.
+        leases: Vec<(u32, u64)>,
     },
     /// This interval report is merged and durable: forget it.
     Ack {
@@ -53,7 +54,68 @@ pub enum ToAgent {
         /// Which run.
         run: String,
     },
+    /// Hand this shard over: start nothing more, let what is in flight end until the limit, say what is left as
+    /// `abandoned(shard-moved)`, close its associations, then its last report, its UEs (`Ues`) and `Released`.
+    Release {
+        /// Shard number.
+        shard: u32,
+        /// The lease that is meant.
+        epoch: u64,
+        /// How long what is in flight may take, µs.
+        settle_us: u64,
+    },
+    /// The lease has ended and the shard is another's, or nobody's: stop it at once, and forget its reports: they are not
+    /// counted any more.
+    Revoke {
+        /// Shard number.
+        shard: u32,
+        /// The lease that is meant; older ones of the shard are meant too.
+        epoch: u64,
+    },
+    /// UEs of a shard that is leased to this agent, handed over by its last holder. All parts come between `Lease` and the
+    /// first start.
+    Ues(Box<UeBatch>),
+    /// The run's clock stands still from this instant of the agent's own clock on: nothing is due, UEs stay as they are.
+    Pause {
+        /// Which run.
+        run: String,
+        /// The agent's own clock, µs.
+        at_us: u64,
+    },
+    /// The run's clock goes on at this instant of the agent's own clock.
+    Resume {
+        /// Which run.
+        run: String,
+        /// The agent's own clock, µs.
+        at_us: u64,
+        /// How long the clock stood still, µs: everything that is planned happens so much later.
+        paused_us: u64,
+    },
+    /// A shard was lost with its agent: its subscribers are registered anew at home. Guests from there are forgotten, and
+    /// subscribers of the agent's shards that were last handed over to it are at home again.
+    ShardLost {
+        /// Shard number.
+        shard: u32,
+    },
 }
+
+/// UEs on their way from one holder of a shard to the next, sealed with the key of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UeBatch {
+    /// Shard number.
+    pub shard: u32,
+    /// From the last holder: the lease that it gives back. To the next: the new one.
+    pub epoch: u64,
+    /// Number of this part, from 0.
+    pub part: u32,
+    /// How many parts there are.
+    pub parts: u32,
+    /// The UEs; at most [`LARGEST_BATCH`] octets. Only agents of the run can open it.
+    pub sealed: Vec<u8>,
+}
+
+/// Octets of the sealed UEs of one [`UeBatch`].
+pub const LARGEST_BATCH: usize = 1 << 20;
 
 /// The agent is part of the fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +124,11 @@ pub struct Welcome {
     pub agent: String,
     /// The program version of the coordinator.
     pub program: String,
+    /// Proves, when the agent comes back after its connection or the coordinator was lost, that it is the same.
+    pub token: [u8; 16],
+    /// The agent was known: its leases go on, but for those that `Revoke` names. It hands in every report that is not
+    /// acknowledged, in order.
+    pub returned: bool,
 }
 
 /// The right to run one shard.
@@ -79,7 +146,9 @@ pub struct Lease {
     pub shards: u32,
     /// Fencing token; only grows.
     pub epoch: u64,
-    /// How long from receipt the lease is valid, µs.
+    /// The agent's own clock at its last `Alive` (or `Hello`), µs: the lease is valid from then.
+    pub asked_us: u64,
+    /// How long, µs ([`crate::lease::holder_limit`]).
     pub valid_us: u64,
     /// What to signal to: a target URL, never `sim:`.
     pub target: String,
@@ -89,6 +158,22 @@ pub struct Lease {
     pub trace: TracePolicy,
     /// The key of the run, drawn by the coordinator: with it agents seal what a UE takes along to another agent.
     pub key: [u8; 32],
+    /// How the shard is taken up in the middle of the run; `None` at its beginning.
+    pub takeover: Option<Takeover>,
+}
+
+/// A shard is taken up where its last holder left it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Takeover {
+    /// µs since the run's start: attempts of `resume_at` and later are due after this. What comes due before the shard is
+    /// ready is started when it is, and counted as `shifted`.
+    pub from_us: u64,
+    /// UEs that its lost holder had registered: so many are registered anew, as recovery. 0 where UEs are handed over.
+    pub registered: u64,
+    /// PDU sessions that its lost holder had: so many are established anew, as recovery.
+    pub sessions: u64,
+    /// Parts of handed-over UEs that come in `Ues`.
+    pub batches: u32,
 }
 
 /// Which UEs' messages are kept.

@@ -4,6 +4,8 @@ use billing::UsageRecord;
 use identity::CellId;
 use serde::{Deserialize, Serialize};
 
+use crate::to_agent::UeBatch;
+
 /// One message to the coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToCoordinator {
@@ -52,6 +54,42 @@ pub enum ToCoordinator {
         /// Why.
         reason: String,
     },
+    /// The agent lives: its leases are to be extended. Answered by `Renew`. Sent often enough that several may be lost
+    /// before a lease ends.
+    Alive {
+        /// The agent's own clock, µs.
+        agent_us: u64,
+    },
+    /// The shard is given up: as `Release` asked, or because its lease had lapsed. Its associations are closed, and
+    /// nothing of it is started any more.
+    Released {
+        /// Shard number.
+        shard: u32,
+        /// The lease that ended.
+        epoch: u64,
+        /// How many reports there are under this lease: the last one's number and one more.
+        reports: u64,
+        /// Parts of UEs that went before in `Ues`.
+        batches: u32,
+        /// True when it was not asked for: the lease was not renewed in time.
+        lapsed: bool,
+    },
+    /// UEs of a shard that is handed over.
+    Ues(Box<UeBatch>),
+    /// The agent wants to leave: its shards are to be handed over to others. It goes on until `Release` comes.
+    Draining {
+        /// Why: `spot interruption at 2026-11-25T10:00:00Z`, `SIGTERM`, …
+        reason: String,
+        /// When its host goes, µs from now; `None` when there is no hurry.
+        within_us: Option<u64>,
+    },
+    /// From a supervisor: the process that it had started with this mark has ended. Everything that ran in it is lost now.
+    ChildExited {
+        /// The mark of the process ([`Hello::mark`]).
+        mark: [u8; 16],
+        /// How it ended, for people: `exit code 101`, `killed by signal 9`.
+        status: String,
+    },
 }
 
 /// Who is asking to join.
@@ -61,10 +99,51 @@ pub struct Hello {
     pub name: String,
     /// The program version of the agent.
     pub program: String,
-    /// Worker threads; shards are dealt in proportion to them.
+    /// Worker threads; shards are dealt in proportion to them. A supervisor has none.
     pub workers: u32,
     /// The agent's own clock, µs.
     pub agent_us: u64,
+    /// What is asking.
+    pub part: Part,
+    /// The mark that a supervisor gave to this process when it started it; a supervisor: its own.
+    pub mark: Option<[u8; 16]>,
+}
+
+/// What asks to join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// An agent that comes for the first time.
+    Agent,
+    /// An agent whose connection, or whose coordinator, was lost.
+    Returning(Box<Return>),
+    /// A supervisor: watches over an agent's process, and runs no shard.
+    Supervisor,
+}
+
+/// Who the agent was, and what it still holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Return {
+    /// Which run.
+    pub run: String,
+    /// The name that `Welcome` gave it.
+    pub agent: String,
+    /// The token of that `Welcome`.
+    pub token: [u8; 16],
+    /// Its shards.
+    pub held: Vec<Held>,
+}
+
+/// A shard that a returning agent holds, or whose last reports it still has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Shard number.
+    pub shard: u32,
+    /// Its lease.
+    pub epoch: u64,
+    /// The oldest report that is not acknowledged, or the number of the next one.
+    pub unacknowledged: u64,
+    /// The lease has lapsed meanwhile: the shard is given up.
+    pub lapsed: bool,
 }
 
 /// Usage records of one report. The longest record takes [`LONGEST_USAGE`] octets, so that many of them leave 6 MiB of a
@@ -116,6 +195,24 @@ pub struct IntervalReport {
     pub handovers: Vec<HandoverCount>,
     /// What the user plane carried in the interval.
     pub user_plane: UserPlaneInterval,
+    /// Attempts that came due while the shard was on its way from one agent to another, and were started when it had
+    /// arrived; their latency counts from there.
+    pub shifted: u64,
+    /// What a takeover made the agent do: in no plan, in no statistics of a procedure.
+    pub recovery: Recovery,
+}
+
+/// Registrations and PDU sessions that put a lost shard's UEs back into the state that they had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// Registrations that began.
+    pub registrations: u64,
+    /// PDU sessions that began.
+    pub sessions: u64,
+    /// Of both, those that succeeded.
+    pub succeeded: u64,
+    /// Of both, those that did not.
+    pub failed: u64,
 }
 
 /// Handovers from one cell to another.
@@ -205,12 +302,14 @@ pub struct AgentHealth {
     pub cpu_us: u64,
     /// Reports kept because they are not acknowledged yet.
     pub unacknowledged: u64,
-    /// Reports dropped because the buffer was full: the account cannot be proven then.
+    /// Reports dropped because the buffer and the spool on disk were full: the account cannot be proven then.
     pub reports_dropped: u64,
     /// Trace packets dropped at a limit.
     pub trace_dropped: u64,
     /// Octets of reports sent so far.
     pub report_octets: u64,
+    /// Octets of reports that wait on the agent's disk.
+    pub spooled_octets: u64,
 }
 
 /// Messages of one UE, or of a gNB's own (NG setup), in order of time.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use wire::frame::{Assembler, decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, ToAgent, TracePolicy};
 use wire::to_coordinator::{
-    HandoverCount, IntervalReport, LONGEST_USAGE, MOST_HANDOVERS, MOST_USAGE, ProcedureInterval,
+    HandoverCount, IntervalReport, LONGEST_USAGE, MOST_HANDOVERS, MOST_USAGE, ProcedureInterval, Recovery,
     ToCoordinator, Trace, TracePacket, UserPlaneInterval,
 };
 
@@ -75,11 +75,13 @@ fn any_to_agent() -> impl Strategy<Value = ToAgent> {
                 shard,
                 shards,
                 epoch,
+                asked_us: seed,
                 valid_us,
                 target,
                 resume_at,
                 trace,
                 key: [7; 32],
+                takeover: None,
             }
         });
     prop_oneof![
@@ -120,6 +122,8 @@ fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
                     usage,
                     handovers,
                     user_plane,
+                    shifted: sequence,
+                    recovery: Recovery::default(),
                 }
             },
         );

@@ -11,8 +11,8 @@ use identity::{CellId, PduSessionId};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, ToAgent, TracePolicy, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, HandoverCount, Hello, IntervalReport, ProcedureInterval, ToCoordinator, Trace, TracePacket,
-    UserPlaneInterval,
+    AgentHealth, HandoverCount, Hello, IntervalReport, Part, ProcedureInterval, Recovery, ToCoordinator,
+    Trace, TracePacket, UserPlaneInterval,
 };
 
 #[test]
@@ -60,24 +60,31 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
             shard: 3,
             shards: 64,
             epoch: 300,
+            asked_us: 1_000_000,
             valid_us: 30_000_000,
             target: "sctp://h:38412".to_owned(),
             resume_at: vec![0, 128],
             trace,
             key: [0x2a; 32],
+            takeover: None,
         }))
     };
     named(vec![
         (
             "Welcome",
-            ToAgent::Welcome(Welcome { agent: "a-1".to_owned(), program: "roamstorm 0.1.0".to_owned() }),
+            ToAgent::Welcome(Welcome {
+                agent: "a-1".to_owned(),
+                program: "roamstorm 0.1.0".to_owned(),
+                token: [5; 16],
+                returned: false,
+            }),
         ),
         ("Ping", ToAgent::Ping { sent_us: 1_700_000_000_000_000 }),
         ("Lease/Failed", lease(TracePolicy::Failed)),
         ("Lease/Sampled", lease(TracePolicy::Sampled(200))),
         ("Lease/All", lease(TracePolicy::All)),
         ("Start", ToAgent::Start { run: "r1".to_owned(), at_us: 127, wall_us: 128 }),
-        ("Renew", ToAgent::Renew { shard: 3, epoch: 300, valid_us: 30_000_000 }),
+        ("Renew", ToAgent::Renew { asked_us: 1_000_000, valid_us: 30_000_000, leases: vec![(3, 300)] }),
         ("Ack", ToAgent::Ack { shard: 3, epoch: 300, sequence: 9 }),
         ("Drain", ToAgent::Drain { reason: "stop".to_owned(), grace_us: 20_000_000 }),
         ("RunOver", ToAgent::RunOver { run: "r1".to_owned() }),
@@ -136,6 +143,8 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
             end_markers: 9,
             echoes: 10,
         },
+        shifted: 11,
+        recovery: Recovery { registrations: 12, sessions: 13, succeeded: 14, failed: 15 },
     };
     let health = AgentHealth {
         at_us: 1,
@@ -148,6 +157,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         reports_dropped: 8,
         trace_dropped: 9,
         report_octets: 10,
+        spooled_octets: 11,
     };
     let packet = TracePacket {
         at_us: -2,
@@ -172,6 +182,8 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         program: "roamstorm 0.1.0".to_owned(),
         workers: 2,
         agent_us: 1_000_000,
+        part: Part::Agent,
+        mark: None,
     };
     named(vec![
         ("Hello", ToCoordinator::Hello(hello)),

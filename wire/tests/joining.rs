@@ -22,7 +22,12 @@ async fn agent_of_the_fleet_joins_and_both_speak() {
     let (_endpoint, mut agent, mut coordinator) = Fleet::new().joined().await;
     assert_eq!((agent.hello.clone(), agent.version, coordinator.version), (hello("a"), VERSION, VERSION));
 
-    let welcome = ToAgent::Welcome(Welcome { agent: "a-1".to_owned(), program: PROGRAM.to_owned() });
+    let welcome = ToAgent::Welcome(Welcome {
+        agent: "a-1".to_owned(),
+        program: PROGRAM.to_owned(),
+        token: [5; 16],
+        returned: false,
+    });
     agent.send(&welcome).await.unwrap();
     assert_eq!(in_time(coordinator.receive()).await.unwrap(), Some(welcome));
     let (mut to_coordinator, mut from_coordinator) = coordinator.split();

@@ -404,6 +404,8 @@ impl ShardRunner {
             usage: self.user_plane.take_usage(),
             handovers: self.recorder.take_handovers(),
             user_plane: self.user_plane.take_counters(),
+            shifted: 0,
+            recovery: wire::to_coordinator::Recovery::default(),
         })
     }
 

@@ -91,11 +91,13 @@ impl World {
                 shard,
                 shards: plan.shards(),
                 epoch: 1,
+                asked_us: 0,
                 valid_us: 30_000_000,
                 target: "memory://amf".into(),
                 resume_at: Vec::new(),
                 trace: TracePolicy::Failed,
                 key: [7; 32],
+                takeover: None,
             };
             // Each shard is an agent of its own.
             let end = UserPlaneEnd { address: address(shard), slot: 3 };

@@ -36,15 +36,16 @@ impl Run {
                 shard,
                 shards,
                 epoch,
+                asked_us: self.agents[agent].asked_us,
                 valid_us: micros(self.config.lease),
                 target: self.config.target.clone(),
                 resume_at,
                 trace: self.config.trace,
                 key: self.key,
+                takeover: None,
             };
             self.send(agent, ToAgent::Lease(Box::new(lease)));
         }
-        self.renewed = Instant::now();
     }
 
     /// Everybody begins at one instant, each by its own clock.
@@ -78,16 +79,14 @@ impl Run {
         }
     }
 
-    pub(crate) fn renew_all(&mut self) {
+    /// An agent lives: what it holds is extended from the moment at which it asked.
+    pub(crate) fn renew(&mut self, agent: usize, asked_us: u64) {
+        let Some(known) = self.agents.get_mut(agent) else { return };
+        known.asked_us = known.asked_us.max(asked_us);
         let valid_us = micros(self.config.lease);
-        let due: Vec<(usize, u32, u64)> = (0..)
-            .zip(&self.shards)
-            .filter(|(_, s)| s.epoch > 0 && !s.over)
-            .map(|(n, s)| (s.agent, n, s.epoch))
-            .collect();
-        for (agent, shard, epoch) in due {
-            self.send(agent, ToAgent::Renew { shard, epoch, valid_us });
-        }
+        let held = (0..).zip(&self.shards).filter(|(_, s)| s.agent == agent && s.epoch > 0 && !s.over);
+        let leases = held.map(|(shard, lease)| (shard, lease.epoch)).collect();
+        self.send(agent, ToAgent::Renew { asked_us, valid_us, leases });
     }
 
     /// The lease that is meant, if this agent holds it.

@@ -11,10 +11,6 @@ use crate::timeline::MOST_OPEN;
 impl Run {
     pub(crate) fn tick(&mut self) {
         let now = Instant::now();
-        if now.duration_since(self.renewed) >= self.config.lease / 3 {
-            self.renewed = now;
-            self.renew_all();
-        }
         if now.duration_since(self.pinged) >= CLOCK_REFRESH {
             self.ping_all();
         }

@@ -109,8 +109,14 @@ pub(crate) fn plan(scenario: &str) -> Plan {
 pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Behaviour) {
     let clock = Instant::now();
     let now_us = || u64::try_from(clock.elapsed().as_micros()).unwrap() + 1_000_000_000;
-    let hello =
-        Hello { name: format!("{behaviour:?}"), program: "test".to_owned(), workers: 2, agent_us: now_us() };
+    let hello = Hello {
+        name: format!("{behaviour:?}"),
+        program: "test".to_owned(),
+        workers: 2,
+        agent_us: now_us(),
+        part: wire::to_coordinator::Part::Agent,
+        mark: None,
+    };
     let mut link = wire::join(&coordinator, &identity, hello).await.unwrap();
     let mut leases: Vec<Lease> = Vec::new();
     while let Ok(Some(message)) = link.receive().await {
@@ -148,6 +154,7 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
             }
             ToAgent::RunOver { .. } => return,
             ToAgent::Welcome(_) | ToAgent::Renew { .. } | ToAgent::Ack { .. } => {}
+            other => panic!("not played by this agent: {other:?}"),
         }
     }
 }

@@ -53,7 +53,14 @@ pub(crate) async fn meet(
 }
 
 pub(crate) fn hello(name: &str) -> Hello {
-    Hello { name: name.to_owned(), program: PROGRAM.to_owned(), workers: 2, agent_us: 7 }
+    Hello {
+        name: name.to_owned(),
+        program: PROGRAM.to_owned(),
+        workers: 2,
+        agent_us: 7,
+        part: wire::to_coordinator::Part::Agent,
+        mark: None,
+    }
 }
 
 pub(crate) fn loopback() -> SocketAddr {
