@@ -25,5 +25,5 @@ mod user_plane;
 mod worker;
 
 pub use session::{AgentConfig, AgentError, run};
-pub use shard::{ShardAction, ShardRunner};
+pub use shard::{AdoptError, ShardAction, ShardRunner};
 pub use user_plane::UserPlaneEnd;

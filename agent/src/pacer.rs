@@ -8,6 +8,10 @@ use scenarios::{Due, Procedure, Schedule};
 pub(crate) struct Pacer {
     loads: Vec<Load>,
     start: Option<Instant>,
+    /// Nothing is due any more.
+    stopped: bool,
+    /// Nothing is due from then on, until the clock goes on.
+    halted: Option<Instant>,
 }
 
 struct Load {
@@ -44,7 +48,7 @@ impl Pacer {
                 Load { procedure, schedule, next, planned, passed }
             })
             .collect();
-        Self { loads, start: None }
+        Self { loads, start: None, stopped: false, halted: None }
     }
 
     /// Time zero of the schedules.
@@ -52,19 +56,35 @@ impl Pacer {
         self.start = Some(at);
     }
 
+    /// Nothing is due any more; what is not started stays planned, for another holder of the shard.
+    pub(crate) fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// The clock of the schedules stands still from this instant on.
+    pub(crate) fn halt_at(&mut self, at: Instant) {
+        self.halted.get_or_insert(at);
+    }
+
+    /// The clock goes on after so long.
+    pub(crate) fn resume(&mut self, paused: Duration) {
+        self.halted = None;
+        self.start = self.start.map(|start| start + paused);
+    }
+
     /// When the next attempt is due. `None` before the start and after the last.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        Some(self.start? + self.soonest()?.1)
+        if self.stopped {
+            return None;
+        }
+        let due = self.start? + self.soonest()?.1;
+        self.halted.is_none_or(|at| due < at).then_some(due)
     }
 
     /// The next attempt that is due by `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<DueAttempt> {
-        let start = self.start?;
-        let (number, at) = self.soonest()?;
-        let due = start + at;
-        if due > now {
-            return None;
-        }
+        let due = self.next_due().filter(|due| *due <= now)?;
+        let (number, _) = self.soonest()?;
         let load = self.loads.get_mut(number)?;
         let index = load.next.take()?.index;
         load.next = load.schedule.next();

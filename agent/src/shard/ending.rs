@@ -12,6 +12,8 @@ use scenarios::Procedure;
 pub(super) enum Ending {
     /// The load runs, or UEs may still come from other shards.
     Running,
+    /// The shard is to be handed over, and what is in flight may end.
+    Settling,
     /// The gNBs have reset their interfaces, so that nothing more is sent to them; what is on its way is counted.
     Closing { until: Instant },
     /// Every usage record is made.
@@ -22,16 +24,26 @@ impl ShardRunner {
     /// Everything that was to start has started, every attempt has ended, the scenario's time is over, and every usage
     /// record is made and fits the next report.
     pub fn is_finished(&self, _now: Instant) -> bool {
-        self.ending == Ending::Closed && self.fits_one_report()
+        self.ending == Ending::Closed && self.is_reportable()
     }
 
     /// Whether a report should be made before the next is due: the end waits for the records to be handed over.
     pub fn wants_report(&self) -> bool {
-        self.ending == Ending::Closed && !self.fits_one_report()
+        self.ending == Ending::Closed && !self.is_reportable()
     }
 
-    fn fits_one_report(&self) -> bool {
+    /// Whether all that has happened fits the next report.
+    pub(super) fn is_reportable(&self) -> bool {
         self.user_plane.fits_one_report() && self.recorder.fits_one_report()
+    }
+
+    /// Gives the shard up at once: what is in flight is abandoned for this reason, and nothing is started any more. What it
+    /// has not started stays planned.
+    pub fn give_up(&mut self, reason: &'static str, _now: Instant) {
+        self.pacer.stop();
+        self.drained = Some(reason.to_owned());
+        self.abandon();
+        self.ending = Ending::Closed;
     }
 
     /// Whether anything from outside still counts.
@@ -51,7 +63,10 @@ impl ShardRunner {
                 }
             }
         }
-        if !self.is_running() && self.attempts.len() > 0 {
+        if self.ending == Ending::Settling && self.attempts.len() == 0 {
+            self.ending = Ending::Closing { until: now };
+        }
+        if matches!(self.ending, Ending::Closing { .. } | Ending::Closed) && self.attempts.len() > 0 {
             // What a UE begins by itself now would never be reported.
             self.abandon();
         }

@@ -15,7 +15,9 @@
 mod begin;
 mod ending;
 mod gnb;
+mod handing_over;
 mod mobility;
+mod standing_still;
 mod ue;
 mod weather;
 
@@ -43,6 +45,7 @@ use crate::tracer::{Packet, Tracer};
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
 use ending::Ending;
 use gnb::about;
+pub use handing_over::AdoptError;
 use weather::Errand;
 
 /// One leased shard. The driver carries out each [`ShardAction`] and says what happens to the associations.
@@ -72,6 +75,8 @@ pub struct ShardRunner {
     tracer: Tracer,
     registered: u64,
     start: Option<Instant>,
+    /// The run's clock stands still since then.
+    paused: Option<Instant>,
     end: Option<Instant>,
     duration: Duration,
     grace: Duration,
@@ -185,6 +190,7 @@ impl ShardRunner {
             tracer: Tracer::new(lease.trace),
             registered: 0,
             start: None,
+            paused: None,
             end: None,
             duration: plan.duration(),
             grace: scenario.drain,
