@@ -98,7 +98,7 @@ async fn admit(incoming: quinn::Incoming, settings: Settings) -> Result<AgentLin
     let connecting = incoming.accept().map_err(lost)?;
     let connection = timeout_at(deadline, connecting).await.map_err(|_| too_slow())?.map_err(lost)?;
     match timeout_at(deadline, greet(connection.clone(), peer, &settings)).await {
-        Ok(Ok(Greeted::Agreed(link))) => Ok(link),
+        Ok(Ok(Greeted::Agreed(link))) => Ok(*link),
         Ok(Ok(Greeted::Foreign { sender, ours, theirs })) => {
             let error = WireError::Version { peer, ours, theirs };
             sender.refuse(&error.to_string()).await;
@@ -113,7 +113,7 @@ async fn admit(incoming: quinn::Incoming, settings: Settings) -> Result<AgentLin
 }
 
 enum Greeted {
-    Agreed(AgentLink),
+    Agreed(Box<AgentLink>),
     Foreign { sender: AgentSender, ours: Opening, theirs: Opening },
 }
 
@@ -132,7 +132,8 @@ async fn greet(connection: quinn::Connection, peer: Peer, settings: &Settings) -
     };
     match receiver.receive().await? {
         Some(ToCoordinator::Hello(hello)) => {
-            Ok(Greeted::Agreed(AgentLink { hello, peer: peer.address, version, sender, receiver }))
+            let link = AgentLink { hello, peer: peer.address, version, sender, receiver };
+            Ok(Greeted::Agreed(Box::new(link)))
         }
         Some(_) => Err(WireError::NotRoamstorm { peer, reason: "its first message is not Hello".to_owned() }),
         None => Err(WireError::Gone { peer, reason: "before it said Hello".to_owned() }),

@@ -2,15 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "how a test fails")]
 
+mod any_message;
+
+use any_message::{any_to_agent, any_to_coordinator};
 use billing::{ChargingId, Closing, Octets, UsageRecord};
 use identity::{CellId, PduSessionId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wire::frame::{Assembler, decode_to_agent, decode_to_coordinator, encode};
-use wire::to_agent::{Lease, ToAgent, TracePolicy};
+use wire::to_agent::{LARGEST_BATCH, ToAgent, UeBatch};
 use wire::to_coordinator::{
-    HandoverCount, IntervalReport, LONGEST_USAGE, MOST_HANDOVERS, MOST_USAGE, ProcedureInterval, Recovery,
-    ToCoordinator, Trace, TracePacket, UserPlaneInterval,
+    HandoverCount, IntervalReport, LONGEST_USAGE, MOST_HANDOVERS, MOST_USAGE, ToCoordinator,
 };
 
 proptest! {
@@ -60,154 +62,6 @@ proptest! {
     }
 }
 
-fn any_to_agent() -> impl Strategy<Value = ToAgent> {
-    let trace = prop_oneof![
-        Just(TracePolicy::Failed),
-        any::<u32>().prop_map(TracePolicy::Sampled),
-        Just(TracePolicy::All)
-    ];
-    let lease = (any::<(String, String, u64, u32, u32)>(), any::<(u64, u64, String, Vec<u64>)>(), trace)
-        .prop_map(|((run, scenario, seed, shard, shards), (epoch, valid_us, target, resume_at), trace)| {
-            Lease {
-                run,
-                scenario,
-                seed,
-                shard,
-                shards,
-                epoch,
-                asked_us: seed,
-                valid_us,
-                target,
-                resume_at,
-                trace,
-                key: [7; 32],
-                takeover: None,
-            }
-        });
-    prop_oneof![
-        lease.prop_map(|lease| ToAgent::Lease(Box::new(lease))),
-        any::<u64>().prop_map(|sent_us| ToAgent::Ping { sent_us }),
-        any::<(u32, u64, u64)>().prop_map(|(shard, epoch, sequence)| ToAgent::Ack { shard, epoch, sequence }),
-        any::<(String, u64)>().prop_map(|(reason, grace_us)| ToAgent::Drain { reason, grace_us }),
-    ]
-}
-
-fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
-    let head = (any::<(String, u32, u64, u64)>(), any::<Vec<(String, u64)>>());
-    let report = (
-        head,
-        vec(any_procedure(), 0..3),
-        vec(any_usage(), 0..4),
-        vec(any_handover(), 0..4),
-        any_user_plane(),
-    )
-        .prop_map(
-            |(((run, shard, epoch, sequence), unexpected), procedures, usage, handovers, user_plane)| {
-                IntervalReport {
-                    run,
-                    shard,
-                    epoch,
-                    sequence,
-                    from_us: sequence,
-                    to_us: epoch,
-                    progress: vec![epoch, sequence],
-                    procedures,
-                    in_flight: epoch,
-                    registered: sequence,
-                    unexpected,
-                    messages_sent: 1,
-                    messages_received: 2,
-                    radio_lost: u64::MAX,
-                    sessions: epoch,
-                    usage,
-                    handovers,
-                    user_plane,
-                    shifted: sequence,
-                    recovery: Recovery::default(),
-                }
-            },
-        );
-    let packet = any::<(i64, bool, String, u16, u32, Vec<u8>)>().prop_map(
-        |(at_us, uplink, ran, stream, ppid, octets)| TracePacket {
-            at_us,
-            uplink,
-            core: ran.clone(),
-            ran,
-            stream,
-            ppid,
-            octets,
-            name: String::new(),
-            comment: String::new(),
-        },
-    );
-    let trace =
-        (any::<(u32, String, bool)>(), vec(packet, 0..4)).prop_map(|((shard, imsi, failed), packets)| {
-            Trace { shard, why: imsi.clone(), imsi, failed, packets }
-        });
-    prop_oneof![
-        report.prop_map(|report| ToCoordinator::Report(Box::new(report))),
-        trace.prop_map(|trace| ToCoordinator::Trace(Box::new(trace))),
-        any::<(u32, u64, String)>().prop_map(|(shard, epoch, error)| ToCoordinator::CannotPrepare {
-            shard,
-            epoch,
-            error
-        }),
-    ]
-}
-
-fn any_procedure() -> impl Strategy<Value = ProcedureInterval> {
-    any::<(String, u64, Vec<(String, u64)>, Vec<u8>)>().prop_map(|(procedure, due, failed, latency_v2)| {
-        let phases = vec![(procedure.clone(), latency_v2.clone())];
-        ProcedureInterval { procedure, due, failed, latency_v2, phases, ..ProcedureInterval::default() }
-    })
-}
-
-fn any_usage() -> impl Strategy<Value = UsageRecord> {
-    let names = ("[0-9]{15}", 1u8..=15, "[0-9]{3}/[0-9]{2,3}", "[a-z]{1,60}", any::<Option<u32>>());
-    (names, any::<[u64; 6]>(), any::<u32>(), 0..Closing::ALL.len()).prop_map(
-        |((supi, session, serving, dnn, id), n, sequence, closing)| UsageRecord {
-            charging_id: id.map(ChargingId),
-            supi: supi.parse().unwrap(),
-            session: PduSessionId::new(session).unwrap(),
-            serving: serving.parse().unwrap(),
-            dnn: dnn.parse().unwrap(),
-            sequence,
-            opened_us: n[0],
-            from_us: n[1],
-            to_us: n[2],
-            uplink: Octets(n[3]),
-            downlink: Octets(n[4]),
-            downlink_lost: n[5],
-            closing: Closing::ALL[closing],
-        },
-    )
-}
-
-fn any_handover() -> impl Strategy<Value = HandoverCount> {
-    any::<(bool, [u32; 4], u64, u64)>().prop_map(|(xn, cells, succeeded, failed)| HandoverCount {
-        procedure: if xn { "handover-xn" } else { "handover-n2" }.to_owned(),
-        source: CellId { gnb_id: cells[0], cell: cells[1] },
-        target: CellId { gnb_id: cells[2], cell: cells[3] },
-        succeeded,
-        failed,
-    })
-}
-
-fn any_user_plane() -> impl Strategy<Value = UserPlaneInterval> {
-    any::<[u64; 10]>().prop_map(|n| UserPlaneInterval {
-        uplink_packets: n[0],
-        uplink_octets: n[1],
-        downlink_packets: n[2],
-        downlink_octets: n[3],
-        downlink_lost: n[4],
-        downlink_reordered: n[5],
-        uplink_dropped: n[6],
-        strays: n[7],
-        end_markers: n[8],
-        echoes: n[9],
-    })
-}
-
 /// What the limits on a report promise: with as many usage records and handovers as it may hold, each at its longest, it
 /// fits a frame and leaves 5 MiB for the rest.
 #[test]
@@ -243,4 +97,18 @@ fn the_fullest_report_fits_a_frame() {
     };
     let octets = encode(&ToCoordinator::Report(Box::new(report))).unwrap().len();
     assert!(octets + (5 << 20) <= wire::frame::LIMIT, "{octets} octets");
+}
+
+/// A batch of UEs leaves room in a frame for whatever a message grows by.
+#[test]
+fn the_largest_batch_of_ues_fits_a_frame() {
+    let batch = UeBatch {
+        shard: u32::MAX,
+        epoch: u64::MAX,
+        part: u32::MAX,
+        parts: u32::MAX,
+        sealed: vec![0xff; LARGEST_BATCH],
+    };
+    let octets = encode(&ToAgent::Ues(Box::new(batch))).unwrap().len();
+    assert!(octets * 4 <= wire::frame::LIMIT, "{octets} octets");
 }

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use billing::{ChargingId, Closing, Octets, UsageRecord};
 use identity::{CellId, PduSessionId};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
-use wire::to_agent::{Lease, ToAgent, TracePolicy, Welcome};
+use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, HandoverCount, Hello, IntervalReport, Part, ProcedureInterval, Recovery, ToCoordinator,
-    Trace, TracePacket, UserPlaneInterval,
+    AgentHealth, HandoverCount, Held, Hello, IntervalReport, Part, ProcedureInterval, Recovery, Return,
+    ToCoordinator, Trace, TracePacket, UserPlaneInterval,
 };
 
 #[test]
@@ -52,7 +52,7 @@ fn variant_after_the_last_is_refused() {
 }
 
 fn every_to_agent() -> Vec<(String, ToAgent)> {
-    let lease = |trace| {
+    let lease = |trace, takeover| {
         ToAgent::Lease(Box::new(Lease {
             run: "r1".to_owned(),
             scenario: "name: x\n".to_owned(),
@@ -66,28 +66,37 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
             resume_at: vec![0, 128],
             trace,
             key: [0x2a; 32],
-            takeover: None,
+            takeover,
         }))
     };
+    let welcome = |returned| {
+        ToAgent::Welcome(Welcome {
+            agent: "a-1".to_owned(),
+            program: "roamstorm 0.1.0".to_owned(),
+            token: [5; 16],
+            returned,
+        })
+    };
+    let takeover = Takeover { from_us: 61_000_000, registered: 700, sessions: 130, batches: 2 };
     named(vec![
-        (
-            "Welcome",
-            ToAgent::Welcome(Welcome {
-                agent: "a-1".to_owned(),
-                program: "roamstorm 0.1.0".to_owned(),
-                token: [5; 16],
-                returned: false,
-            }),
-        ),
+        ("Welcome", welcome(false)),
+        ("Welcome/Returned", welcome(true)),
         ("Ping", ToAgent::Ping { sent_us: 1_700_000_000_000_000 }),
-        ("Lease/Failed", lease(TracePolicy::Failed)),
-        ("Lease/Sampled", lease(TracePolicy::Sampled(200))),
-        ("Lease/All", lease(TracePolicy::All)),
+        ("Lease/Failed", lease(TracePolicy::Failed, None)),
+        ("Lease/Sampled", lease(TracePolicy::Sampled(200), None)),
+        ("Lease/All", lease(TracePolicy::All, None)),
+        ("Lease/Takeover", lease(TracePolicy::Failed, Some(takeover))),
         ("Start", ToAgent::Start { run: "r1".to_owned(), at_us: 127, wall_us: 128 }),
         ("Renew", ToAgent::Renew { asked_us: 1_000_000, valid_us: 30_000_000, leases: vec![(3, 300)] }),
         ("Ack", ToAgent::Ack { shard: 3, epoch: 300, sequence: 9 }),
         ("Drain", ToAgent::Drain { reason: "stop".to_owned(), grace_us: 20_000_000 }),
         ("RunOver", ToAgent::RunOver { run: "r1".to_owned() }),
+        ("Release", ToAgent::Release { shard: 3, epoch: 300, settle_us: 2_000_000 }),
+        ("Revoke", ToAgent::Revoke { shard: 3, epoch: 300 }),
+        ("Ues", ToAgent::Ues(Box::new(batch()))),
+        ("Pause", ToAgent::Pause { run: "r1".to_owned(), at_us: 127 }),
+        ("Resume", ToAgent::Resume { run: "r1".to_owned(), at_us: 128, paused_us: 5_000_000 }),
+        ("ShardLost", ToAgent::ShardLost { shard: 3 }),
     ])
 }
 
@@ -177,16 +186,28 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         failed: true,
         packets: vec![packet],
     };
-    let hello = Hello {
-        name: "a".to_owned(),
-        program: "roamstorm 0.1.0".to_owned(),
-        workers: 2,
-        agent_us: 1_000_000,
-        part: Part::Agent,
-        mark: None,
+    let hello = |part, mark| {
+        ToCoordinator::Hello(Hello {
+            name: "a".to_owned(),
+            program: "roamstorm 0.1.0".to_owned(),
+            workers: 2,
+            agent_us: 1_000_000,
+            part,
+            mark,
+        })
     };
+    let before = Return {
+        run: "r1".to_owned(),
+        agent: "a-1".to_owned(),
+        token: [5; 16],
+        held: vec![Held { shard: 3, epoch: 300, unacknowledged: 9, lapsed: true }],
+    };
+    let mark = [6; 16];
+    let draining = |reason: &str, within_us| ToCoordinator::Draining { reason: reason.to_owned(), within_us };
     named(vec![
-        ("Hello", ToCoordinator::Hello(hello)),
+        ("Hello", hello(Part::Agent, None)),
+        ("Hello/Returning", hello(Part::Returning(Box::new(before)), Some(mark))),
+        ("Hello/Supervisor", hello(Part::Supervisor, Some(mark))),
         ("Pong", ToCoordinator::Pong { sent_us: 1, agent_us: 16_384 }),
         ("Ready", ToCoordinator::Ready { shard: 3, epoch: 300 }),
         ("CannotPrepare", ToCoordinator::CannotPrepare { shard: 3, epoch: 300, error: "refused".to_owned() }),
@@ -195,7 +216,21 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         ("Trace", ToCoordinator::Trace(Box::new(trace))),
         ("Finished", ToCoordinator::Finished { shard: 3, epoch: 300, last_sequence: 9 }),
         ("Leaving", ToCoordinator::Leaving { reason: "Ctrl-C".to_owned() }),
+        ("Alive", ToCoordinator::Alive { agent_us: 16_384 }),
+        (
+            "Released",
+            ToCoordinator::Released { shard: 3, epoch: 300, reports: 130, batches: 2, lapsed: true },
+        ),
+        ("Ues", ToCoordinator::Ues(Box::new(batch()))),
+        ("Draining", draining("SIGTERM", None)),
+        ("Draining/Within", draining("spot interruption", Some(120_000_000))),
+        ("ChildExited", ToCoordinator::ChildExited { mark, status: "killed by signal 9".to_owned() }),
     ])
+}
+
+/// The second part of two.
+fn batch() -> UeBatch {
+    UeBatch { shard: 3, epoch: 301, part: 1, parts: 2, sealed: vec![0xaa, 0xbb] }
 }
 
 /// One record in the middle of a session, and one that the network gave no charging identifier.

@@ -19,7 +19,7 @@ use wire::to_coordinator::ToCoordinator;
 use wire::{CoordinatorEndpoint, Identity, Settings, WireError, join_with};
 
 /// What `test` opens with, speaking [`wire::VERSION`] alone.
-const OPENING: &[u8] = b"\0\0\0\x0cRSTM\0\x02\0\x02test";
+const OPENING: &[u8] = b"\0\0\0\x0cRSTM\0\x03\0\x03test";
 
 #[tokio::test]
 async fn silent_client_keeps_no_other_waiting_and_is_reported_in_time() {

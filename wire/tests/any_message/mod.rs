@@ -1,0 +1,270 @@
+//! Any message of either direction; every variant comes up.
+
+use billing::{ChargingId, Closing, Octets, UsageRecord};
+use identity::{CellId, PduSessionId};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
+use wire::to_coordinator::{
+    AgentHealth, HandoverCount, Held, Hello, IntervalReport, Part, ProcedureInterval, Recovery, Return,
+    ToCoordinator, Trace, TracePacket, UserPlaneInterval,
+};
+
+pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
+    let welcome = any::<(String, String, [u8; 16], bool)>()
+        .prop_map(|(agent, program, token, returned)| Welcome { agent, program, token, returned });
+    let clock = any::<(String, u64, u64)>();
+    let shard = any::<(u32, u64, u64)>();
+    prop_oneof![
+        welcome.prop_map(ToAgent::Welcome),
+        any::<u64>().prop_map(|sent_us| ToAgent::Ping { sent_us }),
+        any_lease().prop_map(|lease| ToAgent::Lease(Box::new(lease))),
+        clock.prop_map(|(run, at_us, wall_us)| ToAgent::Start { run, at_us, wall_us }),
+        any::<(u64, u64, Vec<(u32, u64)>)>().prop_map(|(asked_us, valid_us, leases)| ToAgent::Renew {
+            asked_us,
+            valid_us,
+            leases
+        }),
+        shard.prop_map(|(shard, epoch, sequence)| ToAgent::Ack { shard, epoch, sequence }),
+        any::<(String, u64)>().prop_map(|(reason, grace_us)| ToAgent::Drain { reason, grace_us }),
+        any::<String>().prop_map(|run| ToAgent::RunOver { run }),
+        shard.prop_map(|(shard, epoch, settle_us)| ToAgent::Release { shard, epoch, settle_us }),
+        shard.prop_map(|(shard, epoch, _)| ToAgent::Revoke { shard, epoch }),
+        any_batch().prop_map(|batch| ToAgent::Ues(Box::new(batch))),
+        clock.prop_map(|(run, at_us, _)| ToAgent::Pause { run, at_us }),
+        clock.prop_map(|(run, at_us, paused_us)| ToAgent::Resume { run, at_us, paused_us }),
+        any::<u32>().prop_map(|shard| ToAgent::ShardLost { shard }),
+    ]
+}
+
+pub(crate) fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
+    let shard = any::<(u32, u64, u64)>();
+    let text = any::<(u32, u64, String)>();
+    let released = any::<(u32, u64, u64, u32, bool)>();
+    prop_oneof![
+        any_hello().prop_map(ToCoordinator::Hello),
+        any::<(u64, u64)>().prop_map(|(sent_us, agent_us)| ToCoordinator::Pong { sent_us, agent_us }),
+        shard.prop_map(|(shard, epoch, _)| ToCoordinator::Ready { shard, epoch }),
+        text.prop_map(|(shard, epoch, error)| ToCoordinator::CannotPrepare { shard, epoch, error }),
+        any_report().prop_map(|report| ToCoordinator::Report(Box::new(report))),
+        any_health().prop_map(|health| ToCoordinator::Health(Box::new(health))),
+        any_trace().prop_map(|trace| ToCoordinator::Trace(Box::new(trace))),
+        shard.prop_map(|(shard, epoch, last_sequence)| ToCoordinator::Finished {
+            shard,
+            epoch,
+            last_sequence
+        }),
+        any::<String>().prop_map(|reason| ToCoordinator::Leaving { reason }),
+        any::<u64>().prop_map(|agent_us| ToCoordinator::Alive { agent_us }),
+        released.prop_map(|(shard, epoch, reports, batches, lapsed)| ToCoordinator::Released {
+            shard,
+            epoch,
+            reports,
+            batches,
+            lapsed
+        }),
+        any_batch().prop_map(|batch| ToCoordinator::Ues(Box::new(batch))),
+        any::<(String, Option<u64>)>()
+            .prop_map(|(reason, within_us)| ToCoordinator::Draining { reason, within_us }),
+        any::<([u8; 16], String)>().prop_map(|(mark, status)| ToCoordinator::ChildExited { mark, status }),
+    ]
+}
+
+fn any_lease() -> impl Strategy<Value = Lease> {
+    let trace = prop_oneof![
+        Just(TracePolicy::Failed),
+        any::<u32>().prop_map(TracePolicy::Sampled),
+        Just(TracePolicy::All)
+    ];
+    let takeover = any::<(u64, u64, u64, u32)>().prop_map(|(from_us, registered, sessions, batches)| {
+        Takeover { from_us, registered, sessions, batches }
+    });
+    let run = any::<(String, String, u64, u32, u32)>();
+    let right = any::<(u64, u64, u64, String, Vec<u64>, [u8; 32])>();
+    (run, right, trace, option::of(takeover)).prop_map(|(run, right, trace, takeover)| {
+        let ((run, scenario, seed, shard, shards), (epoch, asked_us, valid_us, target, resume_at, key)) =
+            (run, right);
+        Lease {
+            run,
+            scenario,
+            seed,
+            shard,
+            shards,
+            epoch,
+            asked_us,
+            valid_us,
+            target,
+            resume_at,
+            trace,
+            key,
+            takeover,
+        }
+    })
+}
+
+fn any_batch() -> impl Strategy<Value = UeBatch> {
+    any::<(u32, u64, u32, u32, Vec<u8>)>().prop_map(|(shard, epoch, part, parts, sealed)| UeBatch {
+        shard,
+        epoch,
+        part,
+        parts,
+        sealed,
+    })
+}
+
+fn any_hello() -> impl Strategy<Value = Hello> {
+    let held = any::<(u32, u64, u64, bool)>().prop_map(|(shard, epoch, unacknowledged, lapsed)| Held {
+        shard,
+        epoch,
+        unacknowledged,
+        lapsed,
+    });
+    let before = (any::<(String, String, [u8; 16])>(), vec(held, 0..4))
+        .prop_map(|((run, agent, token), held)| Return { run, agent, token, held });
+    let part = prop_oneof![
+        Just(Part::Agent),
+        before.prop_map(|before| Part::Returning(Box::new(before))),
+        Just(Part::Supervisor)
+    ];
+    (any::<(String, String, u32, u64, Option<[u8; 16]>)>(), part).prop_map(
+        |((name, program, workers, agent_us, mark), part)| Hello {
+            name,
+            program,
+            workers,
+            agent_us,
+            part,
+            mark,
+        },
+    )
+}
+
+fn any_report() -> impl Strategy<Value = IntervalReport> {
+    let head = (any::<(String, u32, u64, u64)>(), any::<Vec<(String, u64)>>());
+    let recovery = any::<[u64; 5]>();
+    let parts =
+        (vec(any_procedure(), 0..3), vec(any_usage(), 0..4), vec(any_handover(), 0..4), any_user_plane());
+    (head, parts, recovery).prop_map(|(head, parts, recovery)| {
+        let ((run, shard, epoch, sequence), unexpected) = head;
+        let (procedures, usage, handovers, user_plane) = parts;
+        IntervalReport {
+            run,
+            shard,
+            epoch,
+            sequence,
+            from_us: sequence,
+            to_us: epoch,
+            progress: vec![epoch, sequence],
+            procedures,
+            in_flight: epoch,
+            registered: sequence,
+            unexpected,
+            messages_sent: 1,
+            messages_received: 2,
+            radio_lost: u64::MAX,
+            sessions: epoch,
+            usage,
+            handovers,
+            user_plane,
+            shifted: recovery[4],
+            recovery: Recovery {
+                registrations: recovery[0],
+                sessions: recovery[1],
+                succeeded: recovery[2],
+                failed: recovery[3],
+            },
+        }
+    })
+}
+
+fn any_health() -> impl Strategy<Value = AgentHealth> {
+    any::<([u64; 10], Vec<u8>)>().prop_map(|(n, lateness_v2)| AgentHealth {
+        at_us: n[0],
+        lateness_v2,
+        resident_octets: n[1],
+        ues: n[2],
+        ue_octets: n[3],
+        cpu_us: n[4],
+        unacknowledged: n[5],
+        reports_dropped: n[6],
+        trace_dropped: n[7],
+        report_octets: n[8],
+        spooled_octets: n[9],
+    })
+}
+
+fn any_trace() -> impl Strategy<Value = Trace> {
+    let packet = any::<(i64, bool, String, u16, u32, Vec<u8>)>().prop_map(
+        |(at_us, uplink, ran, stream, ppid, octets)| TracePacket {
+            at_us,
+            uplink,
+            core: ran.clone(),
+            ran,
+            stream,
+            ppid,
+            octets,
+            name: String::new(),
+            comment: String::new(),
+        },
+    );
+    (any::<(u32, String, bool)>(), vec(packet, 0..4)).prop_map(|((shard, imsi, failed), packets)| Trace {
+        shard,
+        why: imsi.clone(),
+        imsi,
+        failed,
+        packets,
+    })
+}
+
+fn any_procedure() -> impl Strategy<Value = ProcedureInterval> {
+    any::<(String, u64, Vec<(String, u64)>, Vec<u8>)>().prop_map(|(procedure, due, failed, latency_v2)| {
+        let phases = vec![(procedure.clone(), latency_v2.clone())];
+        ProcedureInterval { procedure, due, failed, latency_v2, phases, ..ProcedureInterval::default() }
+    })
+}
+
+fn any_usage() -> impl Strategy<Value = UsageRecord> {
+    let names = ("[0-9]{15}", 1u8..=15, "[0-9]{3}/[0-9]{2,3}", "[a-z]{1,60}", any::<Option<u32>>());
+    (names, any::<[u64; 6]>(), any::<u32>(), 0..Closing::ALL.len()).prop_map(
+        |((supi, session, serving, dnn, id), n, sequence, closing)| UsageRecord {
+            charging_id: id.map(ChargingId),
+            supi: supi.parse().unwrap(),
+            session: PduSessionId::new(session).unwrap(),
+            serving: serving.parse().unwrap(),
+            dnn: dnn.parse().unwrap(),
+            sequence,
+            opened_us: n[0],
+            from_us: n[1],
+            to_us: n[2],
+            uplink: Octets(n[3]),
+            downlink: Octets(n[4]),
+            downlink_lost: n[5],
+            closing: Closing::ALL[closing],
+        },
+    )
+}
+
+fn any_handover() -> impl Strategy<Value = HandoverCount> {
+    any::<(bool, [u32; 4], u64, u64)>().prop_map(|(xn, cells, succeeded, failed)| HandoverCount {
+        procedure: if xn { "handover-xn" } else { "handover-n2" }.to_owned(),
+        source: CellId { gnb_id: cells[0], cell: cells[1] },
+        target: CellId { gnb_id: cells[2], cell: cells[3] },
+        succeeded,
+        failed,
+    })
+}
+
+fn any_user_plane() -> impl Strategy<Value = UserPlaneInterval> {
+    any::<[u64; 10]>().prop_map(|n| UserPlaneInterval {
+        uplink_packets: n[0],
+        uplink_octets: n[1],
+        downlink_packets: n[2],
+        downlink_octets: n[3],
+        downlink_lost: n[4],
+        downlink_reordered: n[5],
+        uplink_dropped: n[6],
+        strays: n[7],
+        end_markers: n[8],
+        echoes: n[9],
+    })
+}
