@@ -22,6 +22,11 @@ impl CounterRng {
         Self { seed, counter: 0 }
     }
 
+    /// The same stream from its beginning.
+    pub(crate) fn restarted(&self) -> Self {
+        Self::new(self.seed)
+    }
+
     fn next_u64(&mut self) -> u64 {
         self.counter = self.counter.wrapping_add(1);
         mix(self.seed.wrapping_add(self.counter.wrapping_mul(GOLDEN_GAMMA)))

@@ -97,6 +97,40 @@ impl Schedule {
             Pattern::Poisson { .. } => while self.next < index && self.next().is_some() {},
         }
     }
+
+    /// The first attempt that is due then or later, whatever has been taken or skipped; [`Self::planned`] when there is none.
+    pub fn first_at_or_after(&self, at: Duration) -> u64 {
+        match &self.pattern {
+            Pattern::Uniform { stripe, spacing } => {
+                let due = |index| self.curve.when(evenly(index, *stripe, *spacing).min(self.curve.total()));
+                let (mut low, mut high) = (0, self.planned);
+                while low < high {
+                    let middle = low + (high - low) / 2;
+                    if due(middle) < at {
+                        low = middle + 1;
+                    } else {
+                        high = middle;
+                    }
+                }
+                // Where rounding has put one attempt a hair before its predecessor, the predecessor counts.
+                while low > 0 && due(low - 1) >= at {
+                    low -= 1;
+                }
+                low
+            }
+            Pattern::Poisson { gaps, scale, .. } => {
+                let pattern = Pattern::Poisson { gaps: gaps.restarted(), so_far: 0.0, scale: *scale };
+                let anew = Self { next: 0, last: Duration::ZERO, pattern, ..self.clone() };
+                anew.take_while(|due| due.at < at).count() as u64
+            }
+        }
+    }
+}
+
+/// Λ of an attempt of a shard when all are spaced evenly.
+fn evenly(index: u64, stripe: Stripe, spacing: f64) -> f64 {
+    let number = index * u64::from(stripe.of) + u64::from(stripe.shard);
+    (number as f64 + 0.5) * spacing
 }
 
 impl Iterator for Schedule {
@@ -109,10 +143,7 @@ impl Iterator for Schedule {
         let index = self.next;
         self.next += 1;
         let due = match &mut self.pattern {
-            Pattern::Uniform { stripe, spacing } => {
-                let number = index * u64::from(stripe.of) + u64::from(stripe.shard);
-                (number as f64 + 0.5) * *spacing
-            }
+            Pattern::Uniform { stripe, spacing } => evenly(index, *stripe, *spacing),
             Pattern::Poisson { gaps, so_far, scale } => {
                 *so_far += gaps.next_exponential();
                 *so_far * *scale

@@ -195,6 +195,30 @@ proptest! {
         }
     }
 
+    /// The first attempt that a successor makes is the first that the schedule itself has from that time on.
+    #[test]
+    fn first_attempt_from_a_time_on_is_that_of_the_iterator(
+        scenario in arbitrary::scenario(),
+        seed: u64,
+        pick: prop::sample::Index,
+        shift_ns in -2i64..=2,
+        taken in 0usize..50,
+    ) {
+        let plan = Plan::new(Arc::new(scenario), seed).unwrap();
+        let shard = plan.shard(plan.shards() / 2);
+        for (full, mut asked) in shard.schedules().into_iter().zip(shard.schedules()) {
+            let dues: Vec<Due> = full.collect();
+            asked.by_ref().take(taken).for_each(drop);
+            // At an attempt, a hair before and after it, at the start and beyond the end.
+            let near = dues.get(pick.index(dues.len() + 1)).map_or(plan.duration(), |due| due.at);
+            let near = Duration::from_nanos((near.as_nanos() as u64).saturating_add_signed(shift_ns));
+            for at in [near, Duration::ZERO, plan.duration() * 2] {
+                let expected = dues.iter().take_while(|due| due.at < at).count() as u64;
+                prop_assert_eq!(asked.first_at_or_after(at), expected, "{:?}", at);
+            }
+        }
+    }
+
     /// Over all shards together, uniform arrivals follow the rate to within one attempt in every window.
     #[test]
     fn uniform_arrivals_have_the_rate_in_every_window(
