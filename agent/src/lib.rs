@@ -12,6 +12,7 @@ mod conditions;
 mod gtpu_port;
 mod handovers;
 mod health;
+pub mod holder;
 mod pacer;
 mod population;
 mod radio;

@@ -1,0 +1,162 @@
+//! One lease, from its grant until the coordinator knows how it ended.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use wire::to_agent::UeBatch;
+use wire::to_coordinator::{Held, ToCoordinator};
+
+use super::messages::Output;
+use super::reports::{Reports, Room};
+
+/// One lease. It outlives its shard: its reports and its end have to reach the coordinator.
+///
+/// ```text
+/// preparing ──► ready ──► started ──► finished
+///     └────────────┴──────────┴─────► released, lapsed or given up        (a `Parting`, told after the last report)
+/// ```
+#[derive(Debug)]
+pub(super) struct Leased {
+    pub(super) worker: usize,
+    /// Its end, by the agent's clock.
+    pub(super) until: Instant,
+    pub(super) lapsed: bool,
+    pub(super) ready: bool,
+    pub(super) started: bool,
+    /// It was asked for: the worker is settling it.
+    pub(super) releasing: bool,
+    pub(super) awaited: Handover,
+    pub(super) reports: Reports,
+    pub(super) exported: Vec<UeBatch>,
+    pub(super) parting: Option<Parting>,
+    told: Told,
+}
+
+/// UEs that come with the lease.
+#[derive(Debug)]
+pub(super) struct Handover {
+    pub(super) batches: u32,
+    pub(super) came: BTreeSet<u32>,
+    /// The shard starts then without those that are missing.
+    pub(super) until: Instant,
+}
+
+/// How a lease ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Parting {
+    Finished,
+    Released { lapsed: bool },
+    CannotPrepare { error: String },
+}
+
+/// What the coordinator knows of the parting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    No,
+    /// Sent at this time of the agent's clock, µs.
+    At(u64),
+    /// It answered something that we sent later: it has read this, and stored it.
+    Heard,
+}
+
+impl Leased {
+    pub(super) fn new(worker: usize, until: Instant, awaited: Handover) -> Self {
+        Self {
+            worker,
+            until,
+            lapsed: false,
+            ready: false,
+            started: false,
+            releasing: false,
+            awaited,
+            reports: Reports::default(),
+            exported: Vec::new(),
+            parting: None,
+            told: Told::No,
+        }
+    }
+
+    /// A worker runs it.
+    pub(super) fn is_live(&self) -> bool {
+        self.parting.is_none()
+    }
+
+    /// Renewals still extend it.
+    pub(super) fn is_renewable(&self) -> bool {
+        self.is_live() && !self.lapsed
+    }
+
+    pub(super) fn may_start(&self, now: Instant) -> bool {
+        let complete = self.awaited.came.len() >= usize::try_from(self.awaited.batches).unwrap_or(usize::MAX);
+        self.is_live() && self.ready && !self.started && (complete || self.awaited.until <= now)
+    }
+
+    /// The end of waiting for UEs that do not come.
+    pub(super) fn start_deadline(&self) -> Option<Instant> {
+        (self.is_live() && self.ready && !self.started).then_some(self.awaited.until)
+    }
+
+    /// Sends what is to be sent: reports in order, then how it ended.
+    pub(super) fn send(
+        &mut self,
+        shard: u32,
+        epoch: u64,
+        room: &mut Room,
+        now_us: u64,
+        out: &mut Vec<Output>,
+    ) {
+        if !room.connected || !self.reports.send(shard, epoch, room, out) || self.told != Told::No {
+            return;
+        }
+        let Some(parting) = &self.parting else { return };
+        self.told = Told::At(now_us);
+        let made = self.reports.made();
+        let message = match parting.clone() {
+            Parting::Finished => {
+                ToCoordinator::Finished { shard, epoch, last_sequence: made.saturating_sub(1) }
+            }
+            Parting::CannotPrepare { error } => ToCoordinator::CannotPrepare { shard, epoch, error },
+            Parting::Released { lapsed } => {
+                out.extend(self.exported.iter().cloned().map(ues));
+                let batches = u32::try_from(self.exported.len()).unwrap_or(u32::MAX);
+                ToCoordinator::Released { shard, epoch, reports: made, batches, lapsed }
+            }
+        };
+        out.push(Output::Send(message));
+    }
+
+    /// The coordinator has read, and stored, all that was sent before this time of the agent's clock.
+    pub(super) fn heard(&mut self, before_us: u64) {
+        if matches!(self.told, Told::At(at) if at < before_us) {
+            self.told = Told::Heard;
+            self.exported = Vec::new();
+        }
+    }
+
+    /// A connection begins: what may not have arrived is sent again.
+    pub(super) fn rewind(&mut self) {
+        self.reports.rewind();
+        if self.told != Told::Heard {
+            self.told = Told::No;
+        }
+    }
+
+    /// Everything is said.
+    pub(super) fn is_told(&self) -> bool {
+        self.told != Told::No && self.reports.waiting() == 0
+    }
+
+    /// The coordinator knows everything: the lease can be forgotten.
+    pub(super) fn is_over(&self) -> bool {
+        self.told == Told::Heard && self.reports.waiting() == 0
+    }
+
+    pub(super) fn held(&self, shard: u32, epoch: u64) -> Held {
+        let lapsed = self.lapsed || matches!(self.parting, Some(Parting::Released { .. }));
+        Held { shard, epoch, unacknowledged: self.reports.unacknowledged(), lapsed }
+    }
+}
+
+fn ues(part: UeBatch) -> Output {
+    Output::Send(ToCoordinator::Ues(Box::new(part)))
+}

@@ -1,0 +1,204 @@
+//! What goes in and out of a [`super::Holder`].
+
+use std::time::{Duration, Instant};
+
+use wire::to_agent::{Lease, ToAgent, UeBatch, Welcome};
+use wire::to_coordinator::{IntervalReport, ToCoordinator, Trace};
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The coordinator answered our `Hello`.
+    Connected(Welcome),
+    /// The connection is lost, or the coordinator closed it.
+    Disconnected,
+    /// The coordinator says something.
+    Message(ToAgent),
+    /// A worker says something.
+    Notice(Notice),
+    /// The agent has to go: its operator wants it, or its host is taken away.
+    Interrupted {
+        /// For the log and the coordinator: `SIGTERM`, `spot interruption at 2026-11-25T10:00:00Z`, …
+        reason: String,
+        /// When its host goes; `None` when there is no hurry.
+        within: Option<Duration>,
+    },
+    /// A report was written to disk; or it was not, and here it is again.
+    Spooled {
+        /// Which one.
+        id: ReportId,
+        /// The report, when the disk did not take it.
+        returned: Option<Box<IntervalReport>>,
+    },
+    /// A report was read from disk; `None` when it could not be.
+    Fetched {
+        /// Which one.
+        id: ReportId,
+        /// The report.
+        report: Option<Box<IntervalReport>>,
+    },
+    /// [`super::Holder::next_deadline`] has come.
+    Tick,
+}
+
+/// Something has to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// To the coordinator, in order. Never without a connection.
+    Send(ToCoordinator),
+    /// To this worker, in order.
+    Tell {
+        /// Number of the worker, from 0.
+        worker: usize,
+        /// What it has to do.
+        command: Command,
+    },
+    /// Write this report to disk: [`Input::Spooled`] answers.
+    Spool {
+        /// Which one.
+        id: ReportId,
+        /// The report.
+        report: Box<IntervalReport>,
+    },
+    /// Read this report from disk: [`Input::Fetched`] answers.
+    Fetch(ReportId),
+    /// This report is not needed any more: free its place on disk.
+    Forget(ReportId),
+    /// The agent's part is over. Nothing follows; what was to be sent before is to be sent still.
+    Leave(Left),
+}
+
+/// Why an agent leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The coordinator said that the run is over.
+    RunOver,
+    /// It was interrupted, and everything is handed over and acknowledged.
+    HandedOver,
+    /// It was interrupted, and the time that it was given is over.
+    OutOfTime,
+    /// The coordinator is away for too long.
+    NobodyAnswers,
+}
+
+/// What a worker is told about one lease. It ignores what is about a lease that it does not have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Command {
+    /// Shard number.
+    pub shard: u32,
+    /// The lease that is meant.
+    pub epoch: u64,
+    /// What to do.
+    pub order: Order,
+}
+
+/// What a worker has to do with a leased shard.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Prepare it: [`Notice::Ready`] or [`Notice::CannotPrepare`] answers.
+    Take {
+        /// The lease.
+        lease: Box<Lease>,
+        /// Its end: from then on no message of it leaves, and [`Notice::Released`] says that it has lapsed.
+        until: Instant,
+    },
+    /// The lease ends later, unless it has ended.
+    Renew {
+        /// Its end.
+        until: Instant,
+    },
+    /// Begin its schedules at this instant, which may be in the past. Comes once, after [`Notice::Ready`].
+    Start {
+        /// The run's time zero.
+        at: Instant,
+        /// What the wall clock of the run says then, UNIX time in µs.
+        wall_us: u64,
+    },
+    /// UEs of its last holder. Comes before its start.
+    Adopt(Box<UeBatch>),
+    /// Hand it over: settle, [`Notice::Report`], [`Notice::Ues`], [`Notice::Released`].
+    Release {
+        /// How long what is in flight may take.
+        settle: Duration,
+    },
+    /// Stop it at once. Nothing is reported of it any more, and nothing answers.
+    Revoke,
+    /// The run's clock stands still from this instant on.
+    Pause {
+        /// When.
+        at: Instant,
+    },
+    /// The run's clock goes on.
+    Resume {
+        /// When.
+        at: Instant,
+        /// How long it stood still.
+        paused: Duration,
+    },
+    /// Another shard was lost with its agent.
+    ShardLost {
+        /// Its number.
+        lost: u32,
+    },
+    /// Start nothing more, let what is in flight end, finish.
+    Drain {
+        /// For `abandoned(reason)`.
+        reason: String,
+        /// How long what is in flight may take.
+        grace: Duration,
+    },
+}
+
+/// What a worker says. What it says about one lease arrives in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// The associations are up.
+    Ready {
+        /// Shard number.
+        shard: u32,
+        /// Its lease.
+        epoch: u64,
+    },
+    /// The shard cannot be run here, and is given up.
+    CannotPrepare {
+        /// Shard number.
+        shard: u32,
+        /// Its lease.
+        epoch: u64,
+        /// Why.
+        error: String,
+    },
+    /// One interval of one shard. The holder numbers it.
+    Report(Box<IntervalReport>),
+    /// Messages of one traced UE.
+    Trace(Box<Trace>),
+    /// UEs of a shard that is released.
+    Ues(Box<UeBatch>),
+    /// The shard has ended, and its last report went before. It stays until it is revoked or its lease ends.
+    Finished {
+        /// Shard number.
+        shard: u32,
+        /// Its lease.
+        epoch: u64,
+    },
+    /// The shard is given up, its associations are closed, and its last report and its UEs went before.
+    Released {
+        /// Shard number.
+        shard: u32,
+        /// Its lease.
+        epoch: u64,
+        /// True when its lease has lapsed.
+        lapsed: bool,
+    },
+}
+
+/// Names one report of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReportId {
+    /// Shard number.
+    pub shard: u32,
+    /// The lease that it was made under.
+    pub epoch: u64,
+    /// Its number under that lease.
+    pub sequence: u64,
+}

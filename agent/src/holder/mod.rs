@@ -1,0 +1,617 @@
+//! The agent's side of leases and reports, sans-IO: it survives the loss of its connection and of its coordinator
+//! (docs/adr/0012-agents-outlive-their-coordinator.md).
+
+mod departure;
+mod leased;
+mod messages;
+mod reports;
+mod run_clock;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use wire::to_agent::{Lease, ToAgent, UeBatch, Welcome};
+use wire::to_coordinator::{Hello, IntervalReport, Part, Return, ToCoordinator};
+
+use departure::Departure;
+use leased::{Handover, Leased, Parting};
+pub use messages::{Command, Input, Left, Notice, Order, Output, ReportId};
+use reports::Room;
+use run_clock::RunClock;
+
+/// What an agent holds, and what it owes its coordinator. Inputs and the time go in, outputs come out.
+///
+/// ```text
+///              ┌── Message, Connected, Disconnected ──┐       ┌── Tell(Command) ──► worker ─┐
+/// coordinator ─┤                                      ├─ Holder                             ├─ a shard each
+///              └────────────── Send ◄─────────────────┘       └◄── Notice ──────── worker ──┘
+/// ```
+/// - A report is kept until it is acknowledged or its lease is revoked; after a return all that is kept is sent again,
+///   in order, before anything later of its lease.
+/// - A lease that has ended by the agent's clock is not renewed any more; an epoch that is not higher than the last one
+///   of its shard is not taken.
+/// - How a lease ended is repeated at each return, until the coordinator has answered something that was sent later.
+/// - The agent's clock is the time since the holder was made, µs; the driver gives it a clock that goes on in suspension.
+#[derive(Debug)]
+pub struct Holder {
+    settings: HolderSettings,
+    base: Instant,
+    run: Option<String>,
+    identity: Option<Welcome>,
+    clock: Option<RunClock>,
+    leases: BTreeMap<(u32, u64), Leased>,
+    /// The highest epoch of each shard: lower ones are fenced.
+    fences: BTreeMap<u32, u64>,
+    /// Live shards of each worker.
+    dealt: Vec<usize>,
+    room: Room,
+    away_since: Option<Instant>,
+    next_alive: Instant,
+    alive_interval: Duration,
+    departure: Option<Departure>,
+    left: bool,
+    traces_dropped: u64,
+}
+
+/// How a holder is set up.
+#[derive(Clone, Debug)]
+pub struct HolderSettings {
+    /// The name that the agent wishes for.
+    pub name: String,
+    /// The program's version.
+    pub program: String,
+    /// Worker threads.
+    pub workers: usize,
+    /// The mark that a supervisor gave to the process.
+    pub mark: Option<[u8; 16]>,
+    /// How long nobody may answer before the agent gives up, once no lease is valid any more. 10 min.
+    pub patience: Duration,
+    /// How long an interrupted agent waits for somebody to take its shards over, before it ends them itself. 10 s.
+    pub hand_over: Duration,
+    /// How long a shard waits for the UEs of its last holder, once it is ready. 10 s.
+    pub adoption: Duration,
+    /// Octets of reports that wait in memory. 64 MiB.
+    pub memory: u64,
+    /// Octets of reports that wait on disk. 1 GiB; with 0 none do.
+    pub disk: u64,
+    /// Octets of reports that are sent ahead of their acknowledgement. 8 MiB.
+    pub window: u64,
+}
+
+impl Default for HolderSettings {
+    fn default() -> Self {
+        Self {
+            name: "agent".to_owned(),
+            program: wire::PROGRAM.to_owned(),
+            workers: 1,
+            mark: None,
+            patience: Duration::from_secs(600),
+            hand_over: Duration::from_secs(10),
+            adoption: Duration::from_secs(10),
+            memory: 64 << 20,
+            disk: 1 << 30,
+            window: 8 << 20,
+        }
+    }
+}
+
+impl Holder {
+    /// Holds nothing, and is not connected.
+    pub fn new(settings: HolderSettings, now: Instant) -> Self {
+        Self {
+            base: now,
+            run: None,
+            identity: None,
+            clock: None,
+            leases: BTreeMap::new(),
+            fences: BTreeMap::new(),
+            dealt: vec![0; settings.workers.max(1)],
+            room: Room::new(settings.memory, settings.disk, settings.window),
+            away_since: Some(now),
+            next_alive: now,
+            alive_interval: LONGEST_ALIVE,
+            departure: None,
+            left: false,
+            traces_dropped: 0,
+            settings,
+        }
+    }
+
+    /// What the agent says first on a new connection.
+    pub fn hello(&self, now: Instant) -> Hello {
+        let part = match (&self.run, &self.identity) {
+            (Some(run), Some(identity)) => Part::Returning(Box::new(Return {
+                run: run.clone(),
+                agent: identity.agent.clone(),
+                token: identity.token,
+                held: self.leases.iter().map(|(&(shard, epoch), leased)| leased.held(shard, epoch)).collect(),
+            })),
+            _ => Part::Agent,
+        };
+        Hello {
+            name: self.settings.name.clone(),
+            program: self.settings.program.clone(),
+            workers: u32::try_from(self.dealt.len()).unwrap_or(u32::MAX),
+            agent_us: self.clock_us(now),
+            part,
+            mark: self.settings.mark,
+        }
+    }
+
+    /// Takes in what has happened. After [`Output::Leave`] nothing happens any more.
+    pub fn handle(&mut self, input: Input, now: Instant, out: &mut Vec<Output>) {
+        if self.left {
+            return;
+        }
+        self.lapse(now);
+        match input {
+            Input::Connected(welcome) => self.connected(welcome, now, out),
+            Input::Disconnected => self.disconnected(now),
+            Input::Message(message) => self.obey(message, now, out),
+            Input::Notice(notice) => self.take_notice(notice, now, out),
+            Input::Interrupted { reason, within } => self.interrupted(reason, within, now, out),
+            Input::Spooled { id, returned } => self.spooled(id, returned, now, out),
+            Input::Fetched { id, report } => self.fetched(id, report, now, out),
+            Input::Tick => {}
+        }
+        self.start_shards(now, out);
+        self.say_alive(now, out);
+        self.leave_if_due(now, out);
+    }
+
+    /// When [`Input::Tick`] is due at the latest.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.left {
+            return None;
+        }
+        let connected = self.room.connected;
+        let ends = self.leases.values().filter(|leased| leased.is_renewable()).map(|leased| leased.until);
+        let starts = self.leases.values().filter_map(Leased::start_deadline);
+        let starts = starts.filter(|_| self.clock.is_some());
+        let alive = connected.then_some(self.next_alive);
+        let departure = self.departure.as_ref().and_then(|departure| departure.next_deadline(connected));
+        ends.chain(starts).chain(alive).chain(departure).chain(self.patient_until()).min()
+    }
+
+    /// Whether the coordinator is answering.
+    pub fn is_connected(&self) -> bool {
+        self.room.connected
+    }
+
+    /// Reports that are not acknowledged.
+    pub fn unacknowledged(&self) -> u64 {
+        self.leases.values().map(|leased| leased.reports.waiting() as u64).sum()
+    }
+
+    /// Reports that were lost for want of room.
+    pub fn reports_dropped(&self) -> u64 {
+        self.room.dropped
+    }
+
+    /// Packets of traces that were lost for want of a connection.
+    pub fn traces_dropped(&self) -> u64 {
+        self.traces_dropped
+    }
+
+    /// Octets of reports on disk.
+    pub fn spooled_octets(&self) -> u64 {
+        self.room.disk_octets()
+    }
+
+    fn connected(&mut self, welcome: Welcome, now: Instant, out: &mut Vec<Output>) {
+        if self.run.is_some() && !welcome.returned {
+            // We are new to it: what we held is not ours any more.
+            self.forget_run(out);
+        }
+        self.identity = Some(welcome);
+        self.room.set_connected(true);
+        self.away_since = None;
+        self.next_alive = now;
+        if let Some(departure) = &mut self.departure {
+            departure.progressed(now);
+            out.push(Output::Send(departure.message(now)));
+        }
+        for (&(shard, epoch), leased) in &mut self.leases {
+            leased.rewind();
+            if leased.is_live() && leased.ready {
+                out.push(Output::Send(ToCoordinator::Ready { shard, epoch }));
+            }
+        }
+        self.send_all(now, out);
+    }
+
+    fn disconnected(&mut self, now: Instant) {
+        self.room.set_connected(false);
+        self.away_since.get_or_insert(now);
+        self.leases.values_mut().for_each(Leased::rewind);
+    }
+
+    fn obey(&mut self, message: ToAgent, now: Instant, out: &mut Vec<Output>) {
+        match message {
+            ToAgent::Welcome(_) => tracing::warn!("welcomed twice"),
+            ToAgent::Ping { sent_us } => {
+                let agent_us = self.clock_us(now);
+                self.say(ToCoordinator::Pong { sent_us, agent_us }, out);
+            }
+            ToAgent::Lease(lease) => self.lease(lease, now, out),
+            ToAgent::Renew { asked_us, valid_us, leases } => {
+                self.renew(asked_us, valid_us, &leases, now, out)
+            }
+            ToAgent::Ack { shard, epoch, sequence } => self.acknowledged(shard, epoch, sequence, now, out),
+            ToAgent::Start { run, at_us, wall_us } if self.is_run(&run) => {
+                let at = self.instant(at_us);
+                // A returning agent has started already, and goes on.
+                self.clock.get_or_insert_with(|| RunClock::new(at, wall_us));
+            }
+            ToAgent::Pause { run, at_us } if self.is_run(&run) => {
+                let at = self.instant(at_us);
+                if self.clock.as_mut().is_some_and(|clock| clock.pause(at)) {
+                    self.tell_started(&Order::Pause { at }, out);
+                }
+            }
+            ToAgent::Resume { run, at_us, paused_us } if self.is_run(&run) => {
+                let (at, paused) = (self.instant(at_us), Duration::from_micros(paused_us));
+                if self.clock.as_mut().is_some_and(|clock| clock.resume(paused)) {
+                    self.tell_started(&Order::Resume { at, paused }, out);
+                }
+            }
+            ToAgent::Release { shard, epoch, settle_us } => {
+                self.release(shard, epoch, Duration::from_micros(settle_us), now, out);
+            }
+            ToAgent::Revoke { shard, epoch } => self.revoke(shard, epoch, now, out),
+            ToAgent::Ues(batch) => self.adopt(batch, out),
+            ToAgent::ShardLost { shard } => self.tell_live(&Order::ShardLost { lost: shard }, out),
+            ToAgent::Drain { reason, grace_us } => {
+                self.tell_live(&Order::Drain { reason, grace: Duration::from_micros(grace_us) }, out);
+            }
+            ToAgent::RunOver { run } if self.run.is_none() || self.is_run(&run) => {
+                self.forget_run(out);
+                self.leave(Left::RunOver, out);
+            }
+            ToAgent::Start { run, .. }
+            | ToAgent::Pause { run, .. }
+            | ToAgent::Resume { run, .. }
+            | ToAgent::RunOver { run } => tracing::warn!(%run, "this is about another run"),
+        }
+    }
+
+    fn take_notice(&mut self, notice: Notice, now: Instant, out: &mut Vec<Output>) {
+        match notice {
+            Notice::Ready { shard, epoch } => {
+                let live = self.leases.get_mut(&(shard, epoch)).filter(|leased| leased.is_live());
+                if let Some(leased) = live {
+                    leased.ready = true;
+                    self.say(ToCoordinator::Ready { shard, epoch }, out);
+                }
+            }
+            Notice::CannotPrepare { shard, epoch, error } => {
+                self.part(shard, epoch, Parting::CannotPrepare { error }, now, out);
+            }
+            Notice::Report(report) => self.report(report, now, out),
+            Notice::Trace(trace) if self.room.connected => self.say(ToCoordinator::Trace(trace), out),
+            Notice::Trace(trace) => self.traces_dropped += trace.packets.len() as u64,
+            Notice::Ues(batch) => {
+                if let Some(leased) = self.leases.get_mut(&(batch.shard, batch.epoch)) {
+                    leased.exported.push(*batch);
+                }
+            }
+            Notice::Finished { shard, epoch } => self.part(shard, epoch, Parting::Finished, now, out),
+            Notice::Released { shard, epoch, lapsed } => {
+                self.part(shard, epoch, Parting::Released { lapsed }, now, out);
+            }
+        }
+    }
+
+    fn lease(&mut self, lease: Box<Lease>, now: Instant, out: &mut Vec<Output>) {
+        if self.run.as_ref().is_some_and(|run| *run != lease.run) {
+            self.forget_run(out);
+        }
+        let (shard, epoch) = (lease.shard, lease.epoch);
+        if self.fences.get(&shard).is_some_and(|&fence| epoch <= fence) {
+            // A repetition, or from the past.
+            return tracing::warn!(shard, epoch, "the lease is not newer than what is known");
+        }
+        self.run = Some(lease.run.clone());
+        // Whoever grants anew has settled what was before.
+        self.revoke(shard, epoch, now, out);
+        let until = self.lease_end(lease.asked_us, lease.valid_us, now);
+        let worker = (0..self.dealt.len()).min_by_key(|&worker| self.dealt.get(worker).copied()).unwrap_or(0);
+        let batches = lease.takeover.as_ref().map_or(0, |takeover| takeover.batches);
+        let adoption = now + self.settings.adoption;
+        let awaited = Handover { batches, came: std::collections::BTreeSet::new(), until: adoption };
+        self.leases.insert((shard, epoch), Leased::new(worker, until, awaited));
+        self.count(worker, true);
+        tell(worker, shard, epoch, Order::Take { lease, until }, out);
+    }
+
+    fn renew(
+        &mut self,
+        asked_us: u64,
+        valid_us: u64,
+        leases: &[(u32, u64)],
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
+        let until = self.lease_end(asked_us, valid_us, now);
+        for &(shard, epoch) in leases {
+            let known = self.leases.get_mut(&(shard, epoch));
+            if let Some(leased) = known.filter(|leased| leased.is_renewable() && leased.until < until) {
+                leased.until = until;
+                tell(leased.worker, shard, epoch, Order::Renew { until }, out);
+            }
+        }
+        let asked_us = asked_us.min(self.clock_us(now));
+        self.leases.values_mut().for_each(|leased| leased.heard(asked_us));
+        self.forget_what_is_over();
+    }
+
+    fn acknowledged(&mut self, shard: u32, epoch: u64, sequence: u64, now: Instant, out: &mut Vec<Output>) {
+        let Some(leased) = self.leases.get_mut(&(shard, epoch)) else { return };
+        leased.reports.acknowledge(shard, epoch, sequence, &mut self.room, out);
+        self.forget_what_is_over();
+        // The window has room again, perhaps for another lease.
+        self.send_all(now, out);
+    }
+
+    fn release(&mut self, shard: u32, epoch: u64, settle: Duration, now: Instant, out: &mut Vec<Output>) {
+        let settle = self.departure.as_ref().map_or(settle, |departure| departure.shorten(settle, now));
+        let known = self.leases.get_mut(&(shard, epoch));
+        let Some(leased) = known.filter(|leased| leased.is_live() && !leased.releasing) else { return };
+        leased.releasing = true;
+        tell(leased.worker, shard, epoch, Order::Release { settle }, out);
+        if let Some(departure) = &mut self.departure {
+            departure.progressed(now);
+        }
+    }
+
+    /// This lease and older ones of the shard have ended: nothing of them counts any more.
+    fn revoke(&mut self, shard: u32, epoch: u64, now: Instant, out: &mut Vec<Output>) {
+        let fence = self.fences.entry(shard).or_default();
+        *fence = epoch.max(*fence);
+        let revoked: Vec<u64> =
+            self.leases.range((shard, 0)..=(shard, epoch)).map(|(&(_, e), _)| e).collect();
+        for epoch in revoked {
+            let Some(mut leased) = self.leases.remove(&(shard, epoch)) else { continue };
+            leased.reports.forget(shard, epoch, &mut self.room, out);
+            tell(leased.worker, shard, epoch, Order::Revoke, out);
+            if leased.is_live() {
+                self.count(leased.worker, false);
+            }
+        }
+        self.send_all(now, out);
+    }
+
+    fn adopt(&mut self, batch: Box<UeBatch>, out: &mut Vec<Output>) {
+        let (shard, epoch) = (batch.shard, batch.epoch);
+        let known = self.leases.get_mut(&(shard, epoch)).filter(|leased| leased.is_live() && !leased.started);
+        let Some(leased) = known else {
+            return tracing::warn!(shard, epoch, part = batch.part, "UEs for a shard that waits for none");
+        };
+        if batch.part < leased.awaited.batches && leased.awaited.came.insert(batch.part) {
+            tell(leased.worker, shard, epoch, Order::Adopt(batch), out);
+        }
+    }
+
+    fn report(&mut self, report: Box<IntervalReport>, now: Instant, out: &mut Vec<Output>) {
+        let (shard, epoch) = (report.shard, report.epoch);
+        // Of a revoked lease: nobody counts it.
+        let Some(leased) = self.leases.get_mut(&(shard, epoch)).filter(|leased| leased.is_live()) else {
+            return;
+        };
+        leased.reports.take(report, &mut self.room, out);
+        let now_us = micros(now.saturating_duration_since(self.base));
+        leased.send(shard, epoch, &mut self.room, now_us, out);
+    }
+
+    /// A lease has ended: its shard runs no more, or has nothing more to do.
+    fn part(&mut self, shard: u32, epoch: u64, parting: Parting, now: Instant, out: &mut Vec<Output>) {
+        let now_us = self.clock_us(now);
+        let known = self.leases.get_mut(&(shard, epoch)).filter(|leased| leased.is_live());
+        let Some(leased) = known else { return };
+        leased.parting = Some(parting);
+        leased.send(shard, epoch, &mut self.room, now_us, out);
+        let worker = leased.worker;
+        self.count(worker, false);
+        if let Some(departure) = &mut self.departure {
+            departure.progressed(now);
+        }
+    }
+
+    fn interrupted(&mut self, reason: String, within: Option<Duration>, now: Instant, out: &mut Vec<Output>) {
+        tracing::info!(reason, ?within, "handing over");
+        let message = match &mut self.departure {
+            Some(departure) => {
+                departure.again(reason, within, now);
+                departure.message(now)
+            }
+            none => none.insert(Departure::new(reason, within, self.settings.hand_over, now)).message(now),
+        };
+        if !self.leases.is_empty() {
+            self.say(message, out);
+        }
+    }
+
+    fn spooled(
+        &mut self,
+        id: ReportId,
+        returned: Option<Box<IntervalReport>>,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
+        let known = self.leases.get_mut(&(id.shard, id.epoch));
+        match known.filter(|leased| leased.reports.holds(id.sequence)) {
+            Some(leased) => leased.reports.spooled(id.sequence, returned, &mut self.room),
+            None => self.room.spooled_for_nobody(id, returned.is_some(), out),
+        }
+        self.send_all(now, out);
+    }
+
+    fn fetched(
+        &mut self,
+        id: ReportId,
+        report: Option<Box<IntervalReport>>,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(leased) = self.leases.get_mut(&(id.shard, id.epoch)) {
+            leased.reports.fetched(id, report, &mut self.room, out);
+        }
+        self.send_all(now, out);
+    }
+
+    /// Leases whose end has come are not renewed any more. Their workers have seen it by themselves.
+    fn lapse(&mut self, now: Instant) {
+        for ((shard, _), leased) in &mut self.leases {
+            if leased.is_renewable() && leased.until <= now {
+                tracing::warn!(shard, "the lease has lapsed");
+                leased.lapsed = true;
+            }
+        }
+    }
+
+    fn start_shards(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let Some(clock) = &self.clock else { return };
+        for (&(shard, epoch), leased) in &mut self.leases {
+            if leased.may_start(now) {
+                leased.started = true;
+                clock.orders().for_each(|order| tell(leased.worker, shard, epoch, order, out));
+            }
+        }
+    }
+
+    fn say_alive(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if self.room.connected && self.next_alive <= now {
+            self.next_alive = now + self.alive_interval;
+            out.push(Output::Send(ToCoordinator::Alive { agent_us: self.clock_us(now) }));
+        }
+    }
+
+    fn leave_if_due(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if self.patient_until().is_some_and(|until| until <= now) {
+            return self.leave(Left::NobodyAnswers, out);
+        }
+        let Some(departure) = &mut self.departure else { return };
+        let all_told = self.leases.values().all(Leased::is_told);
+        let why = if all_told && (self.room.connected || self.leases.is_empty()) {
+            Left::HandedOver
+        } else if departure.is_out_of_time(now) {
+            Left::OutOfTime
+        } else {
+            if self.room.connected && departure.is_left_alone(now) {
+                departure.alone = true;
+                let order = Order::Drain { reason: "agent-shut-down".to_owned(), grace: SHUT_DOWN_GRACE };
+                self.tell_live(&order, out);
+            }
+            return;
+        };
+        let reason = departure.reason().to_owned();
+        self.say(ToCoordinator::Leaving { reason }, out);
+        self.leave(why, out);
+    }
+
+    fn leave(&mut self, why: Left, out: &mut Vec<Output>) {
+        self.left = true;
+        out.push(Output::Leave(why));
+    }
+
+    /// When the agent gives up that its coordinator comes back: never while a lease is valid.
+    fn patient_until(&self) -> Option<Instant> {
+        let patience = match self.departure {
+            Some(_) => self.settings.patience.min(DEPARTING_PATIENCE),
+            None => self.settings.patience,
+        };
+        let valid =
+            self.leases.values().filter(|leased| leased.is_renewable()).map(|leased| leased.until).max();
+        let until = self.away_since?.checked_add(patience)?;
+        Some(valid.map_or(until, |valid| valid.max(until)))
+    }
+
+    /// Nothing of the run is ours any more.
+    fn forget_run(&mut self, out: &mut Vec<Output>) {
+        for ((shard, epoch), mut leased) in std::mem::take(&mut self.leases) {
+            leased.reports.forget(shard, epoch, &mut self.room, out);
+            tell(leased.worker, shard, epoch, Order::Revoke, out);
+        }
+        self.dealt.fill(0);
+        self.fences.clear();
+        (self.run, self.clock) = (None, None);
+    }
+
+    fn forget_what_is_over(&mut self) {
+        self.leases.retain(|_, leased| !leased.is_over());
+    }
+
+    fn send_all(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let now_us = self.clock_us(now);
+        for (&(shard, epoch), leased) in &mut self.leases {
+            leased.send(shard, epoch, &mut self.room, now_us, out);
+        }
+    }
+
+    fn tell_live(&self, order: &Order, out: &mut Vec<Output>) {
+        for (&(shard, epoch), leased) in self.leases.iter().filter(|(_, leased)| leased.is_live()) {
+            tell(leased.worker, shard, epoch, order.clone(), out);
+        }
+    }
+
+    fn tell_started(&self, order: &Order, out: &mut Vec<Output>) {
+        let started = |(_, leased): &(&(u32, u64), &Leased)| leased.is_live() && leased.started;
+        for (&(shard, epoch), leased) in self.leases.iter().filter(started) {
+            tell(leased.worker, shard, epoch, order.clone(), out);
+        }
+    }
+
+    fn say(&self, message: ToCoordinator, out: &mut Vec<Output>) {
+        if self.room.connected {
+            out.push(Output::Send(message));
+        }
+    }
+
+    fn count(&mut self, worker: usize, more: bool) {
+        if let Some(dealt) = self.dealt.get_mut(worker) {
+            *dealt = if more { *dealt + 1 } else { dealt.saturating_sub(1) };
+        }
+    }
+
+    fn is_run(&self, run: &str) -> bool {
+        self.run.as_deref() == Some(run)
+    }
+
+    /// When a lease ends that we asked for at `asked_us` of our clock. Also sets how often we ask.
+    fn lease_end(&mut self, asked_us: u64, valid_us: u64, now: Instant) -> Instant {
+        let valid = Duration::from_micros(valid_us).min(LONGEST_LEASE);
+        self.alive_interval = (valid / ASKED_PER_LEASE).clamp(SHORTEST_ALIVE, LONGEST_ALIVE);
+        self.next_alive = self.next_alive.min(now + self.alive_interval);
+        // Nobody can have been asked in the future.
+        self.instant(asked_us).min(now) + wire::lease::holder_limit(valid)
+    }
+
+    /// An instant of the agent's clock. What is absurdly far away is cut off.
+    fn instant(&self, agent_us: u64) -> Instant {
+        self.base + Duration::from_micros(agent_us.min(LATEST_US))
+    }
+
+    fn clock_us(&self, now: Instant) -> u64 {
+        micros(now.saturating_duration_since(self.base))
+    }
+}
+
+fn tell(worker: usize, shard: u32, epoch: u64, order: Order, out: &mut Vec<Output>) {
+    out.push(Output::Tell { worker, command: Command { shard, epoch, order } });
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// How often a lease is asked for, so that several askings may be lost.
+const ASKED_PER_LEASE: u32 = 8;
+const LONGEST_ALIVE: Duration = Duration::from_secs(1);
+const SHORTEST_ALIVE: Duration = Duration::from_millis(20);
+const LONGEST_LEASE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A hundred years, µs.
+const LATEST_US: u64 = 100 * 365 * 24 * 3600 * 1_000_000;
+/// How long what is in flight may take when an interrupted agent ends its shards itself.
+const SHUT_DOWN_GRACE: Duration = Duration::from_secs(5);
+/// How long an interrupted agent waits for a coordinator that is away, once no lease is valid any more.
+const DEPARTING_PATIENCE: Duration = Duration::from_secs(60);

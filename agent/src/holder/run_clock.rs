@@ -1,0 +1,42 @@
+//! When the run began by the agent's own clock, and how long it has stood still since.
+
+use std::time::{Duration, Instant};
+
+use super::messages::Order;
+
+/// The clock of the run, once it has started. Known for shards that come later.
+#[derive(Clone, Debug)]
+pub(super) struct RunClock {
+    at: Instant,
+    wall_us: u64,
+    paused_at: Option<Instant>,
+}
+
+impl RunClock {
+    pub(super) fn new(at: Instant, wall_us: u64) -> Self {
+        Self { at, wall_us, paused_at: None }
+    }
+
+    /// False when it stands still already.
+    pub(super) fn pause(&mut self, at: Instant) -> bool {
+        let goes = self.paused_at.is_none();
+        self.paused_at.get_or_insert(at);
+        goes
+    }
+
+    /// Time zero moves by the pause. False when the clock did not stand still.
+    pub(super) fn resume(&mut self, paused: Duration) -> bool {
+        if self.paused_at.take().is_none() {
+            return false;
+        }
+        self.at += paused;
+        self.wall_us = self.wall_us.saturating_add(super::micros(paused));
+        true
+    }
+
+    /// What a shard is told that begins now.
+    pub(super) fn orders(&self) -> impl Iterator<Item = Order> + use<> {
+        let start = Order::Start { at: self.at, wall_us: self.wall_us };
+        std::iter::once(start).chain(self.paused_at.map(|at| Order::Pause { at }))
+    }
+}
