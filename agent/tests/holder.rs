@@ -1,0 +1,770 @@
+//! What an agent holds and owes, whatever happens to its connection, its coordinator and its disk.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use agent::holder::{Command, Holder, HolderSettings, Input, Left, Notice, Order, Output, ReportId};
+use proptest::prelude::*;
+use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
+use wire::to_coordinator::{IntervalReport, Part, ToCoordinator};
+
+const RUN: &str = "run";
+const LEASE: Duration = Duration::from_secs(30);
+
+fn lease(shard: u32, epoch: u64, asked_us: u64) -> Box<Lease> {
+    Box::new(Lease {
+        run: RUN.to_owned(),
+        scenario: String::new(),
+        seed: 1,
+        shard,
+        shards: 4,
+        epoch,
+        asked_us,
+        valid_us: LEASE.as_micros().try_into().unwrap(),
+        target: String::new(),
+        resume_at: Vec::new(),
+        trace: TracePolicy::Failed,
+        key: [0; 32],
+        takeover: None,
+    })
+}
+
+fn welcome(returned: bool) -> Welcome {
+    Welcome { agent: "a".to_owned(), program: String::new(), token: [7; 16], returned }
+}
+
+fn report(shard: u32, epoch: u64) -> Box<IntervalReport> {
+    Box::new(IntervalReport { run: RUN.to_owned(), shard, epoch, ..IntervalReport::default() })
+}
+
+fn renew(asked_us: u64, leases: Vec<(u32, u64)>) -> ToAgent {
+    ToAgent::Renew { asked_us, valid_us: LEASE.as_micros().try_into().unwrap(), leases }
+}
+
+/// A holder with a clock, for tests that tell a story.
+struct Desk {
+    holder: Holder,
+    base: Instant,
+    now: Instant,
+}
+
+impl Desk {
+    fn new(settings: HolderSettings) -> Self {
+        let now = Instant::now();
+        Self { holder: Holder::new(settings, now), base: now, now }
+    }
+
+    fn joined() -> Self {
+        let mut desk = Self::new(HolderSettings { workers: 2, ..HolderSettings::default() });
+        desk.put(Input::Connected(welcome(false)));
+        desk
+    }
+
+    /// Joined, with this shard running.
+    fn running(shard: u32) -> Self {
+        let mut desk = Self::joined();
+        desk.put(Input::Message(ToAgent::Lease(lease(shard, 1, 0))));
+        desk.put(Input::Notice(Notice::Ready { shard, epoch: 1 }));
+        desk.put(Input::Message(ToAgent::Start { run: RUN.to_owned(), at_us: 5, wall_us: 10 }));
+        desk
+    }
+
+    fn put(&mut self, input: Input) -> Vec<Output> {
+        let mut out = Vec::new();
+        self.holder.handle(input, self.now, &mut out);
+        out
+    }
+
+    fn after(&mut self, time: Duration, input: Input) -> Vec<Output> {
+        self.now += time;
+        self.put(input)
+    }
+
+    fn us(&self) -> u64 {
+        (self.now - self.base).as_micros().try_into().unwrap()
+    }
+}
+
+fn sends(out: &[Output]) -> Vec<&ToCoordinator> {
+    out.iter()
+        .filter_map(|output| match output {
+            Output::Send(ToCoordinator::Alive { .. }) => None,
+            Output::Send(message) => Some(message),
+            _ => None,
+        })
+        .collect()
+}
+
+fn orders(out: &[Output]) -> Vec<&Order> {
+    out.iter()
+        .filter_map(|output| match output {
+            Output::Tell { command, .. } => Some(&command.order),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_returning_agent_names_what_it_holds_and_hands_in_what_is_not_acknowledged_in_order() {
+    let mut desk = Desk::running(3);
+    for _ in 0..3 {
+        desk.put(Input::Notice(Notice::Report(report(3, 1))));
+    }
+    desk.put(Input::Message(ToAgent::Ack { shard: 3, epoch: 1, sequence: 0 }));
+    desk.put(Input::Disconnected);
+    assert_eq!(sends(&desk.put(Input::Notice(Notice::Report(report(3, 1))))), [] as [&ToCoordinator; 0]);
+    let Part::Returning(back) = desk.holder.hello(desk.now).part else { panic!("not returning") };
+    assert_eq!((back.run.as_str(), back.token), (RUN, [7; 16]));
+    assert_eq!((back.held[0].shard, back.held[0].unacknowledged, back.held[0].lapsed), (3, 1, false));
+    let out = desk.put(Input::Connected(welcome(true)));
+    let sequences: Vec<u64> = sends(&out)
+        .iter()
+        .filter_map(|message| match message {
+            ToCoordinator::Report(report) => Some(report.sequence),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sequences, [1, 2, 3]);
+}
+
+#[test]
+fn an_agent_that_its_coordinator_does_not_know_any_more_gives_everything_up() {
+    let mut desk = Desk::running(0);
+    desk.put(Input::Notice(Notice::Report(report(0, 1))));
+    desk.put(Input::Disconnected);
+    let out = desk.put(Input::Connected(welcome(false)));
+    assert_eq!(orders(&out), [&Order::Revoke]);
+    assert_eq!(sends(&out), [] as [&ToCoordinator; 0]);
+    assert_eq!(desk.holder.unacknowledged(), 0);
+    assert_eq!(desk.holder.hello(desk.now).part, Part::Agent);
+}
+
+#[test]
+fn a_renewal_after_the_end_of_the_lease_does_not_bring_it_back() {
+    let mut desk = Desk::running(0);
+    let out = desk.after(Duration::from_secs(10), Input::Message(renew(desk.us() + 5_000_000, vec![(0, 1)])));
+    let [Order::Renew { until }] = orders(&out)[..] else { panic!("{out:?}") };
+    // From the asking, not from the answer.
+    assert!(*until <= desk.base + Duration::from_secs(35));
+    desk.now = *until;
+    let out = desk.put(Input::Message(renew(desk.us(), vec![(0, 1)])));
+    assert_eq!(orders(&out), [] as [&Order; 0]);
+    let held = desk.holder.hello(desk.now).part;
+    let Part::Returning(back) = held else { panic!("{held:?}") };
+    assert!(back.held[0].lapsed);
+}
+
+#[test]
+fn a_renewal_that_claims_to_be_asked_for_in_the_future_counts_from_now() {
+    let mut desk = Desk::running(0);
+    let out = desk.after(Duration::from_secs(1), Input::Message(renew(u64::MAX, vec![(0, 1)])));
+    let [Order::Renew { until }] = orders(&out)[..] else { panic!("{out:?}") };
+    assert!(*until <= desk.now + LEASE);
+}
+
+#[test]
+fn an_epoch_that_is_not_newer_is_not_taken() {
+    let mut desk = Desk::joined();
+    desk.put(Input::Message(ToAgent::Lease(lease(0, 5, 0))));
+    for epoch in [5, 4, 0] {
+        assert_eq!(orders(&desk.put(Input::Message(ToAgent::Lease(lease(0, epoch, 0))))), [] as [&Order; 0]);
+    }
+    desk.put(Input::Message(ToAgent::Revoke { shard: 0, epoch: 7 }));
+    assert_eq!(orders(&desk.put(Input::Message(ToAgent::Lease(lease(0, 7, 0))))), [] as [&Order; 0]);
+    let out = desk.put(Input::Message(ToAgent::Lease(lease(0, 8, 0))));
+    assert!(matches!(orders(&out)[..], [Order::Take { .. }]), "{out:?}");
+}
+
+#[test]
+fn shards_are_dealt_to_the_worker_with_the_fewest() {
+    let mut desk = Desk::joined();
+    let mut workers = Vec::new();
+    for shard in 0..4 {
+        for output in desk.put(Input::Message(ToAgent::Lease(lease(shard, 1, 0)))) {
+            if let Output::Tell { worker, .. } = output {
+                workers.push(worker);
+            }
+        }
+    }
+    assert_eq!(workers, [0, 1, 0, 1]);
+}
+
+#[test]
+fn a_shard_that_is_leased_in_mid_run_starts_with_the_run_s_own_zero_moved_by_its_pauses() {
+    let mut desk = Desk::running(0);
+    let run = || RUN.to_owned();
+    let out = desk.put(Input::Message(ToAgent::Pause { run: run(), at_us: 100 }));
+    assert!(matches!(orders(&out)[..], [Order::Pause { .. }]));
+    // Said again after a return: nothing new.
+    assert_eq!(
+        orders(&desk.put(Input::Message(ToAgent::Pause { run: run(), at_us: 100 }))),
+        [] as [&Order; 0]
+    );
+    let out = desk.put(Input::Message(ToAgent::Resume { run: run(), at_us: 300, paused_us: 200 }));
+    assert!(matches!(orders(&out)[..], [Order::Resume { .. }]));
+    desk.put(Input::Message(ToAgent::Pause { run: run(), at_us: 400 }));
+    desk.put(Input::Message(ToAgent::Lease(lease(1, 1, 0))));
+    let out = desk.put(Input::Notice(Notice::Ready { shard: 1, epoch: 1 }));
+    let at = desk.base + Duration::from_micros(205);
+    let paused = desk.base + Duration::from_micros(400);
+    assert_eq!(orders(&out), [&Order::Start { at, wall_us: 210 }, &Order::Pause { at: paused }]);
+}
+
+#[test]
+fn a_shard_starts_when_all_its_ues_have_come_or_after_a_while() {
+    let with_ues = |epoch| {
+        let mut lease = lease(1, epoch, 0);
+        lease.takeover = Some(Takeover { batches: 2, ..Takeover::default() });
+        Input::Message(ToAgent::Lease(lease))
+    };
+    let part = |epoch, part| {
+        Input::Message(ToAgent::Ues(Box::new(UeBatch {
+            shard: 1,
+            epoch,
+            part,
+            parts: 2,
+            sealed: Vec::new(),
+        })))
+    };
+    let mut desk = Desk::running(0);
+    desk.put(with_ues(2));
+    desk.put(part(2, 1));
+    assert_eq!(orders(&desk.put(Input::Notice(Notice::Ready { shard: 1, epoch: 2 }))), [] as [&Order; 0]);
+    assert_eq!(
+        orders(&desk.put(part(2, 1))),
+        [] as [&Order; 0],
+        "a part that comes again after a return is not adopted twice"
+    );
+    let out = desk.put(part(2, 0));
+    assert!(matches!(orders(&out)[..], [Order::Adopt(_), Order::Start { .. }]), "{out:?}");
+
+    desk.put(with_ues(3));
+    desk.put(Input::Notice(Notice::Ready { shard: 1, epoch: 3 }));
+    let out = desk.after(Duration::from_secs(11), Input::Tick);
+    assert!(matches!(orders(&out)[..], [Order::Start { .. }]), "{out:?}");
+}
+
+#[test]
+fn a_lease_is_asked_for_six_times_at_least_and_each_second_at_least() {
+    for (valid, most) in [(1_200_000, 200), (30_000_000, 1000)] {
+        let mut desk = Desk::joined();
+        let mut lease = lease(0, 1, 0);
+        lease.valid_us = valid;
+        desk.put(Input::Message(ToAgent::Lease(lease)));
+        let mut last = desk.now;
+        for _ in 0..5 {
+            desk.now = desk.holder.next_deadline().unwrap();
+            let out = desk.put(Input::Tick);
+            assert!(matches!(out[..], [Output::Send(ToCoordinator::Alive { .. })]), "{out:?}");
+            assert!(desk.now - last <= Duration::from_millis(most));
+            last = desk.now;
+        }
+    }
+}
+
+#[test]
+fn how_a_lease_ended_is_said_again_until_the_coordinator_has_answered_something_later() {
+    let mut desk = Desk::running(0);
+    let ues = UeBatch { shard: 0, epoch: 1, part: 0, parts: 1, sealed: vec![1] };
+    let out = desk.put(Input::Message(ToAgent::Release { shard: 0, epoch: 1, settle_us: 2_000_000 }));
+    assert_eq!(orders(&out), [&Order::Release { settle: Duration::from_secs(2) }]);
+    desk.put(Input::Notice(Notice::Report(report(0, 1))));
+    desk.put(Input::Notice(Notice::Ues(Box::new(ues.clone()))));
+    let out = desk.put(Input::Notice(Notice::Released { shard: 0, epoch: 1, lapsed: false }));
+    let released = ToCoordinator::Released { shard: 0, epoch: 1, reports: 1, batches: 1, lapsed: false };
+    assert_eq!(sends(&out), [&ToCoordinator::Ues(Box::new(ues.clone())), &released]);
+    desk.put(Input::Message(ToAgent::Ack { shard: 0, epoch: 1, sequence: 0 }));
+
+    desk.put(Input::Disconnected);
+    let out = desk.put(Input::Connected(welcome(true)));
+    assert_eq!(sends(&out), [&ToCoordinator::Ues(Box::new(ues)), &released]);
+    // An answer to what was asked before says nothing.
+    let asked_before = desk.us();
+    desk.after(Duration::from_secs(2), Input::Message(renew(asked_before, Vec::new())));
+    assert!(matches!(desk.holder.hello(desk.now).part, Part::Returning(back) if back.held.len() == 1));
+    desk.put(Input::Message(renew(asked_before + 1, Vec::new())));
+    assert!(matches!(desk.holder.hello(desk.now).part, Part::Returning(back) if back.held.is_empty()));
+}
+
+#[test]
+fn an_interrupted_agent_leaves_when_its_shards_are_handed_over_and_its_reports_acknowledged() {
+    let mut desk = Desk::running(0);
+    let within = Some(Duration::from_secs(4));
+    let out = desk.put(Input::Interrupted { reason: "spot".to_owned(), within });
+    let draining = ToCoordinator::Draining { reason: "spot".to_owned(), within_us: Some(4_000_000) };
+    assert_eq!(sends(&out), [&draining]);
+    let out = desk.put(Input::Message(ToAgent::Release { shard: 0, epoch: 1, settle_us: 2_000_000 }));
+    assert_eq!(orders(&out), [&Order::Release { settle: Duration::from_secs(1) }], "a deadline shortens it");
+    desk.put(Input::Notice(Notice::Report(report(0, 1))));
+    let out = desk.put(Input::Notice(Notice::Released { shard: 0, epoch: 1, lapsed: false }));
+    assert!(!out.contains(&Output::Leave(Left::HandedOver)), "a report is not acknowledged: {out:?}");
+    let out = desk.put(Input::Message(ToAgent::Ack { shard: 0, epoch: 1, sequence: 0 }));
+    let leaving = Output::Send(ToCoordinator::Leaving { reason: "spot".to_owned() });
+    assert_eq!(out, [leaving, Output::Leave(Left::HandedOver)]);
+}
+
+#[test]
+fn an_interrupted_agent_whose_shards_nobody_takes_ends_them_itself_or_leaves_when_its_host_does() {
+    let mut desk = Desk::running(0);
+    desk.put(Input::Interrupted { reason: "SIGTERM".to_owned(), within: None });
+    let out = desk.after(Duration::from_secs(10), Input::Tick);
+    assert!(matches!(orders(&out)[..], [Order::Drain { .. }]), "{out:?}");
+
+    let mut desk = Desk::running(0);
+    desk.put(Input::Interrupted { reason: "spot".to_owned(), within: Some(Duration::from_secs(20)) });
+    let out = desk.after(Duration::from_secs(19), Input::Tick);
+    assert_eq!(orders(&out), [] as [&Order; 0], "its successor skips no start: {out:?}");
+    let out = desk.after(Duration::from_secs(1), Input::Tick);
+    assert!(out.contains(&Output::Leave(Left::OutOfTime)), "{out:?}");
+}
+
+#[test]
+fn an_agent_gives_up_only_when_no_lease_is_valid_and_nobody_has_answered_for_a_while() {
+    let mut desk = Desk::new(HolderSettings { patience: Duration::from_secs(5), ..Default::default() });
+    desk.put(Input::Connected(welcome(false)));
+    desk.put(Input::Message(ToAgent::Lease(lease(0, 1, 0))));
+    desk.put(Input::Disconnected);
+    assert_eq!(desk.after(Duration::from_secs(20), Input::Tick), []);
+    let out = desk.after(Duration::from_secs(11), Input::Tick);
+    assert_eq!(out, [Output::Leave(Left::NobodyAnswers)]);
+    assert_eq!(desk.put(Input::Connected(welcome(true))), []);
+}
+
+#[test]
+fn reports_that_memory_does_not_hold_go_to_disk_and_come_back_in_order() {
+    let size = postcard::to_stdvec(&report(0, 1)).unwrap().len() as u64;
+    let settings = HolderSettings { memory: 2 * size, disk: 2 * size, ..Default::default() };
+    let mut desk = Desk::new(settings);
+    desk.put(Input::Connected(welcome(false)));
+    desk.put(Input::Message(ToAgent::Lease(lease(0, 1, 0))));
+    desk.put(Input::Disconnected);
+    let mut disk = BTreeMap::new();
+    for _ in 0..5 {
+        for output in desk.put(Input::Notice(Notice::Report(report(0, 1)))) {
+            let Output::Spool { id, report } = output else { panic!("{output:?}") };
+            disk.insert(id.sequence, report);
+            desk.put(Input::Spooled { id, returned: None });
+        }
+    }
+    assert_eq!(disk.keys().copied().collect::<Vec<_>>(), [2, 3]);
+    assert_eq!((desk.holder.reports_dropped(), desk.holder.spooled_octets()), (1, 2 * size));
+    let mut outputs: VecDeque<Output> = desk.put(Input::Connected(welcome(true))).into();
+    let (mut sent, mut forgotten) = (Vec::new(), Vec::new());
+    while let Some(output) = outputs.pop_front() {
+        match output {
+            Output::Send(ToCoordinator::Report(report)) => {
+                sent.push(report.sequence);
+                let ack = ToAgent::Ack { shard: 0, epoch: 1, sequence: report.sequence };
+                outputs.extend(desk.put(Input::Message(ack)));
+            }
+            Output::Fetch(id) => {
+                let report = disk.get(&id.sequence).cloned();
+                outputs.extend(desk.put(Input::Fetched { id, report }));
+            }
+            Output::Forget(id) => forgotten.push(id.sequence),
+            _ => {}
+        }
+    }
+    assert_eq!((sent, forgotten), (vec![0, 1, 2, 3], vec![2, 3]));
+    assert_eq!((desk.holder.unacknowledged(), desk.holder.spooled_octets()), (0, 0));
+    // The one after the lost one has the number that was free.
+    let out = desk.put(Input::Notice(Notice::Report(report(0, 1))));
+    assert!(matches!(sends(&out)[..], [ToCoordinator::Report(report)] if report.sequence == 4), "{out:?}");
+}
+
+#[test]
+fn messages_about_what_is_unknown_change_nothing() {
+    let mut desk = Desk::joined();
+    let other = || "other".to_owned();
+    let (shard, epoch) = (9, 9);
+    for message in [
+        ToAgent::Welcome(welcome(true)),
+        ToAgent::Ack { shard, epoch, sequence: 9 },
+        ToAgent::Release { shard, epoch, settle_us: u64::MAX },
+        ToAgent::Start { run: other(), at_us: u64::MAX, wall_us: u64::MAX },
+        ToAgent::Pause { run: other(), at_us: u64::MAX },
+        ToAgent::Resume { run: other(), at_us: 0, paused_us: u64::MAX },
+        renew(0, vec![(shard, epoch)]),
+        ToAgent::ShardLost { shard },
+        ToAgent::Ues(Box::new(UeBatch { shard, epoch, part: 0, parts: 1, sealed: Vec::new() })),
+    ] {
+        assert_eq!(desk.put(Input::Message(message.clone())), [], "{message:?}");
+    }
+    // Absurd times of the own run.
+    desk.put(Input::Message(ToAgent::Lease(lease(0, 1, u64::MAX))));
+    for message in [
+        ToAgent::Start { run: RUN.to_owned(), at_us: u64::MAX, wall_us: u64::MAX },
+        ToAgent::Pause { run: RUN.to_owned(), at_us: u64::MAX },
+        ToAgent::Resume { run: RUN.to_owned(), at_us: 0, paused_us: u64::MAX },
+        ToAgent::Release { shard: 0, epoch: 1, settle_us: u64::MAX },
+        ToAgent::Renew { asked_us: u64::MAX, valid_us: u64::MAX, leases: vec![(0, 1)] },
+    ] {
+        desk.put(Input::Message(message));
+    }
+    desk.put(Input::Notice(Notice::Ready { shard: 0, epoch: 1 }));
+    assert!(desk.holder.is_connected());
+}
+
+/// What may happen, in any order.
+#[derive(Clone, Debug)]
+enum Step {
+    Pass(u64),
+    Grant(u32),
+    Release(u32),
+    Revoke(u32),
+    WorkerReports(u32),
+    WorkerFinishes(u32),
+    /// One message arrives at the coordinator.
+    Arrive,
+    /// One message arrives at the agent.
+    Hear,
+    Cut,
+    Connect,
+    DiskWorks(bool),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let shard = 0u32..3;
+    prop_oneof![
+        2 => (1u64..2000).prop_map(Step::Pass),
+        2 => shard.clone().prop_map(Step::Grant),
+        1 => shard.clone().prop_map(Step::Release),
+        1 => shard.clone().prop_map(Step::Revoke),
+        8 => shard.clone().prop_map(Step::WorkerReports),
+        1 => shard.prop_map(Step::WorkerFinishes),
+        8 => Just(Step::Arrive),
+        8 => Just(Step::Hear),
+        1 => Just(Step::Cut),
+        2 => Just(Step::Connect),
+        3 => any::<bool>().prop_map(Step::DiskWorks),
+    ]
+}
+
+/// A holder with a coordinator that merges, workers that obey, and a disk.
+struct World {
+    holder: Holder,
+    now: Instant,
+    base: Instant,
+    up: VecDeque<ToCoordinator>,
+    down: VecDeque<ToAgent>,
+    connected: bool,
+    /// The coordinator: the lease of each shard, if it has one, and the last epoch.
+    epochs: BTreeMap<u32, u64>,
+    current: BTreeMap<u32, u64>,
+    /// The next report of each lease.
+    merged: BTreeMap<(u32, u64), u64>,
+    refused: BTreeSet<(u32, u64)>,
+    /// The workers: running shards with the end of their leases, and whether they are to settle.
+    running: BTreeMap<(u32, u64), (Instant, bool)>,
+    made: BTreeMap<(u32, u64), u64>,
+    ended: BTreeSet<(u32, u64)>,
+    /// What the agent has heard.
+    acknowledged: BTreeSet<ReportId>,
+    fenced: BTreeMap<u32, u64>,
+    disk: BTreeMap<ReportId, Box<IntervalReport>>,
+    waiting: VecDeque<Output>,
+    disk_works: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        let now = Instant::now();
+        let settings =
+            HolderSettings { memory: 200, disk: 1 << 20, window: 100, workers: 2, ..Default::default() };
+        Self {
+            holder: Holder::new(settings, now),
+            now,
+            base: now,
+            up: VecDeque::new(),
+            down: VecDeque::new(),
+            connected: false,
+            epochs: BTreeMap::new(),
+            current: BTreeMap::new(),
+            merged: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            running: BTreeMap::new(),
+            made: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
+            fenced: BTreeMap::new(),
+            disk: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            disk_works: true,
+        }
+    }
+
+    fn us(&self) -> u64 {
+        (self.now - self.base).as_micros().try_into().unwrap()
+    }
+
+    fn put(&mut self, input: Input) {
+        let mut out = Vec::new();
+        self.holder.handle(input, self.now, &mut out);
+        for output in out {
+            match output {
+                Output::Send(message) => self.sent(message),
+                Output::Tell { command, .. } => self.obey(command),
+                Output::Forget(id) => assert!(self.disk.remove(&id).is_some(), "{id:?} is not on disk"),
+                other => self.waiting.push_back(other),
+            }
+        }
+    }
+
+    fn sent(&mut self, message: ToCoordinator) {
+        assert!(self.connected, "sent without a connection: {message:?}");
+        let lease = match &message {
+            ToCoordinator::Report(report) => {
+                let id = ReportId { shard: report.shard, epoch: report.epoch, sequence: report.sequence };
+                assert!(!self.acknowledged.contains(&id), "{id:?} was sent after its acknowledgement");
+                Some((report.shard, report.epoch))
+            }
+            ToCoordinator::Ready { shard, epoch }
+            | ToCoordinator::Finished { shard, epoch, .. }
+            | ToCoordinator::Released { shard, epoch, .. } => Some((*shard, *epoch)),
+            _ => None,
+        };
+        if let Some((shard, epoch)) = lease {
+            let fence = self.fenced.get(&shard).copied().unwrap_or(0);
+            assert!(epoch > fence, "sent under the old epoch {epoch} of {shard}: {message:?}");
+        }
+        self.up.push_back(message);
+    }
+
+    fn obey(&mut self, Command { shard, epoch, order }: Command) {
+        let key = (shard, epoch);
+        match order {
+            Order::Take { until, .. } => {
+                assert!(self.made.insert(key, 0).is_none(), "{key:?} is taken twice");
+                let others = self.running.keys().filter(|(other, _)| *other == shard).count();
+                assert_eq!(others, 0, "{shard} runs already");
+                self.running.insert(key, (until, false));
+            }
+            Order::Renew { until } => {
+                let Some((end, _)) = self.running.get_mut(&key) else { return };
+                assert!(*end > self.now, "renewed after its end");
+                *end = until;
+            }
+            Order::Release { .. } => {
+                if let Some((_, settling)) = self.running.get_mut(&key) {
+                    *settling = true;
+                }
+            }
+            Order::Revoke => {
+                self.running.remove(&key);
+                self.refused.insert(key);
+            }
+            _ => {}
+        }
+    }
+
+    /// Workers give up what has lapsed, and end what is to be released.
+    fn work(&mut self) {
+        let ending = self.running.iter().filter(|(_, (end, settling))| *settling || *end <= self.now);
+        let ending: Vec<_> = ending.map(|(&key, &(end, _))| (key, end <= self.now)).collect();
+        for ((shard, epoch), lapsed) in ending {
+            self.report(shard, epoch);
+            self.running.remove(&(shard, epoch));
+            self.put(Input::Notice(Notice::Released { shard, epoch, lapsed }));
+        }
+    }
+
+    fn report(&mut self, shard: u32, epoch: u64) {
+        *self.made.get_mut(&(shard, epoch)).unwrap() += 1;
+        self.put(Input::Notice(Notice::Report(report(shard, epoch))));
+    }
+
+    fn running_lease(&self, shard: u32) -> Option<(u32, u64)> {
+        self.running.keys().copied().find(|(running, _)| *running == shard)
+    }
+
+    fn arrive(&mut self) {
+        match self.up.pop_front() {
+            Some(ToCoordinator::Report(report)) => {
+                let (shard, epoch, sequence) = (report.shard, report.epoch, report.sequence);
+                if self.epochs.get(&shard) != Some(&epoch) || !self.current.contains_key(&shard) {
+                    return self.down.push_back(ToAgent::Revoke { shard, epoch });
+                }
+                let next = self.merged.entry((shard, epoch)).or_default();
+                assert!(sequence <= *next, "a gap before {sequence} of {shard}, {next} was expected");
+                *next = (*next).max(sequence + 1);
+                self.down.push_back(ToAgent::Ack { shard, epoch, sequence });
+            }
+            Some(ToCoordinator::Finished { shard, epoch, last_sequence }) => {
+                if self.current.get(&shard) == Some(&epoch) {
+                    let merged = self.merged.get(&(shard, epoch)).copied().unwrap_or(0);
+                    assert_eq!(merged.max(1), last_sequence + 1, "merged, and said to be the last");
+                    self.ended.insert((shard, epoch));
+                }
+            }
+            Some(ToCoordinator::Released { shard, epoch, reports, .. }) => {
+                if self.current.get(&shard) == Some(&epoch) {
+                    assert_eq!(self.merged.get(&(shard, epoch)).copied().unwrap_or(0), reports);
+                    self.ended.insert((shard, epoch));
+                }
+            }
+            Some(ToCoordinator::Alive { agent_us }) => {
+                let leases = self.current.iter().map(|(&shard, &epoch)| (shard, epoch)).collect();
+                self.down.push_back(renew(agent_us, leases));
+            }
+            _ => {}
+        }
+    }
+
+    fn hear(&mut self) {
+        let Some(message) = self.down.pop_front() else { return };
+        match &message {
+            ToAgent::Ack { shard, epoch, sequence } => {
+                let id = ReportId { shard: *shard, epoch: *epoch, sequence: *sequence };
+                self.acknowledged.insert(id);
+            }
+            ToAgent::Revoke { shard, epoch } => {
+                let fence = self.fenced.entry(*shard).or_default();
+                *fence = (*fence).max(*epoch);
+            }
+            ToAgent::Lease(lease) => {
+                let fence = self.fenced.entry(lease.shard).or_default();
+                *fence = (*fence).max(lease.epoch - 1);
+            }
+            _ => {}
+        }
+        self.put(Input::Message(message));
+    }
+
+    fn disk(&mut self, works: bool) {
+        let input = match self.waiting.pop_front() {
+            Some(Output::Spool { id, report }) if works => {
+                self.disk.insert(id, report);
+                Input::Spooled { id, returned: None }
+            }
+            Some(Output::Spool { id, report }) => Input::Spooled { id, returned: Some(report) },
+            Some(Output::Fetch(id)) => Input::Fetched { id, report: self.disk.get(&id).cloned() },
+            _ => return,
+        };
+        self.put(input);
+    }
+
+    fn cut(&mut self) {
+        if std::mem::take(&mut self.connected) {
+            self.up.clear();
+            self.down.clear();
+            self.put(Input::Disconnected);
+        }
+    }
+
+    fn connect(&mut self) {
+        if self.connected {
+            return;
+        }
+        self.connected = true;
+        let hello = self.holder.hello(self.now);
+        let returned = matches!(hello.part, Part::Returning(_));
+        let mut lost = Vec::new();
+        if let Part::Returning(back) = hello.part {
+            lost = back
+                .held
+                .into_iter()
+                .filter(|held| self.current.get(&held.shard) != Some(&held.epoch))
+                .collect();
+        }
+        self.put(Input::Connected(welcome(returned)));
+        let revoked = lost.iter().map(|held| ToAgent::Revoke { shard: held.shard, epoch: held.epoch });
+        self.down.extend(revoked);
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Pass(ms) => {
+                self.now += Duration::from_millis(ms);
+                self.work();
+                self.put(Input::Tick);
+            }
+            Step::Grant(shard) => {
+                // What was granted before is void.
+                let epoch = self.epochs.get(&shard).copied().unwrap_or(0) + 1;
+                if self.connected {
+                    self.epochs.insert(shard, epoch);
+                    self.current.insert(shard, epoch);
+                    self.down.push_back(ToAgent::Lease(lease(shard, epoch, self.us())));
+                }
+            }
+            Step::Release(shard) => {
+                if let Some(&epoch) = self.current.get(&shard).filter(|_| self.connected) {
+                    self.down.push_back(ToAgent::Release { shard, epoch, settle_us: 0 });
+                }
+            }
+            Step::Revoke(shard) => {
+                if let Some(epoch) = self.current.remove(&shard) {
+                    self.down.push_back(ToAgent::Revoke { shard, epoch });
+                }
+            }
+            Step::WorkerReports(shard) => {
+                if let Some((shard, epoch)) = self.running_lease(shard) {
+                    self.report(shard, epoch);
+                }
+            }
+            Step::WorkerFinishes(shard) => {
+                if let Some((shard, epoch)) = self.running_lease(shard) {
+                    self.report(shard, epoch);
+                    self.running.remove(&(shard, epoch));
+                    self.put(Input::Notice(Notice::Finished { shard, epoch }));
+                }
+            }
+            Step::Arrive => self.arrive(),
+            Step::Hear => self.hear(),
+            Step::Cut => self.cut(),
+            Step::Connect => self.connect(),
+            Step::DiskWorks(works) => self.disk(works && self.disk_works),
+        }
+        self.work();
+    }
+
+    /// Everything works from now on, and every shard is ended.
+    fn settle(&mut self) {
+        self.connect();
+        for shard in 0..3 {
+            self.step(&Step::WorkerFinishes(shard));
+        }
+        for _ in 0..2000 {
+            self.disk(true);
+            self.arrive();
+            self.hear();
+            self.work();
+            if self.up.is_empty() && self.down.is_empty() && self.waiting.is_empty() {
+                self.now += Duration::from_millis(1500);
+                self.put(Input::Tick);
+                for shard in 0..3 {
+                    self.step(&Step::WorkerFinishes(shard));
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    /// No report is forgotten before it is acknowledged, none is sent after, each arrives in order; nothing is said of a
+    /// lease that was revoked or is superseded; every lease that still counts is accounted for to its last report.
+    #[test]
+    fn every_report_of_a_lease_that_counts_arrives_once_in_order(steps in prop::collection::vec(any_step(), 0..200)) {
+        let mut world = World::new();
+        for step in &steps {
+            world.step(step);
+        }
+        world.settle();
+        let dropped = world.holder.reports_dropped();
+        prop_assert!(dropped == 0 || steps.iter().any(|step| matches!(step, Step::DiskWorks(false))));
+        prop_assert_eq!(world.holder.unacknowledged(), 0);
+        prop_assert_eq!(world.holder.spooled_octets(), 0);
+        prop_assert!(world.disk.is_empty());
+        for (shard, epoch) in &world.current {
+            let key = (*shard, *epoch);
+            // A grant that was lost on its way is nothing.
+            let Some(made) = world.made.get(&key) else { continue };
+            let merged = world.merged.get(&key).copied().unwrap_or(0);
+            prop_assert!(merged <= *made && *made <= merged + dropped, "{:?}: {} of {}", key, merged, made);
+            prop_assert!(world.ended.contains(&key), "{:?} did not end", key);
+        }
+    }
+}
