@@ -1,7 +1,9 @@
-//! Merging an agent's histogram of 10,000 samples into the run's, from the V2 octets of a report.
+//! Merging an agent's histogram of 10,000 samples into the run's, from the V2 octets of a report: by the library, and straight
+//! from the encoding.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
 
+use coordinator::{Histogram as Merged, decode_v2};
 use criterion::{Criterion, criterion_group, criterion_main};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
@@ -23,6 +25,15 @@ fn merging(criterion: &mut Criterion) {
             let part: Histogram<u64> = deserializer.deserialize(&mut octets.as_slice()).unwrap();
             total.add(&part).unwrap();
         });
+    });
+    // As the coordinator does it: checked once, added to the whole run and to its second.
+    let samples = decode_v2(&octets).unwrap();
+    let mut straight = Merged::default();
+    criterion.bench_function("check one interval of 10,000 samples, encoded", |bencher| {
+        bencher.iter(|| decode_v2(&octets).unwrap());
+    });
+    criterion.bench_function("merge one interval of 10,000 samples, encoded", |bencher| {
+        bencher.iter(|| straight.add_samples(&samples));
     });
     criterion.bench_function("write one interval of 10,000 samples", |bencher| {
         let (mut serializer, mut octets) = (V2Serializer::new(), Vec::new());

@@ -24,7 +24,7 @@ impl Default for Limits {
     }
 }
 
-/// The report with its histograms read.
+/// The report with its histograms checked.
 pub(crate) fn check(report: IntervalReport, limits: Limits) -> Result<Checked, Fault> {
     let (from_us, to_us) = (report.from_us, report.to_us);
     if from_us > to_us || to_us > limits.horizon_us {

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
-
 use crate::UserPlaneSummary;
 use crate::figures::{AGENT_LOST, Counts, Procedures, tally};
-use crate::histogram;
+use crate::histogram::{self, Histogram};
 use crate::merge::Checked;
 use crate::moves::Moves;
 
 /// The sums of every merged report.
 pub(crate) struct Evidence {
     pub(crate) procedures: Procedures,
-    pub(crate) lateness: Histogram<u64>,
+    pub(crate) lateness: Histogram,
     pub(crate) unexpected: BTreeMap<String, u64>,
     pub(crate) messages_sent: u64,
     pub(crate) messages_received: u64,

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use wire::to_coordinator::ProcedureInterval;
 
-use crate::histogram;
+use crate::histogram::{self, Histogram, Samples};
 use crate::merge::Measurements;
 
 /// Attempts by what became of them.
@@ -74,9 +73,9 @@ pub struct ProcedureFigures {
     /// Attempts by what became of them.
     pub counts: Counts,
     /// From the due time, µs.
-    pub latency: Histogram<u64>,
+    pub latency: Histogram,
     /// From the first octet, µs.
-    pub service: Histogram<u64>,
+    pub service: Histogram,
 }
 
 impl Default for ProcedureFigures {
@@ -85,10 +84,7 @@ impl Default for ProcedureFigures {
     }
 }
 
-/// Decoded samples of one procedure in one report: value in µs and count.
-pub(crate) type Samples = Vec<(u64, u64)>;
-
-/// The same for each phase by its name.
+/// The samples of each phase by its name.
 pub(crate) type PhaseSamples = Vec<(String, Samples)>;
 
 impl ProcedureFigures {

@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
-use hdrhistogram::Histogram;
 use wire::to_coordinator::{AgentHealth, Hello};
 
 use crate::clock::ClockOffset;
-use crate::histogram;
+use crate::histogram::{self, Histogram, Samples};
 use crate::link::Outbox;
 use crate::slo::float;
 use crate::{AgentSummary, Percentiles};
@@ -21,7 +20,7 @@ pub(crate) struct Agent {
     pub(crate) clock: ClockOffset,
     /// How it ended, when not well.
     pub(crate) lost: Option<String>,
-    pub(crate) lateness: Histogram<u64>,
+    pub(crate) lateness: Histogram,
     pub(crate) attempts: u64,
     /// Its own clock when it last said that it lives, µs.
     pub(crate) asked_us: u64,
@@ -52,7 +51,7 @@ impl Agent {
     }
 
     /// Keeps the largest of what it costs, and the latest of what it counts.
-    pub(crate) fn add_health(&mut self, health: &AgentHealth, lateness: &[(u64, u64)]) {
+    pub(crate) fn add_health(&mut self, health: &AgentHealth, lateness: &Samples) {
         histogram::add(&mut self.lateness, lateness);
         let kept = &mut self.health;
         kept.resident_octets = kept.resident_octets.max(health.resident_octets);

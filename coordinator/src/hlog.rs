@@ -3,10 +3,10 @@
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, IntervalLogWriterError, Tag};
 
+use crate::histogram::Histogram;
 use crate::run_folder::Appender;
 use crate::timeline::Second;
 
@@ -42,13 +42,7 @@ impl HistogramLog {
         self.file.append(&lines)
     }
 
-    fn line(
-        &mut self,
-        lines: &mut Vec<u8>,
-        tag: &str,
-        at_s: u64,
-        histogram: &Histogram<u64>,
-    ) -> io::Result<()> {
+    fn line(&mut self, lines: &mut Vec<u8>, tag: &str, at_s: u64, histogram: &Histogram) -> io::Result<()> {
         if histogram.is_empty() {
             return Ok(());
         }
@@ -56,10 +50,29 @@ impl HistogramLog {
             .with_max_value_divisor(1000.0)
             .begin_log_with(&mut *lines, &mut self.serializer)?;
         writer
-            .write_histogram(histogram, Duration::from_secs(at_s), Duration::from_secs(1), Tag::new(tag))
+            .write_histogram(
+                &whole(histogram),
+                Duration::from_secs(at_s),
+                Duration::from_secs(1),
+                Tag::new(tag),
+            )
             .map_err(|error| match error {
                 IntervalLogWriterError::IoError(error) => error,
                 IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
             })
     }
+}
+
+/// As the library writes it.
+fn whole(histogram: &Histogram) -> hdrhistogram::Histogram<u64> {
+    let Ok(mut whole) = hdrhistogram::Histogram::new(3) else {
+        unreachable!("3 significant digits are within 0 to 5")
+    };
+    for (value, count) in histogram.buckets() {
+        // It grows by itself, and values are limited where they come in.
+        if whole.record_n(value, count).is_err() {
+            tracing::error!(value, "a histogram did not grow");
+        }
+    }
+    whole
 }

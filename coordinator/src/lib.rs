@@ -43,7 +43,7 @@ mod wall_clock;
 pub use config::{CoordinatorConfig, CoordinatorError, StopRequest};
 pub use coordinator::Coordinator;
 pub use figures::{Counts, ProcedureFigures};
-pub use histogram::{HistogramFault, decode_v2};
+pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};
 pub use merge::{Checked, Fault, Merge, Reception};
 pub use moves::{HandoverCells, HandoverSummary};
 pub use network::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};

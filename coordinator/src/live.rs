@@ -62,8 +62,7 @@ impl Run {
             let counts = self.evidence.procedures.get(name).map_or(&nothing, |figures| &figures.counts);
             let mut latency = histogram::empty();
             for figures in self.window.iter().filter_map(|second| second.procedures.get(name)) {
-                // Both have 3 digits and grow by themselves.
-                let _ = latency.add(&figures.latency);
+                latency.add(&figures.latency);
             }
             let last = self.window.back().and_then(|second| second.procedures.get(name));
             let progress = ProcedureProgress {

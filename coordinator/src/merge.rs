@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use wire::to_coordinator::{IntervalReport, ProcedureInterval};
 
 use crate::checks::{Limits, MOST_ATTEMPTS, OVERFLOW, attempts, check};
-use crate::figures::{PhaseSamples, Samples};
-use crate::histogram::HistogramFault;
+use crate::figures::PhaseSamples;
+use crate::histogram::{HistogramFault, Samples};
 
 /// Decides which report counts. Holds no figures itself: what it hands out is to be stored, added and acknowledged,
 /// in this order.
@@ -25,7 +25,7 @@ struct ShardReports {
     used: u64,
 }
 
-/// A report whose content is possible, with its histograms read.
+/// A report whose content is possible, with its histograms checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
     /// As received.
@@ -34,7 +34,7 @@ pub struct Checked {
     pub(crate) measured: Vec<Measurements>,
 }
 
-/// The histograms of one procedure, read.
+/// The histograms of one procedure.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Measurements {
     pub(crate) latency: Samples,

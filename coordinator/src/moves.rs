@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use identity::CellId;
 use serde::Serialize;
 
-use crate::histogram;
+use crate::histogram::{self, Histogram};
 use crate::merge::Checked;
 use crate::{Percentiles, PhaseSummary};
 
@@ -16,7 +15,7 @@ pub(crate) struct Moves {
     cells: BTreeMap<(String, CellId, CellId), Ends>,
     /// Beyond [`MOST_PAIRS`]: counted, but not by cell.
     elsewhere: Ends,
-    phases: BTreeMap<String, BTreeMap<String, Histogram<u64>>>,
+    phases: BTreeMap<String, BTreeMap<String, Histogram>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -96,7 +95,7 @@ impl Moves {
 }
 
 /// Preparation, execution, completion (TS 23.502 §4.9.1.3); what else there is after them, by name.
-fn in_order(phases: &BTreeMap<String, Histogram<u64>>) -> Vec<PhaseSummary> {
+fn in_order(phases: &BTreeMap<String, Histogram>) -> Vec<PhaseSummary> {
     let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
     let mut ordered: Vec<_> = phases.iter().collect();
     ordered.sort_by_key(|(name, _)| place(name));

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use scenarios::{Guardrail, Metric, MetricKind, Slo};
 
 use crate::SloResult;
 use crate::figures::{Procedures, sum};
+use crate::histogram::Histogram;
 use crate::summary::GuardrailResult;
 
 /// What metrics are read from.
 pub(crate) struct Measured<'a> {
     pub(crate) procedures: &'a Procedures,
-    pub(crate) lateness: &'a Histogram<u64>,
+    pub(crate) lateness: &'a Histogram,
     /// How long it took, in seconds.
     pub(crate) seconds: f64,
     /// Billing sessions that don't reconcile; nothing while they have not been reconciled.
@@ -24,7 +24,7 @@ impl Measured<'_> {
     ///
     /// Ratios are of all attempts that ended, whatever ended them, except those that were lost with their agent.
     pub(crate) fn metric(&self, metric: &Metric) -> Option<f64> {
-        let percentile = |histogram: &Histogram<u64>, percent: f64| {
+        let percentile = |histogram: &Histogram, percent: f64| {
             (!histogram.is_empty()).then(|| float(histogram.value_at_quantile(percent / 100.0)))
         };
         match metric {
@@ -147,7 +147,7 @@ mod tests {
         let mut figures = ProcedureFigures::default();
         figures.counts.succeeded = succeeded;
         figures.counts.failed.insert("congestion".to_owned(), failed);
-        (0..succeeded).for_each(|_| figures.latency.record(250_000).unwrap());
+        figures.latency.record_n(250_000, succeeded);
         Procedures::from([("registration".to_owned(), figures)])
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::histogram::Histogram;
 use crate::{BillingSummary, HandoverSummary, NetworkEvents, UserPlaneSummary, Verdict, units};
 
 /// What a run leaves.
@@ -184,7 +184,7 @@ pub struct Percentiles {
 }
 
 impl Percentiles {
-    pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
+    pub(crate) fn of(histogram: &Histogram) -> Self {
         let at = |quantile| if histogram.is_empty() { 0 } else { histogram.value_at_quantile(quantile) };
         Self { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: at(1.0) }
     }
@@ -216,7 +216,7 @@ pub struct ImpairmentSummary {
 }
 
 /// The curve of a distribution: denser where it matters, and only as far as the samples reach.
-pub(crate) fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
+pub(crate) fn curve(histogram: &Histogram) -> Vec<(f64, u64)> {
     if histogram.is_empty() {
         return Vec::new();
     }

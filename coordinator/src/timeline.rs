@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::figures::{Procedures, sum};
-use crate::histogram;
+use crate::histogram::{self, Histogram, Samples};
 use crate::merge::Checked;
 use crate::{Percentiles, UserPlaneSummary};
 
@@ -14,7 +13,7 @@ use crate::{Percentiles, UserPlaneSummary};
 pub(crate) struct Second {
     pub(crate) at_s: u64,
     pub(crate) procedures: Procedures,
-    pub(crate) lateness: Histogram<u64>,
+    pub(crate) lateness: Histogram,
     pub(crate) agents: u64,
     pub(crate) registered: u64,
     pub(crate) in_flight: u64,
@@ -35,7 +34,7 @@ pub(crate) struct Timeline {
 
 struct OpenSecond {
     procedures: Procedures,
-    lateness: Histogram<u64>,
+    lateness: Histogram,
     gauges: BTreeMap<u32, Gauges>,
     user_plane: UserPlaneSummary,
 }
@@ -65,7 +64,7 @@ impl Timeline {
     }
 
     /// Adds how late attempts left in the interval that ended at this time.
-    pub(crate) fn add_lateness(&mut self, at_us: u64, samples: &[(u64, u64)]) {
+    pub(crate) fn add_lateness(&mut self, at_us: u64, samples: &Samples) {
         histogram::add(&mut self.second(at_us.saturating_sub(1) / MICROS).lateness, samples);
     }
 
