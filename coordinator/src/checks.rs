@@ -16,11 +16,13 @@ pub(crate) struct Limits {
     pub(crate) horizon_us: u64,
     /// The run's start, UNIX time in µs; 0 while it is not known.
     pub(crate) start_wall_us: u64,
+    /// How long the run's clock stood still, µs: the wall clock went on.
+    pub(crate) paused_us: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { horizon_us: u64::MAX, start_wall_us: 0 }
+        Self { horizon_us: u64::MAX, start_wall_us: 0, paused_us: 0 }
     }
 }
 
@@ -143,7 +145,7 @@ fn user_plane(counted: &UserPlaneInterval) -> Result<(), Fault> {
 }
 
 fn usage(record: &UsageRecord, limits: Limits) -> Result<(), Fault> {
-    let latest = limits.start_wall_us.saturating_add(limits.horizon_us);
+    let latest = limits.start_wall_us.saturating_add(limits.horizon_us).saturating_add(limits.paused_us);
     let what = if record.from_us > record.to_us || record.opened_us > record.from_us {
         "it ends before it begins"
     } else if record.opened_us.saturating_add(CLOCK_TOLERANCE_US) < limits.start_wall_us {

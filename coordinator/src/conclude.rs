@@ -5,20 +5,20 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::accounting::{planned, unproven};
-use crate::run::{Run, planned_of};
-use crate::slo::{Measured, float};
+use crate::accounting::planned;
+use crate::run::Run;
+use crate::slo::Measured;
 use crate::summary::curve;
 use crate::wall_clock::rfc3339;
 use crate::{
-    BillingSummary, CoordinatorError, GeneratorSummary, Percentiles, Phase, ProcedureSummary, RunOutcome,
-    SloResult, Summary, TraceCounts, Verdict, generator, impairments, junit, render_report,
+    BillingSummary, CoordinatorError, GeneratorSummary, Percentiles, ProcedureSummary, RunOutcome, SloResult,
+    Summary, TraceCounts, Verdict, generator, impairments, junit, render_report,
 };
 
 impl Run {
     /// What the run can be repeated from.
     pub(crate) fn write_inputs(&mut self) -> Result<(), CoordinatorError> {
-        let plan = &self.plan;
+        let plan = self.core.plan();
         let shards: Vec<Value> = (0..plan.shards())
             .map(|number| {
                 let gnbs: Vec<String> = plan.shard(number).gnbs.iter().map(|gnb| gnb.name.clone()).collect();
@@ -27,149 +27,118 @@ impl Run {
             .collect();
         let inputs = json!({
             "run_id": self.folder.run_id, "scenario": plan.scenario().name, "seed": plan.seed(),
-            "duration_s": plan.duration().as_secs_f64(), "planned": self.planned, "shards": shards,
+            "duration_s": plan.duration().as_secs_f64(), "planned": self.core.planned(), "shards": shards,
             "target": self.config.target, "command": self.config.command, "versions": versions(),
         });
         self.folder.write("scenario.yaml", plan.scenario().to_yaml().as_bytes())?;
         self.folder.write("plan.json", pretty(&inputs).as_bytes())?;
-        self.decide(
-            "created the run",
-            json!({"run_id": self.folder.run_id, "agents_wanted": self.config.agents_wanted}),
-        );
+        self.created();
         Ok(())
     }
 
     /// Closes the time line, weighs the evidence, writes the folder.
     pub(crate) fn conclude(mut self) -> RunOutcome {
-        self.close_before(self.timeline.end());
-        if self.start.is_none() {
-            self.nothing_started();
-        }
+        self.core.close_all();
+        self.core.nothing_started();
+        self.carry_out();
         let (traces, mut trace_counts) = self.finish_traces();
         trace_counts.packets_dropped_by_agents =
-            self.agents.iter().map(crate::fleet::Agent::trace_dropped).sum();
+            self.core.state().agents.iter().map(crate::core::Member::trace_dropped).sum();
         self.check();
         let billing = self.reconcile();
-        let generator = generator::assess(&self.evidence.lateness);
-        self.invalid.extend(generator.reasons.iter().cloned());
+        let generator = generator::assess(&self.core.state().evidence.lateness);
+        generator.reasons.iter().for_each(|reason| self.core.invalidate(reason.clone()));
         let mut summary = self.summary(generator, billing, traces, trace_counts);
         self.write(&mut summary);
-        self.phase = Phase::Done;
         self.show();
         RunOutcome { folder: self.folder.path.clone(), summary }
     }
 
-    /// The run ended before its start: nothing of the plan was started.
-    fn nothing_started(&mut self) {
-        let aborted = self.invalid.iter().any(|reason| reason.starts_with("aborted"));
-        let reason = if aborted { "aborted-by-operator" } else { "cannot-prepare" };
-        for (procedure, n) in self.planned.clone() {
-            self.evidence.never_start(&procedure, reason, n);
-        }
-    }
-
-    /// What makes the run prove nothing, whatever it measured.
+    /// What makes the run prove nothing, whatever it measured; and what the operator should know of it.
     fn check(&mut self) {
-        for shard in 0..self.shards.len() {
-            if !self.shards[shard].over && self.start.is_some() {
-                self.invalidate(format!("shard {shard} never finished"));
-            }
-        }
-        for agent in 0..self.agents.len() {
-            let dropped = self.agents[agent].reports_dropped();
-            if dropped > 0 {
-                let name = self.agents[agent].name.clone();
-                self.invalidate(format!("accounting not proven: agent {name} dropped {dropped} reports"));
-            }
-        }
-        let problems = unproven(&self.planned, &self.evidence.procedures);
-        problems.into_iter().for_each(|problem| self.invalidate(problem));
-        let due = self.evidence.procedures.iter().filter(|(name, _)| self.planned.contains_key(*name));
+        self.core.doubts().into_iter().for_each(|doubt| self.core.invalidate(doubt));
+        let (planned, evidence) = (self.core.planned(), &self.core.state().evidence);
+        let due = evidence.procedures.iter().filter(|(name, _)| planned.contains_key(*name));
         let due = due.fold(0u64, |sum, (_, figures)| {
             // What a UE begins by itself leaves when it is due.
             sum.saturating_add(figures.counts.due.saturating_sub(figures.counts.self_started))
         });
-        if self.evidence.lateness.len() < due / 2 {
-            self.warn(format!(
+        let mut warnings = Vec::new();
+        if evidence.lateness.len() < due / 2 {
+            warnings.push(format!(
                 "lateness is known of {} attempts only, of {due} that came due",
-                self.evidence.lateness.len()
+                evidence.lateness.len()
             ));
         }
-        for (name, figures) in &self.evidence.procedures {
+        for (name, figures) in &evidence.procedures {
             let never = crate::figures::sum(&figures.counts.never_started);
-            if never > 0 && self.warnings.len() < 100 {
+            if never > 0 {
                 let reasons = figures.counts.never_started.iter();
                 let reasons: Vec<_> = reasons.map(|(reason, n)| format!("{n} × {reason}")).collect();
-                self.warnings
+                warnings
                     .push(format!("{never} attempts of {name} were never started: {}", reasons.join(", ")));
             }
         }
+        warnings.into_iter().for_each(|warning| self.core.warn(warning));
     }
 
     fn summary(
-        &mut self,
+        &self,
         generator: GeneratorSummary,
         billing: BillingSummary,
         traces: Vec<Value>,
         trace_counts: TraceCounts,
     ) -> Summary {
-        let duration_s = float(self.evidence.last_us) / 1e6;
-        let scenario = std::sync::Arc::clone(self.plan.scenario());
-        let measured = Measured { unreconciled: billing.measured(), ..self.measured(duration_s) };
+        let duration_s = self.core.measured_s();
+        let scenario = std::sync::Arc::clone(self.core.plan().scenario());
+        let measured = Measured { unreconciled: billing.measured(), ..self.core.measured(duration_s) };
         let slos: Vec<_> = scenario.slos.iter().map(|slo| measured.slo(slo)).collect();
         let verdict = self.verdict(&slos, &billing);
-        let shards_of = |agent: usize| {
-            (0..).zip(&self.shards).filter(|(_, s)| s.epoch > 0 && s.agent == agent).map(|(n, _)| n).collect()
-        };
-        let mut reports = std::mem::take(&mut self.reports);
-        reports.late = self.timeline.late();
+        let state = self.core.state();
+        let evidence = &state.evidence;
+        let start = state.start_wall_us.map(|us| std::time::UNIX_EPOCH + Duration::from_micros(us));
         Summary {
             run_id: self.folder.run_id.clone(),
             scenario: scenario.name.clone(),
             description: scenario.description.clone(),
-            seed: self.plan.seed(),
+            seed: self.core.plan().seed(),
             verdict,
-            started_at: rfc3339(self.start.map_or_else(SystemTime::now, |(_, wall)| wall)),
+            started_at: rfc3339(start.unwrap_or_else(SystemTime::now)),
             duration_s,
-            planned_s: self.plan.duration().as_secs_f64(),
+            planned_s: self.core.plan().duration().as_secs_f64(),
             target: self.config.target.clone(),
             transport: self.config.target.split(':').next().unwrap_or_default().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             versions: versions(),
             command: self.config.command.clone(),
             slos,
-            guardrails: self.guards.iter().map(crate::slo::Guard::result).collect(),
+            guardrails: state.guards.iter().map(crate::slo::Guard::result).collect(),
             procedures: self.procedure_summaries(),
             billing,
-            handovers: self.evidence.moves.summary(),
-            user_plane: self.evidence.user_plane,
-            sessions_at_once: self.timeline.sessions_at_once(),
-            network_events: std::mem::take(&mut self.network.events),
+            handovers: evidence.moves.summary(),
+            user_plane: evidence.user_plane,
+            sessions_at_once: state.timeline.sessions_at_once(),
+            network_events: self.network.events.clone(),
             impairments: impairments::executed(&scenario, Duration::from_secs_f64(duration_s)),
             generator,
-            agents: self
-                .agents
-                .iter()
-                .enumerate()
-                .map(|(n, agent)| agent.summary(shards_of(n), duration_s))
-                .collect(),
-            unexpected: self.evidence.unexpected.clone(),
-            messages_sent: self.evidence.messages_sent,
-            messages_received: self.evidence.messages_received,
+            agents: self.core.agent_summaries(duration_s),
+            unexpected: evidence.unexpected.clone(),
+            messages_sent: evidence.messages_sent,
+            messages_received: evidence.messages_received,
             radio: scenario.radio.name.clone(),
-            radio_lost: self.evidence.radio_lost,
+            radio_lost: evidence.radio_lost,
             faults: faults(&scenario),
             traces,
             trace_counts,
-            reports,
-            warnings: self.warnings.clone(),
+            reports: self.core.report_counts(),
+            warnings: state.warnings.clone(),
         }
     }
 
     /// A missed SLO on billing is followed by the sessions that it is about.
-    fn verdict(&mut self, slos: &[SloResult], billing: &BillingSummary) -> Verdict {
-        let invalidating = std::mem::take(&mut self.invalid);
-        let mut verdict = Verdict::of(invalidating, std::mem::take(&mut self.broken_guardrails), slos);
+    fn verdict(&self, slos: &[SloResult], billing: &BillingSummary) -> Verdict {
+        let state = self.core.state();
+        let mut verdict = Verdict::of(state.invalid.clone(), state.broken_guardrails.clone(), slos);
         if slos.iter().any(|slo| slo.name.starts_with("billing.") && !slo.pass) {
             // A ledger that cannot be used has invalidated the run already, and its reason stands there.
             let known =
@@ -185,7 +154,7 @@ impl Run {
         let summary = |(name, figures): (&String, &crate::ProcedureFigures)| {
             let counts = &figures.counts;
             let summary = ProcedureSummary {
-                planned: planned(&self.planned, name, counts),
+                planned: planned(self.core.planned(), name, counts),
                 due: counts.due,
                 started: counts.started,
                 succeeded: counts.succeeded,
@@ -202,18 +171,7 @@ impl Run {
             };
             (name.clone(), summary)
         };
-        self.evidence.procedures.iter().map(summary).collect()
-    }
-
-    /// The whole run so far.
-    pub(crate) fn measured(&self, seconds: f64) -> Measured<'_> {
-        let evidence = &self.evidence;
-        Measured {
-            procedures: &evidence.procedures,
-            lateness: &evidence.lateness,
-            seconds,
-            unreconciled: None,
-        }
+        self.core.figures().iter().map(summary).collect()
     }
 
     fn finish_traces(&mut self) -> (Vec<Value>, TraceCounts) {
@@ -221,7 +179,7 @@ impl Run {
             None => (Vec::new(), TraceCounts::default()),
             Some(Ok(written)) => written,
             Some(Err(error)) => {
-                self.invalidate(format!(
+                self.core.invalidate(format!(
                     "the run folder cannot be written: {}: {error}",
                     self.folder.path.join("traces").display()
                 ));
@@ -255,8 +213,9 @@ impl Run {
             return;
         }
         let verdict = json!({"verdict": summary.verdict});
-        let done = self.files.journal.finish("gave the verdict", Some(self.run_us()), verdict);
-        let done = done.and_then(|()| self.files.report_log.remove());
+        let run_us = self.core.state().start_wall_us.map(|_| self.core.state().evidence.last_us);
+        let done = self.files.journal.finish("gave the verdict", run_us, verdict);
+        let done = done.and_then(|()| self.store.finish().map_err(std::io::Error::other));
         let drawn = render_report(&self.folder.path).map(|_| ());
         let done = done.map_err(|error| CoordinatorError::folder(&self.folder.path, error));
         for error in [done, drawn].into_iter().filter_map(Result::err) {
@@ -280,4 +239,13 @@ fn versions() -> BTreeMap<String, String> {
 
 fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
+}
+
+/// What the plan holds for one shard, by procedure.
+fn planned_of(plan: &scenarios::Plan, shard: u32) -> BTreeMap<String, u64> {
+    let mut planned = BTreeMap::new();
+    for (load, n) in plan.scenario().load.iter().zip(plan.shard(shard).planned()) {
+        *planned.entry(load.procedure.as_str().to_owned()).or_insert(0) += n;
+    }
+    planned
 }

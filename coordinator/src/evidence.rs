@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use wire::to_coordinator::Recovery;
+
 use crate::UserPlaneSummary;
+use crate::core::record::Gap;
 use crate::figures::{AGENT_LOST, Counts, Procedures, tally};
 use crate::histogram::{self, Histogram};
 use crate::merge::Checked;
@@ -20,6 +23,10 @@ pub(crate) struct Evidence {
     pub(crate) user_plane: UserPlaneSummary,
     /// Usage records, all of which are in usage.csv.
     pub(crate) usage_records: u64,
+    /// Attempts that came due while their shard was on its way, and were started when it had arrived.
+    pub(crate) shifted: u64,
+    /// What takeovers made agents do.
+    pub(crate) recovery: Recovery,
     /// End of the last interval, µs since the start.
     pub(crate) last_us: u64,
     shards: BTreeMap<u32, BTreeMap<String, Counts>>,
@@ -37,6 +44,8 @@ impl Evidence {
             moves: Moves::default(),
             user_plane: UserPlaneSummary::default(),
             usage_records: 0,
+            shifted: 0,
+            recovery: Recovery::default(),
             last_us: 0,
             shards: BTreeMap::new(),
         }
@@ -57,26 +66,39 @@ impl Evidence {
         self.messages_sent = self.messages_sent.saturating_add(report.messages_sent);
         self.messages_received = self.messages_received.saturating_add(report.messages_received);
         self.radio_lost = self.radio_lost.saturating_add(report.radio_lost);
+        self.shifted = self.shifted.saturating_add(report.shifted);
+        for (sum, more) in [
+            (&mut self.recovery.registrations, report.recovery.registrations),
+            (&mut self.recovery.sessions, report.recovery.sessions),
+            (&mut self.recovery.succeeded, report.recovery.succeeded),
+            (&mut self.recovery.failed, report.recovery.failed),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
         self.last_us = self.last_us.max(report.to_us);
     }
 
-    /// A shard ends with its agent: what it has not reported is accounted for here. What had come due was in flight and
-    /// is abandoned; the rest of the plan is never started.
-    pub(crate) fn lose_shard(&mut self, shard: u32, planned: &BTreeMap<String, u64>) {
-        let account = self.shards.remove(&shard).unwrap_or_default();
-        for (name, counts) in &account {
-            let in_flight = counts.due.saturating_sub(counts.accounted());
-            tally(
-                &mut self.procedures.entry(name.clone()).or_default().counts.abandoned,
-                AGENT_LOST,
-                in_flight,
-            );
-        }
-        for (name, planned) in planned {
-            let counts = account.get(name).cloned().unwrap_or_default();
-            let rest = planned.saturating_sub(counts.due.max(counts.accounted()));
-            self.never_start(name, AGENT_LOST, rest);
-        }
+    /// By procedure: attempts of a shard that came due and have no outcome yet.
+    pub(crate) fn in_flight(&self, shard: u32) -> BTreeMap<String, u64> {
+        let account = self.shards.get(&shard).into_iter().flatten();
+        let open =
+            account.map(|(name, counts)| (name.clone(), counts.due.saturating_sub(counts.accounted())));
+        open.filter(|(_, n)| *n > 0).collect()
+    }
+
+    /// Adds what a shard lost: it is accounted for here, and in no report.
+    pub(crate) fn lose(&mut self, gap: &Gap) {
+        let account = self.shards.entry(gap.shard).or_default();
+        let procedures = &mut self.procedures;
+        let mut each = |by_procedure: &BTreeMap<String, u64>, add: &dyn Fn(&mut Counts, u64)| {
+            for (name, n) in by_procedure {
+                add(account.entry(name.clone()).or_default(), *n);
+                add(&mut procedures.entry(name.clone()).or_default().counts, *n);
+            }
+        };
+        each(&gap.due, &|counts, n| counts.due = counts.due.saturating_add(n));
+        each(&gap.abandoned, &|counts, n| tally(&mut counts.abandoned, AGENT_LOST, n));
+        each(&gap.never_started, &|counts, n| tally(&mut counts.never_started, &gap.reason, n));
     }
 
     /// Attempts of the plan that nobody will start.

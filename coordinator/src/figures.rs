@@ -61,9 +61,20 @@ impl Counts {
         self.ended().saturating_add(sum(&self.never_started))
     }
 
-    /// Attempts that the target had a part in: all that ended, but those that were lost with their agent.
+    /// Attempts that the target had a part in: all that ended, but those that the fleet gave up for reasons of its own.
     pub fn judged(&self) -> u64 {
-        self.ended().saturating_sub(self.abandoned.get(AGENT_LOST).copied().unwrap_or_default())
+        let own = OWN_REASONS.iter().filter_map(|reason| self.abandoned.get(*reason));
+        own.fold(self.ended(), |judged, n| judged.saturating_sub(*n))
+    }
+
+    /// Attempts that were lost with their agents, started or not.
+    pub fn lost(&self) -> u64 {
+        let lost = [
+            self.abandoned.get(AGENT_LOST),
+            self.abandoned.get(LEASE_LAPSED),
+            self.never_started.get(AGENT_LOST),
+        ];
+        lost.into_iter().flatten().fold(0, |sum, n| sum.saturating_add(*n))
     }
 }
 
@@ -115,4 +126,8 @@ pub(crate) fn tally(sums: &mut BTreeMap<String, u64>, cause: &str, n: u64) {
 
 /// The reason for what a vanished agent leaves behind.
 pub(crate) const AGENT_LOST: &str = "agent-lost";
+/// The reason of an agent that stopped because its lease was not renewed.
+const LEASE_LAPSED: &str = "lease-lapsed";
+/// Reasons that say nothing about the target.
+const OWN_REASONS: [&str; 3] = [AGENT_LOST, LEASE_LAPSED, "shard-moved"];
 const MOST_CAUSES: usize = 256;

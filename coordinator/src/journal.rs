@@ -21,13 +21,19 @@ impl Journal {
     }
 
     /// Writes what was decided, `run_us` µs after the start of the run (absent before it), with details.
-    pub(crate) fn write(&mut self, decision: &str, run_us: Option<u64>, details: Value) -> io::Result<()> {
+    pub(crate) fn write(
+        &mut self,
+        at: SystemTime,
+        decision: &str,
+        run_us: Option<u64>,
+        details: Value,
+    ) -> io::Result<()> {
         if self.lines >= MOST_LINES {
             self.left_out += 1;
             return Ok(());
         }
         self.lines += 1;
-        self.line(decision, run_us, details)
+        self.line(at, decision, run_us, details)
     }
 
     /// The last line is written whatever the limit.
@@ -40,12 +46,18 @@ impl Journal {
         if let (true, Value::Object(details)) = (self.left_out > 0, &mut details) {
             details.insert("lines_left_out".to_owned(), self.left_out.into());
         }
-        self.line(decision, run_us, details)
+        self.line(SystemTime::now(), decision, run_us, details)
     }
 
-    fn line(&mut self, decision: &str, run_us: Option<u64>, details: Value) -> io::Result<()> {
+    fn line(
+        &mut self,
+        at: SystemTime,
+        decision: &str,
+        run_us: Option<u64>,
+        details: Value,
+    ) -> io::Result<()> {
         let mut line = Map::new();
-        line.insert("at".to_owned(), rfc3339(SystemTime::now()).into());
+        line.insert("at".to_owned(), rfc3339(at).into());
         line.insert("run_us".to_owned(), run_us.into());
         line.insert("decision".to_owned(), decision.into());
         if let Value::Object(details) = details {

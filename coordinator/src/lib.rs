@@ -1,7 +1,7 @@
 //! The coordinator: plan ──► leases ──► agents ──► reports ──► merge ──► time line ──► SLOs ──► verdict ──► run folder.
 //!
-//! One task owns all state ([`run`]); each agent has one link whose two halves only move messages to and from it. Every
-//! queue between them is bounded, and nothing is locked.
+//! A value decides everything ([`core`]); one task drives it ([`run`]); each agent has one link whose two halves only move
+//! messages to and from it. Every queue between them is bounded, and nothing is locked.
 
 mod accounting;
 mod checks;
@@ -9,9 +9,10 @@ mod clock;
 mod conclude;
 mod config;
 mod coordinator;
+pub mod core;
 mod evidence;
 mod figures;
-mod fleet;
+mod files;
 mod generator;
 mod histogram;
 mod hlog;

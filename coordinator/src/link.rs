@@ -8,10 +8,12 @@ use wire::AgentLink;
 use wire::to_agent::ToAgent;
 use wire::to_coordinator::ToCoordinator;
 
+use crate::core::LinkId;
+
 /// Something happened on one agent's link.
 pub(crate) struct FromAgent {
-    /// The agent's number.
-    pub(crate) agent: usize,
+    /// Its link.
+    pub(crate) link: LinkId,
     /// When it was received.
     pub(crate) at: Instant,
     pub(crate) what: Received,
@@ -32,7 +34,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Starts both halves. What comes goes to `inbox`; while that is full, the agent is not read.
-    pub(crate) fn open(agent: usize, link: AgentLink, inbox: mpsc::Sender<FromAgent>) -> Self {
+    pub(crate) fn open(number: LinkId, link: AgentLink, inbox: mpsc::Sender<FromAgent>) -> Self {
         let (queue, mut queued) = mpsc::channel::<ToAgent>(QUEUE);
         let (mut sender, mut receiver) = link.split();
         let reader = tokio::spawn(async move {
@@ -45,7 +47,7 @@ impl Outbox {
                     Err(error) => Received::Gone(error.to_string()),
                 };
                 let over = matches!(what, Received::Gone(_));
-                if inbox.send(FromAgent { agent, at, what }).await.is_err() || over {
+                if inbox.send(FromAgent { link: number, at, what }).await.is_err() || over {
                     return;
                 }
             }

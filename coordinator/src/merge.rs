@@ -155,6 +155,11 @@ impl Merge {
         self.limits.start_wall_us = wall_us;
     }
 
+    /// How long the run's clock has stood still, µs: sessions went on.
+    pub fn stood_still(&mut self, paused_us: u64) {
+        self.limits.paused_us = paused_us;
+    }
+
     /// The sequence that is missing next.
     pub fn next(&self, shard: u32) -> u64 {
         self.shards.get(index(shard)).map_or(0, |state| state.next)

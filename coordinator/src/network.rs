@@ -118,7 +118,7 @@ impl Run {
     }
 
     fn timed(&self, events: Vec<NetworkEvent>, counted: BTreeMap<String, u64>) -> NetworkEvents {
-        let start = self.start.map_or(0, |(_, wall)| crate::wall_clock::unix_us(wall));
+        let start = self.core.state().start_wall_us.unwrap_or_default();
         let mut timed = NetworkEvents { by_kind: counted, ..NetworkEvents::default() };
         for event in events {
             crate::figures::tally(&mut timed.by_kind, &event.kind, 1);

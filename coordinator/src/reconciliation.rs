@@ -73,11 +73,12 @@ fn sentence(difference: &Difference) -> String {
 impl Run {
     /// Holds the two ledgers of the run folder against each other.
     pub(crate) fn reconcile(&mut self) -> BillingSummary {
-        let charging = &self.plan.scenario().charging;
+        let scenario = std::sync::Arc::clone(self.core.plan().scenario());
+        let charging = &scenario.charging;
         let mut billing = match self.network.ledger.clone() {
             Ledger::None => BillingSummary::unknown("no charging ledger"),
             Ledger::Unusable(why) => {
-                self.invalidate(format!("the charging ledger cannot be used: {why}"));
+                self.core.invalidate(format!("the charging ledger cannot be used: {why}"));
                 BillingSummary::unknown(&why)
             }
             Ledger::Here(ledger) => {
@@ -85,26 +86,26 @@ impl Run {
                 match ledgers(self.files.usage.path(), &ledger, &tariff, &self.folder.path) {
                     Ok(billing) => billing,
                     Err(error) => {
-                        self.invalidate(format!("billing could not be reconciled: {error}"));
+                        self.core.invalidate(format!("billing could not be reconciled: {error}"));
                         BillingSummary::unknown(&error)
                     }
                 }
             }
         };
-        let merged = self.evidence.usage_records;
+        let merged = self.core.state().evidence.usage_records;
         let (read, bad) = (billing.account.usage_records, billing.account.rejected_usage);
         if billing.reconciled && (read != merged || bad > 0) {
-            self.invalidate(format!("usage.csv holds {read} records, but {merged} were merged"));
+            self.core.invalidate(format!("usage.csv holds {read} records, but {merged} were merged"));
         }
         let bad = billing.account.rejected_charging;
         if bad > 0 {
-            self.warn(format!(
+            self.core.warn(format!(
                 "{bad} lines of charging.csv could not be read: charging.rejected.csv has them"
             ));
         }
         if let (Some(why), true) = (&billing.reason, merged > 0) {
             let text = format!("billing is not reconciled: {why}; {merged} usage records are in usage.csv");
-            self.warn(text);
+            self.core.warn(text);
             billing.account.usage_records = merged;
         }
         billing.faults_injected.clone_from(&self.network.charging_faults);

@@ -8,6 +8,7 @@ use std::io;
 
 use wire::to_coordinator::IntervalReport;
 
+use crate::core::{Record, Store, StoreError};
 use crate::run_folder::Appender;
 
 /// Frames of a u32 length, big-endian, and a report in postcard.
@@ -21,7 +22,7 @@ impl ReportLog {
     }
 
     /// Returns when the system has the report.
-    pub(crate) fn append(&mut self, report: &IntervalReport) -> io::Result<()> {
+    fn append(&mut self, report: &IntervalReport) -> io::Result<()> {
         let mut frame = vec![0; 4];
         frame = postcard::to_extend(report, frame).map_err(io::Error::other)?;
         let length = u32::try_from(frame.len() - 4).map_err(io::Error::other)?;
@@ -30,7 +31,24 @@ impl ReportLog {
     }
 
     /// Removes the file.
-    pub(crate) fn remove(&self) -> io::Result<()> {
+    fn remove(&self) -> io::Result<()> {
         std::fs::remove_file(self.file.path())
+    }
+}
+
+impl Store for ReportLog {
+    fn commit(&mut self, records: &[Record]) -> Result<(), StoreError> {
+        let reports = records.iter().filter_map(|record| match record {
+            Record::Report(report) => Some(report),
+            _ => None,
+        });
+        for report in reports {
+            self.append(report).map_err(|error| StoreError(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), StoreError> {
+        self.remove().map_err(|error| StoreError(error.to_string()))
     }
 }

@@ -1,11 +1,12 @@
-//! One run from the first agent to the verdict. This task owns all of its state.
+//! Drives the core of a run: links, files and the store around a value that decides.
 //!
 //! ```text
-//! join ──► clocks ──► prepare ──► start ──► play ──► conclude
-//!   └──────────┴─────────┴── stop, CannotPrepare, agent lost ──► drain ──┘
+//! links ──► inbox ──► Core::handle ──► records ──► store ──► files ──► messages ──► links
 //! ```
+//! One task owns all of it. What waits in the inbox is handled together and committed once; nothing is sent before what it
+//! rests on is durable.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,88 +15,38 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
-use wire::to_agent::{ToAgent, Welcome};
-use wire::to_coordinator::ToCoordinator;
+use wire::to_agent::ToAgent;
 use wire::{AgentLink, CoordinatorEndpoint, WireError};
 
-use crate::evidence::Evidence;
-use crate::fleet::{Agent, ShardLease, unique_name};
-use crate::hlog::HistogramLog;
-use crate::journal::Journal;
-use crate::ladders::Ladders;
+use crate::core::{Close, Core, CoreSettings, End, Input, LinkId, Output, Record, Store};
+use crate::files::Files;
 use crate::link::{FromAgent, Outbox, Received};
-use crate::merge::Merge;
 use crate::network::Network;
 use crate::report_log::ReportLog;
-use crate::run_folder::{Appender, RunFolder};
-use crate::slo::Guard;
-use crate::summary::ReportCounts;
-use crate::timeline::{Second, Timeline};
-use crate::traces::Traces;
-use crate::usage_ledger::UsageLedger;
-use crate::{CoordinatorConfig, CoordinatorError, Phase, Progress, RunOutcome, StopRequest};
+use crate::run_folder::RunFolder;
+use crate::{CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
 
-mod ending;
-mod leases;
-mod reports;
-mod seconds;
-
-/// The state of one run.
+/// One run, and everything that it does to the world.
 pub(crate) struct Run {
     pub(crate) config: CoordinatorConfig,
-    pub(crate) plan: Plan,
-    /// By procedure, of the whole plan.
-    pub(crate) planned: BTreeMap<String, u64>,
+    pub(crate) core: Core,
     pub(crate) folder: RunFolder,
-    pub(crate) phase: Phase,
-    pub(crate) agents: Vec<Agent>,
-    pub(crate) shards: Vec<ShardLease>,
-    pub(crate) evidence: Evidence,
-    pub(crate) timeline: Timeline,
-    pub(crate) guards: Vec<Guard>,
-    pub(crate) reports: ReportCounts,
-    /// The last five complete seconds, for the live view.
-    pub(crate) window: VecDeque<Second>,
-    pub(crate) warnings: Vec<String>,
-    /// Reasons for which the run proves nothing.
-    pub(crate) invalid: Vec<String>,
-    pub(crate) broken_guardrails: Vec<String>,
-    /// The start: by the monotonic clock, and by the wall clock.
-    pub(crate) start: Option<(Instant, SystemTime)>,
     pub(crate) files: Files,
     /// What the network side left, once it is closed.
     pub(crate) network: Network,
     pub(crate) progress: watch::Sender<Progress>,
-    merge: Merge,
-    /// With it agents seal what a UE takes along to another agent.
-    key: [u8; 32],
-    base: Instant,
-    drain: Option<Drain>,
-    folder_failed: bool,
+    pub(crate) store: Box<dyn Store>,
+    /// What could not be committed so far.
+    uncommitted: Vec<Record>,
+    links: BTreeMap<LinkId, Outbox>,
+    /// Joined, and not yet let in.
+    arrived: BTreeMap<LinkId, AgentLink>,
+    next_link: u64,
+    latest: Instant,
     inbox: (mpsc::Sender<FromAgent>, mpsc::Receiver<FromAgent>),
     joins: mpsc::Receiver<Result<AgentLink, String>>,
-    failed_joins: Vec<String>,
     endpoint: Arc<CoordinatorEndpoint>,
     acceptor: JoinHandle<()>,
-    pinged: Instant,
-}
-
-/// The files that grow during the run.
-pub(crate) struct Files {
-    pub(crate) journal: Journal,
-    pub(crate) report_log: ReportLog,
-    pub(crate) usage: UsageLedger,
-    pub(crate) ladders: Ladders,
-    timeline: Appender,
-    hlog: Option<HistogramLog>,
-    pub(crate) traces: Option<Traces>,
-}
-
-/// Nothing more is started, and what is in flight has until then.
-#[derive(Clone, Copy)]
-struct Drain {
-    until: Instant,
-    now: bool,
 }
 
 enum Event {
@@ -113,59 +64,45 @@ impl Run {
         progress: watch::Sender<Progress>,
         plan: Plan,
     ) -> Result<Self, CoordinatorError> {
-        let scenario = Arc::clone(plan.scenario());
         let folder = match &config.folder {
             Some(folder) => folder.clone(),
-            None => RunFolder::create(&config.out, config.run_id.as_deref(), &scenario.name)?,
+            None => RunFolder::create(&config.out, config.run_id.as_deref(), &plan.scenario().name)?,
         };
-        let files = Files {
-            journal: Journal::new(folder.appender("journal.ndjson")?),
-            report_log: ReportLog::new(folder.appender("reports.log")?),
-            usage: UsageLedger::begin(&folder)?,
-            ladders: Ladders::default(),
-            timeline: folder.appender("timeline.ndjson")?,
-            hlog: None,
-            traces: None,
-        };
-        let planned: BTreeMap<String, u64> =
-            plan.planned().into_iter().map(|(p, n)| (p.as_str().to_owned(), n)).collect();
+        let files = Files::begin(&folder, config.trace)?;
+        let store = Box::new(ReportLog::new(folder.appender("reports.log")?));
         let endpoint = Arc::new(endpoint);
         let (joined, joins) = mpsc::channel(16);
         let acceptor = tokio::spawn(accept(Arc::clone(&endpoint), joined));
+        let settings = CoreSettings {
+            agents_wanted: config.agents_wanted,
+            trace: config.trace,
+            lease: config.lease,
+            join_timeout: config.join_timeout,
+            prepare_timeout: config.prepare_timeout,
+            ..CoreSettings::new(&folder.run_id, &config.target)
+        };
         let now = Instant::now();
         let mut run = Self {
-            merge: Merge::new(plan.shards()),
-            shards: (0..plan.shards()).map(|_| ShardLease::default()).collect(),
-            guards: scenario.guardrails.iter().cloned().map(Guard::new).collect(),
-            evidence: Evidence::new(),
-            timeline: Timeline::default(),
-            reports: ReportCounts::default(),
+            core: Core::new(settings, plan, rand::random(), now, SystemTime::now()),
             config,
-            plan,
-            planned,
             folder,
-            phase: Phase::Joining,
-            agents: Vec::new(),
-            window: VecDeque::new(),
-            warnings: Vec::new(),
-            invalid: Vec::new(),
-            broken_guardrails: Vec::new(),
-            start: None,
             files,
             network: Network::default(),
             progress,
-            key: rand::random(),
-            base: now,
-            drain: None,
-            folder_failed: false,
+            store,
+            uncommitted: Vec::new(),
+            links: BTreeMap::new(),
+            arrived: BTreeMap::new(),
+            next_link: 0,
+            latest: now,
             inbox: mpsc::channel(INBOX),
             joins,
-            failed_joins: Vec::new(),
             endpoint,
             acceptor,
-            pinged: now,
         };
         run.write_inputs()?;
+        run.carry_out();
+        run.show();
         Ok(run)
     }
 
@@ -177,92 +114,18 @@ impl Run {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut source = Source { ticks, stop: &mut stop, stop_open: true };
-        self.join(&mut source).await?;
-        if self.drain.is_none() {
-            self.measure_clocks(&mut source).await;
-            self.prepare(&mut source).await;
-        }
-        if self.drain.is_none() {
-            self.begin();
-            self.play(&mut source).await;
+        while self.core.end().is_none() {
+            self.step(&mut source).await;
         }
         self.dismiss().await;
+        if self.core.end() == Some(End::TooFewAgents) {
+            return Err(self.too_few_agents());
+        }
         self.close_network().await;
         Ok(self.conclude())
     }
 
-    async fn join(&mut self, source: &mut Source<'_>) -> Result<(), CoordinatorError> {
-        let deadline = Instant::now() + self.config.join_timeout;
-        while self.alive() < self.config.agents_wanted && self.drain.is_none() {
-            self.step(source).await;
-            if Instant::now() >= deadline && self.alive() < self.config.agents_wanted {
-                let hints: String =
-                    self.failed_joins.iter().map(|reason| format!("; refused: {reason}")).collect();
-                let (joined, wanted) = (self.alive(), self.config.agents_wanted);
-                self.decide("gave up waiting for agents", json!({"joined": joined, "wanted": wanted}));
-                self.dismiss().await;
-                let waited_s = self.config.join_timeout.as_secs();
-                return Err(CoordinatorError::TooFewAgents {
-                    joined,
-                    wanted,
-                    waited_s,
-                    address: self.endpoint.local_addr(),
-                    hints,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    async fn measure_clocks(&mut self, source: &mut Source<'_>) {
-        let deadline = Instant::now() + CLOCKS_TIMEOUT;
-        self.ping_all();
-        while self.drain.is_none() && Instant::now() < deadline {
-            if self.agents.iter().all(|agent| !agent.is_alive() || agent.clock.rounds() >= CLOCK_ROUNDS) {
-                return;
-            }
-            self.step(source).await;
-        }
-    }
-
-    async fn prepare(&mut self, source: &mut Source<'_>) {
-        self.phase = Phase::Preparing;
-        self.lease_all();
-        let deadline = Instant::now() + self.config.prepare_timeout;
-        while self.drain.is_none() && !self.shards.iter().all(|shard| shard.ready) {
-            self.step(source).await;
-            if Instant::now() >= deadline {
-                let waiting: Vec<usize> = (0..self.shards.len()).filter(|i| !self.shards[*i].ready).collect();
-                let limit = self.config.prepare_timeout.as_secs();
-                self.invalidate(format!("shards {waiting:?} were not ready within {limit} s: is the target reachable from the agents?"));
-                self.drain("cannot-prepare", Duration::ZERO);
-            }
-        }
-    }
-
-    async fn play(&mut self, source: &mut Source<'_>) {
-        let end = self.plan.duration() + self.plan.scenario().drain + OVERDUE_MARGIN;
-        let overdue = self.start.map_or_else(Instant::now, |(start, _)| start) + end;
-        while !self.shards.iter().all(|shard| shard.over) {
-            self.step(source).await;
-            let now = Instant::now();
-            if self.drain.is_none() && now >= overdue {
-                self.warn("some shards did not finish in time and were told to".to_owned());
-                self.drain("overdue", Duration::ZERO);
-            }
-            if self.drain.is_some_and(|drain| now >= drain.until) {
-                let late = self
-                    .shards
-                    .iter()
-                    .filter(|shard| !shard.over)
-                    .map(|shard| shard.agent)
-                    .collect::<Vec<_>>();
-                late.into_iter().for_each(|agent| self.lose(agent, "did not finish its shards in time"));
-            }
-        }
-    }
-
-    /// Waits for one thing to happen and deals with it.
+    /// Waits for something to happen, and deals with all that has.
     async fn step(&mut self, source: &mut Source<'_>) {
         let event = tokio::select! {
             biased;
@@ -274,113 +137,160 @@ impl Run {
             Some(joined) = self.joins.recv() => Event::Joined(joined.map(Box::new)),
             Some(message) = self.inbox.1.recv() => Event::FromAgent(message),
         };
+        let mut show = false;
         match event {
-            Event::Tick => self.tick(),
-            Event::Joined(Ok(link)) => self.admit(*link).await,
-            Event::Joined(Err(reason)) => {
-                self.decide("refused a join", json!({"reason": reason}));
-                self.warn(format!("an agent could not join: {reason}"));
-                if self.failed_joins.len() < 3 {
-                    self.failed_joins.push(reason);
+            Event::Tick => {
+                self.handle(Input::Tick, Instant::now());
+                show = true;
+            }
+            Event::Joined(Ok(link)) => self.arrive(*link),
+            Event::Joined(Err(reason)) => self.handle(Input::JoinFailed(reason), Instant::now()),
+            Event::FromAgent(first) => {
+                self.heard(first);
+                for _ in 1..MOST_AT_ONCE {
+                    let Ok(next) = self.inbox.1.try_recv() else { break };
+                    self.heard(next);
                 }
             }
-            Event::FromAgent(FromAgent { agent, at, what }) => match what {
-                Received::Message(message) => self.message(agent, at, message),
-                Received::Gone(why) => self.lose(agent, &why),
-            },
-            Event::Stop(StopRequest::None) => {}
-            Event::Stop(request) => self.stop(request),
+            Event::Stop(request) => self.handle(Input::Stop(request), Instant::now()),
+        }
+        self.carry_out();
+        if show {
+            self.show();
         }
     }
 
-    async fn admit(&mut self, link: AgentLink) {
-        if self.phase != Phase::Joining || self.alive() >= self.config.agents_wanted {
-            self.decide(
-                "refused an agent",
-                json!({"agent": link.hello.name, "reason": "the run has its agents"}),
+    fn heard(&mut self, FromAgent { link, at, what }: FromAgent) {
+        let input = match what {
+            Received::Message(message) => Input::Message { link, message: Box::new(message) },
+            Received::Gone(why) => {
+                self.links.remove(&link);
+                Input::Gone { link, why }
+            }
+        };
+        self.handle(input, at);
+    }
+
+    fn arrive(&mut self, joined: AgentLink) {
+        let link = LinkId(self.next_link);
+        self.next_link += 1;
+        let (hello, peer) = (Box::new(joined.hello.clone()), joined.peer);
+        self.arrived.insert(link, joined);
+        self.handle(Input::Joined { link, hello, peer }, Instant::now());
+    }
+
+    pub(crate) fn handle(&mut self, input: Input, at: Instant) {
+        self.latest = self.latest.max(at);
+        self.core.handle(input, self.latest, SystemTime::now());
+    }
+
+    /// Makes durable what was decided, writes it to the files, and only then lets it be known.
+    pub(crate) fn carry_out(&mut self) {
+        loop {
+            let out = self.core.take_output();
+            let closed = std::mem::take(&mut self.arrived);
+            if out.is_empty() && closed.is_empty() {
+                return;
+            }
+            let Output { records, seconds, traces, sends, closes } = out;
+            let durable = self.commit(&records);
+            let written = durable.and_then(|()| self.files.write(&records, &seconds, &traces));
+            self.let_in(closed, &closes);
+            let failed = written.is_err();
+            if let Err(what) = written {
+                self.handle(Input::FolderFailed(what), Instant::now());
+            }
+            for (link, message) in sends {
+                // What is not durable is not acknowledged, and nobody gets a right to anything by it.
+                if !(failed && matches!(message, ToAgent::Ack { .. } | ToAgent::Lease(_))) {
+                    self.send(link, message);
+                }
+            }
+            for (link, _) in closes {
+                if let Some(outbox) = self.links.remove(&link) {
+                    drop(outbox.close());
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, records: &[Record]) -> Result<(), String> {
+        if self.uncommitted.is_empty() {
+            let kept = self.store.commit(records);
+            return kept.map_err(|error| {
+                self.uncommitted.extend_from_slice(records);
+                error.to_string()
+            });
+        }
+        self.uncommitted.extend_from_slice(records);
+        self.store.commit(&self.uncommitted).map_err(|error| error.to_string())?;
+        self.uncommitted.clear();
+        Ok(())
+    }
+
+    fn let_in(&mut self, arrived: BTreeMap<LinkId, AgentLink>, closes: &[(LinkId, Close)]) {
+        for (link, joined) in arrived {
+            let refused = closes.iter().find_map(|(closed, how)| match how {
+                Close::Refuse(reason) if *closed == link => Some(reason.clone()),
+                _ => None,
+            });
+            if let Some(reason) = refused {
+                tokio::spawn(async move { joined.refuse(&reason).await });
+            } else {
+                self.links.insert(link, Outbox::open(link, joined, self.inbox.0.clone()));
+            }
+        }
+    }
+
+    fn send(&mut self, link: LinkId, message: ToAgent) {
+        if self.links.get(&link).is_some_and(|outbox| !outbox.send(message)) {
+            self.links.remove(&link).map(Outbox::close);
+            self.handle(
+                Input::Gone { link, why: "does not read what is sent to it".to_owned() },
+                Instant::now(),
             );
-            link.refuse("the run has all the agents that it waits for; join the next one").await;
-            return;
-        }
-        let (hello, peer) = (link.hello.clone(), link.peer);
-        let name = unique_name(&hello.name, &self.agents);
-        let number = self.agents.len();
-        let outbox = Outbox::open(number, link, self.inbox.0.clone());
-        self.decide("admitted an agent", json!({"agent": name, "address": peer.to_string(), "workers": hello.workers, "program": hello.program}));
-        self.agents.push(Agent::new(name.clone(), hello, peer, outbox));
-        self.send(
-            number,
-            ToAgent::Welcome(Welcome {
-                agent: name,
-                program: wire::PROGRAM.to_owned(),
-                token: [0; 16],
-                returned: false,
-            }),
-        );
-    }
-
-    fn message(&mut self, agent: usize, at: Instant, message: ToCoordinator) {
-        if self.agents.get(agent).is_none_or(|agent| !agent.is_alive()) {
-            return;
-        }
-        match message {
-            ToCoordinator::Hello(_) => self.distrust(agent, "said hello twice"),
-            ToCoordinator::Pong { sent_us, agent_us } => {
-                let now_us = self.us(at);
-                let Some(known) = self.agents.get_mut(agent) else { return };
-                known.clock.add(sent_us, agent_us, now_us);
-                if known.clock.rounds() < CLOCK_ROUNDS {
-                    self.ping(agent);
-                }
-            }
-            ToCoordinator::Ready { shard, epoch } => {
-                if let Some(lease) = self.held(agent, shard, epoch) {
-                    lease.ready = true;
-                    self.decide("shard is ready", json!({"shard": shard, "agent": self.agents[agent].name}));
-                }
-            }
-            ToCoordinator::CannotPrepare { shard, epoch, error } => {
-                if self.held(agent, shard, epoch).is_some() {
-                    let name = self.agents[agent].name.clone();
-                    self.decide(
-                        "shard cannot be prepared",
-                        json!({"shard": shard, "agent": name, "error": error}),
-                    );
-                    self.invalidate(format!("agent {name} cannot prepare shard {shard}: {error}"));
-                    self.drain("cannot-prepare", Duration::ZERO);
-                }
-            }
-            ToCoordinator::Report(report) => self.report(agent, *report),
-            ToCoordinator::Health(health) => self.health(agent, &health),
-            ToCoordinator::Trace(trace) => self.trace(agent, &trace),
-            ToCoordinator::Finished { shard, epoch, last_sequence } => {
-                if let Some(lease) = self.held(agent, shard, epoch) {
-                    lease.last_sequence = Some(last_sequence);
-                    self.decide(
-                        "shard says it is finished",
-                        json!({"shard": shard, "last_sequence": last_sequence}),
-                    );
-                    self.end_shard(shard);
-                }
-            }
-            ToCoordinator::Leaving { reason } => self.lose(agent, &format!("left: {reason}")),
-            ToCoordinator::Alive { agent_us } => self.renew(agent, agent_us),
-            other => self.distrust(agent, &format!("sent what is not understood: {other:?}")),
         }
     }
 
-    pub(crate) fn alive(&self) -> usize {
-        self.agents.iter().filter(|agent| agent.is_alive()).count()
+    /// Sends everybody home.
+    async fn dismiss(&mut self) {
+        let run = self.folder.run_id.clone();
+        let mut goodbyes = Vec::new();
+        for (_, outbox) in std::mem::take(&mut self.links) {
+            outbox.send(ToAgent::RunOver { run: run.clone() });
+            goodbyes.push(outbox.close());
+        }
+        let all = async {
+            for goodbye in goodbyes {
+                let _ = goodbye.await;
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE_TIMEOUT, all).await;
+        self.acceptor.abort();
+        self.endpoint.close("the run is over").await;
     }
 
-    /// µs since the start of the run; 0 before it.
-    pub(crate) fn run_us(&self) -> u64 {
-        self.start.map_or(0, |(start, _)| micros(Instant::now().saturating_duration_since(start)))
+    fn too_few_agents(&self) -> CoordinatorError {
+        CoordinatorError::TooFewAgents {
+            joined: self.core.present(),
+            wanted: self.config.agents_wanted,
+            waited_s: self.config.join_timeout.as_secs(),
+            address: self.endpoint.local_addr(),
+            hints: self.core.failed_joins().iter().map(|reason| format!("; refused: {reason}")).collect(),
+        }
     }
 
-    /// Our clock, µs.
-    fn us(&self, at: Instant) -> u64 {
-        micros(at.saturating_duration_since(self.base))
+    /// Notes a decision of the driver's own.
+    pub(crate) fn decide(&mut self, decision: &str, details: serde_json::Value) {
+        self.core.decide(decision, details);
+        self.carry_out();
+    }
+
+    /// What is written before anybody has joined.
+    pub(crate) fn created(&mut self) {
+        let details = json!({"run_id": self.folder.run_id, "agents_wanted": self.config.agents_wanted});
+        self.core.handle(Input::Tick, self.latest, SystemTime::now());
+        self.decide("created the run", details);
     }
 }
 
@@ -409,25 +319,9 @@ async fn accept(endpoint: Arc<CoordinatorEndpoint>, joined: mpsc::Sender<Result<
     }
 }
 
-/// What the plan holds for one shard, by procedure.
-pub(crate) fn planned_of(plan: &Plan, shard: u32) -> BTreeMap<String, u64> {
-    let mut planned = BTreeMap::new();
-    for schedule in plan.shard(shard).schedules() {
-        *planned.entry(schedule.procedure().as_str().to_owned()).or_insert(0) += schedule.planned();
-    }
-    planned
-}
-
-pub(crate) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-const TICK: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_millis(100);
 /// Messages of all agents that wait for this task; beyond it, agents are read more slowly.
 const INBOX: usize = 1024;
-const CLOCK_ROUNDS: usize = 5;
-const CLOCKS_TIMEOUT: Duration = Duration::from_secs(5);
-/// An interval may end this much in the future by the agent's clock.
-const CLOCK_TOLERANCE_US: u64 = 5_000_000;
-/// After the schedule and its grace, agents have this long to say that they have finished.
-const OVERDUE_MARGIN: Duration = Duration::from_secs(10);
+/// Messages that are handled together, and committed once.
+const MOST_AT_ONCE: usize = 512;
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(3);

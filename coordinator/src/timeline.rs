@@ -9,8 +9,9 @@ use crate::histogram::{self, Histogram, Samples};
 use crate::merge::Checked;
 use crate::{Percentiles, UserPlaneSummary};
 
-/// One second of the run.
-pub(crate) struct Second {
+/// One second of the run, complete.
+#[derive(Debug)]
+pub struct Second {
     pub(crate) at_s: u64,
     pub(crate) procedures: Procedures,
     pub(crate) lateness: Histogram,
@@ -96,6 +97,11 @@ impl Timeline {
             self.sessions_at_once = self.sessions_at_once.max(total(|g| g.sessions));
         }
         seconds
+    }
+
+    /// Whether any second before this one is still open.
+    pub(crate) fn is_open(&self, before: u64) -> bool {
+        self.closed < before
     }
 
     /// The second after the last one that anything is known of.

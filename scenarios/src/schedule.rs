@@ -133,6 +133,38 @@ fn evenly(index: u64, stripe: Stripe, spacing: f64) -> f64 {
     (number as f64 + 0.5) * spacing
 }
 
+impl Schedule {
+    /// Passes over what is due before `at`, and returns the number of the next attempt. It never goes back. Uniform
+    /// arrivals are found by halving, Poisson ones by adding up their gaps from where the last call came to.
+    pub fn first_due_from(&mut self, at: Duration) -> u64 {
+        if let Pattern::Uniform { .. } = self.pattern {
+            let (mut low, mut high) = (self.next, self.planned);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                let mut there = Self { next: middle, last: Duration::ZERO, ..self.clone() };
+                match there.next() {
+                    Some(due) if due.at < at => low = middle + 1,
+                    _ => high = middle,
+                }
+            }
+            self.next = low;
+            return low;
+        }
+        loop {
+            let (next, last) = (self.next, self.last);
+            let pattern = self.pattern.clone();
+            match self.next() {
+                Some(due) if due.at < at => {}
+                Some(_) => {
+                    (self.next, self.last, self.pattern) = (next, last, pattern);
+                    return next;
+                }
+                None => return self.planned,
+            }
+        }
+    }
+}
+
 impl Iterator for Schedule {
     type Item = Due;
 

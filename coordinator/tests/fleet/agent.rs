@@ -79,6 +79,8 @@ pub(crate) async fn campaign(
     config.agents_wanted = behaviours.len();
     config.join_timeout = Duration::from_secs(20);
     config.run_id = Some("test-run".to_owned());
+    // Longer than the load, so that nothing is left to be taken over unless a test sets it otherwise.
+    config.lease = Duration::from_secs(3);
     set(&mut config);
     let coordinator = Coordinator::bind(config).await.unwrap();
     let address = coordinator.local_addr().to_string();
@@ -119,7 +121,17 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
     };
     let mut link = wire::join(&coordinator, &identity, hello).await.unwrap();
     let mut leases: Vec<Lease> = Vec::new();
-    while let Ok(Some(message)) = link.receive().await {
+    let mut started = None;
+    let mut alive = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        let message = tokio::select! {
+            message = link.receive() => message,
+            _ = alive.tick() => {
+                say(&mut link, ToCoordinator::Alive { agent_us: now_us() }).await;
+                continue;
+            }
+        };
+        let Ok(Some(message)) = message else { return };
         match message {
             ToAgent::Ping { sent_us } => {
                 say(&mut link, ToCoordinator::Pong { sent_us, agent_us: now_us() }).await
@@ -131,8 +143,14 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
                     Behaviour::CannotPrepare => ToCoordinator::CannotPrepare { shard, epoch, error },
                     _ => ToCoordinator::Ready { shard, epoch },
                 };
-                leases.push(*lease);
                 say(&mut link, answer).await;
+                // Another's shard is taken over at once.
+                if let Some(wall_us) = started
+                    && !play_shard(&mut link, &lease, behaviour, wall_us).await
+                {
+                    return;
+                }
+                leases.push(*lease);
             }
             ToAgent::Start { at_us, wall_us, .. } => {
                 let wait = at_us.saturating_sub(now_us());
@@ -141,8 +159,9 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
                     "the start is in {wait} µs of the agent's clock"
                 );
                 tokio::time::sleep(Duration::from_micros(wait)).await;
+                started = Some(wall_us);
                 for lease in &leases {
-                    if !shard(&mut link, lease, behaviour, wall_us).await {
+                    if !play_shard(&mut link, lease, behaviour, wall_us).await {
                         return;
                     }
                 }
@@ -154,13 +173,14 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
             }
             ToAgent::RunOver { .. } => return,
             ToAgent::Welcome(_) | ToAgent::Renew { .. } | ToAgent::Ack { .. } => {}
+            ToAgent::Revoke { .. } | ToAgent::ShardLost { .. } => {}
             other => panic!("not played by this agent: {other:?}"),
         }
     }
 }
 
 /// Reports one shard. False when the agent vanishes.
-async fn shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour, wall_us: u64) -> bool {
+async fn play_shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour, wall_us: u64) -> bool {
     let (shard, epoch, planned) = (lease.shard, lease.epoch, planned(lease));
     let first = success(planned / 2);
     let second = success(planned - planned / 2);
@@ -253,9 +273,11 @@ async fn say(link: &mut CoordinatorLink, message: ToCoordinator) {
     let _ = link.send(&message).await;
 }
 
+/// What is left of a shard with one load.
 fn planned(lease: &Lease) -> u64 {
     let scenario = Arc::new(Scenario::from_yaml(&lease.scenario, "lease").unwrap());
-    Plan::with_shards(scenario, lease.seed, lease.shards).unwrap().shard(lease.shard).planned().iter().sum()
+    let plan = Plan::with_shards(scenario, lease.seed, lease.shards).unwrap();
+    plan.shard(lease.shard).planned()[0] - lease.resume_at[0]
 }
 
 fn success(n: u64) -> ProcedureInterval {
@@ -288,7 +310,15 @@ fn report(lease: &Lease, sequence: u64, procedure: ProcedureInterval) -> Interva
         sequence,
         from_us: sequence * 1_000_000,
         to_us: (sequence + 1) * 1_000_000,
-        progress: vec![procedure.due],
+        progress: vec![
+            lease.resume_at[0]
+                + match (sequence, procedure.due) {
+                    (0, due) => due,
+                    // What is never started is the rest; otherwise the second half comes on top of the first.
+                    (_, 0) => planned(lease) - procedure.never_started.iter().map(|(_, n)| n).sum::<u64>(),
+                    _ => planned(lease),
+                },
+        ],
         procedures: vec![procedure],
         in_flight: 0,
         registered: 3,

@@ -1,0 +1,108 @@
+//! How a run ends, and whether it proves anything.
+
+use std::time::Duration;
+
+use serde_json::json;
+use wire::to_agent::ToAgent;
+
+use super::{Core, Record, is_supervisor, micros};
+use crate::StopRequest;
+use crate::accounting::unproven;
+use crate::slo::float;
+
+impl Core {
+    pub(super) fn stop(&mut self, request: StopRequest) {
+        if request == StopRequest::None {
+            return;
+        }
+        let reason = "aborted by the operator";
+        if !self.state.invalid.iter().any(|known| known == reason) {
+            self.invalidate(reason.to_owned());
+        }
+        let grace = if request == StopRequest::Now { Duration::ZERO } else { self.plan.scenario().drain };
+        self.drain("aborted-by-operator", grace);
+    }
+
+    /// Nothing more is started. A later call can only shorten the grace.
+    pub(super) fn drain(&mut self, reason: &str, grace: Duration) {
+        let until = self.now + grace + REPORT_MARGIN;
+        let known = self.state.drain.as_ref().map(|drain| drain.grace_us == 0);
+        if known.is_some_and(|at_once| at_once || !grace.is_zero()) {
+            return;
+        }
+        if self.paused.is_some() {
+            self.resume();
+        }
+        self.drain_until = Some(until);
+        self.record(Record::Drain { reason: reason.to_owned(), grace_us: micros(grace) });
+        self.decide("drain", json!({"reason": reason, "grace_us": micros(grace)}));
+        let told: Vec<usize> = self.connected().collect();
+        for agent in told {
+            self.send(agent, ToAgent::Drain { reason: reason.to_owned(), grace_us: micros(grace) });
+        }
+    }
+
+    /// The folder cannot be written any more: the run cannot be proven, so it ends.
+    pub(super) fn folder_failure(&mut self, what: &str) {
+        if !self.folder_failed {
+            self.folder_failed = true;
+            self.invalidate(format!("the run folder cannot be written: {what}"));
+            self.drain("run-folder-failed", Duration::ZERO);
+        }
+    }
+
+    /// What makes a run that is over prove nothing, whatever it measured.
+    pub(crate) fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        let started = self.state.start_wall_us.is_some();
+        for (shard, state) in self.state.shards.iter().enumerate() {
+            if started && !state.is_over() {
+                doubts.push(format!("shard {shard} never finished"));
+            }
+        }
+        for member in &self.state.agents {
+            let (name, dropped) = (&member.name, member.reports_dropped());
+            if dropped > 0 {
+                doubts.push(format!("accounting not proven: agent {name} dropped {dropped} reports"));
+            }
+        }
+        doubts.extend(self.fleet_lost());
+        doubts.extend(unproven(&self.planned, self.figures()));
+        doubts
+    }
+
+    /// A run that lost agents is valid as long as it did nearly all of what it was to do.
+    fn fleet_lost(&self) -> Option<String> {
+        let planned = self.planned.values().fold(0u64, |sum, n| sum.saturating_add(*n));
+        let lost =
+            self.figures().values().fold(0u64, |sum, figures| sum.saturating_add(figures.counts.lost()));
+        let share = if planned == 0 { 0.0 } else { float(lost) / float(planned) };
+        (share > MOST_LOST).then(|| {
+            let agents = self.state.agents.iter().filter(|member| !is_supervisor(member) && !member.fate.takes_part());
+            let agents: Vec<String> = agents.map(|member| format!("{} {}", member.name, member.state())).collect();
+            format!(
+                "fleet lost: {lost} of {planned} planned attempts ({:.1} %) were lost with their agents ({}); at most {} % may",
+                share * 100.0,
+                agents.join(", "),
+                MOST_LOST * 100.0,
+            )
+        })
+    }
+
+    /// The run ended before its start: nothing of the plan was started.
+    pub(crate) fn nothing_started(&mut self) {
+        if self.state.start_wall_us.is_some() {
+            return;
+        }
+        let aborted = self.state.invalid.iter().any(|reason| reason.starts_with("aborted"));
+        let reason = if aborted { "aborted-by-operator" } else { "cannot-prepare" };
+        for (procedure, n) in self.planned.clone() {
+            self.state.evidence.never_start(&procedure, reason, n);
+        }
+    }
+}
+
+/// After a drain's grace, agents have this long to report.
+pub(super) const REPORT_MARGIN: Duration = Duration::from_secs(5);
+/// Share of the planned attempts that may be lost with agents.
+const MOST_LOST: f64 = 0.05;

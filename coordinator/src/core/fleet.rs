@@ -1,0 +1,258 @@
+//! Who is there: agents and supervisors that join, return, vanish, leave, or are sent away.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use rand::Rng;
+use serde_json::json;
+use wire::to_agent::{ToAgent, Welcome};
+use wire::to_coordinator::{Hello, Part, Return, ToCoordinator};
+
+use super::member::unique_name;
+use super::record::{Fate, Joined};
+use super::{Close, Core, LinkId, Presence, Record, is_supervisor};
+use crate::Phase;
+use crate::clock::ClockOffset;
+
+impl Core {
+    pub(super) fn join(&mut self, link: LinkId, mut hello: Hello, peer: SocketAddr) {
+        if let Part::Returning(returning) = &hello.part {
+            let returning = returning.clone();
+            if let Some(agent) = self.proven(&returning) {
+                return self.welcome_back(link, agent, &hello, &returning);
+            }
+            let (name, run) = (hello.name.clone(), returning.run.clone());
+            self.decide("did not know a returning agent", json!({"agent": name, "run": run}));
+            hello.part = Part::Agent;
+            self.welcome(link, hello, peer);
+            // Whatever it still holds is of another run, or another's.
+            if let Some(agent) = self.links.get(&link).copied() {
+                returning.held.iter().for_each(|held| self.revoke(agent, held.shard, held.epoch));
+            }
+            return;
+        }
+        self.welcome(link, hello, peer);
+    }
+
+    fn welcome(&mut self, link: LinkId, hello: Hello, peer: SocketAddr) {
+        let supervisor = hello.part == Part::Supervisor;
+        let ending = self.state.drain.is_some() || matches!(self.state.phase, Phase::Draining | Phase::Done);
+        if ending && !supervisor {
+            let reason = "the run is ending";
+            self.decide("refused an agent", json!({"agent": hello.name, "reason": reason}));
+            self.out.closes.push((link, Close::Refuse(format!("{reason}; join the next one"))));
+            return;
+        }
+        let name = unique_name(&hello.name, &self.state.agents);
+        let token = self.random.random();
+        let agent = self.state.agents.len();
+        let what = if supervisor { "admitted a supervisor" } else { "admitted an agent" };
+        self.decide(
+            what,
+            json!({"agent": name, "address": peer.to_string(), "workers": hello.workers, "program": hello.program}),
+        );
+        let asked_us = hello.agent_us;
+        self.record(Record::Joined(Box::new(Joined { name: name.clone(), hello, peer, token })));
+        self.presence.push(Presence { asked_us, asked_at: self.now, ..Presence::away(self.now) });
+        self.connect(agent, link);
+        let program = wire::PROGRAM.to_owned();
+        self.send(agent, ToAgent::Welcome(Welcome { agent: name, program, token, returned: false }));
+        if self.start.is_some() && !supervisor {
+            self.presence[agent].lost_told = self.state.lost.len();
+            self.ping(agent);
+        }
+    }
+
+    /// The agent that somebody claims to be, when it proves to be it.
+    fn proven(&self, returning: &Return) -> Option<usize> {
+        let known =
+            |member: &super::Member| member.name == returning.agent && member.token == returning.token;
+        let agent = self.state.agents.iter().position(known)?;
+        let member = &self.state.agents[agent];
+        let allowed = returning.run == self.state.run && member.fate.may_return() && !is_supervisor(member);
+        allowed.then_some(agent)
+    }
+
+    /// An agent is back. It goes on with what it has, hands in what was not acknowledged, and learns what it has missed.
+    fn welcome_back(&mut self, link: LinkId, agent: usize, hello: &Hello, returning: &Return) {
+        if let Some(old) = self.presence[agent].link.take() {
+            self.links.remove(&old);
+            self.out.closes.push((old, Close::Goodbye));
+        }
+        if matches!(self.state.agents[agent].fate, Fate::Lost(_)) {
+            self.record(Record::Fate { agent, fate: Fate::Present });
+        }
+        let lost_told = self.presence[agent].lost_told;
+        self.presence[agent] = Presence {
+            asked_us: hello.agent_us,
+            asked_at: self.now,
+            lost_told,
+            start_due: self.start.is_some(),
+            ..Presence::away(self.now)
+        };
+        self.connect(agent, link);
+        let name = self.name(agent);
+        let held: Vec<(u32, u64)> = returning.held.iter().map(|held| (held.shard, held.epoch)).collect();
+        self.decide("welcomed an agent back", json!({"agent": name, "holds": held}));
+        let (program, token) = (wire::PROGRAM.to_owned(), self.state.agents[agent].token);
+        self.send(agent, ToAgent::Welcome(Welcome { agent: name, program, token, returned: true }));
+        self.ping(agent);
+        self.tell_losses(agent);
+        for held in &returning.held {
+            if self.holds(agent, held.shard, held.epoch) {
+                if held.lapsed {
+                    self.presence[agent].lapsed.insert(held.shard);
+                }
+            } else {
+                self.revoke(agent, held.shard, held.epoch);
+            }
+        }
+        let missing: Vec<u32> = self.state.agents[agent]
+            .held
+            .iter()
+            .copied()
+            .filter(|shard| !returning.held.iter().any(|held| held.shard == *shard))
+            .collect();
+        missing.into_iter().for_each(|shard| self.came_back_without(agent, shard));
+        self.repeat_orders(agent);
+    }
+
+    fn connect(&mut self, agent: usize, link: LinkId) {
+        self.links.insert(link, agent);
+        self.presence[agent].link = Some(link);
+    }
+
+    pub(super) fn revoke(&mut self, agent: usize, shard: u32, epoch: u64) {
+        self.decide("revoked a lease", json!({"shard": shard, "epoch": epoch, "agent": self.name(agent)}));
+        self.send(agent, ToAgent::Revoke { shard, epoch });
+    }
+
+    pub(super) fn join_failed(&mut self, reason: String) {
+        self.decide("refused a join", json!({"reason": reason}));
+        self.warn(format!("an agent could not join: {reason}"));
+        if self.failed_joins.len() < 3 {
+            self.failed_joins.push(reason);
+        }
+    }
+
+    /// A link has ended. Before the run an agent is gone with it; later it may go on and come back.
+    pub(super) fn gone(&mut self, link: LinkId, why: &str) {
+        let Some(agent) = self.links.remove(&link) else { return };
+        self.presence[agent].link = None;
+        self.out.closes.push((link, Close::Goodbye));
+        let name = self.name(agent);
+        if is_supervisor(&self.state.agents[agent]) {
+            return self.decide("a supervisor is gone", json!({"agent": name, "reason": why}));
+        }
+        if self.state.phase == Phase::Joining {
+            self.record(Record::Fate { agent, fate: Fate::Lost(why.to_owned()) });
+            return self.decide("an agent left before the run", json!({"agent": name, "reason": why}));
+        }
+        if !self.state.agents[agent].fate.takes_part() {
+            return;
+        }
+        let shards = self.state.agents[agent].held.clone();
+        self.decide(
+            "lost the connection of an agent",
+            json!({"agent": name, "reason": why, "shards": shards}),
+        );
+        if shards.is_empty() {
+            // It had done all it was there for.
+            self.warn(format!(
+                "agent {name} was gone before the end of the run, its shards were over: {why}"
+            ));
+        }
+    }
+
+    /// An agent goes, and says so.
+    pub(super) fn leave(&mut self, agent: usize, reason: String) {
+        let name = self.name(agent);
+        self.decide("an agent left", json!({"agent": name, "reason": reason}));
+        self.record(Record::Fate { agent, fate: Fate::Left(reason.clone()) });
+        self.take_shards(agent, &format!("agent {name} left: {reason}"));
+        self.close(agent);
+    }
+
+    /// From a supervisor: a process has ended. Only who started it knows its mark.
+    pub(super) fn child_exited(&mut self, supervisor: usize, mark: &[u8; 16], status: &str) {
+        let name = self.name(supervisor);
+        if !is_supervisor(&self.state.agents[supervisor]) {
+            return self.distrust(supervisor, "claimed to be a supervisor");
+        }
+        let child = self.state.agents.iter().position(|member| {
+            member.hello.mark == Some(*mark)
+                && !is_supervisor(member)
+                && !matches!(member.fate, Fate::Dead(_))
+        });
+        let status: String = status.chars().filter(|c| !c.is_control()).take(200).collect();
+        let Some(agent) = child else {
+            return self.decide("an unknown process ended", json!({"supervisor": name, "status": status}));
+        };
+        let child = self.name(agent);
+        let cause = format!("process of agent {child} ended: {status}");
+        self.decide("a process ended", json!({"agent": child, "supervisor": name, "status": status}));
+        if !matches!(self.state.agents[agent].fate, Fate::Left(_) | Fate::Refused(_)) {
+            self.record(Record::Fate { agent, fate: Fate::Dead(status) });
+        }
+        self.take_shards(agent, &cause);
+        self.close(agent);
+    }
+
+    pub(super) fn supervisor_says(&mut self, supervisor: usize, message: &ToCoordinator) {
+        match message {
+            ToCoordinator::Pong { .. } | ToCoordinator::Alive { .. } => {}
+            ToCoordinator::Leaving { reason } => {
+                self.record(Record::Fate { agent: supervisor, fate: Fate::Left(reason.clone()) });
+                self.close(supervisor);
+            }
+            _ => self.distrust(supervisor, "sent what a supervisor does not send"),
+        }
+    }
+
+    /// A peer that sends what cannot be true is sent away: nothing more of it counts. Its shards are not given away
+    /// before its leases have ended: it may be running them.
+    pub(super) fn distrust(&mut self, agent: usize, why: &str) {
+        let name = self.name(agent);
+        self.decide("distrusts an agent", json!({"agent": name, "reason": why}));
+        self.record(Record::Fate { agent, fate: Fate::Refused(why.to_owned()) });
+        self.warn(format!("agent {name} was sent away: it {why}"));
+        let held: Vec<u32> = self.state.agents[agent].held.iter().copied().collect();
+        for shard in held {
+            let epoch = self.state.shards[shard as usize].epoch;
+            self.revoke(agent, shard, epoch);
+        }
+        self.send(agent, ToAgent::Drain { reason: "refused".to_owned(), grace_us: 0 });
+        self.close(agent);
+    }
+
+    /// Ends a link, once everything is sent.
+    pub(super) fn close(&mut self, agent: usize) {
+        if let Some(link) = self.presence[agent].link.take() {
+            self.links.remove(&link);
+            self.out.closes.push((link, Close::Goodbye));
+        }
+    }
+
+    /// Subscribers of shards that were lost are at home again: each agent is told once.
+    pub(super) fn tell_losses(&mut self, agent: usize) {
+        let told = std::mem::replace(&mut self.presence[agent].lost_told, self.state.lost.len());
+        let lost: Vec<u32> = self.state.lost.get(told..).unwrap_or_default().to_vec();
+        lost.into_iter().for_each(|shard| self.send(agent, ToAgent::ShardLost { shard }));
+    }
+}
+
+impl Presence {
+    pub(super) fn away(now: std::time::Instant) -> Self {
+        Self {
+            link: None,
+            clock: ClockOffset::default(),
+            asked_us: 0,
+            asked_at: now,
+            lapsed: BTreeSet::new(),
+            unable: BTreeSet::new(),
+            lost_told: 0,
+            start_due: false,
+            urgent: false,
+        }
+    }
+}

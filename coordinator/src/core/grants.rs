@@ -1,0 +1,231 @@
+//! Leases: who gets a shard, for how long, and what happens when nobody renews it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use wire::lease::{grantor_limit, holder_limit};
+use wire::to_agent::{Lease, Takeover, ToAgent};
+
+use super::record::{Fate, Leased};
+use super::state::Vacancy;
+use super::{Core, Record, Shard, Stage, is_supervisor, micros};
+use crate::Phase;
+
+impl Core {
+    /// The lease that is meant, if this agent holds it.
+    pub(super) fn holds(&self, agent: usize, shard: u32, epoch: u64) -> bool {
+        let held = |lease: &&Shard| lease.holder == Some(agent) && lease.epoch == epoch && !lease.is_over();
+        self.state.shards.get(shard as usize).is_some_and(|lease| held(&lease))
+    }
+
+    /// An agent lives: what it holds is extended from the moment at which it asked.
+    pub(super) fn renew(&mut self, agent: usize, asked_us: u64) {
+        if !self.state.agents[agent].fate.takes_part() {
+            if !matches!(self.state.agents[agent].fate, Fate::Lost(_)) {
+                return;
+            }
+            self.record(Record::Fate { agent, fate: Fate::Present });
+        }
+        let presence = &mut self.presence[agent];
+        presence.asked_us = presence.asked_us.max(asked_us);
+        presence.asked_at = self.now;
+        let held = self.state.agents[agent].held.iter().filter(|shard| !presence.lapsed.contains(shard));
+        let leases = held.map(|shard| (*shard, self.state.shards[*shard as usize].epoch)).collect();
+        let valid_us = micros(self.settings.lease);
+        self.send(agent, ToAgent::Renew { asked_us, valid_us, leases });
+    }
+
+    /// Shards of agents that did not ask in time go to others.
+    pub(super) fn end_leases(&mut self) {
+        let limit = grantor_limit(self.settings.lease);
+        for agent in 0..self.state.agents.len() {
+            let member = &self.state.agents[agent];
+            let expired = self.now >= self.presence[agent].asked_at + limit;
+            if !expired || is_supervisor(member) || member.held.is_empty() {
+                continue;
+            }
+            let name = self.name(agent);
+            let why = match (&self.state.agents[agent].fate, self.presence[agent].link) {
+                (Fate::Refused(why), _) => format!("it {why}"),
+                (_, None) => "its connection was lost".to_owned(),
+                (_, Some(_)) => "it did not say that it lives".to_owned(),
+            };
+            let held: Vec<(u32, u64)> = self.state.agents[agent]
+                .held
+                .iter()
+                .map(|shard| (*shard, self.state.shards[*shard as usize].epoch))
+                .collect();
+            self.decide("leases ended", json!({"agent": name, "reason": why}));
+            if self.state.agents[agent].fate.takes_part() {
+                self.record(Record::Fate { agent, fate: Fate::Lost(why.clone()) });
+            }
+            self.take_shards(agent, &format!("leases of agent {name} ended: {why}"));
+            held.into_iter().for_each(|(shard, epoch)| self.revoke(agent, shard, epoch));
+        }
+    }
+
+    /// Gives what nobody holds to who has least to do.
+    pub(super) fn fill_vacancies(&mut self) {
+        let waiting: Vec<u32> = self.vacant.keys().copied().collect();
+        if waiting.is_empty() || self.state.phase == Phase::Joining {
+            return;
+        }
+        let mut loads = self.loads();
+        for shard in waiting {
+            let able =
+                loads.iter().copied().filter(|(agent, ..)| !self.presence[*agent].unable.contains(&shard));
+            let able: Vec<_> = able.collect();
+            let Some((agent, ..)) = lightest(&able).and_then(|least| able.get(least)).copied() else {
+                continue;
+            };
+            loads.iter_mut().filter(|(other, ..)| *other == agent).for_each(|(_, held, _)| *held += 1);
+            self.grant(shard, agent);
+        }
+    }
+
+    /// Agents that shards can be given to, with how many they have and how many workers.
+    pub(super) fn loads(&self) -> Vec<(usize, u64, u64)> {
+        let able = self.connected().filter(|agent| self.can_take(*agent));
+        able.map(|agent| {
+            (agent, self.state.agents[agent].held.len() as u64, self.state.agents[agent].workers())
+        })
+        .collect()
+    }
+
+    fn can_take(&self, agent: usize) -> bool {
+        let presence = &self.presence[agent];
+        self.state.agents[agent].fate == Fate::Present
+            && self.now < presence.asked_at + holder_limit(self.settings.lease)
+            && (self.start.is_none() || self.clock_is_known(agent))
+    }
+
+    fn grant(&mut self, shard: u32, agent: usize) {
+        let state = &self.state.shards[shard as usize];
+        let (epoch, vacancy) = (state.epoch + 1, state.vacancy.clone());
+        let running = self.start.is_some();
+        let (registered, sessions) = (state.registered, state.sessions);
+        let mut resume_at = state.progress.clone();
+        resume_at.resize(self.plan.scenario().load.len(), 0);
+        let mut gap = None;
+        let mut from_us = running.then(|| self.run_us());
+        if let (true, Some(Vacancy { dead_us: Some(dead_us), .. })) = (running, &vacancy) {
+            let from = dead_us.max(&self.run_us()).saturating_add(micros(self.lead()));
+            let mut lost = self.gap(shard, *dead_us, from);
+            lost.to_agent = Some(self.name(agent));
+            resume_at = self.due_from(shard, from);
+            (gap, from_us) = (Some(lost), Some(from));
+        }
+        let name = self.name(agent);
+        self.decide(
+            "leased a shard",
+            json!({"shard": shard, "epoch": epoch, "agent": name, "resume_at": resume_at}),
+        );
+        self.vacant.remove(&shard);
+        let parcels = self.relay.take(shard);
+        let takeover = from_us.map(|from_us| Takeover {
+            from_us,
+            registered: if parcels.is_empty() { registered } else { 0 },
+            sessions: if parcels.is_empty() { sessions } else { 0 },
+            batches: u32::try_from(parcels.len()).unwrap_or(u32::MAX),
+        });
+        let leased = Leased { shard, epoch, agent, resume_at: resume_at.clone(), from_us, gap };
+        self.record(Record::Leased(Box::new(leased)));
+        let lost: Vec<usize> = self.connected().collect();
+        lost.into_iter().for_each(|other| self.tell_losses(other));
+        let lease = Lease {
+            run: self.state.run.clone(),
+            scenario: self.scenario.clone(),
+            seed: self.plan.seed(),
+            shard,
+            shards: self.plan.shards(),
+            epoch,
+            asked_us: self.presence[agent].asked_us,
+            valid_us: micros(self.settings.lease),
+            target: self.settings.target.clone(),
+            resume_at,
+            trace: self.settings.trace,
+            key: self.state.key,
+            takeover,
+        };
+        self.send(agent, ToAgent::Lease(Box::new(lease)));
+        for mut batch in parcels {
+            batch.epoch = epoch;
+            self.send(agent, ToAgent::Ues(Box::new(batch)));
+        }
+        if running && (self.state.agents[agent].start_at_us.is_none() || self.presence[agent].start_due) {
+            self.tell_start(agent);
+        }
+    }
+
+    pub(super) fn shard_ready(&mut self, agent: usize, shard: u32, epoch: u64) {
+        if self.holds(agent, shard, epoch) && self.state.shards[shard as usize].stage == Stage::Preparing {
+            let run_us = self.run_us();
+            self.record(Record::Ready { shard, run_us });
+            self.decide("shard is ready", json!({"shard": shard, "agent": self.name(agent)}));
+        }
+    }
+
+    /// Before the run, the scenario cannot be played. Later it is this agent that cannot: another one may.
+    pub(super) fn cannot_prepare(&mut self, agent: usize, shard: u32, epoch: u64, error: &str) {
+        if !self.holds(agent, shard, epoch) {
+            return;
+        }
+        let name = self.name(agent);
+        self.decide("shard cannot be prepared", json!({"shard": shard, "agent": name, "error": error}));
+        let what = format!("agent {name} cannot prepare shard {shard}: {error}");
+        if self.start.is_none() {
+            self.invalidate(what);
+            return self.drain("cannot-prepare", Duration::ZERO);
+        }
+        self.warn(what.clone());
+        self.presence[agent].unable.insert(shard);
+        let dead_us = self.state.shards[shard as usize].reported_us;
+        self.record(Record::Lost { shard, dead_us, cause: what });
+        self.vacate(shard);
+    }
+
+    /// From now on nobody holds it.
+    pub(super) fn vacate(&mut self, shard: u32) {
+        self.vacant.insert(shard, self.now);
+    }
+
+    pub(super) fn vacant_for(&self, since: Instant) -> Duration {
+        self.now.saturating_duration_since(since)
+    }
+}
+
+/// The place of who has the most workers for each shard that it would have; compared crosswise, so without fractions.
+pub(super) fn lightest(loads: &[(usize, u64, u64)]) -> Option<usize> {
+    (0..loads.len()).min_by(|a, b| {
+        let (_, held_a, workers_a) = loads[*a];
+        let (_, held_b, workers_b) = loads[*b];
+        ((held_a + 1) * workers_b).cmp(&((held_b + 1) * workers_a))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lightest;
+
+    fn deal(workers: &[u64], shards: usize) -> Vec<usize> {
+        let mut loads: Vec<(usize, u64, u64)> = workers.iter().enumerate().map(|(n, w)| (n, 0, *w)).collect();
+        let mut give = || {
+            let least = lightest(&loads).unwrap();
+            loads[least].1 += 1;
+            least
+        };
+        (0..shards).map(|_| give()).collect()
+    }
+
+    #[test]
+    fn shards_are_dealt_in_proportion_to_workers() {
+        let dealt = deal(&[1, 3], 8);
+        assert_eq!(dealt.iter().filter(|agent| **agent == 0).count(), 2);
+        assert_eq!(dealt.iter().filter(|agent| **agent == 1).count(), 6);
+    }
+
+    #[test]
+    fn fewer_shards_than_agents_leave_some_idle() {
+        assert_eq!(deal(&[2, 2, 2], 1), [0]);
+    }
+}

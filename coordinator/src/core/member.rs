@@ -1,0 +1,146 @@
+//! One agent of the fleet: who it is, what it holds, and what it has cost.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use wire::to_coordinator::{AgentHealth, Hello};
+
+use super::record::{Fate, Joined};
+use crate::clock::ClockOffset;
+use crate::histogram::{self, Histogram, Samples, decode_v2};
+use crate::slo::float;
+use crate::{AgentSummary, Percentiles};
+
+/// One agent, or a supervisor.
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) hello: Hello,
+    pub(crate) peer: SocketAddr,
+    /// Proves, when it comes back, that it is the same.
+    pub(crate) token: [u8; 16],
+    pub(crate) fate: Fate,
+    /// The run's start by its own clock, µs, once it is told.
+    pub(crate) start_at_us: Option<u64>,
+    /// How long the run's clock had stood still when it came, µs.
+    pub(crate) stood_us: u64,
+    /// How long the run's clock stood still as far as it knows, µs.
+    pub(crate) paused_us: u64,
+    /// Its shards.
+    pub(crate) held: BTreeSet<u32>,
+    /// Every shard that it ever had.
+    pub(crate) ran: BTreeSet<u32>,
+    pub(crate) lateness: Histogram,
+    pub(crate) attempts: u64,
+    /// Started in the last report of each shard, summed: attempts a second.
+    pub(crate) recent: Vec<(u32, u64)>,
+    health: AgentHealth,
+}
+
+impl Member {
+    pub(crate) fn new(joined: Joined) -> Self {
+        let Joined { name, hello, peer, token } = joined;
+        Self {
+            name,
+            hello,
+            peer,
+            token,
+            fate: Fate::Present,
+            start_at_us: None,
+            stood_us: 0,
+            paused_us: 0,
+            held: BTreeSet::new(),
+            ran: BTreeSet::new(),
+            lateness: histogram::empty(),
+            attempts: 0,
+            recent: Vec::new(),
+            health: AgentHealth::default(),
+        }
+    }
+
+    /// Keeps the largest of what it costs, and the latest of what it counts. Returns how late its attempts left.
+    pub(crate) fn add_health(&mut self, health: &AgentHealth) -> Samples {
+        let lateness = decode_v2(&health.lateness_v2).unwrap_or_default();
+        histogram::add(&mut self.lateness, &lateness);
+        let kept = &mut self.health;
+        kept.resident_octets = kept.resident_octets.max(health.resident_octets);
+        if health.ues >= kept.ues {
+            (kept.ues, kept.ue_octets) = (health.ues, health.ue_octets);
+        }
+        kept.cpu_us = kept.cpu_us.saturating_add(health.cpu_us);
+        kept.unacknowledged = health.unacknowledged;
+        kept.reports_dropped = kept.reports_dropped.max(health.reports_dropped);
+        kept.trace_dropped = kept.trace_dropped.max(health.trace_dropped);
+        kept.report_octets = kept.report_octets.max(health.report_octets);
+        kept.spooled_octets = kept.spooled_octets.max(health.spooled_octets);
+        lateness
+    }
+
+    /// Reports that it had to drop: they are missing in the account.
+    pub(crate) fn reports_dropped(&self) -> u64 {
+        self.health.reports_dropped
+    }
+
+    pub(crate) fn trace_dropped(&self) -> u64 {
+        self.health.trace_dropped
+    }
+
+    pub(crate) fn started(&mut self, shard: u32, started: u64) {
+        self.attempts = self.attempts.saturating_add(started);
+        self.recent.retain(|(other, _)| *other != shard);
+        self.recent.push((shard, started));
+    }
+
+    /// Worker threads, at least one.
+    pub(crate) fn workers(&self) -> u64 {
+        u64::from(self.hello.workers.max(1))
+    }
+
+    pub(crate) fn summary(&self, clock: &ClockOffset, duration_s: f64) -> AgentSummary {
+        let health = &self.health;
+        AgentSummary {
+            id: self.name.clone(),
+            state: self.state(),
+            address: self.peer.to_string(),
+            program: self.hello.program.clone(),
+            workers: self.hello.workers,
+            shards: self.ran.iter().copied().collect(),
+            attempts: self.attempts,
+            lateness_us: Percentiles::of(&self.lateness),
+            cpu_s: float(health.cpu_us) / 1e6,
+            resident_octets: health.resident_octets,
+            ues: health.ues,
+            ue_octets: health.ue_octets,
+            octets_per_ue: if health.ues == 0 { 0.0 } else { float(health.ue_octets) / float(health.ues) },
+            report_octets: health.report_octets,
+            report_octets_per_s: if duration_s > 0.0 {
+                float(health.report_octets) / duration_s
+            } else {
+                0.0
+            },
+            round_trip_us: clock.round_trip_us(),
+            clock_offset_us: clock.offset_us(),
+            reports_dropped: health.reports_dropped,
+            trace_dropped: health.trace_dropped,
+        }
+    }
+
+    /// As the report shows it.
+    pub(crate) fn state(&self) -> String {
+        match &self.fate {
+            Fate::Present => "finished".to_owned(),
+            Fate::Draining(why) => format!("draining: {why}"),
+            Fate::Left(why) => format!("left: {why}"),
+            Fate::Lost(why) | Fate::Dead(why) => format!("lost: {why}"),
+            Fate::Refused(why) => format!("refused: {why}"),
+        }
+    }
+}
+
+/// A name that no other agent has.
+pub(crate) fn unique_name(wished: &str, taken: &[Member]) -> String {
+    let clean: String = wished.chars().filter(|c| !c.is_control()).take(64).collect();
+    let base = if clean.trim().is_empty() { "agent".to_owned() } else { clean };
+    let free = |name: &String| taken.iter().all(|member| member.name != *name);
+    let numbered = (2..).map(|n: u32| format!("{base}-{n}"));
+    std::iter::once(base.clone()).chain(numbered).find(free).unwrap_or(base)
+}

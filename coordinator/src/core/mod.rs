@@ -1,0 +1,354 @@
+//! The core of a run: a value that decides everything, and does nothing.
+//!
+//! ```text
+//!              ┌───────────────────────── Core ─────────────────────────┐
+//! Input, now ──► handle: decides ──► Record ──► State::apply: changes   │
+//!              └──┬──────────────────────────────────────────────────┬──┘
+//!                 ▼ Output: records ──► committed ──► then: messages ▼
+//! ```
+//! It knows no clock, no socket, no file and no randomness but the seed that it is given, so a run is replayed from its
+//! records, tested by calling it, and simulated with invented time (docs/adr/0011-the-core-of-a-run-is-a-value.md).
+//!
+//! What records bring back is [`State`]. Links, clock offsets and when an agent last asked for its leases are of this
+//! process only: after a restart every agent is away, and every lease counts as renewed at that moment.
+
+mod ending;
+mod fleet;
+mod grants;
+mod member;
+mod moves;
+mod phases;
+mod ports;
+pub mod record;
+mod relay;
+mod reports;
+mod run_clock;
+mod seconds;
+mod shown;
+mod state;
+mod store;
+mod takeover;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use scenarios::{Plan, Schedule};
+use serde_json::Value;
+use wire::to_agent::ToAgent;
+use wire::to_coordinator::ToCoordinator;
+
+pub use crate::timeline::Second;
+pub use ports::{Close, CoreSettings, End, Input, LinkId, Output};
+pub use record::{Gap, Move, Record};
+pub use store::{MemoryStore, Store, StoreError};
+
+pub(crate) use member::Member;
+pub(crate) use state::{Shard, Stage, State, is_supervisor};
+
+use crate::clock::ClockOffset;
+use crate::figures::Procedures;
+use crate::{Phase, Verdict};
+use relay::Relay;
+
+/// One run from the first agent to the account. See the module.
+///
+/// [`handle`](Self::handle) takes what happens, [`take_output`](Self::take_output) gives what is to be done about it:
+/// commit the records of a batch, then send its messages. A restart makes a new one, calls [`apply`](Self::apply) with
+/// every committed record, and then handles [`Input::Restarted`].
+pub struct Core {
+    settings: CoreSettings,
+    plan: Plan,
+    /// By procedure, of the whole plan.
+    planned: BTreeMap<String, u64>,
+    scenario: String,
+    state: State,
+    random: StdRng,
+    /// The instant of what is handled, by both clocks.
+    now: Instant,
+    wall: SystemTime,
+    /// What instants are counted from, for the agents' clocks.
+    base: Instant,
+    /// The start of the run.
+    start: Option<Instant>,
+    /// The start is only known by the wall clock, which may have been set meanwhile.
+    start_by_wall: bool,
+    /// The run's clock shows no less than this, µs.
+    floor_us: u64,
+    /// The run's clock stands still from here on.
+    paused: Option<Instant>,
+    links: BTreeMap<LinkId, usize>,
+    presence: Vec<Presence>,
+    /// Shards that nobody holds, and since when.
+    vacant: BTreeMap<u32, Instant>,
+    /// Where the schedules of a shard were last looked up.
+    cursors: BTreeMap<u32, Vec<Schedule>>,
+    relay: Relay,
+    failed_joins: Vec<String>,
+    counts: Unmerged,
+    phase_since: Instant,
+    clocks_since: Option<Instant>,
+    pinged: Instant,
+    balanced: Instant,
+    drain_until: Option<Instant>,
+    folder_failed: bool,
+    end: Option<End>,
+    out: Output,
+}
+
+/// What is known of an agent only while it is there.
+struct Presence {
+    link: Option<LinkId>,
+    clock: ClockOffset,
+    /// Its own clock when it last said that it lives, µs.
+    asked_us: u64,
+    /// When that was received: the grantor's end of its leases.
+    asked_at: Instant,
+    /// Shards that it has given up by itself, though it is asked to be patient: not extended.
+    lapsed: BTreeSet<u32>,
+    /// Shards that it could not prepare.
+    unable: BTreeSet<u32>,
+    /// How many of the lost shards it knows of.
+    lost_told: usize,
+    /// It has to be told the start again.
+    start_due: bool,
+    /// It must be gone within this.
+    urgent: bool,
+}
+
+/// Reports that were not merged.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unmerged {
+    duplicates: u64,
+    old_epoch: u64,
+    out_of_order: u64,
+}
+
+impl Core {
+    /// A run that nobody has joined. `seed` is secret: keys and tokens come from it.
+    pub fn new(settings: CoreSettings, plan: Plan, seed: [u8; 32], now: Instant, wall: SystemTime) -> Self {
+        let planned = plan.planned().into_iter().map(|(p, n)| (p.as_str().to_owned(), n)).collect();
+        Self {
+            scenario: plan.scenario().to_yaml(),
+            state: State::new(&plan),
+            planned,
+            settings,
+            plan,
+            random: StdRng::from_seed(seed),
+            now,
+            wall,
+            base: now,
+            start: None,
+            start_by_wall: false,
+            floor_us: 0,
+            paused: None,
+            links: BTreeMap::new(),
+            presence: Vec::new(),
+            vacant: BTreeMap::new(),
+            cursors: BTreeMap::new(),
+            relay: Relay::default(),
+            failed_joins: Vec::new(),
+            counts: Unmerged::default(),
+            phase_since: now,
+            clocks_since: None,
+            pinged: now,
+            balanced: now,
+            drain_until: None,
+            folder_failed: false,
+            end: None,
+            out: Output::default(),
+        }
+    }
+
+    /// Deals with what happened at `now`, which never goes back; `wall` is the same instant by the wall clock.
+    pub fn handle(&mut self, input: Input, now: Instant, wall: SystemTime) {
+        (self.now, self.wall) = (now, wall);
+        if self.state.run.is_empty() {
+            let key = self.random.random();
+            self.record(Record::Created { run: self.settings.run.clone(), key });
+        }
+        match input {
+            Input::Tick => self.tick(),
+            Input::Joined { link, hello, peer } => self.join(link, *hello, peer),
+            Input::JoinFailed(reason) => self.join_failed(reason),
+            Input::Message { link, message } => self.message(link, *message),
+            Input::Gone { link, why } => self.gone(link, &why),
+            Input::Stop(request) => self.stop(request),
+            Input::Pause => self.pause(),
+            Input::Resume => self.resume(),
+            Input::FolderFailed(what) => self.folder_failure(&what),
+            Input::Restarted => self.restarted(),
+        }
+        self.advance();
+    }
+
+    /// Changes the state as a record says, and decides nothing.
+    pub fn apply(&mut self, record: &Record) {
+        self.state.apply(record, &mut self.out.seconds);
+    }
+
+    /// What is to be done about everything that was handled since the last call.
+    pub fn take_output(&mut self) -> Output {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Why there is nothing more to do, when there is not.
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// Where the run is.
+    pub fn phase(&self) -> Phase {
+        self.state.phase
+    }
+
+    /// What is measured so far, by procedure.
+    pub fn figures(&self) -> &Procedures {
+        &self.state.evidence.procedures
+    }
+
+    /// What the plan holds, by procedure.
+    pub fn planned(&self) -> &BTreeMap<String, u64> {
+        &self.planned
+    }
+
+    /// What no agent has accounted for.
+    pub fn gaps(&self) -> &[Gap] {
+        &self.state.gaps
+    }
+
+    /// Shards that moved without a gap.
+    pub fn moves(&self) -> &[Move] {
+        &self.state.moves
+    }
+
+    /// Attempts that were started late because their shard was on its way.
+    pub fn shifted(&self) -> u64 {
+        self.state.evidence.shifted
+    }
+
+    /// Who holds this shard, and under which epoch.
+    pub fn holder(&self, shard: u32) -> Option<(&str, u64)> {
+        let shard = self.state.shards.get(shard as usize)?;
+        Some((self.state.agents.get(shard.holder?)?.name.as_str(), shard.epoch))
+    }
+
+    /// What the operator should know.
+    pub fn warnings(&self) -> &[String] {
+        &self.state.warnings
+    }
+
+    /// The verdict on what is measured so far: of a run that is over, the one that `summary.json` will hold as far as
+    /// billing does not change it.
+    pub fn verdict(&self) -> Verdict {
+        let seconds = crate::slo::float(self.state.evidence.last_us) / 1e6;
+        let measured = self.measured(seconds);
+        let slos: Vec<_> = self.plan.scenario().slos.iter().map(|slo| measured.slo(slo)).collect();
+        let mut invalid = self.state.invalid.clone();
+        invalid.extend(self.doubts());
+        invalid.extend(crate::generator::assess(&self.state.evidence.lateness).reasons);
+        Verdict::of(invalid, self.state.broken_guardrails.clone(), &slos)
+    }
+
+    /// Why agents could not join: the first few.
+    pub(crate) fn failed_joins(&self) -> &[String] {
+        &self.failed_joins
+    }
+
+    /// Agents that are connected.
+    pub(crate) fn present(&self) -> usize {
+        self.connected().count()
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// One message of one link.
+    fn message(&mut self, link: LinkId, message: ToCoordinator) {
+        let Some(agent) = self.links.get(&link).copied() else { return };
+        if let ToCoordinator::ChildExited { mark, status } = &message {
+            return self.child_exited(agent, mark, status);
+        }
+        if is_supervisor(&self.state.agents[agent]) {
+            return self.supervisor_says(agent, &message);
+        }
+        match message {
+            ToCoordinator::Hello(_) => self.distrust(agent, "said hello twice"),
+            ToCoordinator::Pong { sent_us, agent_us } => self.pong(agent, sent_us, agent_us),
+            ToCoordinator::Ready { shard, epoch } => self.shard_ready(agent, shard, epoch),
+            ToCoordinator::CannotPrepare { shard, epoch, error } => {
+                self.cannot_prepare(agent, shard, epoch, &error);
+            }
+            ToCoordinator::Report(report) => self.report(agent, *report),
+            ToCoordinator::Health(health) => self.health(agent, health),
+            ToCoordinator::Trace(trace) => self.trace(agent, *trace),
+            ToCoordinator::Finished { shard, epoch, last_sequence } => {
+                self.finished(agent, shard, epoch, last_sequence);
+            }
+            ToCoordinator::Leaving { reason } => self.leave(agent, reason),
+            ToCoordinator::Alive { agent_us } => self.renew(agent, agent_us),
+            ToCoordinator::Released { shard, epoch, reports, batches, lapsed } => {
+                self.released(agent, shard, epoch, reports, batches, lapsed);
+            }
+            ToCoordinator::Ues(batch) => self.ues(agent, *batch),
+            ToCoordinator::Draining { reason, within_us } => self.agent_drains(agent, reason, within_us),
+            ToCoordinator::ChildExited { .. } => unreachable!("dealt with above"),
+        }
+    }
+
+    /// Changes the state, and has the change made durable.
+    fn record(&mut self, record: Record) {
+        self.apply(&record);
+        self.out.records.push(record);
+    }
+
+    pub(crate) fn decide(&mut self, decision: &str, details: Value) {
+        if self.state.decisions < MOST_DECISIONS {
+            let run_us = self.start.is_some().then(|| self.run_us());
+            let (decision, details) = (decision.to_owned(), details.to_string());
+            let wall_us = crate::wall_clock::unix_us(self.wall);
+            self.record(Record::Decision { wall_us, run_us, decision, details });
+        }
+    }
+
+    pub(crate) fn warn(&mut self, text: String) {
+        tracing::info!("{text}");
+        if !self.state.warnings.contains(&text) {
+            self.record(Record::Warned(text));
+        }
+    }
+
+    pub(crate) fn invalidate(&mut self, reason: String) {
+        tracing::info!(reason, "the run is invalid");
+        self.record(Record::Invalidated(reason));
+    }
+
+    fn send(&mut self, agent: usize, message: ToAgent) {
+        if let Some(link) = self.presence.get(agent).and_then(|presence| presence.link) {
+            self.out.sends.push((link, message));
+        }
+    }
+
+    /// Numbers of the agents that are connected.
+    fn connected(&self) -> impl Iterator<Item = usize> + '_ {
+        let agents = self.state.agents.iter().zip(&self.presence).enumerate();
+        agents.filter(|(_, (m, p))| p.link.is_some() && !is_supervisor(m)).map(|(agent, _)| agent)
+    }
+
+    fn name(&self, agent: usize) -> String {
+        self.state.agents.get(agent).map(|member| member.name.clone()).unwrap_or_default()
+    }
+}
+
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A peer that keeps misbehaving cannot fill the disk.
+const MOST_DECISIONS: u64 = 100_000;

@@ -1,0 +1,156 @@
+//! How a run goes on by itself, whatever just happened.
+//!
+//! ```text
+//! joining ──► (clocks) ──► preparing ──► running ──► draining ──► done
+//!    └───────────┴─────────────┴── stop, CannotPrepare, fleet lost ─┘
+//! ```
+
+use std::collections::BTreeSet;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::json;
+
+use super::run_clock::CLOCK_ROUNDS;
+use super::{Core, End, Record, Stage, is_supervisor, micros};
+use crate::Phase;
+use crate::figures::AGENT_LOST;
+
+impl Core {
+    pub(super) fn advance(&mut self) {
+        if self.end.is_some() {
+            return;
+        }
+        match self.state.phase {
+            Phase::Joining | Phase::Preparing if self.state.drain.is_some() => self.over(),
+            Phase::Joining => self.wait_for_agents(),
+            Phase::Preparing => {
+                self.end_leases();
+                self.end_orphans();
+                self.fill_vacancies();
+                self.wait_until_ready();
+            }
+            Phase::Running | Phase::Draining => self.play(),
+            Phase::Done => {}
+        }
+    }
+
+    fn wait_for_agents(&mut self) {
+        let connected: BTreeSet<usize> = self.connected().collect();
+        if connected.len() < self.settings.agents_wanted {
+            self.clocks_since = None;
+            if self.now.saturating_duration_since(self.phase_since) >= self.settings.join_timeout {
+                let (joined, wanted) = (connected.len(), self.settings.agents_wanted);
+                self.decide("gave up waiting for agents", json!({"joined": joined, "wanted": wanted}));
+                self.end = Some(End::TooFewAgents);
+            }
+            return;
+        }
+        let Some(since) = self.clocks_since else {
+            self.clocks_since = Some(self.now);
+            return self.ping_all();
+        };
+        let known = connected.iter().all(|agent| self.presence[*agent].clock.rounds() >= CLOCK_ROUNDS);
+        if known || self.now.saturating_duration_since(since) >= CLOCKS_TIMEOUT {
+            self.record(Record::Phase(Phase::Preparing));
+            self.phase_since = self.now;
+            (0..self.plan.shards()).for_each(|shard| self.vacate(shard));
+            self.fill_vacancies();
+        }
+    }
+
+    fn wait_until_ready(&mut self) {
+        if self.state.drain.is_some() {
+            return self.over();
+        }
+        let ready = |stage: Stage| stage == Stage::Ready;
+        if self.state.shards.iter().all(|shard| ready(shard.stage)) {
+            return self.begin();
+        }
+        if self.now.saturating_duration_since(self.phase_since) >= self.settings.prepare_timeout {
+            let waiting: Vec<usize> =
+                (0..self.state.shards.len()).filter(|i| !ready(self.state.shards[*i].stage)).collect();
+            let limit = self.settings.prepare_timeout.as_secs();
+            self.invalidate(format!(
+                "shards {waiting:?} were not ready within {limit} s: is the target reachable from the agents?"
+            ));
+            self.drain("cannot-prepare", Duration::ZERO);
+            self.over();
+        }
+    }
+
+    fn play(&mut self) {
+        self.end_leases();
+        if let Some(drain) = self.state.drain.clone() {
+            // Nothing more is started, so nobody needs to take it.
+            let vacant: Vec<u32> = self.vacant.keys().copied().collect();
+            vacant
+                .into_iter()
+                .for_each(|shard| self.end_shard(shard, &drain.reason, "nobody has it any more"));
+        } else {
+            self.end_orphans();
+            self.fill_vacancies();
+            self.balance();
+        }
+        let end = self.plan.duration() + self.plan.scenario().drain + OVERDUE_MARGIN + self.settings.lease;
+        if self.state.drain.is_none() && self.run_us() >= micros(end) && self.paused.is_none() {
+            self.warn("some shards did not finish in time and were told to".to_owned());
+            self.drain("overdue", Duration::ZERO);
+        }
+        if self.drain_until.is_some_and(|until| self.now >= until) {
+            let shards = (0..).zip(&self.state.shards);
+            let late: Vec<u32> = shards.filter(|(_, shard)| !shard.is_over()).map(|(n, _)| n).collect();
+            if !late.is_empty() {
+                self.warn(format!("shards {late:?} did not finish in time"));
+            }
+            late.into_iter().for_each(|shard| self.end_shard(shard, AGENT_LOST, "did not finish in time"));
+        }
+        if self.state.shards.iter().all(super::Shard::is_over) {
+            self.over();
+        }
+    }
+
+    fn over(&mut self) {
+        if self.state.phase != Phase::Done && self.end.is_none() {
+            self.record(Record::Phase(Phase::Done));
+        }
+        self.end = Some(End::Over);
+    }
+
+    /// Every record is applied, in a new process: all agents are away, and every lease may have been renewed just now.
+    pub(super) fn restarted(&mut self) {
+        let now = self.now;
+        self.presence = self.state.agents.iter().map(|_| super::Presence::away(now)).collect();
+        let lost = self.state.lost.len();
+        self.presence.iter_mut().for_each(|presence| presence.lost_told = lost);
+        (self.phase_since, self.pinged, self.balanced) = (now, now, now);
+        if let Some(start_wall_us) = self.state.start_wall_us {
+            let start = UNIX_EPOCH + Duration::from_micros(start_wall_us);
+            let elapsed = self.wall.duration_since(start).unwrap_or_default();
+            let reported = Duration::from_micros(self.state.evidence.last_us + self.state.paused_us);
+            self.floor_us = self.state.evidence.last_us;
+            self.start = now.checked_sub(elapsed.max(reported));
+            self.start_by_wall = true;
+            let paused_at =
+                self.state.paused_at_us.map(|at| Duration::from_micros(at + self.state.paused_us));
+            self.paused = self.start.zip(paused_at).map(|(start, at)| start + at);
+        }
+        if self.state.phase != Phase::Joining {
+            let shards = (0..).zip(&self.state.shards).filter(|(_, shard)| shard.stage == Stage::Vacant);
+            self.vacant = shards.map(|(shard, _)| (shard, now)).collect();
+        }
+        self.drain_until = self
+            .state
+            .drain
+            .as_ref()
+            .map(|drain| now + Duration::from_micros(drain.grace_us) + super::ending::REPORT_MARGIN);
+        if self.state.phase == Phase::Done {
+            self.end = Some(End::Over);
+        }
+        let agents = self.state.agents.iter().filter(|member| !is_supervisor(member)).count();
+        self.decide("the coordinator was started again", json!({"agents": agents}));
+    }
+}
+
+const CLOCKS_TIMEOUT: Duration = Duration::from_secs(5);
+/// After the schedule and its grace, agents have this long to say that they have finished.
+const OVERDUE_MARGIN: Duration = Duration::from_secs(10);

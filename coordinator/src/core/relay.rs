@@ -1,0 +1,83 @@
+//! UEs on their way from one holder of a shard to the next: sealed, so the coordinator only keeps and passes them on.
+//!
+//! They are kept in memory, and only so many. What finds no room, or is lost with this process, costs a registration of each UE
+//! anew (recovery), and no attempt.
+
+use std::collections::BTreeMap;
+
+use wire::to_agent::{LARGEST_BATCH, UeBatch};
+
+/// Batches of shards that are between two holders.
+#[derive(Default)]
+pub(super) struct Relay {
+    waiting: BTreeMap<u32, Vec<UeBatch>>,
+    octets: usize,
+}
+
+impl Relay {
+    /// Keeps the next part. False: it is not the next one, or too large; what there was of the shard is dropped.
+    pub(super) fn add(&mut self, batch: UeBatch) -> bool {
+        let parts = self.waiting.entry(batch.shard).or_default();
+        let next = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        let fits = batch.sealed.len() <= LARGEST_BATCH && self.octets + batch.sealed.len() <= MOST_OCTETS;
+        if batch.part != next || batch.part >= batch.parts || !fits {
+            self.drop(batch.shard);
+            return false;
+        }
+        self.octets += batch.sealed.len();
+        parts.push(batch);
+        true
+    }
+
+    /// Whether every one of so many parts is here.
+    pub(super) fn is_whole(&self, shard: u32, batches: u32) -> bool {
+        let here = self.waiting.get(&shard).map_or(0, Vec::len);
+        u32::try_from(here) == Ok(batches)
+    }
+
+    /// Hands out what there is of a shard.
+    pub(super) fn take(&mut self, shard: u32) -> Vec<UeBatch> {
+        let parts = self.waiting.remove(&shard).unwrap_or_default();
+        self.octets -= parts.iter().map(|batch| batch.sealed.len()).sum::<usize>();
+        parts
+    }
+
+    pub(super) fn drop(&mut self, shard: u32) {
+        drop(self.take(shard));
+    }
+}
+
+/// Of all shards that are on their way at once.
+const MOST_OCTETS: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(part: u32, octets: usize) -> UeBatch {
+        UeBatch { shard: 3, epoch: 1, part, parts: 200, sealed: vec![0; octets] }
+    }
+
+    #[test]
+    fn parts_in_order_are_kept_and_handed_out() {
+        let mut relay = Relay::default();
+        assert!(relay.add(batch(0, 10)) && relay.add(batch(1, 20)));
+        assert!(relay.is_whole(3, 2) && !relay.is_whole(3, 3));
+        assert_eq!(relay.take(3).len(), 2);
+        assert_eq!((relay.octets, relay.is_whole(3, 0)), (0, true));
+    }
+
+    #[test]
+    fn part_that_is_missing_drops_the_shard() {
+        let mut relay = Relay::default();
+        assert!(relay.add(batch(0, 10)) && !relay.add(batch(2, 10)));
+        assert_eq!((relay.octets, relay.take(3).len()), (0, 0));
+    }
+
+    #[test]
+    fn octets_are_bounded() {
+        let mut relay = Relay::default();
+        let kept = (0..200).take_while(|part| relay.add(batch(*part, LARGEST_BATCH))).count();
+        assert_eq!((kept, relay.octets), (64, 0));
+    }
+}

@@ -1,0 +1,65 @@
+//! The run second by second: each is handed out when it is complete, and held against the guardrails.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Core, Record};
+use crate::slo::{Measured, float};
+use crate::timeline::MOST_OPEN;
+
+impl Core {
+    pub(super) fn tick(&mut self) {
+        if self.now.saturating_duration_since(self.pinged) >= CLOCK_REFRESH {
+            self.ping_all();
+        }
+        if self.start.is_some() {
+            let now_s = self.run_us().saturating_sub(HEALTH_WAIT_US) / 1_000_000;
+            let running = self.state.shards.iter().filter(|shard| !shard.is_over() && shard.holder.is_some());
+            let complete = running.map(|shard| shard.reported_us / 1_000_000).min().unwrap_or(now_s);
+            self.close_before(complete.min(now_s).max(now_s.saturating_sub(MOST_OPEN)));
+        }
+    }
+
+    /// Hands out the seconds that are complete, and holds them against the guardrails.
+    pub(super) fn close_before(&mut self, before: u64) {
+        if !self.state.timeline.is_open(before) {
+            return;
+        }
+        let broken = self.state.broken_guardrails.len();
+        let agents = self.connected().count() as u64;
+        self.record(Record::SecondsClosed { before, agents });
+        let broken = self.state.broken_guardrails.get(broken..).unwrap_or_default().to_vec();
+        for reason in broken {
+            self.decide("guardrail broke", json!({"reason": reason}));
+            let grace = self.plan.scenario().drain;
+            self.drain("guardrail", grace);
+        }
+    }
+
+    /// Hands out what is left of the time line.
+    pub(crate) fn close_all(&mut self) {
+        let end = self.state.timeline.end();
+        self.close_before(end);
+    }
+
+    /// The whole run so far.
+    pub(crate) fn measured(&self, seconds: f64) -> Measured<'_> {
+        let evidence = &self.state.evidence;
+        Measured {
+            procedures: &evidence.procedures,
+            lateness: &evidence.lateness,
+            seconds,
+            unreconciled: None,
+        }
+    }
+
+    /// Seconds since the start that anything is known of.
+    pub(crate) fn measured_s(&self) -> f64 {
+        float(self.state.evidence.last_us) / 1e6
+    }
+}
+
+const CLOCK_REFRESH: Duration = Duration::from_secs(5);
+/// An agent's health of a second may come this long after its reports.
+const HEALTH_WAIT_US: u64 = 300_000;
