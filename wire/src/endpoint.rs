@@ -1,23 +1,29 @@
 //! The coordinator's end: where agents join.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout, timeout_at};
 
+use crate::failures::Failures;
+use crate::gate::{Denied, Gate, Origin};
 use crate::link::{CLOSED, TOO_SLOW, halves};
+use crate::members::Members;
 use crate::to_coordinator::ToCoordinator;
 use crate::{AgentLink, AgentReceiver, AgentSender, Identity, Opening, Peer, Role, Settings, WireError, tls};
 
-/// Where agents join. Any number of them join at the same time; one that is silent or wrong keeps no other waiting.
+/// Where agents join. Any number of them join at the same time; one that is silent or wrong keeps no other waiting, and
+/// a flood of joins neither grows without limit nor fills the log (see [`Settings`]).
 #[derive(Debug)]
 pub struct CoordinatorEndpoint {
     endpoint: quinn::Endpoint,
     local: SocketAddr,
     settings: Settings,
-    joins: Mutex<JoinSet<Result<AgentLink, WireError>>>,
+    joins: Mutex<Joins>,
 }
 
 impl CoordinatorEndpoint {
@@ -39,11 +45,13 @@ impl CoordinatorEndpoint {
         settings: Settings,
     ) -> Result<Self, WireError> {
         identity.expect_role(Role::Coordinator)?;
-        let config = tls::server_config(identity, &settings)?;
+        let members = Members::new(identity)?;
+        let config = tls::server_config(identity, &settings, members.verifier())?;
         let cannot_bind = |source| WireError::Bind { address, source };
         let endpoint = quinn::Endpoint::server(config, address).map_err(cannot_bind)?;
         let local = endpoint.local_addr().map_err(cannot_bind)?;
-        Ok(Self { endpoint, local, settings, joins: Mutex::new(JoinSet::new()) })
+        let joins = Mutex::new(Joins::new(&settings, members));
+        Ok(Self { endpoint, local, settings, joins })
     }
 
     /// The real address, with the port that was taken.
@@ -51,22 +59,33 @@ impl CoordinatorEndpoint {
         self.local
     }
 
-    /// The next agent that has joined: TLS, version and `Hello` are done. An `Err` is one failed join, logged and
-    /// with the peer's address; the endpoint goes on, so call again. New joins are taken up only while this is
-    /// polled, so poll it for as long as agents may come. Cancel-safe.
+    /// The next agent that has joined: TLS, version and `Hello` are done. An `Err` is a failed join, logged and with the
+    /// peer's address, or where there are too many of them their count; the endpoint goes on, so call again. New joins
+    /// are taken up, and revoked agents cut off, only while this is polled, so poll it for as long as agents may come.
+    /// Cancel-safe.
     ///
     /// # Errors
-    /// One join failed; or [`WireError::EndpointClosed`], after which nothing will come.
+    /// A join failed; or [`WireError::EndpointClosed`], after which nothing will come.
     pub async fn accept(&self) -> Result<AgentLink, WireError> {
         let mut joins = self.joins.lock().await;
+        let joins = &mut *joins;
         loop {
-            let has_room = joins.len() < self.settings.pending_joins.max(1);
+            joins.take_up(&self.settings);
             tokio::select! {
-                Some(joined) = joins.join_next() => return outcome(joined),
-                incoming = self.endpoint.accept(), if has_room => match incoming {
-                    Some(incoming) => drop(joins.spawn(admit(incoming, self.settings.clone()))),
+                Some(joined) = joins.at_work.join_next() => {
+                    if let Some(told) = joins.done(joined) {
+                        return told;
+                    }
+                }
+                incoming = self.endpoint.accept() => match incoming {
+                    Some(incoming) => joins.knock(incoming),
                     None => return Err(WireError::EndpointClosed),
                 },
+                _ = joins.ticks.tick() => {
+                    if let Some(summary) = joins.tick() {
+                        return Err(logged(summary));
+                    }
+                }
             }
         }
     }
@@ -79,13 +98,94 @@ impl CoordinatorEndpoint {
     }
 }
 
-fn outcome(joined: Result<Result<AgentLink, WireError>, JoinError>) -> Result<AgentLink, WireError> {
-    let joined = joined.unwrap_or_else(|error| match error.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        // Only the runtime's end cancels a join.
-        Err(_) => Err(WireError::EndpointClosed),
-    });
-    joined.inspect_err(|error| tracing::warn!("a join failed: {error}"))
+/// The joins of one endpoint.
+struct Joins {
+    gate: Gate<quinn::Incoming>,
+    at_work: JoinSet<(Origin, Result<AgentLink, WireError>)>,
+    failures: Failures,
+    members: Members,
+    ticks: Interval,
+}
+
+impl Joins {
+    fn new(settings: &Settings, members: Members) -> Self {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let gate = Gate::new(settings, Instant::now().into_std());
+        Self { gate, at_work: JoinSet::new(), failures: Failures::default(), members, ticks }
+    }
+
+    fn knock(&mut self, incoming: quinn::Incoming) {
+        let now = Instant::now().into_std();
+        let address = incoming.remote_address();
+        let validated = incoming.remote_address_validated() || !incoming.may_retry();
+        match self.gate.knock(Origin::of(address.ip()), validated, incoming, now) {
+            Ok(()) => {}
+            // It is not an agent of ours yet, and nothing is kept of it.
+            Err((Denied::Retry, incoming)) => drop(incoming.retry()),
+            Err((_, incoming)) => {
+                incoming.refuse();
+                let why = format!("refused {address} without looking at it: too many joins are at hand");
+                self.failures.refused(&why, now);
+            }
+        }
+    }
+
+    /// Begins as many joins as may be worked on.
+    fn take_up(&mut self, settings: &Settings) {
+        while let Some((origin, incoming)) = self.gate.next(Instant::now().into_std()) {
+            let settings = settings.clone();
+            self.at_work.spawn(async move { (origin, admit(incoming, settings).await) });
+        }
+    }
+
+    /// Looks after what waits. The summary of failures, when there is one.
+    fn tick(&mut self) -> Option<WireError> {
+        let now = Instant::now().into_std();
+        self.members.tick();
+        for _ in 0..self.gate.forget_the_old(now) {
+            self.failures.refused(&"forgot one that waited too long: too many joins are at hand", now);
+        }
+        self.failures.summary(now)
+    }
+
+    /// A join has ended; `None` when nobody is to hear of it.
+    fn done(
+        &mut self,
+        joined: Result<(Origin, Result<AgentLink, WireError>), JoinError>,
+    ) -> Option<Result<AgentLink, WireError>> {
+        let (origin, outcome) = match joined {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only the runtime's end cancels a join.
+                Err(_) => return Some(Err(WireError::EndpointClosed)),
+            },
+        };
+        let now = Instant::now().into_std();
+        self.gate.left(origin, outcome.is_err(), now);
+        match outcome {
+            Ok(link) => {
+                self.members.joined(link.connection());
+                Some(Ok(link))
+            }
+            Err(error) => self.failures.failed(error, now).map(|error| Err(logged(error))),
+        }
+    }
+}
+
+impl fmt::Debug for Joins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joins").field("at_work", &self.at_work.len()).finish_non_exhaustive()
+    }
+}
+
+fn logged(error: WireError) -> WireError {
+    match &error {
+        WireError::JoinsFailed { .. } => tracing::warn!("{error}"),
+        error => tracing::warn!("a join failed: {error}"),
+    }
+    error
 }
 
 /// One agent's way in, with a time limit.
@@ -122,7 +222,7 @@ async fn greet(connection: quinn::Connection, peer: Peer, settings: &Settings) -
     let lost = |error| WireError::from_connection(peer, settings.idle, error);
     let streams = connection.accept_bi().await.map_err(lost)?;
     let (mut sender, mut receiver): (AgentSender, AgentReceiver) =
-        halves(connection, peer, settings.idle, streams);
+        halves(Arc::new(connection), peer, settings.idle, streams);
 
     let ours = Opening::new(&settings.versions);
     let theirs = receiver.receive_opening().await?;
@@ -140,4 +240,6 @@ async fn greet(connection: quinn::Connection, peer: Peer, settings: &Settings) -
     }
 }
 
+/// How often what waits is looked at.
+const TICK: Duration = Duration::from_millis(250);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use quinn::{ConnectionError, TransportErrorCode};
 
+use crate::link::REVOKED;
 use crate::opening::for_people;
 use crate::{FrameError, IdentityError, Opening, Role};
 
@@ -160,6 +161,16 @@ pub enum WireError {
         /// The other side.
         peer: Peer,
     },
+    /// More joins failed than are told one by one.
+    #[error("{more} more joins failed or were refused within {}; the last: {last}", Seconds(*.within))]
+    JoinsFailed {
+        /// How many.
+        more: u64,
+        /// In which time.
+        within: Duration,
+        /// What was wrong with the last one.
+        last: String,
+    },
     /// The endpoint is closed: no agent will come.
     #[error("the endpoint is closed")]
     EndpointClosed,
@@ -204,6 +215,9 @@ impl WireError {
                     None => Self::Gone { peer, reason: format!("{} {reason}", close.error_code) },
                 }
             }
+            ConnectionError::ApplicationClosed(close) if close.error_code == REVOKED => {
+                Self::OurCertificateRefused { peer, fault: CertificateFault::Revoked }
+            }
             ConnectionError::ApplicationClosed(close) if close.reason.is_empty() => Self::Gone {
                 peer,
                 reason: "without finishing; the process ended, or dropped the link".to_owned(),
@@ -234,6 +248,8 @@ pub enum CertificateFault {
     OtherAuthority,
     /// Expired, or not valid yet.
     NotNow,
+    /// Revoked by the authority.
+    Revoked,
     /// Of the right authority, but for the other role.
     WrongRole,
     /// A coordinator's certificate for other hosts than the one that was dialled.
@@ -251,6 +267,7 @@ impl CertificateFault {
         match alert {
             UNKNOWN_CA => Some(Self::OtherAuthority),
             CERTIFICATE_EXPIRED => Some(Self::NotNow),
+            CERTIFICATE_REVOKED => Some(Self::Revoked),
             UNSUPPORTED_CERTIFICATE => Some(Self::WrongRole),
             CERTIFICATE_REQUIRED => Some(Self::Missing),
             BAD_CERTIFICATE if reason.contains("not valid for") => Some(Self::WrongHost(reason.to_owned())),
@@ -271,6 +288,9 @@ impl fmt::Display for CertificateFault {
             Self::NotNow => {
                 f.write_str("it has expired or is not valid yet; issue a new one, or set the clocks of both machines")
             }
+            Self::Revoked => f.write_str(
+                "it was revoked by the fleet's authority; a machine that is to stay needs a new one (`roamstorm certs DIR issue NAME`)",
+            ),
             Self::WrongRole => f.write_str(
                 "it is for another role; a coordinator needs coordinator.pem and an agent agent.pem, not each other's",
             ),
@@ -298,6 +318,7 @@ const REASON_CHARACTERS: usize = 500;
 const FIRST_ALERT: u64 = 0x100;
 const BAD_CERTIFICATE: u8 = 42;
 const UNSUPPORTED_CERTIFICATE: u8 = 43;
+const CERTIFICATE_REVOKED: u8 = 44;
 const CERTIFICATE_EXPIRED: u8 = 45;
 const CERTIFICATE_UNKNOWN: u8 = 46;
 const UNKNOWN_CA: u8 = 48;

@@ -1,6 +1,7 @@
 //! An agent's end: how it joins the coordinator.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{ConnectError, ConnectionError};
@@ -56,7 +57,7 @@ async fn greet(
     let streams = connection.open_bi().await;
     let streams = streams.map_err(|error| WireError::from_connection(peer, settings.idle, error))?;
     let (mut sender, mut receiver): (CoordinatorSender, CoordinatorReceiver) =
-        halves(connection, peer, settings.idle, streams);
+        halves(Arc::new(connection), peer, settings.idle, streams);
 
     let ours = Opening::new(&settings.versions);
     sender.send_opening(&ours).await?;

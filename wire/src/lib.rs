@@ -11,11 +11,14 @@
 
 mod endpoint;
 mod error;
+mod failures;
 pub mod frame;
+mod gate;
 mod identity;
 mod join;
 pub mod lease;
 mod link;
+mod members;
 mod opening;
 mod settings;
 mod tls;
@@ -32,7 +35,7 @@ pub use link::{
     Sender,
 };
 pub use opening::Opening;
-pub use settings::Settings;
+pub use settings::{Allowance, Settings};
 
 /// The version of these messages. Both sides refuse any other, and say so.
 pub const VERSION: u16 = 3;

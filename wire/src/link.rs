@@ -6,6 +6,7 @@
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{ConnectionError, ReadError, RecvStream, SendStream, StoppedError, WriteError};
@@ -62,6 +63,10 @@ impl AgentLink {
         (self.sender, self.receiver)
     }
 
+    pub(crate) fn connection(&self) -> &Arc<quinn::Connection> {
+        &self.sender.line.connection
+    }
+
     /// Sends the agent away: its `receive` fails with [`WireError::Refused`] and this reason.
     pub async fn refuse(self, reason: &str) {
         self.sender.refuse(reason).await;
@@ -104,7 +109,7 @@ impl CoordinatorLink {
 
 /// Both halves of a stream that no frame has passed yet.
 pub(crate) fn halves<S, R>(
-    connection: quinn::Connection,
+    connection: Arc<quinn::Connection>,
     peer: Peer,
     idle: Duration,
     (send, receive): (SendStream, RecvStream),
@@ -173,7 +178,7 @@ impl<T: Serialize> Sender<T> {
 
     /// Says why, gives the peer a moment to read it, and ends the connection.
     pub(crate) async fn refuse(mut self, reason: &str) {
-        let connection = self.line.connection.clone();
+        let connection = Arc::clone(&self.line.connection);
         let said = async {
             let frame = frame::frame_of(&encode_refusal(reason)).map_err(|error| self.line.frame(error))?;
             self.send_frame(&frame).await?;
@@ -274,7 +279,7 @@ impl<T: DeserializeOwned> Receiver<T> {
 /// What both halves need to speak of the other end.
 #[derive(Clone, Debug)]
 struct Line {
-    connection: quinn::Connection,
+    connection: Arc<quinn::Connection>,
     peer: Peer,
     idle: Duration,
 }
@@ -308,3 +313,4 @@ const REFUSAL_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) const REFUSED: quinn::VarInt = quinn::VarInt::from_u32(1);
 pub(crate) const TOO_SLOW: quinn::VarInt = quinn::VarInt::from_u32(2);
 pub(crate) const CLOSED: quinn::VarInt = quinn::VarInt::from_u32(3);
+pub(crate) const REVOKED: quinn::VarInt = quinn::VarInt::from_u32(4);

@@ -4,22 +4,20 @@
 #![allow(clippy::unwrap_used, reason = "how a test fails")]
 
 mod fleet;
+mod stranger;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use fleet::{Fleet, hello, in_time, loopback, meet, short};
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, ServerConfig};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{Connection, Endpoint, RecvStream, SendStream, ServerConfig};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, version::TLS13};
+use rustls::version::TLS13;
+use stranger::{OPENING, connect_from, frame, parts};
 use wire::frame::{FrameError, encode};
 use wire::to_coordinator::ToCoordinator;
 use wire::{CoordinatorEndpoint, Identity, Settings, WireError, join_with};
-
-/// What `test` opens with, speaking [`wire::VERSION`] alone.
-const OPENING: &[u8] = b"\0\0\0\x0cRSTM\0\x03\0\x03test";
 
 #[tokio::test]
 async fn silent_client_keeps_no_other_waiting_and_is_reported_in_time() {
@@ -163,28 +161,9 @@ async fn error_after_hello(octets: &[u8]) -> WireError {
     in_time(link.unwrap().receive()).await.unwrap_err()
 }
 
-fn frame(payload: &[u8]) -> Vec<u8> {
-    [&u32::try_from(payload.len()).unwrap().to_be_bytes(), payload].concat()
-}
-
 /// A QUIC connection with an agent's certificate, on which nothing has been said.
 async fn stranger(endpoint: &CoordinatorEndpoint, agent: &Identity) -> Connection {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let (roots, chain, key) = parts(agent);
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)
-        .unwrap();
-    tls.alpn_protocols = vec![b"roamstorm".to_vec()];
-    let config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
-    let client = Endpoint::client(loopback()).unwrap();
-    client
-        .connect_with(config, endpoint.local_addr(), "coordinator.roamstorm.internal")
-        .unwrap()
-        .await
-        .unwrap()
+    connect_from(Ipv4Addr::LOCALHOST, endpoint.local_addr(), agent).await.unwrap()
 }
 
 /// A coordinator that sends these octets to the first agent and waits for it to leave.
@@ -209,13 +188,4 @@ fn strange_coordinator(identity: &Identity, octets: Vec<u8>) -> (String, tokio::
         connection.closed().await;
     });
     (address, serving)
-}
-
-fn parts(identity: &Identity) -> (Arc<RootCertStore>, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-    let certificates =
-        |pem: &str| CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect::<Vec<_>>();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates(identity.authority_pem()));
-    let key = PrivateKeyDer::from_pem_slice(identity.key_pem().as_bytes()).unwrap();
-    (Arc::new(roots), certificates(identity.certificate_pem()), key)
 }

@@ -9,8 +9,9 @@ use rcgen::{
     KeyUsagePurpose, SanType, date_time_ymd,
 };
 
-use super::{Identity, IdentityError, Role, files};
-use crate::tls::{ANY_HOST, role_name};
+use super::revoked::RevokedFile;
+use super::{Identity, IdentityError, Pem, Role, files};
+use crate::tls::{self, ANY_HOST, role_name};
 
 /// A fleet's authority: whom it issues a certificate to belongs to the fleet.
 pub struct Authority {
@@ -117,6 +118,34 @@ impl Authority {
         files::write_key(&key, &self.issuer.key().serialize_pem())
     }
 
+    /// Revokes the certificate in a file: enters it in `authority.crl` of this folder, which the coordinator has to see.
+    /// False when it was revoked already.
+    ///
+    /// # Errors
+    /// The certificate is of another authority, or one of the files cannot be read or written.
+    pub fn revoke(&self, folder: &Path, certificate: &Path) -> Result<bool, IdentityError> {
+        let pem = files::read(certificate)?;
+        let judged = |role| self.judge(role, &pem);
+        match judged(Role::Agent) {
+            Err(IdentityError::WrongRole { .. }) => judged(Role::Coordinator),
+            judged => judged,
+        }
+        // One that has expired comes to life again where a clock is wrong.
+        .or_else(|error| match error {
+            IdentityError::Expired { .. } | IdentityError::NotValidYet { .. } => Ok(()),
+            error => Err(error),
+        })?;
+        RevokedFile::of(folder).add(&pem, &self.issuer, SystemTime::now())
+    }
+
+    fn judge(&self, role: Role, certificate: &Pem) -> Result<(), IdentityError> {
+        let authority =
+            Pem { source: "the authority's certificate".to_owned(), text: self.certificate_pem.clone() };
+        tls::verify(role, authority.roots()?, Vec::new(), &certificate.certificates()?).map_err(|error| {
+            IdentityError::from_certificate(error, role, &certificate.source, &authority.source, "")
+        })
+    }
+
     /// The authority's certificate as PEM.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
@@ -146,6 +175,6 @@ fn subject(host: &str) -> Result<SanType, IdentityError> {
 }
 
 /// A day: machines' clocks differ.
-const BACKDATED: Duration = Duration::from_secs(24 * 3600);
+pub(super) const BACKDATED: Duration = Duration::from_secs(24 * 3600);
 const IDENTITY_VALID: Duration = Duration::from_secs(365 * 24 * 3600);
-const AUTHORITY_VALID: Duration = Duration::from_secs(3650 * 24 * 3600);
+pub(super) const AUTHORITY_VALID: Duration = Duration::from_secs(3650 * 24 * 3600);

@@ -74,6 +74,23 @@ pub enum IdentityError {
         /// The authority's file.
         authority: String,
     },
+    /// The certificate was revoked.
+    #[error("{path}: revoked by its authority; issue a new one with `roamstorm certs DIR issue NAME`")]
+    Revoked {
+        /// Which file.
+        path: String,
+    },
+    /// The list of revoked certificates is none, or another authority's.
+    #[error(
+        "{path}: not a list of revoked certificates of this authority: {reason}; make one with `roamstorm certs DIR \
+         revoke NAME`, or remove the file"
+    )]
+    NotRevocations {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The certificate is for the other role.
     #[error("{path}: not a certificate for {}; a certificate is good for one role only", a(*.role))]
     WrongRole {
@@ -149,8 +166,17 @@ impl IdentityError {
     }
 
     /// Says what is wrong with a certificate.
-    pub(super) fn from_certificate(error: Error, role: Role, certificate: &str, authority: &str) -> Self {
+    pub(super) fn from_certificate(
+        error: Error,
+        role: Role,
+        certificate: &str,
+        authority: &str,
+        revoked: &str,
+    ) -> Self {
         let path = certificate.to_owned();
+        if let Error::InvalidCertRevocationList(fault) = error {
+            return Self::NotRevocations { path: revoked.to_owned(), reason: format!("{fault:?}") };
+        }
         let Error::InvalidCertificate(fault) = error else {
             return Self::NotACertificate { path, reason: error.to_string() };
         };
@@ -163,6 +189,7 @@ impl IdentityError {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 Self::NotValidYet { path }
             }
+            CertificateError::Revoked => Self::Revoked { path },
             CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 Self::OtherAuthority { path, authority: authority.to_owned() }
             }

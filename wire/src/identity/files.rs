@@ -11,6 +11,9 @@ pub(super) const AUTHORITY: &str = "authority.pem";
 /// The authority's key.
 pub(super) const AUTHORITY_KEY: &str = "authority.key";
 
+/// The authority's list of revoked certificates.
+pub(super) const REVOKED: &str = "authority.crl";
+
 pub(super) fn read(path: &Path) -> Result<Pem, IdentityError> {
     let source = path.display().to_string();
     match fs::read(path) {
@@ -53,6 +56,14 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), IdentityError> {
 /// Writes a file that only its owner may read, in place of any that was there.
 pub(super) fn write_key(path: &Path, text: &str) -> Result<(), IdentityError> {
     write_with_mode(path, text, 0o600)
+}
+
+/// Writes a file that all may read in the place of one that is in use: whoever reads it finds the old one or the new one.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), IdentityError> {
+    let new = path.with_extension("new");
+    write(&new, text)?;
+    fs::rename(&new, path)
+        .map_err(|source| IdentityError::Unwritable { path: path.display().to_string(), source })
 }
 
 fn write_with_mode(path: &Path, text: &str, mode: u32) -> Result<(), IdentityError> {

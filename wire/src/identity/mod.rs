@@ -4,11 +4,13 @@
 //! folder/authority.pem  authority.key      who belongs to the fleet; the key stays with whoever adds members
 //!        coordinator.pem  coordinator.key  what the coordinator needs, with authority.pem
 //!        agent.pem  agent.key              what an agent needs, with authority.pem; agents may share one
+//!        authority.crl                     which certificates are revoked; with the coordinator, where there are any
 //! ```
 
 mod authority;
 mod error;
 mod files;
+mod revoked;
 
 use std::fmt;
 use std::path::Path;
@@ -22,7 +24,9 @@ use rustls::sign::CertifiedKey;
 pub use authority::Authority;
 pub use error::IdentityError;
 
-use crate::tls;
+pub(crate) use revoked::{RevokedFile, Stamp};
+
+use crate::tls::{self, RevocationList};
 
 /// What a certificate may be used as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +67,7 @@ pub struct Identity {
     authority: Arc<Pem>,
     certificate: Arc<Pem>,
     key: Arc<Pem>,
+    revoked: Option<RevokedFile>,
 }
 
 impl Identity {
@@ -75,11 +80,12 @@ impl Identity {
             authority: pem("authority's certificate", authority),
             certificate: pem(&format!("{role}'s certificate"), certificate),
             key: pem(&format!("{role}'s key"), key),
+            revoked: None,
         }
     }
 
     /// Loads `coordinator.pem`/`.key` or `agent.pem`/`.key` with `authority.pem`, and checks that they belong
-    /// together, are for this role, and are valid now.
+    /// together, are for this role, and are valid now. Where there is an `authority.crl`, what it names is refused.
     ///
     /// # Errors
     /// Names the file, what is wrong, and what to do.
@@ -89,6 +95,7 @@ impl Identity {
             authority: Arc::new(files::read(&folder.join(files::AUTHORITY))?),
             certificate: Arc::new(files::read(&folder.join(format!("{role}.pem")))?),
             key: Arc::new(files::read_key(&folder.join(format!("{role}.key")))?),
+            revoked: Some(RevokedFile::of(folder)),
         };
         identity.check()?;
         Ok(identity)
@@ -147,30 +154,45 @@ impl Identity {
 
     /// Judges the certificate as the other side will.
     pub(crate) fn check(&self) -> Result<(), IdentityError> {
-        let Credentials { roots, chain, key } = self.credentials()?;
+        let Credentials { roots, revoked, chain, key } = self.credentials()?;
         let key_error =
             |error: rustls::Error| IdentityError::from_key(error, &self.key.source, &self.certificate.source);
         CertifiedKey::from_der(chain.clone(), key, &tls::provider()).map_err(key_error)?;
-        tls::verify(self.role, roots, &chain).map_err(|error| {
-            IdentityError::from_certificate(
-                error,
-                self.role,
-                &self.certificate.source,
-                &self.authority.source,
-            )
+        self.judge(tls::verify(self.role, roots, revoked, &chain))
+    }
+
+    /// Where the list of revoked certificates is, or may come to be.
+    pub(crate) fn revoked_file(&self) -> Option<&RevokedFile> {
+        self.revoked.as_ref()
+    }
+
+    /// The revoked certificates, as they are in the file now; checked with this identity's own certificate, which the
+    /// same authority has issued.
+    pub(crate) fn read_revoked(&self) -> Result<Vec<RevocationList>, IdentityError> {
+        let Credentials { roots, revoked, chain, .. } = self.credentials()?;
+        match self.judge(tls::verify(self.role, roots, revoked.clone(), &chain)) {
+            Err(error @ IdentityError::NotRevocations { .. }) => Err(error),
+            // Whatever has become of the certificate itself, the list is in order.
+            _ => Ok(revoked),
+        }
+    }
+
+    fn judge(&self, verified: Result<(), rustls::Error>) -> Result<(), IdentityError> {
+        let revoked = self.revoked.as_ref().map(RevokedFile::source).unwrap_or_default();
+        let (certificate, authority) = (&self.certificate.source, &self.authority.source);
+        verified.map_err(|error| {
+            IdentityError::from_certificate(error, self.role, certificate, authority, &revoked)
         })
     }
 
     /// The parts in the form that TLS needs.
     pub(crate) fn credentials(&self) -> Result<Credentials, IdentityError> {
-        let mut roots = RootCertStore::empty();
-        for authority in self.authority.certificates()? {
-            roots.add(authority).map_err(|error| IdentityError::NotACertificate {
-                path: self.authority.source.clone(),
-                reason: error.to_string(),
-            })?;
-        }
-        Ok(Credentials { roots, chain: self.certificate.certificates()?, key: self.key.private_key()? })
+        Ok(Credentials {
+            roots: self.authority.roots()?,
+            revoked: self.revoked.as_ref().map(RevokedFile::read).transpose()?.unwrap_or_default(),
+            chain: self.certificate.certificates()?,
+            key: self.key.private_key()?,
+        })
     }
 }
 
@@ -186,6 +208,7 @@ impl fmt::Debug for Identity {
 /// The parts of an identity in the form that TLS needs.
 pub(crate) struct Credentials {
     pub(crate) roots: RootCertStore,
+    pub(crate) revoked: Vec<RevocationList>,
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
 }
@@ -203,6 +226,18 @@ impl Pem {
             .ok()
             .filter(|certificates| !certificates.is_empty())
             .ok_or_else(|| self.not_pem("CERTIFICATE"))
+    }
+
+    /// The certificates as authorities to trust.
+    fn roots(&self) -> Result<RootCertStore, IdentityError> {
+        let mut roots = RootCertStore::empty();
+        for authority in self.certificates()? {
+            roots.add(authority).map_err(|error| IdentityError::NotACertificate {
+                path: self.source.clone(),
+                reason: error.to_string(),
+            })?;
+        }
+        Ok(roots)
     }
 
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, IdentityError> {

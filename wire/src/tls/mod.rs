@@ -4,7 +4,9 @@
 //! A certificate's role is in it twice, and both are checked: as extended key usage (serverAuth or clientAuth,
 //! RFC 5280 §4.2.1.12) and as a DNS name of its subject ([`role_name`]). So an agent's certificate never makes a
 //! coordinator, nor the other way round, whatever the files are called. There is no session resumption: every join
-//! shows its certificate anew.
+//! shows its certificate anew, and is held against the authority's list of revoked ones.
+
+mod agents;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,28 +15,31 @@ use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use rustls::version::TLS13;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
-    ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig,
+    SignatureScheme,
 };
+
+pub(crate) use agents::AgentVerifier;
 
 use crate::identity::{Credentials, IdentityError, Role};
 use crate::{Identity, Settings};
 
-/// The coordinator's side of a connection.
+/// The coordinator's side of a connection, where this verifier judges the agents.
 pub(crate) fn server_config(
     identity: &Identity,
     settings: &Settings,
+    agents: Arc<AgentVerifier>,
 ) -> Result<quinn::ServerConfig, IdentityError> {
-    let Credentials { roots, chain, key } = identity.credentials()?;
+    let Credentials { chain, key, .. } = identity.credentials()?;
     let mut tls = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .map_err(IdentityError::not_usable)?
-        .with_client_cert_verifier(Arc::new(AgentVerifier::new(roots)?))
+        .with_client_cert_verifier(agents)
         .with_single_cert(chain, key)
         .map_err(IdentityError::not_usable)?;
     tls.alpn_protocols = vec![PROTOCOL.to_vec()];
@@ -44,7 +49,7 @@ pub(crate) fn server_config(
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
     config
         .transport_config(transport(settings))
-        .max_incoming(settings.pending_joins.saturating_mul(4))
+        .max_incoming(settings.pending_joins.saturating_add(settings.waiting_joins))
         .incoming_buffer_size(64 << 10)
         .incoming_buffer_size_total(16 << 20);
     Ok(config)
@@ -55,12 +60,12 @@ pub(crate) fn client_config(
     identity: &Identity,
     settings: &Settings,
 ) -> Result<quinn::ClientConfig, IdentityError> {
-    let Credentials { roots, chain, key } = identity.credentials()?;
+    let Credentials { roots, revoked, chain, key } = identity.credentials()?;
     let mut tls = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .map_err(IdentityError::not_usable)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(CoordinatorVerifier::new(roots)?))
+        .with_custom_certificate_verifier(Arc::new(CoordinatorVerifier::new(roots, revoked)?))
         .with_client_auth_cert(chain, key)
         .map_err(IdentityError::not_usable)?;
     tls.alpn_protocols = vec![PROTOCOL.to_vec()];
@@ -72,18 +77,23 @@ pub(crate) fn client_config(
 }
 
 /// Judges a certificate now as the other side of a connection would, hosts apart.
-pub(crate) fn verify(role: Role, roots: RootCertStore, chain: &[CertificateDer<'_>]) -> Result<(), Error> {
+pub(crate) fn verify(
+    role: Role,
+    roots: RootCertStore,
+    revoked: Vec<RevocationList>,
+    chain: &[CertificateDer<'_>],
+) -> Result<(), Error> {
     let Some((end_entity, intermediates)) = chain.split_first() else {
         return Err(Error::NoCertificatesPresented);
     };
     let no_verifier = |error: IdentityError| Error::General(error.to_string());
     match role {
         Role::Coordinator => {
-            let verifier = CoordinatorVerifier::new(roots).map_err(no_verifier)?;
+            let verifier = CoordinatorVerifier::new(roots, revoked).map_err(no_verifier)?;
             verifier.verify_role(end_entity, intermediates, &[], UnixTime::now())
         }
         Role::Agent => {
-            let verifier = AgentVerifier::new(roots).map_err(no_verifier)?;
+            let verifier = AgentVerifier::new(roots, revoked).map_err(no_verifier)?;
             verifier.verify_client_cert(end_entity, intermediates, UnixTime::now()).map(|_| ())
         }
     }
@@ -124,8 +134,11 @@ struct CoordinatorVerifier {
 }
 
 impl CoordinatorVerifier {
-    fn new(roots: RootCertStore) -> Result<Self, IdentityError> {
-        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+    fn new(roots: RootCertStore, revoked: Vec<RevocationList>) -> Result<Self, IdentityError> {
+        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+            .with_crls(revoked)
+            .allow_unknown_revocation_status()
+            .build();
         Ok(Self { chain: chain.map_err(IdentityError::not_usable)? })
     }
 
@@ -187,62 +200,12 @@ impl ServerCertVerifier for CoordinatorVerifier {
     }
 }
 
-/// Accepts an agent's certificate, wherever the agent is.
-#[derive(Debug)]
-struct AgentVerifier {
-    chain: Arc<dyn ClientCertVerifier>,
-}
-
-impl AgentVerifier {
-    fn new(roots: RootCertStore) -> Result<Self, IdentityError> {
-        let chain = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-        Ok(Self { chain: chain.map_err(IdentityError::not_usable)? })
-    }
-}
-
-impl ClientCertVerifier for AgentVerifier {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chain.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        verify_server_name(&certificate, &name(role_name(Role::Agent))?).map_err(|_| WRONG_ROLE)?;
-        Ok(verified)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.chain.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.chain.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
-    }
-}
-
 fn name(name: &'static str) -> Result<ServerName<'static>, Error> {
     ServerName::try_from(name).map_err(|error| Error::General(error.to_string()))
 }
+
+/// A list of revoked certificates, signed by their authority (RFC 5280 §5).
+pub(crate) type RevocationList = CertificateRevocationListDer<'static>;
 
 /// A coordinator's certificate with this DNS name is good at every host.
 pub(crate) const ANY_HOST: &str = "any-host.roamstorm.internal";

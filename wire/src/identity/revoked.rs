@@ -1,0 +1,132 @@
+//! Which certificates of a fleet's authority are no longer good: `authority.crl`, a list that the authority signs
+//! (RFC 5280 §5). The coordinator reads it again whenever it changes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rcgen::{
+    CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
+    date_time_ymd,
+};
+use rustls::pki_types::CertificateRevocationListDer;
+use rustls::pki_types::pem::PemObject;
+use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
+
+use super::authority::{AUTHORITY_VALID, BACKDATED};
+use super::{IdentityError, Pem, files};
+use crate::tls::RevocationList;
+
+/// The file of the list. It need not exist: then nothing is revoked.
+#[derive(Clone, Debug)]
+pub(crate) struct RevokedFile {
+    path: PathBuf,
+}
+
+/// Tells one state of the file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    changed: Option<SystemTime>,
+    octets: u64,
+}
+
+impl RevokedFile {
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self { path: folder.join(files::REVOKED) }
+    }
+
+    pub(crate) fn source(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// `None` when there is no such file.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        let metadata = fs::metadata(&self.path).ok()?;
+        Some(Stamp { changed: metadata.modified().ok(), octets: metadata.len() })
+    }
+
+    /// The lists in it, none when there is no such file.
+    pub(crate) fn read(&self) -> Result<Vec<RevocationList>, IdentityError> {
+        let pem = match files::read(&self.path) {
+            Ok(pem) => pem,
+            Err(IdentityError::Missing { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let lists: Result<Vec<_>, _> =
+            CertificateRevocationListDer::pem_slice_iter(pem.text.as_bytes()).collect();
+        let lists = lists.ok().filter(|lists| !lists.is_empty()).ok_or_else(|| pem.not_pem("X509 CRL"))?;
+        lists.iter().try_for_each(|list| entries(list, &pem).map(|_| ()))?;
+        Ok(lists)
+    }
+
+    /// Adds a certificate to the list; false when it was there already.
+    pub(super) fn add(
+        &self,
+        certificate: &Pem,
+        issuer: &Issuer<'static, KeyPair>,
+        now: SystemTime,
+    ) -> Result<bool, IdentityError> {
+        let der = certificate.certificates()?.swap_remove(0);
+        let serial = serial_of(&der, certificate)?;
+        let source = Pem { source: self.source(), text: String::new() };
+        let (mut number, mut revoked) = (0, Vec::new());
+        for list in self.read()? {
+            let (of_list, mut those) = entries(&list, &source)?;
+            number = number.max(of_list);
+            revoked.append(&mut those);
+        }
+        if revoked.iter().any(|one| one.serial_number.to_bytes() == serial.to_bytes()) {
+            return Ok(false);
+        }
+        let date = |time: SystemTime| {
+            date_time_ymd(1970, 1, 1) + time.duration_since(UNIX_EPOCH).unwrap_or_default()
+        };
+        revoked.push(RevokedCertParams {
+            serial_number: serial,
+            revocation_time: date(now),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date(now - BACKDATED),
+            next_update: date(now + AUTHORITY_VALID),
+            crl_number: SerialNumber::from(number + 1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked,
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(issuer).and_then(|list| list.pem());
+        let list = list.map_err(|error| IdentityError::not_made(&error))?;
+        files::replace(&self.path, &list).map(|()| true)
+    }
+}
+
+/// A list's number and what it names.
+fn entries(list: &RevocationList, source: &Pem) -> Result<(u64, Vec<RevokedCertParams>), IdentityError> {
+    let (_, list) = CertificateRevocationList::from_der(list).map_err(|error| {
+        IdentityError::NotRevocations { path: source.source.clone(), reason: error.to_string() }
+    })?;
+    let number = list.crl_number().and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
+    let revoked = list.iter_revoked_certificates().map(|one| RevokedCertParams {
+        serial_number: number_of(one.raw_serial()),
+        revocation_time: one.revocation_date.to_datetime(),
+        reason_code: None,
+        invalidity_date: None,
+    });
+    Ok((number, revoked.collect()))
+}
+
+fn serial_of(certificate: &[u8], source: &Pem) -> Result<SerialNumber, IdentityError> {
+    match X509Certificate::from_der(certificate) {
+        Ok((_, certificate)) => Ok(number_of(certificate.raw_serial())),
+        Err(error) => {
+            Err(IdentityError::NotACertificate { path: source.source.clone(), reason: error.to_string() })
+        }
+    }
+}
+
+/// Without the zero octet that keeps a number positive in DER.
+fn number_of(raw: &[u8]) -> SerialNumber {
+    let first = raw.iter().position(|octet| *octet != 0).unwrap_or_default();
+    SerialNumber::from_slice(raw.get(first..).unwrap_or_default())
+}
