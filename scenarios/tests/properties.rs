@@ -210,7 +210,7 @@ proptest! {
             let dues: Vec<Due> = full.collect();
             asked.by_ref().take(taken).for_each(drop);
             // At an attempt, a hair before and after it, at the start and beyond the end.
-            let near = dues.get(pick.index(dues.len() + 1)).map_or(plan.duration(), |due| due.at);
+            let near = dues.get(pick.index(dues.len() + 1)).map_or_else(|| plan.duration(), |due| due.at);
             let near = Duration::from_nanos((near.as_nanos() as u64).saturating_add_signed(shift_ns));
             for at in [near, Duration::ZERO, plan.duration() * 2] {
                 let expected = dues.iter().take_while(|due| due.at < at).count() as u64;
