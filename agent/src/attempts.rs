@@ -111,6 +111,15 @@ impl Attempts {
         }
     }
 
+    /// Gives up all that is attempted with the UE.
+    pub(crate) fn abandon_with(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
+        for layer in [Layer::Ue, Layer::Gnb] {
+            if let Some(attempt) = self.in_flight.remove(&(ue, layer)) {
+                recorder.abandoned(attempt.procedure.as_str(), reason, 1);
+            }
+        }
+    }
+
     /// Gives up everything in flight. Returns the UEs, in order.
     pub(crate) fn abandon_all(&mut self, reason: &str, recorder: &mut Recorder) -> Vec<u32> {
         let mut ues = Vec::with_capacity(self.in_flight.len());

@@ -79,12 +79,24 @@ impl Weather {
         Some(change)
     }
 
+    /// Passes over what has begun and ended by then. What has begun and holds still, as it began.
+    pub(crate) fn pass_to(&mut self, elapsed: Duration) -> Vec<Change> {
+        while self.pop(elapsed).is_some() {}
+        let change = |(&impairment, &window): (&usize, &u32)| Change { impairment, window, begins: true };
+        self.active.iter().map(change).collect()
+    }
+
     pub(crate) fn kind(&self, impairment: usize) -> Option<ImpairmentKind> {
         self.impairments.get(impairment).map(|impairment| impairment.kind)
     }
 
     pub(crate) fn is_active(&self, impairment: usize) -> bool {
         self.active.contains_key(&impairment)
+    }
+
+    /// The impairments that hold.
+    pub(crate) fn holding_anywhere(&self) -> impl Iterator<Item = usize> + '_ {
+        self.active.keys().copied()
     }
 
     /// The cells of the shard that an impairment concerns.

@@ -60,7 +60,7 @@ pub(crate) enum Target {
     /// Into this cell of the same shard.
     Here(Cell),
     /// To another shard, into this network.
-    Elsewhere(Plmn),
+    Elsewhere { network: Plmn, shard: u32 },
 }
 
 /// What chance has in store for a handover.

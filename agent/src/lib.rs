@@ -9,6 +9,7 @@
 mod access;
 mod attempts;
 mod conditions;
+mod consignment;
 mod gtpu_port;
 mod handovers;
 mod health;
@@ -17,6 +18,7 @@ mod pacer;
 mod population;
 mod radio;
 mod recorder;
+mod recovery;
 mod sealing;
 mod session;
 mod shard;
@@ -25,6 +27,7 @@ mod tracer;
 mod user_plane;
 mod worker;
 
+pub use consignment::AdoptError;
 pub use session::{AgentConfig, AgentError, run};
-pub use shard::{AdoptError, ShardAction, ShardRunner};
+pub use shard::{ShardAction, ShardRunner};
 pub use user_plane::UserPlaneEnd;

@@ -12,6 +12,8 @@ pub(crate) struct Pacer {
     stopped: bool,
     /// Nothing is due from then on, until the clock goes on.
     halted: Option<Instant>,
+    /// What was due before is due then.
+    shifted_to: Option<Instant>,
 }
 
 struct Load {
@@ -30,6 +32,8 @@ pub(crate) struct DueAttempt {
     pub(crate) index: u64,
     /// When it should have left.
     pub(crate) due: Instant,
+    /// It was due when nobody held the shard, and its time was moved.
+    pub(crate) shifted: bool,
 }
 
 impl Pacer {
@@ -48,12 +52,17 @@ impl Pacer {
                 Load { procedure, schedule, next, planned, passed }
             })
             .collect();
-        Self { loads, start: None, stopped: false, halted: None }
+        Self { loads, start: None, stopped: false, halted: None, shifted_to: None }
     }
 
     /// Time zero of the schedules.
     pub(crate) fn start(&mut self, at: Instant) {
         self.start = Some(at);
+    }
+
+    /// What came due before this instant, while nobody held the shard, is due then.
+    pub(crate) fn shift_to(&mut self, at: Instant) {
+        self.shifted_to = Some(at);
     }
 
     /// Nothing is due any more; what is not started stays planned, for another holder of the shard.
@@ -67,7 +76,7 @@ impl Pacer {
     }
 
     /// The clock goes on after so long.
-    pub(crate) fn resume(&mut self, paused: Duration) {
+    pub(crate) fn go_on(&mut self, paused: Duration) {
         self.halted = None;
         self.start = self.start.map(|start| start + paused);
     }
@@ -89,7 +98,9 @@ impl Pacer {
         let index = load.next.take()?.index;
         load.next = load.schedule.next();
         load.passed += 1;
-        Some(DueAttempt { procedure: load.procedure, index, due })
+        let shifted = self.shifted_to.is_some_and(|to| due < to);
+        let due = self.shifted_to.map_or(due, |to| due.max(to));
+        Some(DueAttempt { procedure: load.procedure, index, due, shifted })
     }
 
     /// How many attempts of each load are started.

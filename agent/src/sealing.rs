@@ -1,7 +1,7 @@
 //! What a UE takes along to another agent, sealed with the key of the run: whoever carries it can neither read nor change
 //! it, and what was sealed in another run does not open.
 //!
-//! ChaCha20-Poly1305 (RFC 8439) with the run's name as additional data. A nonce is the shard, the epoch of its lease and
+//! ChaCha20-Poly1305 (RFC 8439) with the run's name, and what is sealed, as additional data. A nonce is the shard, the epoch of its lease and
 //! a counter: one holder of a lease never uses a number twice, and no two leases have the same shard and epoch.
 
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -13,6 +13,15 @@ pub(crate) struct Seal {
     shard: u32,
     epoch: u64,
     sealed: u32,
+}
+
+/// What is sealed: one does not open as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sealed {
+    /// A UE in the container of a handover.
+    Passport,
+    /// A part of a shard that goes to another agent.
+    Ues,
 }
 
 /// Why something does not open. `Display` is short and stable: it is counted by it.
@@ -41,24 +50,46 @@ impl Seal {
     }
 
     /// The nonce, and the sealed value with its tag.
-    pub(crate) fn seal<T: serde::Serialize>(&mut self, value: &T) -> Result<Vec<u8>, SealError> {
+    pub(crate) fn seal<T: serde::Serialize>(
+        &mut self,
+        what: Sealed,
+        value: &T,
+    ) -> Result<Vec<u8>, SealError> {
         let mut octets = postcard::to_stdvec(value).map_err(|_| SealError::Unreadable)?;
         let nonce = self.next_nonce()?;
+        let aad = self.additional_data(what);
         self.key
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&self.run), &mut octets)
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut octets)
             .map_err(|_| SealError::Unreadable)?;
         Ok([&nonce[..], &octets].concat())
     }
 
     /// The value that was sealed.
-    pub(crate) fn open<T: serde::de::DeserializeOwned>(&self, sealed: &[u8]) -> Result<T, SealError> {
+    pub(crate) fn open<T: serde::de::DeserializeOwned>(
+        &self,
+        what: Sealed,
+        sealed: &[u8],
+    ) -> Result<T, SealError> {
         let (nonce, octets) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealError::Short)?;
         let mut octets = octets.to_vec();
         let plain = self
             .key
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(&self.run), &mut octets)
+            .open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(self.additional_data(what)),
+                &mut octets,
+            )
             .map_err(|_| SealError::NotOurs)?;
         postcard::from_bytes(plain).map_err(|_| SealError::Unreadable)
+    }
+
+    fn additional_data(&self, what: Sealed) -> Vec<u8> {
+        let what: &[u8] = match what {
+            Sealed::Passport => b"",
+            // No run's name has an octet 0.
+            Sealed::Ues => b"\0ues",
+        };
+        [&self.run, what].concat()
     }
 
     fn next_nonce(&mut self) -> Result<[u8; NONCE_LEN], SealError> {
@@ -77,10 +108,12 @@ impl Seal {
 mod tests {
     use super::*;
 
+    const P: Sealed = Sealed::Passport;
+
     #[test]
     fn what_was_sealed_opens_in_another_shard_of_the_run() {
-        let sealed = Seal::new(&[7; 32], "run-a", 0, 1).seal(&("ue", 5u32)).unwrap();
-        let opened: (String, u32) = Seal::new(&[7; 32], "run-a", 3, 9).open(&sealed).unwrap();
+        let sealed = Seal::new(&[7; 32], "run-a", 0, 1).seal(P, &("ue", 5u32)).unwrap();
+        let opened: (String, u32) = Seal::new(&[7; 32], "run-a", 3, 9).open(P, &sealed).unwrap();
         assert_eq!(opened, ("ue".to_owned(), 5));
         assert!(!sealed.windows(2).any(|pair| pair == b"ue"), "it can be read from outside");
     }
@@ -88,16 +121,17 @@ mod tests {
     #[test]
     fn another_key_another_run_and_any_change_are_refused() {
         let mut seal = Seal::new(&[7; 32], "run-a", 0, 1);
-        let sealed = seal.seal(&5u64).unwrap();
-        assert_eq!(Seal::new(&[8; 32], "run-a", 0, 1).open::<u64>(&sealed), Err(SealError::NotOurs));
-        assert_eq!(Seal::new(&[7; 32], "run-b", 0, 1).open::<u64>(&sealed), Err(SealError::NotOurs));
+        let sealed = seal.seal(P, &5u64).unwrap();
+        assert_eq!(Seal::new(&[8; 32], "run-a", 0, 1).open::<u64>(P, &sealed), Err(SealError::NotOurs));
+        assert_eq!(Seal::new(&[7; 32], "run-b", 0, 1).open::<u64>(P, &sealed), Err(SealError::NotOurs));
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert_eq!(seal.open::<u64>(&changed), Err(SealError::NotOurs), "octet {at}");
+            assert_eq!(seal.open::<u64>(P, &changed), Err(SealError::NotOurs), "octet {at}");
         }
-        assert_eq!(seal.open::<u64>(&sealed[..11]), Err(SealError::Short));
-        assert_eq!(seal.open::<[u64; 9]>(&sealed), Err(SealError::Unreadable));
+        assert_eq!(seal.open::<u64>(Sealed::Ues, &sealed), Err(SealError::NotOurs));
+        assert_eq!(seal.open::<u64>(P, &sealed[..11]), Err(SealError::Short));
+        assert_eq!(seal.open::<[u64; 9]>(P, &sealed), Err(SealError::Unreadable));
     }
 
     #[test]
@@ -106,7 +140,7 @@ mod tests {
         for (shard, epoch) in [(0, 1), (1, 0), (0, 256), (256, 1)] {
             let mut seal = Seal::new(&[7; 32], "run-a", shard, epoch);
             for _ in 0..300 {
-                assert!(nonces.insert(seal.seal(&0u8).unwrap()[..NONCE_LEN].to_vec()));
+                assert!(nonces.insert(seal.seal(P, &0u8).unwrap()[..NONCE_LEN].to_vec()));
             }
         }
     }

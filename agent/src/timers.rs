@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Timers by key; setting a key again moves it.
 pub(crate) struct Timers<K> {
@@ -36,6 +36,13 @@ impl<K: Copy + Eq + Hash> Timers<K> {
 
     pub(crate) fn stop(&mut self, key: K) {
         self.running.remove(&key);
+    }
+
+    /// Every timer expires so much later.
+    pub(crate) fn postpone(&mut self, by: Duration) {
+        self.running.values_mut().for_each(|(_, at)| *at += by);
+        let later = |Reverse(Entry { at, number, key })| Reverse(Entry { at: at + by, number, key });
+        self.heap = std::mem::take(&mut self.heap).into_iter().map(later).collect();
     }
 
     /// When a timer expires, if it runs.
@@ -96,8 +103,6 @@ impl<K> Ord for Entry<K> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -112,6 +117,20 @@ mod tests {
         assert_eq!(timers.pop_expired(after(30)), Some("b"));
         assert_eq!(timers.pop_expired(after(30)), Some("a"));
         assert_eq!(timers.pop_expired(after(30)), None);
+    }
+
+    #[test]
+    fn postponed_timers_keep_their_order() {
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut timers = Timers::new();
+        timers.set("b", after(20));
+        timers.set("a", after(10));
+        timers.postpone(Duration::from_millis(100));
+        assert_eq!(timers.expires("a"), Some(after(110)));
+        assert_eq!(timers.pop_expired(after(109)), None);
+        assert_eq!(timers.pop_expired(after(120)), Some("a"));
+        assert_eq!(timers.pop_expired(after(120)), Some("b"));
     }
 
     #[test]

@@ -92,6 +92,29 @@ impl Lines {
         None
     }
 
+    /// Every line with who waits in it, by the procedure's place among all.
+    pub(crate) fn snapshot(&self) -> impl Iterator<Item = (u8, Vec<u32>)> + '_ {
+        let lines = (0u8..).zip(&self.queues);
+        lines.filter_map(|(procedure, queue)| Some((procedure, queue.as_ref()?.iter().copied().collect())))
+    }
+
+    /// Nobody waits any more.
+    pub(crate) fn clear(&mut self) {
+        self.queues.iter_mut().flatten().for_each(VecDeque::clear);
+    }
+
+    /// The UE joins the line of the procedure at this place among all, where there is one.
+    pub(crate) fn join_one(&mut self, procedure: u8, ue: u32, waiting: &mut Waiting) {
+        let place = usize::from(procedure);
+        let Some(&procedure) = Procedure::ALL.get(place) else { return };
+        if let Some(Some(queue)) = self.queues.get_mut(place)
+            && !waiting.has(procedure)
+        {
+            waiting.set(procedure, true);
+            queue.push_back(ue);
+        }
+    }
+
     pub(crate) fn octets(&self) -> usize {
         self.queues.iter().flatten().map(|queue| queue.capacity() * size_of::<u32>()).sum()
     }

@@ -4,6 +4,7 @@
 //! are guests, who came by a handover from another shard and keep their number until they leave.
 
 mod lines;
+mod moving;
 mod settings;
 
 use std::collections::HashMap;
@@ -29,6 +30,8 @@ pub(crate) struct Population {
     shard: u32,
     /// Where each guest is at home: the shard, and the number there.
     origins: HashMap<u32, (u32, u32)>,
+    /// The shard that each subscriber who is away was handed over to.
+    away: HashMap<u32, u32>,
 }
 
 pub(crate) struct Slot {
@@ -42,12 +45,14 @@ pub(crate) struct Slot {
     pub(crate) presence: Presence,
     /// It hears no cell.
     pub(crate) out_of_signal: bool,
+    /// It is being recovered, or waits for that: it is not for the load.
+    pub(crate) recovers: bool,
     /// How often it was chosen for a handover here.
-    handovers: u16,
+    pub(crate) handovers: u16,
     /// The number of the UE's present or next connection; a message in the air for another one is void.
     pub(crate) connection: u32,
     /// How often chance decided something for this UE.
-    draws: u32,
+    pub(crate) draws: u32,
 }
 
 /// Where the UE of a slot is.
@@ -93,6 +98,7 @@ impl Population {
             paged: HashMap::new(),
             shard: shard.number,
             origins: HashMap::new(),
+            away: HashMap::new(),
         };
         for ue in 0..u32::try_from(home).unwrap_or(u32::MAX) {
             population.enqueue(ue);
@@ -103,6 +109,11 @@ impl Population {
     /// Slots, those that are free among them.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// The shard's own subscribers.
+    pub(crate) fn home(&self) -> u32 {
+        u32::try_from(self.home).unwrap_or(u32::MAX)
     }
 
     /// The numbers of all that are here.
@@ -220,7 +231,10 @@ impl Population {
         let others = (1..count).map(|step| (but % count.max(1) + step) % count.max(1));
         others.filter(|ue| !is_busy(*ue)).find(|ue| {
             self.peek(*ue).is_some_and(|slot| {
-                slot.presence == Presence::Here && !slot.ue.is_registered() && slot.ue.is_idle_for_attempts()
+                slot.presence == Presence::Here
+                    && !slot.recovers
+                    && !slot.ue.is_registered()
+                    && slot.ue.is_idle_for_attempts()
             })
         })
     }
@@ -276,6 +290,8 @@ impl Population {
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         if (ue as usize) >= home {
             self.origins.insert(ue, origin);
+        } else {
+            self.away.remove(&ue);
         }
         (slot.ue, slot.group, slot.gnb, slot.cell) = (arrived, group, gnb, cell);
         slot.presence = Presence::Here;
@@ -290,14 +306,17 @@ impl Population {
         (home, self.slots.get(ue as usize).map_or(0, |slot| slot.group))
     }
 
-    /// The UE leaves the shard. Its slot stays its own until [`Self::forget`].
-    pub(crate) fn leave(&mut self, ue: u32) {
+    /// The UE leaves for another shard. Its slot stays its own until [`Self::forget`].
+    pub(crate) fn leave(&mut self, ue: u32, to: u32) {
         let home = self.home;
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         let before = slot.ue.s_tmsi();
         let subscriber = slot.ue.export().subscriber();
         slot.ue = Ue::new(&subscriber);
         slot.presence = if (ue as usize) < home { Presence::Away } else { Presence::Expected };
+        if (ue as usize) < home {
+            self.away.insert(ue, to);
+        }
         slot.connection = slot.connection.wrapping_add(1);
         self.note_identity(ue, before);
     }
@@ -318,6 +337,7 @@ impl Population {
         if let Some(slot) = self.slots.get_mut(ue as usize) {
             slot.presence = Presence::Here;
         }
+        self.away.remove(&ue);
         self.enqueue(ue);
     }
 
@@ -354,6 +374,7 @@ impl Slot {
             waiting: Waiting::default(),
             presence,
             out_of_signal: false,
+            recovers: false,
             handovers: 0,
             connection: 0,
             draws: 0,
@@ -368,7 +389,7 @@ impl Slot {
 
     /// Whether the UE is in the state that the procedure begins in.
     fn is_able(&self, procedure: Procedure) -> bool {
-        if self.presence != Presence::Here || self.out_of_signal {
+        if self.presence != Presence::Here || self.out_of_signal || self.recovers {
             return false;
         }
         let ue = &self.ue;

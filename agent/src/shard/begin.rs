@@ -17,6 +17,7 @@ impl ShardRunner {
         let name = procedure.as_str();
         self.recorder.due(name);
         self.late.push(now.saturating_duration_since(attempt.due));
+        self.shifted += u64::from(attempt.shifted);
         let attempts = &self.attempts;
         let handovers = &self.handovers;
         let is_busy = |ue| attempts.contains(ue) || handovers.departure(ue).is_some();
@@ -35,6 +36,13 @@ impl ShardRunner {
             )
         });
         self.start_procedure(ue, procedure, now, out);
+    }
+
+    /// Whether the UE is in the middle of something, or of something that is done to it.
+    pub(super) fn is_busy(&self, ue: u32) -> bool {
+        self.attempts.contains(ue)
+            || self.handovers.departure(ue).is_some()
+            || self.population.peek(ue).is_some_and(|slot| slot.recovers)
     }
 
     fn start_procedure(&mut self, ue: u32, procedure: Procedure, now: Instant, out: &mut Vec<ShardAction>) {

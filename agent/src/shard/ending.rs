@@ -18,18 +18,20 @@ pub(super) enum Ending {
     Closing { until: Instant },
     /// Every usage record is made.
     Closed,
+    /// The lease is over: the shard is another's, and does nothing more here.
+    GivenUp,
 }
 
 impl ShardRunner {
     /// Everything that was to start has started, every attempt has ended, the scenario's time is over, and every usage
     /// record is made and fits the next report.
     pub fn is_finished(&self, _now: Instant) -> bool {
-        self.ending == Ending::Closed && self.is_reportable()
+        self.ending == Ending::Closed && self.at_rest.is_none() && self.is_reportable()
     }
 
     /// Whether a report should be made before the next is due: the end waits for the records to be handed over.
     pub fn wants_report(&self) -> bool {
-        self.ending == Ending::Closed && !self.is_reportable()
+        matches!(self.ending, Ending::Closed | Ending::GivenUp) && !self.is_reportable()
     }
 
     /// Whether all that has happened fits the next report.
@@ -37,18 +39,26 @@ impl ShardRunner {
         self.user_plane.fits_one_report() && self.recorder.fits_one_report()
     }
 
-    /// Gives the shard up at once: what is in flight is abandoned for this reason, and nothing is started any more. What it
-    /// has not started stays planned.
-    pub fn give_up(&mut self, reason: &'static str, _now: Instant) {
+    /// Gives the shard up at once: what is in flight is abandoned for this reason, nothing is started or said any more. What
+    /// it has not started stays planned, and what was used until now is in the next reports.
+    pub fn give_up(&mut self, reason: &'static str, now: Instant) {
         self.pacer.stop();
         self.drained = Some(reason.to_owned());
         self.abandon();
-        self.ending = Ending::Closed;
+        self.recovery.break_off();
+        self.user_plane.close_at_once(now);
+        self.unsent.clear();
+        self.ending = Ending::GivenUp;
+    }
+
+    /// Whether the UEs are as they were when the shard came to rest, or was given up.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.at_rest.is_some() || self.ending == Ending::GivenUp
     }
 
     /// Whether anything from outside still counts.
-    pub(super) fn is_running(&self) -> bool {
-        self.ending == Ending::Running
+    pub(super) fn hears(&self) -> bool {
+        matches!(self.ending, Ending::Running | Ending::Settling)
     }
 
     pub(super) fn wind_down(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
@@ -63,10 +73,13 @@ impl ShardRunner {
                 }
             }
         }
-        if self.ending == Ending::Settling && self.attempts.len() == 0 {
-            self.ending = Ending::Closing { until: now };
+        if self.ending == Ending::Settling {
+            let over = self.end.is_some_and(|end| end <= now);
+            if over || (self.attempts.len() == 0 && self.handovers.is_quiet()) {
+                self.come_to_rest(now, out);
+            }
         }
-        if matches!(self.ending, Ending::Closing { .. } | Ending::Closed) && self.attempts.len() > 0 {
+        if !self.hears() && self.attempts.len() > 0 {
             // What a UE begins by itself now would never be reported.
             self.abandon();
         }
@@ -77,8 +90,22 @@ impl ShardRunner {
         }
     }
 
+    /// When [`Self::wind_down`] has something to do by time alone.
+    pub(super) fn next_ending(&self) -> Option<Instant> {
+        match self.ending {
+            Ending::Running => {
+                let counts = self.attempts.len() > 0 && self.paused.is_none();
+                self.end.filter(|_| counts)
+            }
+            Ending::Settling => self.end,
+            Ending::Closing { until } if self.at_rest.is_some() => Some(until),
+            _ => None,
+        }
+    }
+
     fn may_close(&self, now: Instant) -> bool {
-        let Some(over) = self.start.map(|start| start + self.duration).filter(|over| *over <= now) else {
+        let of_run = self.of_run(now);
+        let Some(over) = self.start.map(|start| start + self.duration).filter(|over| *over <= of_run) else {
             return false;
         };
         if !self.pacer.is_exhausted() || self.attempts.len() > 0 {
@@ -105,4 +132,4 @@ const QUIET: Duration = Duration::from_secs(1);
 /// What other shards do holds a shard up no longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// How long usage records may take after the end.
-const CLOSING: Duration = Duration::from_secs(6);
+pub(super) const CLOSING: Duration = Duration::from_secs(6);

@@ -94,7 +94,7 @@ impl ShardRunner {
             }
             GnbAction::SetupRefused { .. } => self.recorder.unexpected("ng-setup-refused"),
             GnbAction::Paged { s_tmsi } => {
-                if self.is_running()
+                if self.hears()
                     && let Some(ue) = self.population.find_paged(s_tmsi)
                     && let Some(slot) = self.population.slot(ue)
                     && slot.gnb == number

@@ -1,60 +1,206 @@
 //! A shard on its way from one agent to another: it comes to rest, and its UEs travel sealed.
+//!
+//! ```text
+//! settle() ──► what is in flight ends ──► at rest: no traffic, NG RESET ──► usage records ──► export(), the last report
+//! ```
+//! From the moment of rest a UE hears nothing and says nothing, so that its state is the one that travels. The core is told
+//! by NG RESET that nobody is connected: it sends nothing that no one would count, and its UEs are idle (CM-IDLE).
 
+use std::collections::HashMap;
 use std::time::Instant;
 
+use signalling::{GnbEvent, Ue};
 use wire::to_agent::UeBatch;
 
-use super::ShardRunner;
-use super::ending::Ending;
+use super::ending::{CLOSING, Ending};
+use super::{ShardAction, ShardRunner};
+use crate::consignment::{self, AdoptError, Consignment, Item, Resident};
+use crate::handovers::{Handovers, Traveller};
+use crate::population::Presence;
+use crate::recovery::Task;
+use crate::user_plane::Luggage;
 
-/// Why a part of a shard's UEs is not taken. `Display` is short and stable: it is counted by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AdoptError {
-    /// Of another shard, or of another lease of this one.
-    #[error("ue-batch-of-another-lease")]
-    OfAnotherLease,
-    /// The part was taken before.
-    #[error("ue-batch-twice")]
-    Twice,
-    /// The shard has started already.
-    #[error("ue-batch-too-late")]
-    TooLate,
-    /// Sealed with another key or in another run, or changed on its way.
-    #[error("ue-batch-not-ours")]
-    NotOurs,
+/// What the UEs of a shard at rest take along beside their own state.
+pub(super) struct AtRest {
+    luggage: HashMap<u32, Vec<Luggage>>,
+    recovers: HashMap<u32, Task>,
+}
+
+/// UEs that have come from the last holder, until the shard begins.
+#[derive(Default)]
+pub(super) struct Arrived {
+    /// The lease that they come from, and the parts that have come.
+    from: Option<u64>,
+    parts: std::collections::BTreeSet<u32>,
+    expected: u32,
+    lines: Vec<(u32, u8, Vec<u32>)>,
+    pub(super) ues: Vec<Newcomer>,
+}
+
+/// A UE that is in its slot already, and what is still to be done for it at the start.
+pub(super) struct Newcomer {
+    pub(super) ue: u32,
+    pub(super) timers: Vec<(u8, u64)>,
+    pub(super) luggage: Vec<Luggage>,
+    pub(super) recovers: Option<Task>,
+}
+
+impl AtRest {
+    pub(super) fn sessions(&self) -> u64 {
+        self.luggage.values().map(|of_ue| of_ue.len() as u64).sum()
+    }
+}
+
+impl Arrived {
+    /// Whether every part has come.
+    pub(super) fn is_complete(&self) -> bool {
+        self.parts.len() as u64 >= u64::from(self.expected)
+    }
+
+    pub(super) fn expecting(batches: u32) -> Self {
+        Self { expected: batches, ..Self::default() }
+    }
+
+    /// The lines as they were, in the order of the parts.
+    pub(super) fn take_lines(&mut self) -> Vec<(u8, Vec<u32>)> {
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.sort_by_key(|(part, ..)| *part);
+        lines.into_iter().map(|(_, procedure, ues)| (procedure, ues)).collect()
+    }
 }
 
 impl ShardRunner {
+    // The holder that gives the shard back.
+
     /// The shard is to be handed over: it starts nothing more. What is in flight may end until `until`; the rest is
     /// `abandoned(shard-moved)`. What it has not started stays planned.
     pub fn settle(&mut self, now: Instant, until: Instant) {
+        if self.ending != Ending::Running {
+            return;
+        }
         self.pacer.stop();
         self.start.get_or_insert(now);
         self.end = Some(until);
         self.drained = Some(MOVED.to_owned());
-        if self.ending == Ending::Running {
-            self.ending = Ending::Settling;
-        }
+        self.ending = Ending::Settling;
     }
 
-    /// Whether nothing is in flight any more, and every usage record fits the next report.
+    /// Whether the shard is at rest, and every usage record fits the next report.
     pub fn is_settled(&self, _now: Instant) -> bool {
-        self.ending == Ending::Closed && self.is_reportable()
+        self.ending == Ending::Closed && self.at_rest.is_some() && self.is_reportable()
     }
 
     /// The UEs of the shard, sealed, once it is settled. The next report is the last.
-    pub fn export(&mut self, _now: Instant) -> Vec<UeBatch> {
-        Vec::new()
+    pub fn export(&mut self, now: Instant) -> Vec<UeBatch> {
+        let Some(mut at_rest) = self.at_rest.take() else { return Vec::new() };
+        let mut residents = Vec::new();
+        for ue in self.population.travelling() {
+            let luggage = at_rest.luggage.remove(&ue).unwrap_or_default();
+            residents.extend(self.resident(ue, luggage, at_rest.recovers.get(&ue).copied(), now));
+        }
+        let items = [Item::Beside {
+            dealt: self.user_plane.dealt().to_vec(),
+            sessions_left: self.recovery.sessions_left(),
+        }]
+        .into_iter();
+        let items = items.chain(residents).chain(self.population.travelling_beside());
+        let sealed = consignment::seal(items, &mut self.seal, self.number, self.epoch);
+        self.at_rest = Some(at_rest);
+        sealed.unwrap_or_else(|error| {
+            self.recorder.unexpected(&error.to_string());
+            Vec::new()
+        })
     }
+
+    fn resident(&self, ue: u32, luggage: Vec<Luggage>, recovers: Option<Task>, now: Instant) -> Option<Item> {
+        let slot = self.population.peek(ue)?;
+        Some(Item::Resident(Box::new(Resident {
+            ue,
+            place: (slot.gnb, slot.cell),
+            out_of_signal: slot.out_of_signal,
+            handovers: slot.handovers,
+            draws: slot.draws,
+            recovers,
+            traveller: self.traveller(ue, slot.ue.export(), luggage, now),
+        })))
+    }
+
+    /// Nothing is in flight any more, or the time for it is over.
+    pub(super) fn come_to_rest(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+        self.abandon();
+        // Of a UE between two shards its next one is the holder; who has not left yet is here.
+        self.handovers = Handovers::new();
+        let recovers = self.recovery.break_off().into_iter().collect();
+        let luggage = self.user_plane.hand_over(now);
+        for gnb in 0..self.gnbs.len() {
+            if self.gnbs.get(gnb).is_some_and(|port| port.gnb.is_ready()) {
+                self.gnb(u16::try_from(gnb).unwrap_or(u16::MAX), GnbEvent::Reset, now, out);
+            }
+        }
+        self.at_rest = Some(AtRest { luggage, recovers });
+        self.ending = Ending::Closing { until: now + CLOSING };
+    }
+
+    // The next holder.
 
     /// UEs that the last holder of the shard hands over, before the start. Returns how many it were.
     pub fn adopt(&mut self, batch: &UeBatch) -> Result<u64, AdoptError> {
-        if batch.shard != self.number || batch.epoch != self.epoch {
-            return Err(AdoptError::OfAnotherLease);
+        let taken = self.take_part(batch);
+        if let Err(error) = taken {
+            self.recorder.unexpected(&error.to_string());
         }
-        Ok(0)
+        taken
+    }
+
+    fn take_part(&mut self, batch: &UeBatch) -> Result<u64, AdoptError> {
+        let consignment = Consignment::open(batch, &self.seal, self.number, self.epoch)?;
+        if self.takeover.is_none() {
+            return Err(AdoptError::TooLate);
+        }
+        let (from, part, parts) = consignment.origin();
+        let arrived = &mut self.arrived;
+        if *arrived.from.get_or_insert(from) != from {
+            return Err(AdoptError::IsAnother);
+        }
+        if !arrived.parts.insert(part) {
+            return Err(AdoptError::Twice);
+        }
+        arrived.expected = parts;
+        let mut count = 0;
+        for item in consignment.items {
+            match item {
+                Item::Resident(resident) => count += u64::from(self.take_in(*resident)),
+                Item::Away { ue, group, draws, to } => self.population.is_away(ue, group, draws, to),
+                Item::Line { procedure, ues } => self.arrived.lines.push((part, procedure, ues)),
+                Item::Beside { dealt, sessions_left } => {
+                    self.user_plane.deal_on(&dealt);
+                    self.recovery.owe_sessions(sessions_left);
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// The UE is in its slot. Until the start nothing happens to it.
+    fn take_in(&mut self, resident: Resident) -> bool {
+        let Resident { ue, place, out_of_signal, handovers, draws, recovers, traveller } = resident;
+        let Traveller { home, group, state, timers, luggage } = traveller;
+        if !self.population.make_room(ue) {
+            self.recorder.unexpected("ue-batch-without-room");
+            return false;
+        }
+        let adopted = Ue::import(state);
+        self.registered += u64::from(adopted.is_registered());
+        self.population.arrive(ue, adopted, home, group, place);
+        if let Some(slot) = self.population.slot(ue) {
+            (slot.out_of_signal, slot.handovers, slot.draws) = (out_of_signal, handovers, draws);
+            slot.presence = Presence::Here;
+            slot.recovers = recovers.is_some();
+        }
+        self.arrived.ues.push(Newcomer { ue, timers, luggage, recovers });
+        true
     }
 }
 
 /// The reason in the account for what a move has broken off.
-pub(super) const MOVED: &str = "shard-moved";
+const MOVED: &str = "shard-moved";

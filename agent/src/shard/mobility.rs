@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use identity::CellId;
 use scenarios::{Path, stream_seed};
-use signalling::{GnbEvent, GnbSettings, Procedure, ReleaseCause, Released, TargetGnb, Timer, Ue, UeEvent};
+use signalling::{
+    GnbEvent, GnbSettings, Procedure, ReleaseCause, Released, TargetGnb, Timer, Ue, UeEvent, UeState,
+};
 
+use super::ending::Ending;
 use super::{SEED_OF_HANDOVERS, ShardAction, ShardRunner};
 use crate::access::Cell;
 use crate::attempts::End;
@@ -13,6 +16,8 @@ use crate::conditions::unit;
 use crate::handovers::{
     Arrival, Departure, Fate, Passport, Step, Target, Traveller, Who, place_of, timer_of,
 };
+use crate::sealing::Sealed;
+use crate::user_plane::Luggage;
 
 impl ShardRunner {
     // At the source.
@@ -75,7 +80,7 @@ impl ShardRunner {
         let in_shard = self.shard.gnbs.iter().position(|gnb| gnb.index == next);
         let target = match in_shard.and_then(|place| u16::try_from(place).ok()) {
             Some(gnb) => Target::Here(Cell { gnb, cell }),
-            None => Target::Elsewhere(there.plmn),
+            None => Target::Elsewhere { network: there.plmn, shard: self.plan.shard_of_gnb(next) },
         };
         let n2 = procedure == Procedure::HandoverN2;
         let fate = if n2 && unit(chance(2)) < mobility.cancel {
@@ -118,22 +123,32 @@ impl ShardRunner {
         let departure = self.handovers.departure(ue);
         let (target, fate) = departure.map_or((None, Fate::Lost), |d| (Some(d.target), d.fate));
         let who = match (target, self.population.peek(ue)) {
-            (Some(Target::Elsewhere(_)), Some(slot)) => {
-                let state = slot.ue.export();
-                let left = |timer: Timer| {
-                    let at = self.ue_timers.expires((ue, timer))?;
-                    let left = at.saturating_duration_since(now).as_micros();
-                    Some((place_of(timer)?, u64::try_from(left).unwrap_or(u64::MAX)))
-                };
-                let timers = state.timers().filter_map(left).collect();
-                let (home, group) = self.population.origin(ue);
+            (Some(Target::Elsewhere { .. }), Some(slot)) => {
                 let luggage = self.user_plane.luggage(ue);
-                Who::Traveller(Box::new(Traveller { home, group, state, timers, luggage }))
+                Who::Traveller(Box::new(self.traveller(ue, slot.ue.export(), luggage, now)))
             }
             _ => Who::Neighbour { shard: self.number, ue },
         };
         let arrives = fate != Fate::Lost;
-        self.seal.seal(&Passport { refused: fate == Fate::Refused, arrives, who })
+        self.seal.seal(Sealed::Passport, &Passport { refused: fate == Fate::Refused, arrives, who })
+    }
+
+    /// A UE as it travels, in this state.
+    pub(super) fn traveller(
+        &self,
+        ue: u32,
+        state: UeState,
+        luggage: Vec<Luggage>,
+        now: Instant,
+    ) -> Traveller {
+        let left = |timer: Timer| {
+            let at = self.ue_timers.expires((ue, timer))?;
+            let left = at.saturating_duration_since(now).as_micros();
+            Some((place_of(timer)?, u64::try_from(left).unwrap_or(u64::MAX)))
+        };
+        let timers = state.timers().filter_map(left).collect();
+        let (home, group) = self.population.origin(ue);
+        Traveller { home, group, state, timers, luggage }
     }
 
     /// The target is prepared: the UE leaves for it.
@@ -152,7 +167,7 @@ impl ShardRunner {
         }
         match target {
             Target::Here(cell) => self.set_out(ue, cell, now),
-            Target::Elsewhere(network) => {
+            Target::Elsewhere { network, shard } => {
                 self.handovers.touch(now);
                 self.user_plane.depart(ue, network, now);
                 self.access.disconnect(ue);
@@ -164,7 +179,7 @@ impl ShardRunner {
                 if self.population.peek(ue).is_some_and(|slot| slot.ue.is_registered()) {
                     self.registered = self.registered.saturating_sub(1);
                 }
-                self.population.leave(ue);
+                self.population.leave(ue, shard);
             }
         }
     }
@@ -252,7 +267,7 @@ impl ShardRunner {
 
     fn close_departure(&mut self, ue: u32, departure: &Departure, succeeded: bool, now: Instant) {
         let gone = departure.commanded.is_some()
-            && matches!(departure.target, Target::Elsewhere(_))
+            && matches!(departure.target, Target::Elsewhere { .. })
             && departure.fate != Fate::Lost;
         if gone && !succeeded {
             // Nobody saw it arrive: it is here again, switched off.
@@ -396,7 +411,7 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        let admitted = match self.seal.open::<Passport>(container) {
+        let admitted = match self.seal.open::<Passport>(Sealed::Passport, container) {
             Err(error) => Err(Some(error.to_string())),
             Ok(passport) if passport.refused => Err(None),
             Ok(passport) => self.admit(number, cell, passport, now).map_err(Some),
@@ -423,7 +438,7 @@ impl ShardRunner {
                 if shard == self.number && coming { Ok(ue) } else { Err("handover-of-nobody".into()) }
             }
             Who::Traveller(traveller) => {
-                if !self.is_running() {
+                if self.ending != Ending::Running {
                     return Err("handover-after-the-end".into());
                 }
                 let (shard, at_home) = traveller.home;
@@ -475,11 +490,7 @@ impl ShardRunner {
         }
         let place = (gnb, u16::try_from(cell).unwrap_or_default());
         self.population.arrive(ue, arrived, home, group, place);
-        for (timer, left_us) in timers {
-            if let Some(timer) = timer_of(timer) {
-                self.ue_timers.set((ue, timer), now + Duration::from_micros(left_us));
-            }
-        }
+        self.arm(ue, &timers, now);
         self.access.arrive(ue, Cell { gnb, cell }, now);
         if let Some(network) = self.population.plmn_of(gnb) {
             self.user_plane.arrive(ue, &sessions, &luggage, gnb, network, now);
@@ -487,6 +498,15 @@ impl ShardRunner {
         self.throttle_as_cell(ue, now);
         self.gnb(gnb, GnbEvent::HandoverArrived { ue }, now, out);
         self.ue(ue, UeEvent::CellChanged, now, out);
+    }
+
+    /// Arms the timers that a UE has brought along.
+    pub(super) fn arm(&mut self, ue: u32, timers: &[(u8, u64)], now: Instant) {
+        for &(timer, left_us) in timers {
+            if let Some(timer) = timer_of(timer) {
+                self.ue_timers.set((ue, timer), now + Duration::from_micros(left_us));
+            }
+        }
     }
 }
 

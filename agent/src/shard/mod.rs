@@ -18,6 +18,7 @@ mod gnb;
 mod handing_over;
 mod mobility;
 mod standing_still;
+mod taking_up;
 mod ue;
 mod weather;
 
@@ -29,7 +30,7 @@ use scenarios::{Plan, stream_seed};
 use signalling::{
     Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, N3Settings, Procedure, Timer, UeAction, UeEvent,
 };
-use wire::to_agent::Lease;
+use wire::to_agent::{Lease, Takeover};
 use wire::to_coordinator::{IntervalReport, Trace};
 
 use crate::access::Access;
@@ -39,13 +40,14 @@ use crate::handovers::Handovers;
 use crate::pacer::Pacer;
 use crate::population::Population;
 use crate::recorder::Recorder;
+use crate::recovery::Recovery;
 use crate::sealing::Seal;
 use crate::timers::Timers;
 use crate::tracer::{Packet, Tracer};
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
 use ending::Ending;
 use gnb::about;
-pub use handing_over::AdoptError;
+use handing_over::{Arrived, AtRest};
 use weather::Errand;
 
 /// One leased shard. The driver carries out each [`ShardAction`] and says what happens to the associations.
@@ -85,8 +87,16 @@ pub struct ShardRunner {
     ending: Ending,
     sequence: u64,
     reported_to: Duration,
+    /// How the shard is taken up, until it is.
+    takeover: Option<Takeover>,
+    arrived: Arrived,
+    at_rest: Option<AtRest>,
+    recovery: Recovery,
+    shifted: u64,
     sent: u64,
     received: u64,
+    /// What is to be sent at the next [`Self::advance`].
+    unsent: Vec<ShardAction>,
     late: Vec<Duration>,
     ue_actions: Vec<UeAction>,
     gnb_actions: Vec<GnbAction>,
@@ -156,6 +166,7 @@ impl ShardRunner {
             ends: None,
             failures: 0,
         });
+        let from_us = lease.takeover.as_ref().map_or(0, |takeover| takeover.from_us);
         let seed = stream_seed(lease.seed, &[SEED_OF_SHARDS, u64::from(lease.shard)]);
         Self {
             run: lease.run.clone(),
@@ -198,9 +209,15 @@ impl ShardRunner {
             ready_told: false,
             ending: Ending::Running,
             sequence: 0,
-            reported_to: Duration::ZERO,
+            reported_to: Duration::from_micros(from_us),
+            takeover: lease.takeover.clone(),
+            arrived: Arrived::expecting(lease.takeover.as_ref().map_or(0, |takeover| takeover.batches)),
+            at_rest: None,
+            recovery: Recovery::default(),
+            shifted: 0,
             sent: 0,
             received: 0,
+            unsent: Vec::new(),
             late: Vec::new(),
             ue_actions: Vec::new(),
             gnb_actions: Vec::new(),
@@ -252,6 +269,9 @@ impl ShardRunner {
 
     /// The association of a gNB did not come up, or is gone. During a run the gNB dials again, later each time.
     pub fn association_down(&mut self, gnb: u16, reason: &str, now: Instant, out: &mut Vec<ShardAction>) {
+        if self.is_at_rest() {
+            return;
+        }
         self.gnb(gnb, GnbEvent::AssociationDown, now, out);
         let Some(port) = self.gnbs.get_mut(usize::from(gnb)) else { return };
         port.failures += 1;
@@ -273,6 +293,9 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
+        if self.is_at_rest() {
+            return;
+        }
         self.received += 1;
         if ppid != sctp::NGAP_PPID {
             self.recorder.unexpected("payload-protocol-identifier");
@@ -296,8 +319,10 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        self.user_plane.received(from, octets, now, &mut self.outgoing);
-        self.send_user_plane(out);
+        if self.ending != Ending::GivenUp {
+            self.user_plane.received(from, octets, now, &mut self.outgoing);
+            self.send_user_plane(out);
+        }
     }
 
     /// A GTP-U message could not be sent.
@@ -309,7 +334,16 @@ impl ShardRunner {
     /// one call, so that the driver's clock, and with it the lateness, stays true: call again while `next_deadline` has
     /// passed.
     pub fn advance(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+        out.append(&mut self.unsent);
+        if self.is_at_rest() {
+            // Only usage is counted to its end.
+            self.user_plane.advance(now, &mut self.outgoing);
+            self.outgoing.clear();
+            return self.wind_down(now, out);
+        }
+        self.take_up(now, out);
         self.change_weather(now, out);
+        self.recover(now, out);
         for _ in 0..BATCH {
             let Some(attempt) = self.pacer.pop_due(now) else { break };
             self.begin(attempt, now, out);
@@ -324,7 +358,7 @@ impl ShardRunner {
         while let Some(step) = self.handovers.steps.pop_expired(now) {
             self.take_step(step, now, out);
         }
-        while let Some((ue, errand)) = self.errands.pop_expired(now) {
+        while let Some((ue, errand)) = self.errands.pop_expired(self.of_run(now)) {
             self.run_errand(ue, errand, now, out);
         }
         while let Some(ue) = self.access.pop_idle(now) {
@@ -337,7 +371,8 @@ impl ShardRunner {
         self.deliver_arrived(now, out);
         self.user_plane.advance(now, &mut self.outgoing);
         self.send_user_plane(out);
-        if self.end.is_some_and(|end| end <= now) && self.attempts.len() > 0 {
+        let over = self.paused.is_none() && self.end.is_some_and(|end| end <= now);
+        if over && self.attempts.len() > 0 {
             self.abandon();
         }
         self.wind_down(now, out);
@@ -345,18 +380,24 @@ impl ShardRunner {
 
     /// When `advance` has something to do next.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let end = self.end.filter(|_| self.attempts.len() > 0);
+        if self.is_at_rest() {
+            let deadlines = [self.user_plane.next_deadline(), self.next_ending()];
+            return deadlines.into_iter().flatten().min().filter(|_| self.ending != Ending::Closed);
+        }
+        let of_run = |at: &Instant| self.paused.is_none_or(|paused| *at <= paused);
         [
+            self.takeover.as_ref().and(self.start),
+            self.recovery.next_deadline(),
             self.pacer.next_due(),
             self.access.next_deadline(),
             self.ue_timers.next_deadline(),
             self.gnb_timers.next_deadline(),
             self.redial.next_deadline(),
-            self.errands.next_deadline(),
+            self.errands.next_deadline().filter(of_run),
             self.handovers.steps.next_deadline(),
             self.user_plane.next_deadline(),
             self.next_weather(),
-            end,
+            self.next_ending(),
         ]
         .into_iter()
         .flatten()
@@ -364,7 +405,14 @@ impl ShardRunner {
     }
 
     /// Starts nothing more. What is in flight may end until `until`; then it is abandoned for this reason.
+    /// What a shard that is to be handed over has not started stays planned all the same.
     pub fn drain(&mut self, reason: &str, now: Instant, until: Instant) {
+        if self.ending == Ending::Settling {
+            self.end = self.end.map(|end| end.min(until));
+        }
+        if self.ending != Ending::Running {
+            return;
+        }
         for (procedure, left) in self.pacer.cancel() {
             self.recorder.never_started(procedure.as_str(), reason, left);
         }
@@ -386,7 +434,8 @@ impl ShardRunner {
 
     /// What happened since the last report. `None` before the start.
     pub fn report(&mut self, now: Instant) -> Option<IntervalReport> {
-        let to = now.checked_duration_since(self.start?)?;
+        // The first interval of a successor begins where it was taken up, also where that lies ahead.
+        let to = self.of_run(now).checked_duration_since(self.start?)?.max(self.reported_to);
         let (procedures, unexpected) = self.recorder.take();
         let from = std::mem::replace(&mut self.reported_to, to);
         let sequence = self.sequence;
@@ -406,12 +455,12 @@ impl ShardRunner {
             messages_sent: std::mem::take(&mut self.sent),
             messages_received: std::mem::take(&mut self.received),
             radio_lost: self.access.take_lost(),
-            sessions: self.user_plane.sessions(),
+            sessions: self.at_rest.as_ref().map_or_else(|| self.user_plane.sessions(), AtRest::sessions),
             usage: self.user_plane.take_usage(),
             handovers: self.recorder.take_handovers(),
             user_plane: self.user_plane.take_counters(),
-            shifted: 0,
-            recovery: wire::to_coordinator::Recovery::default(),
+            shifted: std::mem::take(&mut self.shifted),
+            recovery: self.recovery.take_counts(),
         })
     }
 

@@ -1,27 +1,35 @@
-//! The run's clock stands still, and goes on: what is planned happens later, what is under way goes on.
+//! The run's clock stands still, and goes on: what is planned happens later, what is under way ends as ever.
 
 use std::time::{Duration, Instant};
 
 use super::ShardRunner;
+use super::ending::Ending;
 
 impl ShardRunner {
-    /// Nothing is due from this instant on.
+    /// Nothing is due from this instant on, and the UEs' traffic rests.
     pub fn pause(&mut self, at: Instant) {
         self.paused.get_or_insert(at);
         self.pacer.halt_at(at);
+        self.user_plane.stand_still();
     }
 
-    /// The run's clock goes on at this instant, having stood still for so long.
+    /// The run's clock goes on at this instant, having stood still for so long: everything that is planned since the start
+    /// of the run happens so much later. The wall clock of the usage records has gone on.
     pub fn resume(&mut self, at: Instant, paused: Duration) {
-        let _ = at;
-        self.paused = None;
+        if self.paused.take().is_none() {
+            return;
+        }
         self.start = self.start.map(|start| start + paused);
-        self.end = self.end.map(|end| end + paused);
-        self.pacer.resume(paused);
+        if self.ending == Ending::Running {
+            self.end = self.end.map(|end| end + paused);
+        }
+        self.pacer.go_on(paused);
+        self.errands.postpone(paused);
+        self.user_plane.go_on(at);
     }
 
-    /// Another shard was lost with its agent.
-    pub fn shard_lost(&mut self, shard: u32, now: Instant) {
-        let _ = (shard, now);
+    /// What the run's clock shows: the instant at which it stands still, where it does.
+    pub(super) fn of_run(&self, now: Instant) -> Instant {
+        self.paused.map_or(now, |at| at.min(now))
     }
 }

@@ -57,7 +57,8 @@ impl ShardRunner {
     pub(super) fn ue(&mut self, ue: u32, event: UeEvent<'_>, now: Instant, out: &mut Vec<ShardAction>) {
         let mut actions = std::mem::take(&mut self.ue_actions);
         let seed = self.seed;
-        if let Some((slot, settings, tai)) = self.population.camped(ue)
+        if !self.is_at_rest()
+            && let Some((slot, settings, tai)) = self.population.camped(ue)
             && slot.presence == Presence::Here
         {
             let draw = slot.next_draw();
@@ -131,6 +132,9 @@ impl ShardRunner {
             && outcome != Outcome::Failed(Cause::SessionExists)
         {
             self.user_plane.not_granted(ue, now);
+        }
+        if self.recovered(ue, procedure, &outcome) {
+            return;
         }
         if procedure == Procedure::ServiceRequest
             && let Some(handover) = self.preludes.remove(&ue)

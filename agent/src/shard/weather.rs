@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use scenarios::ImpairmentKind;
 use signalling::{ConnectionRefusal, Procedure, ReleaseCause, UeEvent};
 
+use super::ending::Ending;
 use super::{ShardAction, ShardRunner};
 use crate::access::Cell;
 use crate::conditions::Change;
@@ -24,11 +25,13 @@ pub(super) enum Errand {
 
 impl ShardRunner {
     pub(super) fn next_weather(&self) -> Option<Instant> {
-        self.start.zip(self.weather.next_change()).map(|(start, at)| start + at)
+        let next = self.start.zip(self.weather.next_change()).map(|(start, at)| start + at);
+        next.filter(|at| self.paused.is_none_or(|paused| *at <= paused))
     }
 
     pub(super) fn change_weather(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
-        let Some(elapsed) = self.start.and_then(|start| now.checked_duration_since(start)) else { return };
+        let elapsed = self.start.and_then(|start| self.of_run(now).checked_duration_since(start));
+        let Some(elapsed) = elapsed else { return };
         while let Some(change) = self.weather.pop(elapsed) {
             self.apply(change, now, out);
         }
@@ -63,6 +66,17 @@ impl ShardRunner {
                 self.spread(change.impairment, share, period, errand, now);
             }
             ImpairmentKind::RrcOscillation { .. } | ImpairmentKind::SignallingStorm { .. } => {}
+        }
+    }
+
+    /// The shard is taken up in the middle of the run: what holds then holds for it.
+    pub(super) fn take_up_weather(&mut self, start: Instant, now: Instant, out: &mut Vec<ShardAction>) {
+        for change in self.weather.pass_to(now.saturating_duration_since(start)) {
+            self.apply(change, now, out);
+        }
+        let lost = |kind| matches!(kind, Some(ImpairmentKind::SignalLoss { .. }));
+        if !self.weather.holding_anywhere().any(|impairment| lost(self.weather.kind(impairment))) {
+            self.return_signal(now);
         }
     }
 
@@ -136,10 +150,10 @@ impl ShardRunner {
 
     /// What an impairment wants of a UE is done where the UE has nothing else to do.
     pub(super) fn run_errand(&mut self, ue: u32, errand: Errand, now: Instant, out: &mut Vec<ShardAction>) {
-        if !self.is_running() || self.drained.is_some() {
+        if self.ending != Ending::Running || self.drained.is_some() {
             return;
         }
-        let busy = self.attempts.contains(ue) || self.handovers.departure(ue).is_some();
+        let busy = self.is_busy(ue);
         let Some(slot) = self.population.peek(ue) else { return };
         let idle = slot.ue.is_idle_for_attempts() && !slot.out_of_signal && !busy;
         let (registered, connected) = (slot.ue.is_registered(), slot.ue.is_connected());

@@ -13,6 +13,7 @@ mod sessions;
 mod tunnels;
 mod usage;
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,6 +77,8 @@ pub(crate) struct UserPlane {
     counters: UserPlaneInterval,
     lost: i64,
     t_pdu: Vec<u8>,
+    /// The UEs send nothing.
+    stands_still: bool,
 }
 
 impl UserPlane {
@@ -95,6 +98,7 @@ impl UserPlane {
             counters: UserPlaneInterval::default(),
             lost: 0,
             t_pdu: Vec::new(),
+            stands_still: false,
         }
     }
 
@@ -250,6 +254,36 @@ impl UserPlane {
             let stays = part.and_then(|part| self.usage.of(part)).is_none_or(|of| of.serving == into);
             let closing = if stays { Closing::Handover } else { Closing::PlmnChange };
             self.session_down(ue, id, closing, now);
+        }
+    }
+
+    /// The whole shard goes to another agent: nothing is sent any more, and every part ends. What each UE takes along.
+    pub(crate) fn hand_over(&mut self, now: Instant) -> HashMap<u32, Vec<Luggage>> {
+        let mut all = HashMap::new();
+        for ue in self.sessions.ues() {
+            let luggage = self.luggage(ue);
+            let held: Vec<_> = self.sessions.of(ue).map(|held| (held.id, held.up)).collect();
+            for (id, up) in held {
+                // One that the UE has only asked for does not go on elsewhere.
+                let closing = if up { Closing::Handover } else { Closing::Released };
+                self.session_down(ue, id, closing, now);
+            }
+            if !luggage.is_empty() {
+                all.insert(ue, luggage);
+            }
+        }
+        all
+    }
+
+    /// How many sessions were dealt of each template.
+    pub(crate) fn dealt(&self) -> &[u64] {
+        &self.dealt
+    }
+
+    /// So many were dealt before.
+    pub(crate) fn deal_on(&mut self, dealt: &[u64]) {
+        for (mine, before) in self.dealt.iter_mut().zip(dealt) {
+            *mine = mine.saturating_add(*before);
         }
     }
 
@@ -483,6 +517,27 @@ impl UserPlane {
         }
     }
 
+    /// The shard is given up at once: every part ends now, and nothing that comes later counts.
+    pub(crate) fn close_at_once(&mut self, now: Instant) {
+        self.close(now);
+        self.usage.finish_all(now);
+    }
+
+    /// The UEs send nothing until [`Self::go_on`].
+    pub(crate) fn stand_still(&mut self) {
+        self.stands_still = true;
+        self.due = Timers::new();
+        self.sessions.all_mut().filter_map(|(_, held)| held.source.as_mut()).for_each(TrafficSource::pause);
+    }
+
+    pub(crate) fn go_on(&mut self, now: Instant) {
+        self.stands_still = false;
+        for ue in self.sessions.ues() {
+            let ids: Vec<_> = self.sessions.of(ue).map(|held| held.id).collect();
+            ids.into_iter().for_each(|id| self.resume(ue, id, now));
+        }
+    }
+
     /// Sessions of the UEs that are here.
     pub(crate) fn sessions(&self) -> u64 {
         self.sessions.up()
@@ -535,7 +590,7 @@ impl UserPlane {
 
     fn resume(&mut self, ue: u32, id: PduSessionId, now: Instant) {
         let Some(held) = self.sessions.get_mut(ue, id) else { return };
-        if held.tunnel.is_none() || !held.up {
+        if held.tunnel.is_none() || !held.up || self.stands_still {
             return;
         }
         if let Some(until) = held.holds_until.filter(|until| *until > now) {

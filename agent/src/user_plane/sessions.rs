@@ -84,6 +84,17 @@ impl Sessions {
         self.of_ue.get_mut(&ue).into_iter().flatten()
     }
 
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = (u32, &mut Held)> {
+        self.of_ue.iter_mut().flat_map(|(ue, all)| all.iter_mut().map(|held| (*ue, held)))
+    }
+
+    /// The UEs that have any, in order.
+    pub(super) fn ues(&self) -> Vec<u32> {
+        let mut ues: Vec<u32> = self.of_ue.keys().copied().collect();
+        ues.sort_unstable();
+        ues
+    }
+
     pub(super) fn remove(&mut self, ue: u32, id: PduSessionId) -> Option<Held> {
         let all = self.of_ue.get_mut(&ue)?;
         let place = all.iter().position(|held| held.id == id)?;

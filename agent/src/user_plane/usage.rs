@@ -142,27 +142,42 @@ impl Usage {
     /// Makes the records of the parts that are done with.
     pub(crate) fn advance(&mut self, now: Instant) {
         while let Some(id) = self.ends.pop_expired(now) {
-            let Some(Part { of, from, end: Some((to, closing)), uplink, downlink, lost, .. }) =
-                self.parts.remove(&id)
-            else {
-                continue;
-            };
-            self.ready.push_back(UsageRecord {
-                charging_id: of.charging_id.map(ChargingId),
-                supi: of.supi,
-                session: of.session,
-                serving: of.serving,
-                dnn: of.dnn,
-                sequence: of.sequence,
-                opened_us: of.opened_us.unwrap_or_default(),
-                from_us: self.wall_us(from),
-                to_us: self.wall_us(to),
-                uplink: Octets(uplink),
-                downlink: Octets(downlink),
-                downlink_lost: u64::try_from(lost).unwrap_or_default(),
-                closing,
-            });
+            self.finish(id);
         }
+    }
+
+    /// Makes the records of all parts that have ended, whatever may still come for them.
+    pub(crate) fn finish_all(&mut self, now: Instant) {
+        self.advance(now);
+        let mut all: Vec<PartId> = self.parts.keys().copied().collect();
+        all.sort_unstable();
+        for id in all {
+            self.ends.stop(id);
+            self.finish(id);
+        }
+    }
+
+    fn finish(&mut self, id: PartId) {
+        let Some(Part { of, from, end: Some((to, closing)), uplink, downlink, lost, .. }) =
+            self.parts.remove(&id)
+        else {
+            return;
+        };
+        self.ready.push_back(UsageRecord {
+            charging_id: of.charging_id.map(ChargingId),
+            supi: of.supi,
+            session: of.session,
+            serving: of.serving,
+            dnn: of.dnn,
+            sequence: of.sequence,
+            opened_us: of.opened_us.unwrap_or_default(),
+            from_us: self.wall_us(from),
+            to_us: self.wall_us(to),
+            uplink: Octets(uplink),
+            downlink: Octets(downlink),
+            downlink_lost: u64::try_from(lost).unwrap_or_default(),
+            closing,
+        });
     }
 
     /// At most so many records; each is handed out once.

@@ -1,6 +1,6 @@
 //! Shards and a whole core network in virtual time: N2 over a network that can be made bad, N3 over one that is good.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,13 +13,15 @@ use scenarios::{Plan, Scenario};
 use sctp::NGAP_PPID;
 use sctp::memory::{Conditions, Network, Packet};
 use simulator::{AmfAction, AmfEvent, Core, Moment, Output};
-use wire::to_agent::{Lease, TracePolicy};
-use wire::to_coordinator::IntervalReport;
+use wire::to_agent::{Lease, Takeover, TracePolicy, UeBatch};
+use wire::to_coordinator::{IntervalReport, Recovery};
 
 const AMF: u32 = 0;
 const STREAMS: u16 = 8;
 /// Associations of one shard: its gNBs' numbers follow.
 const SHARD: u32 = 1000;
+/// Associations of all shards: those of their next holders follow.
+const GENERATION: u32 = 1_000_000;
 const WALL_US: u64 = 1_800_000_000_000_000;
 const CORE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 2, 0, 1));
 
@@ -28,14 +30,27 @@ pub(crate) struct World {
     pub(crate) now: Instant,
     start: Instant,
     shards: Vec<ShardRunner>,
+    /// How often each shard has changed its holder: each holder is an agent of its own.
+    pub(crate) generations: Vec<u32>,
     done: Vec<bool>,
-    core: Core,
+    pub(crate) core: Core,
     pub(crate) network: Network,
     packets: VecDeque<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
     pub(crate) mutation: f64,
     rng: SmallRng,
     shard_actions: Vec<ShardAction>,
     ready: usize,
+    releasing: BTreeSet<usize>,
+    /// How far the schedules have come, by the last report of each shard.
+    progress: Vec<Vec<u64>>,
+    /// Begun and ended attempts of each shard, by its reports.
+    accounts: Vec<BTreeMap<String, (u64, u64)>>,
+    /// Sessions in each shard, by its last report.
+    pub(crate) sessions: Vec<u64>,
+    pub(crate) shifted: u64,
+    pub(crate) recovery: Recovery,
+    /// The next UEs that travel are changed on their way.
+    pub(crate) tamper: bool,
     pub(crate) totals: BTreeMap<String, Totals>,
     pub(crate) unexpected: BTreeMap<String, u64>,
     pub(crate) handovers: u64,
@@ -83,32 +98,21 @@ pub(crate) fn plan(yaml: &str, seed: u64, shards: u32) -> Plan {
 
 impl World {
     pub(crate) fn new(plan: &Plan, seed: u64) -> Self {
-        let shards = (0..plan.shards()).map(|shard| {
-            let lease = Lease {
-                run: "test".into(),
-                scenario: String::new(),
-                seed,
-                shard,
-                shards: plan.shards(),
-                epoch: 1,
-                asked_us: 0,
-                valid_us: 30_000_000,
-                target: "memory://amf".into(),
-                resume_at: Vec::new(),
-                trace: TracePolicy::Failed,
-                key: [7; 32],
-                takeover: None,
-            };
-            // Each shard is an agent of its own.
-            let end = UserPlaneEnd { address: address(shard), slot: 3 };
-            ShardRunner::new(plan, &lease, Some(end))
-        });
+        let shards = (0..plan.shards()).map(|shard| holder(plan, seed, shard, 0, Vec::new(), None));
         let now = Instant::now();
         Self {
             now,
             start: now,
             shards: shards.collect(),
+            generations: vec![0; plan.shards() as usize],
             done: vec![false; plan.shards() as usize],
+            releasing: BTreeSet::new(),
+            progress: vec![Vec::new(); plan.shards() as usize],
+            accounts: vec![BTreeMap::new(); plan.shards() as usize],
+            sessions: vec![0; plan.shards() as usize],
+            shifted: 0,
+            recovery: Recovery::default(),
+            tamper: false,
             core: Core::of(plan.scenario(), seed, CORE),
             network: Network::new(seed, Conditions::default()),
             packets: VecDeque::new(),
@@ -153,7 +157,8 @@ impl World {
     fn carry_out(&mut self, shard: usize) {
         while !self.shard_actions.is_empty() {
             for action in std::mem::take(&mut self.shard_actions) {
-                let id = |gnb: u16| u32::try_from(shard).unwrap() * SHARD + u32::from(gnb) + 1;
+                let generation = self.generations[shard];
+                let id = |gnb: u16| association(shard, generation, gnb);
                 match action {
                     ShardAction::Connect { gnb } => {
                         let event = AmfEvent::AssociationUp { association: id(gnb), streams_out: STREAMS };
@@ -163,7 +168,7 @@ impl World {
                     }
                     ShardAction::Send { gnb, stream, octets } => self.send(id(gnb), AMF, stream, octets),
                     ShardAction::SendGtpu { to, octets } => {
-                        let from = SocketAddr::new(address(u32::try_from(shard).unwrap()), 2152);
+                        let from = SocketAddr::new(address(u32::try_from(shard).unwrap(), generation), 2152);
                         self.packets.push_back((self.now + N3_DELAY, from, to, octets));
                     }
                     ShardAction::Ready => self.ready += 1,
@@ -221,9 +226,13 @@ impl World {
                     octets: &packet.payload,
                 });
             } else {
-                let (shard, gnb) = ((packet.to - 1) / SHARD, (packet.to - 1) % SHARD);
+                let (shard, gnb) = ((packet.to - 1) % GENERATION / SHARD, (packet.to - 1) % SHARD);
                 let (now, gnb) = (self.now, u16::try_from(gnb).unwrap());
                 let shard = shard as usize;
+                if packet.to / GENERATION != self.generations[shard] {
+                    // The association has gone with its agent.
+                    continue;
+                }
                 let actions = &mut self.shard_actions;
                 self.shards[shard].received(gnb, packet.stream, packet.ppid, packet.payload, now, actions);
                 self.carry_out(shard);
@@ -246,8 +255,7 @@ impl World {
             if to.ip() == CORE {
                 let moment = self.moment();
                 self.core.received(moment, from, &octets);
-            } else if let Some(shard) = (0..self.plan.shards()).find(|shard| address(*shard) == to.ip()) {
-                let shard = shard as usize;
+            } else if let Some(shard) = self.held_at(to.ip()) {
                 self.shards[shard].received_gtpu(from, &octets, self.now, &mut self.shard_actions);
                 self.carry_out(shard);
             }
@@ -266,11 +274,137 @@ impl World {
 
     /// The association of a gNB breaks, and both ends see it.
     pub(crate) fn lose_association(&mut self, shard: usize, gnb: u16) {
-        let association = u32::try_from(shard).unwrap() * SHARD + u32::from(gnb) + 1;
+        let association = association(shard, self.generations[shard], gnb);
         self.core_handles(AmfEvent::AssociationDown { association });
         let now = self.now;
         self.shards[shard].association_down(gnb, "lost", now, &mut self.shard_actions);
         self.carry_out(shard);
+    }
+
+    fn held_at(&self, address_of: IpAddr) -> Option<usize> {
+        let shards = (0..self.plan.shards()).zip(&self.generations);
+        let mut held = shards.filter(|(shard, generation)| address(*shard, **generation) == address_of);
+        held.next().map(|(shard, _)| shard as usize)
+    }
+
+    // Shards that change their holder.
+
+    /// The holder of a shard is to give it back; what is in flight has so long.
+    pub(crate) fn release(&mut self, shard: usize, settle: Duration) {
+        let now = self.now;
+        self.shards[shard].settle(now, now + settle);
+        self.releasing.insert(shard);
+    }
+
+    /// The agent that holds a shard is gone, with all that it did not report.
+    pub(crate) fn lose(&mut self, shard: usize) {
+        let progress = self.progress[shard].clone();
+        let schedules = self.plan.shard(u32::try_from(shard).unwrap()).schedules();
+        let at = self.now - self.start;
+        let resume_at: Vec<u64> = schedules.iter().map(|schedule| schedule.first_at_or_after(at)).collect();
+        for ((schedule, from), to) in schedules.iter().zip(&progress).zip(&resume_at) {
+            let lost = to - from;
+            let totals = self.totals.entry(schedule.procedure().as_str().into()).or_default();
+            (totals.due, totals.started) = (totals.due + lost, totals.started + lost);
+            *totals.abandoned.entry("agent-lost".into()).or_default() += lost;
+        }
+        for (procedure, (started, ended)) in std::mem::take(&mut self.accounts[shard]) {
+            let totals = self.totals.entry(procedure).or_default();
+            *totals.abandoned.entry("agent-lost".into()).or_default() += started - ended;
+        }
+        let (registered, sessions) = (self.registered[shard], self.sessions[shard]);
+        let takeover = Takeover { from_us: micros(at), registered, sessions, batches: 0 };
+        self.close_associations(shard);
+        self.succeed(shard, resume_at, takeover, Vec::new());
+        for other in (0..self.shards.len()).filter(|other| *other != shard) {
+            self.shards[other].shard_lost(u32::try_from(shard).unwrap(), self.now);
+        }
+    }
+
+    /// The clock of the run stands still.
+    pub(crate) fn pause(&mut self) {
+        let now = self.now;
+        self.shards.iter_mut().for_each(|shard| shard.pause(now));
+    }
+
+    /// It has stood still for so long.
+    pub(crate) fn resume(&mut self, paused: Duration) {
+        let now = self.now;
+        self.shards.iter_mut().for_each(|shard| shard.resume(now, paused));
+    }
+
+    /// How long the run took.
+    pub(crate) fn length(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// The lease of a shard has lapsed, and nobody else gets it. How much it still wants to send.
+    pub(crate) fn give_up(&mut self, shard: usize, reason: &'static str) -> usize {
+        let now = self.now;
+        self.shards[shard].give_up(reason, now);
+        let report = self.shards[shard].report(now).unwrap();
+        self.merge(report);
+        let mut actions = Vec::new();
+        for ms in 0..5_000 {
+            self.shards[shard].advance(now + Duration::from_millis(ms), &mut actions);
+        }
+        self.close_associations(shard);
+        self.done[shard] = true;
+        actions.len()
+    }
+
+    fn hand_over_settled(&mut self) {
+        for shard in self.releasing.clone() {
+            if !self.shards[shard].is_settled(self.now) {
+                continue;
+            }
+            self.releasing.remove(&shard);
+            let mut batches = self.shards[shard].export(self.now);
+            let report = self.shards[shard].report(self.now).unwrap();
+            self.merge(report);
+            self.close_associations(shard);
+            if std::mem::take(&mut self.tamper) {
+                let middle = batches[0].sealed.len() / 2;
+                batches[0].sealed[middle] ^= 0x40;
+            }
+            let takeover = Takeover {
+                from_us: micros(self.now - self.start),
+                batches: u32::try_from(batches.len()).unwrap(),
+                ..Takeover::default()
+            };
+            self.succeed(shard, self.progress[shard].clone(), takeover, batches);
+        }
+    }
+
+    fn close_associations(&mut self, shard: usize) {
+        for gnb in 0..u16::try_from(self.plan.shard(u32::try_from(shard).unwrap()).gnbs.len()).unwrap() {
+            let association = association(shard, self.generations[shard], gnb);
+            self.core_handles(AmfEvent::AssociationDown { association });
+        }
+    }
+
+    /// Another agent holds the shard, as soon as its gNBs are set up.
+    fn succeed(&mut self, shard: usize, resume_at: Vec<u64>, takeover: Takeover, batches: Vec<UeBatch>) {
+        self.generations[shard] += 1;
+        let (number, generation) = (u32::try_from(shard).unwrap(), self.generations[shard]);
+        self.accounts[shard].clear();
+        self.shards[shard] =
+            holder(&self.plan, self.plan.seed(), number, generation, resume_at, Some(takeover));
+        for batch in batches {
+            let relayed = UeBatch { epoch: u64::from(generation) + 1, ..batch };
+            let _ = self.shards[shard].adopt(&relayed);
+        }
+        self.shards[shard].prepare(&mut self.shard_actions);
+        self.carry_out(shard);
+        let ready = self.ready + 1;
+        for _ in 0..10_000 {
+            if self.ready == ready {
+                self.shards[shard].start(self.start, WALL_US);
+                return;
+            }
+            self.step();
+        }
+        panic!("the gNBs were not set up");
     }
 
     fn look(&mut self, sessions: u64) {
@@ -297,6 +431,7 @@ impl World {
         while !self.done.iter().all(|done| *done) {
             meanwhile(self, self.now - self.start);
             self.step();
+            self.hand_over_settled();
             let mut sessions = 0;
             let due = self.now >= report_at;
             if due {
@@ -328,8 +463,24 @@ impl World {
                 *map.entry(key).or_default() += count;
             }
         };
-        self.registered[report.shard as usize] = report.registered;
+        let shard = report.shard as usize;
+        self.registered[shard] = report.registered;
+        self.sessions[shard] = report.sessions;
+        self.progress[shard].clone_from(&report.progress);
+        self.shifted += report.shifted;
+        self.recovery.registrations += report.recovery.registrations;
+        self.recovery.sessions += report.recovery.sessions;
+        self.recovery.succeeded += report.recovery.succeeded;
+        self.recovery.failed += report.recovery.failed;
         for interval in report.procedures {
+            let sum = |list: &[(String, u64)]| list.iter().map(|(_, count)| count).sum::<u64>();
+            let (started, ended) = self.accounts[shard].entry(interval.procedure.clone()).or_default();
+            *started += interval.started;
+            *ended += interval.succeeded
+                + [&interval.failed, &interval.timed_out, &interval.abandoned]
+                    .map(|list| sum(list))
+                    .iter()
+                    .sum::<u64>();
             let totals = self.totals.entry(interval.procedure).or_default();
             totals.due += interval.due;
             totals.self_started += interval.self_started;
@@ -387,6 +538,20 @@ impl World {
         }
     }
 
+    /// What the reconciliation makes of the two ledgers.
+    pub(crate) fn reconcile(&self) -> (billing::Account, Vec<billing::Difference>) {
+        let rules = billing::Rules::default();
+        let mut reconciler = billing::Reconciler::new(billing::Settings::new(None, &rules));
+        self.used.iter().for_each(|record| reconciler.used(record).unwrap());
+        self.charged.iter().for_each(|record| reconciler.charged(record).unwrap());
+        let mut differences = Vec::new();
+        let account = reconciler.finish(&mut |difference| {
+            differences.push(difference.clone());
+            Ok(())
+        });
+        (account.unwrap(), differences)
+    }
+
     /// What the UEs used in each session is what was charged for it, and neither side has one that the other lacks.
     pub(crate) fn assert_charged_as_used(&self) {
         self.assert_charged_but_for(0);
@@ -420,8 +585,43 @@ impl World {
     }
 }
 
-fn address(shard: u32) -> IpAddr {
-    Ipv4Addr::new(127, 1, 0, u8::try_from(shard + 1).unwrap()).into()
+fn holder(
+    plan: &Plan,
+    seed: u64,
+    shard: u32,
+    generation: u32,
+    resume_at: Vec<u64>,
+    takeover: Option<Takeover>,
+) -> ShardRunner {
+    let lease = Lease {
+        run: "test".into(),
+        scenario: String::new(),
+        seed,
+        shard,
+        shards: plan.shards(),
+        epoch: u64::from(generation) + 1,
+        asked_us: 0,
+        valid_us: 30_000_000,
+        target: "memory://amf".into(),
+        resume_at,
+        trace: TracePolicy::Failed,
+        key: [7; 32],
+        takeover,
+    };
+    let end = UserPlaneEnd { address: address(shard, generation), slot: 3 };
+    ShardRunner::new(plan, &lease, Some(end))
+}
+
+fn address(shard: u32, generation: u32) -> IpAddr {
+    Ipv4Addr::new(127, 1, u8::try_from(generation).unwrap(), u8::try_from(shard + 1).unwrap()).into()
+}
+
+fn association(shard: usize, generation: u32, gnb: u16) -> u32 {
+    generation * GENERATION + u32::try_from(shard).unwrap() * SHARD + u32::from(gnb) + 1
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap()
 }
 
 const N3_DELAY: Duration = Duration::from_micros(100);

@@ -1,0 +1,188 @@
+//! What travels when a shard goes from one agent to another: its UEs, where its subscribers are, who is next in line.
+//!
+//! ```text
+//! items ──► parts of at most 1 MiB ──► sealed, each with its shard, lease and number ──► the coordinator ──► items
+//! ```
+//! The coordinator carries the parts and can neither read nor change them; what they are parts of is inside the seal.
+
+use serde::{Deserialize, Serialize};
+use wire::to_agent::{LARGEST_BATCH, UeBatch};
+
+use crate::handovers::Traveller;
+use crate::sealing::{Seal, SealError, Sealed};
+
+/// A part of a shard on its way.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Consignment {
+    shard: u32,
+    /// The lease that was given back.
+    epoch: u64,
+    part: u32,
+    parts: u32,
+    pub(crate) items: Vec<Item>,
+}
+
+/// Something that the next holder of a shard needs to know.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Item {
+    /// A UE that is in the shard, at home or as a guest.
+    Resident(Box<Resident>),
+    /// A subscriber of the shard that is in another one.
+    Away {
+        /// Its number.
+        ue: u32,
+        group: u16,
+        draws: u32,
+        /// The shard that it was handed over to.
+        to: u32,
+    },
+    /// UEs that wait for a procedure, in order; a line may take several.
+    Line { procedure: u8, ues: Vec<u32> },
+    Beside {
+        /// How many sessions were dealt of each template.
+        dealt: Vec<u64>,
+        /// Sessions that a recovery has not given to anybody yet.
+        sessions_left: u64,
+    },
+}
+
+/// A UE of a shard with all that is its own.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Resident {
+    pub(crate) ue: u32,
+    pub(crate) place: (u16, u16),
+    pub(crate) out_of_signal: bool,
+    pub(crate) handovers: u16,
+    pub(crate) draws: u32,
+    /// What is still to be recovered of it.
+    pub(crate) recovers: Option<crate::recovery::Task>,
+    pub(crate) traveller: Traveller,
+}
+
+/// Why a part of a shard's UEs is not taken. `Display` is short and stable: it is counted by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AdoptError {
+    /// Of another shard, or of another lease of this one.
+    #[error("ue-batch-of-another-lease")]
+    OfAnotherLease,
+    /// Sealed with another key or in another run, or changed on its way.
+    #[error("ue-batch-not-ours")]
+    NotOurs,
+    /// It opens, but it is not what it is said to be.
+    #[error("ue-batch-is-another")]
+    IsAnother,
+    /// The part was taken before.
+    #[error("ue-batch-twice")]
+    Twice,
+    /// The shard has begun without it.
+    #[error("ue-batch-too-late")]
+    TooLate,
+}
+
+/// Seals the items in as few parts as they fit.
+pub(crate) fn seal(
+    items: impl Iterator<Item = Item>,
+    seal: &mut Seal,
+    shard: u32,
+    epoch: u64,
+) -> Result<Vec<UeBatch>, SealError> {
+    let mut loads: Vec<Vec<Item>> = Vec::new();
+    let mut octets = 0;
+    for item in items {
+        let size = postcard::experimental::serialized_size(&item).map_err(|_| SealError::Unreadable)?;
+        match loads.last_mut() {
+            Some(load) if octets + size <= LARGEST_BATCH - OVERHEAD => {
+                octets += size;
+                load.push(item);
+            }
+            _ => {
+                octets = size;
+                loads.push(vec![item]);
+            }
+        }
+    }
+    let parts = u32::try_from(loads.len()).unwrap_or(u32::MAX);
+    let batch = |(part, items)| {
+        let sealed = seal.seal(Sealed::Ues, &Consignment { shard, epoch, part, parts, items })?;
+        Ok(UeBatch { shard, epoch, part, parts, sealed })
+    };
+    (0u32..).zip(loads).map(batch).collect()
+}
+
+impl Consignment {
+    /// Opens a part for the holder of a later lease.
+    pub(crate) fn open(batch: &UeBatch, seal: &Seal, shard: u32, epoch: u64) -> Result<Self, AdoptError> {
+        if batch.shard != shard || batch.epoch != epoch {
+            return Err(AdoptError::OfAnotherLease);
+        }
+        let consignment: Self = seal.open(Sealed::Ues, &batch.sealed).map_err(|_| AdoptError::NotOurs)?;
+        let Self { part, parts, .. } = consignment;
+        let is_meant = consignment.shard == shard && consignment.epoch < epoch;
+        if !is_meant || (part, parts) != (batch.part, batch.parts) {
+            return Err(AdoptError::IsAnother);
+        }
+        Ok(consignment)
+    }
+
+    /// Which lease it comes from, and which of how many parts it is.
+    pub(crate) fn origin(&self) -> (u64, u32, u32) {
+        (self.epoch, self.part, self.parts)
+    }
+}
+
+/// Octets of a part beside its items: nonce, tag, and its numbers at their longest.
+const OVERHEAD: usize = 128;
+/// UEs of a line in one item.
+pub(crate) const LINED_UP: usize = 8192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batches(count: u32) -> (Vec<UeBatch>, Seal) {
+        let mut ours = Seal::new(&[7; 32], "run-a", 4, 1);
+        let line = |n| Item::Line { procedure: 0, ues: (n * 10_000..n * 10_000 + 8192).collect() };
+        (seal((0..count).map(line), &mut ours, 4, 1).unwrap(), Seal::new(&[7; 32], "run-a", 4, 2))
+    }
+
+    fn relayed(batch: &UeBatch) -> UeBatch {
+        UeBatch { epoch: 2, ..batch.clone() }
+    }
+
+    #[test]
+    fn parts_fit_the_wire_and_bring_everything() {
+        let (batches, next) = batches(200);
+        assert!(batches.len() > 3, "{}", batches.len());
+        let mut items = 0;
+        for batch in &batches {
+            assert!(batch.sealed.len() <= LARGEST_BATCH);
+            items += Consignment::open(&relayed(batch), &next, 4, 2).unwrap().items.len();
+        }
+        assert_eq!(items, 200);
+    }
+
+    #[test]
+    fn what_is_changed_or_of_another_part_shard_run_or_lease_is_refused() {
+        let (batches, next) = batches(200);
+        let refused = |batch: &UeBatch, seal: &Seal, shard, epoch| {
+            Consignment::open(batch, seal, shard, epoch).err().unwrap()
+        };
+        let good = relayed(&batches[0]);
+        let mut changed = good.clone();
+        changed.sealed[500_000] ^= 1;
+        assert_eq!(refused(&changed, &next, 4, 2), AdoptError::NotOurs);
+        let renumbered = UeBatch { part: 1, ..good.clone() };
+        assert_eq!(refused(&renumbered, &next, 4, 2), AdoptError::IsAnother);
+        let fewer = UeBatch { parts: 1, ..good.clone() };
+        assert_eq!(refused(&fewer, &next, 4, 2), AdoptError::IsAnother);
+        assert_eq!(refused(&good, &next, 5, 2), AdoptError::OfAnotherLease);
+        let of_another_shard = UeBatch { shard: 5, ..good.clone() };
+        assert_eq!(refused(&of_another_shard, &next, 5, 2), AdoptError::IsAnother);
+        assert_eq!(refused(&good, &next, 4, 3), AdoptError::OfAnotherLease);
+        let of_no_earlier = UeBatch { epoch: 1, ..good.clone() };
+        assert_eq!(refused(&of_no_earlier, &next, 4, 1), AdoptError::IsAnother);
+        for other in [Seal::new(&[7; 32], "run-b", 4, 2), Seal::new(&[8; 32], "run-a", 4, 2)] {
+            assert_eq!(refused(&good, &other, 4, 2), AdoptError::NotOurs);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The subscribers of a shard as they go from one agent to the next: numbers and places in the lines stay.
+
+use signalling::Ue;
+
+use super::{GUESTS_LIMIT, Population, Presence, Slot};
+use crate::consignment::{Item, LINED_UP};
+
+/// A UE whose slot says nothing that the plan does not: it need not travel.
+fn is_as_planned(slot: &Slot) -> bool {
+    slot.draws == 0 && slot.handovers == 0 && !slot.out_of_signal && !slot.recovers
+}
+
+impl Population {
+    /// The numbers of all that are here and have done something, or are guests.
+    pub(crate) fn travelling(&self) -> Vec<u32> {
+        let travels =
+            |ue: &u32| (*ue as usize) >= self.home || self.peek(*ue).is_some_and(|slot| !is_as_planned(slot));
+        self.present().filter(travels).collect()
+    }
+
+    /// The subscribers who are away, and who waits for what.
+    pub(crate) fn travelling_beside(&self) -> impl Iterator<Item = Item> + '_ {
+        let away = (0..).zip(self.slots.get(..self.home).unwrap_or_default());
+        let away = away.filter(|(_, slot)| slot.presence == Presence::Away);
+        let away = away.map(|(ue, slot)| {
+            let to = self.away.get(&ue).copied().unwrap_or(self.shard);
+            Item::Away { ue, group: slot.group, draws: slot.draws, to }
+        });
+        let lines = self.lines.snapshot().flat_map(|(procedure, ues)| {
+            let part = move |ues: &[u32]| Item::Line { procedure, ues: ues.to_vec() };
+            ues.chunks(LINED_UP).map(part).collect::<Vec<_>>()
+        });
+        away.chain(lines)
+    }
+
+    /// Makes a slot for the UE of this number where it has none: a guest. `false` where there is no room.
+    pub(crate) fn make_room(&mut self, ue: u32) -> bool {
+        let place = ue as usize;
+        if place >= self.home + GUESTS_LIMIT {
+            return false;
+        }
+        let Some(nobody) = self.slots.first().map(|slot| slot.ue.export().subscriber()) else { return false };
+        while self.slots.len() <= place {
+            self.slots.push(Slot::new(&nobody, Presence::Free));
+        }
+        true
+    }
+
+    /// The subscriber is in another shard, or on its way there.
+    pub(crate) fn is_away(&mut self, ue: u32, group: u16, draws: u32, to: u32) {
+        if (ue as usize) < self.home
+            && let Some(slot) = self.slots.get_mut(ue as usize)
+        {
+            (slot.presence, slot.group, slot.draws) = (Presence::Away, group, draws);
+            self.away.insert(ue, to);
+        }
+    }
+
+    /// The lines are as they were elsewhere; who is in none of them joins at the end.
+    pub(crate) fn line_up_as(&mut self, lines: &[(u8, Vec<u32>)]) {
+        self.lines.clear();
+        self.slots.iter_mut().for_each(|slot| slot.waiting = super::Waiting::default());
+        for (procedure, ues) in lines {
+            for &ue in ues {
+                let Some(slot) = self.slots.get_mut(ue as usize) else { continue };
+                self.lines.join_one(*procedure, ue, &mut slot.waiting);
+            }
+        }
+        self.free.clear();
+        for ue in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+            let Some(slot) = self.slots.get(ue as usize) else { continue };
+            match slot.presence {
+                Presence::Here => self.enqueue(ue),
+                Presence::Free => self.free.push(ue),
+                Presence::Away | Presence::Expected => {}
+            }
+        }
+    }
+
+    // Another shard is lost.
+
+    /// The guests who are at home there.
+    pub(crate) fn guests_from(&self, shard: u32) -> Vec<u32> {
+        let from_there = self.origins.iter().filter(|(_, (home, _))| *home == shard);
+        let mut guests: Vec<u32> = from_there.map(|(ue, _)| *ue).collect();
+        guests.sort_unstable();
+        guests
+    }
+
+    /// The subscribers who were handed over to it.
+    pub(crate) fn away_in(&self, shard: u32) -> Vec<u32> {
+        let mut away: Vec<u32> =
+            self.away.iter().filter(|(_, to)| **to == shard).map(|(ue, _)| *ue).collect();
+        away.sort_unstable();
+        away
+    }
+
+    /// The UE is as it was when it was bought: switched off, with nothing stored.
+    pub(crate) fn start_over(&mut self, ue: u32) {
+        let Some(slot) = self.slots.get_mut(ue as usize) else { return };
+        let before = slot.ue.s_tmsi();
+        slot.ue = Ue::new(&slot.ue.export().subscriber());
+        slot.connection = slot.connection.wrapping_add(1);
+        self.note_identity(ue, before);
+    }
+}
