@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 pub(crate) enum Exit {
     /// 0
     Pass,
-    /// 1
+    /// 1: an SLO was missed, or a comparison found a regression.
     SloFailed,
     /// 3
     Invalid,

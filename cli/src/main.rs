@@ -20,7 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Distributed signalling load generator for mobile networks.
 ///
-/// Exit codes: 0 pass, 1 an SLO failed, 2 the input is wrong, 3 the run is invalid.
+/// Exit codes: 0 pass, 1 an SLO failed or a run is worse than its base, 2 the input is wrong, 3 the run is invalid.
 #[derive(Parser)]
 #[command(version, max_term_width = 100, arg_required_else_help = true)]
 struct Arguments {
@@ -47,6 +47,8 @@ enum Command {
     Subscribers(commands::subscribers::Arguments),
     /// Write the report of a run folder again.
     Report(commands::report::Arguments),
+    /// Hold a run against an earlier one: what is worse, what is better, beyond chance.
+    Compare(commands::compare::Arguments),
     /// Hold usage against charging, of a run or of ledgers from elsewhere.
     Reconcile(commands::reconcile::Arguments),
     /// Make a fleet's certificate authority and identities.
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Simulator(arguments) => commands::simulator::run(&arguments),
         Command::Subscribers(arguments) => commands::subscribers::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
+        Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Reconcile(arguments) => commands::reconcile::run(&arguments),
         Command::Certs(arguments) => commands::certs::run(&arguments),
         Command::Schema(arguments) => commands::schema::run(&arguments),

@@ -6,6 +6,7 @@
 mod accounting;
 mod checks;
 mod clock;
+mod compare;
 mod conclude;
 mod config;
 mod coordinator;
@@ -41,6 +42,7 @@ mod user_plane;
 mod verdict;
 mod wall_clock;
 
+pub use compare::{CompareError, ComparedRun, ComparedRuns, compare_runs, comparison_text, write_comparison};
 pub use config::{CoordinatorConfig, CoordinatorError, StopRequest};
 pub use coordinator::Coordinator;
 pub use figures::{Counts, ProcedureFigures};

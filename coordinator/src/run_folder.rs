@@ -86,11 +86,7 @@ impl Appender {
 pub fn render_report(folder: &Path) -> Result<PathBuf, CoordinatorError> {
     let summary_path = folder.join("summary.json");
     let summary = parse(&summary_path, 1, &read(&summary_path)?)?;
-    let timeline_path = folder.join("timeline.ndjson");
-    let text = read(&timeline_path)?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let timeline: Vec<Value> =
-        lines.map(|(number, line)| parse(&timeline_path, number + 1, line)).collect::<Result<_, _>>()?;
+    let timeline = lines_of(&folder.join("timeline.ndjson"))?;
     let ladders = ladders(&folder.join("ladders.ndjson"))?;
     let path = folder.join("report.html");
     write_whole(&path, report::render(&summary, &timeline, &ladders).as_bytes())?;
@@ -99,20 +95,22 @@ pub fn render_report(folder: &Path) -> Result<PathBuf, CoordinatorError> {
 
 /// None in a folder of before there were any.
 fn ladders(path: &Path) -> Result<Vec<Value>, CoordinatorError> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
+    if path.exists() { lines_of(path) } else { Ok(Vec::new()) }
+}
+
+/// The values of a file that has one in each line.
+pub(crate) fn lines_of(path: &Path) -> Result<Vec<Value>, CoordinatorError> {
     let text = read(path)?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines.map(|(number, line)| parse(path, number + 1, line)).collect()
 }
 
-fn read(path: &Path) -> Result<String, CoordinatorError> {
+pub(crate) fn read(path: &Path) -> Result<String, CoordinatorError> {
     std::fs::read_to_string(path)
         .map_err(|source| CoordinatorError::Unreadable { path: path.to_owned(), source })
 }
 
-fn parse(path: &Path, first_line: usize, text: &str) -> Result<Value, CoordinatorError> {
+pub(crate) fn parse(path: &Path, first_line: usize, text: &str) -> Result<Value, CoordinatorError> {
     serde_json::from_str(text).map_err(|source| {
         let line = first_line + source.line().saturating_sub(1);
         CoordinatorError::Content { path: path.to_owned(), line, source }
@@ -120,7 +118,7 @@ fn parse(path: &Path, first_line: usize, text: &str) -> Result<Value, Coordinato
 }
 
 /// Under another name first, so that nobody ever sees half of it.
-fn write_whole(path: &Path, content: &[u8]) -> Result<(), CoordinatorError> {
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), CoordinatorError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     let part = PathBuf::from(name);

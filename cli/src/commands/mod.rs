@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod catalogue;
 pub(crate) mod certs;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod coordinator;
 pub(crate) mod reconcile;
 pub(crate) mod report;

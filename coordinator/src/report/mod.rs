@@ -6,6 +6,7 @@
 
 mod axis;
 mod chart;
+pub(crate) mod comparison;
 mod evidence;
 mod figures;
 mod fleet;
@@ -23,6 +24,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
 use chart::Band;
+pub(crate) use comparison::render as render_comparison;
 use figures::{duration, entries, list, number, text, whole};
 use series::TimeLine;
 

@@ -114,7 +114,7 @@ fn percentile_curve(run: &Run<'_>, name: &str, figures: &Value) -> Markup {
 }
 
 /// The curve that the summary carries under `curve`, or the few percentiles of `fallback`.
-fn curve(name: &str, tone: Tone, figures: &Value, curve: &str, fallback: &str) -> Series {
+pub(super) fn curve(name: &str, tone: Tone, figures: &Value, curve: &str, fallback: &str) -> Series {
     let pair = |pair: &Value| {
         let (percentile, us) = (pair.get(0)?.as_f64()?, pair.get(1)?.as_f64()?);
         ((0.0..=100.0).contains(&percentile) && us.is_finite()).then_some((percentile, us))

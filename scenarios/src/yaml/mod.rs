@@ -8,4 +8,4 @@ mod tree;
 
 pub(crate) use overrides::Override;
 pub(crate) use reader::{Complaint, read};
-pub(crate) use tree::{Node, Place};
+pub(crate) use tree::{Key, Node, Place, Value};

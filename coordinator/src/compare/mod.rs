@@ -1,0 +1,136 @@
+//! `roamstorm compare`: two run folders in, the judgement of `statistics` out, with what makes the runs comparable or not.
+
+mod read;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
+use statistics::{Comparison, Finding, Judgement, Settings};
+
+use crate::run_folder::write_whole;
+use crate::{CoordinatorError, report};
+
+pub(crate) use read::read_run;
+
+/// Two runs and their difference.
+#[derive(Clone, Debug, Serialize)]
+pub struct ComparedRuns {
+    /// The run that the other is held against.
+    pub base: ComparedRun,
+    /// The other run.
+    pub run: ComparedRun,
+    /// Why the two are not alike; a comparison of such runs was forced.
+    pub differ: Vec<String>,
+    /// Every figure.
+    pub comparison: Comparison,
+    /// True when a figure is worse beyond chance and by more than the least effect.
+    pub regression: bool,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Serialize)]
+pub struct ComparedRun {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its name.
+    pub run_id: String,
+    /// Its scenario.
+    pub scenario: String,
+    /// Its verdict.
+    pub verdict: String,
+    /// What it signalled to.
+    pub target: String,
+    /// When it began.
+    pub started_at: String,
+    /// Its `summary.json`.
+    #[serde(skip)]
+    pub summary: Value,
+}
+
+/// Why two runs are not compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// A folder cannot be read.
+    #[error(transparent)]
+    Folder(#[from] CoordinatorError),
+    /// They did not do the same.
+    #[error("the two runs are not alike: {}; --force compares them all the same", .0.join("; "))]
+    Unlike(Vec<String>),
+    /// Neither figure of any procedure can be judged.
+    #[error("nothing can be judged: {0}")]
+    TooShort(String),
+}
+
+/// Compares the runs of two folders.
+///
+/// # Errors
+/// [`CompareError`]: a folder is not that of a run that has ended; the runs are unlike and `force` is not given; neither says enough.
+pub fn compare_runs(base: &Path, run: &Path, settings: &Settings, force: bool) -> Result<ComparedRuns, CompareError> {
+    let (of_base, of_run) = (read_run(base)?, read_run(run)?);
+    let differ = unlike(&of_base, &of_run);
+    if !differ.is_empty() && !force {
+        return Err(CompareError::Unlike(differ));
+    }
+    let comparison = statistics::compare(&of_base.series, &of_run.series, settings);
+    if comparison.judged() == 0 {
+        let why = comparison.findings.iter().find_map(|finding| match &finding.judgement {
+            Judgement::NotJudged(why) => Some(format!("{} {}: {why}", finding.procedure, finding.figure)),
+            _ => None,
+        });
+        return Err(CompareError::TooShort(why.unwrap_or_else(|| "no procedure was measured".to_owned())));
+    }
+    let regression = comparison.worse().next().is_some();
+    Ok(ComparedRuns { base: of_base.described(base), run: of_run.described(run), differ, comparison, regression })
+}
+
+/// Writes the page of a comparison.
+///
+/// # Errors
+/// [`CoordinatorError::Folder`]: the file cannot be written.
+pub fn write_comparison(compared: &ComparedRuns, path: &Path) -> Result<(), CoordinatorError> {
+    write_whole(path, report::render_comparison(compared).as_bytes())
+}
+
+/// A finding for a table: base, run, difference, interval.
+pub fn comparison_text(finding: &Finding) -> [String; 4] {
+    use report::comparison::{change, range, value};
+    [
+        value(finding, finding.base),
+        value(finding, finding.run),
+        finding.difference.map_or_else(String::new, |difference| change(finding, difference)),
+        finding.interval.map_or_else(String::new, |interval| range(finding, interval)),
+    ]
+}
+
+/// What must be the same for a difference to say something about the target.
+fn unlike(base: &read::RunRead, run: &read::RunRead) -> Vec<String> {
+    let mut differ = Vec::new();
+    for (which, of) in [("base", base), ("other", run)] {
+        if of.text("/verdict/status") == "invalid" {
+            let reason = of.summary.pointer("/verdict/reasons/0").and_then(Value::as_str).unwrap_or("no reason is given");
+            differ.push(format!("the {which} run is invalid ({reason})"));
+        }
+    }
+    match scenarios::differing_fields(&base.scenario, &run.scenario) {
+        Ok(fields) => {
+            let more = fields.len().saturating_sub(MOST_FIELDS);
+            differ.extend(fields.into_iter().take(MOST_FIELDS));
+            if more > 0 {
+                differ.push(format!("and {more} more fields of the scenario"));
+            }
+        }
+        Err(error) => differ.push(format!("a scenario.yaml cannot be read: {error}")),
+    }
+    let agents = |of: &read::RunRead| of.summary.get("agents").and_then(Value::as_array).map_or(0, Vec::len);
+    if agents(base) != agents(run) {
+        differ.push(format!("agents: {}, {}", agents(base), agents(run)));
+    }
+    differ
+}
+
+/// More differing fields are only counted.
+const MOST_FIELDS: usize = 8;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! A run folder as series over time: counts from `timeline.ndjson`, latencies from `histograms.hlog`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use serde_json::Value;
+use statistics::{RunSeries, Samples, Unit};
+
+use super::ComparedRun;
+use crate::CoordinatorError;
+use crate::figures::AGENT_LOST;
+use crate::run_folder::{lines_of, parse, read};
+
+/// What a folder holds of a run.
+pub(crate) struct RunRead {
+    pub(crate) summary: Value,
+    pub(crate) scenario: String,
+    pub(crate) series: RunSeries,
+}
+
+/// Reads the folder of a run that has ended.
+pub(crate) fn read_run(folder: &Path) -> Result<RunRead, CoordinatorError> {
+    let path = folder.join("summary.json");
+    let summary = parse(&path, 1, &read(&path)?)?;
+    let scenario = read(&folder.join("scenario.yaml"))?;
+    let path = folder.join("plan.json");
+    let plan = parse(&path, 1, &read(&path)?)?;
+    let timeline = lines_of(&folder.join("timeline.ndjson"))?;
+    let mut series = counts(&timeline);
+    series.planned_s = summary.get("planned_s").and_then(Value::as_f64).unwrap_or_default();
+    series.planned = plan
+        .get("planned")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, planned)| Some((name.clone(), planned.as_u64()?)))
+        .collect();
+    add_latencies(&folder.join("histograms.hlog"), &mut series)?;
+    series.coarsen();
+    Ok(RunRead { summary, scenario, series })
+}
+
+impl RunRead {
+    pub(crate) fn text(&self, pointer: &str) -> String {
+        self.summary.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    pub(super) fn described(self, folder: &Path) -> ComparedRun {
+        ComparedRun {
+            folder: folder.to_owned(),
+            run_id: self.text("/run_id"),
+            scenario: self.text("/scenario"),
+            verdict: self.text("/verdict/status"),
+            target: self.text("/target"),
+            started_at: self.text("/started_at"),
+            summary: self.summary,
+        }
+    }
+}
+
+/// The units are the time line's entries, which are of equal length.
+fn counts(timeline: &[Value]) -> RunSeries {
+    let number = |of: &Value, key: &str| of.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let tally = |of: Option<&Value>| match of {
+        Some(Value::Object(causes)) => {
+            causes.iter().filter(|(cause, _)| *cause != AGENT_LOST).filter_map(|(_, n)| n.as_u64()).sum()
+        }
+        Some(count) => count.as_u64().unwrap_or_default(),
+        None => 0u64,
+    };
+    let unit_s =
+        timeline.first().and_then(|entry| entry.get("for_s")).and_then(Value::as_u64).unwrap_or(1).max(1);
+    let place = |entry: &Value| usize::try_from(number(entry, "at_s") / unit_s).unwrap_or(usize::MAX);
+    let length =
+        timeline.iter().map(place).max().map_or(0, |last| last.saturating_add(1)).min(MOST_INTERVALS);
+    let mut series = RunSeries { unit_s: unit_s as f64, ..RunSeries::default() };
+    for entry in timeline {
+        for (name, figures) in entry.get("procedures").and_then(Value::as_object).into_iter().flatten() {
+            let units =
+                series.procedures.entry(name.clone()).or_insert_with(|| vec![Unit::default(); length]);
+            let Some(unit) = units.get_mut(place(entry)) else { continue };
+            unit.due = number(figures, "due");
+            unit.succeeded = number(figures, "succeeded");
+            let others = ["failed", "timed_out", "abandoned"].map(|outcome| tally(figures.get(outcome)));
+            unit.ended = others.into_iter().fold(unit.succeeded, u64::saturating_add);
+        }
+    }
+    series
+}
+
+fn add_latencies(path: &Path, series: &mut RunSeries) -> Result<(), CoordinatorError> {
+    let octets = std::fs::read(path)
+        .map_err(|source| CoordinatorError::Unreadable { path: path.to_owned(), source })?;
+    let broken = |what: String| CoordinatorError::Unreadable {
+        path: PathBuf::from(path),
+        source: io::Error::new(io::ErrorKind::InvalidData, what),
+    };
+    let mut deserializer = Deserializer::new();
+    for entry in IntervalLogIterator::new(&octets) {
+        let LogEntry::Interval(interval) = entry.map_err(|error| broken(format!("{error:?}")))? else {
+            continue;
+        };
+        let Some(tag) = interval.tag() else { continue };
+        let (name, service) = match tag.as_str().strip_suffix(".service") {
+            Some(name) => (name, true),
+            None => (tag.as_str(), false),
+        };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+        let place = (interval.start_timestamp().as_secs_f64() / series.unit_s) as usize;
+        let Some(unit) = series.procedures.get_mut(name).and_then(|units| units.get_mut(place)) else {
+            continue;
+        };
+        let octets =
+            STANDARD.decode(interval.encoded_histogram()).map_err(|error| broken(error.to_string()))?;
+        let histogram: Histogram<u64> =
+            deserializer.deserialize(&mut octets.as_slice()).map_err(|error| broken(error.to_string()))?;
+        let recorded =
+            histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value()));
+        let samples = Samples::new(recorded.collect());
+        if service { unit.service.merge(&samples) } else { unit.latency.merge(&samples) }
+    }
+    Ok(())
+}
+
+/// By procedure, how many intervals a time line is believed to have.
+const MOST_INTERVALS: usize = 1_000_000;

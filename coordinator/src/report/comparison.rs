@@ -1,0 +1,272 @@
+//! `compare.html`: one run held against another, in the manner of the report.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
+use statistics::{Figure, Finding, Interval, Judgement};
+
+use super::axis::Axis;
+use super::chart::Chart;
+use super::figures::{UNKNOWN, Unit, known, list, text, title};
+use super::procedure::curve;
+use super::series::Tone;
+use super::{SCRIPT, STYLE};
+use crate::units;
+use crate::{ComparedRun, ComparedRuns};
+
+/// Draws the page.
+pub(crate) fn render(compared: &ComparedRuns) -> String {
+    let mut procedures: Vec<&str> =
+        compared.comparison.findings.iter().map(|f| f.procedure.as_str()).collect();
+    procedures.dedup();
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (word(compared)) " · " (compared.run.run_id) " · Roamstorm" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (header(compared))
+                nav aria-label="Sections" { ul {
+                    @for (i, name) in procedures.iter().enumerate() { li { a href={ "#procedure-" (i) } { (title(name)) } } }
+                    li { a href="#method" { "How it is judged" } }
+                } }
+                main {
+                    @for (i, name) in procedures.iter().enumerate() { (procedure(compared, i, name)) }
+                    (method(compared))
+                    footer { "Made by Roamstorm from the folders of two runs." }
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn word(compared: &ComparedRuns) -> &'static str {
+    if compared.regression { "worse" } else { "not worse" }
+}
+
+fn header(compared: &ComparedRuns) -> Markup {
+    let of = |wanted: &Judgement| {
+        let findings = compared.comparison.findings.iter().filter(|finding| finding.judgement == *wanted);
+        findings.map(sentence).collect::<Vec<_>>()
+    };
+    let (worse, better) = (of(&Judgement::Worse), of(&Judgement::Better));
+    let class = if compared.regression { "fail" } else { "pass" };
+    html! {
+        header.top {
+            p.brand { "Roamstorm · comparison of two runs" }
+            div.headline {
+                h1 { (compared.run.scenario) }
+                span class={ "badge " (class) } { (word(compared)) }
+            }
+            div class={ "verdict " (class) } role="note" aria-label="Verdict" {
+                p { @if compared.regression { "The run is worse than its base." } @else { "Nothing shows that the run is worse than its base." } }
+                @if !worse.is_empty() { ul { @for line in &worse { li { (line) } } } }
+                @if !better.is_empty() { p { "Better:" } ul { @for line in &better { li { (line) } } } }
+            }
+            @if !compared.differ.is_empty() {
+                div.verdict.invalid role="note" aria-label="Warnings" {
+                    p { "The runs are not alike; this comparison was forced" }
+                    ul { @for field in &compared.differ { li { (field) } } }
+                }
+            }
+            dl.facts { (facts("Base", &compared.base)) (facts("Run", &compared.run)) }
+        }
+    }
+}
+
+fn facts(which: &str, run: &ComparedRun) -> Markup {
+    let told = |text: &String| if text.is_empty() { UNKNOWN.to_owned() } else { text.clone() };
+    html! {
+        @for (name, value) in [("", &run.run_id), (" started", &run.started_at), (" target", &run.target), (" verdict", &run.verdict)] {
+            div { dt { (which) (name) } dd.id { (told(value)) } }
+        }
+    }
+}
+
+/// `registration latency.p99: 12.0 ms → 14.1 ms, +17.5 % (+9.1 % to +26.3 %)`.
+pub(crate) fn sentence(finding: &Finding) -> String {
+    format!(
+        "{} {}: {} → {}, {}{}",
+        finding.procedure,
+        finding.figure,
+        value(finding, finding.base),
+        value(finding, finding.run),
+        known(finding.difference, |difference| change(finding, difference)),
+        finding.interval.map_or_else(String::new, |interval| format!(" ({})", range(finding, interval)))
+    )
+}
+
+/// A value in its unit.
+pub(crate) fn value(finding: &Finding, value: Option<f64>) -> String {
+    known(value, |value| match finding.figure {
+        Figure::Latency(_) | Figure::Service(_) => units::latency(value),
+        Figure::Success => units::percent(value, 1.0),
+        Figure::Rate => Unit::PerSecond.show(value),
+    })
+}
+
+/// A difference with its sign: in per cent, of success ratios in percentage points.
+pub(crate) fn change(finding: &Finding, difference: f64) -> String {
+    let unit = if finding.figure == Figure::Success { "pp" } else { "%" };
+    let percent = difference * 100.0;
+    let digits = if percent.abs() < 0.095 {
+        3
+    } else if percent.abs() < 9.95 {
+        2
+    } else {
+        1
+    };
+    format!("{percent:+.digits$} {unit}").replace('-', "−")
+}
+
+/// From where to where.
+pub(crate) fn range(finding: &Finding, interval: Interval) -> String {
+    format!("{} to {}", change(finding, interval.low), change(finding, interval.high))
+}
+
+/// What a judgement is called.
+pub(crate) fn verdict(judgement: &Judgement) -> &'static str {
+    match judgement {
+        Judgement::Worse => "worse",
+        Judgement::Better => "better",
+        Judgement::Same => "no difference",
+        Judgement::NotJudged(_) => "not judged",
+    }
+}
+
+fn procedure(compared: &ComparedRuns, position: usize, name: &str) -> Markup {
+    let findings = || compared.comparison.findings.iter().filter(|finding| finding.procedure == name);
+    // One scale for the whole table: the widest interval fits.
+    let ends = findings().filter_map(|f| f.interval.map(|i| i.low.abs().max(i.high.abs()).min(1.0)));
+    let reach = ends.fold(0.01, f64::max);
+    html! {
+        section id={ "procedure-" (position) } aria-labelledby={ "procedure-" (position) "-title" } {
+            h2 id={ "procedure-" (position) "-title" } { (title(name)) }
+            div.wide { table {
+                thead { tr {
+                    th scope="col" { "Figure" } th.n scope="col" { "Base" } th.n scope="col" { "Run" } th.n scope="col" { "Difference" }
+                    th.n scope="col" { "Interval" } th scope="col" { span.quiet { "worse or better, to " (format!("{:.0} %", reach * 100.0)) } } th scope="col" { "Judgement" }
+                } }
+                tbody { @for finding in findings() { (row(finding, reach)) } }
+            } }
+            (curves(compared, name))
+        }
+    }
+}
+
+fn row(finding: &Finding, reach: f64) -> Markup {
+    let class = match finding.judgement {
+        Judgement::Worse => "fail",
+        Judgement::Better => "pass",
+        Judgement::Same | Judgement::NotJudged(_) => "quiet",
+    };
+    html! { tr {
+        th scope="row" { (finding.figure.to_string()) }
+        td.n { (value(finding, finding.base)) }
+        td.n { (value(finding, finding.run)) }
+        td.n { (known(finding.difference, |difference| change(finding, difference))) }
+        td.n { (known(finding.interval, |interval| range(finding, interval))) }
+        td.bar aria-hidden="true" { @if let (Some(interval), Some(difference)) = (finding.interval, finding.difference) { (whisker(interval, difference, reach)) } }
+        td { strong class=(class) { (verdict(&finding.judgement)) }
+            @if let Judgement::NotJudged(why) = &finding.judgement { br; span.note { (why) } } }
+    } }
+}
+
+/// The interval as a line, the difference as a tick on it, and zero in the middle.
+fn whisker(interval: Interval, difference: f64, reach: f64) -> Markup {
+    let place = |value: f64| format!("{:.1}", 100.0 + (value / reach).clamp(-1.0, 1.0) * 100.0);
+    let tone = if interval.low > 0.0 || interval.high < 0.0 { "t-second" } else { "t-first" };
+    html! {
+        svg viewBox="0 0 200 16" width="100%" height="16" preserveAspectRatio="none" {
+            path.grid d="M100 0V16" {}
+            path class={ "line " (tone) } d={ "M" (place(interval.low)) " 8H" (place(interval.high)) "M" (place(difference)) " 3V13" } {}
+        }
+    }
+}
+
+fn curves(compared: &ComparedRuns, name: &str) -> Markup {
+    let of = |run: &ComparedRun, label: &str, tone| {
+        let figures = run
+            .summary
+            .pointer("/procedures")
+            .and_then(|procedures| procedures.get(name))
+            .unwrap_or(&Value::Null);
+        curve(label, tone, figures, "percentiles", "latency_us")
+    };
+    let mut series = vec![of(&compared.base, "base", Tone::Second), of(&compared.run, "run", Tone::First)];
+    for line in &mut series {
+        line.points.retain(|(percentile, _)| *percentile <= 99.9);
+    }
+    let subject = title(name);
+    Chart {
+        title: "Latency by percentile",
+        subject: &subject,
+        unit: Unit::Microseconds,
+        x: Axis::percentiles(99.9),
+        series,
+        bands: &[],
+        most_points: 100,
+    }
+    .draw()
+}
+
+fn method(compared: &ComparedRuns) -> Markup {
+    let settings = compared.comparison.settings;
+    let warnings =
+        list(&compared.run.summary, "warnings").len() + list(&compared.base.summary, "warnings").len();
+    html! {
+        section id="method" aria-labelledby="method-title" {
+            h2 id="method-title" { "How it is judged" }
+            p { "Of comparisons of two equal runs at most " (units::percent(settings.false_alarms, 1.0)) " raise any alarm, over all the "
+                (compared.comparison.judged()) " figures that are judged here together: all intervals hold at once with that certainty. "
+                "A difference counts when its interval does not hold zero and it is at least " (units::percent(settings.least_effect, 1.0))
+                " (of a success ratio: " (format!("{:.2}", settings.least_success_effect * 100.0)) " percentage points)." }
+            p { "Percentiles are read from the merged histogram of each run, never averaged. How far they may be off comes from the run's own "
+                "seconds, and takes into account that neighbouring seconds resemble each other. What differs from run to run but not within one, "
+                "such as another machine, is not seen by two runs: repeat the base to learn it." }
+            @if warnings > 0 { p.note { "The two runs have " (warnings) " warnings; their reports have them." } }
+            dl.facts {
+                div { dt { "Seed of the bootstrap" } dd.id { (settings.seed) } }
+                @for (which, run) in [("Base", &compared.base), ("Run", &compared.run)] {
+                    div { dt { (which) " folder" } dd.id { (run.folder.display()) } }
+                    div { dt { (which) " program" } dd.id { (text(&run.summary, "version").unwrap_or_else(|| UNKNOWN.to_owned())) } }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use statistics::Percentile;
+
+    #[test]
+    fn a_finding_is_told_with_its_units_and_signs() {
+        let mut finding = Finding {
+            procedure: "registration".to_owned(),
+            figure: Figure::Latency(Percentile::P99),
+            base: Some(12_000.0),
+            run: Some(14_100.0),
+            difference: Some(0.175),
+            interval: Some(Interval { low: 0.0912, high: 0.263 }),
+            judgement: Judgement::Worse,
+        };
+        assert_eq!(
+            sentence(&finding),
+            "registration latency.p99: 12.0 ms → 14.1 ms, +17.5 % (+9.12 % to +26.3 %)"
+        );
+        finding.figure = Figure::Success;
+        (finding.base, finding.run, finding.difference, finding.interval) =
+            (Some(1.0), Some(0.995), Some(-0.005), None);
+        assert_eq!(sentence(&finding), "registration success: 100 % → 99.50 %, −0.50 pp");
+    }
+}

@@ -1,0 +1,15 @@
+//! The mathematics of runs: whether two differ, whether one drifts, and where a target's knee is. No clock, no file, no
+//! global randomness: series in, judgements out, and a seed where something is drawn.
+
+pub mod compare;
+mod distributions;
+mod long_run;
+mod random;
+mod samples;
+
+pub use compare::{
+    Comparison, Figure, Finding, Interval, Judgement, Percentile, RunSeries, Settings, Unit, compare,
+};
+pub use long_run::{LongRun, long_run};
+pub use random::Draws;
+pub use samples::Samples;

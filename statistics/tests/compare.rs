@@ -1,0 +1,189 @@
+//! How often equal runs raise an alarm, and how often a slower one does: over many pairs of synthetic runs.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test")]
+
+use std::collections::BTreeMap;
+
+use statistics::{
+    Comparison, Draws, Figure, Judgement, Percentile, RunSeries, Samples, Settings, Unit, compare,
+};
+
+/// A target whose latency is log-normal around a level that wanders from second to second.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    seconds: u32,
+    per_s: u64,
+    /// How alike neighbouring seconds are, 0 to 1.
+    memory: f64,
+    /// Standard deviation of the level, of the logarithm.
+    wander: f64,
+    /// Standard deviation of a single latency, of the logarithm.
+    spread: f64,
+    failures: f64,
+}
+
+impl Target {
+    fn run(self, draws: &mut Draws, slower: impl Fn(f64) -> f64) -> RunSeries {
+        let mut level = draws.normal();
+        let mut second = || {
+            level = self.memory * level + (1.0 - self.memory * self.memory).sqrt() * draws.normal();
+            let mut unit = Unit::default();
+            let (mut latency, mut service) = (Vec::new(), Vec::new());
+            // The plan's total is exact, as that of a real one is.
+            for _ in 0..self.per_s {
+                unit.due += 1;
+                unit.ended += 1;
+                if draws.uniform() < self.failures * (0.7 * level).exp() {
+                    continue;
+                }
+                unit.succeeded += 1;
+                let place = draws.normal();
+                let us = slower(place) * 5_000.0 * (self.spread * place + self.wander * level).exp();
+                latency.push((bucket(us), 1));
+                service.push((bucket(us * 0.9), 1));
+            }
+            (unit.latency, unit.service) = (Samples::new(latency), Samples::new(service));
+            unit
+        };
+        let units = (0..self.seconds).map(|_| second()).collect();
+        RunSeries {
+            planned_s: f64::from(self.seconds),
+            unit_s: 1.0,
+            procedures: BTreeMap::from([("registration".to_owned(), units)]),
+            planned: BTreeMap::from([("registration".to_owned(), self.per_s * u64::from(self.seconds))]),
+        }
+    }
+}
+
+/// As coarse as a histogram of three digits.
+fn bucket(us: f64) -> u64 {
+    let grain = 2f64.powi((us.log2().floor() as i32 - 10).max(0));
+    ((us / grain).floor() * grain) as u64
+}
+
+fn strict() -> Settings {
+    // Every effect counts: the rate of false alarms must hold without the help of the threshold.
+    Settings { least_effect: 0.0, least_success_effect: 0.0, ..Settings::default() }
+}
+
+fn raises_an_alarm(comparison: &Comparison) -> bool {
+    comparison.findings.iter().any(|f| matches!(f.judgement, Judgement::Worse | Judgement::Better))
+}
+
+fn alarms(target: Target, pairs: u32, seed: u64) -> (u32, usize) {
+    let mut draws = Draws::new(seed);
+    let (mut alarms, mut judged) = (0, usize::MAX);
+    for pair in 0..pairs {
+        let (base, run) = (target.run(&mut draws, |_| 1.0), target.run(&mut draws, |_| 1.0));
+        let comparison = compare(&base, &run, &Settings { seed: u64::from(pair), ..strict() });
+        alarms += u32::from(raises_an_alarm(&comparison));
+        judged = judged.min(comparison.judged());
+    }
+    (alarms, judged)
+}
+
+/// Equal runs of targets that move at every pace which a run of this length can show.
+#[test]
+fn equal_runs_raise_an_alarm_in_at_most_5_of_100_comparisons() {
+    let seed = 20;
+    let target = Target { seconds: 120, per_s: 40, memory: 0.0, wander: 0.1, spread: 0.5, failures: 0.005 };
+    let paces = [
+        target,
+        Target { memory: 0.5, ..target },
+        Target { memory: 0.8, seconds: 240, ..target },
+        Target { memory: 0.9, wander: 0.05, seconds: 240, ..target },
+    ];
+    let mut all = 0;
+    for (number, target) in (0..).zip(paces) {
+        let (alarms, judged) = alarms(target, 50, seed + number);
+        println!(
+            "seed {}: {alarms} of 50 alarms, at least {judged} figures judged, {target:?}",
+            seed + number
+        );
+        all += alarms;
+    }
+    assert!(all <= 10, "{all} of 200 pairs of equal runs raise an alarm, seed {seed}");
+}
+
+#[test]
+fn a_tenth_more_at_p99_is_found_in_9_of_10_runs() {
+    let seed = 7;
+    let target = Target { seconds: 300, per_s: 100, memory: 0.5, wander: 0.05, spread: 0.5, failures: 0.002 };
+    let mut draws = Draws::new(seed);
+    // Only what is beyond the 95th percentile is slower.
+    let tail = |place: f64| if place > 1.645 { 1.1 } else { 1.0 };
+    let found = |comparison: &Comparison, figure| {
+        comparison.findings.iter().any(|f| f.figure == figure && f.judgement == Judgement::Worse)
+    };
+    let (mut p99, mut p50) = (0, 0);
+    for pair in 0..40 {
+        let (base, run) = (target.run(&mut draws, |_| 1.0), target.run(&mut draws, tail));
+        let comparison = compare(&base, &run, &Settings { seed: pair, ..Settings::default() });
+        p99 += u32::from(found(&comparison, Figure::Latency(Percentile::P99)));
+        p50 += u32::from(found(&comparison, Figure::Latency(Percentile::P50)));
+    }
+    println!("seed {seed}: p99 found worse in {p99} of 40, p50 in {p50}");
+    assert!(p99 >= 36 && p50 <= 2, "p99 in {p99}, p50 in {p50} of 40 runs, seed {seed}");
+}
+
+#[test]
+fn intervals_hold_the_true_difference() {
+    let seed = 3;
+    let target = Target { seconds: 120, per_s: 40, memory: 0.5, wander: 0.1, spread: 0.5, failures: 0.005 };
+    let mut draws = Draws::new(seed);
+    let mut missed = 0;
+    for pair in 0..60 {
+        let (base, run) = (target.run(&mut draws, |_| 1.0), target.run(&mut draws, |_| 1.2));
+        let comparison = compare(&base, &run, &Settings { seed: pair, ..strict() });
+        let times = comparison.findings.iter().filter(|f| f.figure.more_is_worse());
+        let holds = |f: &statistics::Finding| f.interval.is_none_or(|i| i.low <= 0.2 && 0.2 <= i.high);
+        missed += u32::from(!times.clone().all(holds));
+        assert!(times.filter(|f| f.interval.is_some()).count() >= 6);
+    }
+    assert!(missed <= 5, "{missed} of 60 comparisons miss the truth somewhere, seed {seed}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_comparison_and_short_runs_are_not_judged() {
+    let target = Target { seconds: 60, per_s: 40, memory: 0.2, wander: 0.05, spread: 0.5, failures: 0.0 };
+    let mut draws = Draws::new(1);
+    let (base, run) = (target.run(&mut draws, |_| 1.0), target.run(&mut draws, |_| 1.0));
+    assert_eq!(compare(&base, &run, &strict()), compare(&base, &run, &strict()));
+    assert!(!raises_an_alarm(&compare(&base, &base, &strict())), "a run differs from itself");
+    let short = Target { seconds: 20, ..target }.run(&mut draws, |_| 3.0);
+    let comparison = compare(&base, &short, &strict());
+    assert_eq!(comparison.judged(), 0);
+    let Judgement::NotJudged(why) = &comparison.findings[0].judgement else { panic!("{comparison:?}") };
+    assert!(why.contains("it lasted 20 intervals, 60 are needed"), "{why}");
+}
+
+#[test]
+fn failures_and_lost_rate_are_found_and_success_of_all_is_no_difference() {
+    let target = Target { seconds: 120, per_s: 40, memory: 0.2, wander: 0.05, spread: 0.5, failures: 0.0 };
+    let mut draws = Draws::new(4);
+    let (base, same) = (target.run(&mut draws, |_| 1.0), target.run(&mut draws, |_| 1.0));
+    let failing = Target { failures: 0.05, ..target }.run(&mut draws, |_| 1.0);
+    let judged = |run: &RunSeries, figure| {
+        let comparison = compare(&base, run, &Settings::default());
+        comparison.findings.into_iter().find(|f| f.figure == figure).unwrap().judgement
+    };
+    assert_eq!(judged(&same, Figure::Success), Judgement::Same);
+    assert_eq!(judged(&failing, Figure::Success), Judgement::Worse);
+    assert_eq!(judged(&failing, Figure::Rate), Judgement::Worse);
+}
+
+#[test]
+#[ignore = "a study for ADR 15; minutes long"]
+fn study_of_false_alarms() {
+    for seconds in [60, 120, 240] {
+        for (memory, wander) in
+            [(0.0, 0.0), (0.0, 0.1), (0.5, 0.1), (0.8, 0.1), (0.9, 0.1), (0.9, 0.03), (0.95, 0.1)]
+        {
+            let target = Target { seconds, per_s: 40, memory, wander, spread: 0.5, failures: 0.005 };
+            let (alarms, judged) = alarms(target, 200, 1);
+            println!(
+                "{seconds} s, memory {memory}, wander {wander}: {:.1} %, at least {judged} judged",
+                f64::from(alarms) / 2.0
+            );
+        }
+    }
+}
