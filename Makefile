@@ -42,6 +42,10 @@ kernel-sctp: setup ## The smoke campaign and the transport's tests on a kernel w
 fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) each
 	scripts/fuzz
 
+.PHONY: simulate
+simulate: ## Rehearse the whole fleet under SEEDS (10000) seeds of faults in virtual time, and check every account
+	cargo run --release --quiet -p rehearsal -- --seeds $(or $(SEEDS),10000)
+
 .PHONY: bench
 bench: ## Criterion benches, then the macro benchmark of docs/performance.md
 	cargo bench -p benches

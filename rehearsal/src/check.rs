@@ -1,0 +1,173 @@
+//! The account held against what really happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use coordinator::core::{Core, End, Record};
+use hdrhistogram::Histogram;
+use scenarios::Plan;
+use wire::to_coordinator::IntervalReport;
+
+use crate::coordinator_process::CoordinatorProcess;
+use crate::drill::Drill;
+use crate::shard::Made;
+use crate::target::{Attempt, Target};
+use crate::truth::Truth;
+
+pub(crate) struct Checked {
+    pub(crate) violations: Vec<String>,
+    pub(crate) lost: u64,
+    pub(crate) moves: usize,
+}
+
+/// Everything that must hold after a drill, whatever went wrong in it.
+pub(crate) fn check(
+    drill: &Drill,
+    plan: &Plan,
+    coordinator: &CoordinatorProcess,
+    target: &Target,
+    truth: &Truth,
+) -> Checked {
+    let mut violations = Vec::new();
+    let Some(core) = coordinator.core() else {
+        return Checked {
+            violations: vec!["the coordinator is down at the end".to_owned()],
+            lost: 0,
+            moves: 0,
+        };
+    };
+    let reports: Vec<&IntervalReport> = coordinator
+        .committed()
+        .iter()
+        .filter_map(|record| match record {
+            Record::Report(report) => Some(report.as_ref()),
+            _ => None,
+        })
+        .collect();
+    if core.end() == Some(End::TooFewAgents) {
+        if !target.starts().is_empty() {
+            violations.push("the run never began, but attempts were started".to_owned());
+        }
+        return Checked { violations, lost: 0, moves: 0 };
+    }
+    violations.extend(order_of(&reports));
+    violations.extend(
+        core.planned().iter().filter_map(|(procedure, planned)| unbalanced(core, procedure, *planned)),
+    );
+    let made: Vec<&Made> = reports.iter().filter_map(|report| truth.of(report)).collect();
+    let mut lost = 0;
+    for (load, schedule) in plan.scenario().load.iter().enumerate() {
+        let account = Account::of(load, schedule.procedure.as_str(), core, &made, target, &mut violations);
+        lost += account.agent_lost;
+    }
+    violations.extend(replayed(coordinator, core));
+    if drill.is_calm() && (lost > 0 || !core.gaps().is_empty() || !core.verdict().reasons.is_empty()) {
+        violations.push(format!(
+            "nothing went wrong, but {lost} attempts were lost, {} gaps, invalid: {:?}",
+            core.gaps().len(),
+            core.verdict().reasons
+        ));
+    }
+    Checked { violations, lost, moves: core.moves().len() }
+}
+
+/// `planned = succeeded + failed + timed-out + abandoned + never-started`.
+fn unbalanced(core: &Core, procedure: &str, planned: u64) -> Option<String> {
+    let counts = core.figures().get(procedure).map(|figures| figures.counts.clone()).unwrap_or_default();
+    let accounted = counts.accounted();
+    (planned != accounted)
+        .then(|| format!("{procedure}: {planned} planned, {accounted} accounted for: {counts:?}"))
+}
+
+/// Each report once, without gaps under each lease, and none of an older lease after one of a newer.
+fn order_of(reports: &[&IntervalReport]) -> Vec<String> {
+    let mut last: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+    let mut violations = Vec::new();
+    for report in reports {
+        let this = (report.epoch, report.sequence);
+        let follows = match last.insert(report.shard, this) {
+            None => report.sequence == 0,
+            Some((epoch, _)) if report.epoch > epoch => report.sequence == 0,
+            Some((epoch, sequence)) => report.epoch == epoch && report.sequence == sequence + 1,
+        };
+        if !follows {
+            violations
+                .push(format!("shard {}: report {this:?} does not follow the one before", report.shard));
+        }
+    }
+    violations
+}
+
+struct Account {
+    agent_lost: u64,
+}
+
+impl Account {
+    fn of(
+        load: usize,
+        procedure: &str,
+        core: &Core,
+        made: &[&Made],
+        target: &Target,
+        violations: &mut Vec<String>,
+    ) -> Self {
+        let of_load = |attempt: &&Attempt| attempt.1 == load;
+        let started: BTreeSet<Attempt> =
+            made.iter().flat_map(|made| made.started.iter().filter(of_load)).copied().collect();
+        let ended: BTreeSet<Attempt> =
+            made.iter().flat_map(|made| made.ended.iter().filter(of_load)).copied().collect();
+        let mut in_one = crate::shard::wide_histogram();
+        for (_, latency) in made.iter().flat_map(|made| &made.latencies).filter(|(of, _)| *of == load) {
+            if let Err(error) = in_one.record(*latency) {
+                violations.push(format!("{procedure}: a latency of {latency} µs: {error}"));
+            }
+        }
+        let seen: BTreeSet<Attempt> = target.starts().keys().filter(of_load).copied().collect();
+        let never_reported = seen.difference(&started).count() as u64;
+        let never_ended = started.difference(&ended).count() as u64;
+        let empty = coordinator::ProcedureFigures::default();
+        let figures = core.figures().get(procedure).unwrap_or(&empty);
+        let counts = &figures.counts;
+        if !same(&in_one, &figures.latency) {
+            violations.push(format!(
+                "{procedure}: the merged histogram ({} samples) is not the one of a single process ({} samples)",
+                figures.latency.len(),
+                in_one.len()
+            ));
+        }
+        if counts.succeeded != in_one.len() {
+            violations.push(format!("{procedure}: {} succeeded, {} really", counts.succeeded, in_one.len()));
+        }
+        let agent_lost = counts.abandoned.get("agent-lost").copied().unwrap_or(0);
+        // What was under way when its agent was lost, and what it had started without having told.
+        if agent_lost < never_ended + never_reported {
+            violations.push(format!(
+                "{procedure}: {agent_lost} abandoned with their agents, but {never_ended} were in flight and \
+                 {never_reported} had been started untold"
+            ));
+        }
+        if !started.is_subset(&seen) {
+            violations.push(format!("{procedure}: reports tell of attempts that the target never saw"));
+        }
+        Self { agent_lost }
+    }
+}
+
+/// Bucket by bucket: the coordinator's histogram is the one that a single process would have made.
+fn same(in_one: &Histogram<u64>, merged: &coordinator::Histogram) -> bool {
+    let buckets = in_one.iter_recorded();
+    let buckets =
+        buckets.map(|step| (in_one.lowest_equivalent(step.value_iterated_to()), step.count_at_value()));
+    buckets.eq(merged.buckets())
+}
+
+/// A core that is made again from the records stands where the running one does.
+fn replayed(coordinator: &CoordinatorProcess, core: &Core) -> Option<String> {
+    let again = coordinator.replay();
+    let same = core.figures().keys().eq(again.figures().keys())
+        && core.figures().iter().all(|(name, figures)| {
+            let other = &again.figures()[name];
+            figures.counts == other.counts && figures.latency == other.latency
+        })
+        && core.gaps() == again.gaps();
+    (!same).then(|| "a core made from the records differs from the one that ran".to_owned())
+}

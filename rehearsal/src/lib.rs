@@ -1,0 +1,51 @@
+//! A rehearsal of the whole fleet in virtual time: the coordinator's core, the agents' holders, supervisors, network, disks
+//! and clocks under one seed, with what goes wrong; and after it, the account held against what really happened
+//! (docs/adr/0017-rehearsal.md).
+//!
+//! ```text
+//! seed ──► drill (fleet, scenario, faults) ──► world: coordinator::Core ⇄ network ⇄ agent::Holder ⇄ worker ──► target
+//!                                                │ committed records                                │ starts
+//!                                                └────────────────────► check ◄─────────────────────┘
+//! ```
+//! The core and the holder are the program's own. What they drive is played: workers whose shards only start and end
+//! attempts, a target that remembers every start, a store that forgets what was not committed.
+
+mod check;
+mod clock;
+mod coordinator_process;
+mod drill;
+mod host;
+mod network;
+mod queue;
+mod shard;
+mod target;
+mod truth;
+mod worker;
+mod world;
+
+use drill::Drill;
+use world::World;
+
+/// How a drill came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// What must not have happened, in words; none when all is well.
+    pub violations: Vec<String>,
+    /// Faults that were injected.
+    pub faults: usize,
+    /// Attempts that the target saw.
+    pub starts: usize,
+    /// Attempts that were lost with their agents.
+    pub lost: u64,
+    /// Shards that went from one agent to another.
+    pub moves: usize,
+    /// Events of virtual time.
+    pub events: u64,
+}
+
+/// Plays the drill of a seed. With `tell`, every event is written to standard error.
+pub fn rehearse(seed: u64, tell: bool) -> Outcome {
+    World::new(Drill::from_seed(seed), tell).play()
+}
