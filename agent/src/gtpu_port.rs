@@ -110,6 +110,18 @@ impl GtpuPort {
         drain.routes.insert(slot, (worker, to));
     }
 
+    /// Whether a shard has this slot.
+    pub(crate) fn is_routed(&self, slot: u32) -> bool {
+        let drain = self.0.drain.lock().unwrap_or_else(PoisonError::into_inner);
+        drain.routes.contains_key(&slot)
+    }
+
+    /// The shard of this slot is gone: what still comes for it is taken in by whoever drains.
+    pub(crate) fn forget(&self, slot: u32) {
+        let mut drain = self.0.drain.lock().unwrap_or_else(PoisonError::into_inner);
+        drain.routes.remove(&slot);
+    }
+
     /// Sends one message. False when the system did not take it.
     pub(crate) fn send(&self, to: SocketAddr, octets: &[u8]) -> bool {
         for _ in 0..SEND_TRIES {

@@ -58,8 +58,8 @@ impl Collector {
         self.trace_dropped += part.trace_dropped;
     }
 
-    /// The agent's health since the last call.
-    pub(crate) fn take(&mut self, unacknowledged: u64, report_octets: u64) -> AgentHealth {
+    /// The agent's health since the last call; what is kept of reports is not the workers' to say.
+    pub(crate) fn take(&mut self) -> AgentHealth {
         AgentHealth {
             at_us: self.at_us,
             lateness_v2: encode(&mut self.lateness, &mut self.serializer),
@@ -67,11 +67,9 @@ impl Collector {
             ues: self.ues.iter().map(|(ues, _)| ues).sum(),
             ue_octets: self.ues.iter().map(|(_, octets)| octets).sum(),
             cpu_us: micros(std::mem::take(&mut self.cpu)),
-            unacknowledged,
             reports_dropped: self.reports_dropped,
             trace_dropped: self.trace_dropped,
-            report_octets,
-            spooled_octets: 0,
+            ..AgentHealth::default()
         }
     }
 }

@@ -1,19 +1,24 @@
 //! An agent: takes leases from a coordinator and plays gNBs and subscribers against a core.
 //!
 //! ```text
-//! session.rs   QUIC with the coordinator (tokio)           one task
-//! worker.rs    a thread with its own SCTP endpoint         one for each core, nothing shared
-//! shard.rs     UEs, gNBs, radio, timers and pacer of one shard: sans-IO, driven by the worker
+//! session.rs   QUIC with the coordinator (tokio), again and again     one task
+//! holder/      leases and reports, what is owed: sans-IO, driven by the session
+//! worker/      a thread with its own SCTP endpoint                    one for each core, nothing shared
+//! shard/       UEs, gNBs, radio, timers and pacer of one shard: sans-IO, driven by the worker
 //! ```
 
 mod access;
 mod attempts;
 mod conditions;
+mod config;
 mod consignment;
+mod crew;
 mod gtpu_port;
 mod handovers;
 mod health;
 pub mod holder;
+mod lease_clock;
+mod line;
 mod pacer;
 mod population;
 mod radio;
@@ -22,12 +27,14 @@ mod recovery;
 mod sealing;
 mod session;
 mod shard;
+mod spool;
 mod timers;
 mod tracer;
 mod user_plane;
 mod worker;
 
+pub use config::{AgentConfig, AgentError, Interruption};
 pub use consignment::AdoptError;
-pub use session::{AgentConfig, AgentError, run};
+pub use session::run;
 pub use shard::{ShardAction, ShardRunner};
 pub use user_plane::UserPlaneEnd;

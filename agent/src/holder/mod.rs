@@ -241,7 +241,10 @@ impl Holder {
             ToAgent::Start { run, at_us, wall_us } if self.is_run(&run) => {
                 let at = self.instant(at_us);
                 // A returning agent has started already, and goes on.
-                self.clock.get_or_insert_with(|| RunClock::new(at, wall_us));
+                if self.clock.is_none() {
+                    tracing::info!(%run, "starting");
+                    self.clock = Some(RunClock::new(at, wall_us));
+                }
             }
             ToAgent::Pause { run, at_us } if self.is_run(&run) => {
                 let at = self.instant(at_us);
@@ -265,6 +268,7 @@ impl Holder {
                 self.tell_live(&Order::Drain { reason, grace: Duration::from_micros(grace_us) }, out);
             }
             ToAgent::RunOver { run } if self.run.is_none() || self.is_run(&run) => {
+                tracing::info!(%run, "the run is over");
                 self.forget_run(out);
                 self.leave(Left::RunOver, out);
             }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Error};
-use tokio::sync::watch;
+use tokio::sync::mpsc::unbounded_channel;
 use wire::{Identity, Role};
 
 use crate::exit::{Exit, RunInvalid};
@@ -30,25 +30,25 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     let identity = Identity::load(&arguments.certs, Role::Agent)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let name = arguments.name.unwrap_or_else(host_name);
     let config = agent::AgentConfig {
-        name: arguments.name.unwrap_or_else(host_name),
         workers: arguments.workers.map_or(cores, usize::from),
-        identity,
-        coordinator: arguments.coordinator,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         gtpu_address: arguments.gtpu_address,
+        ..agent::AgentConfig::new(name, identity, arguments.coordinator)
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
-        let (stop, stopped) = watch::channel(false);
-        let work = agent::run(config, stopped);
+        let (interrupt, interruptions) = unbounded_channel();
+        let work = agent::run(config, interruptions);
         tokio::pin!(work);
         let ended = tokio::select! {
             ended = &mut work => ended,
             () = super::interrupted() => {
-                eprintln!("stopping: what is in flight may end; interrupt again to leave at once");
-                let _ = stop.send(true);
+                eprintln!("stopping: shards are handed over; interrupt again to leave at once");
+                let reason = "interrupted by its operator".to_owned();
+                let _ = interrupt.send(agent::Interruption { reason, deadline: None });
                 tokio::select! {
                     ended = &mut work => ended,
                     () = super::interrupted() => return Ok(Exit::Invalid),

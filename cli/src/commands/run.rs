@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Error, ensure};
 use coordinator::{Coordinator, CoordinatorConfig};
 use scenarios::Plan;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wire::{Authority, Role};
 
@@ -66,21 +65,20 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
     })
     .await?;
     let address = coordinator.local_addr().to_string();
-    let (_stop, stopped) = watch::channel(false);
     let mut fleet = JoinSet::new();
     for (number, gtpu_address) in (1..=agents).zip(ends.agents) {
         let name = format!("agent-{number}");
-        fleet.spawn(agent::run(
-            agent::AgentConfig {
-                identity: authority.issue(&name, Role::Agent, &[])?,
-                name,
-                workers: campaign::workers_for(agents),
-                coordinator: address.clone(),
-                program: env!("CARGO_PKG_VERSION").to_owned(),
-                gtpu_address,
-            },
-            stopped.clone(),
-        ));
+        let identity = authority.issue(&name, Role::Agent, &[])?;
+        let config = agent::AgentConfig {
+            workers: campaign::workers_for(agents),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            gtpu_address,
+            // The coordinator is in this process: it does not come back.
+            patience: std::time::Duration::from_secs(5),
+            ..agent::AgentConfig::new(name, identity, address.clone())
+        };
+        let (_, interruptions) = tokio::sync::mpsc::unbounded_channel();
+        fleet.spawn(agent::run(config, interruptions));
     }
     let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
     if ended.is_err() {

@@ -1,0 +1,169 @@
+//! The agent's workers, and what they need to carry out a holder's commands: plans, targets, the GTP-U port.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use scenarios::{Plan, Scenario};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use wire::to_agent::Lease;
+
+use crate::gtpu_port::GtpuPort;
+use crate::holder::{Command, Notice, Order};
+use crate::shard::ShardRunner;
+use crate::user_plane::UserPlaneEnd;
+use crate::worker::{Expected, FromWorker, Mailbox, Told, Worker};
+
+/// Worker threads, and one thread that builds shards for them: a takeover of many shards stops nobody.
+pub(crate) struct Crew {
+    workers: Vec<Worker>,
+    building: Sender<Building>,
+    notices_in: UnboundedSender<FromWorker>,
+    notices: UnboundedReceiver<FromWorker>,
+    backlog: Arc<AtomicU64>,
+    plan: Option<(String, Arc<Plan>)>,
+    gtpu_address: Option<IpAddr>,
+    gtpu: Option<GtpuPort>,
+    /// The next slot of the TEIDs.
+    slots: u32,
+}
+
+/// A shard to be built.
+struct Building {
+    plan: Arc<Plan>,
+    lease: Box<Lease>,
+    end: Option<UserPlaneEnd>,
+    to: Mailbox,
+}
+
+impl Crew {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn start(workers: usize, gtpu_address: Option<IpAddr>) -> std::io::Result<Self> {
+        let (notices_in, notices) = unbounded_channel();
+        let backlog = Arc::new(AtomicU64::new(0));
+        let workers = (0..workers)
+            .map(|number| Worker::spawn(number, notices_in.clone(), Arc::clone(&backlog)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (building, builds) = channel();
+        std::thread::Builder::new().name("builder".to_owned()).spawn(move || build(&builds))?;
+        Ok(Self {
+            workers,
+            building,
+            notices_in,
+            notices,
+            backlog,
+            plan: None,
+            gtpu_address,
+            gtpu: None,
+            slots: 0,
+        })
+    }
+
+    /// What a worker says next. Cancel-safe.
+    pub(crate) async fn hear(&mut self) -> FromWorker {
+        let Some(heard) = self.notices.recv().await else { unreachable!("the crew holds a sender itself") };
+        if matches!(heard, FromWorker::Notice(Notice::Report(_) | Notice::Trace(_))) {
+            self.backlog.fetch_sub(1, Ordering::Relaxed);
+        }
+        heard
+    }
+
+    /// Passes a command on to its worker. A lease is given what it needs first.
+    pub(crate) fn tell(&mut self, worker: usize, command: Command) {
+        let Command { shard, epoch, order } = command;
+        match order {
+            Order::Take { lease, until } => {
+                if let Err(error) = self.take(worker, lease, until) {
+                    let notice = Notice::CannotPrepare { shard, epoch, error };
+                    let _ = self.notices_in.send(FromWorker::Notice(notice));
+                }
+            }
+            order => {
+                if let Some(worker) = self.workers.get(worker) {
+                    worker.mailbox().tell(Told::Order(Command { shard, epoch, order }));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, worker: usize, lease: Box<Lease>, until: std::time::Instant) -> Result<(), String> {
+        let plan = self.plan(&lease)?;
+        let target = lease.target.parse::<sctp::Address>();
+        let target = target.map_err(|error| format!("target {:?}: {error}", lease.target))?;
+        let user_plane = self.user_plane(&plan, &target)?;
+        let end =
+            user_plane.as_ref().map(|(port, slot)| UserPlaneEnd { address: port.address(), slot: *slot });
+        let Some(worker) = self.workers.get(worker) else { return Ok(()) };
+        let to = worker.mailbox().clone();
+        let expected = Expected { shard: lease.shard, epoch: lease.epoch, until, target, user_plane };
+        to.tell(Told::Expect(Box::new(expected)));
+        // The builder lives as long as the crew.
+        let _ = self.building.send(Building { plan, lease, end, to });
+        Ok(())
+    }
+
+    /// The plan that a lease is a part of; made once for all shards of a run.
+    fn plan(&mut self, lease: &Lease) -> Result<Arc<Plan>, String> {
+        let plan = match &self.plan {
+            Some((run, plan)) if *run == lease.run => Arc::clone(plan),
+            _ => {
+                let scenario = Scenario::from_yaml(&lease.scenario, "the leased scenario");
+                let scenario = scenario.map_err(|error| error.to_string())?;
+                let plan = Plan::with_shards(Arc::new(scenario), lease.seed, lease.shards);
+                Arc::new(plan.map_err(|error| error.to_string())?)
+            }
+        };
+        if lease.shard >= plan.shards() {
+            return Err(format!("shard {} is leased, but the plan has {}", lease.shard, plan.shards()));
+        }
+        self.plan = Some((lease.run.clone(), Arc::clone(&plan)));
+        Ok(plan)
+    }
+
+    /// The end of the tunnels of one more shard, where the scenario has sessions; the port is opened once.
+    fn user_plane(&mut self, plan: &Plan, target: &sctp::Address) -> Result<Option<(GtpuPort, u32)>, String> {
+        if plan.scenario().sessions.is_empty() {
+            return Ok(None);
+        }
+        let port = match &self.gtpu {
+            Some(port) => port.clone(),
+            None => {
+                GtpuPort::open(self.gtpu_address, target_ip(target)).map_err(|error| with_cause(&error))?
+            }
+        };
+        self.gtpu = Some(port.clone());
+        // Around and around, so that what is late for a shard that is gone finds no other in its place.
+        for _ in 0..SLOTS {
+            let slot = self.slots;
+            self.slots = (slot + 1) % SLOTS;
+            if !port.is_routed(slot) {
+                return Ok(Some((port, slot)));
+            }
+        }
+        Err(format!("{SLOTS} shards have TEIDs of this agent, which is as many as there are"))
+    }
+}
+
+fn build(builds: &Receiver<Building>) {
+    while let Ok(Building { plan, lease, end, to }) = builds.recv() {
+        to.tell(Told::Built(Box::new(ShardRunner::new(&plan, &lease, end))));
+    }
+}
+
+/// An address of the target's, where it is given or found by name.
+fn target_ip(target: &sctp::Address) -> Option<SocketAddr> {
+    target.resolve().ok().and_then(|found| found.into_iter().next())
+}
+
+/// An error with what is behind it, in one line.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
+}
+
+/// Shards that an agent can have at once, where they have sessions.
+const SLOTS: u32 = 1 << (u32::BITS - UserPlaneEnd::SHIFT);

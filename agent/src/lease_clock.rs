@@ -1,0 +1,47 @@
+//! The clock by which leases are held: it also goes on while the machine is suspended, as its coordinator's does.
+//!
+//! Everything else goes by [`Instant::now`], which stands still then. As long as the machine was never suspended both
+//! say the same.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Now.
+pub(crate) fn now() -> Instant {
+    let &(base, booted) = BASE.get_or_init(|| (Instant::now(), since_boot()));
+    base + since_boot().saturating_sub(booted)
+}
+
+/// An instant of this clock by the one that stands still in suspension.
+pub(crate) fn monotonic(at: Instant) -> Instant {
+    let suspended = now().saturating_duration_since(Instant::now());
+    at.checked_sub(suspended).unwrap_or(at)
+}
+
+fn since_boot() -> Duration {
+    #[cfg(target_os = "linux")]
+    const CLOCK: ClockId = ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    const CLOCK: ClockId = ClockId::Monotonic;
+    let time = clock_gettime(CLOCK);
+    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanoseconds)
+}
+
+static BASE: OnceLock<(Instant, Duration)> = OnceLock::new();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_clocks_agree_while_nobody_sleeps() {
+        let start = now();
+        let (ours, theirs) = (now(), Instant::now());
+        assert!(ours >= start);
+        assert!(monotonic(ours) <= ours);
+        assert!(theirs.saturating_duration_since(monotonic(ours)) < Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,134 @@
+//! A leased shard in its worker, from the moment it is expected until its associations are closed.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use sctp::{Address, AssociationId};
+use wire::to_agent::UeBatch;
+
+use super::Expected;
+use crate::holder::Order;
+use crate::lease_clock;
+use crate::shard::ShardRunner;
+
+/// A shard with what its driver needs to know.
+pub(super) struct Held {
+    pub(super) shard: u32,
+    pub(super) epoch: u64,
+    pub(super) target: Address,
+    pub(super) slot: Option<u32>,
+    /// The end of the lease, by [`lease_clock`].
+    until: Instant,
+    pub(super) associations: HashMap<u16, AssociationId>,
+    pub(super) stage: Stage,
+}
+
+/// How far a shard is.
+pub(super) enum Stage {
+    /// It is being built; what it is told meanwhile.
+    Expected(Vec<Order>),
+    Runs(Box<ShardRunner>),
+    /// It is to be handed over, and comes to rest.
+    Settles(Box<ShardRunner>),
+    /// Nothing more starts; it still answers the network.
+    Finished(Box<ShardRunner>),
+    /// It cannot be run here.
+    Unprepared(String),
+    /// Its last report is out; its associations are being closed.
+    Closes {
+        until: Instant,
+        ues: Vec<UeBatch>,
+    },
+}
+
+impl Held {
+    pub(super) fn new(expected: Expected) -> Self {
+        Self {
+            shard: expected.shard,
+            epoch: expected.epoch,
+            target: expected.target,
+            slot: expected.user_plane.map(|(_, slot)| slot),
+            until: expected.until,
+            associations: HashMap::new(),
+            stage: Stage::Expected(Vec::new()),
+        }
+    }
+
+    /// Whether no message of it may leave any more.
+    pub(super) fn has_lapsed(&self) -> bool {
+        self.until <= lease_clock::now()
+    }
+
+    /// What has ended is not renewed.
+    pub(super) fn renew(&mut self, until: Instant) {
+        if !self.has_lapsed() {
+            self.until = self.until.max(until);
+        }
+    }
+
+    /// The shard, while it does anything.
+    pub(super) fn runner(&mut self) -> Option<&mut ShardRunner> {
+        match &mut self.stage {
+            Stage::Runs(runner) | Stage::Settles(runner) | Stage::Finished(runner) => Some(runner),
+            Stage::Expected(_) | Stage::Unprepared(_) | Stage::Closes { .. } => None,
+        }
+    }
+
+    pub(super) fn runner_ref(&self) -> Option<&ShardRunner> {
+        match &self.stage {
+            Stage::Runs(runner) | Stage::Settles(runner) | Stage::Finished(runner) => Some(runner),
+            Stage::Expected(_) | Stage::Unprepared(_) | Stage::Closes { .. } => None,
+        }
+    }
+
+    /// The shard, while there is something to report of it.
+    pub(super) fn reporting(&self) -> Option<&ShardRunner> {
+        self.runner_ref().filter(|_| !matches!(self.stage, Stage::Finished(_)))
+    }
+
+    /// Carries an order out, or keeps it until the shard is built.
+    pub(super) fn obey(&mut self, order: Order, now: Instant) {
+        if let Stage::Expected(later) = &mut self.stage {
+            return later.push(order);
+        }
+        match order {
+            Order::Release { settle } => return self.settle(now, settle),
+            Order::Renew { until } => return self.renew(until),
+            _ => {}
+        }
+        let Some(runner) = self.runner() else { return };
+        match order {
+            Order::Start { at, wall_us } => runner.start(lease_clock::monotonic(at), wall_us),
+            Order::Adopt(batch) => match runner.adopt(&batch) {
+                Ok(ues) => tracing::debug!(shard = batch.shard, part = batch.part, ues, "adopted"),
+                // They are as UEs that were never registered.
+                Err(error) => tracing::warn!(shard = batch.shard, part = batch.part, %error, "not adopted"),
+            },
+            Order::Pause { at } => runner.pause(lease_clock::monotonic(at)),
+            Order::Resume { at, paused } => runner.resume(lease_clock::monotonic(at), paused),
+            Order::ShardLost { lost } => runner.shard_lost(lost, now),
+            Order::Drain { reason, grace } => runner.drain(&reason, now, now + grace),
+            Order::Take { .. } | Order::Renew { .. } | Order::Release { .. } | Order::Revoke => {}
+        }
+    }
+
+    fn settle(&mut self, now: Instant, settle: Duration) {
+        // A stage without a shard is left as it is; so is one that has nothing to hand over.
+        let stage = std::mem::replace(&mut self.stage, Stage::Expected(Vec::new()));
+        self.stage = match stage {
+            Stage::Runs(mut runner) => {
+                runner.settle(now, now + settle);
+                Stage::Settles(runner)
+            }
+            other => other,
+        };
+    }
+
+    /// When something is to be done, beside what the shard itself wants.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Closes { until, .. } => Some(*until),
+            _ => self.runner_ref().and_then(ShardRunner::next_deadline),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A worker: one thread with its own SCTP endpoint and its own shards. Nothing of it is shared or locked.
+
+mod held;
+mod n3;
+mod reporter;
+mod rounds;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use sctp::{Address, Waker};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::gtpu_port::GtpuPort;
+use crate::health::WorkerHealth;
+use crate::holder::{Command, Notice};
+use crate::shard::ShardRunner;
+use rounds::Rounds;
+
+/// What a worker is told.
+pub(crate) enum Told {
+    /// This shard will come as soon as it is built.
+    Expect(Box<Expected>),
+    /// Here it is.
+    Built(Box<ShardRunner>),
+    /// About a shard that it was told to expect.
+    Order(Command),
+    /// Close everything and end.
+    Stop,
+}
+
+/// A shard that is on its way.
+pub(crate) struct Expected {
+    pub(crate) shard: u32,
+    pub(crate) epoch: u64,
+    /// The end of its lease.
+    pub(crate) until: Instant,
+    pub(crate) target: Address,
+    /// Where its sessions have their tunnels, and its number among the agent's shards.
+    pub(crate) user_plane: Option<(GtpuPort, u32)>,
+}
+
+/// What a worker has to say.
+pub(crate) enum FromWorker {
+    Notice(Notice),
+    Health(Box<WorkerHealth>),
+    /// The worker cannot go on.
+    Died(String),
+}
+
+/// The handle of a worker's thread.
+pub(crate) struct Worker {
+    mailbox: Mailbox,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Where a worker is told something.
+#[derive(Clone)]
+pub(crate) struct Mailbox {
+    told: Sender<Told>,
+    waker: Arc<Mutex<Option<Waker>>>,
+}
+
+impl Mailbox {
+    pub(crate) fn tell(&self, told: Told) {
+        // A worker that has died has said so.
+        let _ = self.told.send(told);
+        if let Ok(waker) = self.waker.lock()
+            && let Some(waker) = waker.as_ref()
+        {
+            waker.wake();
+        }
+    }
+}
+
+impl Worker {
+    /// Starts the thread.
+    pub(crate) fn spawn(
+        number: usize,
+        notices: UnboundedSender<FromWorker>,
+        backlog: Arc<AtomicU64>,
+    ) -> std::io::Result<Self> {
+        let (told, receiver) = std::sync::mpsc::channel();
+        let waker = Arc::new(Mutex::new(None));
+        let mailbox = Mailbox { told, waker: Arc::clone(&waker) };
+        let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            Rounds::new(number, receiver, notices, backlog, waker).run();
+        })?;
+        Ok(Self { mailbox, thread: Some(thread) })
+    }
+
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.mailbox.tell(Told::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What a worker says of its shards and of itself. Nothing here waits: what the session cannot take is counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use tokio::sync::mpsc::UnboundedSender;
+use wire::to_coordinator::Trace;
+
+use super::FromWorker;
+use crate::health::{WorkerHealth, thread_cpu_time};
+use crate::holder::{Notice, Order};
+use crate::lease_clock;
+use crate::recorder::{micros, new_histogram};
+use crate::shard::ShardRunner;
+
+/// The worker's voice, and its clock of reports.
+pub(super) struct Reporter {
+    worker: usize,
+    notices: UnboundedSender<FromWorker>,
+    /// Reports and traces that wait for the session, of all workers.
+    backlog: Arc<AtomicU64>,
+    lateness: Histogram<u32>,
+    cpu_reported: Duration,
+    reports_dropped: u64,
+    trace_dropped: u64,
+    /// The run's time zero, moved by its pauses.
+    start: Option<Instant>,
+    paused_at: Option<Instant>,
+    next: Option<Instant>,
+}
+
+impl Reporter {
+    /// On the worker's thread, whose processor time it tells.
+    pub(super) fn new(worker: usize, notices: UnboundedSender<FromWorker>, backlog: Arc<AtomicU64>) -> Self {
+        Self {
+            worker,
+            notices,
+            backlog,
+            lateness: new_histogram(),
+            cpu_reported: thread_cpu_time(),
+            reports_dropped: 0,
+            trace_dropped: 0,
+            start: None,
+            paused_at: None,
+            next: None,
+        }
+    }
+
+    /// Notes what an order to a shard says of the run's clock.
+    pub(super) fn follow(&mut self, order: &Order, now: Instant) {
+        match order {
+            Order::Start { at, .. } => {
+                let at = lease_clock::monotonic(*at);
+                self.start.get_or_insert(at);
+                self.next.get_or_insert_with(|| after(at, now));
+            }
+            Order::Drain { .. } | Order::Release { .. } => {
+                self.next.get_or_insert(now + INTERVAL);
+            }
+            Order::Pause { at } => {
+                self.paused_at.get_or_insert_with(|| lease_clock::monotonic(*at));
+            }
+            // Each shard is told; the clock moves once.
+            Order::Resume { paused, .. } if self.paused_at.take().is_some() => {
+                self.start = self.start.map(|start| start + *paused);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn late(&mut self, late: Duration) {
+        self.lateness.saturating_record(micros(late));
+    }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.next.is_some_and(|at| at <= now)
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// The reports that were due are made.
+    pub(super) fn made(&mut self, now: Instant) {
+        self.next = self.next.map(|at| after(at, now));
+    }
+
+    /// Queues a report of what has happened since the last, and the traces that are complete.
+    pub(super) fn report(&mut self, runner: &mut ShardRunner, now: Instant, is_last: bool) -> bool {
+        let traces = if is_last { runner.take_last_traces() } else { runner.take_traces() };
+        self.trace_dropped += runner.take_trace_dropped();
+        let report = runner.report(now);
+        self.hand_over_traces(traces);
+        let Some(report) = report else { return false };
+        if self.has_room() {
+            self.say(Notice::Report(Box::new(report)));
+        } else {
+            self.reports_dropped += 1;
+        }
+        true
+    }
+
+    /// Queues how the worker is doing.
+    pub(super) fn health<'a>(&mut self, now: Instant, shards: impl Iterator<Item = &'a ShardRunner>) {
+        let cpu = thread_cpu_time();
+        let until = self.paused_at.map_or(now, |paused| paused.min(now));
+        let (ues, ue_octets) =
+            shards.fold((0, 0), |(ues, octets), runner| (ues + runner.ues(), octets + runner.ue_octets()));
+        let health = WorkerHealth {
+            worker: self.worker,
+            at_us: self.start.map(|start| micros(until.saturating_duration_since(start))).unwrap_or_default(),
+            lateness: std::mem::replace(&mut self.lateness, new_histogram()),
+            ues,
+            ue_octets,
+            cpu: cpu.saturating_sub(std::mem::replace(&mut self.cpu_reported, cpu)),
+            reports_dropped: std::mem::take(&mut self.reports_dropped),
+            trace_dropped: std::mem::take(&mut self.trace_dropped),
+        };
+        self.send(FromWorker::Health(Box::new(health)));
+    }
+
+    pub(super) fn say(&self, notice: Notice) {
+        self.send(FromWorker::Notice(notice));
+    }
+
+    pub(super) fn send(&self, what: FromWorker) {
+        // The session is gone only when the agent ends.
+        let _ = self.notices.send(what);
+    }
+
+    fn hand_over_traces(&mut self, traces: Vec<Trace>) {
+        for trace in traces {
+            if self.has_room() {
+                self.say(Notice::Trace(Box::new(trace)));
+            } else {
+                self.trace_dropped += trace.packets.len() as u64;
+            }
+        }
+    }
+
+    /// A session that is too slow costs reports, counted, never attempts.
+    fn has_room(&self) -> bool {
+        let fits = self.backlog.load(Ordering::Relaxed) < BACKLOG_LIMIT;
+        if fits {
+            self.backlog.fetch_add(1, Ordering::Relaxed);
+        }
+        fits
+    }
+}
+
+/// The next whole interval after this one that is still to come.
+fn after(at: Instant, now: Instant) -> Instant {
+    let behind = now.saturating_duration_since(at).as_secs();
+    at + INTERVAL * u32::try_from(behind + 1).unwrap_or(u32::MAX)
+}
+
+/// How often a shard reports.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Reports and traces that may wait for the session.
+const BACKLOG_LIMIT: u64 = 16_384;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_due_at_whole_seconds_of_the_run_also_for_shards_that_come_late() {
+        let start = Instant::now();
+        let ms = Duration::from_millis;
+        assert_eq!(after(start, start), start + ms(1000));
+        assert_eq!(after(start + ms(300), start), start + ms(1300));
+        assert_eq!(after(start, start + ms(5_400)), start + ms(6000));
+    }
+}

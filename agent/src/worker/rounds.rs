@@ -1,0 +1,468 @@
+//! The worker's thread: it goes around its shards, its associations and its orders.
+//!
+//! It reads the clock again after every few messages, so that an attempt that is due meanwhile leaves on time. It looks
+//! at the end of each lease when a round begins, before it lets a shard send, and before what is queued leaves; so after
+//! a stop of the process (SIGSTOP, a host that was suspended) nothing leaves under a lease that has ended meanwhile.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sctp::{AssociationId, Endpoint, Event, Waker};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::held::{Held, Stage};
+use super::n3::N3;
+use super::reporter::Reporter;
+use super::{Expected, FromWorker, Told};
+use crate::gtpu_port::Datagram;
+use crate::holder::{Command, Notice, Order};
+use crate::shard::{ShardAction, ShardRunner};
+
+/// What the thread owns.
+pub(super) struct Rounds {
+    number: usize,
+    told: Receiver<Told>,
+    waker: Arc<Mutex<Option<Waker>>>,
+    endpoint: Option<Endpoint>,
+    shards: BTreeMap<u32, Held>,
+    associations: HashMap<AssociationId, (u32, u16)>,
+    /// Associations of shards that are gone, on their way down.
+    parting: HashSet<AssociationId>,
+    n3: N3,
+    reporter: Reporter,
+    actions: Vec<ShardAction>,
+    /// The shards' numbers, for a way around on which they may go.
+    numbers: Vec<u32>,
+}
+
+impl Rounds {
+    pub(super) fn new(
+        number: usize,
+        told: Receiver<Told>,
+        notices: UnboundedSender<FromWorker>,
+        backlog: Arc<AtomicU64>,
+        waker: Arc<Mutex<Option<Waker>>>,
+    ) -> Self {
+        Self {
+            number,
+            told,
+            waker,
+            endpoint: None,
+            shards: BTreeMap::new(),
+            associations: HashMap::new(),
+            parting: HashSet::new(),
+            n3: N3::new(number),
+            reporter: Reporter::new(number, notices, backlog),
+            actions: Vec::new(),
+            numbers: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut events = Vec::new();
+        while self.listen() {
+            self.drain_user_plane();
+            let now = Instant::now();
+            self.advance(now);
+            self.report_if_due(now);
+            self.part(now);
+            let deadline = self.next_deadline(now);
+            self.give_up_lapsed();
+            let Some(endpoint) = &mut self.endpoint else { continue };
+            if let Err(error) = endpoint.wait(deadline, &mut events) {
+                let what = format!("worker {}: SCTP failed: {error}", self.number);
+                return self.reporter.send(FromWorker::Died(what));
+            }
+            self.dispatch(&mut events);
+        }
+        self.close();
+    }
+
+    /// Takes what was told. Waits for it where there is nothing else to do. False when the worker is to stop.
+    fn listen(&mut self) -> bool {
+        if self.endpoint.is_none() {
+            match self.told.recv() {
+                Ok(Told::Stop) | Err(_) => return false,
+                Ok(told) => self.hear(told),
+            }
+        }
+        loop {
+            match self.told.try_recv() {
+                Ok(Told::Stop) | Err(TryRecvError::Disconnected) => return false,
+                Ok(told) => self.hear(told),
+                Err(TryRecvError::Empty) => return true,
+            }
+        }
+    }
+
+    fn hear(&mut self, told: Told) {
+        let now = Instant::now();
+        match told {
+            Told::Expect(expected) => self.expect(*expected),
+            Told::Built(runner) => self.prepare(runner, now),
+            Told::Order(Command { shard, epoch, order }) => {
+                let held = self.shards.get_mut(&shard).filter(|held| held.epoch == epoch);
+                let Some(held) = held else { return };
+                self.reporter.follow(&order, now);
+                match order {
+                    Order::Revoke => self.forget(shard),
+                    Order::Renew { until } => held.renew(until),
+                    order => held.obey(order, now),
+                }
+            }
+            Told::Stop => {}
+        }
+    }
+
+    fn expect(&mut self, expected: Expected) {
+        let shard = expected.shard;
+        // An older lease of it has ended, or this one would not have been given.
+        self.forget(shard);
+        if let Some((port, slot)) = &expected.user_plane {
+            self.n3.route(port.clone(), *slot, shard);
+        }
+        self.shards.insert(shard, Held::new(expected));
+    }
+
+    /// The shard is built: opens its associations.
+    fn prepare(&mut self, mut runner: Box<ShardRunner>, now: Instant) {
+        let (shard, epoch) = (runner.number(), runner.epoch());
+        let known = self.shards.get_mut(&shard).filter(|held| held.epoch == epoch);
+        // It may be another's by now.
+        let Some(held) = known else { return };
+        let Stage::Expected(orders) = &mut held.stage else { return };
+        let orders = std::mem::take(orders);
+        if self.endpoint.is_none() {
+            match Endpoint::client(held.target.transport(), &sctp::Options::default()) {
+                Ok(endpoint) => {
+                    if let Ok(mut waker) = self.waker.lock() {
+                        *waker = Some(endpoint.waker());
+                    }
+                    self.endpoint = Some(endpoint);
+                }
+                Err(error) => {
+                    held.stage = Stage::Unprepared(error.to_string());
+                    return self.part(now);
+                }
+            }
+        }
+        let mut actions = Vec::new();
+        runner.prepare(&mut actions);
+        held.stage = Stage::Runs(runner);
+        orders.into_iter().for_each(|order| held.obey(order, now));
+        self.perform(shard, &mut actions);
+    }
+
+    /// Runs every shard until it has nothing more to do at this instant, reading the clock as it goes.
+    fn advance(&mut self, mut now: Instant) {
+        self.give_up_lapsed();
+        let mut actions = std::mem::take(&mut self.actions);
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.extend(self.shards.keys());
+        for shard in numbers.drain(..) {
+            // What is left when a shard has had its rounds waits until the others and the associations have had theirs.
+            for _ in 0..ROUNDS {
+                let Some(runner) = self.shards.get_mut(&shard).and_then(Held::runner) else { break };
+                runner.advance(now, &mut actions);
+                runner.take_lateness().for_each(|late| self.reporter.late(late));
+                let more = runner.next_deadline().is_some_and(|deadline| deadline <= now);
+                self.perform(shard, &mut actions);
+                if !more {
+                    break;
+                }
+                now = Instant::now();
+            }
+        }
+        (self.actions, self.numbers) = (actions, numbers);
+    }
+
+    /// Takes in what has come on N3, for shards of this worker; what is for others goes on to theirs.
+    fn drain_user_plane(&mut self) {
+        let Some(port) = self.n3.port() else { return };
+        let mut actions = std::mem::take(&mut self.actions);
+        let now = Instant::now();
+        for Datagram { slot, from, octets } in self.n3.take_queued() {
+            self.received_gtpu(slot, from, &octets, now, &mut actions);
+        }
+        port.drain(self.number, |slot, from, octets| {
+            self.received_gtpu(slot, from, octets, now, &mut actions);
+        });
+        self.actions = actions;
+    }
+
+    fn received_gtpu(
+        &mut self,
+        slot: u32,
+        from: SocketAddr,
+        octets: &[u8],
+        now: Instant,
+        actions: &mut Vec<ShardAction>,
+    ) {
+        let any = || self.shards.keys().next().copied();
+        let Some(shard) = self.n3.shard(slot).or_else(any) else { return };
+        if let Some(runner) = self.shards.get_mut(&shard).and_then(Held::runner) {
+            runner.received_gtpu(from, octets, now, actions);
+            self.perform(shard, actions);
+        }
+    }
+
+    fn dispatch(&mut self, events: &mut Vec<Event>) {
+        let mut actions = std::mem::take(&mut self.actions);
+        let mut now = Instant::now();
+        for (number, event) in events.drain(..).enumerate() {
+            if number % EVENTS_PER_CLOCK == EVENTS_PER_CLOCK - 1 {
+                self.drain_user_plane();
+                now = Instant::now();
+                self.advance(now);
+            }
+            let (Event::Up { id, .. } | Event::Received { id, .. } | Event::Down { id, .. }) = event;
+            if matches!(event, Event::Down { .. }) {
+                self.parting.remove(&id);
+            }
+            let Some(&(shard, gnb)) = self.associations.get(&id) else { continue };
+            let Some(held) = self.shards.get_mut(&shard) else { continue };
+            if matches!(event, Event::Down { .. }) {
+                self.associations.remove(&id);
+                held.associations.remove(&gnb);
+            }
+            let Some(runner) = held.runner() else { continue };
+            match event {
+                Event::Up { streams_out, .. } => {
+                    let ends = self.endpoint.as_ref().and_then(|endpoint| endpoint.ends(id));
+                    runner.association_up(gnb, streams_out, ends, now, &mut actions);
+                }
+                Event::Received { stream, ppid, payload, .. } => {
+                    runner.received(gnb, stream, ppid, payload, now, &mut actions);
+                }
+                Event::Down { reason, .. } => {
+                    runner.association_down(gnb, &reason.to_string(), now, &mut actions);
+                }
+            }
+            self.perform(shard, &mut actions);
+        }
+        self.actions = actions;
+    }
+
+    /// Carries out what a shard wants, unless its lease has ended.
+    fn perform(&mut self, shard: u32, actions: &mut Vec<ShardAction>) {
+        if actions.is_empty() {
+            return;
+        }
+        let Some(endpoint) = &mut self.endpoint else { return actions.clear() };
+        let Some(held) = self.shards.get_mut(&shard).filter(|held| !held.has_lapsed()) else {
+            return actions.clear();
+        };
+        let epoch = held.epoch;
+        let mut unprepared = None;
+        for action in actions.drain(..) {
+            match action {
+                ShardAction::Send { gnb, stream, octets } => {
+                    if let Some(&id) = held.associations.get(&gnb) {
+                        // A message that the association does not take is lost with it; its attempt will time out.
+                        if let Err(error) = endpoint.send(id, stream, sctp::NGAP_PPID, octets) {
+                            tracing::debug!(%error, shard, gnb, "message not sent");
+                        }
+                    }
+                }
+                ShardAction::SendGtpu { to, octets } => {
+                    if !self.n3.send(to, &octets)
+                        && let Some(runner) = held.runner()
+                    {
+                        runner.gtpu_not_sent();
+                    }
+                }
+                ShardAction::Connect { gnb } => match endpoint.connect(&held.target, Instant::now()) {
+                    Ok(id) => {
+                        held.associations.insert(gnb, id);
+                        self.associations.insert(id, (shard, gnb));
+                    }
+                    Err(error) => unprepared = Some(error.to_string()),
+                },
+                ShardAction::Ready => self.reporter.say(Notice::Ready { shard, epoch }),
+                ShardAction::CannotPrepare(error) => unprepared = Some(error),
+            }
+        }
+        if let Some(error) = unprepared {
+            held.stage = Stage::Unprepared(error);
+        }
+    }
+
+    fn report_if_due(&mut self, now: Instant) {
+        let due = self.reporter.is_due(now);
+        let ends = |held: &Held| match &held.stage {
+            Stage::Runs(runner) | Stage::Settles(runner) => {
+                runner.is_finished(now) || runner.is_settled(now) || runner.wants_report()
+            }
+            _ => false,
+        };
+        if !due && !self.shards.values().any(ends) {
+            return;
+        }
+        // First how the worker is doing, so that it has arrived when a shard says that it is finished.
+        self.reporter.health(now, self.shards.values().filter_map(Held::runner_ref));
+        for (&shard, held) in &mut self.shards {
+            if held.reporting().is_none() || !(due || ends(held)) {
+                continue;
+            }
+            let epoch = held.epoch;
+            let stage = std::mem::replace(&mut held.stage, Stage::Expected(Vec::new()));
+            held.stage = match stage {
+                // Also one that is to settle: it may have come to its end before.
+                Stage::Runs(mut runner) | Stage::Settles(mut runner) if runner.is_finished(now) => {
+                    self.reporter.report(&mut runner, now, true);
+                    self.reporter.say(Notice::Finished { shard, epoch });
+                    Stage::Finished(runner)
+                }
+                Stage::Settles(mut runner) if runner.is_settled(now) => {
+                    let ues = runner.export(now);
+                    self.reporter.report(&mut runner, now, true);
+                    for &id in held.associations.values() {
+                        if let Some(endpoint) = &mut self.endpoint {
+                            endpoint.shutdown(id, now);
+                        }
+                    }
+                    Stage::Closes { until: now + CLOSE, ues }
+                }
+                Stage::Runs(mut runner) => {
+                    self.reporter.report(&mut runner, now, false);
+                    Stage::Runs(runner)
+                }
+                Stage::Settles(mut runner) => {
+                    self.reporter.report(&mut runner, now, false);
+                    Stage::Settles(runner)
+                }
+                other => other,
+            };
+        }
+        if due {
+            self.reporter.made(now);
+        }
+    }
+
+    /// Gives up every shard whose lease has ended: nothing of it that is queued leaves any more.
+    fn give_up_lapsed(&mut self) {
+        while let Some(shard) = self.shards.values().find(|held| held.has_lapsed()).map(|held| held.shard) {
+            let Some(held) = self.remove(shard, Closing::Abort) else { continue };
+            tracing::warn!(shard, "the lease has lapsed: the shard is given up");
+            let (now, epoch) = (Instant::now(), held.epoch);
+            match held.stage {
+                // All is said.
+                Stage::Finished(_) => {}
+                Stage::Closes { ues, .. } => self.say_released(shard, epoch, ues, false),
+                Stage::Unprepared(error) => {
+                    self.reporter.say(Notice::CannotPrepare { shard, epoch, error });
+                }
+                Stage::Expected(_) => self.say_released(shard, epoch, Vec::new(), true),
+                Stage::Runs(mut runner) | Stage::Settles(mut runner) => {
+                    runner.give_up("lease-lapsed", now);
+                    while runner.wants_report() && self.reporter.report(&mut runner, now, false) {}
+                    self.reporter.report(&mut runner, now, true);
+                    self.say_released(shard, epoch, Vec::new(), true);
+                }
+            }
+        }
+    }
+
+    /// Says goodbye to the shards whose associations are closed, and to those that cannot be run.
+    fn part(&mut self, now: Instant) {
+        let gone = |held: &&Held| match &held.stage {
+            Stage::Unprepared(_) => true,
+            Stage::Closes { until, .. } => held.associations.is_empty() || *until <= now,
+            _ => false,
+        };
+        while let Some(shard) = self.shards.values().find(gone).map(|held| held.shard) {
+            let Some(held) = self.remove(shard, Closing::Abort) else { continue };
+            match held.stage {
+                Stage::Closes { ues, .. } => self.say_released(shard, held.epoch, ues, false),
+                Stage::Unprepared(error) => {
+                    self.reporter.say(Notice::CannotPrepare { shard, epoch: held.epoch, error });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn say_released(&self, shard: u32, epoch: u64, ues: Vec<wire::to_agent::UeBatch>, lapsed: bool) {
+        ues.into_iter().for_each(|part| self.reporter.say(Notice::Ues(Box::new(part))));
+        self.reporter.say(Notice::Released { shard, epoch, lapsed });
+    }
+
+    /// The shard is nobody's, or another's: it stops at once.
+    fn forget(&mut self, shard: u32) {
+        let finished = self.shards.get(&shard).is_some_and(|held| matches!(held.stage, Stage::Finished(_)));
+        self.remove(shard, if finished { Closing::Shutdown } else { Closing::Abort });
+    }
+
+    /// Takes a shard out, with its associations and its tunnels.
+    fn remove(&mut self, shard: u32, closing: Closing) -> Option<Held> {
+        let held = self.shards.remove(&shard)?;
+        let now = Instant::now();
+        for &id in held.associations.values() {
+            self.associations.remove(&id);
+            let Some(endpoint) = &mut self.endpoint else { continue };
+            match closing {
+                Closing::Abort => endpoint.abort(id, now),
+                Closing::Shutdown => {
+                    endpoint.shutdown(id, now);
+                    self.parting.insert(id);
+                }
+            }
+        }
+        if let Some(slot) = held.slot {
+            self.n3.forget(slot);
+        }
+        Some(held)
+    }
+
+    fn next_deadline(&self, now: Instant) -> Instant {
+        let shards = self.shards.values().filter_map(Held::next_deadline);
+        let running = self.shards.values().filter_map(Held::runner_ref);
+        let longest = now + if running.into_iter().any(ShardRunner::has_user_plane) { DRAIN } else { IDLE };
+        shards.chain(self.reporter.next_deadline()).min().unwrap_or(longest).min(longest)
+    }
+
+    /// Shuts the associations down, and gives the shutdown a moment to reach the core.
+    fn close(&mut self) {
+        let Some(endpoint) = &mut self.endpoint else { return };
+        let now = Instant::now();
+        for &id in self.associations.keys() {
+            endpoint.shutdown(id, now);
+            self.parting.insert(id);
+        }
+        let (deadline, mut events) = (now + CLOSE, Vec::new());
+        while !self.parting.is_empty() && Instant::now() < deadline {
+            if endpoint.wait(deadline, &mut events).is_err() {
+                return;
+            }
+            for event in events.drain(..) {
+                if let Event::Down { id, .. } = event {
+                    self.parting.remove(&id);
+                }
+            }
+        }
+    }
+}
+
+/// How associations are closed.
+#[derive(Clone, Copy)]
+enum Closing {
+    /// What is queued does not leave.
+    Abort,
+    /// What is queued is delivered first.
+    Shutdown,
+}
+
+/// The longest sleep: how late the end of a shard is seen.
+const IDLE: Duration = Duration::from_millis(20);
+/// The longest sleep while there are sessions: their packets are taken in this often.
+const DRAIN: Duration = Duration::from_millis(4);
+/// How often one shard may go on at once.
+const ROUNDS: usize = 16;
+/// Messages handled before the clock is read again.
+const EVENTS_PER_CLOCK: usize = 16;
+/// How long closing associations may take.
+const CLOSE: Duration = Duration::from_millis(500);
