@@ -1,5 +1,6 @@
 //! One API over the transports.
 
+use crate::waker::Until;
 use crate::{
     Address, AssociationId, Event, Options, SctpError, SendError, Transport, Waker, kernel, memory, userspace,
 };
@@ -108,7 +109,23 @@ impl Endpoint {
     /// # Errors
     /// When the machine's own sockets or timers fail; never because of a peer.
     pub fn wait(&mut self, deadline: Instant, events: &mut Vec<Event>) -> io::Result<()> {
-        each!(&mut self.inner, inner => inner.wait(deadline, events))
+        let until = Until { due: None, longest: deadline };
+        each!(&mut self.inner, inner => inner.wait(until, events))
+    }
+
+    /// The same until something is `due`, but for no longer than `longest`: sleeps until shortly before what is due and
+    /// waits the rest awake, so that the return is some µs late where a sleep is by some 60 µs ([`Options::spin`]).
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub fn wait_until_due(
+        &mut self,
+        due: Option<Instant>,
+        longest: Instant,
+        events: &mut Vec<Event>,
+    ) -> io::Result<()> {
+        let until = Until { due, longest };
+        each!(&mut self.inner, inner => inner.wait(until, events))
     }
 
     /// The same without waiting.

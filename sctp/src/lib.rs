@@ -18,6 +18,7 @@ mod error;
 mod event;
 mod kernel;
 mod options;
+mod oversleep;
 mod userspace;
 mod waker;
 

@@ -20,6 +20,9 @@ pub struct Options {
     pub max_associations: usize,
     /// Octets that may be queued in an association before [`crate::SendError::Full`].
     pub send_buffer: usize,
+    /// How long before something due [`crate::Endpoint::wait_until_due`] may wait awake; as long as sleeps are found to be
+    /// late, but no longer than this. Zero: never.
+    pub spin: Duration,
 }
 
 impl Default for Options {
@@ -32,6 +35,12 @@ impl Default for Options {
             bind: None,
             max_associations: 1024,
             send_buffer: 4 * 1024 * 1024,
+            // With one processor, whoever waits awake keeps everybody else from what is waited for.
+            spin: if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+                SPIN
+            } else {
+                Duration::ZERO
+            },
         }
     }
 }
@@ -42,3 +51,6 @@ impl Options {
         self.heartbeat.min(self.dead_after / 3).max(Duration::from_millis(10))
     }
 }
+
+/// Where timers are later than this, it is not for the waking up.
+const SPIN: Duration = Duration::from_micros(100);

@@ -60,6 +60,11 @@ suite! {
     wrong_stream_and_length_are_errors;
     full_send_buffer_is_an_error_and_drains;
     waker_ends_a_wait;
+    due_instant_is_met_and_never_before_it;
+    longest_wait_ends_before_something_due_much_later;
+    waker_ends_a_wait_that_is_awake;
+    messages_are_taken_in_while_awake;
+    processor_is_left_alone_when_nothing_is_due_soon;
 }
 
 #[test]

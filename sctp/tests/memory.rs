@@ -65,6 +65,31 @@ fn waker_ends_a_wait() {
 }
 
 #[test]
+fn due_instant_is_met_and_never_before_it() {
+    suite::due_instant_is_met_and_never_before_it(MEMORY);
+}
+
+#[test]
+fn longest_wait_ends_before_something_due_much_later() {
+    suite::longest_wait_ends_before_something_due_much_later(MEMORY);
+}
+
+#[test]
+fn waker_ends_a_wait_that_is_awake() {
+    suite::waker_ends_a_wait_that_is_awake(MEMORY);
+}
+
+#[test]
+fn messages_are_taken_in_while_awake() {
+    suite::messages_are_taken_in_while_awake(MEMORY);
+}
+
+#[test]
+fn processor_is_left_alone_when_nothing_is_due_soon() {
+    suite::processor_is_left_alone_when_nothing_is_due_soon(MEMORY);
+}
+
+#[test]
 fn wait_ends_at_its_deadline() {
     suite::wait_ends_at_its_deadline(MEMORY);
 }

@@ -2,7 +2,7 @@
 
 use super::association::{Handle, Outgoing, Report, Reports, Task, Up};
 use super::io_thread::{self, NewConnection, Shared};
-use crate::waker::{Waiter, Waker};
+use crate::waker::{Rest, Until, Waiter, Waker};
 use crate::{Address, AssociationId, DownReason, Event, Options, Remote, SctpError, SendError, Transport};
 use std::collections::BTreeMap;
 use std::io;
@@ -56,7 +56,7 @@ impl KernelEndpoint {
 
     fn start(local: Address, listen: Option<SocketAddr>, options: &Options) -> io::Result<Self> {
         let options = Arc::new(options.clone());
-        let waiter = Waiter::new()?;
+        let waiter = Waiter::new(options.spin)?;
         let (sender, reports) = mpsc::channel(REPORTS);
         let (connections, new_connections) = mpsc::unbounded_channel();
         let to_reports = Reports { sender, waker: waiter.waker() };
@@ -162,17 +162,24 @@ impl KernelEndpoint {
         self.end(id, now, |remote| DownReason::Aborted { remote, cause: "by this side".to_owned() });
     }
 
-    pub(crate) fn wait(&mut self, deadline: Instant, events: &mut Vec<Event>) -> io::Result<()> {
+    pub(crate) fn wait(&mut self, until: Until, events: &mut Vec<Event>) -> io::Result<()> {
+        let before = events.len();
         loop {
-            let before = events.len();
             self.drain(events);
-            if events.len() > before || self.waiter.was_asked() || Instant::now() >= deadline {
+            let now = Instant::now();
+            if events.len() > before || self.waiter.was_asked() || now >= until.end() {
                 return Ok(());
             }
             if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
                 return Err(io::Error::other("the thread of the kernel SCTP sockets has ended"));
             }
-            let _ = self.waiter.sleep_until(deadline)?;
+            match self.waiter.rest(until, None, now) {
+                Rest::Awake { end } => {
+                    let mut vigil = self.waiter.vigil(end);
+                    while vigil.goes_on().is_some() && self.reports.is_empty() {}
+                }
+                rest => self.waiter.sleep(rest)?,
+            }
         }
     }
 

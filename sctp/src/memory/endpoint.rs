@@ -1,7 +1,7 @@
 //! Endpoints of one process that reach each other by name: messages move through channels, and every call of the API
 //! behaves as over a network that loses nothing.
 
-use crate::waker::{Waiter, Waker};
+use crate::waker::{Rest, Until, Waiter, Waker};
 use crate::{Address, AssociationId, DownReason, Event, Options, Remote, SctpError, SendError, Transport};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -63,8 +63,8 @@ static NEXT_PORT: AtomicU16 = AtomicU16::new(1);
 
 impl MemoryEndpoint {
     pub(crate) fn client(options: &Options) -> Result<Self, SctpError> {
-        let waiter =
-            Waiter::new().map_err(|source| SctpError::Open { transport: Transport::Memory, source })?;
+        let waiter = Waiter::new(options.spin)
+            .map_err(|source| SctpError::Open { transport: Transport::Memory, source })?;
         let (sender, inbox) = mpsc::channel();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, NEXT_PORT.fetch_add(1, Ordering::Relaxed)));
         let mailbox = Mailbox { sender, waker: waiter.waker(), address };
@@ -167,14 +167,26 @@ impl MemoryEndpoint {
             .push(Event::Down { id, reason: DownReason::Aborted { remote: association.remote, cause } });
     }
 
-    pub(crate) fn wait(&mut self, deadline: Instant, events: &mut Vec<Event>) -> io::Result<()> {
+    pub(crate) fn wait(&mut self, until: Until, events: &mut Vec<Event>) -> io::Result<()> {
+        let before = events.len();
         loop {
-            let before = events.len();
             self.drain(events);
-            if events.len() > before || self.waiter.was_asked() || Instant::now() >= deadline {
+            let now = Instant::now();
+            if events.len() > before || self.waiter.was_asked() || now >= until.end() {
                 return Ok(());
             }
-            let _ = self.waiter.sleep_until(deadline)?;
+            match self.waiter.rest(until, None, now) {
+                Rest::Awake { end } => {
+                    let (mut vigil, mut letter) = (self.waiter.vigil(end), None);
+                    while letter.is_none() && vigil.goes_on().is_some() {
+                        letter = self.inbox.try_recv().ok();
+                    }
+                    if let Some(letter) = letter {
+                        self.open(letter, events);
+                    }
+                }
+                rest => self.waiter.sleep(rest)?,
+            }
         }
     }
 

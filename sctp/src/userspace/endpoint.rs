@@ -1,11 +1,11 @@
 //! The sockets below a userspace stack: UDP, or raw IP.
 
 use super::association::Datagram;
+use super::packet_socket::{BATCH, Inbox, PacketSocket};
 use super::stack::Stack;
-use crate::waker::{Waiter, Waker};
+use crate::waker::{Rest, Until, Waiter, Waker};
 use crate::{Address, AssociationId, Event, Options, Remote, SctpError, SendError, Transport};
 use polling::{Event as Interest, PollMode};
-use socket2::{Domain, Protocol, Socket, Type};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -20,15 +20,9 @@ pub(crate) struct UserspaceEndpoint {
     probes: Vec<Probe>,
     waiter: Waiter,
     local: Address,
-    buffer: Box<[u8]>,
+    inbox: Inbox,
     /// A socket did not take all packets.
     blocked: bool,
-}
-
-/// A non-blocking UDP or raw socket. Raw ones are driven through [`UdpSocket`] too: its calls fit every datagram socket.
-struct PacketSocket {
-    socket: UdpSocket,
-    is_ipv6: bool,
 }
 
 /// Learns by ICMP that nothing listens at the UDP port that an association is being connected to: a connected socket of
@@ -98,9 +92,9 @@ impl UserspaceEndpoint {
             stack: Stack::new(transport, options, listening, random_port()),
             sockets: Vec::new(),
             probes: Vec::new(),
-            waiter: Waiter::new().map_err(open)?,
+            waiter: Waiter::new(options.spin).map_err(open)?,
             local,
-            buffer: vec![0; DATAGRAM_LIMIT].into_boxed_slice(),
+            inbox: Inbox::new(),
             blocked: false,
         };
         endpoint.add(socket).map_err(open)?;
@@ -158,16 +152,19 @@ impl UserspaceEndpoint {
         self.stack.abort(id);
     }
 
-    pub(crate) fn wait(&mut self, deadline: Instant, events: &mut Vec<Event>) -> io::Result<()> {
+    pub(crate) fn wait(&mut self, until: Until, events: &mut Vec<Event>) -> io::Result<()> {
+        let before = events.len();
         loop {
-            let before = events.len();
             let now = Instant::now();
             let drained = self.turn(now, events)?;
-            if events.len() > before || self.waiter.was_asked() || now >= deadline {
+            if events.len() > before || self.waiter.was_asked() || now >= until.end() {
                 return Ok(());
             }
             if drained {
-                self.sleep_until(self.stack.next_deadline().map_or(deadline, |due| due.min(deadline)))?;
+                match self.waiter.rest(until, self.stack.next_deadline(), now) {
+                    Rest::Awake { end } => self.look_until(end, events)?,
+                    rest => self.sleep(rest)?,
+                }
             }
         }
     }
@@ -197,7 +194,7 @@ impl UserspaceEndpoint {
     fn turn(&mut self, now: Instant, events: &mut Vec<Event>) -> io::Result<bool> {
         self.stack.flush(now, events);
         self.write(events);
-        let drained = self.read(now, events)?;
+        let drained = read(&self.sockets, self.transport, &mut self.inbox, &mut self.stack, now, events)?;
         self.check_probes(events);
         // After reading, so that a peer is not taken for dead whose packets wait in the socket.
         self.stack.expire(now, events);
@@ -205,63 +202,34 @@ impl UserspaceEndpoint {
         Ok(drained)
     }
 
-    fn read(&mut self, now: Instant, events: &mut Vec<Event>) -> io::Result<bool> {
-        let mut drained = true;
-        for PacketSocket { socket, is_ipv6 } in &self.sockets {
-            let strip = self.transport == Transport::RawIp && !is_ipv6;
-            let mut left = READS_A_TURN;
-            loop {
-                if left == 0 {
-                    drained = false;
-                    break;
-                }
-                left -= 1;
-                match socket.recv_from(&mut self.buffer) {
-                    Ok((length, mut from)) => {
-                        let octets = self.buffer.get(..length).unwrap_or_default();
-                        let octets = if strip { without_ip_header(octets) } else { octets };
-                        if self.transport == Transport::RawIp {
-                            from.set_port(0);
-                        }
-                        self.stack.receive(from, octets, now, events);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // What ICMP said about an earlier packet; the protocol finds out by itself.
-                    Err(error) if is_about_the_network(&error) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        Ok(drained)
-    }
-
     fn write(&mut self, events: &mut Vec<Event>) {
+        self.blocked = false;
         if self.stack.outgoing().is_empty() {
-            self.blocked = false;
             return;
         }
         let mut packets = std::mem::take(self.stack.outgoing());
         let mut sent = 0;
-        self.blocked = false;
-        for Datagram { to, octets, association } in &packets {
-            let result = match self.socket_for(*to) {
-                Some(socket) => socket.socket.send_to(octets, to),
+        while let Some(rest @ [first, ..]) = packets.get(sent..) {
+            let family = |packet: &&Datagram| packet.to.is_ipv6() == first.to.is_ipv6();
+            let batch = rest.iter().take(BATCH).take_while(family).count();
+            let result = match self.socket_for(first.to) {
+                Some(socket) => socket.send(rest.get(..batch).unwrap_or(rest)),
                 None => Err(io::ErrorKind::NetworkUnreachable.into()),
             };
             match result {
+                Ok(taken) => sent += taken,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.blocked = true;
                     break;
                 }
                 // A lost packet, which the protocol repeats; but there is no point in going on connecting.
                 Err(error) => {
-                    if let Some(id) = association {
-                        self.stack.unreachable(*id, &error, events);
+                    if let Some(id) = first.association {
+                        self.stack.unreachable(id, &error, events);
                     }
+                    sent += 1;
                 }
-                Ok(_) => {}
             }
-            sent += 1;
         }
         packets.drain(..sent);
         // What was added meanwhile goes behind; what does not fit is lost, and repeated by the protocol.
@@ -270,13 +238,13 @@ impl UserspaceEndpoint {
         *self.stack.outgoing() = packets;
     }
 
-    fn sleep_until(&mut self, deadline: Instant) -> io::Result<()> {
+    fn sleep(&mut self, rest: Rest) -> io::Result<()> {
         if self.blocked {
             for (key, socket) in self.sockets.iter().enumerate() {
                 self.waiter.poller().modify_with_mode(&socket.socket, Interest::all(key), PollMode::Level)?;
             }
         }
-        let _ = self.waiter.sleep_until(deadline)?;
+        self.waiter.sleep(rest)?;
         if self.blocked {
             for (key, socket) in self.sockets.iter().enumerate() {
                 self.waiter.poller().modify_with_mode(
@@ -284,6 +252,19 @@ impl UserspaceEndpoint {
                     Interest::readable(key),
                     PollMode::Level,
                 )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads again and again, until then or until something comes of it.
+    fn look_until(&mut self, end: Instant, events: &mut Vec<Event>) -> io::Result<()> {
+        let Self { waiter, inbox, sockets, stack, transport, .. } = self;
+        let (before, mut vigil) = (events.len(), waiter.vigil(end));
+        while let Some(now) = vigil.goes_on() {
+            read(sockets, *transport, inbox, stack, now, events)?;
+            if events.len() > before || !stack.outgoing().is_empty() {
+                break;
             }
         }
         Ok(())
@@ -369,23 +350,46 @@ impl std::fmt::Debug for UserspaceEndpoint {
     }
 }
 
-impl PacketSocket {
-    fn open(transport: Transport, bind: SocketAddr) -> io::Result<Self> {
-        let domain = Domain::for_address(bind);
-        let socket = match transport {
-            Transport::RawIp => Socket::new(domain, Type::RAW, Some(Protocol::from(IPPROTO_SCTP)))?,
-            _ => Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?,
-        };
-        if bind.is_ipv6() && transport == Transport::Udp {
-            socket.set_only_v6(true)?;
+/// Takes in what has arrived. Whether the sockets had nothing more to read.
+fn read(
+    sockets: &[PacketSocket],
+    transport: Transport,
+    inbox: &mut Inbox,
+    stack: &mut Stack,
+    now: Instant,
+    events: &mut Vec<Event>,
+) -> io::Result<bool> {
+    let mut drained = true;
+    for socket in sockets {
+        let is_raw = transport == Transport::RawIp;
+        let strip = is_raw && !socket.is_ipv6;
+        let mut left = READS_A_TURN;
+        loop {
+            if left == 0 {
+                drained = false;
+                break;
+            }
+            left -= 1;
+            let more = match inbox.read(socket) {
+                Ok(more) => more,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // What ICMP said about an earlier packet; the protocol finds out by itself.
+                Err(error) if is_about_the_network(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            for (mut from, octets) in inbox.packets() {
+                let octets = if strip { without_ip_header(octets) } else { octets };
+                if is_raw {
+                    from.set_port(0);
+                }
+                stack.receive(from, octets, now, events);
+            }
+            if !more {
+                break;
+            }
         }
-        // The kernel gives what it allows (net.core.rmem_max); less is no error.
-        socket.set_recv_buffer_size(SOCKET_BUFFER)?;
-        socket.set_send_buffer_size(SOCKET_BUFFER)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&bind.into())?;
-        Ok(Self { socket: socket.into(), is_ipv6: bind.is_ipv6() })
     }
+    Ok(drained)
 }
 
 fn open_error(transport: Transport, source: io::Error) -> SctpError {
@@ -427,14 +431,8 @@ fn is_about_the_network(error: &io::Error) -> bool {
     )
 }
 
-/// The protocol number of SCTP in IP.
-const IPPROTO_SCTP: i32 = 132;
-/// The largest datagram of UDP or IP.
-const DATAGRAM_LIMIT: usize = 65536;
-/// Octets asked for each direction of a socket.
-const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
-/// Datagrams read from a socket before events are reported.
-const READS_A_TURN: usize = 64;
+/// Reads from a socket, of [`BATCH`] packets each at most, before events are reported.
+const READS_A_TURN: usize = 2;
 /// Packets that wait for a socket at most.
 const BACKLOG_LIMIT: usize = 65536;
 /// The poller's key of all probes.

@@ -9,6 +9,7 @@ mod association;
 mod endpoint;
 mod offers;
 mod packet;
+mod packet_socket;
 mod stack;
 
 pub(crate) use endpoint::UserspaceEndpoint;

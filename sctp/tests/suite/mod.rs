@@ -1,9 +1,14 @@
 //! What every transport must do, with both ends in one thread.
 #![allow(dead_code, reason = "each test program uses the part that fits its transport")]
 #![allow(clippy::unwrap_used, reason = "these are tests, outside of #[test] functions")]
+#![allow(unused_imports, reason = "the same")]
+
+mod waiting;
 
 use sctp::{Address, AssociationId, DownReason, Endpoint, Event, Options, SendError, Transport};
 use std::time::{Duration, Instant};
+
+pub(crate) use waiting::*;
 
 /// Where a listener of a transport can be in a test.
 pub(crate) fn any_port(transport: Transport) -> Address {

@@ -1,0 +1,113 @@
+//! What waiting for something due must be like: exact, open to what comes meanwhile, and asleep as long as it can.
+
+use super::{Link, Pair};
+use rustix::time::{ClockId, clock_gettime};
+use sctp::{Address, Endpoint, Event, Options};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// Awake for the whole of any wait of a test, whatever the machine's timers are like.
+fn wakeful() -> Options {
+    Options { spin: Duration::from_secs(3600), ..Options::default() }
+}
+
+pub(crate) fn due_instant_is_met_and_never_before_it(link: Link) {
+    let mut endpoint = Endpoint::client(link.client(), &Options::default()).unwrap();
+    let mut late: Vec<Duration> = (0..200u32)
+        .map(|number| {
+            let due = Instant::now() + Duration::from_micros(50) * (number % 8);
+            endpoint.wait_until_due(Some(due), due + Duration::from_secs(9), &mut Vec::new()).unwrap();
+            let now = Instant::now();
+            assert!(now >= due, "never early");
+            now - due
+        })
+        .collect();
+    late.sort();
+    // The median, and with slack: the machine may be busy.
+    assert!(late[100] < Duration::from_micros(500), "median {:?}", late[100]);
+}
+
+pub(crate) fn longest_wait_ends_before_something_due_much_later(link: Link) {
+    let mut endpoint = Endpoint::client(link.client(), &wakeful()).unwrap();
+    let started = Instant::now();
+    let due = Some(started + Duration::from_secs(30));
+    endpoint.wait_until_due(due, started + Duration::from_millis(2), &mut Vec::new()).unwrap();
+    let took = started.elapsed();
+    assert!(took >= Duration::from_millis(2) && took < Duration::from_secs(20), "{took:?}");
+}
+
+pub(crate) fn waker_ends_a_wait_that_is_awake(link: Link) {
+    let mut endpoint = Endpoint::client(link.client(), &wakeful()).unwrap();
+    let waker = endpoint.waker();
+    let started = Instant::now();
+    let thread = std::thread::spawn(move || waker.wake());
+    let end = started + Duration::from_secs(30);
+    endpoint.wait_until_due(Some(end), end, &mut Vec::new()).unwrap();
+    thread.join().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+/// Round trips with a thread, each within a wait that never sleeps.
+pub(crate) fn messages_are_taken_in_while_awake(link: Link) {
+    let (address_out, address_in) = mpsc::channel();
+    let echo = std::thread::spawn(move || {
+        let (server, address) = link.listen(&Options::default());
+        address_out.send(address).unwrap();
+        return_everything(server);
+    });
+    let address: Address = address_in.recv().unwrap();
+    let mut client = Endpoint::client(link.client(), &wakeful()).unwrap();
+    let started = Instant::now();
+    let id = client.connect(&address, started).unwrap();
+    let end = started + Duration::from_secs(30);
+    let mut events = Vec::new();
+    for number in 0..20 {
+        while events.is_empty() {
+            assert!(Instant::now() < end, "before message {number}");
+            client.wait_until_due(Some(end), end, &mut events).unwrap();
+        }
+        let [Event::Up { .. } | Event::Received { .. }] = events[..] else { panic!("{events:?}") };
+        events.clear();
+        client.send(id, 0, 60, vec![number]).unwrap();
+    }
+    drop(client);
+    echo.join().unwrap();
+}
+
+fn return_everything(mut server: Endpoint) {
+    let mut events = Vec::new();
+    let end = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < end {
+        server.wait(end, &mut events).unwrap();
+        for event in events.drain(..) {
+            match event {
+                Event::Received { id, stream, ppid, payload } => {
+                    server.send(id, stream, ppid, payload).unwrap();
+                }
+                Event::Down { .. } => return,
+                Event::Up { .. } => {}
+            }
+        }
+    }
+}
+
+/// Neither the longest wait nor what is due in a while keeps a processor busy.
+pub(crate) fn processor_is_left_alone_when_nothing_is_due_soon(link: Link) {
+    let (mut pair, ..) = Pair::connected(link, &Options::default(), &Options::default());
+    let (started, before) = (Instant::now(), thread_cpu_time());
+    for number in 0..30u32 {
+        let longest = started + Duration::from_millis(10) * (number + 1);
+        let due = started + Duration::from_secs(1);
+        let due = if number % 2 == 0 { None } else { Some(due) };
+        while Instant::now() < longest {
+            pair.client.wait_until_due(due, longest, &mut pair.client_events).unwrap();
+        }
+    }
+    let used = thread_cpu_time() - before;
+    assert!(used < started.elapsed() / 10, "{used:?} in {:?}", started.elapsed());
+}
+
+fn thread_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
+}
