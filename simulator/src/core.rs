@@ -113,6 +113,11 @@ impl Core {
         self.amf.next_deadline().into_iter().chain(self.upf.next_deadline()).min()
     }
 
+    /// When the next message that is held back leaves: how late it is shows in what the other end measures.
+    pub fn next_send(&self) -> Option<Instant> {
+        self.amf.next_send()
+    }
+
     /// The run is over: what is still open is charged as it stands, and what was held back is let out.
     pub fn finish(&mut self, wall_us: u64) {
         self.for_each_charged(|chf, id, totals| chf.close(wall_us, id, totals, Closing::StillOpen));

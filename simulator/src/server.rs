@@ -259,7 +259,8 @@ impl Server {
     fn run(mut self) {
         loop {
             let deadline = self.deadline(self.clock.moment().now);
-            if let Err(error) = self.endpoint.wait(deadline, &mut self.events) {
+            let due = self.core.next_send().filter(|due| *due >= deadline);
+            if let Err(error) = self.endpoint.wait_until_due(due, deadline, &mut self.events) {
                 tracing::error!(%error, "the simulator's endpoint failed; it stops serving");
                 break;
             }

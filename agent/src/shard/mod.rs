@@ -404,6 +404,11 @@ impl ShardRunner {
         .min()
     }
 
+    /// When the next attempt is due: its lateness is measured.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.pacer.next_due()
+    }
+
     /// Starts nothing more. What is in flight may end until `until`; then it is abandoned for this reason.
     /// What a shard that is to be handed over has not started stays planned all the same.
     pub fn drain(&mut self, reason: &str, now: Instant, until: Instant) {

@@ -71,9 +71,10 @@ impl Rounds {
             self.report_if_due(now);
             self.part(now);
             let deadline = self.next_deadline(now);
+            let due = self.next_due(deadline);
             self.give_up_lapsed();
             let Some(endpoint) = &mut self.endpoint else { continue };
-            if let Err(error) = endpoint.wait(deadline, &mut events) {
+            if let Err(error) = endpoint.wait_until_due(due, deadline, &mut events) {
                 let what = format!("worker {}: SCTP failed: {error}", self.number);
                 return self.reporter.send(FromWorker::Died(what));
             }
@@ -423,6 +424,12 @@ impl Rounds {
         let running = self.shards.values().filter_map(Held::runner_ref);
         let longest = now + if running.into_iter().any(ShardRunner::has_user_plane) { DRAIN } else { IDLE };
         shards.chain(self.reporter.next_deadline()).min().unwrap_or(longest).min(longest)
+    }
+
+    /// When the next attempt is due, of those that no shard wants to be called for before `deadline`.
+    fn next_due(&self, deadline: Instant) -> Option<Instant> {
+        let running = self.shards.values().filter_map(Held::runner_ref);
+        running.filter_map(ShardRunner::next_due).filter(|due| *due >= deadline).min()
     }
 
     /// Shuts the associations down, and gives the shutdown a moment to reach the core.

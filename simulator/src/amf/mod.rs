@@ -239,6 +239,11 @@ impl Amf {
         timer.into_iter().chain(send).min()
     }
 
+    /// When the next message that is held back leaves.
+    pub fn next_send(&self) -> Option<Instant> {
+        self.outbox.next_deadline()
+    }
+
     /// Whether an INITIAL UE MESSAGE has come: a campaign has begun.
     pub fn has_heard_of_a_ue(&self) -> bool {
         self.statistics.received(Message::InitialUeMessage) > 0
