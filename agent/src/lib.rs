@@ -9,6 +9,8 @@
 
 mod access;
 mod attempts;
+#[doc(hidden)]
+pub mod bench;
 mod conditions;
 mod config;
 mod consignment;
