@@ -69,7 +69,7 @@ fn pacers(rate: u64) -> Vec<ShardPacer> {
         set("load.0.phases", format!("[{{rate: {rate}/s, for: {SECONDS}s}}]")),
     ];
     let scenario = Arc::new(Scenario::load("attach-10k", &overrides).unwrap());
-    let plan = Plan::new(scenario, 7).unwrap();
+    let plan = Plan::new(scenario, 7, 1).unwrap();
     (0..SHARDS).map(|shard| ShardPacer::new(plan.shard(shard).schedules())).collect()
 }
 

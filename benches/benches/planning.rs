@@ -21,9 +21,9 @@ fn million() -> Arc<Scenario> {
 fn planning(criterion: &mut Criterion) {
     let scenario = million();
     criterion.bench_function("plan of 1,000,000 subscribers", |bencher| {
-        bencher.iter(|| black_box(Plan::new(Arc::clone(&scenario), 7).unwrap()));
+        bencher.iter(|| black_box(Plan::new(Arc::clone(&scenario), 7, 1).unwrap()));
     });
-    let plan = Plan::new(scenario, 7).unwrap();
+    let plan = Plan::new(scenario, 7, 1).unwrap();
     criterion.bench_function("schedule of one of its 64 shards (15,625 attempts)", |bencher| {
         bencher.iter(|| plan.shard(3).schedules().into_iter().flatten().map(|due| due.at).max());
     });

@@ -131,6 +131,14 @@ impl Run {
             traces,
             trace_counts,
             reports: self.core.report_counts(),
+            gaps: state.gaps.clone(),
+            gaps_left_out: state.gaps_left_out,
+            moves: state.moves.clone(),
+            moves_left_out: state.moves_left_out,
+            shifted: evidence.shifted,
+            recovery: self.core.recovery(),
+            paused_s: crate::slo::float(state.paused_us) / 1e6,
+            supervisors: self.core.supervisors(),
             warnings: state.warnings.clone(),
         }
     }

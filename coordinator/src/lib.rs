@@ -55,7 +55,7 @@ pub use reconciliation::BillingSummary;
 pub use run_folder::{RunFolder, render_report};
 pub use summary::{
     AgentSummary, GeneratorSummary, ImpairmentSummary, Percentiles, PhaseSummary, ProcedureSummary,
-    RunOutcome, SloResult, Summary, TraceCounts,
+    RecoverySummary, RunOutcome, SloResult, Summary, SupervisorSummary, TraceCounts,
 };
 pub use user_plane::UserPlaneSummary;
 pub use verdict::{Status, Verdict};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::core::{Gap, Move};
 use crate::histogram::Histogram;
 use crate::{BillingSummary, HandoverSummary, NetworkEvents, UserPlaneSummary, Verdict, units};
 
@@ -88,6 +89,22 @@ pub struct Summary {
     pub trace_counts: TraceCounts,
     /// How the interval reports were merged.
     pub reports: ReportCounts,
+    /// Stretches of shards that no agent has accounted for: what was lost with agents.
+    pub gaps: Vec<Gap>,
+    /// Gaps that are not listed; they count all the same.
+    pub gaps_left_out: u64,
+    /// Shards that one agent handed over to another.
+    pub moves: Vec<Move>,
+    /// Moves that are not listed.
+    pub moves_left_out: u64,
+    /// Attempts that came due while their shard was on its way, and were started on its arrival.
+    pub shifted: u64,
+    /// What takeovers made agents do, outside every statistic.
+    pub recovery: RecoverySummary,
+    /// How long the run's clock stood still, in seconds.
+    pub paused_s: f64,
+    /// Supervisors of agents' processes.
+    pub supervisors: Vec<SupervisorSummary>,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -281,6 +298,30 @@ pub struct AgentSummary {
     pub reports_dropped: u64,
     /// Trace packets that it had to drop.
     pub trace_dropped: u64,
+    /// Most octets of reports that waited on its disk.
+    pub spooled_octets: u64,
+}
+
+/// Registrations and PDU sessions that put the UEs of lost shards back into the state that they had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RecoverySummary {
+    /// Registrations that began.
+    pub registrations: u64,
+    /// PDU sessions that began.
+    pub sessions: u64,
+    /// Of both, those that succeeded.
+    pub succeeded: u64,
+    /// Of both, those that did not.
+    pub failed: u64,
+}
+
+/// A process that watches over agents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SupervisorSummary {
+    /// Its name.
+    pub name: String,
+    /// From where it joined.
+    pub address: String,
 }
 
 /// What was traced.

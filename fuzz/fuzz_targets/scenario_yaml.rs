@@ -10,7 +10,7 @@ libfuzzer_sys::fuzz_target!(|input: &str| {
         let again = scenarios::Scenario::from_yaml(&scenario.to_yaml(), "again.yaml").expect("what we write, we read");
         assert_eq!(scenario, again);
         scenario.warnings();
-        if let Ok(plan) = scenarios::Plan::new(Arc::new(scenario), 1) {
+        if let Ok(plan) = scenarios::Plan::new(Arc::new(scenario), 1, 1) {
             let description = plan.describe();
             let permitted = plan.scenario().conditions.override_.is_some();
             assert!(description.impaired <= description.impaired_at_most || permitted);

@@ -125,34 +125,16 @@ impl Schedule {
             }
         }
     }
-}
 
-/// Λ of an attempt of a shard when all are spaced evenly.
-fn evenly(index: u64, stripe: Stripe, spacing: f64) -> f64 {
-    let number = index * u64::from(stripe.of) + u64::from(stripe.shard);
-    (number as f64 + 0.5) * spacing
-}
-
-impl Schedule {
-    /// Passes over what is due before `at`, and returns the number of the next attempt. It never goes back. Uniform
-    /// arrivals are found by halving, Poisson ones by adding up their gaps from where the last call came to.
-    pub fn first_due_from(&mut self, at: Duration) -> u64 {
+    /// The same, from where this schedule stands: passes over what is due before, and never goes back. So a coordinator that
+    /// asks for later and later times adds up the gaps of Poisson arrivals only once.
+    pub fn skip_before(&mut self, at: Duration) -> u64 {
         if let Pattern::Uniform { .. } = self.pattern {
-            let (mut low, mut high) = (self.next, self.planned);
-            while low < high {
-                let middle = low + (high - low) / 2;
-                let mut there = Self { next: middle, last: Duration::ZERO, ..self.clone() };
-                match there.next() {
-                    Some(due) if due.at < at => low = middle + 1,
-                    _ => high = middle,
-                }
-            }
-            self.next = low;
-            return low;
+            self.next = self.next.max(self.first_at_or_after(at));
+            return self.next;
         }
         loop {
-            let (next, last) = (self.next, self.last);
-            let pattern = self.pattern.clone();
+            let (next, last, pattern) = (self.next, self.last, self.pattern.clone());
             match self.next() {
                 Some(due) if due.at < at => {}
                 Some(_) => {
@@ -163,6 +145,12 @@ impl Schedule {
             }
         }
     }
+}
+
+/// Λ of an attempt of a shard when all are spaced evenly.
+fn evenly(index: u64, stripe: Stripe, spacing: f64) -> f64 {
+    let number = index * u64::from(stripe.of) + u64::from(stripe.shard);
+    (number as f64 + 0.5) * spacing
 }
 
 impl Iterator for Schedule {

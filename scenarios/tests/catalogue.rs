@@ -59,7 +59,7 @@ fn smoke_is_quick_and_readable_and_gives_every_subscriber_its_turn() {
     let scenario = Scenario::load("smoke", &[]).unwrap();
     assert_eq!(scenario.subscriber_count(), 100);
     assert_eq!(scenario.nas.ciphering[0], 0);
-    let plan = Plan::new(Arc::new(scenario), 1).unwrap();
+    let plan = Plan::new(Arc::new(scenario), 1, 1).unwrap();
     assert!(plan.duration() <= Duration::from_secs(6));
     let life =
         [Procedure::Registration, Procedure::Deregistration, Procedure::PduSession, Procedure::HandoverN2];
@@ -78,7 +78,7 @@ fn attach_10k_is_what_the_targets_are_about() {
     assert_eq!(scenario.slos[0].text, "registration.success >= 99.5%");
     assert_eq!(scenario.slos[1].value, 300_000.0);
     assert!(!scenario.guardrails.is_empty());
-    let plan = Plan::new(Arc::new(scenario), 1).unwrap();
+    let plan = Plan::new(Arc::new(scenario), 1, 1).unwrap();
     assert_eq!(plan.planned(), [(Procedure::Registration, 10_000)]);
     assert_eq!(plan.describe().loads[0].peak_rate_per_s, 1000.0);
 }
@@ -92,7 +92,7 @@ fn campaign_10k_has_2000_handovers_a_minute() {
     for target in targets {
         assert!(scenario.slos.iter().any(|slo| slo.text == target), "{target}");
     }
-    let plan = Plan::new(Arc::new(scenario), 1).unwrap();
+    let plan = Plan::new(Arc::new(scenario), 1, 1).unwrap();
     let loads = plan.describe().loads;
     let handovers =
         loads.iter().filter(|load| matches!(load.procedure, Procedure::HandoverN2 | Procedure::HandoverXn));
@@ -105,7 +105,7 @@ fn campaign_10k_has_2000_handovers_a_minute() {
 #[test]
 fn catalogue_scenarios_are_short_and_complete() {
     for entry in catalogue() {
-        let plan = Plan::new(Arc::new(Scenario::load(entry.name, &[]).unwrap()), 1).unwrap();
+        let plan = Plan::new(Arc::new(Scenario::load(entry.name, &[]).unwrap()), 1, 1).unwrap();
         let scenario = plan.scenario();
         assert!(scenario.slos.len() >= 2, "{}", entry.name);
         if ["smoke", "attach-10k"].contains(&entry.name) {

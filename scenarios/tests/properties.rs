@@ -37,7 +37,7 @@ proptest! {
     #[test]
     fn shards_partition_subscribers_and_gnbs(scenario in arbitrary::scenario(), seed: u64) {
         let scenario = Arc::new(scenario);
-        let plan = Plan::new(Arc::clone(&scenario), seed).unwrap();
+        let plan = Plan::new(Arc::clone(&scenario), seed, 1).unwrap();
         let (mut subscribers, mut gnbs) = (HashSet::new(), HashSet::new());
         for shard in (0..plan.shards()).map(|number| plan.shard(number)) {
             prop_assert!(shard.subscriber_count() > 0 && !shard.gnbs.is_empty());
@@ -90,7 +90,7 @@ proptest! {
     /// Wherever a UE goes, it is another gNB, of the kind that its path says.
     #[test]
     fn paths_lead_to_another_gnb(scenario in arbitrary::scenario(), from: prop::sample::Index, draw: u64) {
-        let plan = Plan::new(Arc::new(scenario), 1).unwrap();
+        let plan = Plan::new(Arc::new(scenario), 1, 1).unwrap();
         let cells = plan.scenario().cells.clone();
         let from = from.index(cells.gnbs as usize) as u32;
         let next = |path| plan.next_gnb(from, path, draw);
@@ -169,7 +169,7 @@ proptest! {
 
     #[test]
     fn schedules_are_sorted_complete_and_within_the_load(scenario in arbitrary::scenario(), seed: u64) {
-        let plan = Plan::new(Arc::new(scenario), seed).unwrap();
+        let plan = Plan::new(Arc::new(scenario), seed, 1).unwrap();
         for shard in (0..plan.shards().min(4)).map(|number| plan.shard(number)) {
             for (schedule, load) in shard.schedules().into_iter().zip(&plan.scenario().load) {
                 let planned = schedule.planned();
@@ -186,7 +186,7 @@ proptest! {
     /// An agent that takes a shard up in its middle sees what the last one would have seen.
     #[test]
     fn skipping_gives_the_tail_of_the_schedule(scenario in arbitrary::scenario(), seed: u64, pick: prop::sample::Index) {
-        let plan = Plan::new(Arc::new(scenario), seed).unwrap();
+        let plan = Plan::new(Arc::new(scenario), seed, 1).unwrap();
         let shard = plan.shard(plan.shards() - 1);
         for (full, mut late) in shard.schedules().into_iter().zip(shard.schedules()) {
             let index = pick.index(full.planned() as usize + 1);
@@ -204,7 +204,7 @@ proptest! {
         shift_ns in -2i64..=2,
         taken in 0usize..50,
     ) {
-        let plan = Plan::new(Arc::new(scenario), seed).unwrap();
+        let plan = Plan::new(Arc::new(scenario), seed, 1).unwrap();
         let shard = plan.shard(plan.shards() / 2);
         for (full, mut asked) in shard.schedules().into_iter().zip(shard.schedules()) {
             let dues: Vec<Due> = full.collect();
@@ -215,6 +215,10 @@ proptest! {
             for at in [near, Duration::ZERO, plan.duration() * 2] {
                 let expected = dues.iter().take_while(|due| due.at < at).count() as u64;
                 prop_assert_eq!(asked.first_at_or_after(at), expected, "{:?}", at);
+                let mut stands = asked.clone();
+                let passed = (asked.planned() as usize - asked.size_hint().0) as u64;
+                prop_assert_eq!(stands.skip_before(at), expected.max(passed), "{:?}", at);
+                prop_assert_eq!(stands.next().map(|due| due.index), dues.get(expected.max(passed) as usize).map(|due| due.index));
             }
         }
     }
@@ -229,7 +233,7 @@ proptest! {
     ) {
         let load = scenarios::Load { arrivals: Arrivals::Uniform, ..load };
         let total: f64 = load.phases.iter().map(|phase| due_until(&phase.shape, f64::INFINITY)).sum();
-        let plan = Plan::new(Arc::new(Scenario { load: vec![load.clone()], ..scenario }), 1).unwrap();
+        let plan = Plan::new(Arc::new(Scenario { load: vec![load.clone()], ..scenario }), 1, 1).unwrap();
         let mut times: Vec<Duration> = (0..plan.shards())
             .flat_map(|number| plan.shard(number).schedules().remove(0))
             .map(|due| due.at)
@@ -270,7 +274,7 @@ proptest! {
         letters.splice(from..to, with.chars());
         let text: String = letters.into_iter().collect();
         if let Ok(scenario) = Scenario::from_yaml(&text, "damaged.yaml") {
-            let plan = Plan::new(Arc::new(scenario), 1);
+            let plan = Plan::new(Arc::new(scenario), 1, 1);
             prop_assert!(plan.is_ok());
         }
     }
@@ -310,7 +314,7 @@ fn schema_accepts_the_catalogue_and_refuses_mistakes() {
 
 #[test]
 fn poisson_arrivals_are_as_random_as_they_should_be() {
-    let plan = Plan::new(Arc::new(Scenario::load("attach-10k", &[]).unwrap()), 7).unwrap();
+    let plan = Plan::new(Arc::new(Scenario::load("attach-10k", &[]).unwrap()), 7, 1).unwrap();
     let mut bins = [0u32; 1000];
     for due in (0..plan.shards()).flat_map(|number| plan.shard(number).schedules().remove(0)) {
         bins[due.at.as_millis() as usize / 10] += 1;
@@ -324,7 +328,7 @@ fn poisson_arrivals_are_as_random_as_they_should_be() {
 fn seed_decides_poisson_arrivals() {
     let scenario = Arc::new(Scenario::load("attach-10k", &[]).unwrap());
     let times = |seed| -> Vec<Due> {
-        Plan::new(Arc::clone(&scenario), seed).unwrap().shard(3).schedules().remove(0).collect()
+        Plan::new(Arc::clone(&scenario), seed, 1).unwrap().shard(3).schedules().remove(0).collect()
     };
     assert_eq!(times(1), times(1));
     assert_ne!(times(1), times(2));
@@ -337,7 +341,7 @@ fn plan_of_a_million_subscribers_is_instant() {
     let sets = sets.map(|(path, value)| (path.to_owned(), value.to_owned()));
     let scenario = Arc::new(Scenario::load("attach-10k", &sets).unwrap());
     let before = Instant::now();
-    let plan = Plan::new(scenario, 1).unwrap();
+    let plan = Plan::new(scenario, 1, 1).unwrap();
     let shard = plan.shard(63);
     assert_eq!(plan.planned(), [(Procedure::Registration, 1_000_000)]);
     assert_eq!((plan.shards(), shard.subscriber_count()), (64, 15_625));
@@ -359,7 +363,7 @@ fn every_gnb_of_a_choice_is_reached() {
         ("load.0.procedure", "registration"),
     ];
     let set = set.map(|(path, value)| (path.to_owned(), value.to_owned()));
-    let plan = Plan::new(Arc::new(Scenario::load("attach-10k", &set).unwrap()), 1).unwrap();
+    let plan = Plan::new(Arc::new(Scenario::load("attach-10k", &set).unwrap()), 1, 1).unwrap();
     let reached = |from, path| {
         let draws = (0..64).map(|draw: u64| draw << 58);
         draws.filter_map(|draw| plan.next_gnb(from, path, draw)).collect::<BTreeSet<u32>>()
@@ -377,7 +381,7 @@ fn xn_handovers_find_a_neighbour_in_their_shard() {
         [("load.0.procedure", "handover-xn"), ("cells.gnbs", "7"), ("slos", "[]"), ("guardrails", "[]")];
     let set = set.map(|(path, value)| (path.to_owned(), value.to_owned()));
     let scenario = Arc::new(Scenario::load("attach-10k", &set).unwrap());
-    let plan = Plan::new(Arc::clone(&scenario), 1).unwrap();
+    let plan = Plan::new(Arc::clone(&scenario), 1, 1).unwrap();
     assert_eq!((plan.shards(), plan.describe().gnbs_of_a_shard), (3, 2));
     let error = Plan::with_shards(scenario, 1, 4).unwrap_err().to_string();
     assert!(error.contains("each needs two gNBs, for handovers within it"), "{error}");

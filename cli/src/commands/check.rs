@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
-    let plan = arguments.scenario.plan()?;
+    let plan = arguments.scenario.plan(1)?;
     let (description, scenario) = (plan.describe(), plan.scenario());
     print_whole(&description);
     print_loads(&description);

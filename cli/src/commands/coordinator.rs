@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
-    let plan = arguments.scenario.plan()?;
+    let plan = arguments.scenario.plan(arguments.agents)?;
     campaign::Options::expect_ledger(arguments.charging.as_deref());
     let identity = Identity::load(&arguments.certs, Role::Coordinator)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

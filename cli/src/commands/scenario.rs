@@ -27,10 +27,11 @@ impl ScenarioArguments {
         Ok(scenario)
     }
 
-    pub(crate) fn plan(&self) -> Result<Plan, Error> {
+    /// Cut into shards for this many agents.
+    pub(crate) fn plan(&self, agents: u16) -> Result<Plan, Error> {
         let scenario = self.load()?;
         let seed = self.seed.or(scenario.seed).unwrap_or_else(drawn_seed);
-        Ok(Plan::new(Arc::new(scenario), seed)?)
+        Ok(Plan::new(Arc::new(scenario), seed, u32::from(agents))?)
     }
 }
 

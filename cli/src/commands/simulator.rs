@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
-    let plan = arguments.scenario.plan()?;
+    let plan = arguments.scenario.plan(1)?;
     let options = SimulatorOptions {
         gtpu_address: arguments.gtpu_address,
         ledger: arguments.ledger.clone(),

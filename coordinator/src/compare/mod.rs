@@ -66,7 +66,12 @@ pub enum CompareError {
 ///
 /// # Errors
 /// [`CompareError`]: a folder is not that of a run that has ended; the runs are unlike and `force` is not given; neither says enough.
-pub fn compare_runs(base: &Path, run: &Path, settings: &Settings, force: bool) -> Result<ComparedRuns, CompareError> {
+pub fn compare_runs(
+    base: &Path,
+    run: &Path,
+    settings: &Settings,
+    force: bool,
+) -> Result<ComparedRuns, CompareError> {
     let (of_base, of_run) = (read_run(base)?, read_run(run)?);
     let differ = unlike(&of_base, &of_run);
     if !differ.is_empty() && !force {
@@ -81,7 +86,13 @@ pub fn compare_runs(base: &Path, run: &Path, settings: &Settings, force: bool) -
         return Err(CompareError::TooShort(why.unwrap_or_else(|| "no procedure was measured".to_owned())));
     }
     let regression = comparison.worse().next().is_some();
-    Ok(ComparedRuns { base: of_base.described(base), run: of_run.described(run), differ, comparison, regression })
+    Ok(ComparedRuns {
+        base: of_base.described(base),
+        run: of_run.described(run),
+        differ,
+        comparison,
+        regression,
+    })
 }
 
 /// Writes the page of a comparison.
@@ -108,7 +119,11 @@ fn unlike(base: &read::RunRead, run: &read::RunRead) -> Vec<String> {
     let mut differ = Vec::new();
     for (which, of) in [("base", base), ("other", run)] {
         if of.text("/verdict/status") == "invalid" {
-            let reason = of.summary.pointer("/verdict/reasons/0").and_then(Value::as_str).unwrap_or("no reason is given");
+            let reason = of
+                .summary
+                .pointer("/verdict/reasons/0")
+                .and_then(Value::as_str)
+                .unwrap_or("no reason is given");
             differ.push(format!("the {which} run is invalid ({reason})"));
         }
     }

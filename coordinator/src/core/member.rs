@@ -121,6 +121,7 @@ impl Member {
             clock_offset_us: clock.offset_us(),
             reports_dropped: health.reports_dropped,
             trace_dropped: health.trace_dropped,
+            spooled_octets: health.spooled_octets,
         }
     }
 

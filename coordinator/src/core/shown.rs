@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Core, is_supervisor};
 use crate::clock::ClockOffset;
-use crate::summary::ReportCounts;
+use crate::summary::{RecoverySummary, ReportCounts, SupervisorSummary};
 use crate::{AgentProgress, AgentSummary};
 
 impl Core {
@@ -18,6 +18,25 @@ impl Core {
                 member.summary(clock, duration_s)
             })
             .collect()
+    }
+
+    /// Who watches over agents.
+    pub(crate) fn supervisors(&self) -> Vec<SupervisorSummary> {
+        let members = self.state.agents.iter().filter(|member| is_supervisor(member));
+        members
+            .map(|member| SupervisorSummary { name: member.name.clone(), address: member.peer.to_string() })
+            .collect()
+    }
+
+    /// What takeovers made agents do.
+    pub(crate) fn recovery(&self) -> RecoverySummary {
+        let recovery = self.state.evidence.recovery;
+        RecoverySummary {
+            registrations: recovery.registrations,
+            sessions: recovery.sessions,
+            succeeded: recovery.succeeded,
+            failed: recovery.failed,
+        }
     }
 
     /// What became of the reports that came.

@@ -94,7 +94,7 @@ impl Core {
         cursors
             .iter_mut()
             .zip(progress)
-            .map(|(cursor, progress)| cursor.first_due_from(at).max(progress))
+            .map(|(cursor, progress)| cursor.skip_before(at).max(progress))
             .collect()
     }
 

@@ -14,12 +14,22 @@ use super::series::{Series, Tone};
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 400.0;
 
-/// A stretch of time in which something was done to the network, such as a freeze.
+/// A stretch of time in which something was done to the network, such as a freeze, or happened to the fleet.
 #[derive(Clone, Debug)]
 pub(super) struct Band {
     pub(super) from_s: f64,
     pub(super) to_s: f64,
     pub(super) label: String,
+    pub(super) kind: Kind,
+}
+
+/// What a band is about; they differ in colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Something was done to the network on purpose.
+    Fault,
+    /// Some shard was lost with its agent.
+    Gap,
 }
 
 /// What to draw.
@@ -54,7 +64,8 @@ impl Chart<'_> {
                 }
                 ul.legend aria-hidden="true" {
                     @for series in &self.series { li class=(series.tone.class()) { i {} (series.name) } }
-                    @if !self.bands.is_empty() { li.fault { i {} "fault or impairment" } }
+                    @if self.has(Kind::Fault) { li.fault { i {} "fault or impairment" } }
+                    @if self.has(Kind::Gap) { li.gap { i {} "shards lost with their agent" } }
                 }
                 div.frame {
                     div.y aria-hidden="true" {
@@ -85,11 +96,16 @@ impl Chart<'_> {
         }
     }
 
+    fn has(&self, kind: Kind) -> bool {
+        self.bands.iter().any(|band| band.kind == kind)
+    }
+
     fn band(&self, band: &Band) -> Markup {
         let from = self.x.position(band.from_s) * WIDTH;
         // Short ones would vanish on a long run.
         let width = (self.x.position(band.to_s) * WIDTH - from).max(2.0);
-        html! { rect.band x=(format!("{from:.1}")) y="0" width=(format!("{width:.1}")) height=(HEIGHT) { title { (band.label) } } }
+        let class = if band.kind == Kind::Gap { "band gap" } else { "band" };
+        html! { rect class=(class) x=(format!("{from:.1}")) y="0" width=(format!("{width:.1}")) height=(HEIGHT) { title { (band.label) } } }
     }
 
     fn grid(&self, y: &Axis) -> String {

@@ -7,6 +7,7 @@
 mod axis;
 mod chart;
 pub(crate) mod comparison;
+mod continuity;
 mod evidence;
 mod figures;
 mod fleet;
@@ -23,7 +24,7 @@ mod verdict;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
-use chart::Band;
+use chart::{Band, Kind};
 pub(crate) use comparison::render as render_comparison;
 use figures::{duration, entries, list, number, text, whole};
 use series::TimeLine;
@@ -80,6 +81,7 @@ pub fn render(summary: &Value, timeline: &[Value], ladders: &[Value]) -> String 
                     (outcomes::accounting(&run))
                     (fleet::generator(&run))
                     (fleet::agents(&run))
+                    (continuity::section(&run))
                     (evidence::impairments(&run))
                     (evidence::network_events(&run))
                     (evidence::unexpected(&run))
@@ -141,6 +143,9 @@ impl<'a> Run<'a> {
             fixed("accounting", "Accounting"),
             fixed("generator", "Generator"),
             fixed("agents", "Agents"),
+        ]);
+        contents.extend(there(continuity::is_there(self), "continuity", "Fleet"));
+        contents.extend([
             fixed("impairments", "Impairments"),
             fixed("traces", "Traces"),
             fixed("reproduce", "Run it again"),
@@ -149,15 +154,21 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The faults and impairments which have a time, to be marked in the charts.
+/// The faults, impairments and gaps, to be marked in the charts.
 fn bands(summary: &Value) -> Vec<Band> {
     let timed = |fault: &Value| {
         let (from_s, for_s) = (number(fault, "at_s")?, number(fault, "for_s").unwrap_or(0.0));
         let kind = text(fault, "kind").unwrap_or_else(|| "fault".to_owned());
-        Some(Band { from_s, to_s: from_s + for_s, label: format!("{kind} for {}", duration(for_s)) })
+        Some(Band {
+            from_s,
+            to_s: from_s + for_s,
+            label: format!("{kind} for {}", duration(for_s)),
+            kind: Kind::Fault,
+        })
     };
     let windows = summary.get("impairments").map_or(&[][..], |impairments| list(impairments, "windows"));
-    list(summary, "faults").iter().chain(windows).filter_map(timed).take(MOST_ROWS).collect()
+    let faults = list(summary, "faults").iter().chain(windows).filter_map(timed).take(MOST_ROWS);
+    continuity::bands(summary).take(MOST_ROWS).chain(faults).collect()
 }
 
 /// Said below a table of which only the first rows are shown.

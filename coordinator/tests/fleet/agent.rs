@@ -104,7 +104,7 @@ pub(crate) async fn campaign(
 }
 
 pub(crate) fn plan(scenario: &str) -> Plan {
-    Plan::new(Arc::new(Scenario::from_yaml(scenario, "test.yaml").unwrap()), 7).unwrap()
+    Plan::new(Arc::new(Scenario::from_yaml(scenario, "test.yaml").unwrap()), 7, 1).unwrap()
 }
 
 /// One agent from joining to the end of the run.

@@ -23,10 +23,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A shard for each gNB, at most 64, and never one without subscribers. Where UEs are handed over within a shard,
-    /// each has two gNBs or more.
-    pub fn new(scenario: Arc<Scenario>, seed: u64) -> Result<Self, ScenarioError> {
-        let shards = most_shards(&scenario).min(MOST_SHARDS_UNASKED);
+    /// A shard for each gNB, at most 64 for each agent, and never one without subscribers. Where UEs are handed over
+    /// within a shard, each has two gNBs or more.
+    pub fn new(scenario: Arc<Scenario>, seed: u64, agents: u32) -> Result<Self, ScenarioError> {
+        let shards = most_shards(&scenario).min(agents.max(1).saturating_mul(SHARDS_OF_AN_AGENT));
         Self::with_shards(scenario, seed, shards)
     }
 
@@ -145,5 +145,6 @@ fn within_shards(scenario: &Scenario) -> bool {
         || (starts(Procedure::HandoverN2) && scenario.mobility.path == Path::WithinShard)
 }
 
-/// More would only make the leases smaller than what one core does.
-const MOST_SHARDS_UNASKED: u32 = 64;
+/// Small enough that what one agent leaves behind spreads over the others; more would only make the leases smaller than what
+/// one core does.
+const SHARDS_OF_AN_AGENT: u32 = 64;

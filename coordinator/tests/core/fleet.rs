@@ -1,0 +1,288 @@
+//! Agents that die, lapse, return, come late, leave and lie.
+
+use std::time::Duration;
+
+use coordinator::Status;
+use coordinator::core::{Close, Input, Move};
+use wire::to_agent::{ToAgent, UeBatch};
+use wire::to_coordinator::{Held, Part, Return, ToCoordinator};
+
+use crate::bench::{Bench, LEASE, PLANNED};
+
+fn seconds(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+#[test]
+fn undisturbed_run_passes() {
+    let mut bench = Bench::running(2);
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
+    assert_eq!(bench.core.verdict().reasons, Vec::<String>::new());
+    assert!(bench.core.gaps().is_empty() && bench.core.moves().is_empty());
+}
+
+#[test]
+fn dead_processs_shards_run_elsewhere_at_once_and_the_gap_is_exact() {
+    let mut bench = Bench::running(4);
+    let supervisor = bench.new_agent();
+    bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+    bench.run_for(seconds(5));
+    let dead = bench.core.holder(0).unwrap().0.to_owned();
+    let agent = (0..4).find(|n| bench.agent(*n).name == dead).unwrap();
+    bench.cut(agent);
+    bench.say(
+        supervisor,
+        ToCoordinator::ChildExited {
+            mark: [u8::try_from(agent).unwrap() + 1; 16],
+            status: "killed by signal 9".to_owned(),
+        },
+    );
+    let (holder, epoch) = bench.core.holder(0).unwrap();
+    assert!(holder != dead && epoch == 2, "{holder} {epoch}");
+    let gap = bench.core.gaps()[0].clone();
+    assert_eq!((gap.from_agent.as_str(), gap.to_agent.is_some()), (dead.as_str(), true));
+    assert!(gap.cause.contains("killed by signal 9"), "{gap:?}");
+    let [succeeded, abandoned, never] = bench.end();
+    assert_eq!(abandoned, gap.abandoned.values().sum::<u64>());
+    assert_eq!(never, gap.never_started.values().sum::<u64>());
+    // 25 a second, and the gap is shorter than a second.
+    assert!(succeeded >= PLANNED - 25 && abandoned + never > 0, "{succeeded} {gap:?}");
+    assert_eq!(bench.core.verdict().status, Status::Pass, "{:?}", bench.core.verdict());
+    assert!(
+        bench.core.warnings().iter().any(|warning| warning.contains("were lost")),
+        "{:?}",
+        bench.core.warnings()
+    );
+    assert!(
+        (0..4).filter(|n| *n != agent).all(|n| bench.agent(n).lost == [0]),
+        "everybody is told of it once"
+    );
+}
+
+#[test]
+fn foreign_mark_moves_nothing_and_an_agent_that_claims_to_supervise_is_sent_away() {
+    let mut bench = Bench::running(2);
+    let supervisor = bench.new_agent();
+    bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+    bench.run_for(seconds(1));
+    bench.say(supervisor, ToCoordinator::ChildExited { mark: [77; 16], status: "exit code 0".to_owned() });
+    assert_eq!(bench.core.holder(0).unwrap().1, 1);
+    bench.say(1, ToCoordinator::ChildExited { mark: [1; 16], status: "exit code 0".to_owned() });
+    let link = bench.agent(1).link.unwrap();
+    assert!(bench.closed.contains(&(link, Close::Goodbye)));
+    assert_eq!(bench.core.holder(0).unwrap().1, 1, "agent 0 goes on");
+}
+
+#[test]
+fn lease_of_an_agent_that_is_cut_off_is_given_away_after_its_end_and_not_before() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(2));
+    bench.cut(1);
+    bench.run_for(LEASE);
+    assert!(
+        (0..4).all(|shard| bench.core.holder(shard).unwrap().1 == 1),
+        "nothing before the end of the lease"
+    );
+    bench.run_for(Duration::from_millis(400));
+    assert!((0..4).all(|shard| bench.core.holder(shard).unwrap().0 == "agent-0"));
+    let [succeeded, abandoned, never] = bench.end();
+    assert!(abandoned > 150 && never > 0 && succeeded > 1700, "{succeeded} {abandoned} {never}");
+    let verdict = bench.core.verdict();
+    assert!(verdict.reasons[0].starts_with("fleet lost: "), "more than 5 % is too much: {verdict:?}");
+    assert_eq!(verdict.reasons.len(), 1, "{verdict:?}");
+}
+
+fn come_back(bench: &mut Bench, agent: usize) {
+    let known = bench.agent(agent);
+    let held = known.shards.values().map(|playing| Held {
+        shard: playing.lease.shard,
+        epoch: playing.lease.epoch,
+        unacknowledged: playing.unacknowledged.first().map_or(playing.sequence, |report| report.sequence),
+        lapsed: false,
+    });
+    let (held, token, name) = (held.collect(), known.token, known.name.clone());
+    let returning = Return { run: "test-run".to_owned(), agent: name, token, held };
+    bench.join(agent, Part::Returning(Box::new(returning)), None);
+    bench.listen(agent);
+    let late: Vec<_> =
+        bench.agent(agent).shards.values().flat_map(|playing| playing.unacknowledged.clone()).collect();
+    late.into_iter().for_each(|report| bench.say(agent, ToCoordinator::Report(Box::new(report))));
+}
+
+#[test]
+fn agent_that_returns_within_its_lease_has_lost_nothing() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(3));
+    bench.cut(1);
+    bench.run_for(seconds(2));
+    come_back(&mut bench, 1);
+    let welcomed =
+        bench.agent(1).heard.iter().any(|m| matches!(m, ToAgent::Welcome(welcome) if welcome.returned));
+    assert!(welcomed);
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
+    assert_eq!(bench.core.verdict().status, Status::Pass);
+}
+
+#[test]
+fn agent_that_returns_too_late_is_told_what_it_lost_and_takes_part_again() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(2));
+    bench.cut(1);
+    bench.run_for(LEASE + seconds(1));
+    let held: Vec<(u32, u64)> =
+        bench.agent(1).shards.values().map(|p| (p.lease.shard, p.lease.epoch)).collect();
+    assert_eq!(held.len(), 2);
+    come_back(&mut bench, 1);
+    assert_eq!(bench.agent(1).revoked, held);
+    bench.run_for(seconds(3));
+    let with_it =
+        (0..4).filter(|shard| bench.core.holder(*shard).is_some_and(|(name, _)| name == "agent-1")).count();
+    assert_eq!(with_it, 0, "a shard is released first, and this bench hands none over");
+    assert!(!bench.agent(0).released.is_empty(), "it gets its part of the load back");
+}
+
+#[test]
+fn wrong_token_is_a_new_agent_and_what_it_holds_is_revoked() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(1));
+    bench.agent(1).token = [0; 16];
+    let shards: Vec<u32> = bench.agent(1).shards.keys().copied().collect();
+    let stranger = bench.new_agent();
+    let returning = Return {
+        run: "test-run".to_owned(),
+        agent: "agent-1".to_owned(),
+        token: [0; 16],
+        held: vec![Held { shard: shards[0], epoch: 1, unacknowledged: 0, lapsed: false }],
+    };
+    bench.join(stranger, Part::Returning(Box::new(returning)), None);
+    bench.listen(stranger);
+    assert_eq!(bench.agent(stranger).revoked, [(shards[0], 1)]);
+    assert_eq!(bench.core.holder(shards[0]), Some(("agent-1", 1)));
+}
+
+/// Hands over every shard that the agent was asked for.
+fn hand_over(bench: &mut Bench, agent: usize) {
+    for shard in std::mem::take(&mut bench.agent(agent).released) {
+        let run_us = bench.us() - bench.agent(agent).start_us.unwrap();
+        let Some(mut playing) = bench.agent(agent).shards.remove(&shard) else { continue };
+        let (last, epoch) = (playing.next(run_us), playing.lease.epoch);
+        bench.say(agent, ToCoordinator::Report(Box::new(last)));
+        let batch = UeBatch { shard, epoch, part: 0, parts: 1, sealed: vec![1, 2, 3] };
+        bench.say(agent, ToCoordinator::Ues(Box::new(batch)));
+        let reports = playing.sequence;
+        bench.say(agent, ToCoordinator::Released { shard, epoch, reports, batches: 1, lapsed: false });
+    }
+}
+
+#[test]
+fn late_joiner_takes_its_part_and_no_attempt_is_lost() {
+    let mut bench = Bench::running(1);
+    bench.run_for(seconds(2));
+    let late = bench.new_agent();
+    bench.join(late, Part::Agent, None);
+    for _ in 0..30 {
+        bench.run_for(Duration::from_millis(100));
+        hand_over(&mut bench, 0);
+    }
+    let its: Vec<u32> = bench.agent(late).shards.keys().copied().collect();
+    assert_eq!(its.len(), 2, "half of four");
+    let sealed = bench
+        .agent(late)
+        .heard
+        .iter()
+        .filter(|m| matches!(m, ToAgent::Ues(batch) if batch.epoch == 2))
+        .count();
+    assert_eq!(sealed, 2, "their UEs come along");
+    let takeover = bench.agent(late).shards[&its[0]].lease.takeover.clone().unwrap();
+    assert_eq!((takeover.batches, takeover.registered), (1, 0));
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
+    let moves: Vec<Move> = bench.core.moves().to_vec();
+    assert!(
+        moves.len() == 2 && moves.iter().all(|m| m.to_agent == "agent-1" && m.from_us <= m.to_us),
+        "{moves:?}"
+    );
+    assert!(bench.core.gaps().is_empty());
+}
+
+#[test]
+fn agent_that_drains_is_emptied_and_alone_it_keeps_its_shards() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(1));
+    bench.say(1, ToCoordinator::Draining { reason: "SIGTERM".to_owned(), within_us: Some(30_000_000) });
+    for _ in 0..10 {
+        bench.run_for(Duration::from_millis(100));
+        hand_over(&mut bench, 1);
+    }
+    assert!((0..4).all(|shard| bench.core.holder(shard).unwrap().0 == "agent-0"));
+    bench.say(1, ToCoordinator::Leaving { reason: "SIGTERM".to_owned() });
+    bench.say(0, ToCoordinator::Draining { reason: "SIGTERM".to_owned(), within_us: None });
+    bench.run_for(seconds(1));
+    assert!(bench.agent(0).released.is_empty(), "nobody is there to take them");
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
+}
+
+#[test]
+fn last_agents_shards_end_when_nobody_takes_them_for_a_lease() {
+    let mut bench = Bench::running(1);
+    bench.run_for(seconds(5));
+    bench.cut(0);
+    let [succeeded, abandoned, never] = bench.end();
+    assert!(succeeded >= 400 && abandoned > 0 && never > 900, "{succeeded} {abandoned} {never}");
+    assert_eq!(bench.core.verdict().status, Status::Invalid);
+}
+
+#[test]
+fn pause_stands_the_clock_still_and_resume_loses_nothing() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(3));
+    bench.handle(Input::Pause);
+    bench.run_for(Duration::from_millis(500));
+    let before = bench.core.progress().elapsed;
+    bench.run_for(seconds(30));
+    assert_eq!(bench.core.progress().elapsed, before);
+    assert!(bench.agent(0).paused && bench.agent(1).paused);
+    bench.handle(Input::Resume);
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
+    assert_eq!(bench.core.verdict().status, Status::Pass, "{:?}", bench.core.verdict());
+}
+
+#[test]
+fn report_of_an_old_epoch_is_answered_with_revoke_and_one_of_anothers_shard_ends_the_agent() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(2));
+    let (own, other) =
+        (*bench.agent(1).shards.keys().next().unwrap(), *bench.agent(0).shards.keys().next().unwrap());
+    let us = bench.us();
+    let mut report = bench.agent(1).shards.get_mut(&own).unwrap().next(us);
+    report.epoch = 0;
+    bench.say(1, ToCoordinator::Report(Box::new(report.clone())));
+    bench.listen(1);
+    assert_eq!(bench.agent(1).revoked, [(own, 0)]);
+    (report.shard, report.epoch) = (other, 1);
+    bench.say(1, ToCoordinator::Report(Box::new(report)));
+    let link = bench.agent(1).link.unwrap();
+    assert!(bench.closed.contains(&(link, Close::Goodbye)));
+    assert_eq!(bench.core.holder(other).unwrap(), ("agent-0", 1), "nothing else is disturbed");
+    bench.agent(1).link = None;
+    bench.run_for(LEASE + seconds(1));
+    assert_eq!(bench.core.holder(own).unwrap().0, "agent-0", "its shards are taken over");
+}
+
+#[test]
+fn impossible_progress_and_skipped_sequences_end_the_agent() {
+    for lie in 0..3 {
+        let mut bench = Bench::running(2);
+        bench.run_for(seconds(2));
+        let shard = *bench.agent(1).shards.keys().next().unwrap();
+        let run_us = bench.us() - bench.agent(1).start_us.unwrap();
+        let mut report = bench.agent(1).shards.get_mut(&shard).unwrap().next(run_us);
+        match lie {
+            0 => report.progress = vec![1_000_000],
+            1 => report.progress = vec![0],
+            _ => report.sequence += 100,
+        }
+        let link = bench.agent(1).link.unwrap();
+        bench.say(1, ToCoordinator::Report(Box::new(report)));
+        assert!(bench.closed.contains(&(link, Close::Goodbye)), "lie {lie}");
+    }
+}

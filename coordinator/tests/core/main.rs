@@ -1,0 +1,5 @@
+//! The core of a run, called with invented time: no socket, no file, no sleep.
+
+mod bench;
+mod fleet;
+mod restart;
