@@ -16,6 +16,10 @@ pub(crate) enum Exit {
     SloFailed,
     /// 3
     Invalid,
+    /// 75: a supervised agent that is to be started again later.
+    TryAgain,
+    /// As the child of a supervisor ended.
+    Child(u8),
 }
 
 /// The process's exit code. An error is printed with its causes; it means that the input is wrong (2), unless it is
@@ -25,6 +29,8 @@ pub(crate) fn code(result: Result<Exit, Error>) -> ExitCode {
         Ok(Exit::Pass) => ExitCode::SUCCESS,
         Ok(Exit::SloFailed) => ExitCode::from(1),
         Ok(Exit::Invalid) => ExitCode::from(3),
+        Ok(Exit::TryAgain) => ExitCode::from(supervisor::TRY_AGAIN),
+        Ok(Exit::Child(code)) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {}", with_causes(&error));
             ExitCode::from(if error.is::<RunInvalid>() { 3 } else { 2 })

@@ -1,0 +1,97 @@
+//! An agent: the process that works, or the supervisor that starts it and watches over it.
+
+mod drain;
+mod supervised;
+mod work;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Error};
+use supervisor::Orders;
+use supervisor::spot::Endpoint;
+use wire::{Identity, Role};
+
+use crate::exit::Exit;
+
+/// Joins a coordinator and works until the run is over.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Arguments {
+    /// The coordinator's host:port.
+    #[arg(long, value_name = "HOST:PORT", required = true)]
+    coordinator: Option<String>,
+    /// The folder of authority.pem, agent.pem and agent.key (see `roamstorm certs`).
+    #[arg(long, value_name = "DIR", required = true)]
+    certs: Option<PathBuf>,
+    /// The name in the report; the host's where none is given.
+    #[arg(long)]
+    name: Option<String>,
+    /// Worker threads; one for each core where not given.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// The address of this agent's end of the user plane (GTP-U, UDP port 2152). Default: the one that reaches the
+    /// target; on loopback one of its own.
+    #[arg(long, value_name = "IP")]
+    gtpu_address: Option<std::net::IpAddr>,
+    /// Takes part in one run after the other, and waits for a coordinator that is not there yet.
+    #[arg(long)]
+    stay: bool,
+    /// Works in a child process that is watched over: its death is told at once, and it is started again.
+    #[arg(long)]
+    supervised: bool,
+    /// Leaves when EC2's metadata service (IMDSv2) says that this host is to be taken away.
+    #[arg(long, requires = "supervised")]
+    spot: bool,
+    /// Another metadata service than EC2's own; implies --spot.
+    #[arg(long, value_name = "URL", requires = "supervised")]
+    metadata: Option<Endpoint>,
+    /// Stays when the metadata service merely recommends to rebalance.
+    #[arg(long, requires = "supervised")]
+    ignore_rebalance: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make the agent of this host hand over its shards and leave, and wait until it has left.
+    Drain(drain::Arguments),
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
+    if let Some(Command::Drain(arguments)) = &arguments.command {
+        return drain::run(arguments);
+    }
+    // Before any other thread is there.
+    let orders = Orders::from_supervisor().context("taking orders from the supervisor")?;
+    match orders {
+        None if arguments.supervised => supervised::run(arguments),
+        orders => work::run(arguments, orders),
+    }
+}
+
+impl Arguments {
+    /// Name, certificate and coordinator.
+    fn who_and_where(&self) -> Result<(String, Identity, String), Error> {
+        let certs = self.certs.as_ref().context("--certs is required")?;
+        let coordinator = self.coordinator.clone().context("--coordinator is required")?;
+        let name = self.name.clone().unwrap_or_else(host_name);
+        Ok((name, Identity::load(certs, Role::Agent)?, coordinator))
+    }
+}
+
+/// Where `roamstorm agent drain` finds us; without it everything else works.
+fn control(name: &str) -> Option<supervisor::control::Control> {
+    let folder = supervisor::control::folder();
+    supervisor::control::Control::open(&folder, name)
+        .inspect_err(|error| {
+            tracing::warn!("`roamstorm agent drain` will not work: {}: {error}", folder.display())
+        })
+        .ok()
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "agent".to_owned() } else { name.to_owned() }
+}
