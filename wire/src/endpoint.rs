@@ -14,7 +14,9 @@ use crate::gate::{Denied, Gate, Origin};
 use crate::link::{CLOSED, TOO_SLOW, halves};
 use crate::members::Members;
 use crate::to_coordinator::ToCoordinator;
-use crate::{AgentLink, AgentReceiver, AgentSender, Identity, Opening, Peer, Role, Settings, WireError, tls};
+use crate::{
+    AgentLink, AgentReceiver, AgentSender, Identity, Opening, Peer, Role, Settings, WireError, resets, tls,
+};
 
 /// Where agents join. Any number of them join at the same time; one that is silent or wrong keeps no other waiting, and
 /// a flood of joins neither grows without limit nor fills the log (see [`Settings`]).
@@ -48,7 +50,10 @@ impl CoordinatorEndpoint {
         let members = Members::new(identity)?;
         let config = tls::server_config(identity, &settings, members.verifier())?;
         let cannot_bind = |source| WireError::Bind { address, source };
-        let endpoint = quinn::Endpoint::server(config, address).map_err(cannot_bind)?;
+        let socket = std::net::UdpSocket::bind(address).map_err(cannot_bind)?;
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let ours = resets::endpoint_config(identity)?;
+        let endpoint = quinn::Endpoint::new(ours, Some(config), socket, runtime).map_err(cannot_bind)?;
         let local = endpoint.local_addr().map_err(cannot_bind)?;
         let joins = Mutex::new(Joins::new(&settings, members));
         Ok(Self { endpoint, local, settings, joins })

@@ -20,6 +20,7 @@ pub mod lease;
 mod link;
 mod members;
 mod opening;
+mod resets;
 mod settings;
 mod tls;
 pub mod to_agent;
