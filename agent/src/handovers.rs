@@ -141,6 +141,27 @@ impl Handovers {
         Some(departure)
     }
 
+    /// The UEs that are expected from somewhere and are at home in a shard, with their gNBs, in order.
+    pub(crate) fn expected_of(&self, shard: u32) -> Vec<(u16, u32)> {
+        let of_there = self.arrivals.iter().filter(|(_, arrival)| arrival.traveller.home.0 == shard);
+        let mut expected: Vec<(u16, u32)> = of_there.map(|(key, _)| *key).collect();
+        expected.sort_unstable();
+        expected
+    }
+
+    /// The UEs that have left for a shard, in order.
+    pub(crate) fn commanded_to(&self, shard: u32) -> Vec<u32> {
+        let left = |departure: &Departure| {
+            departure.commanded.is_some()
+                && departure.fate != Fate::Lost
+                && matches!(departure.target, Target::Elsewhere { shard: to, .. } if to == shard)
+        };
+        let mut ues: Vec<u32> =
+            self.departures.iter().filter(|(_, departure)| left(departure)).map(|(ue, _)| *ue).collect();
+        ues.sort_unstable();
+        ues
+    }
+
     pub(crate) fn expect(&mut self, gnb: u16, ue: u32, arrival: Arrival) {
         self.arrivals.insert((gnb, ue), arrival);
     }

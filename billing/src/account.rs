@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Currency, Money};
 
-/// How the sessions of a run came out: each is matched or unreconciled, and an unreconciled one has a cause.
+/// How the sessions of a run came out: each is matched, unreconciled or explained, and the latter two have a cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Account {
@@ -14,7 +14,10 @@ pub struct Account {
     pub matched: u64,
     /// Sessions whose records don't agree, or of which one is missing or double.
     pub unreconciled: u64,
-    /// The latter by cause.
+    /// Sessions whose usage is not known to its end, by cause: neither matched nor unreconciled.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub explained: BTreeMap<String, u64>,
+    /// The unreconciled ones by cause.
     pub by_cause: BTreeMap<String, u64>,
     /// Of the tariff; `None` without one.
     pub currency: Option<Currency>,

@@ -50,6 +50,11 @@ pub struct UsageRecord {
     pub closing: Closing,
 }
 
+impl UsageRecord {
+    /// How long after its end a part may be told at the latest: what was on its way then is waited for. µs.
+    pub const TOLD_WITHIN_US: u64 = 6_000_000;
+}
+
 /// What the network side charged for one session, or for one part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChargingRecord {

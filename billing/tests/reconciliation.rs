@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use billing::{Account, Cause, Difference, Reconciler, Rules, Settings};
+use billing::{Account, Cause, Difference, Losses, LostUsage, Reconciler, Rules, Settings, UsageRecord};
 use identity::Imsi;
 use proptest::prelude::*;
 
@@ -18,8 +18,13 @@ mod history;
 use history::History;
 
 fn reconcile(history: &History, memory: usize) -> (Account, Vec<Difference>) {
+    reconcile_with(history, memory, Losses::default())
+}
+
+fn reconcile_with(history: &History, memory: usize, losses: Losses<'_>) -> (Account, Vec<Difference>) {
     let (tariff, rules) = (history::tariff(), Rules::default());
-    let mut reconciler = Reconciler::new(Settings { memory, ..Settings::new(Some(&tariff), &rules) });
+    let settings = Settings { memory, losses, ..Settings::new(Some(&tariff), &rules) };
+    let mut reconciler = Reconciler::new(settings);
     history.usage.iter().for_each(|record| reconciler.used(record).unwrap());
     history.charging.iter().for_each(|record| reconciler.charged(record).unwrap());
     let mut differences = Vec::new();
@@ -67,6 +72,65 @@ proptest! {
         prop_assert_eq!(account.matched + account.unreconciled, account.sessions);
         history.shuffle(order);
         prop_assert_eq!(reconcile(&history, 0), (account, differences));
+    }
+
+    /// What an agent takes with it when it is lost is explained by the gap; a fault anywhere else is found all the same, and
+    /// one of the amounts even there.
+    #[test]
+    fn usage_that_was_lost_with_its_agent_is_explained_and_hides_no_fault_elsewhere(
+        seed: u64,
+        faulty in 0.0..1.0,
+        from in 0.0..1.0f64,
+        length in 0.0..0.3f64,
+    ) {
+        let shard_of = |supi: Imsi| Some((supi.value() % 3) as u32);
+        let clean = History::random(seed, 24, 0.0);
+        let mut history = History::random(seed, 24, faulty);
+        let begin = clean.charging.iter().map(|record| record.from_us).min().unwrap();
+        let end = clean.charging.iter().map(|record| record.to_us).max().unwrap();
+        let at = |share: f64| begin + ((end - begin) as f64 * share.min(1.0)) as u64;
+        let gap = LostUsage { shard: 1, from_us: at(from), to_us: at(from + length) };
+        let before = gap.from_us - UsageRecord::TOLD_WITHIN_US - 5_000_000;
+        let in_gap = |supi: Imsi, from_us: u64, to_us: u64| {
+            shard_of(supi) == Some(1) && from_us <= gap.to_us && to_us >= before
+        };
+        // Lost is every part that was open in the gap, or had ended so shortly before that it was not told.
+        let lost = |record: &UsageRecord| {
+            shard_of(record.supi) == Some(1) && record.from_us <= gap.to_us && record.to_us >= gap.from_us
+        };
+        history.usage.retain(|record| !lost(record));
+        let losses = Losses { gaps: &[gap], shard_of: Some(&shard_of) };
+        let (account, differences) = reconcile_with(&history, usize::MAX, losses);
+        let touched = |difference: &Difference| {
+            let sides = [&difference.usage, &difference.charging];
+            let from = sides.iter().filter_map(|side| Some(side.as_ref()?.from_us)).min().unwrap();
+            let to = sides.iter().filter_map(|side| Some(side.as_ref()?.to_us)).max().unwrap();
+            in_gap(difference.supi, from, to)
+        };
+        let key = |one: &Difference| (one.supi, one.session, one.charging_id, one.cause);
+        // Of other agents: exactly what was planted, as if nothing had been lost.
+        let of = |all: &[Difference], ours: bool| -> Vec<_> {
+            all.iter().filter(|one| (shard_of(one.supi) == Some(1)) == ours).map(key).collect()
+        };
+        let whole = reconcile(&History::random(seed, 24, faulty), usize::MAX).1;
+        prop_assert_eq!(of(&differences, false), of(&whole, false));
+        // Of the one that was lost: all that was planted outside of the gap.
+        let found = of(&differences, true);
+        for planted in whole.iter().filter(|one| shard_of(one.supi) == Some(1) && !touched(one)) {
+            prop_assert!(found.contains(&key(planted)), "{planted:?}");
+        }
+        let is_lost = |one: &&Difference| one.cause == Cause::AgentLost;
+        prop_assert!(differences.iter().filter(is_lost).all(touched));
+        let explained = differences.iter().filter(is_lost).count() as u64;
+        prop_assert_eq!(account.explained.values().sum::<u64>(), explained);
+        prop_assert_eq!(account.matched + account.unreconciled + explained, account.sessions);
+        // In a history without faults nothing is left over.
+        let mut clean = clean;
+        clean.usage.retain(|record| !lost(record));
+        let (account, differences) = reconcile_with(&clean, usize::MAX, losses);
+        prop_assert_eq!(account.unreconciled, 0, "{:?}", differences.iter().map(key).collect::<Vec<_>>());
+        let lost_something = !differences.is_empty();
+        prop_assert_eq!(lost_something, account.explained.contains_key("agent-lost"));
     }
 
     /// However often agents deliver again what they delivered, it counts once.

@@ -91,9 +91,13 @@ fn billing(billing: &BillingSummary) -> Option<String> {
     } else {
         String::new()
     };
+    let explained = match account.explained.values().sum::<u64>() {
+        0 => String::new(),
+        explained => format!(", {explained} of lost agents"),
+    };
     (account.sessions > 0).then(|| {
         format!(
-            "{} sessions, {} matched, {} unreconciled; {}{currency} charged{stake}",
+            "{} sessions, {} matched, {} unreconciled{explained}; {}{currency} charged{stake}",
             account.sessions, account.matched, account.unreconciled, account.charged
         )
     })

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use billing::csv::Mappings;
-use billing::{Account, Difference, Rules, Settings, Tariff, reconcile_files_to};
+use billing::{Account, Difference, Losses, LostUsage, Rules, Settings, Tariff, reconcile_files_to};
+use scenarios::Plan;
 use serde::Serialize;
 
 use crate::network::Ledger;
@@ -23,6 +24,9 @@ pub struct BillingSummary {
     pub account: Account,
     /// Sessions that the charging function did wrong on purpose, by fault.
     pub faults_injected: BTreeMap<String, u64>,
+    /// When usage was lost with its agents, which explains what is missing of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost_usage: Vec<LostUsage>,
     /// The sessions with most at stake.
     pub worst: Vec<Difference>,
     /// The first ones by subscriber and time: those that the verdict names.
@@ -52,6 +56,9 @@ impl BillingSummary {
     }
 
     fn add(&mut self, difference: &Difference) {
+        if difference.cause.is_explained() {
+            return;
+        }
         if self.named.len() < MOST_NAMED {
             self.named.push(difference.clone());
         }
@@ -83,7 +90,9 @@ impl Run {
             }
             Ledger::Here(ledger) => {
                 let tariff = charging.tariff.clone();
-                match ledgers(self.files.usage.path(), &ledger, &tariff, &self.folder.path) {
+                let lost = self.lost_usage();
+                let plan = self.core.plan();
+                match ledgers(self.files.usage.path(), &ledger, &tariff, (plan, lost), &self.folder.path) {
                     Ok(billing) => billing,
                     Err(error) => {
                         self.core.invalidate(format!("billing could not be reconciled: {error}"));
@@ -111,16 +120,39 @@ impl Run {
         billing.faults_injected.clone_from(&self.network.charging_faults);
         billing
     }
+
+    /// The gaps of the run by the wall clock.
+    fn lost_usage(&self) -> Vec<LostUsage> {
+        let state = self.core.state();
+        let start_us = state.start_wall_us.unwrap_or_default();
+        let gaps = self.core.gaps().iter().map(|gap| LostUsage {
+            shard: gap.shard,
+            from_us: start_us.saturating_add(gap.from_us),
+            // While the run's clock stood still the wall clock went on; whether before the gap or after it is not known here.
+            to_us: start_us.saturating_add(gap.to_us).saturating_add(state.paused_us),
+        });
+        gaps.collect()
+    }
 }
 
-fn ledgers(usage: &Path, charging: &Path, tariff: &Tariff, folder: &Path) -> Result<BillingSummary, String> {
+fn ledgers(
+    usage: &Path,
+    charging: &Path,
+    tariff: &Tariff,
+    (plan, lost_usage): (&Plan, Vec<LostUsage>),
+    folder: &Path,
+) -> Result<BillingSummary, String> {
     let mut billing = BillingSummary { reconciled: true, ..BillingSummary::default() };
+    let shard_of = |supi| plan.shard_of_subscriber(supi);
+    let losses = Losses { gaps: &lost_usage, shard_of: Some(&shard_of) };
     let rules = Rules::default();
     // What does not fit into memory waits beside the ledgers: where there was room for them.
-    let settings = Settings { folder: Some(folder.to_owned()), ..Settings::new(Some(tariff), &rules) };
+    let settings =
+        Settings { folder: Some(folder.to_owned()), losses, ..Settings::new(Some(tariff), &rules) };
     let mut show = |difference: &Difference| billing.add(difference);
     let account = reconcile_files_to(usage, charging, &Mappings::default(), settings, folder, &mut show);
     billing.account = account.map_err(|error| error.to_string())?;
+    billing.lost_usage = lost_usage;
     Ok(billing)
 }
 

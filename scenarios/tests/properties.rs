@@ -195,6 +195,20 @@ proptest! {
         }
     }
 
+    /// Where a subscriber is said to be in one shard, that shard has it.
+    #[test]
+    fn the_shard_of_a_subscriber_is_the_one_that_has_it(scenario in arbitrary::scenario(), seed: u64, pick: prop::sample::Index) {
+        let plan = Plan::new(Arc::new(scenario), seed).unwrap();
+        let number = pick.index(plan.shards() as usize) as u32;
+        let shard = plan.shard(number);
+        let roams = plan.scenario().mobility.path != Path::WithinShard
+            && plan.scenario().load.iter().any(|load| load.procedure == Procedure::HandoverN2);
+        for subscriber in (0..shard.subscriber_count().min(50)).filter_map(|local| shard.subscriber(local)) {
+            let expected = (!roams || plan.shards() == 1).then_some(number);
+            prop_assert_eq!(plan.shard_of_subscriber(subscriber.imsi), expected);
+        }
+    }
+
     /// The first attempt that a successor makes is the first that the schedule itself has from that time on.
     #[test]
     fn first_attempt_from_a_time_on_is_that_of_the_iterator(

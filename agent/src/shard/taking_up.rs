@@ -118,13 +118,23 @@ impl ShardRunner {
         if self.is_at_rest() || shard == self.number {
             return;
         }
-        for ue in self.population.guests_from(shard) {
+        let guests = self.population.guests_from(shard);
+        for ue in self.handovers.commanded_to(shard) {
+            // Whoever was on its way there never arrived.
+            self.attempts.abandon_with(ue, "agent-lost", &mut self.recorder);
+            self.handovers.end_departure(ue);
+            if guests.contains(&ue) { self.population.forget(ue) } else { self.population.revive(ue) }
+        }
+        for ue in guests {
             self.give_guest_up(ue, now);
         }
+        for (gnb, ue) in self.handovers.expected_of(shard) {
+            self.handovers.end_arrival(gnb, ue);
+            self.ask_for_release(ue, gnb, now);
+            self.population.forget(ue);
+        }
         for ue in self.population.away_in(shard) {
-            if self.handovers.departure(ue).is_none() {
-                self.population.revive(ue);
-            }
+            self.population.revive(ue);
         }
     }
 
@@ -144,12 +154,16 @@ impl ShardRunner {
             self.user_plane.session_down(ue, id, Closing::Deregistered, now);
         }
         if let Some(gnb) = self.access.disconnect(ue) {
-            let mut out = Vec::new();
-            self.request_release(ue, gnb, ReleaseCause::RadioConnectionLost, now, &mut out);
-            self.unsent.append(&mut out);
+            self.ask_for_release(ue, gnb, now);
         }
         Timer::ALL.into_iter().for_each(|timer| self.ue_timers.stop((ue, timer)));
         self.population.leave(ue, self.number);
         self.population.forget(ue);
+    }
+
+    fn ask_for_release(&mut self, ue: u32, gnb: u16, now: Instant) {
+        let mut out = Vec::new();
+        self.request_release(ue, gnb, ReleaseCause::RadioConnectionLost, now, &mut out);
+        self.unsent.append(&mut out);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use billing::Cause;
 use sctp::memory::Conditions;
 
 use crate::world::{World, plan};
@@ -61,8 +62,10 @@ fn a_move_in_a_busy_load_loses_no_start_no_ue_and_no_octet() {
 
 #[test]
 fn a_lost_holder_costs_what_was_in_flight_and_its_ues_are_recovered() {
-    for (path, seed) in [("within-shard", 31), ("ring", 32)] {
-        let plan = plan(&yaml(path, "urban", "as-specified", BUSY), seed, 2);
+    for (path, radio, seed) in
+        [("within-shard", "urban", 31), ("ring", "ideal", 32), ("ring", "ideal", 34), ("random", "ideal", 33)]
+    {
+        let plan = plan(&yaml(path, radio, "as-specified", BUSY), seed, 2);
         let mut world = World::new(&plan, seed);
         world.prepare();
         let (mut lost, mut before) = (false, (0, 0));
@@ -73,7 +76,8 @@ fn a_lost_holder_costs_what_was_in_flight_and_its_ues_are_recovered() {
             }
         });
         world.assert_balanced();
-        assert!(world.totals["handover-n2"].abandoned["agent-lost"] > 0, "{path}: {:?}", world.totals);
+        let lost: u64 = world.totals.values().filter_map(|totals| totals.abandoned.get("agent-lost")).sum();
+        assert!(lost > 0, "{path}: {:?}", world.totals);
         let recovery = &world.recovery;
         // Of a shard's own twelve: guests are not its to register.
         assert_eq!(recovery.registrations, before.0.min(12), "{path}");
@@ -81,6 +85,13 @@ fn a_lost_holder_costs_what_was_in_flight_and_its_ues_are_recovered() {
         assert_eq!(recovery.succeeded, recovery.registrations + recovery.sessions, "{path}: {recovery:?}");
         let registrations = &world.totals["registration"];
         assert_eq!((registrations.due, registrations.succeeded), (24, 24), "recovery is in no statistics");
+        let (account, mut differences) = world.reconcile();
+        differences.retain(|difference| !difference.cause.is_explained());
+        // A UE that is handed over between agents may wait for an answer until the end of the run, and its shard with it:
+        // then sessions of other shards are closed long before the network closes its books.
+        differences.retain(|difference| difference.cause != Cause::Duration || path == "within-shard");
+        assert!(differences.is_empty(), "{path}: {differences:#?}");
+        assert!(account.explained["agent-lost"] > 0 && account.matched > 0, "{path}: {account:?}");
         // The loss is over: handovers and releases work as before.
         assert!(world.succeeded("handover-n2") > 100, "{path}: {:?} {:?}", world.totals, world.unexpected);
         assert!(world.registered.iter().sum::<u64>() <= 24, "{path}: nobody is in two places");

@@ -49,6 +49,10 @@ pub(crate) struct World {
     pub(crate) sessions: Vec<u64>,
     pub(crate) shifted: u64,
     pub(crate) recovery: Recovery,
+    /// When the usage of a shard was lost with its agent.
+    lost: Vec<billing::LostUsage>,
+    /// Until when each shard has reported, µs since the start.
+    reported_us: Vec<u64>,
     /// The next UEs that travel are changed on their way.
     pub(crate) tamper: bool,
     pub(crate) totals: BTreeMap<String, Totals>,
@@ -112,6 +116,8 @@ impl World {
             sessions: vec![0; plan.shards() as usize],
             shifted: 0,
             recovery: Recovery::default(),
+            lost: Vec::new(),
+            reported_us: vec![0; plan.shards() as usize],
             tamper: false,
             core: Core::of(plan.scenario(), seed, CORE),
             network: Network::new(seed, Conditions::default()),
@@ -314,8 +320,11 @@ impl World {
         }
         let (registered, sessions) = (self.registered[shard], self.sessions[shard]);
         let takeover = Takeover { from_us: micros(at), registered, sessions, batches: 0 };
+        let from_us = WALL_US + self.reported_us[shard];
         self.close_associations(shard);
         self.succeed(shard, resume_at, takeover, Vec::new());
+        let (number, to_us) = (u32::try_from(shard).unwrap(), self.moment().wall_us);
+        self.lost.push(billing::LostUsage { shard: number, from_us, to_us });
         for other in (0..self.shards.len()).filter(|other| *other != shard) {
             self.shards[other].shard_lost(u32::try_from(shard).unwrap(), self.now);
         }
@@ -466,6 +475,7 @@ impl World {
         let shard = report.shard as usize;
         self.registered[shard] = report.registered;
         self.sessions[shard] = report.sessions;
+        self.reported_us[shard] = report.to_us;
         self.progress[shard].clone_from(&report.progress);
         self.shifted += report.shifted;
         self.recovery.registrations += report.recovery.registrations;
@@ -541,7 +551,11 @@ impl World {
     /// What the reconciliation makes of the two ledgers.
     pub(crate) fn reconcile(&self) -> (billing::Account, Vec<billing::Difference>) {
         let rules = billing::Rules::default();
-        let mut reconciler = billing::Reconciler::new(billing::Settings::new(None, &rules));
+        let plan = &self.plan;
+        let shard_of = |supi| plan.shard_of_subscriber(supi);
+        let losses = billing::Losses { gaps: &self.lost, shard_of: Some(&shard_of) };
+        let settings = billing::Settings { losses, ..billing::Settings::new(None, &rules) };
+        let mut reconciler = billing::Reconciler::new(settings);
         self.used.iter().for_each(|record| reconciler.used(record).unwrap());
         self.charged.iter().for_each(|record| reconciler.charged(record).unwrap());
         let mut differences = Vec::new();

@@ -29,11 +29,13 @@ pub enum Cause {
     Order,
     /// Recorded later than the rules allow.
     Late,
+    /// The agent that knew the usage was lost: explained, and not unreconciled.
+    AgentLost,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Missing,
         Self::Orphan,
         Self::Duplicate,
@@ -43,6 +45,7 @@ impl Cause {
         Self::Rating,
         Self::Order,
         Self::Late,
+        Self::AgentLost,
     ];
 
     /// As it stands in summary.json and unreconciled.csv.
@@ -57,7 +60,13 @@ impl Cause {
             Self::Rating => "rating",
             Self::Late => "late",
             Self::Order => "order",
+            Self::AgentLost => "agent-lost",
         }
+    }
+
+    /// Whether the session is known to be no error of the charging: it does not count as unreconciled.
+    pub fn is_explained(self) -> bool {
+        self == Self::AgentLost
     }
 }
 

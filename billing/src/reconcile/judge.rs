@@ -7,17 +7,21 @@
 use super::checks::{Finding, duration, in_proportion, late, missing_part, order, volume, written_again};
 use super::compact::{Compact, is_home};
 use super::difference::{Cause, Difference, Side};
+use super::losses::Gaps;
 use super::names::FinalNames;
 use super::sessions::{Sessions, drop_redelivered, sort_charging, sort_usage};
 use super::tally::Tally;
-use super::totals::{Networks, Totals, networks};
+use super::totals::{Networks, Totals, gap, networks};
 use crate::rules::micros;
-use crate::{ChargingId, Currency, Meter, Money, Octets, Part, RatedPer, RatingError, Rules, Tariff};
+use crate::{
+    ChargingId, Currency, Meter, Money, Octets, Part, RatedPer, RatingError, Rules, Settings, Tariff,
+};
 
 /// Judges the sessions of one part of the subscribers after another.
 pub(super) struct Judge<'a> {
     tariff: Option<&'a Tariff>,
     rules: &'a Rules,
+    gaps: Gaps<'a>,
     names: &'a FinalNames,
     /// The names' numbers of the tariff's rates, and of a rate that isn't named.
     rates: Vec<Option<u16>>,
@@ -30,13 +34,15 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(tariff: Option<&'a Tariff>, rules: &'a Rules, names: &'a FinalNames) -> Self {
+    pub(super) fn new(settings: &Settings<'a>, names: &'a FinalNames) -> Self {
+        let &Settings { tariff, rules, losses, .. } = settings;
         let rates = tariff.map_or_else(Vec::new, |tariff| {
             tariff.rates.iter().map(|rate| names.rate_named(&rate.name)).collect()
         });
         Self {
             tariff,
             rules,
+            gaps: Gaps::new(losses, rules),
             names,
             rates,
             unnamed: names.rate_named(""),
@@ -117,7 +123,8 @@ impl<'a> Judge<'a> {
             }
             None => Finding::new(Cause::Orphan, "nobody used what was charged".to_owned()),
         };
-        self.difference(finding, &[], charging, Money::ZERO);
+        let (finding, expected) = self.or_lost(finding, Money::ZERO, &[], charging);
+        self.difference(finding, &[], charging, expected);
     }
 
     fn pair(&mut self, usage: &[Compact], charging: &[Compact]) {
@@ -163,11 +170,40 @@ impl<'a> Judge<'a> {
                 Some(_) => self.price(usage).0,
                 None => in_proportion(amount, used, charged),
             };
+            let (finding, expected) = self.or_lost(finding, expected, usage, charging);
             return (Some(finding), expected);
         }
         let (finding, expected) = self.rating(usage, charging, amount);
         let finding = finding.or_else(|| order(charging, self.rules)).or_else(|| late(charging, self.rules));
         (finding, expected)
+    }
+
+    /// The loss of an agent, where that is all there is to it: charging is complete by itself and rightly rated.
+    fn or_lost(
+        &mut self,
+        finding: Finding,
+        expected: Money,
+        usage: &[Compact],
+        charging: &[Compact],
+    ) -> (Finding, Money) {
+        let (used, charged) = (Totals::of(usage.iter(), true), Totals::of(charging.iter(), false));
+        let explains = Gaps::explain(used, charged, finding.cause, self.rules)
+            && self.gaps.concern(charging)
+            && gap(charging.iter()).is_none();
+        if !explains {
+            return (finding, expected);
+        }
+        let amount: Money = charging.iter().map(|part| part.amount).sum();
+        // Without usage the data network that was charged for is taken as it is.
+        let same_network = usage.first().map(|part| part.dnn) == charging.first().map(|part| part.dnn);
+        let (wrong, rated) = self.rating(if same_network { usage } else { charging }, charging, amount);
+        match wrong {
+            Some(wrong) => (wrong, rated),
+            None => {
+                let explanation = format!("the agent was lost that knew the usage; {}", finding.explanation);
+                (Finding::new(Cause::AgentLost, explanation), rated)
+            }
+        }
     }
 
     fn serving_network(

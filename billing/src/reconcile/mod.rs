@@ -19,6 +19,7 @@ mod checks;
 mod compact;
 mod difference;
 mod judge;
+mod losses;
 mod names;
 mod run;
 mod sessions;
@@ -28,6 +29,7 @@ mod totals;
 mod unreconciled;
 
 pub use difference::{Cause, Difference, Side};
+pub use losses::{Losses, LostUsage};
 pub use unreconciled::UnreconciledWriter;
 
 use self::compact::Compact;
@@ -63,6 +65,8 @@ pub struct Settings<'a> {
     pub tariff: Option<&'a Tariff>,
     /// What is tolerated.
     pub rules: &'a Rules,
+    /// Usage that was lost with its agents.
+    pub losses: Losses<'a>,
     /// Records that take more octets than this together wait in a file.
     pub memory: usize,
     /// Where that file is made; the system's folder for temporary files where it is `None`.
@@ -72,7 +76,7 @@ pub struct Settings<'a> {
 impl<'a> Settings<'a> {
     /// With 256 MiB of memory for records.
     pub fn new(tariff: Option<&'a Tariff>, rules: &'a Rules) -> Self {
-        Self { tariff, rules, memory: 256 << 20, folder: None }
+        Self { tariff, rules, losses: Losses::default(), memory: 256 << 20, folder: None }
     }
 }
 
@@ -222,7 +226,7 @@ impl<'a> Judged<'a> {
 
     /// Judges part after part until none is left.
     fn work(&self) -> io::Result<()> {
-        let mut judge = Judge::new(self.settings.tariff, self.settings.rules, self.names);
+        let mut judge = Judge::new(self.settings, self.names);
         let (mut octets, mut usage, mut charging) = (Vec::new(), Vec::new(), Vec::new());
         let mut runs = Vec::new();
         loop {

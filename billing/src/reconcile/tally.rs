@@ -77,17 +77,23 @@ impl Tally {
             Money::from_micros(i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX }))
         };
         let octets = |octets: u128| u64::try_from(octets).unwrap_or(u64::MAX);
-        let unreconciled: u64 = self.by_cause.iter().map(|(count, _)| count).sum();
         let found = Cause::ALL.into_iter().zip(self.by_cause).filter(|(_, (count, _))| *count > 0);
+        let (explained, found): (Vec<_>, Vec<_>) = found.partition(|(cause, _)| cause.is_explained());
+        let count = |of: &[(Cause, (u64, i128))]| of.iter().map(|(_, (count, _))| count).sum::<u64>();
+        let unreconciled = count(&found);
         Account {
-            sessions: self.matched + unreconciled,
+            sessions: self.matched + unreconciled + count(&explained),
+            explained: explained.iter().map(|(cause, (count, _))| (cause.to_string(), *count)).collect(),
             matched: self.matched,
             unreconciled,
-            by_cause: found.clone().map(|(cause, (count, _))| (cause.to_string(), count)).collect(),
+            by_cause: found.iter().map(|(cause, (count, _))| (cause.to_string(), *count)).collect(),
             charged: money(self.charged),
             expected: money(self.expected),
-            at_stake: money(self.by_cause.iter().map(|(_, sum)| sum).sum()),
-            at_stake_by_cause: found.map(|(cause, (_, sum))| (cause.to_string(), money(sum))).collect(),
+            at_stake: money(found.iter().map(|(_, (_, sum))| sum).sum()),
+            at_stake_by_cause: found
+                .iter()
+                .map(|(cause, (_, sum))| (cause.to_string(), money(*sum)))
+                .collect(),
             used_uplink: octets(self.used_octets.0),
             used_downlink: octets(self.used_octets.1),
             charged_uplink: octets(self.charged_octets.0),

@@ -1,11 +1,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Error, anyhow, bail};
 use billing::csv::Mappings;
-use billing::{Account, Difference, Rules, Settings, Tariff, reconcile_files_to};
+use billing::{Account, Difference, Losses, LostUsage, Rules, Settings, Tariff, reconcile_files_to};
 use coordinator::units;
-use scenarios::Scenario;
+use scenarios::{Plan, Scenario};
+use serde_json::Value;
 
 use crate::exit::Exit;
 
@@ -53,10 +55,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     };
     let out = arguments.out.as_deref().or(arguments.run.as_deref()).unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(out).with_context(|| format!("making the folder {}", out.display()))?;
-    let settings = Settings::new(tariff.as_ref(), &rules);
+    let (lost_usage, plan) = arguments.lost_usage()?;
+    let shard_of = |supi| plan.as_ref()?.shard_of_subscriber(supi);
+    let losses = Losses { gaps: &lost_usage, shard_of: Some(&shard_of) };
+    let settings = Settings { losses, ..Settings::new(tariff.as_ref(), &rules) };
     let mut shown = Vec::new();
     let account = reconcile_files_to(&usage, &charging, &mappings, settings, out, &mut |difference| {
-        if shown.len() < SHOWN {
+        if shown.len() < SHOWN && !difference.cause.is_explained() {
             shown.push(difference.clone());
         }
     })
@@ -119,6 +124,23 @@ impl Arguments {
         let scenario = Scenario::load(&name(&path), &[])?;
         Ok(Some(scenario.charging.tariff))
     }
+
+    /// When usage was lost with agents, by the run's summary, and the plan that says whose it was.
+    fn lost_usage(&self) -> Result<(Vec<LostUsage>, Option<Plan>), Error> {
+        let Some(folder) = &self.run else { return Ok((Vec::new(), None)) };
+        let read =
+            |file: &str| Some(serde_json::from_str::<Value>(&fs::read_to_string(folder.join(file)).ok()?));
+        let Some(summary) = read("summary.json").transpose().context("reading summary.json")? else {
+            return Ok((Vec::new(), None));
+        };
+        let Some(lost) = summary.pointer("/billing/lost_usage") else { return Ok((Vec::new(), None)) };
+        let lost = serde_json::from_value(lost.clone()).context("reading lost_usage in summary.json")?;
+        let plan = read("plan.json").transpose().context("reading plan.json")?.unwrap_or_default();
+        let shards = plan.get("shards").and_then(Value::as_array).map_or(1, Vec::len);
+        let scenario = Scenario::load(&name(&folder.join("scenario.yaml")), &[])?;
+        let plan = Plan::with_shards(Arc::new(scenario), 0, u32::try_from(shards)?)?;
+        Ok((lost, Some(plan)))
+    }
 }
 
 fn print(account: &Account, shown: &[Difference], out: &Path) {
@@ -127,6 +149,11 @@ fn print(account: &Account, shown: &[Difference], out: &Path) {
         "{} sessions: {} matched, {} unreconciled",
         account.sessions, account.matched, account.unreconciled
     );
+    for (cause, count) in &account.explained {
+        println!(
+            "{count} sessions are explained ({cause}): their usage was lost, what was charged is rightly rated"
+        );
+    }
     println!(
         "charged {}{currency}, expected {}{currency}, at stake {}{currency}",
         account.charged, account.expected, account.at_stake

@@ -117,6 +117,9 @@ fn causes(billing: &Value) -> Markup {
             .map(|micros| money(micros, &currency))
     };
     html! {
+        @for (cause, n) in Tally::read(billing, "explained").unwrap_or_default().by_cause {
+            p.note { (count(n)) " sessions are explained, and count as neither matched nor unreconciled: " (meaning(&cause)) "." }
+        }
         @if !causes.by_cause.is_empty() {
             h3 { "By root cause" }
             div.wide { table {
@@ -149,6 +152,9 @@ fn meaning(cause: &str) -> &'static str {
         "rating" => "the amount is not what the tariff says",
         "late" => "recorded later than the rules allow",
         "order" => "recorded in another order than it happened",
+        "agent-lost" => {
+            "the agent that knew the usage was lost: no error of the charging, and no proof of it"
+        }
         _ => "",
     }
 }

@@ -73,6 +73,14 @@ impl Plan {
         index % self.shards
     }
 
+    /// The shard that a subscriber is in during the whole run. `None`: they may be handed over to any, or are none of ours.
+    pub fn shard_of_subscriber(&self, imsi: identity::Imsi) -> Option<u32> {
+        let moves = |load: &crate::Load| load.procedure == Procedure::HandoverN2;
+        let roams = self.scenario.mobility.path != Path::WithinShard && self.scenario.load.iter().any(moves);
+        let subscriber = self.scenario.find_subscriber(imsi).filter(|_| !roams || self.shards == 1)?;
+        u32::try_from(subscriber.index % u64::from(self.shards)).ok()
+    }
+
     /// Where a UE goes from gNB `from` of the scenario. `draw` decides where the path leaves a choice: the same one
     /// gives the same gNB. `None`: there is nowhere to go, or no such gNB.
     pub fn next_gnb(&self, from: u32, path: Path, draw: u64) -> Option<u32> {
