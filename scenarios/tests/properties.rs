@@ -198,7 +198,7 @@ proptest! {
     /// Where a subscriber is said to be in one shard, that shard has it.
     #[test]
     fn the_shard_of_a_subscriber_is_the_one_that_has_it(scenario in arbitrary::scenario(), seed: u64, pick: prop::sample::Index) {
-        let plan = Plan::new(Arc::new(scenario), seed).unwrap();
+        let plan = Plan::new(Arc::new(scenario), seed, 1).unwrap();
         let number = pick.index(plan.shards() as usize) as u32;
         let shard = plan.shard(number);
         let roams = plan.scenario().mobility.path != Path::WithinShard
