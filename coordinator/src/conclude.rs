@@ -11,8 +11,8 @@ use crate::slo::Measured;
 use crate::summary::curve;
 use crate::wall_clock::rfc3339;
 use crate::{
-    BillingSummary, CoordinatorError, GeneratorSummary, Percentiles, ProcedureSummary, RunOutcome, SloResult,
-    Summary, TraceCounts, Verdict, generator, impairments, junit, render_report,
+    BillingSummary, CoordinatorError, DriftSummary, GeneratorSummary, Percentiles, ProcedureSummary, RunOutcome, SloResult,
+    Summary, TraceCounts, Verdict, drift, generator, impairments, junit, render_report,
 };
 
 impl Run {
@@ -41,6 +41,9 @@ impl Run {
         self.core.close_all();
         self.core.nothing_started();
         self.carry_out();
+        if let Err(what) = self.files.finish() {
+            self.core.invalidate(format!("the run folder cannot be written: {what}"));
+        }
         let (traces, mut trace_counts) = self.finish_traces();
         trace_counts.packets_dropped_by_agents =
             self.core.state().agents.iter().map(crate::core::Member::trace_dropped).sum();
@@ -130,6 +133,7 @@ impl Run {
             faults: faults(&scenario),
             traces,
             trace_counts,
+            drift: self.drift(),
             reports: self.core.report_counts(),
             gaps: state.gaps.clone(),
             gaps_left_out: state.gaps_left_out,
@@ -141,6 +145,16 @@ impl Run {
             supervisors: self.core.supervisors(),
             warnings: state.warnings.clone(),
         }
+    }
+
+    /// What cannot be read says nothing about the run's verdict.
+    fn drift(&self) -> DriftSummary {
+        let judged = drift::judge(&self.folder.path, self.core.plan().scenario());
+        let unread = |error: CoordinatorError| DriftSummary {
+            verdict: vec![format!("drift is not judged: {error}")],
+            ..DriftSummary::default()
+        };
+        judged.unwrap_or_else(unread)
     }
 
     /// A missed SLO on billing is followed by the sessions that it is about.

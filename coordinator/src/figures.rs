@@ -49,6 +49,26 @@ impl Counts {
         }
     }
 
+    /// Adds those of another stretch of time.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.due, other.due),
+            (&mut self.self_started, other.self_started),
+            (&mut self.started, other.started),
+            (&mut self.succeeded, other.succeeded),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        for (sums, more) in [
+            (&mut self.failed, &other.failed),
+            (&mut self.timed_out, &other.timed_out),
+            (&mut self.abandoned, &other.abandoned),
+            (&mut self.never_started, &other.never_started),
+        ] {
+            more.iter().for_each(|(cause, n)| tally(sums, cause, *n));
+        }
+    }
+
     /// Attempts that started and ended.
     pub fn ended(&self) -> u64 {
         [sum(&self.failed), sum(&self.timed_out), sum(&self.abandoned)]
@@ -103,6 +123,15 @@ impl ProcedureFigures {
         self.counts.add(interval);
         histogram::add(&mut self.latency, &measured.latency);
         histogram::add(&mut self.service, &measured.service);
+    }
+}
+
+impl ProcedureFigures {
+    /// Adds those of another stretch of time.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.counts.merge(&other.counts);
+        self.latency.add(&other.latency);
+        self.service.add(&other.service);
     }
 }
 

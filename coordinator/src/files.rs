@@ -9,6 +9,7 @@ use wire::to_coordinator::Trace;
 use crate::CoordinatorError;
 use crate::core::Record;
 use crate::hlog::HistogramLog;
+use crate::intervals::Intervals;
 use crate::journal::Journal;
 use crate::ladders::Ladders;
 use crate::run_folder::{Appender, RunFolder};
@@ -26,10 +27,12 @@ pub(crate) struct Files {
     timeline: Appender,
     hlog: Option<HistogramLog>,
     pub(crate) traces: Option<Traces>,
+    intervals: Intervals,
 }
 
 impl Files {
-    pub(crate) fn begin(folder: &RunFolder, trace: TracePolicy) -> Result<Self, CoordinatorError> {
+    /// `planned` is how long the run may last: the files of a long one have longer intervals.
+    pub(crate) fn begin(folder: &RunFolder, trace: TracePolicy, planned: Duration) -> Result<Self, CoordinatorError> {
         Ok(Self {
             folder: folder.clone(),
             trace,
@@ -39,6 +42,7 @@ impl Files {
             timeline: folder.appender("timeline.ndjson")?,
             hlog: None,
             traces: None,
+            intervals: Intervals::of(planned),
         })
     }
 
@@ -59,7 +63,9 @@ impl Files {
             note(self.record(record));
         }
         for second in seconds {
-            note(self.second(second).map_err(|error| error.to_string()));
+            if let Some(interval) = self.intervals.add(second) {
+                note(self.interval(&interval).map_err(|error| error.to_string()));
+            }
         }
         for trace in traces {
             note(self.trace(trace));
@@ -89,7 +95,13 @@ impl Files {
         Ok(())
     }
 
-    fn second(&mut self, second: &Second) -> std::io::Result<()> {
+    /// Writes the interval that the end of the run cut short.
+    pub(crate) fn finish(&mut self) -> Result<(), String> {
+        let last = self.intervals.finish();
+        last.map_or(Ok(()), |last| self.interval(&last)).map_err(|error| error.to_string())
+    }
+
+    fn interval(&mut self, second: &Second) -> std::io::Result<()> {
         self.timeline.append(format!("{}\n", second.line()).as_bytes())?;
         self.hlog.as_mut().map_or(Ok(()), |hlog| hlog.second(second))
     }

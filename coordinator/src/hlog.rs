@@ -1,4 +1,4 @@
-//! `histograms.hlog`: a standard interval log, one tagged histogram for each procedure and second.
+//! `histograms.hlog`: a standard interval log, one tagged histogram for each procedure and interval.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -31,18 +31,18 @@ impl HistogramLog {
         Ok(log)
     }
 
-    /// Writes the histograms of one second which hold anything.
+    /// Writes the histograms of one interval which hold anything.
     pub(crate) fn second(&mut self, second: &Second) -> io::Result<()> {
         let mut lines = Vec::new();
         for (name, figures) in &second.procedures {
-            self.line(&mut lines, name, second.at_s, &figures.latency)?;
-            self.line(&mut lines, &format!("{name}.service"), second.at_s, &figures.service)?;
+            self.line(&mut lines, name, (second.at_s, second.for_s), &figures.latency)?;
+            self.line(&mut lines, &format!("{name}.service"), (second.at_s, second.for_s), &figures.service)?;
         }
-        self.line(&mut lines, "generator.lateness", second.at_s, &second.lateness)?;
+        self.line(&mut lines, "generator.lateness", (second.at_s, second.for_s), &second.lateness)?;
         self.file.append(&lines)
     }
 
-    fn line(&mut self, lines: &mut Vec<u8>, tag: &str, at_s: u64, histogram: &Histogram) -> io::Result<()> {
+    fn line(&mut self, lines: &mut Vec<u8>, tag: &str, (at_s, for_s): (u64, u64), histogram: &Histogram) -> io::Result<()> {
         if histogram.is_empty() {
             return Ok(());
         }
@@ -53,7 +53,7 @@ impl HistogramLog {
             .write_histogram(
                 &whole(histogram),
                 Duration::from_secs(at_s),
-                Duration::from_secs(1),
+                Duration::from_secs(for_s),
                 Tag::new(tag),
             )
             .map_err(|error| match error {

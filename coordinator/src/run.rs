@@ -68,7 +68,7 @@ impl Run {
             Some(folder) => folder.clone(),
             None => RunFolder::create(&config.out, config.run_id.as_deref(), &plan.scenario().name)?,
         };
-        let files = Files::begin(&folder, config.trace)?;
+        let files = Files::begin(&folder, config.trace, plan.duration() + plan.scenario().drain)?;
         let store = Box::new(ReportLog::new(folder.appender("reports.log")?));
         let endpoint = Arc::new(endpoint);
         let (joined, joins) = mpsc::channel(16);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::core::{Gap, Move};
 use crate::histogram::Histogram;
-use crate::{BillingSummary, HandoverSummary, NetworkEvents, UserPlaneSummary, Verdict, units};
+use crate::{BillingSummary, DriftSummary, HandoverSummary, NetworkEvents, UserPlaneSummary, Verdict, units};
 
 /// What a run leaves.
 #[derive(Clone, Debug)]
@@ -87,6 +87,8 @@ pub struct Summary {
     pub traces: Vec<Value>,
     /// What was traced, and what was not kept because of a limit.
     pub trace_counts: TraceCounts,
+    /// Whether anything changed over the run.
+    pub drift: DriftSummary,
     /// How the interval reports were merged.
     pub reports: ReportCounts,
     /// Stretches of shards that no agent has accounted for: what was lost with agents.
@@ -331,7 +333,7 @@ pub struct TraceCounts {
     pub files: u64,
     /// Packets written.
     pub packets: u64,
-    /// Failed UEs without a file of their own, because there are enough.
+    /// Failed UEs whose files went, because newer ones came.
     pub failed_ues_left_out: u64,
     /// Packets left out at the limit of octets or packets.
     pub packets_left_out: u64,

@@ -10,9 +10,11 @@ use crate::merge::Checked;
 use crate::{Percentiles, UserPlaneSummary};
 
 /// One second of the run, complete.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Second {
     pub(crate) at_s: u64,
+    /// 1, or more where several are one interval of the files.
+    pub(crate) for_s: u64,
     pub(crate) procedures: Procedures,
     pub(crate) lateness: Histogram,
     pub(crate) agents: u64,
@@ -20,6 +22,8 @@ pub struct Second {
     pub(crate) in_flight: u64,
     pub(crate) sessions: u64,
     pub(crate) user_plane: UserPlaneSummary,
+    /// Resident memory of all agents, octets.
+    pub(crate) resident: u64,
 }
 
 /// The open seconds, at most [`MOST_OPEN`] of them.
@@ -29,6 +33,8 @@ pub(crate) struct Timeline {
     /// All before it are closed.
     closed: u64,
     gauges: BTreeMap<u32, Gauges>,
+    /// Resident memory by agent, octets.
+    resident: BTreeMap<usize, u64>,
     late: u64,
     sessions_at_once: u64,
 }
@@ -69,6 +75,11 @@ impl Timeline {
         histogram::add(&mut self.second(at_us.saturating_sub(1) / MICROS).lateness, samples);
     }
 
+    /// What an agent's process holds of memory, octets; 0 when it has gone.
+    pub(crate) fn resident(&mut self, agent: usize, octets: u64) {
+        self.resident.insert(agent, octets);
+    }
+
     /// A shard's UEs are gone with its agent.
     pub(crate) fn forget(&mut self, shard: u32) {
         self.gauges.remove(&shard);
@@ -86,6 +97,7 @@ impl Timeline {
                 |gauge: fn(&Gauges) -> u64| self.gauges.values().map(gauge).fold(0, u64::saturating_add);
             seconds.push(Second {
                 at_s,
+                for_s: 1,
                 procedures: open.procedures,
                 lateness: open.lateness,
                 agents,
@@ -93,6 +105,7 @@ impl Timeline {
                 in_flight: total(|g| g.in_flight),
                 sessions: total(|g| g.sessions),
                 user_plane: open.user_plane,
+                resident: self.resident.values().copied().fold(0, u64::saturating_add),
             });
             self.sessions_at_once = self.sessions_at_once.max(total(|g| g.sessions));
         }
@@ -137,6 +150,18 @@ impl OpenSecond {
 }
 
 impl Second {
+    /// Adds the next second: counts and histograms grow, gauges are those of the later one.
+    pub(crate) fn extend(&mut self, next: &Self) {
+        self.for_s += next.for_s;
+        for (name, figures) in &next.procedures {
+            self.procedures.entry(name.clone()).or_default().merge(figures);
+        }
+        self.lateness.add(&next.lateness);
+        self.user_plane.merge(&next.user_plane);
+        (self.agents, self.registered, self.in_flight) = (next.agents, next.registered, next.in_flight);
+        (self.sessions, self.resident) = (next.sessions, next.resident);
+    }
+
     /// Its line of `timeline.ndjson`.
     pub(crate) fn line(&self) -> Value {
         let procedures: BTreeMap<&str, Value> = self
@@ -154,7 +179,7 @@ impl Second {
             })
             .collect();
         json!({
-            "at_s": self.at_s, "agents": self.agents, "registered": self.registered, "in_flight": self.in_flight,
+            "at_s": self.at_s, "for_s": self.for_s, "resident_octets": self.resident, "agents": self.agents, "registered": self.registered, "in_flight": self.in_flight,
             "sessions": self.sessions, "user_plane": self.user_plane,
             "lateness_us": Percentiles::of(&self.lateness), "procedures": procedures,
         })

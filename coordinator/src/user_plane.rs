@@ -32,6 +32,22 @@ pub struct UserPlaneSummary {
 impl UserPlaneSummary {
     /// Adds one interval. Sums saturate; `merge` refuses what could come near.
     pub(crate) fn add(&mut self, interval: &UserPlaneInterval) {
+        self.merge(&Self {
+            uplink_packets: interval.uplink_packets,
+            uplink_octets: interval.uplink_octets,
+            downlink_packets: interval.downlink_packets,
+            downlink_octets: interval.downlink_octets,
+            downlink_lost: interval.downlink_lost,
+            downlink_reordered: interval.downlink_reordered,
+            uplink_dropped: interval.uplink_dropped,
+            strays: interval.strays,
+            end_markers: interval.end_markers,
+            echoes: interval.echoes,
+        });
+    }
+
+    /// Adds what another stretch of time carried.
+    pub(crate) fn merge(&mut self, interval: &Self) {
         for (sum, more) in [
             (&mut self.uplink_packets, interval.uplink_packets),
             (&mut self.uplink_octets, interval.uplink_octets),

@@ -3,13 +3,17 @@
 
 pub mod compare;
 mod distributions;
+mod drift;
 mod long_run;
 mod random;
 mod samples;
+mod search;
 
 pub use compare::{
     Comparison, Figure, Finding, Interval, Judgement, Percentile, RunSeries, Settings, Unit, compare,
 };
+pub use drift::{Trend, trend};
 pub use long_run::{LongRun, long_run};
 pub use random::Draws;
 pub use samples::Samples;
+pub use search::{Knee, ProbeOutcome, Probed, Search, SearchEnd, SearchSettings};

@@ -1,6 +1,7 @@
 //! The arguments that name a scenario, shared by the commands that take one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Error;
 use scenarios::{Plan, Scenario};
@@ -16,11 +17,18 @@ pub(crate) struct ScenarioArguments {
     /// Seed of plan, keys, arrivals and radio; the scenario's own, or one drawn and printed, where none is given.
     #[arg(long)]
     seed: Option<u64>,
+    /// How long the run lasts, such as 8h: the steady part of the load is made longer or shorter.
+    #[arg(long, value_name = "TIME", value_parser = scenarios::parse_duration)]
+    duration: Option<Duration>,
 }
 
 impl ScenarioArguments {
     pub(crate) fn load(&self) -> Result<Scenario, Error> {
         let scenario = Scenario::load(&self.scenario, &self.set)?;
+        let scenario = match self.duration {
+            Some(duration) => scenario.lasting(duration)?,
+            None => scenario,
+        };
         for warning in scenario.warnings() {
             eprintln!("warning: {warning}");
         }

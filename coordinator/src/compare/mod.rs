@@ -11,7 +11,8 @@ use statistics::{Comparison, Finding, Judgement, Settings};
 use crate::run_folder::write_whole;
 use crate::{CoordinatorError, report};
 
-pub(crate) use read::read_run;
+use read::read_run;
+pub(crate) use read::{LATENESS, read_series};
 
 /// Two runs and their difference.
 #[derive(Clone, Debug, Serialize)]
@@ -78,7 +79,9 @@ pub fn compare_runs(
         return Err(CompareError::Unlike(differ));
     }
     let comparison = statistics::compare(&of_base.series, &of_run.series, settings);
-    if comparison.judged() == 0 {
+    let mut times = comparison.findings.iter().filter(|finding| finding.figure.more_is_worse()).peekable();
+    // A run whose latencies are not judged must not be called "not worse" for its success alone.
+    if comparison.judged() == 0 || (times.peek().is_some() && times.all(|finding| finding.interval.is_none())) {
         let why = comparison.findings.iter().find_map(|finding| match &finding.judgement {
             Judgement::NotJudged(why) => Some(format!("{} {}: {why}", finding.procedure, finding.figure)),
             _ => None,

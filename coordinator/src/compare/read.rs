@@ -30,8 +30,8 @@ pub(crate) fn read_run(folder: &Path) -> Result<RunRead, CoordinatorError> {
     let scenario = read(&folder.join("scenario.yaml"))?;
     let path = folder.join("plan.json");
     let plan = parse(&path, 1, &read(&path)?)?;
-    let timeline = lines_of(&folder.join("timeline.ndjson"))?;
-    let mut series = counts(&timeline);
+    let mut series = read_series(folder, &lines_of(&folder.join("timeline.ndjson"))?)?;
+    series.procedures.remove(LATENESS);
     series.planned_s = summary.get("planned_s").and_then(Value::as_f64).unwrap_or_default();
     series.planned = plan
         .get("planned")
@@ -40,9 +40,17 @@ pub(crate) fn read_run(folder: &Path) -> Result<RunRead, CoordinatorError> {
         .flatten()
         .filter_map(|(name, planned)| Some((name.clone(), planned.as_u64()?)))
         .collect();
+    Ok(RunRead { summary, scenario, series })
+}
+
+/// What a folder holds over time; how late attempts left stands there as the procedure [`LATENESS`].
+pub(crate) fn read_series(folder: &Path, timeline: &[Value]) -> Result<RunSeries, CoordinatorError> {
+    let mut series = counts(timeline);
+    let length = series.procedures.values().map(Vec::len).max().unwrap_or(0);
+    series.procedures.insert(LATENESS.to_owned(), vec![Unit::default(); length]);
     add_latencies(&folder.join("histograms.hlog"), &mut series)?;
     series.coarsen();
-    Ok(RunRead { summary, scenario, series })
+    Ok(series)
 }
 
 impl RunRead {
@@ -127,5 +135,7 @@ fn add_latencies(path: &Path, series: &mut RunSeries) -> Result<(), CoordinatorE
     Ok(())
 }
 
+/// The tag of the histograms of how late attempts left.
+pub(crate) const LATENESS: &str = "generator.lateness";
 /// By procedure, how many intervals a time line is believed to have.
 const MOST_INTERVALS: usize = 1_000_000;

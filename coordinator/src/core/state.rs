@@ -188,6 +188,7 @@ impl State {
                     if self.start_wall_us.is_some() {
                         crate::histogram::add(&mut self.evidence.lateness, &lateness);
                         self.timeline.add_lateness(health.at_us, &lateness);
+                        self.timeline.resident(*agent, health.resident_octets);
                     }
                 }
             }

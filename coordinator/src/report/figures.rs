@@ -18,6 +18,8 @@ pub(super) enum Unit {
     Count,
     PerSecond,
     BitsPerSecond,
+    Octets,
+    Percent,
 }
 
 impl Unit {
@@ -28,6 +30,8 @@ impl Unit {
             Self::Count => "count",
             Self::PerSecond => "per_s",
             Self::BitsPerSecond => "bit_s",
+            Self::Octets => "octets",
+            Self::Percent => "percent",
         }
     }
 
@@ -37,6 +41,8 @@ impl Unit {
             Self::Count => decimal(value),
             Self::PerSecond => format!("{}/s", decimal(value)),
             Self::BitsPerSecond => bits(value),
+            Self::Octets => octets(value),
+            Self::Percent => percent(value, 100.0),
         }
     }
 }

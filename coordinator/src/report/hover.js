@@ -17,6 +17,13 @@
     us: (v) => (v < 999.5 ? Math.round(v) + " µs" : v < 999500 ? digits(v / 1e3) + " ms" : digits(v / 1e6) + " s"),
     count: (v) => whole.format(v),
     per_s: (v) => whole.format(v) + "/s",
+    percent: (v) => digits(v) + " %",
+    octets: (v) => {
+      const units = ["octets", "KiB", "MiB", "GiB"];
+      let step = 0;
+      while (v >= 1024 && step < units.length - 1) [v, step] = [v / 1024, step + 1];
+      return digits(v) + " " + units[step];
+    },
     bit_s: (v) => {
       const units = ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"];
       let step = 0;

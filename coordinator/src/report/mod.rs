@@ -8,6 +8,7 @@ mod axis;
 mod chart;
 pub(crate) mod comparison;
 mod continuity;
+mod drift;
 mod evidence;
 mod figures;
 mod fleet;
@@ -77,6 +78,7 @@ pub fn render(summary: &Value, timeline: &[Value], ladders: &[Value]) -> String 
                     (mobility::section(&run))
                     (over_time::section(&run))
                     (over_time::traffic(&run))
+                    (drift::section(&run))
                     (ladder::section(&run))
                     (outcomes::accounting(&run))
                     (fleet::generator(&run))
@@ -138,6 +140,7 @@ impl<'a> Run<'a> {
         contents.extend(there(mobility::is_there(self), "handovers", "Handovers"));
         contents.push(fixed("population", "Population"));
         contents.extend(there(over_time::has_traffic(self), "traffic", "Traffic"));
+        contents.extend(there(drift::is_there(self), "drift", "Drift"));
         contents.extend(there(!self.ladders.is_empty(), "ladders", "Life of a UE"));
         contents.extend([
             fixed("accounting", "Accounting"),

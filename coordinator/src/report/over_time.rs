@@ -15,7 +15,7 @@ use super::series::{Series, Tone};
 pub(super) fn rates(run: &Run<'_>, name: &str) -> Markup {
     let line = |key: &'static str, shown: &str, tone| {
         run.timeline.series(shown, tone, move |entry| match of(entry, name) {
-            Some(figures) => Tally::read(figures, key).map(|tally| tally.total as f64),
+            Some(figures) => Tally::read(figures, key).map(|tally| tally.total as f64 / seconds(entry)),
             // A second in which nothing happened to this procedure doesn't mention it.
             None => entry.get("procedures").is_some_and(Value::is_object).then_some(0.0),
         })
@@ -121,7 +121,9 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
 /// Open sessions and what they carried.
 pub(super) fn traffic(run: &Run<'_>) -> Markup {
     let carried = |key: &'static str, shown: &str, tone, times: f64| {
-        run.timeline.series(shown, tone, move |entry| Some(number(entry.get("user_plane")?, key)? * times))
+        run.timeline.series(shown, tone, move |entry| {
+            Some(number(entry.get("user_plane")?, key)? * times / seconds(entry))
+        })
     };
     let sessions = run.timeline.series("open", Tone::First, |entry| number(entry, "sessions"));
     let rates = vec![
@@ -168,6 +170,11 @@ pub(super) fn has_traffic(run: &Run<'_>) -> bool {
             .get("user_plane")
             .and_then(|totals| number(totals, "uplink_packets"))
             .is_some_and(|n| n > 0.0)
+}
+
+/// How long the interval of an entry is: more than a second on long runs.
+pub(super) fn seconds(entry: &Value) -> f64 {
+    number(entry, "for_s").filter(|seconds| *seconds >= 1.0).unwrap_or(1.0)
 }
 
 fn of<'a>(entry: &'a Value, procedure: &str) -> Option<&'a Value> {

@@ -8,7 +8,7 @@ use super::figures::{
     Tally, UNKNOWN, Unit, count, decimal, duration, entries, known, latency, list, number, octets, percent,
     scalar, text, title,
 };
-use super::{Run, fleet, left_out, money};
+use super::{Run, fleet, left_out, money, over_time};
 use crate::units;
 
 /// What the run says about the target.
@@ -152,7 +152,7 @@ pub(super) fn key_figures(run: &Run<'_>) -> Markup {
     let share = planned.zip(succeeded).map(|(all, part)| percent(part as f64, all as f64));
     let rate = run.timeline.peak(|entry| {
         let rates = entries(entry, "procedures").into_iter().filter_map(|(_, p)| number(p, "succeeded"));
-        rates.reduce(|a, b| a + b)
+        rates.reduce(|a, b| a + b).map(|sum| sum / over_time::seconds(entry))
     });
     let registered = run.timeline.peak(|entry| number(entry, "registered"));
     let lateness = run.summary.pointer("/generator/lateness_us").and_then(|l| number(l, "p99"));

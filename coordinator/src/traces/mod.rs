@@ -1,6 +1,6 @@
 //! The message traces of a run, as pcapng files that Wireshark opens.
 //!
-//! Each failed UE gets a file of its own, up to a limit. What was sampled goes to `sampled.pcapng`, and with
+//! Each failed UE gets a file of its own; beyond a limit the oldest goes. What was sampled goes to `sampled.pcapng`, and with
 //! `--trace all` everything goes to `all.pcapng`; since its packets come UE by UE, they wait in a spool file and are
 //! sorted at the end.
 
@@ -8,7 +8,7 @@ mod file;
 mod packet;
 mod spool;
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -28,8 +28,8 @@ pub(crate) struct Traces {
     start: SystemTime,
     spool: Spool,
     counts: TraceCounts,
-    files: Vec<Value>,
-    names: BTreeMap<String, u32>,
+    files: VecDeque<Value>,
+    failures: u64,
 }
 
 impl Traces {
@@ -38,8 +38,8 @@ impl Traces {
         let folder = run_folder.join("traces");
         std::fs::create_dir_all(&folder)?;
         let spool = Spool::new(folder.join("packets.spool"));
-        let (counts, files, names) = (TraceCounts::default(), Vec::new(), BTreeMap::new());
-        Ok(Self { folder, policy, start, spool, counts, files, names })
+        let (counts, files, failures) = (TraceCounts::default(), VecDeque::new(), 0);
+        Ok(Self { folder, policy, start, spool, counts, files, failures })
     }
 
     /// Takes the messages of one UE, or of a gNB's own.
@@ -67,20 +67,21 @@ impl Traces {
             file.finish()?;
             self.counts.files += 1;
             self.counts.packets += packets;
-            self.files.insert(0, json!({"file": format!("traces/{name}"), "packets": packets}));
+            self.files.push_front(json!({"file": format!("traces/{name}"), "packets": packets}));
         }
-        Ok((self.files, self.counts))
+        Ok((self.files.into(), self.counts))
     }
 
     fn add_failed(&mut self, trace: &Trace) -> io::Result<()> {
-        if self.counts.files >= MOST_FAILED {
-            self.counts.failed_ues_left_out += 1;
-            return Ok(());
+        if self.files.len() >= MOST_FAILED {
+            self.drop_oldest()?;
         }
         let stem = format!("imsi-{}-{}", file_safe(&trace.imsi), file_safe(&trace.why));
-        let times = self.names.entry(stem.clone()).or_default();
-        *times += 1;
-        let name = if *times == 1 { format!("{stem}.pcapng") } else { format!("{stem}-{times}.pcapng") };
+        self.failures += 1;
+        let plain = format!("{stem}.pcapng");
+        let taken = |name: &str| self.files.iter().any(|file| file["file"] == format!("traces/{name}"));
+        // A UE may fail again in the same way.
+        let name = if taken(&plain) { format!("{stem}-{}.pcapng", self.failures) } else { plain };
         let mut packets: Vec<_> = trace.packets.iter().collect();
         packets.sort_by_key(|packet| packet.at_us);
         let mut file = TraceFile::create(&self.folder.join(&name), self.start)?;
@@ -90,7 +91,18 @@ impl Traces {
         self.counts.packets += packets.len() as u64;
         let file = format!("traces/{name}");
         self.files
-            .push(json!({"file": file, "imsi": trace.imsi, "why": trace.why, "packets": packets.len()}));
+            .push_back(json!({"file": file, "imsi": trace.imsi, "why": trace.why, "packets": packets.len()}));
+        Ok(())
+    }
+
+    /// On a long run the newest failures are worth more than the first.
+    fn drop_oldest(&mut self) -> io::Result<()> {
+        let Some(oldest) = self.files.pop_front() else { return Ok(()) };
+        let name = oldest["file"].as_str().and_then(|file| file.strip_prefix("traces/")).unwrap_or_default();
+        std::fs::remove_file(self.folder.join(name))?;
+        self.counts.files -= 1;
+        self.counts.packets -= oldest["packets"].as_u64().unwrap_or_default();
+        self.counts.failed_ues_left_out += 1;
         Ok(())
     }
 
@@ -114,4 +126,39 @@ fn file_safe(text: &str) -> String {
 }
 
 /// Failed UEs with a file of their own.
-const MOST_FAILED: u64 = 200;
+const MOST_FAILED: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::to_coordinator::TracePacket;
+
+    #[test]
+    fn the_newest_failures_keep_their_files() {
+        let run = tempfile::tempdir().unwrap();
+        let mut traces = Traces::create(run.path(), TracePolicy::Failed, SystemTime::UNIX_EPOCH).unwrap();
+        let packet = TracePacket {
+            at_us: 1,
+            uplink: true,
+            ran: "10.0.0.1:1".to_owned(),
+            core: "10.0.0.2:38412".to_owned(),
+            stream: 1,
+            ppid: 60,
+            octets: vec![0],
+            name: String::new(),
+            comment: String::new(),
+        };
+        for imsi in 0..300 {
+            let imsi = format!("{}", imsi / 2);
+            let packets = vec![packet.clone()];
+            traces.add(&Trace { shard: 0, imsi, why: "T3510".to_owned(), failed: true, packets }).unwrap();
+        }
+        let (files, counts) = traces.finish().unwrap();
+        assert_eq!(
+            (files.len(), counts.files, counts.packets, counts.failed_ues_left_out),
+            (200, 200, 200, 100)
+        );
+        assert_eq!(std::fs::read_dir(run.path().join("traces")).unwrap().count(), 200);
+        assert_eq!((&files[0]["imsi"], &files[199]["imsi"]), (&json!("50"), &json!("149")));
+    }
+}
