@@ -1,5 +1,6 @@
 //! Leases: who gets a shard, for how long, and what happens when nobody renews it.
 
+use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -71,15 +72,16 @@ impl Core {
             return;
         }
         let mut loads = self.loads();
+        if loads.is_empty() {
+            return;
+        }
         for shard in waiting {
-            let able =
-                loads.iter().copied().filter(|(agent, ..)| !self.presence[*agent].unable.contains(&shard));
-            let able: Vec<_> = able.collect();
-            let Some((agent, ..)) = lightest(&able).and_then(|least| able.get(least)).copied() else {
-                continue;
-            };
-            loads.iter_mut().filter(|(other, ..)| *other == agent).for_each(|(_, held, _)| *held += 1);
-            self.grant(shard, agent);
+            let able = (0..loads.len()).filter(|place| {
+                loads.get(*place).is_some_and(|(agent, ..)| !self.presence[*agent].unable.contains(&shard))
+            });
+            let Some(least) = able.min_by(|a, b| compare(&loads[*a], &loads[*b])) else { continue };
+            loads[least].1 += 1;
+            self.grant(shard, loads[least].0);
         }
     }
 
@@ -194,13 +196,17 @@ impl Core {
     }
 }
 
-/// The place of who has the most workers for each shard that it would have; compared crosswise, so without fractions.
+/// The place of who has the most workers for each shard that it would have.
 pub(super) fn lightest(loads: &[(usize, u64, u64)]) -> Option<usize> {
-    (0..loads.len()).min_by(|a, b| {
-        let (_, held_a, workers_a) = loads[*a];
-        let (_, held_b, workers_b) = loads[*b];
-        ((held_a + 1) * workers_b).cmp(&((held_b + 1) * workers_a))
-    })
+    (0..loads.len()).min_by(|a, b| compare(&loads[*a], &loads[*b]))
+}
+
+/// By shards for each worker with one shard more; crosswise, so without fractions.
+fn compare(
+    (_, held_a, workers_a): &(usize, u64, u64),
+    (_, held_b, workers_b): &(usize, u64, u64),
+) -> Ordering {
+    ((held_a + 1) * workers_b).cmp(&((held_b + 1) * workers_a))
 }
 
 #[cfg(test)]

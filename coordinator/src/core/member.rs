@@ -141,7 +141,8 @@ impl Member {
 pub(crate) fn unique_name(wished: &str, taken: &[Member]) -> String {
     let clean: String = wished.chars().filter(|c| !c.is_control()).take(64).collect();
     let base = if clean.trim().is_empty() { "agent".to_owned() } else { clean };
-    let free = |name: &String| taken.iter().all(|member| member.name != *name);
+    let taken: BTreeSet<&str> = taken.iter().map(|member| member.name.as_str()).collect();
+    let free = |name: &String| !taken.contains(name.as_str());
     let numbered = (2..).map(|n: u32| format!("{base}-{n}"));
     std::iter::once(base.clone()).chain(numbered).find(free).unwrap_or(base)
 }

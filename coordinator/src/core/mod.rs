@@ -62,6 +62,8 @@ pub struct Core {
     plan: Plan,
     /// By procedure, of the whole plan.
     planned: BTreeMap<String, u64>,
+    /// By shard, for each of its loads.
+    planned_of: Vec<Vec<u64>>,
     scenario: String,
     state: State,
     random: StdRng,
@@ -130,6 +132,7 @@ impl Core {
     pub fn new(settings: CoreSettings, plan: Plan, seed: [u8; 32], now: Instant, wall: SystemTime) -> Self {
         let planned = plan.planned().into_iter().map(|(p, n)| (p.as_str().to_owned(), n)).collect();
         Self {
+            planned_of: (0..plan.shards()).map(|shard| plan.shard(shard).planned()).collect(),
             scenario: plan.scenario().to_yaml(),
             state: State::new(&plan),
             planned,
@@ -168,6 +171,8 @@ impl Core {
             let key = self.random.random();
             self.record(Record::Created { run: self.settings.run.clone(), key });
         }
+        // What depends on the time, or on every shard, waits for the next tick where messages are many.
+        let whole = !matches!(input, Input::Message { .. });
         match input {
             Input::Tick => self.tick(),
             Input::Joined { link, hello, peer } => self.join(link, *hello, peer),
@@ -180,7 +185,7 @@ impl Core {
             Input::FolderFailed(what) => self.folder_failure(&what),
             Input::Restarted => self.restarted(),
         }
-        self.advance();
+        self.advance(whole);
     }
 
     /// Changes the state as a record says, and decides nothing.

@@ -10,27 +10,37 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
 
+use super::record::Fate;
 use super::run_clock::CLOCK_ROUNDS;
 use super::{Core, End, Record, Stage, is_supervisor, micros};
 use crate::Phase;
 use crate::figures::AGENT_LOST;
 
 impl Core {
-    pub(super) fn advance(&mut self) {
+    /// `whole` is false after a single message: then only what it may have made urgent is looked at.
+    pub(super) fn advance(&mut self, whole: bool) {
         if self.end.is_some() {
             return;
         }
         match self.state.phase {
             Phase::Joining | Phase::Preparing if self.state.drain.is_some() => self.over(),
-            Phase::Joining => self.wait_for_agents(),
-            Phase::Preparing => {
+            Phase::Joining if whole => self.wait_for_agents(),
+            Phase::Preparing if whole => {
                 self.end_leases();
                 self.end_orphans();
                 self.fill_vacancies();
                 self.wait_until_ready();
             }
-            Phase::Running | Phase::Draining => self.play(),
-            Phase::Done => {}
+            Phase::Running | Phase::Draining => {
+                if whole {
+                    self.end_leases();
+                }
+                self.settle_vacancies();
+                if whole {
+                    self.play();
+                }
+            }
+            Phase::Joining | Phase::Preparing | Phase::Done => {}
         }
     }
 
@@ -78,8 +88,11 @@ impl Core {
         }
     }
 
-    fn play(&mut self) {
-        self.end_leases();
+    /// Shards that nobody holds go to who can take them, or end when nothing more is started.
+    fn settle_vacancies(&mut self) {
+        if self.vacant.is_empty() {
+            return;
+        }
         if let Some(drain) = self.state.drain.clone() {
             // Nothing more is started, so nobody needs to take it.
             let vacant: Vec<u32> = self.vacant.keys().copied().collect();
@@ -89,6 +102,11 @@ impl Core {
         } else {
             self.end_orphans();
             self.fill_vacancies();
+        }
+    }
+
+    fn play(&mut self) {
+        if self.state.drain.is_none() {
             self.balance();
         }
         let end = self.plan.duration() + self.plan.scenario().drain + OVERDUE_MARGIN + self.settings.lease;
@@ -122,6 +140,16 @@ impl Core {
         self.presence = self.state.agents.iter().map(|_| super::Presence::away(now)).collect();
         let lost = self.state.lost.len();
         self.presence.iter_mut().for_each(|presence| presence.lost_told = lost);
+        if self.state.phase == Phase::Joining {
+            // Before it has a lease an agent has nothing to prove itself by, and joins anew.
+            let left = |member: &super::Member| !is_supervisor(member) && member.fate == Fate::Present;
+            let left: Vec<usize> =
+                (0..).zip(&self.state.agents).filter(|(_, m)| left(m)).map(|(n, _)| n).collect();
+            for agent in left {
+                let why = "the coordinator was started again".to_owned();
+                self.record(Record::Fate { agent, fate: Fate::Lost(why) });
+            }
+        }
         (self.phase_since, self.pinged, self.balanced) = (now, now, now);
         if let Some(start_wall_us) = self.state.start_wall_us {
             let start = UNIX_EPOCH + Duration::from_micros(start_wall_us);

@@ -77,9 +77,9 @@ impl Core {
         if report.progress.len() != loads {
             return Some(format!("progress of {} loads, where the plan has {loads}", report.progress.len()));
         }
-        let planned = self.plan.shard(report.shard).planned();
+        let planned = self.planned_of.get(report.shard as usize)?;
         let wrong =
-            report.progress.iter().zip(planned).zip(known).find(|((n, most), least)| *n > most || *n < least);
+            report.progress.iter().zip(planned).zip(known).find(|((n, most), least)| n > most || *n < least);
         wrong.map(|((n, most), least)| format!("progress {n}, where {least} to {most} are possible"))
     }
 
