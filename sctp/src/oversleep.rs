@@ -6,30 +6,35 @@ use std::time::Duration;
 ///
 /// A timer wakes its thread late by what the processor needs to leave its idle state and the kernel to switch to it: some
 /// 60 µs. Whoever is woken that much earlier, and waits the rest awake, is on time. Where the processor is taken by others,
-/// being awake earlier does not help, and takes from them: then the allowance shrinks.
+/// being awake earlier does not help, takes from them, and costs the scheduler's favour: then there is none for a while.
 #[derive(Debug)]
 pub(crate) struct Oversleep {
     limit: Duration,
     /// Most of the sleeps lately were late by less.
     usual: Duration,
+    /// Sleeps until there is an allowance again.
+    wary: u32,
 }
 
 impl Oversleep {
     /// `limit` is the longest allowance; with zero there is none.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, usual: limit / 2 }
+        Self { limit, usual: limit / 2, wary: 0 }
     }
 
     /// How much earlier than something is due to be woken.
     pub(crate) fn allowance(&self) -> Duration {
-        (self.usual + self.usual / 8).min(self.limit)
+        if self.wary > 0 { Duration::ZERO } else { (self.usual + self.usual / 8).min(self.limit) }
     }
 
     /// A timed sleep was late by so much.
     pub(crate) fn slept(&mut self, late: Duration) {
         if late > self.limit * HOPELESS {
-            self.taken();
-        } else if late > self.usual {
+            self.wary = WARY;
+            return;
+        }
+        self.wary = self.wary.saturating_sub(1);
+        if late > self.usual {
             self.usual = (self.usual + (late - self.usual) / UP).min(self.limit);
         } else {
             self.usual -= (self.usual - late) / DOWN;
@@ -39,23 +44,18 @@ impl Oversleep {
     /// Awake, the clock was read again after so long.
     pub(crate) fn looked(&mut self, after: Duration) {
         if after > self.limit * HOPELESS {
-            self.taken();
+            self.wary = WARY;
         }
-    }
-
-    /// Others had the processor.
-    fn taken(&mut self) {
-        self.usual -= self.usual / TAKEN;
     }
 }
 
-/// A lateness of so many times the limit is not one of waking up.
-const HOPELESS: u32 = 2;
+/// A lateness of so many times the limit is not one of waking up: others had the processor.
+const HOPELESS: u32 = 5;
+/// So many sleeps in a row must not be hopeless before there is an allowance again.
+const WARY: u32 = 100;
 /// What is later than usual counts sixteen times as much as what is earlier: so one sleep in about twenty is later.
 const UP: u32 = 4;
 const DOWN: u32 = 64;
-/// The part that is given up when the processor was found taken.
-const TAKEN: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -87,14 +87,16 @@ mod tests {
     }
 
     #[test]
-    fn taken_processor_ends_waiting_awake_and_a_free_one_brings_it_back() {
+    fn taken_processor_ends_waiting_awake_until_it_has_been_free_for_a_while() {
         let mut oversleep = Oversleep::new(LIMIT);
-        (0..20).for_each(|_| oversleep.slept(micros(3_000)));
-        assert!(oversleep.allowance() < micros(1), "{:?}", oversleep.allowance());
-        (0..20).for_each(|_| oversleep.slept(micros(60)));
-        assert!(oversleep.allowance() >= micros(60), "{:?}", oversleep.allowance());
-        (0..20).for_each(|_| oversleep.looked(micros(3_000)));
-        assert!(oversleep.allowance() < micros(1), "{:?}", oversleep.allowance());
+        for taken in [Oversleep::slept, Oversleep::looked] {
+            taken(&mut oversleep, micros(3_000));
+            for _ in 0..WARY {
+                assert_eq!(oversleep.allowance(), Duration::ZERO);
+                oversleep.slept(micros(60));
+            }
+            assert!(oversleep.allowance() >= micros(60), "{:?}", oversleep.allowance());
+        }
     }
 
     proptest! {

@@ -363,21 +363,24 @@ fn read(
     for socket in sockets {
         let is_raw = transport == Transport::RawIp;
         let strip = is_raw && !socket.is_ipv6;
-        let mut left = READS_A_TURN;
+        let mut left = PACKETS_A_TURN;
         loop {
             if left == 0 {
                 drained = false;
                 break;
             }
-            left -= 1;
             let more = match inbox.read(socket) {
                 Ok(more) => more,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // What ICMP said about an earlier packet; the protocol finds out by itself.
-                Err(error) if is_about_the_network(&error) => continue,
+                Err(error) if is_about_the_network(&error) => {
+                    left -= 1;
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             for (mut from, octets) in inbox.packets() {
+                left = left.saturating_sub(1);
                 let octets = if strip { without_ip_header(octets) } else { octets };
                 if is_raw {
                     from.set_port(0);
@@ -431,8 +434,8 @@ fn is_about_the_network(error: &io::Error) -> bool {
     )
 }
 
-/// Reads from a socket, of [`BATCH`] packets each at most, before events are reported.
-const READS_A_TURN: usize = 2;
+/// Packets read from a socket before events are reported, and at most one [`BATCH`] more.
+const PACKETS_A_TURN: usize = 64;
 /// Packets that wait for a socket at most.
 const BACKLOG_LIMIT: usize = 65536;
 /// The poller's key of all probes.

@@ -64,6 +64,8 @@ pub(super) struct Inbox {
     octets: Box<[u8]>,
     /// What the last read brought: from where, and how many octets.
     packets: Vec<(Option<SocketAddr>, usize)>,
+    /// Packets that the next read asks for: preparing for many costs when there are few.
+    asked: usize,
 }
 
 impl Inbox {
@@ -72,6 +74,7 @@ impl Inbox {
         Self {
             octets: vec![0; BATCH * DATAGRAM_LIMIT].into_boxed_slice(),
             packets: Vec::with_capacity(BATCH),
+            asked: FEW,
         }
     }
 
@@ -82,24 +85,24 @@ impl Inbox {
     #[allow(unsafe_code, reason = "no safe wrapper of recvmmsg(2) is among the dependencies")]
     pub(super) fn read(&mut self, socket: &PacketSocket) -> io::Result<bool> {
         self.packets.clear();
-        let mut names: [SockAddrStorage; BATCH] = std::array::from_fn(|_| SockAddrStorage::zeroed());
-        let mut octets = self.octets.chunks_exact_mut(DATAGRAM_LIMIT);
-        let mut slices: [libc::iovec; BATCH] = std::array::from_fn(|_| {
-            let room = octets.next().unwrap_or_default();
-            libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() }
-        });
-        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::zeroed() }; BATCH];
-        for ((header, name), slice) in headers.iter_mut().zip(&mut names).zip(&mut slices) {
+        let mut names = [const { MaybeUninit::<SockAddrStorage>::uninit() }; BATCH];
+        let mut slices = [const { MaybeUninit::<libc::iovec>::uninit() }; BATCH];
+        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
+        let rooms = self.octets.chunks_exact_mut(DATAGRAM_LIMIT).take(self.asked);
+        for (((header, name), slice), room) in headers.iter_mut().zip(&mut names).zip(&mut slices).zip(rooms)
+        {
+            let name = name.write(SockAddrStorage::zeroed());
+            let slice = slice.write(libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() });
             // SAFETY: all zeroes are a valid `mmsghdr`: null pointers and lengths of nothing.
-            let header = unsafe { header.assume_init_mut() };
+            let header = header.write(unsafe { std::mem::zeroed() });
             header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
             header.msg_hdr.msg_namelen = name.size_of();
             header.msg_hdr.msg_iov = slice;
             header.msg_hdr.msg_iovlen = 1;
         }
-        let limit = u32::try_from(BATCH).unwrap_or(0);
-        // SAFETY: there are BATCH headers; each points at one name and one slice, and that at its own part of `octets`, all
-        // of which outlive the call.
+        let limit = u32::try_from(self.asked).unwrap_or(0);
+        // SAFETY: so many headers are written, `asked` being BATCH at most; each points at one name and one slice, and that
+        // at its own part of `octets`, all of which outlive the call.
         let got = unsafe {
             libc::recvmmsg(
                 socket.socket.as_raw_fd(),
@@ -111,13 +114,15 @@ impl Inbox {
         };
         let Ok(got) = usize::try_from(got) else { return Err(io::Error::last_os_error()) };
         for (header, name) in headers.iter().zip(names).take(got) {
-            // SAFETY: initialised above, and filled in by the kernel.
-            let header = unsafe { header.assume_init_ref() };
+            // SAFETY: both were written above, and filled in by the kernel.
+            let (header, name) = unsafe { (header.assume_init_ref(), name.assume_init()) };
             // SAFETY: the kernel wrote an address of that length there.
             let from = unsafe { SockAddr::new(name, header.msg_hdr.msg_namelen) };
             self.packets.push((from.as_socket(), usize::try_from(header.msg_len).unwrap_or(0)));
         }
-        Ok(got == BATCH)
+        let more = got == self.asked;
+        self.asked = if more { (self.asked * 2).min(BATCH) } else { (got * 2).clamp(FEW, BATCH) };
+        Ok(more)
     }
 
     /// What the last read brought.
@@ -131,6 +136,8 @@ impl Inbox {
 
 /// Packets in one system call.
 pub(super) const BATCH: usize = 32;
+/// Packets asked for after a read that brought hardly any.
+const FEW: usize = 4;
 /// The largest datagram of UDP or IP.
 const DATAGRAM_LIMIT: usize = 65536;
 /// The protocol number of SCTP in IP.
@@ -179,16 +186,20 @@ mod tests {
     }
 
     #[test]
-    fn full_batch_says_that_there_may_be_more() {
+    fn read_that_was_filled_says_that_there_may_be_more() {
         let ((sender, _), (receiver, to)) = (open(), open());
-        let packets: Vec<Datagram> = (0..BATCH).map(|_| packet(to, vec![1])).collect();
-        assert_eq!(sender.send(&packets).unwrap(), BATCH);
         let mut inbox = Inbox::new();
-        assert!(inbox.read(&receiver).unwrap());
+        for asked in [FEW, 2 * FEW, 4 * FEW, BATCH, BATCH] {
+            let packets: Vec<Datagram> = (0..asked).map(|_| packet(to, vec![1])).collect();
+            assert_eq!(sender.send(&packets).unwrap(), asked);
+            assert!(inbox.read(&receiver).unwrap());
+            assert_eq!(inbox.packets().count(), asked);
+        }
         assert_eq!(inbox.read(&receiver).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         assert_eq!(inbox.packets().count(), 0, "nothing is left of the read before");
-        sender.send(&packets[..1]).unwrap();
+        sender.send(&[packet(to, vec![1])]).unwrap();
         assert!(!inbox.read(&receiver).unwrap());
+        assert_eq!(inbox.asked, FEW);
     }
 
     #[test]

@@ -38,13 +38,19 @@ pub(crate) fn longest_wait_ends_before_something_due_much_later(link: Link) {
 
 pub(crate) fn waker_ends_a_wait_that_is_awake(link: Link) {
     let mut endpoint = Endpoint::client(link.client(), &wakeful()).unwrap();
-    let waker = endpoint.waker();
-    let started = Instant::now();
-    let thread = std::thread::spawn(move || waker.wake());
-    let end = started + Duration::from_secs(30);
-    endpoint.wait_until_due(Some(end), end, &mut Vec::new()).unwrap();
-    thread.join().unwrap();
-    assert!(started.elapsed() < Duration::from_secs(20));
+    // Again and again, since a wake that comes before the wait proves little.
+    for _ in 0..20 {
+        let waker = endpoint.waker();
+        let started = Instant::now();
+        let thread = std::thread::spawn(move || {
+            (0..10).for_each(|_| std::thread::yield_now());
+            waker.wake();
+        });
+        let end = started + Duration::from_secs(30);
+        endpoint.wait_until_due(Some(end), end, &mut Vec::new()).unwrap();
+        thread.join().unwrap();
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
 }
 
 /// Round trips with a thread, each within a wait that never sleeps.
@@ -104,7 +110,7 @@ pub(crate) fn processor_is_left_alone_when_nothing_is_due_soon(link: Link) {
         }
     }
     let used = thread_cpu_time() - before;
-    assert!(used < started.elapsed() / 10, "{used:?} in {:?}", started.elapsed());
+    assert!(used < started.elapsed() / 30, "{used:?} in {:?}", started.elapsed());
 }
 
 fn thread_cpu_time() -> Duration {
