@@ -47,9 +47,10 @@ simulate: ## Rehearse the whole fleet under SEEDS (10000) seeds of faults in vir
 	cargo run --release --quiet -p rehearsal -- --seeds $(or $(SEEDS),10000)
 
 .PHONY: bench
-bench: ## Criterion benches, then the macro benchmark of docs/performance.md
+bench: ## Criterion benches, then the macro and fleet benchmarks of docs/performance.md
 	cargo bench -p benches
 	cargo run --release --quiet -p benches --bin macro
+	cargo run --release --quiet -p benches --bin fleet
 
 .PHONY: clean
 clean: ## Remove build output and run folders

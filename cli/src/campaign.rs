@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Error;
 use coordinator::{Coordinator, CoordinatorConfig, RunFolder, StopRequest};
@@ -23,6 +24,10 @@ pub(crate) struct Options {
     /// Whose messages are kept: those of failed UEs, of all, or of the first N UEs of each shard as well.
     #[arg(long, value_name = "failed|all|N", default_value = "2", value_parser = trace_policy)]
     trace: TracePolicy,
+    /// How long an agent that has lost its coordinator goes on, and how long a coordinator waits for one before it gives its
+    /// shards to others: 30s, 2m, 500ms.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease)]
+    lease: Duration,
     /// Prints summary.json on standard output, and nothing else.
     #[arg(long)]
     json: bool,
@@ -32,6 +37,11 @@ impl Options {
     /// Makes the folder of a run.
     pub(crate) fn folder(&self, plan: &Plan) -> Result<RunFolder, Error> {
         RunFolder::create(&self.out, None, &plan.scenario().name).map_err(exit::of_coordinator)
+    }
+
+    /// Where run folders are.
+    pub(crate) fn out(&self) -> &Path {
+        &self.out
     }
 
     /// A ledger that is not there may still be on its way; who mistyped its name should learn it before the run.
@@ -54,6 +64,7 @@ impl Options {
         let command = std::env::args().collect::<Vec<_>>().join(" ");
         CoordinatorConfig {
             trace: self.trace,
+            lease: self.lease,
             command: Some(command),
             ..CoordinatorConfig::new(listen, identity, target, &self.out)
         }
@@ -96,6 +107,22 @@ pub(crate) fn workers_for(agents: usize) -> usize {
     (cores.saturating_sub(1) / agents).max(1)
 }
 
+fn lease(text: &str) -> Result<Duration, String> {
+    let number = text.trim_end_matches(char::is_alphabetic);
+    let unit_ms = match &text[number.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => 0,
+    };
+    let length = number.parse().ok().filter(|_| unit_ms > 0);
+    let length = length.and_then(|n: u64| n.checked_mul(unit_ms)).map(Duration::from_millis);
+    length
+        .filter(|length| (SHORTEST_LEASE..=LONGEST_LEASE).contains(length))
+        .ok_or_else(|| "expected a time from 500ms to 1h, such as 30s".to_owned())
+}
+
 fn trace_policy(text: &str) -> Result<TracePolicy, String> {
     match text {
         "failed" => Ok(TracePolicy::Failed),
@@ -104,5 +131,23 @@ fn trace_policy(text: &str) -> Result<TracePolicy, String> {
             .parse()
             .map(TracePolicy::Sampled)
             .map_err(|_| "expected failed, all, or a number of UEs".to_owned()),
+    }
+}
+
+/// Below, leases end by the delays of a busy machine.
+const SHORTEST_LEASE: Duration = Duration::from_millis(500);
+const LONGEST_LEASE: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leases_are_times_within_limits() {
+        assert_eq!(lease("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(lease("1500ms"), Ok(Duration::from_millis(1500)));
+        for wrong in ["", "30", "s", "0s", "100ms", "2h", "1.5s", "99999999999999999999s", "5 parsecs"] {
+            assert!(lease(wrong).is_err(), "{wrong}");
+        }
     }
 }

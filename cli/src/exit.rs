@@ -54,6 +54,8 @@ pub(crate) fn of_coordinator(error: CoordinatorError) -> Error {
     match error {
         CoordinatorError::Listen { .. }
         | CoordinatorError::Folder { .. }
+        | CoordinatorError::Store(_)
+        | CoordinatorError::CannotResume { .. }
         | CoordinatorError::Unreadable { .. }
         | CoordinatorError::Content { .. } => error.into(),
         _ => Error::new(RunInvalid(error.into())),

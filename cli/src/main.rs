@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use coordinator::control::Order;
 
 #[macro_use]
 mod stdout;
@@ -45,6 +46,14 @@ enum Command {
     Simulator(commands::simulator::Arguments),
     /// Print a scenario's subscribers, to provision a lab core with the same identities.
     Subscribers(commands::subscribers::Arguments),
+    /// Watch a run that is under way, from another terminal; also tells how a finished one ended.
+    Watch(commands::watch::Arguments),
+    /// Let a run stand still: nothing is due, UEs stay as they are.
+    Pause(commands::order::Arguments),
+    /// Let a run go on that stands still.
+    Resume(commands::order::Arguments),
+    /// End a run: what is in flight may end, and the report is written. Said again, it ends at once.
+    Stop(commands::order::Arguments),
     /// Write the report of a run folder again.
     Report(commands::report::Arguments),
     /// Hold a run against an earlier one: what is worse, what is better, beyond chance.
@@ -69,6 +78,10 @@ fn main() -> ExitCode {
         Command::Agent(arguments) => commands::agent::run(arguments),
         Command::Simulator(arguments) => commands::simulator::run(&arguments),
         Command::Subscribers(arguments) => commands::subscribers::run(&arguments),
+        Command::Watch(arguments) => commands::watch::run(&arguments),
+        Command::Pause(arguments) => commands::order::run(&arguments, Order::Pause),
+        Command::Resume(arguments) => commands::order::run(&arguments, Order::Resume),
+        Command::Stop(arguments) => commands::order::run(&arguments, Order::Stop),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Reconcile(arguments) => commands::reconcile::run(&arguments),

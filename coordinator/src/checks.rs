@@ -1,6 +1,7 @@
 //! Whether the content of a report can be true. An agent may be wrong, or lie: nothing of it is taken on trust.
 
 use billing::UsageRecord;
+use serde::{Deserialize, Serialize};
 use wire::to_coordinator::{
     HandoverCount, IntervalReport, MOST_HANDOVERS, MOST_USAGE, ProcedureInterval, UserPlaneInterval,
 };
@@ -10,9 +11,10 @@ use crate::histogram::{self, HistogramFault, decode_v2};
 use crate::merge::{Checked, Fault, Measurements};
 
 /// What the times of a report are held against.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Limits {
     /// No interval ends after it, µs since the run's start.
+    #[serde(skip, default = "never")]
     pub(crate) horizon_us: u64,
     /// The run's start, UNIX time in µs; 0 while it is not known.
     pub(crate) start_wall_us: u64,
@@ -22,8 +24,12 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { horizon_us: u64::MAX, start_wall_us: 0, paused_us: 0 }
+        Self { horizon_us: never(), start_wall_us: 0, paused_us: 0 }
     }
+}
+
+fn never() -> u64 {
+    u64::MAX
 }
 
 /// The report with its histograms checked.

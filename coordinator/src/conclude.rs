@@ -54,6 +54,9 @@ impl Run {
         let mut summary = self.summary(generator, billing, traces, trace_counts);
         self.write(&mut summary);
         self.show();
+        if let Some(control) = &self.control {
+            control.over(&summary.verdict);
+        }
         RunOutcome { folder: self.folder.path.clone(), summary }
     }
 
@@ -237,7 +240,7 @@ impl Run {
         let verdict = json!({"verdict": summary.verdict});
         let run_us = self.core.state().start_wall_us.map(|_| self.core.state().evidence.last_us);
         let done = self.files.journal.finish("gave the verdict", run_us, verdict);
-        let done = done.and_then(|()| self.store.finish().map_err(std::io::Error::other));
+        let done = done.and_then(|()| self.finish_store().map_err(std::io::Error::other));
         let drawn = render_report(&self.folder.path).map(|_| ());
         let done = done.map_err(|error| CoordinatorError::folder(&self.folder.path, error));
         for error in [done, drawn].into_iter().filter_map(Result::err) {

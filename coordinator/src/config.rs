@@ -109,6 +109,17 @@ pub enum CoordinatorError {
         #[source]
         source: io::Error,
     },
+    /// What a restart needs cannot be written or read.
+    #[error("{0}")]
+    Store(crate::core::StoreError),
+    /// The run cannot be taken up again.
+    #[error("{folder}: {why}", folder = .folder.display())]
+    CannotResume {
+        /// The run's folder.
+        folder: PathBuf,
+        /// The reason, and what to do instead.
+        why: String,
+    },
     /// Too few agents came.
     #[error(
         "{joined} of {wanted} agents joined within {waited_s} s at {address}{hints}; start more agents there, or ask for fewer with --agents"

@@ -1,12 +1,13 @@
 //! The coordinator from the outside: bind, watch, run.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use scenarios::Plan;
 use tokio::sync::watch;
 use wire::CoordinatorEndpoint;
 
-use crate::run::Run;
+use crate::run::{Resumed, Run};
 use crate::{CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
 
 /// Runs one plan with a fleet of agents.
@@ -14,6 +15,7 @@ pub struct Coordinator {
     config: CoordinatorConfig,
     endpoint: CoordinatorEndpoint,
     progress: watch::Sender<Progress>,
+    resumed: Option<Resumed>,
 }
 
 impl Coordinator {
@@ -26,7 +28,19 @@ impl Coordinator {
         let listen = |source| CoordinatorError::Listen { address: config.listen, source: Box::new(source) };
         let endpoint = CoordinatorEndpoint::bind_with(config.listen, &config.identity, config.wire.clone())
             .map_err(listen)?;
-        Ok(Self { config, endpoint, progress: watch::Sender::new(Progress::default()) })
+        Ok(Self { config, endpoint, progress: watch::Sender::new(Progress::default()), resumed: None })
+    }
+
+    /// Takes up a run whose coordinator has died, from its folder: `config` says where to listen and who is found there, the
+    /// rest is as the run was told. Returns the plan to run as well.
+    ///
+    /// # Errors
+    /// The folder holds no run that can be taken up, another coordinator has it, or the address cannot be bound.
+    pub async fn resume(config: CoordinatorConfig, folder: &Path) -> Result<(Self, Plan), CoordinatorError> {
+        let resumed = Resumed::open(folder)?;
+        let plan = resumed.plan()?;
+        let coordinator = Self::bind(resumed.config(config)).await?;
+        Ok((Self { resumed: Some(resumed), ..coordinator }, plan))
     }
 
     /// Where agents join, with the real port.
@@ -49,6 +63,11 @@ impl Coordinator {
         plan: Plan,
         stop: watch::Receiver<StopRequest>,
     ) -> Result<RunOutcome, CoordinatorError> {
-        Run::new(self.config, self.endpoint, self.progress, plan)?.until_the_end(stop).await
+        let Self { config, endpoint, progress, resumed } = self;
+        let run = match resumed {
+            Some(resumed) => Run::resume(config, endpoint, progress, plan, resumed)?,
+            None => Run::new(config, endpoint, progress, plan)?,
+        };
+        run.until_the_end(stop).await
     }
 }

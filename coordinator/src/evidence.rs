@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use wire::to_coordinator::Recovery;
 
 use crate::UserPlaneSummary;
@@ -12,6 +13,7 @@ use crate::merge::Checked;
 use crate::moves::Moves;
 
 /// The sums of every merged report.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Evidence {
     pub(crate) procedures: Procedures,
     pub(crate) lateness: Histogram,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use wire::to_coordinator::ProcedureInterval;
 
 use crate::histogram::{self, Histogram, Samples};
 use crate::merge::Measurements;
 
 /// Attempts by what became of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// What came due.
     pub due: u64,
@@ -99,7 +100,7 @@ impl Counts {
 }
 
 /// Counts, and the latencies of what succeeded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProcedureFigures {
     /// Attempts by what became of them.
     pub counts: Counts,

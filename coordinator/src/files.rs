@@ -1,8 +1,10 @@
 //! The files of a run that grow while it lasts: what the records of a run say, written down.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
 use wire::to_agent::TracePolicy;
 use wire::to_coordinator::Trace;
 
@@ -14,7 +16,7 @@ use crate::journal::Journal;
 use crate::ladders::Ladders;
 use crate::run_folder::{Appender, RunFolder};
 use crate::timeline::Second;
-use crate::traces::Traces;
+use crate::traces::{Traces, TracesSoFar};
 use crate::usage_ledger::UsageLedger;
 
 /// See the module.
@@ -30,9 +32,29 @@ pub(crate) struct Files {
     intervals: Intervals,
 }
 
+/// How far the files have come: what is needed to go on with them.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct FilesSoFar {
+    journal: u64,
+    /// Lines of the journal, and lines that it has no room for.
+    lines: (u64, u64),
+    usage: u64,
+    timeline: u64,
+    /// None before the start.
+    hlog: Option<u64>,
+    traces: Option<TracesSoFar>,
+    ladders: Ladders,
+    /// None: as at the beginning.
+    intervals: Option<Intervals>,
+}
+
 impl Files {
     /// `planned` is how long the run may last: the files of a long one have longer intervals.
-    pub(crate) fn begin(folder: &RunFolder, trace: TracePolicy, planned: Duration) -> Result<Self, CoordinatorError> {
+    pub(crate) fn begin(
+        folder: &RunFolder,
+        trace: TracePolicy,
+        planned: Duration,
+    ) -> Result<Self, CoordinatorError> {
         Ok(Self {
             folder: folder.clone(),
             trace,
@@ -44,6 +66,68 @@ impl Files {
             traces: None,
             intervals: Intervals::of(planned),
         })
+    }
+
+    /// Goes on with the files of a run whose coordinator has died: what it wrote after `so_far` goes, since the records say
+    /// it again. Without, all of it goes.
+    pub(crate) fn resume(
+        folder: &RunFolder,
+        trace: TracePolicy,
+        planned: Duration,
+        start: Option<SystemTime>,
+        so_far: FilesSoFar,
+    ) -> Result<Self, CoordinatorError> {
+        let mut journal = Journal::new(folder.appender_at("journal.ndjson", so_far.journal)?);
+        journal.go_on(so_far.lines);
+        let mut files = Self {
+            folder: folder.clone(),
+            trace,
+            journal,
+            usage: UsageLedger::resume(folder, so_far.usage)?,
+            ladders: so_far.ladders,
+            timeline: folder.appender_at("timeline.ndjson", so_far.timeline)?,
+            hlog: None,
+            traces: None,
+            intervals: so_far.intervals.unwrap_or_else(|| Intervals::of(planned)),
+        };
+        match so_far.hlog {
+            Some(length) => {
+                files.hlog = Some(HistogramLog::resume(folder.appender_at("histograms.hlog", length)?))
+            }
+            None => folder.remove("histograms.hlog")?,
+        }
+        match (so_far.traces, start) {
+            (Some(so_far), Some(start)) => {
+                let resumed = Traces::resume(&folder.path, trace, start, so_far);
+                files.traces = Some(
+                    resumed.map_err(|error| CoordinatorError::folder(&folder.path.join("traces"), error))?,
+                );
+            }
+            _ => folder.remove("traces")?,
+        }
+        Ok(files)
+    }
+
+    /// How far they have come. Everything up to there is with the system; [`Self::paths`] says what is to be on the disk.
+    pub(crate) fn so_far(&mut self) -> std::io::Result<FilesSoFar> {
+        let length = |name: &str| std::fs::metadata(self.folder.path.join(name)).map(|file| file.len());
+        Ok(FilesSoFar {
+            journal: length("journal.ndjson")?,
+            lines: self.journal.lines(),
+            usage: length("usage.csv")?,
+            timeline: length("timeline.ndjson")?,
+            hlog: self.hlog.as_ref().map(|_| length("histograms.hlog")).transpose()?,
+            traces: self.traces.as_mut().map(Traces::so_far).transpose()?,
+            ladders: self.ladders.clone(),
+            intervals: Some(self.intervals.clone()),
+        })
+    }
+
+    /// The files that a restart goes on with.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        let names =
+            ["journal.ndjson", "usage.csv", "timeline.ndjson", "histograms.hlog", "traces/packets.spool"];
+        names.iter().map(|name| self.folder.path.join(name)).filter(|path| path.exists()).collect()
     }
 
     /// Writes everything, whatever fails; the first failure is returned.

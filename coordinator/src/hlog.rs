@@ -31,6 +31,11 @@ impl HistogramLog {
         Ok(log)
     }
 
+    /// Goes on with a log that has its head.
+    pub(crate) fn resume(file: Appender) -> Self {
+        Self { file, serializer: V2DeflateSerializer::new() }
+    }
+
     /// Writes the histograms of one interval which hold anything.
     pub(crate) fn second(&mut self, second: &Second) -> io::Result<()> {
         let mut lines = Vec::new();

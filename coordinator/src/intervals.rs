@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::timeline::Second;
 
 /// Collects seconds into intervals of equal length.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Intervals {
     length_s: u64,
     open: Option<Second>,

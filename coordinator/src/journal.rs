@@ -20,6 +20,16 @@ impl Journal {
         Self { file, lines: 0, left_out: 0 }
     }
 
+    /// Lines so far, and lines that there was no room for.
+    pub(crate) fn lines(&self) -> (u64, u64) {
+        (self.lines, self.left_out)
+    }
+
+    /// Goes on after so many.
+    pub(crate) fn go_on(&mut self, (lines, left_out): (u64, u64)) {
+        (self.lines, self.left_out) = (lines, left_out);
+    }
+
     /// Writes what was decided, `run_us` µs after the start of the run (absent before it), with details.
     pub(crate) fn write(
         &mut self,

@@ -5,16 +5,17 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wire::to_coordinator::{Trace, TracePacket};
 
 /// The lives that are kept, by IMSI.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Ladders {
     lives: BTreeMap<String, Life>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Life {
     why: String,
     failed: bool,
@@ -22,6 +23,7 @@ struct Life {
     left_out: u64,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 struct Message {
     at_us: i64,
     uplink: bool,

@@ -9,6 +9,7 @@ mod clock;
 mod compare;
 mod conclude;
 mod config;
+pub mod control;
 mod coordinator;
 pub mod core;
 mod drift;
@@ -31,10 +32,10 @@ mod network;
 mod progress;
 mod reconciliation;
 pub mod report;
-mod report_log;
 mod run;
 mod run_folder;
 mod slo;
+mod store;
 mod summary;
 mod timeline;
 mod traces;
@@ -56,6 +57,7 @@ pub use network::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, Share
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
 pub use reconciliation::BillingSummary;
 pub use run_folder::{RunFolder, render_report};
+pub use store::{SqliteStore, Stored};
 pub use summary::{
     AgentSummary, GeneratorSummary, ImpairmentSummary, Percentiles, PhaseSummary, ProcedureSummary,
     RecoverySummary, RunOutcome, SloResult, Summary, SupervisorSummary, TraceCounts,

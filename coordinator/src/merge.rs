@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use wire::to_coordinator::{IntervalReport, ProcedureInterval};
 
 use crate::checks::{Limits, MOST_ATTEMPTS, OVERFLOW, attempts, check};
@@ -10,15 +11,18 @@ use crate::histogram::{HistogramFault, Samples};
 
 /// Decides which report counts. Holds no figures itself: what it hands out is to be stored, added and acknowledged,
 /// in this order.
+#[derive(Serialize, Deserialize)]
 pub struct Merge {
     shards: Vec<ShardReports>,
     limits: Limits,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct ShardReports {
     epoch: u64,
     next: u64,
+    /// Unacknowledged: a restart gets them again.
+    #[serde(skip)]
     held: BTreeMap<u64, Checked>,
     counted: u64,
     /// Octets of all its usage records.

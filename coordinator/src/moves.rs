@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use identity::CellId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::histogram::{self, Histogram};
 use crate::merge::Checked;
 use crate::{Percentiles, PhaseSummary};
 
 /// The sums over all reports.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Moves {
     cells: BTreeMap<(String, CellId, CellId), Ends>,
     /// Beyond [`MOST_PAIRS`]: counted, but not by cell.
@@ -18,7 +18,7 @@ pub(crate) struct Moves {
     phases: BTreeMap<String, BTreeMap<String, Histogram>>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Ends {
     succeeded: u64,
     failed: u64,

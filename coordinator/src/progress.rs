@@ -24,7 +24,7 @@ pub enum Phase {
 }
 
 /// A run at one moment; drawn by the live view, a few times a second.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Progress {
     /// The run's name; empty before its folder exists.
     pub run_id: String,
@@ -57,7 +57,7 @@ pub struct Progress {
 }
 
 /// One agent at one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AgentProgress {
     /// Its name in the report.
     pub name: String,
@@ -70,7 +70,7 @@ pub struct AgentProgress {
 }
 
 /// One procedure at one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ProcedureProgress {
     /// What the plan holds.
     pub planned: u64,

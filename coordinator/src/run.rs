@@ -1,12 +1,12 @@
 //! Drives the core of a run: links, files and the store around a value that decides.
 //!
 //! ```text
-//! links ──► inbox ──► Core::handle ──► records ──► store ──► files ──► messages ──► links
+//! links ──► inbox ──► Core::handle ──► files, records ──► store's thread ──► messages ──► links
 //! ```
 //! One task owns all of it. What waits in the inbox is handled together and committed once; nothing is sent before what it
-//! rests on is durable.
+//! rests on is durable ([`release`]). The disk's time is not the task's: meanwhile it handles what comes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,13 +18,22 @@ use tokio::time::MissedTickBehavior;
 use wire::to_agent::ToAgent;
 use wire::{AgentLink, CoordinatorEndpoint, WireError};
 
-use crate::core::{Close, Core, CoreSettings, End, Input, LinkId, Output, Record, Store};
+use crate::control::{Ordered, Server};
+use crate::core::{Core, End, Input, LinkId};
 use crate::files::Files;
 use crate::link::{FromAgent, Outbox, Received};
 use crate::network::Network;
-use crate::report_log::ReportLog;
 use crate::run_folder::RunFolder;
+use crate::store::{Committed, Committer, SqliteStore};
 use crate::{CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
+
+mod orders;
+mod release;
+mod restart;
+
+use release::Pending;
+pub(crate) use restart::Resumed;
+use restart::Told;
 
 /// One run, and everything that it does to the world.
 pub(crate) struct Run {
@@ -35,9 +44,20 @@ pub(crate) struct Run {
     /// What the network side left, once it is closed.
     pub(crate) network: Network,
     pub(crate) progress: watch::Sender<Progress>,
-    pub(crate) store: Box<dyn Store>,
-    /// What could not be committed so far.
-    uncommitted: Vec<Record>,
+    pub(crate) store: Option<Committer>,
+    committed: mpsc::UnboundedReceiver<Committed>,
+    /// What waits for its records to be durable, in order.
+    pending: VecDeque<Pending>,
+    /// Groups of records so far.
+    groups: u64,
+    /// Records since the last checkpoint, and when it was made.
+    since_checkpoint: (u64, Instant),
+    /// The run is over: what is decided now is decided again after a restart.
+    concluding: bool,
+    /// After a restart: so long the agents of a run that is over have to come back.
+    returning_until: Option<Instant>,
+    orders: mpsc::Receiver<Ordered>,
+    pub(crate) control: Option<Server>,
     links: BTreeMap<LinkId, Outbox>,
     /// Joined, and not yet let in.
     arrived: BTreeMap<LinkId, AgentLink>,
@@ -54,6 +74,8 @@ enum Event {
     Joined(Result<Box<AgentLink>, String>),
     FromAgent(FromAgent),
     Stop(StopRequest),
+    Committed(Committed),
+    Ordered(Ordered),
 }
 
 impl Run {
@@ -68,29 +90,53 @@ impl Run {
             Some(folder) => folder.clone(),
             None => RunFolder::create(&config.out, config.run_id.as_deref(), &plan.scenario().name)?,
         };
-        let files = Files::begin(&folder, config.trace, plan.duration() + plan.scenario().drain)?;
-        let store = Box::new(ReportLog::new(folder.appender("reports.log")?));
+        let files = Files::begin(&folder, config.trace, lasts(&plan))?;
+        let told = Told::of(&config, &plan, &folder.run_id);
+        let store = SqliteStore::create(&folder.path.join(STORE), &told).map_err(CoordinatorError::Store)?;
+        let core = Core::new(told.settings(), plan, rand::random(), Instant::now(), SystemTime::now());
+        let mut run = Self::with(config, endpoint, progress, folder, files, store, core);
+        run.write_inputs()?;
+        run.carry_out();
+        run.show();
+        Ok(run)
+    }
+
+    /// Opens the ways in and out, around a core.
+    fn with(
+        config: CoordinatorConfig,
+        endpoint: CoordinatorEndpoint,
+        progress: watch::Sender<Progress>,
+        folder: RunFolder,
+        files: Files,
+        store: SqliteStore,
+        core: Core,
+    ) -> Self {
         let endpoint = Arc::new(endpoint);
         let (joined, joins) = mpsc::channel(16);
         let acceptor = tokio::spawn(accept(Arc::clone(&endpoint), joined));
-        let settings = CoreSettings {
-            agents_wanted: config.agents_wanted,
-            trace: config.trace,
-            lease: config.lease,
-            join_timeout: config.join_timeout,
-            prepare_timeout: config.prepare_timeout,
-            ..CoreSettings::new(&folder.run_id, &config.target)
-        };
+        let (store, committed) = Committer::start(Box::new(store));
+        let (ordering, orders) = mpsc::channel(16);
+        let control = Server::open(&folder.path, progress.subscribe(), ordering);
+        let control = control.inspect_err(|error| {
+            tracing::warn!(%error, "the run has no control socket: it cannot be watched, paused or stopped from elsewhere");
+        });
         let now = Instant::now();
-        let mut run = Self {
-            core: Core::new(settings, plan, rand::random(), now, SystemTime::now()),
+        Self {
+            core,
             config,
             folder,
             files,
             network: Network::default(),
             progress,
-            store,
-            uncommitted: Vec::new(),
+            store: Some(store),
+            committed,
+            pending: VecDeque::new(),
+            groups: 0,
+            since_checkpoint: (0, now),
+            concluding: false,
+            returning_until: None,
+            orders,
+            control: control.ok(),
             links: BTreeMap::new(),
             arrived: BTreeMap::new(),
             next_link: 0,
@@ -99,11 +145,7 @@ impl Run {
             joins,
             endpoint,
             acceptor,
-        };
-        run.write_inputs()?;
-        run.carry_out();
-        run.show();
-        Ok(run)
+        }
     }
 
     /// Plays the run and writes its folder.
@@ -114,15 +156,24 @@ impl Run {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut source = Source { ticks, stop: &mut stop, stop_open: true };
-        while self.core.end().is_none() {
+        while self.core.end().is_none() || self.awaits_returning() {
             self.step(&mut source).await;
         }
+        self.settle().await;
         self.dismiss().await;
         if self.core.end() == Some(End::TooFewAgents) {
-            return Err(self.too_few_agents());
+            let error = self.too_few_agents();
+            self.finish_store().map_err(CoordinatorError::Store)?;
+            return Err(error);
         }
         self.close_network().await;
         Ok(self.conclude())
+    }
+
+    /// A run that was over when its coordinator died: its agents come to hear it.
+    fn awaits_returning(&self) -> bool {
+        self.returning_until.is_some_and(|until| Instant::now() < until)
+            && self.core.present() < self.core.expected()
     }
 
     /// Waits for something to happen, and deals with all that has.
@@ -135,7 +186,10 @@ impl Run {
             }
             _ = source.ticks.tick() => Event::Tick,
             Some(joined) = self.joins.recv() => Event::Joined(joined.map(Box::new)),
-            Some(message) = self.inbox.1.recv() => Event::FromAgent(message),
+            Some(committed) = self.committed.recv() => Event::Committed(committed),
+            Some(ordered) = self.orders.recv() => Event::Ordered(ordered),
+            // A disk that is slower than the agents makes them wait.
+            Some(message) = self.inbox.1.recv(), if self.pending.len() < MOST_PENDING => Event::FromAgent(message),
         };
         let mut show = false;
         match event {
@@ -153,10 +207,13 @@ impl Run {
                 }
             }
             Event::Stop(request) => self.handle(Input::Stop(request), Instant::now()),
+            Event::Committed(committed) => self.durable(committed),
+            Event::Ordered(ordered) => self.obey(ordered),
         }
         self.carry_out();
         if show {
             self.show();
+            self.checkpoint_when_due();
         }
     }
 
@@ -182,74 +239,6 @@ impl Run {
     pub(crate) fn handle(&mut self, input: Input, at: Instant) {
         self.latest = self.latest.max(at);
         self.core.handle(input, self.latest, SystemTime::now());
-    }
-
-    /// Makes durable what was decided, writes it to the files, and only then lets it be known.
-    pub(crate) fn carry_out(&mut self) {
-        loop {
-            let out = self.core.take_output();
-            let closed = std::mem::take(&mut self.arrived);
-            if out.is_empty() && closed.is_empty() {
-                return;
-            }
-            let Output { records, seconds, traces, sends, closes } = out;
-            let durable = self.commit(&records);
-            let written = durable.and_then(|()| self.files.write(&records, &seconds, &traces));
-            self.let_in(closed, &closes);
-            let failed = written.is_err();
-            if let Err(what) = written {
-                self.handle(Input::FolderFailed(what), Instant::now());
-            }
-            for (link, message) in sends {
-                // What is not durable is not acknowledged, and nobody gets a right to anything by it.
-                if !(failed && matches!(message, ToAgent::Ack { .. } | ToAgent::Lease(_))) {
-                    self.send(link, message);
-                }
-            }
-            for (link, _) in closes {
-                if let Some(outbox) = self.links.remove(&link) {
-                    drop(outbox.close());
-                }
-            }
-        }
-    }
-
-    fn commit(&mut self, records: &[Record]) -> Result<(), String> {
-        if self.uncommitted.is_empty() {
-            let kept = self.store.commit(records);
-            return kept.map_err(|error| {
-                self.uncommitted.extend_from_slice(records);
-                error.to_string()
-            });
-        }
-        self.uncommitted.extend_from_slice(records);
-        self.store.commit(&self.uncommitted).map_err(|error| error.to_string())?;
-        self.uncommitted.clear();
-        Ok(())
-    }
-
-    fn let_in(&mut self, arrived: BTreeMap<LinkId, AgentLink>, closes: &[(LinkId, Close)]) {
-        for (link, joined) in arrived {
-            let refused = closes.iter().find_map(|(closed, how)| match how {
-                Close::Refuse(reason) if *closed == link => Some(reason.clone()),
-                _ => None,
-            });
-            if let Some(reason) = refused {
-                tokio::spawn(async move { joined.refuse(&reason).await });
-            } else {
-                self.links.insert(link, Outbox::open(link, joined, self.inbox.0.clone()));
-            }
-        }
-    }
-
-    fn send(&mut self, link: LinkId, message: ToAgent) {
-        if self.links.get(&link).is_some_and(|outbox| !outbox.send(message)) {
-            self.links.remove(&link).map(Outbox::close);
-            self.handle(
-                Input::Gone { link, why: "does not read what is sent to it".to_owned() },
-                Instant::now(),
-            );
-        }
     }
 
     /// Sends everybody home.
@@ -306,6 +295,11 @@ struct Source<'a> {
     stop_open: bool,
 }
 
+/// How long a run may last.
+fn lasts(plan: &Plan) -> Duration {
+    plan.duration() + plan.scenario().drain
+}
+
 async fn accept(endpoint: Arc<CoordinatorEndpoint>, joined: mpsc::Sender<Result<AgentLink, String>>) {
     loop {
         let join = match endpoint.accept().await {
@@ -319,9 +313,15 @@ async fn accept(endpoint: Arc<CoordinatorEndpoint>, joined: mpsc::Sender<Result<
     }
 }
 
+/// What a restart needs, in the run folder.
+pub(crate) const STORE: &str = "journal.sqlite";
 const TICK: Duration = Duration::from_millis(100);
 /// Messages of all agents that wait for this task; beyond it, agents are read more slowly.
 const INBOX: usize = 1024;
 /// Messages that are handled together, and committed once.
 const MOST_AT_ONCE: usize = 512;
+/// Groups of records on their way to the disk; beyond them, agents are not read.
+const MOST_PENDING: usize = 64;
+/// An agent that has lost its coordinator tries again more often than this.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(3);

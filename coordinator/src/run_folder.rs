@@ -42,6 +42,16 @@ impl RunFolder {
         }
     }
 
+    /// The folder of a run that was begun.
+    ///
+    /// # Errors
+    /// [`CoordinatorError::Folder`]: it is not there.
+    pub fn open(path: &Path) -> Result<Self, CoordinatorError> {
+        let path = path.canonicalize().map_err(|source| CoordinatorError::folder(path, source))?;
+        let run_id = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { path, run_id })
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -53,6 +63,35 @@ impl RunFolder {
         let open = OpenOptions::new().create(true).append(true).open(&path);
         let file = open.map_err(|source| CoordinatorError::folder(&path, source))?;
         Ok(Appender { path, file })
+    }
+
+    /// A file that grows on after so many octets; what is behind them goes.
+    pub(crate) fn appender_at(&self, name: &str, octets: u64) -> Result<Appender, CoordinatorError> {
+        let appender = self.appender(name)?;
+        let cut = || {
+            let length = appender.file.metadata()?.len();
+            if length < octets {
+                let text =
+                    format!("{octets} octets were written, and {length} are there: the folder was changed");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            appender.file.set_len(octets)
+        };
+        cut().map_err(|source| CoordinatorError::folder(&appender.path, source))?;
+        Ok(appender)
+    }
+
+    /// Removes a file or a folder that a run makes anew; it need not be there.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), CoordinatorError> {
+        let path = self.path.join(name);
+        let removed =
+            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        match removed {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(CoordinatorError::folder(&path, source))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes a whole file.

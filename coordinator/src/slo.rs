@@ -93,6 +93,16 @@ impl Guard {
         Some(format!("guardrail {text} for {seconds} s broke at {} s", at_s + 1))
     }
 
+    /// How it stands: how long its condition has held, and when it broke.
+    pub(crate) fn standing(&self) -> (Duration, Option<f64>) {
+        (self.holding, self.broken_at_s)
+    }
+
+    /// Stands as it did before a restart.
+    pub(crate) fn stand(&mut self, (holding, broken_at_s): (Duration, Option<f64>)) {
+        (self.holding, self.broken_at_s) = (holding, broken_at_s);
+    }
+
     pub(crate) fn result(&self) -> GuardrailResult {
         GuardrailResult {
             condition: self.guardrail.condition.text.clone(),

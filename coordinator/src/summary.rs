@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::core::{Gap, Move};
@@ -112,7 +112,7 @@ pub struct Summary {
 }
 
 /// One SLO and what was measured.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SloResult {
     /// The metric, such as `registration.success`.
     pub name: String,
@@ -186,7 +186,7 @@ pub struct ProcedureSummary {
 }
 
 /// Percentiles of one merged histogram, µs. Zeros when it is empty.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Percentiles {
     /// Median.
     pub p50: u64,
@@ -327,7 +327,7 @@ pub struct SupervisorSummary {
 }
 
 /// What was traced.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceCounts {
     /// Files written.
     pub files: u64,

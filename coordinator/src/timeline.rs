@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::figures::{Procedures, sum};
@@ -10,7 +11,7 @@ use crate::merge::Checked;
 use crate::{Percentiles, UserPlaneSummary};
 
 /// One second of the run, complete.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Second {
     pub(crate) at_s: u64,
     /// 1, or more where several are one interval of the files.
@@ -27,7 +28,7 @@ pub struct Second {
 }
 
 /// The open seconds, at most [`MOST_OPEN`] of them.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Timeline {
     open: BTreeMap<u64, OpenSecond>,
     /// All before it are closed.
@@ -39,6 +40,7 @@ pub(crate) struct Timeline {
     sessions_at_once: u64,
 }
 
+#[derive(Serialize, Deserialize)]
 struct OpenSecond {
     procedures: Procedures,
     lateness: Histogram,
@@ -46,7 +48,7 @@ struct OpenSecond {
     user_plane: UserPlaneSummary,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Gauges {
     in_flight: u64,
     registered: u64,

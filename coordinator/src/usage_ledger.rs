@@ -29,6 +29,20 @@ impl UsageLedger {
         }
     }
 
+    /// Goes on after so many octets of a ledger; what is behind them goes.
+    pub(crate) fn resume(folder: &RunFolder, octets: u64) -> Result<Self, CoordinatorError> {
+        let path = folder.appender_at("usage.csv", octets)?.path().to_owned();
+        let resume = || {
+            let mut writer = UsageWriter::append(&path)?;
+            writer.flush()?;
+            Ok(writer)
+        };
+        match resume() {
+            Ok(writer) => Ok(Self { path, writer }),
+            Err(error) => Err(CoordinatorError::folder(&path, io_error(error))),
+        }
+    }
+
     /// Returns when the system has the records: then their report may be acknowledged.
     pub(crate) fn append(&mut self, records: &[UsageRecord]) -> Result<(), CsvError> {
         if records.is_empty() {

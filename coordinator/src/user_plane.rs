@@ -1,11 +1,11 @@
 //! What the user plane carried: in one second, or in the whole run.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wire::to_coordinator::UserPlaneInterval;
 
 /// T-PDUs, and their octets without GTP-U headers. A type apart from the wire's: the names in `summary.json` stay, the wire has
 /// versions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserPlaneSummary {
     /// T-PDUs sent.
     pub uplink_packets: u64,

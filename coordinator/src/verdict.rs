@@ -1,11 +1,11 @@
 //! The verdict: invalid dominates fail, fail dominates pass.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::SloResult;
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Every SLO was met.
@@ -17,7 +17,7 @@ pub enum Status {
 }
 
 /// How a run ended, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// pass, fail or invalid.
     pub status: Status,

@@ -8,19 +8,24 @@ use wire::{Identity, Role};
 
 use super::scenario::ScenarioArguments;
 use crate::campaign;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 
 /// Coordinates one run of agents that join from elsewhere.
 #[derive(clap::Args)]
+#[command(mut_arg("scenario", |scenario| scenario.required(false).required_unless_present("resume")))]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    scenario: ScenarioArguments,
+    scenario: Option<ScenarioArguments>,
+    /// Takes up a run whose coordinator has died: its folder, or its name under --out. Everything but --listen, --certs and
+    /// --json is as the run was told at its beginning.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["scenario", "target"])]
+    resume: Option<String>,
     /// How many agents to wait for.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     agents: u16,
     /// What the agents signal to: sctp://HOST:38412, sctp+udp://HOST:9899 or sctp+ip://HOST.
-    #[arg(long, value_name = "URL")]
-    target: sctp::Address,
+    #[arg(long, value_name = "URL", required_unless_present = "resume")]
+    target: Option<sctp::Address>,
     /// The address and UDP port to accept agents on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:7400")]
     listen: SocketAddr,
@@ -38,7 +43,6 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
-    let plan = arguments.scenario.plan(arguments.agents)?;
     campaign::Options::expect_ledger(arguments.charging.as_deref());
     let identity = Identity::load(&arguments.certs, Role::Coordinator)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -46,8 +50,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
+    if let Some(run) = &arguments.resume {
+        return runtime.block_on(resume(run, &arguments, identity));
+    }
+    let plan = arguments.scenario.context("a scenario is needed, or --resume")?.plan(arguments.agents)?;
     runtime.block_on(async {
-        let target = arguments.target.to_string();
+        let target = arguments.target.map(|target| target.to_string()).unwrap_or_default();
         let coordinator = Coordinator::bind(CoordinatorConfig {
             agents_wanted: usize::from(arguments.agents),
             join_timeout: Duration::from_secs(arguments.join_timeout),
@@ -58,4 +66,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         eprintln!("coordinator: waiting on {} for {} agents", coordinator.local_addr(), arguments.agents);
         campaign::conduct(coordinator, plan, &arguments.campaign).await
     })
+}
+
+async fn resume(run: &str, arguments: &Arguments, identity: Identity) -> Result<Exit, Error> {
+    let folder = coordinator::control::find(run, arguments.campaign.out())?;
+    let ends = arguments.campaign.coordinator_config(arguments.listen, identity, "");
+    let (coordinator, plan) = Coordinator::resume(ends, &folder).await.map_err(exit::of_coordinator)?;
+    eprintln!("coordinator: took up {} on {}", folder.display(), coordinator.local_addr());
+    campaign::conduct(coordinator, plan, &arguments.campaign).await
 }

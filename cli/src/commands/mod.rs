@@ -6,6 +6,7 @@ pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod coordinator;
+pub(crate) mod order;
 pub(crate) mod reconcile;
 pub(crate) mod report;
 pub(crate) mod run;
@@ -13,6 +14,7 @@ pub(crate) mod scenario;
 pub(crate) mod schema;
 pub(crate) mod simulator;
 pub(crate) mod subscribers;
+pub(crate) mod watch;
 
 /// Waits for Ctrl-C or SIGTERM.
 pub(crate) async fn interrupted() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
 use wire::to_coordinator::{AgentHealth, Hello};
 
 use super::record::{Fate, Joined};
@@ -12,6 +13,7 @@ use crate::slo::float;
 use crate::{AgentSummary, Percentiles};
 
 /// One agent, or a supervisor.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) hello: Hello,

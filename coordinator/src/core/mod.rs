@@ -25,6 +25,7 @@ mod reports;
 mod run_clock;
 mod seconds;
 mod shown;
+mod snapshot;
 mod state;
 mod store;
 mod takeover;
@@ -256,6 +257,11 @@ impl Core {
         Verdict::of(invalid, self.state.broken_guardrails.clone(), &slos)
     }
 
+    /// Where the run's clock stands still, since the start; `None` while it goes.
+    pub fn paused_at(&self) -> Option<Duration> {
+        self.state.paused_at_us.map(Duration::from_micros)
+    }
+
     /// Why agents could not join: the first few.
     pub(crate) fn failed_joins(&self) -> &[String] {
         &self.failed_joins
@@ -264,6 +270,11 @@ impl Core {
     /// Agents that are connected.
     pub(crate) fn present(&self) -> usize {
         self.connected().count()
+    }
+
+    /// Agents that take part, connected or not.
+    pub(crate) fn expected(&self) -> usize {
+        self.state.agents.iter().filter(|member| !is_supervisor(member) && member.fate.takes_part()).count()
     }
 
     pub(crate) fn state(&self) -> &State {

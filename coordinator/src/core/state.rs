@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use scenarios::Plan;
+use serde::{Deserialize, Serialize};
 use wire::to_coordinator::Part;
 
 use super::record::{Fate, Gap, Joined, Leased, Move};
@@ -15,6 +16,7 @@ use crate::slo::{Guard, Measured};
 use crate::timeline::{Second, Timeline};
 
 /// Everything that a restart must find again.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) run: String,
     /// With it agents seal what a UE takes along to another agent.
@@ -25,11 +27,14 @@ pub(crate) struct State {
     pub(crate) merge: Merge,
     pub(crate) evidence: Evidence,
     pub(crate) timeline: Timeline,
+    /// What the scenario says of them is not stored, but how they stand ([`super::snapshot`]).
+    #[serde(skip)]
     pub(crate) guards: Vec<Guard>,
     pub(crate) broken_guardrails: Vec<String>,
     /// Reports merged.
     pub(crate) merged: u64,
     /// The last complete seconds, for the live view.
+    #[serde(skip)]
     pub(crate) window: VecDeque<Arc<Second>>,
     pub(crate) warnings: Vec<String>,
     /// Reasons for which the run proves nothing.
@@ -53,14 +58,14 @@ pub(crate) struct State {
 }
 
 /// Nothing more is started.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Draining {
     pub(crate) reason: String,
     pub(crate) grace_us: u64,
 }
 
 /// One shard, and who has it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Shard {
     pub(crate) stage: Stage,
     /// Who holds it; none while it is vacant.
@@ -88,7 +93,7 @@ pub(crate) struct Shard {
 /// Vacant ──► Preparing ──► Ready ──► Releasing ──► Vacant
 ///   └──────────┴─────────────┴─ lost ────┴───────► Vacant, or Over
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stage {
     /// Nobody holds it.
     #[default]
@@ -104,7 +109,7 @@ pub(crate) enum Stage {
 }
 
 /// How a shard became vacant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Vacancy {
     /// Who had it.
     pub(crate) from: usize,

@@ -10,6 +10,14 @@ pub trait Store: Send {
     /// They are not kept. Nothing that rests on them may leave the coordinator.
     fn commit(&mut self, records: &[Record]) -> Result<(), StoreError>;
 
+    /// This takes the place of every record that was committed so far ([`super::Core::snapshot`] is a part of it).
+    ///
+    /// # Errors
+    /// It does not: the records are still there.
+    fn checkpoint(&mut self, _octets: &[u8]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// The run has its verdict: what was only kept for a restart may go.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wire::to_agent::TracePolicy;
 use wire::to_coordinator::Trace;
@@ -32,6 +33,16 @@ pub(crate) struct Traces {
     failures: u64,
 }
 
+/// How far they have come. Traces are in no record: what came after a checkpoint is not there again after a restart.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TracesSoFar {
+    spooled: u64,
+    counts: TraceCounts,
+    /// As JSON: what is stored does not describe itself.
+    files: Vec<String>,
+    failures: u64,
+}
+
 impl Traces {
     /// Makes the folder `traces`. `start` is the wall-clock time of the run's start.
     pub(crate) fn create(run_folder: &Path, policy: TracePolicy, start: SystemTime) -> io::Result<Self> {
@@ -40,6 +51,31 @@ impl Traces {
         let spool = Spool::new(folder.join("packets.spool"));
         let (counts, files, failures) = (TraceCounts::default(), VecDeque::new(), 0);
         Ok(Self { folder, policy, start, spool, counts, files, failures })
+    }
+
+    /// Goes on with those of a run whose coordinator has died.
+    pub(crate) fn resume(
+        run_folder: &Path,
+        policy: TracePolicy,
+        start: SystemTime,
+        so_far: TracesSoFar,
+    ) -> io::Result<Self> {
+        let folder = run_folder.join("traces");
+        std::fs::create_dir_all(&folder)?;
+        let spool = Spool::resume(folder.join("packets.spool"), so_far.spooled)?;
+        let files = so_far.files.iter().map(|file| serde_json::from_str(file)).collect::<Result<_, _>>()?;
+        let (counts, failures) = (so_far.counts, so_far.failures);
+        Ok(Self { folder, policy, start, spool, counts, files, failures })
+    }
+
+    /// How far they have come.
+    pub(crate) fn so_far(&mut self) -> io::Result<TracesSoFar> {
+        Ok(TracesSoFar {
+            spooled: self.spool.flush()?,
+            counts: self.counts.clone(),
+            files: self.files.iter().map(Value::to_string).collect(),
+            failures: self.failures,
+        })
     }
 
     /// Takes the messages of one UE, or of a gNB's own.

@@ -25,6 +25,38 @@ impl Spool {
         Self { path, file: None, octets: 0, index: Vec::new() }
     }
 
+    /// Goes on after so many octets; what is behind them goes. Nothing is there when there were none.
+    pub(super) fn resume(path: PathBuf, octets: u64) -> io::Result<Self> {
+        let mut spool = Self::new(path);
+        if octets == 0 {
+            return match std::fs::remove_file(&spool.path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(spool),
+            };
+        }
+        let mut file = File::options().read(true).write(true).open(&spool.path)?;
+        file.set_len(octets)?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        let mut rest = content.as_slice();
+        while !rest.is_empty() {
+            let (packet, tail) =
+                postcard::take_from_bytes::<TracePacket>(rest).map_err(io::Error::other)?;
+            let length = u32::try_from(rest.len() - tail.len()).map_err(io::Error::other)?;
+            spool.index.push(Entry { at_us: packet.at_us, offset: spool.octets, length });
+            spool.octets += u64::from(length);
+            rest = tail;
+        }
+        spool.file = Some(BufWriter::new(file));
+        Ok(spool)
+    }
+
+    /// Everything is with the system when it returns: so many octets.
+    pub(super) fn flush(&mut self) -> io::Result<u64> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)?;
+        Ok(self.octets)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.index.is_empty()
     }

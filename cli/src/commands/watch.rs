@@ -1,0 +1,63 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Error, anyhow};
+use coordinator::control::{self, ControlError, Watched};
+use coordinator::{Progress, Status, Verdict};
+use tokio::sync::watch;
+
+use crate::exit::{Exit, RunInvalid};
+use crate::view;
+
+/// Watches a run: the view that its own terminal has. Leaving disturbs nothing.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The run: its folder, or its name under --out.
+    run: String,
+    /// Where run folders are.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    out: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
+    let folder = control::find(&arguments.run, &arguments.out)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    match runtime.block_on(follow(&folder)) {
+        Ok(Watched::Over(verdict)) => Ok(ended(&folder, &verdict)),
+        Ok(Watched::Vanished) => {
+            let resume = "the coordinator is gone without a verdict; if it died, take the run up again with roamstorm coordinator --resume";
+            Err(Error::new(RunInvalid(anyhow!("{}: {resume}", folder.display()))))
+        }
+        Err(ControlError::Ended { .. }) => {
+            let verdict =
+                control::verdict_of(&folder).context("the verdict of its summary.json cannot be read")?;
+            Ok(ended(&folder, &verdict))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn follow(folder: &Path) -> Result<Watched, ControlError> {
+    let (progress, shown) = watch::channel(Progress::default());
+    let view = view::show(shown);
+    let watched = async move {
+        // The view ends with the channel.
+        let progress = progress;
+        control::watch(folder, &progress).await
+    };
+    tokio::join!(watched, view).0
+}
+
+fn ended(folder: &Path, verdict: &Verdict) -> Exit {
+    let (status, exit) = match verdict.status {
+        Status::Pass => ("pass", Exit::Pass),
+        Status::Fail => ("fail", Exit::SloFailed),
+        Status::Invalid => ("invalid", Exit::Invalid),
+    };
+    println!("{status}: {}", folder.display());
+    for reason in &verdict.reasons {
+        println!("  {reason}");
+    }
+    println!("  report: {}", folder.join("report.html").display());
+    exit
+}

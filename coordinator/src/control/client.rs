@@ -1,0 +1,155 @@
+//! The operator's end of a run's control socket.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::watch as channel;
+
+use super::{Answer, Order, Request, Whereabouts, whereabouts};
+use crate::{Progress, Verdict};
+
+/// Why a run cannot be watched or told anything.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// There is no such folder.
+    #[error("there is no run {run}: neither {run} nor {under} is a folder; name a run folder, or a run of the --out folder", under = .under.display())]
+    NoRun {
+        /// As it was given.
+        run: String,
+        /// Where else it was looked for.
+        under: PathBuf,
+    },
+    /// It has ended.
+    #[error("{folder}: the run has ended already", folder = .folder.display())]
+    Ended {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// Nobody listens.
+    #[error("{folder}: no coordinator is running it; if its coordinator died, take the run up again with roamstorm coordinator --resume", folder = .folder.display())]
+    Nobody {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// The socket cannot be used.
+    #[error("{socket}: {source}", socket = .socket.display())]
+    Socket {
+        /// Its path.
+        socket: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The run does not do it.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// How watching ended.
+#[derive(Debug)]
+pub enum Watched {
+    /// The run has ended like this.
+    Over(Verdict),
+    /// The coordinator is gone, and there is no verdict.
+    Vanished,
+}
+
+/// A run by its folder, or by its name among `runs`.
+///
+/// # Errors
+/// [`ControlError::NoRun`].
+pub fn find(run: &str, runs: &Path) -> Result<PathBuf, ControlError> {
+    let under = runs.join(run);
+    let known =
+        [PathBuf::from(run), under.clone()].into_iter().find(|folder| folder.join("plan.json").is_file());
+    known.ok_or_else(|| ControlError::NoRun { run: run.to_owned(), under })
+}
+
+/// Tells the run something, and returns what has come of it.
+///
+/// # Errors
+/// Each [`ControlError`] but the first.
+pub async fn order(folder: &Path, order: Order) -> Result<String, ControlError> {
+    let mut line = Line::open(folder, order).await?;
+    match line.next().await? {
+        Some(Answer::Done(done)) => Ok(done),
+        Some(Answer::Refused(reason)) => Err(ControlError::Refused(reason)),
+        _ => Err(ended_or_nobody(folder)),
+    }
+}
+
+/// Follows a run that is under way; `shown` is told how it goes.
+///
+/// # Errors
+/// Each [`ControlError`] but the first.
+pub async fn watch(folder: &Path, shown: &channel::Sender<Progress>) -> Result<Watched, ControlError> {
+    let mut line = Line::open(folder, Order::Watch).await?;
+    loop {
+        match line.next().await? {
+            Some(Answer::Progress(progress)) => drop(shown.send_replace(*progress)),
+            Some(Answer::Over(verdict)) => return Ok(Watched::Over(verdict)),
+            Some(Answer::Refused(reason)) => return Err(ControlError::Refused(reason)),
+            Some(Answer::Done(_)) => {}
+            // The verdict may have been written in the moment in which the line was cut.
+            None => return Ok(verdict_of(folder).map_or(Watched::Vanished, Watched::Over)),
+        }
+    }
+}
+
+/// An open connection.
+struct Line {
+    socket: PathBuf,
+    lines: Lines<BufReader<OwnedReadHalf>>,
+    /// Closed, it would say that the watcher has left.
+    _to: OwnedWriteHalf,
+}
+
+impl Line {
+    async fn open(folder: &Path, order: Order) -> Result<Self, ControlError> {
+        let text = std::fs::read(whereabouts(folder)).map_err(|_| ended_or_nobody(folder))?;
+        let here: Whereabouts = serde_json::from_slice(&text).map_err(|_| ended_or_nobody(folder))?;
+        let socket = here.socket;
+        let fault = |source: io::Error| match source.kind() {
+            // What a coordinator leaves that was killed.
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => ended_or_nobody(folder),
+            _ => ControlError::Socket { socket: socket.clone(), source },
+        };
+        let stream = UnixStream::connect(&socket).await.map_err(fault)?;
+        let (from, mut to) = stream.into_split();
+        let mut request = serde_json::to_vec(&Request { order }).unwrap_or_default();
+        request.push(b'\n');
+        to.write_all(&request).await.map_err(fault)?;
+        Ok(Self { lines: BufReader::new(from).lines(), socket, _to: to })
+    }
+
+    /// None when the other end is gone.
+    async fn next(&mut self) -> Result<Option<Answer>, ControlError> {
+        let fault = |source| ControlError::Socket { socket: self.socket.clone(), source };
+        match self.lines.next_line().await {
+            Ok(Some(line)) => serde_json::from_str(&line).map(Some).map_err(|error| fault(error.into())),
+            Ok(None) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+            Err(error) => Err(fault(error)),
+        }
+    }
+}
+
+fn ended_or_nobody(folder: &Path) -> ControlError {
+    let folder = folder.to_owned();
+    if folder.join("summary.json").is_file() {
+        ControlError::Ended { folder }
+    } else {
+        ControlError::Nobody { folder }
+    }
+}
+
+/// How a run ended, as its `summary.json` has it; `None` when there is none.
+pub fn verdict_of(folder: &Path) -> Option<Verdict> {
+    let text = std::fs::read(folder.join("summary.json")).ok()?;
+    let summary: Value = serde_json::from_slice(&text).ok()?;
+    serde_json::from_value(summary.get("verdict")?.clone()).ok()
+}

@@ -1,0 +1,164 @@
+//! From a decision to the world: files and store first, and only when its records are durable, its messages.
+//!
+//! ```text
+//! handle ──► files ──► group of records ──► store's thread ──┐
+//!              └────── messages wait: pending ◄── durable ───┘──► links
+//! ```
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use wire::AgentLink;
+use wire::to_agent::ToAgent;
+
+use super::Run;
+use crate::core::{Close, Input, LinkId, Output, StoreError};
+use crate::files::FilesSoFar;
+use crate::link::Outbox;
+use crate::store::{Committed, sealed};
+
+/// Messages that wait until the records of their group, and of all before it, are durable.
+pub(super) struct Pending {
+    /// None without records.
+    group: Option<u64>,
+    /// The records are durable, or there are none.
+    durable: bool,
+    /// They are not, or the files cannot be written: nothing is said that rests on them.
+    failed: bool,
+    sends: Vec<(LinkId, ToAgent)>,
+    closes: Vec<(LinkId, Close)>,
+}
+
+/// What `journal.sqlite` holds in place of the records before it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Checkpoint {
+    pub(super) core: Vec<u8>,
+    pub(super) files: FilesSoFar,
+}
+
+impl Run {
+    /// Writes down what was decided, and has it made durable; what is to be said waits for that.
+    pub(crate) fn carry_out(&mut self) {
+        loop {
+            let out = self.core.take_output();
+            let arrived = std::mem::take(&mut self.arrived);
+            if out.is_empty() && arrived.is_empty() {
+                return;
+            }
+            let Output { records, seconds, traces, sends, closes } = out;
+            let written = self.files.write(&records, &seconds, &traces);
+            self.let_in(arrived, &closes);
+            let (needed, rests): (Vec<_>, Vec<_>) =
+                sends.into_iter().partition(|(_, said)| rests_on_nothing(said));
+            needed.into_iter().for_each(|(link, message)| self.send(link, message));
+            let durable = records.is_empty() || self.concluding;
+            let group = (!durable).then_some(self.groups);
+            let failed = written.is_err();
+            self.pending.push_back(Pending { group, durable, failed, sends: rests, closes });
+            if let (Some(group), Some(store)) = (group, &self.store) {
+                self.groups += 1;
+                self.since_checkpoint.0 += records.len() as u64;
+                store.commit(group, records);
+            }
+            if let Err(what) = written {
+                self.handle(Input::FolderFailed(what), Instant::now());
+            }
+            self.release();
+        }
+    }
+
+    /// A group of records is on the disk, or is not.
+    pub(super) fn durable(&mut self, Committed { group, result }: Committed) {
+        for pending in self.pending.iter_mut().filter(|pending| pending.group == Some(group)) {
+            pending.durable = true;
+            pending.failed |= result.is_err();
+        }
+        if let Err(what) = result {
+            self.handle(Input::FolderFailed(what), Instant::now());
+        }
+        self.release();
+    }
+
+    /// Waits until everything is durable that was decided, and said what waited for it.
+    pub(super) async fn settle(&mut self) {
+        self.carry_out();
+        while !self.pending.is_empty() {
+            let Some(committed) = self.committed.recv().await else { return };
+            self.durable(committed);
+            self.carry_out();
+        }
+        self.concluding = true;
+    }
+
+    /// Replaces the records by the state now and then, so that a restart takes no longer the longer the run is.
+    pub(super) fn checkpoint_when_due(&mut self) {
+        let (records, at) = self.since_checkpoint;
+        let due = at.elapsed() >= CHECKPOINT_INTERVAL || records >= CHECKPOINT_RECORDS;
+        let Some(store) = self.store.as_ref().filter(|_| due && records > 0) else { return };
+        self.since_checkpoint = (0, Instant::now());
+        let core = self.core.snapshot().map_err(|error| error.to_string());
+        let files = self.files.so_far().map_err(|error| error.to_string());
+        let octets = core
+            .and_then(|core| sealed(&Checkpoint { core, files: files? }).map_err(|error| error.to_string()));
+        match octets {
+            Ok(octets) => store.checkpoint(octets, self.files.paths()),
+            Err(error) => tracing::warn!(error, "no checkpoint was made; the next one is tried"),
+        }
+    }
+
+    /// The run has its verdict: nothing is left to restart.
+    pub(crate) fn finish_store(&mut self) -> Result<(), StoreError> {
+        self.store.take().map_or(Ok(()), |store| store.finish()?.finish())
+    }
+
+    fn release(&mut self) {
+        while self.pending.front().is_some_and(|next| next.durable) {
+            let Some(next) = self.pending.pop_front() else { return };
+            for (link, message) in next.sends {
+                if !next.failed || matches!(message, ToAgent::Drain { .. } | ToAgent::RunOver { .. }) {
+                    self.send(link, message);
+                }
+            }
+            for (link, _) in next.closes {
+                if let Some(outbox) = self.links.remove(&link) {
+                    drop(outbox.close());
+                }
+            }
+        }
+    }
+
+    fn let_in(&mut self, arrived: BTreeMap<LinkId, AgentLink>, closes: &[(LinkId, Close)]) {
+        for (link, joined) in arrived {
+            let refused = closes.iter().find_map(|(closed, how)| match how {
+                Close::Refuse(reason) if *closed == link => Some(reason.clone()),
+                _ => None,
+            });
+            if let Some(reason) = refused {
+                tokio::spawn(async move { joined.refuse(&reason).await });
+            } else {
+                self.links.insert(link, Outbox::open(link, joined, self.inbox.0.clone()));
+            }
+        }
+    }
+
+    fn send(&mut self, link: LinkId, message: ToAgent) {
+        if self.links.get(&link).is_some_and(|outbox| !outbox.send(message)) {
+            self.links.remove(&link).map(Outbox::close);
+            self.handle(
+                Input::Gone { link, why: "does not read what is sent to it".to_owned() },
+                Instant::now(),
+            );
+        }
+    }
+}
+
+/// What may overtake the disk. A restart counts every lease as renewed at its moment, so a renewal needs no record: a slow disk
+/// ends no lease.
+fn rests_on_nothing(message: &ToAgent) -> bool {
+    matches!(message, ToAgent::Renew { .. } | ToAgent::Ping { .. })
+}
+
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+/// So many are applied in less than a second.
+const CHECKPOINT_RECORDS: u64 = 50_000;

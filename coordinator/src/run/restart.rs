@@ -1,0 +1,173 @@
+//! A run whose coordinator has died is taken up by another process: from its folder alone.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use scenarios::{Plan, Scenario};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use wire::CoordinatorEndpoint;
+use wire::to_agent::TracePolicy;
+
+use super::release::Checkpoint;
+use super::{RETURN_TIMEOUT, Run, STORE};
+use crate::core::{Core, CoreSettings, Input};
+use crate::files::{Files, FilesSoFar};
+use crate::run_folder::RunFolder;
+use crate::store::{SqliteStore, Stored};
+use crate::{CoordinatorConfig, CoordinatorError, Progress};
+
+/// What a run was told at its beginning; kept in its store.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Told {
+    run: String,
+    /// As YAML, with every override applied.
+    scenario: String,
+    seed: u64,
+    shards: u32,
+    agents_wanted: usize,
+    target: String,
+    trace: TracePolicy,
+    lease: Duration,
+    join_timeout: Duration,
+    prepare_timeout: Duration,
+    charging: Option<PathBuf>,
+    command: Option<String>,
+    /// Its network ended with its process.
+    embedded: bool,
+}
+
+/// A run that goes on: its folder is locked, and what it was told is read.
+pub(crate) struct Resumed {
+    folder: RunFolder,
+    store: SqliteStore,
+    told: Told,
+    began: Instant,
+}
+
+impl Told {
+    pub(super) fn of(config: &CoordinatorConfig, plan: &Plan, run: &str) -> Self {
+        Self {
+            run: run.to_owned(),
+            scenario: plan.scenario().to_yaml(),
+            seed: plan.seed(),
+            shards: plan.shards(),
+            agents_wanted: config.agents_wanted,
+            target: config.target.clone(),
+            trace: config.trace,
+            lease: config.lease,
+            join_timeout: config.join_timeout,
+            prepare_timeout: config.prepare_timeout,
+            charging: config.charging.clone(),
+            command: config.command.clone(),
+            embedded: config.network.is_some(),
+        }
+    }
+
+    pub(super) fn settings(&self) -> CoreSettings {
+        CoreSettings {
+            agents_wanted: self.agents_wanted,
+            trace: self.trace,
+            lease: self.lease,
+            join_timeout: self.join_timeout,
+            prepare_timeout: self.prepare_timeout,
+            ..CoreSettings::new(&self.run, &self.target)
+        }
+    }
+}
+
+impl Resumed {
+    /// Locks the folder of a run, and reads what it was told.
+    pub(crate) fn open(folder: &Path) -> Result<Self, CoordinatorError> {
+        let began = Instant::now();
+        let folder = RunFolder::open(folder)?;
+        let cannot =
+            |why: &str| CoordinatorError::CannotResume { folder: folder.path.clone(), why: why.to_owned() };
+        if folder.path.join("summary.json").exists() && !folder.path.join(STORE).exists() {
+            return Err(cannot("the run has its verdict already: see its report"));
+        }
+        let (store, told) =
+            SqliteStore::open::<Told>(&folder.path.join(STORE)).map_err(CoordinatorError::Store)?;
+        if told.embedded {
+            return Err(cannot(
+                "it was made by roamstorm run: its agents and its simulator ended with it, so there is nothing to go on with; run it again with --seed",
+            ));
+        }
+        Ok(Self { folder, store, told, began })
+    }
+
+    /// The run's settings, for who listens at these ends now.
+    pub(crate) fn config(&self, config: CoordinatorConfig) -> CoordinatorConfig {
+        let told = &self.told;
+        CoordinatorConfig {
+            agents_wanted: told.agents_wanted,
+            target: told.target.clone(),
+            folder: Some(self.folder.clone()),
+            network: None,
+            charging: told.charging.clone(),
+            trace: told.trace,
+            lease: told.lease,
+            join_timeout: told.join_timeout,
+            prepare_timeout: told.prepare_timeout,
+            command: told.command.clone(),
+            ..config
+        }
+    }
+
+    /// The plan of the run.
+    pub(crate) fn plan(&self) -> Result<Plan, CoordinatorError> {
+        let plan = Scenario::from_yaml(&self.told.scenario, "the scenario of the run")
+            .and_then(|scenario| Plan::with_shards(Arc::new(scenario), self.told.seed, self.told.shards));
+        plan.map_err(|error| CoordinatorError::CannotResume {
+            folder: self.folder.path.clone(),
+            why: format!("its scenario is not understood any more: {error}"),
+        })
+    }
+}
+
+impl Run {
+    /// Replays what the store holds, writes the files on from there, and lets the agents return.
+    pub(crate) fn resume(
+        config: CoordinatorConfig,
+        endpoint: CoordinatorEndpoint,
+        progress: watch::Sender<Progress>,
+        plan: Plan,
+        resumed: Resumed,
+    ) -> Result<Self, CoordinatorError> {
+        let Resumed { folder, store, told, began } = resumed;
+        let Stored { checkpoint, records } = store.load::<Checkpoint>().map_err(CoordinatorError::Store)?;
+        let planned = super::lasts(&plan);
+        let mut core = Core::new(told.settings(), plan, rand::random(), Instant::now(), SystemTime::now());
+        let mut so_far = FilesSoFar::default();
+        if let Some(Checkpoint { core: state, files }) = checkpoint {
+            core.restore(&state).map_err(|error| CoordinatorError::CannotResume {
+                folder: folder.path.clone(),
+                why: error.to_string(),
+            })?;
+            so_far = files;
+        }
+        let start = core.state().start_wall_us.map(|us| UNIX_EPOCH + Duration::from_micros(us));
+        let mut files = Files::resume(&folder, config.trace, planned, start, so_far)?;
+        let replayed = records.len();
+        for record in &records {
+            core.apply(record);
+            let seconds = core.take_output().seconds;
+            files
+                .write(std::slice::from_ref(record), &seconds, &[])
+                .map_err(|what| CoordinatorError::folder(&folder.path, std::io::Error::other(what)))?;
+        }
+        let mut run = Self::with(config, endpoint, progress, folder, files, store, core);
+        run.handle(Input::Restarted, Instant::now());
+        run.returning_until = Some(Instant::now() + RETURN_TIMEOUT);
+        if start.is_some() || run.core.state().start_wall_us.is_some() {
+            let text = "the coordinator was started again during the run: traces of the seconds before may be missing";
+            run.core.warn(text.to_owned());
+        }
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(records = replayed, took_ms, "took the run up again");
+        run.carry_out();
+        run.show();
+        Ok(run)
+    }
+}
