@@ -57,8 +57,17 @@ impl Bench {
         &self,
         address: SocketAddr,
     ) -> (JoinHandle<Result<(), AgentError>>, UnboundedSender<Interruption>) {
+        self.agent_with(address, |_| {})
+    }
+
+    fn agent_with(
+        &self,
+        address: SocketAddr,
+        set: impl FnOnce(&mut AgentConfig),
+    ) -> (JoinHandle<Result<(), AgentError>>, UnboundedSender<Interruption>) {
         let identity = self.authority.issue("agent", Role::Agent, &[]).unwrap();
-        let config = AgentConfig::new("a".to_owned(), identity, address.to_string());
+        let mut config = AgentConfig::new("a".to_owned(), identity, address.to_string());
+        set(&mut config);
         let (interrupt, interruptions) = unbounded_channel();
         (self.runtime.spawn(agent::run(config, interruptions)), interrupt)
     }
@@ -281,4 +290,28 @@ fn an_agent_that_is_sent_away_ends_with_the_reason() {
     let error = ended(&bench, agent).unwrap_err();
     assert!(matches!(&error, AgentError::Lost(WireError::Refused { .. })), "{error}");
     assert!(error.to_string().contains("the run has ended"), "{error}");
+}
+
+#[test]
+fn an_agent_that_stays_joins_for_the_next_run_as_a_new_one() {
+    let bench = Bench::new();
+    let mut coordinator = Coordinator::start(&bench.coordinator, ([127, 0, 0, 1], 0).into());
+    let (agent, interrupt) = bench.agent_with(coordinator.address, |config| config.stay = true);
+    coordinator.begin(&bench);
+    coordinator.say(ToAgent::RunOver { run: RUN.to_owned() });
+    assert_eq!(coordinator.welcome(false).part, Part::Agent);
+    coordinator.say(ToAgent::Ping { sent_us: 3 });
+    assert!(matches!(coordinator.hear(), ToCoordinator::Pong { sent_us: 3, .. }));
+    interrupt.send(Interruption { reason: "SIGTERM".to_owned(), deadline: None }).unwrap();
+    assert_eq!(coordinator.hear(), ToCoordinator::Leaving { reason: "SIGTERM".to_owned() });
+    ended(&bench, agent).unwrap();
+}
+
+#[test]
+fn a_folder_that_cannot_hold_reports_is_named_before_anybody_is_called() {
+    let bench = Bench::new();
+    let set = |config: &mut AgentConfig| config.spool = Some("/nowhere/at/all".into());
+    let (agent, _interrupt) = bench.agent_with(([127, 0, 0, 1], 9).into(), set);
+    let error = ended(&bench, agent).unwrap_err().to_string();
+    assert!(error.contains("/nowhere/at/all") && error.contains("give another folder"), "{error}");
 }

@@ -495,6 +495,10 @@ impl Holder {
             return self.leave(Left::NobodyAnswers, out);
         }
         let Some(departure) = &mut self.departure else { return };
+        if self.clock.as_ref().is_some_and(RunClock::is_paused) {
+            // Nothing moves while the run stands still, and nothing is missed.
+            departure.progressed(now);
+        }
         let all_told = self.leases.values().all(Leased::is_told);
         let why = if all_told && (self.room.connected || self.leases.is_empty()) {
             Left::HandedOver

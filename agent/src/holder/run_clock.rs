@@ -24,6 +24,10 @@ impl RunClock {
         goes
     }
 
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused_at.is_some()
+    }
+
     /// Time zero moves by the pause. False when the clock did not stand still.
     pub(super) fn resume(&mut self, paused: Duration) -> bool {
         if self.paused_at.take().is_none() {

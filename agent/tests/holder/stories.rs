@@ -279,6 +279,14 @@ fn an_interrupted_agent_whose_shards_nobody_takes_ends_them_itself_or_leaves_whe
     assert!(matches!(orders(&out)[..], [Order::Drain { .. }]), "{out:?}");
 
     let mut desk = Desk::running(0);
+    desk.put(Input::Message(ToAgent::Pause { run: RUN.to_owned(), at_us: 10 }));
+    desk.put(Input::Interrupted { reason: "SIGTERM".to_owned(), within: None });
+    for _ in 0..3 {
+        let out = desk.after(Duration::from_secs(9), Input::Tick);
+        assert_eq!(orders(&out), [] as [&Order; 0], "a run that stands still has time: {out:?}");
+    }
+
+    let mut desk = Desk::running(0);
     desk.put(Input::Interrupted { reason: "spot".to_owned(), within: Some(Duration::from_secs(20)) });
     let out = desk.after(Duration::from_secs(19), Input::Tick);
     assert_eq!(orders(&out), [] as [&Order; 0], "its successor skips no start: {out:?}");

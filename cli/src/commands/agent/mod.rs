@@ -36,6 +36,15 @@ pub(crate) struct Arguments {
     /// Takes part in one run after the other, and waits for a coordinator that is not there yet.
     #[arg(long)]
     stay: bool,
+    /// Where reports wait that memory does not hold while the coordinator is away. Default: the folder for temporary files.
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+    /// How much of that folder reports may take, MiB; 0 for nothing.
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    spool_limit: u64,
+    /// How long the coordinator may be away, in seconds, once no lease is valid any more.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    patience: u64,
     /// Works in a child process that is watched over: its death is told at once, and it is started again.
     #[arg(long)]
     supervised: bool,

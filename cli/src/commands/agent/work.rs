@@ -21,6 +21,9 @@ pub(super) fn run(arguments: Arguments, orders: Option<Orders>) -> Result<Exit, 
         gtpu_address: arguments.gtpu_address,
         mark: orders.as_ref().map(|orders| orders.mark),
         stay: arguments.stay,
+        spool: arguments.spool,
+        spool_octets: arguments.spool_limit.saturating_mul(1 << 20),
+        patience: Duration::from_secs(arguments.patience),
         ..AgentConfig::new(name.clone(), identity, coordinator)
     };
     let runtime =
