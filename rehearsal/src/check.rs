@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use coordinator::core::{Core, End, Record};
+use coordinator::{Phase, Status};
 use hdrhistogram::Histogram;
 use scenarios::Plan;
 use wire::to_coordinator::IntervalReport;
@@ -43,9 +44,10 @@ pub(crate) fn check(
             _ => None,
         })
         .collect();
-    if core.end() == Some(End::TooFewAgents) {
-        if !target.starts().is_empty() {
-            violations.push("the run never began, but attempts were started".to_owned());
+    let began = core.phase() != Phase::Done || core.figures().values().any(|figures| figures.counts.due > 0);
+    if core.end() == Some(End::TooFewAgents) || !began {
+        if !target.starts().is_empty() || core.verdict().status != Status::Invalid {
+            violations.push("a run that never began has started attempts, or is not invalid".to_owned());
         }
         return Checked { violations, lost: 0, moves: 0 };
     }

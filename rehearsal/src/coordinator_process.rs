@@ -26,6 +26,7 @@ pub(crate) struct CoordinatorProcess {
     pub(crate) incarnation: u64,
     seed: u64,
     rng: SmallRng,
+    tell: bool,
 }
 
 /// What must be durable, and what leaves then.
@@ -60,7 +61,14 @@ impl CoordinatorProcess {
             incarnation: 0,
             seed,
             rng,
+            tell: false,
         }
+    }
+
+    /// What it decides is written to standard error.
+    pub(crate) fn telling(mut self, tell: bool) -> Self {
+        self.tell = tell;
+        self
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -164,6 +172,13 @@ impl CoordinatorProcess {
     fn put_out(&mut self, at: Time) -> Vec<Emission> {
         let Some(core) = &mut self.core else { return Vec::new() };
         let Output { records, sends, closes, .. } = core.take_output();
+        if self.tell {
+            for record in &records {
+                if let Record::Decision { decision, details, run_us, .. } = record {
+                    eprintln!("{:>12.6} coordinator at {run_us:?}: {decision} {details}", at as f64 / 1e6);
+                }
+            }
+        }
         let sends = sends.into_iter().map(|(link, message)| Emission::Send(link, message));
         let closes = closes.into_iter().map(|(link, close)| Emission::Close(link, close));
         let emissions: Vec<Emission> = sends.chain(closes).collect();

@@ -107,7 +107,8 @@ impl World {
             first,
             drill.seed,
             SmallRng::seed_from_u64(rng.random()),
-        );
+        )
+        .telling(tell);
         let hosts = clocks.enumerate().map(|(number, clock)| Host::new(number, clock, drill.seed)).collect();
         let network = Network::new(SmallRng::seed_from_u64(drill.seed ^ 0x1055), drill.loss);
         Self {

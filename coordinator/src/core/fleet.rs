@@ -253,6 +253,9 @@ impl Presence {
             lost_told: 0,
             start_due: false,
             urgent: false,
+            knows_start: false,
+            pause_told_us: None,
+            pause_known: false,
         }
     }
 }

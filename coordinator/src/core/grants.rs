@@ -7,6 +7,7 @@ use serde_json::json;
 use wire::lease::{grantor_limit, holder_limit};
 use wire::to_agent::{Lease, Takeover, ToAgent};
 
+use super::takeover::UNKNOWN;
 use super::record::{Fate, Leased};
 use super::state::Vacancy;
 use super::{Core, Record, Shard, Stage, is_supervisor, micros};
@@ -111,6 +112,7 @@ impl Core {
         let mut gap = None;
         let mut from_us = running.then(|| self.run_us());
         if let (true, Some(Vacancy { dead_us: Some(dead_us), .. })) = (running, &vacancy) {
+            let dead_us = &if *dead_us == UNKNOWN { self.run_us() } else { *dead_us };
             let from = dead_us.max(&self.run_us()).saturating_add(micros(self.lead()));
             let mut lost = self.gap(shard, *dead_us, from);
             lost.to_agent = Some(self.name(agent));

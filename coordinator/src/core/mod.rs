@@ -77,10 +77,16 @@ pub struct Core {
     start: Option<Instant>,
     /// The start is only known by the wall clock, which may have been set meanwhile.
     start_by_wall: bool,
+    /// After a restart: until then agents may come back that know the start better.
+    unsure_until: Option<Instant>,
+    /// How far off the start may be, since it was taken from the clock of an agent.
+    start_error: Duration,
     /// The run's clock shows no less than this, µs.
     floor_us: u64,
     /// The run's clock stands still from here on.
     paused: Option<Instant>,
+    /// The operator wants it to go on, as soon as it is known how long it stood still.
+    resume_wanted: bool,
     links: BTreeMap<LinkId, usize>,
     presence: Vec<Presence>,
     /// Shards that nobody holds, and since when.
@@ -114,10 +120,15 @@ struct Presence {
     unable: BTreeSet<u32>,
     /// How many of the lost shards it knows of.
     lost_told: usize,
+    /// It was told the start before the coordinator was started again: its clock knows it.
+    knows_start: bool,
     /// It has to be told the start again.
     start_due: bool,
     /// It must be gone within this.
     urgent: bool,
+    /// When it was told of the present pause, by our clock, µs; and whether it has answered since.
+    pause_told_us: Option<u64>,
+    pause_known: bool,
 }
 
 /// Reports that were not merged.
@@ -145,8 +156,11 @@ impl Core {
             base: now,
             start: None,
             start_by_wall: false,
+            unsure_until: None,
+            start_error: Duration::ZERO,
             floor_us: 0,
             paused: None,
+            resume_wanted: false,
             links: BTreeMap::new(),
             presence: Vec::new(),
             vacant: BTreeMap::new(),

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
+use wire::lease::grantor_limit;
 
 use super::record::Fate;
 use super::run_clock::CLOCK_ROUNDS;
@@ -90,7 +91,7 @@ impl Core {
 
     /// Shards that nobody holds go to who can take them, or end when nothing more is started.
     fn settle_vacancies(&mut self) {
-        if self.vacant.is_empty() {
+        if self.vacant.is_empty() || self.start_is_unsure() {
             return;
         }
         if let Some(drain) = self.state.drain.clone() {
@@ -106,6 +107,9 @@ impl Core {
     }
 
     fn play(&mut self) {
+        if self.start_is_unsure() {
+            return;
+        }
         if self.state.drain.is_none() {
             self.balance();
         }
@@ -153,13 +157,19 @@ impl Core {
         (self.phase_since, self.pinged, self.balanced) = (now, now, now);
         if let Some(start_wall_us) = self.state.start_wall_us {
             let start = UNIX_EPOCH + Duration::from_micros(start_wall_us);
-            let elapsed = self.wall.duration_since(start).unwrap_or_default();
+            let paused_at =
+                self.state.paused_at_us.map(|at| Duration::from_micros(at + self.state.paused_us));
+            // A run that stands still does so wherever the wall clock has gone.
+            let elapsed = paused_at.unwrap_or_else(|| self.wall.duration_since(start).unwrap_or_default());
             let reported = Duration::from_micros(self.state.evidence.last_us + self.state.paused_us);
             self.floor_us = self.state.evidence.last_us;
             self.start = now.checked_sub(elapsed.max(reported));
             self.start_by_wall = true;
-            let paused_at =
-                self.state.paused_at_us.map(|at| Duration::from_micros(at + self.state.paused_us));
+            for (presence, member) in self.presence.iter_mut().zip(&self.state.agents) {
+                presence.knows_start = member.start_at_us.is_some() && member.fate.may_return();
+            }
+            let awaited = self.presence.iter().any(|presence| presence.knows_start);
+            self.unsure_until = awaited.then(|| now + grantor_limit(self.settings.lease));
             self.paused = self.start.zip(paused_at).map(|(start, at)| start + at);
         }
         if self.state.phase != Phase::Joining {

@@ -85,6 +85,10 @@ impl Core {
 
     /// No interval ends later, µs since the run's start.
     fn latest_us(&self) -> u64 {
+        if self.start_is_unsure() {
+            let longest = self.plan.duration() + self.plan.scenario().drain + self.settings.lease * 2;
+            return super::micros(longest).saturating_mul(2).saturating_add(self.state.paused_us);
+        }
         let now_us = self.run_us();
         // Who was away during a pause went on.
         let ahead = self.state.paused_us.saturating_add(

@@ -6,7 +6,7 @@ use serde_json::json;
 use wire::lease::DRIFT_PPM;
 use wire::to_agent::ToAgent;
 
-use super::{Core, Record, micros};
+use super::{Core, Presence, Record, micros};
 use crate::Phase;
 
 impl Core {
@@ -35,16 +35,17 @@ impl Core {
         };
         let Some(start_at_us) = member.start_at_us else { return ours };
         let unknown_us = self.state.paused_us.saturating_sub(member.paused_us);
-        let unknown_us = unknown_us.saturating_add(
-            self.paused.map_or(0, |paused| micros(self.now.saturating_duration_since(paused))),
-        );
+        let paused = self.paused.filter(|_| !presence.pause_known);
+        let unknown_us = unknown_us
+            .saturating_add(paused.map_or(0, |paused| micros(self.now.saturating_duration_since(paused))));
         let most = ours.saturating_add(drift_us(ours)).saturating_add(unknown_us);
         if presence.clock.rounds() == 0 || self.start_by_wall {
             return most;
         }
         let shown = presence.clock.to_agent(self.us(self.now)).saturating_sub(start_at_us);
         let shown = shown.saturating_sub(member.paused_us).saturating_add(presence.clock.round_trip_us());
-        shown.clamp(ours, most.saturating_add(CLOCK_ERROR_US))
+        let error_us = CLOCK_ERROR_US.saturating_add(micros(self.start_error));
+        shown.clamp(ours, most.saturating_add(error_us))
     }
 
     /// An agent answered a ping.
@@ -52,6 +53,8 @@ impl Core {
         let now_us = self.us(self.now);
         let Some(presence) = self.presence.get_mut(agent) else { return };
         presence.clock.add(sent_us, agent_us, now_us);
+        // Messages keep their order: who answers what was asked after the pause was told knows of the pause.
+        presence.pause_known |= presence.pause_told_us.is_some_and(|told_us| sent_us >= told_us);
         let known = presence.clock.rounds() >= CLOCK_ROUNDS;
         self.correct_start(agent);
         if !known {
@@ -87,13 +90,18 @@ impl Core {
         let Some(start_at_us) = self.state.agents.get(agent).and_then(|member| member.start_at_us) else {
             return;
         };
-        if !self.start_by_wall || !self.clock_is_known(agent) {
+        let Some(until) = self.unsure_until else { return };
+        // A few round trips are better than one, while there is time.
+        let presence = &self.presence[agent];
+        let rounds = if self.now < until { CLOCK_ROUNDS } else { 1 };
+        if !presence.knows_start || presence.clock.rounds() < rounds {
             return;
         }
+        self.start_error = Duration::from_micros(presence.clock.round_trip_us());
         let elapsed = self.presence[agent].clock.to_agent(self.us(self.now)).saturating_sub(start_at_us);
         if let Some(start) = self.now.checked_sub(Duration::from_micros(elapsed)) {
             self.start = Some(start);
-            self.start_by_wall = false;
+            (self.start_by_wall, self.unsure_until) = (false, None);
             self.paused =
                 self.state.paused_at_us.map(|at| start + Duration::from_micros(at + self.state.paused_us));
             let agent = self.name(agent);
@@ -101,6 +109,26 @@ impl Core {
                 "took the start from the clock of an agent",
                 json!({"agent": agent, "elapsed_us": elapsed}),
             );
+            self.resume_if_wanted();
+        }
+    }
+
+    /// After a restart, until an agent has come back that knows the start by its own clock: the wall clock may have been set.
+    /// Meanwhile nothing is decided that depends on the run's clock.
+    pub(super) fn start_is_unsure(&self) -> bool {
+        self.unsure_until.is_some()
+    }
+
+    /// Nobody has come back who would know: the wall clock it is.
+    pub(super) fn trust_the_wall_clock(&mut self) {
+        let Some(until) = self.unsure_until.filter(|until| *until <= self.now) else { return };
+        let here = |presence: &Presence| presence.knows_start && presence.link.is_some();
+        let knowing: Vec<usize> = (0..self.presence.len()).filter(|agent| here(&self.presence[*agent])).collect();
+        knowing.iter().for_each(|agent| self.correct_start(*agent));
+        let patient = self.now < until + self.settings.lease && !knowing.is_empty();
+        if self.start_is_unsure() && !patient {
+            (self.start_by_wall, self.unsure_until) = (false, None);
+            self.decide("took the start from the wall clock", json!({}));
         }
     }
 
@@ -121,6 +149,10 @@ impl Core {
     /// Says when the run started, or will. Said again it is the same.
     pub(super) fn tell_start(&mut self, agent: usize) {
         let (Some(start), Some(start_wall_us)) = (self.start, self.state.start_wall_us) else { return };
+        if self.start_is_unsure() {
+            self.presence[agent].start_due = true;
+            return;
+        }
         if self.state.agents[agent].start_at_us.is_none() {
             let at_us = self.presence[agent].clock.to_agent(self.us(start));
             // Who comes after a pause never knew of it: for it, the run began so much later.
@@ -152,6 +184,9 @@ impl Core {
         if self.state.phase != Phase::Running || self.paused.is_some() || self.state.drain.is_some() {
             return;
         }
+        if self.start_is_unsure() {
+            return self.warn("not paused: the coordinator was just started again, and waits for its agents".to_owned());
+        }
         let at = self.now.max(self.start.unwrap_or(self.now)) + self.lead();
         let run_us = self.run_us_at(at);
         self.paused = Some(at);
@@ -166,11 +201,24 @@ impl Core {
             let at_us = self.presence[agent].clock.to_agent(self.us(at));
             let run = self.state.run.clone();
             self.send(agent, ToAgent::Pause { run, at_us });
+            self.presence[agent].pause_told_us = Some(self.us(self.now));
+            self.ping(agent);
         }
     }
 
     /// The run's clock goes on, a moment from now.
     pub(super) fn resume(&mut self) {
+        self.resume_wanted = self.paused.is_some();
+        self.resume_if_wanted();
+    }
+
+    /// After a restart the agents know how long the run stood still, and the wall clock may not: so they are waited for,
+    /// for as long as their leases may last.
+    pub(super) fn resume_if_wanted(&mut self) {
+        if !self.resume_wanted || self.start_is_unsure() {
+            return;
+        }
+        self.resume_wanted = false;
         let Some(paused) = self.paused else { return };
         let at = self.now.max(paused) + self.lead();
         let paused_us = micros(at.saturating_duration_since(paused));
@@ -181,6 +229,9 @@ impl Core {
         let told: Vec<usize> =
             self.connected().filter(|agent| self.state.agents[*agent].start_at_us.is_some()).collect();
         self.record(Record::PausesTold { agents: told.clone(), paused_us });
+        for presence in &mut self.presence {
+            (presence.pause_told_us, presence.pause_known) = (None, false);
+        }
         for agent in told {
             let at_us = self.presence[agent].clock.to_agent(self.us(at));
             let run = self.state.run.clone();
@@ -191,7 +242,7 @@ impl Core {
     /// Long enough for a message to be everywhere.
     pub(super) fn lead(&self) -> Duration {
         let longest = self.presence.iter().map(|presence| presence.clock.round_trip_us()).max();
-        LEAD + Duration::from_micros(longest.unwrap_or_default().min(LONGEST_ROUND_TRIP_US))
+        LEAD + self.start_error + Duration::from_micros(longest.unwrap_or_default().min(LONGEST_ROUND_TRIP_US))
     }
 }
 

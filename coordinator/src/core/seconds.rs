@@ -13,6 +13,8 @@ impl Core {
         if self.now.saturating_duration_since(self.pinged) >= CLOCK_REFRESH {
             self.ping_all();
         }
+        self.trust_the_wall_clock();
+        self.resume_if_wanted();
         if self.start.is_some() {
             let now_s = self.run_us().saturating_sub(HEALTH_WAIT_US) / 1_000_000;
             let running = self.state.shards.iter().filter(|shard| !shard.is_over() && shard.holder.is_some());

@@ -15,6 +15,7 @@ use scenarios::Schedule;
 use serde_json::json;
 
 use super::record::Gap;
+use super::state::Vacancy;
 use super::{Core, Record, micros};
 use crate::Phase;
 use crate::figures::AGENT_LOST;
@@ -30,7 +31,7 @@ impl Core {
         if self.start.is_some() {
             self.warn(format!("shards {shards:?} were lost: {cause}"));
         }
-        let dead_us = if self.start.is_some() { self.run_us_of(agent) } else { 0 };
+        let dead_us = self.dead_us(agent);
         for shard in shards {
             self.record(Record::Lost { shard, dead_us, cause: cause.to_owned() });
             self.relay.drop(shard);
@@ -41,10 +42,19 @@ impl Core {
     /// An agent has come back and knows nothing of a shard that it should have: it never got the lease, or lost it.
     pub(super) fn came_back_without(&mut self, agent: usize, shard: u32) {
         let cause = format!("agent {} came back without it", self.name(agent));
-        let dead_us = if self.start.is_some() { self.run_us_of(agent) } else { 0 };
+        let dead_us = self.dead_us(agent);
         self.decide("lost a shard", json!({"shard": shard, "reason": cause}));
         self.record(Record::Lost { shard, dead_us, cause });
         self.vacate(shard);
+    }
+
+    /// After this an agent that is lost now has started nothing.
+    fn dead_us(&self, agent: usize) -> u64 {
+        match self.start {
+            None => 0,
+            Some(_) if self.start_is_unsure() => UNKNOWN,
+            Some(_) => self.run_us_of(agent),
+        }
     }
 
     /// The account of a shard that nobody held from its last report on, until `to_us`.
@@ -103,6 +113,7 @@ impl Core {
         let now_us = self.run_us();
         let state = &self.state.shards[shard as usize];
         let dead_us = match (state.holder, &state.vacancy) {
+            (None, Some(Vacancy { dead_us: Some(UNKNOWN), .. })) => now_us,
             (Some(holder), _) => self.run_us_of(holder),
             (None, Some(vacancy)) => vacancy.dead_us.unwrap_or(0),
             (None, None) => 0,
@@ -155,3 +166,6 @@ impl Core {
             .for_each(|shard| self.end_shard(shard, AGENT_LOST, "nobody was there to take it"));
     }
 }
+
+/// When an agent was lost, as long as the run's clock is not sure: the moment at which it becomes known counts.
+pub(super) const UNKNOWN: u64 = u64::MAX;
