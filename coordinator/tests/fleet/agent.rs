@@ -274,13 +274,13 @@ async fn say(link: &mut CoordinatorLink, message: ToCoordinator) {
 }
 
 /// What is left of a shard with one load.
-fn planned(lease: &Lease) -> u64 {
+pub(crate) fn planned(lease: &Lease) -> u64 {
     let scenario = Arc::new(Scenario::from_yaml(&lease.scenario, "lease").unwrap());
     let plan = Plan::with_shards(scenario, lease.seed, lease.shards).unwrap();
     plan.shard(lease.shard).planned()[0] - lease.resume_at[0]
 }
 
-fn success(n: u64) -> ProcedureInterval {
+pub(crate) fn success(n: u64) -> ProcedureInterval {
     ProcedureInterval {
         procedure: "registration".to_owned(),
         due: n,
@@ -302,7 +302,7 @@ fn v2(value: u64, n: u64) -> Vec<u8> {
     octets
 }
 
-fn report(lease: &Lease, sequence: u64, procedure: ProcedureInterval) -> IntervalReport {
+pub(crate) fn report(lease: &Lease, sequence: u64, procedure: ProcedureInterval) -> IntervalReport {
     IntervalReport {
         run: lease.run.clone(),
         shard: lease.shard,
