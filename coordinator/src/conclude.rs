@@ -11,8 +11,9 @@ use crate::slo::Measured;
 use crate::summary::curve;
 use crate::wall_clock::rfc3339;
 use crate::{
-    BillingSummary, CoordinatorError, DriftSummary, GeneratorSummary, Percentiles, ProcedureSummary, RunOutcome, SloResult,
-    Summary, TraceCounts, Verdict, drift, generator, impairments, junit, render_report,
+    BillingSummary, CoordinatorError, DriftSummary, GeneratorSummary, Percentiles, ProcedureSummary,
+    RunOutcome, SloResult, Summary, TraceCounts, Verdict, drift, generator, impairments, junit,
+    render_report,
 };
 
 impl Run {

@@ -47,7 +47,13 @@ impl HistogramLog {
         self.file.append(&lines)
     }
 
-    fn line(&mut self, lines: &mut Vec<u8>, tag: &str, (at_s, for_s): (u64, u64), histogram: &Histogram) -> io::Result<()> {
+    fn line(
+        &mut self,
+        lines: &mut Vec<u8>,
+        tag: &str,
+        (at_s, for_s): (u64, u64),
+        histogram: &Histogram,
+    ) -> io::Result<()> {
         if histogram.is_empty() {
             return Ok(());
         }

@@ -35,6 +35,7 @@ pub mod report;
 mod run;
 mod run_folder;
 mod slo;
+mod steady_clock;
 mod store;
 mod summary;
 mod timeline;

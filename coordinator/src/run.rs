@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use scenarios::Plan;
 use serde_json::json;
@@ -24,6 +24,7 @@ use crate::files::Files;
 use crate::link::{FromAgent, Outbox, Received};
 use crate::network::Network;
 use crate::run_folder::RunFolder;
+use crate::steady_clock::SteadyClock;
 use crate::store::{Committed, Committer, SqliteStore};
 use crate::{CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
 
@@ -40,6 +41,7 @@ pub(crate) struct Run {
     pub(crate) config: CoordinatorConfig,
     pub(crate) core: Core,
     pub(crate) folder: RunFolder,
+    clock: SteadyClock,
     pub(crate) files: Files,
     /// What the network side left, once it is closed.
     pub(crate) network: Network,
@@ -93,7 +95,8 @@ impl Run {
         let files = Files::begin(&folder, config.trace, lasts(&plan))?;
         let told = Told::of(&config, &plan, &folder.run_id);
         let store = SqliteStore::create(&folder.path.join(STORE), &told).map_err(CoordinatorError::Store)?;
-        let core = Core::new(told.settings(), plan, rand::random(), Instant::now(), SystemTime::now());
+        let wall = SteadyClock::open(&folder.path).now();
+        let core = Core::new(told.settings(), plan, rand::random(), Instant::now(), wall);
         let mut run = Self::with(config, endpoint, progress, folder, files, store, core);
         run.write_inputs()?;
         run.carry_out();
@@ -124,6 +127,7 @@ impl Run {
         Self {
             core,
             config,
+            clock: SteadyClock::open(&folder.path),
             folder,
             files,
             network: Network::default(),
@@ -238,7 +242,7 @@ impl Run {
 
     pub(crate) fn handle(&mut self, input: Input, at: Instant) {
         self.latest = self.latest.max(at);
-        self.core.handle(input, self.latest, SystemTime::now());
+        self.core.handle(input, self.latest, self.clock.now());
     }
 
     /// Sends everybody home.
@@ -278,7 +282,7 @@ impl Run {
     /// What is written before anybody has joined.
     pub(crate) fn created(&mut self) {
         let details = json!({"run_id": self.folder.run_id, "agents_wanted": self.config.agents_wanted});
-        self.core.handle(Input::Tick, self.latest, SystemTime::now());
+        self.core.handle(Input::Tick, self.latest, self.clock.now());
         self.decide("created the run", details);
     }
 }

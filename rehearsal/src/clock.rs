@@ -1,4 +1,4 @@
-//! True time, and the clocks of machines, which run at their own rate and whose wall clocks jump.
+//! True time, and the clocks of machines, which run at their own rate.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,13 +13,11 @@ pub(crate) struct Clock {
     offset_us: u64,
     /// How much faster than true it runs, millionths.
     ppm: i64,
-    /// What is added to the true wall time, µs.
-    wall_us: i64,
 }
 
 impl Clock {
     pub(crate) fn new(offset_us: u64, ppm: i64) -> Self {
-        Self { offset_us, ppm, wall_us: 0 }
+        Self { offset_us, ppm }
     }
 
     /// The monotonic clock.
@@ -27,15 +25,9 @@ impl Clock {
         base() + Duration::from_micros(self.micros(at))
     }
 
-    /// The wall clock.
+    /// The run's wall clock: its driver counts it from the machine's start, so that nobody can set it.
     pub(crate) fn wall(&self, at: Time) -> SystemTime {
-        let us = (WALL_BEGINNING_US + self.micros(at) - self.offset_us).saturating_add_signed(self.wall_us);
-        UNIX_EPOCH + Duration::from_micros(us)
-    }
-
-    /// The wall clock is set: forwards or back.
-    pub(crate) fn jump(&mut self, by_us: i64) {
-        self.wall_us += by_us;
+        UNIX_EPOCH + Duration::from_micros(WALL_BEGINNING_US + self.micros(at) - self.offset_us)
     }
 
     /// The first true time at which the monotonic clock has come to this instant.

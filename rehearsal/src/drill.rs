@@ -23,8 +23,6 @@ pub(crate) enum Fault {
     KillCoordinator { back_after: Time },
     /// Each commit takes so long.
     SlowDisk { commit: Time, lasts: Time },
-    /// The coordinator's wall clock is set.
-    WallJump { by_us: i64 },
     /// The agent is told to leave.
     Interrupt { host: usize, within: Option<Time> },
     /// The operator lets the run stand still.
@@ -92,7 +90,7 @@ impl Fault {
             1 => rng.random_range(500_000..2_500_000),
             _ => rng.random_range(2_500_000..9_000_000),
         };
-        match rng.random_range(0..13) {
+        match rng.random_range(0..12) {
             0 | 1 => Self::KillAgent { host },
             2 => Self::LoseHost { host, back_after: rng.random_bool(0.7).then_some(lasts) },
             3 | 4 => Self::Freeze { host, lasts },
@@ -100,8 +98,7 @@ impl Fault {
             6 => Self::Cut { host, way: Way::FromCoordinator, lasts },
             7 | 8 => Self::KillCoordinator { back_after: lasts },
             9 => Self::SlowDisk { commit: rng.random_range(10_000..900_000), lasts },
-            10 => Self::WallJump { by_us: rng.random_range(-3_600_000_000..3_600_000_000) },
-            11 => Self::Interrupt { host, within: rng.random_bool(0.5).then_some(lasts) },
+            10 => Self::Interrupt { host, within: rng.random_bool(0.5).then_some(lasts) },
             _ => Self::Pause { lasts },
         }
     }

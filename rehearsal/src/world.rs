@@ -538,7 +538,6 @@ impl World {
                 self.queue.plan(self.now + back_after, Event::CoordinatorBack);
             }
             Fault::SlowDisk { commit, lasts } => self.coordinator.slow_down(self.now + lasts, commit),
-            Fault::WallJump { by_us } => self.coordinator.clock.jump(by_us),
             Fault::Interrupt { host, within } => {
                 let within_time = within.map(Duration::from_micros);
                 let known = &mut self.hosts[host];

@@ -81,7 +81,8 @@ pub fn compare_runs(
     let comparison = statistics::compare(&of_base.series, &of_run.series, settings);
     let mut times = comparison.findings.iter().filter(|finding| finding.figure.more_is_worse()).peekable();
     // A run whose latencies are not judged must not be called "not worse" for its success alone.
-    if comparison.judged() == 0 || (times.peek().is_some() && times.all(|finding| finding.interval.is_none())) {
+    if comparison.judged() == 0 || (times.peek().is_some() && times.all(|finding| finding.interval.is_none()))
+    {
         let why = comparison.findings.iter().find_map(|finding| match &finding.judgement {
             Judgement::NotJudged(why) => Some(format!("{} {}: {why}", finding.procedure, finding.figure)),
             _ => None,

@@ -7,9 +7,9 @@ use serde_json::json;
 use wire::lease::{grantor_limit, holder_limit};
 use wire::to_agent::{Lease, Takeover, ToAgent};
 
-use super::takeover::UNKNOWN;
 use super::record::{Fate, Leased};
 use super::state::Vacancy;
+use super::takeover::UNKNOWN;
 use super::{Core, Record, Shard, Stage, is_supervisor, micros};
 use crate::Phase;
 

@@ -123,7 +123,8 @@ impl Core {
     pub(super) fn trust_the_wall_clock(&mut self) {
         let Some(until) = self.unsure_until.filter(|until| *until <= self.now) else { return };
         let here = |presence: &Presence| presence.knows_start && presence.link.is_some();
-        let knowing: Vec<usize> = (0..self.presence.len()).filter(|agent| here(&self.presence[*agent])).collect();
+        let knowing: Vec<usize> =
+            (0..self.presence.len()).filter(|agent| here(&self.presence[*agent])).collect();
         knowing.iter().for_each(|agent| self.correct_start(*agent));
         let patient = self.now < until + self.settings.lease && !knowing.is_empty();
         if self.start_is_unsure() && !patient {
@@ -185,7 +186,9 @@ impl Core {
             return;
         }
         if self.start_is_unsure() {
-            return self.warn("not paused: the coordinator was just started again, and waits for its agents".to_owned());
+            return self.warn(
+                "not paused: the coordinator was just started again, and waits for its agents".to_owned(),
+            );
         }
         let at = self.now.max(self.start.unwrap_or(self.now)) + self.lead();
         let run_us = self.run_us_at(at);
@@ -242,7 +245,8 @@ impl Core {
     /// Long enough for a message to be everywhere.
     pub(super) fn lead(&self) -> Duration {
         let longest = self.presence.iter().map(|presence| presence.clock.round_trip_us()).max();
-        LEAD + self.start_error + Duration::from_micros(longest.unwrap_or_default().min(LONGEST_ROUND_TRIP_US))
+        LEAD + self.start_error
+            + Duration::from_micros(longest.unwrap_or_default().min(LONGEST_ROUND_TRIP_US))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use scenarios::{Plan, Scenario};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use super::{RETURN_TIMEOUT, Run, STORE};
 use crate::core::{Core, CoreSettings, Input};
 use crate::files::{Files, FilesSoFar};
 use crate::run_folder::RunFolder;
+use crate::steady_clock::SteadyClock;
 use crate::store::{SqliteStore, Stored};
 use crate::{CoordinatorConfig, CoordinatorError, Progress};
 
@@ -138,7 +139,8 @@ impl Run {
         let Resumed { folder, store, told, began } = resumed;
         let Stored { checkpoint, records } = store.load::<Checkpoint>().map_err(CoordinatorError::Store)?;
         let planned = super::lasts(&plan);
-        let mut core = Core::new(told.settings(), plan, rand::random(), Instant::now(), SystemTime::now());
+        let wall = SteadyClock::open(&folder.path).now();
+        let mut core = Core::new(told.settings(), plan, rand::random(), Instant::now(), wall);
         let mut so_far = FilesSoFar::default();
         if let Some(Checkpoint { core: state, files }) = checkpoint {
             core.restore(&state).map_err(|error| CoordinatorError::CannotResume {

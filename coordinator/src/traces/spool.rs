@@ -40,8 +40,7 @@ impl Spool {
         file.read_to_end(&mut content)?;
         let mut rest = content.as_slice();
         while !rest.is_empty() {
-            let (packet, tail) =
-                postcard::take_from_bytes::<TracePacket>(rest).map_err(io::Error::other)?;
+            let (packet, tail) = postcard::take_from_bytes::<TracePacket>(rest).map_err(io::Error::other)?;
             let length = u32::try_from(rest.len() - tail.len()).map_err(io::Error::other)?;
             spool.index.push(Entry { at_us: packet.at_us, offset: spool.octets, length });
             spool.octets += u64::from(length);
