@@ -19,6 +19,7 @@ mod gtpu_port;
 mod handovers;
 mod health;
 pub mod holder;
+mod interval_histogram;
 mod lease_clock;
 mod line;
 mod pacer;

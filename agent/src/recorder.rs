@@ -8,12 +8,13 @@ use hdrhistogram::serialization::{Serializer, V2Serializer};
 use identity::CellId;
 use wire::to_coordinator::{HandoverCount, MOST_HANDOVERS, ProcedureInterval};
 
+use crate::interval_histogram::{HIGHEST_US, IntervalHistogram, LOWEST_US};
+
 /// What happened in one shard since the last report.
 pub(crate) struct Recorder {
     procedures: BTreeMap<&'static str, Counts>,
     handovers: BTreeMap<(&'static str, CellId, CellId), (u64, u64)>,
     unexpected: BTreeMap<String, u64>,
-    serializer: V2Serializer,
 }
 
 struct Counts {
@@ -22,20 +23,15 @@ struct Counts {
     failed: BTreeMap<String, u64>,
     timed_out: BTreeMap<String, u64>,
     abandoned: BTreeMap<String, u64>,
-    latency: Histogram<u32>,
-    service: Histogram<u32>,
+    latency: IntervalHistogram,
+    service: IntervalHistogram,
     /// By name; of the succeeded attempts.
-    phases: BTreeMap<&'static str, Histogram<u32>>,
+    phases: BTreeMap<&'static str, IntervalHistogram>,
 }
 
 impl Recorder {
     pub(crate) fn new() -> Self {
-        Self {
-            procedures: BTreeMap::new(),
-            handovers: BTreeMap::new(),
-            unexpected: BTreeMap::new(),
-            serializer: V2Serializer::new(),
-        }
+        Self { procedures: BTreeMap::new(), handovers: BTreeMap::new(), unexpected: BTreeMap::new() }
     }
 
     /// The schedule made an attempt due.
@@ -63,8 +59,8 @@ impl Recorder {
     pub(crate) fn succeeded(&mut self, procedure: &'static str, latency: Duration, service: Duration) {
         let counts = self.counts(procedure);
         counts.interval.succeeded += 1;
-        counts.latency.saturating_record(micros(latency));
-        counts.service.saturating_record(micros(service));
+        counts.latency.record(micros(latency));
+        counts.service.record(micros(service));
     }
 
     pub(crate) fn failed(&mut self, procedure: &'static str, cause: &str) {
@@ -82,7 +78,7 @@ impl Recorder {
     /// A phase of an attempt that succeeded took this long.
     pub(crate) fn phase(&mut self, procedure: &'static str, phase: &'static str, took: Duration) {
         let phases = &mut self.counts(procedure).phases;
-        phases.entry(phase).or_insert_with(new_histogram).saturating_record(micros(took));
+        phases.entry(phase).or_default().record(micros(took));
     }
 
     /// A handover from one cell to another has ended.
@@ -128,9 +124,7 @@ impl Recorder {
 
     /// Everything since the last call: the procedures that had something happen, and the unexpected messages.
     pub(crate) fn take(&mut self) -> (Vec<ProcedureInterval>, Vec<(String, u64)>) {
-        let serializer = &mut self.serializer;
-        let procedures =
-            self.procedures.iter_mut().filter_map(|(name, counts)| counts.take(name, serializer));
+        let procedures = self.procedures.iter_mut().filter_map(|(name, counts)| counts.take(name));
         (procedures.collect(), std::mem::take(&mut self.unexpected).into_iter().collect())
     }
 
@@ -147,25 +141,24 @@ impl Counts {
             failed: BTreeMap::new(),
             timed_out: BTreeMap::new(),
             abandoned: BTreeMap::new(),
-            latency: new_histogram(),
-            service: new_histogram(),
+            latency: IntervalHistogram::default(),
+            service: IntervalHistogram::default(),
             phases: BTreeMap::new(),
         }
     }
 
-    fn take(&mut self, name: &str, serializer: &mut V2Serializer) -> Option<ProcedureInterval> {
+    fn take(&mut self, name: &str) -> Option<ProcedureInterval> {
         let list = |map: &mut BTreeMap<String, u64>| std::mem::take(map).into_iter().collect();
         let phases = self.phases.iter_mut().filter(|(_, histogram)| !histogram.is_empty());
-        let phases =
-            phases.map(|(name, histogram)| ((*name).to_owned(), encode(histogram, serializer))).collect();
+        let phases = phases.map(|(name, histogram)| ((*name).to_owned(), histogram.take_v2())).collect();
         let report = ProcedureInterval {
             procedure: name.to_owned(),
             never_started: list(&mut self.never_started),
             failed: list(&mut self.failed),
             timed_out: list(&mut self.timed_out),
             abandoned: list(&mut self.abandoned),
-            latency_v2: encode(&mut self.latency, serializer),
-            service_v2: encode(&mut self.service, serializer),
+            latency_v2: self.latency.take_v2(),
+            service_v2: self.service.take_v2(),
             phases,
             ..std::mem::take(&mut self.interval)
         };
@@ -176,7 +169,7 @@ impl Counts {
 
 /// A histogram of durations: 1 µs to 10 minutes, 3 significant digits.
 pub(crate) fn new_histogram() -> Histogram<u32> {
-    let Ok(histogram) = Histogram::new_with_bounds(1, 600_000_000, 3) else {
+    let Ok(histogram) = Histogram::new_with_bounds(LOWEST_US, HIGHEST_US, 3) else {
         unreachable!("the bounds are constants that hdrhistogram accepts")
     };
     histogram
