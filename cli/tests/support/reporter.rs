@@ -1,5 +1,7 @@
 //! Agents that play no UE and know what they reported: what a coordinator must come to, whatever happens to it.
 
+#![allow(unreachable_pub, reason = "a module of a test")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -49,8 +49,12 @@ impl Run {
             let Output { records, seconds, traces, sends, closes } = out;
             let written = self.files.write(&records, &seconds, &traces);
             self.let_in(arrived, &closes);
-            let (needed, rests): (Vec<_>, Vec<_>) =
-                sends.into_iter().partition(|(_, said)| rests_on_nothing(said));
+            // The first that an agent hears is that it is let in, and that waits.
+            let welcomes = sends.iter().filter(|(_, said)| matches!(said, ToAgent::Welcome(_)));
+            self.unheard.extend(welcomes.map(|(link, _)| *link));
+            let (needed, rests): (Vec<_>, Vec<_>) = sends
+                .into_iter()
+                .partition(|(link, said)| rests_on_nothing(said) && !self.unheard.contains(link));
             needed.into_iter().for_each(|(link, message)| self.send(link, message));
             let durable = records.is_empty() || self.concluding;
             let group = (!durable).then_some(self.groups);
@@ -117,6 +121,9 @@ impl Run {
         while self.pending.front().is_some_and(|next| next.durable) {
             let Some(next) = self.pending.pop_front() else { return };
             for (link, message) in next.sends {
+                if matches!(message, ToAgent::Welcome(_)) {
+                    self.unheard.remove(&link);
+                }
                 if !next.failed || matches!(message, ToAgent::Drain { .. } | ToAgent::RunOver { .. }) {
                     self.send(link, message);
                 }
