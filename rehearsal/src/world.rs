@@ -35,6 +35,8 @@ pub(crate) struct World {
     users: BTreeMap<ConnectionId, User>,
     target: Target,
     truth: Truth,
+    /// The operator wanted the run to go on: asked again where the coordinator died without having written it down.
+    resume_wanted: bool,
     events: u64,
 }
 
@@ -122,6 +124,7 @@ impl World {
             coordinator,
             hosts,
             users: BTreeMap::new(),
+            resume_wanted: false,
             events: 0,
             drill,
         }
@@ -194,6 +197,9 @@ impl World {
                 let incarnation = self.coordinator.incarnation;
                 self.emit(emissions);
                 self.queue.plan(self.now + TICK, Event::Tick { incarnation });
+                if self.resume_wanted {
+                    self.queue.plan(self.now + TICK, Event::Unpause);
+                }
             }
             Event::Hello(connection, hello) => {
                 if self.network.is_alive(connection, Way::ToCoordinator) && self.coordinator.is_up() {
@@ -227,7 +233,10 @@ impl World {
             Event::ConnectSupervisor { host } => self.connect_supervisor(host),
             Event::StartAgent { host } => self.start_agent(host),
             Event::Thaw { host } => self.thaw(host),
-            Event::Unpause if self.coordinator.is_up() => self.coordinate(Input::Resume),
+            Event::Unpause if self.coordinator.is_up() => {
+                self.resume_wanted = true;
+                self.coordinate(Input::Resume);
+            }
             // The operator asks again.
             Event::Unpause => self.queue.plan(self.now + TICK, Event::Unpause),
             Event::Fault(fault) => self.go_wrong(fault),

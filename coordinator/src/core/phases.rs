@@ -159,8 +159,7 @@ impl Core {
             let start = UNIX_EPOCH + Duration::from_micros(start_wall_us);
             let paused_at =
                 self.state.paused_at_us.map(|at| Duration::from_micros(at + self.state.paused_us));
-            // A run that stands still does so wherever the wall clock has gone.
-            let elapsed = paused_at.unwrap_or_else(|| self.wall.duration_since(start).unwrap_or_default());
+            let elapsed = self.wall.duration_since(start).unwrap_or_default();
             let reported = Duration::from_micros(self.state.evidence.last_us + self.state.paused_us);
             self.floor_us = self.state.evidence.last_us;
             self.start = now.checked_sub(elapsed.max(reported));
