@@ -6,7 +6,7 @@
 //! One task owns all of it. What waits in the inbox is handled together and committed once; nothing is sent before what it
 //! rests on is durable ([`release`]). The disk's time is not the task's: meanwhile it handles what comes.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,8 +50,8 @@ pub(crate) struct Run {
     committed: mpsc::UnboundedReceiver<Committed>,
     /// What waits for its records to be durable, in order.
     pending: VecDeque<Pending>,
-    /// Links whose `Welcome` waits for the disk.
-    unheard: BTreeSet<LinkId>,
+    /// Links on which something waits for the disk that nothing may overtake: `Welcome`, `Pause`.
+    unheard: BTreeMap<LinkId, usize>,
     /// Groups of records so far.
     groups: u64,
     /// Records since the last checkpoint, and when it was made.
@@ -137,7 +137,7 @@ impl Run {
             store: Some(store),
             committed,
             pending: VecDeque::new(),
-            unheard: BTreeSet::new(),
+            unheard: BTreeMap::new(),
             groups: 0,
             since_checkpoint: (0, now),
             concluding: false,

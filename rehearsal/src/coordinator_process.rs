@@ -190,7 +190,23 @@ impl CoordinatorProcess {
             _ => self.rng.random_range(200..6_000),
         };
         let after = self.waiting.back().map_or(0, |waiting| waiting.durable_at);
-        self.waiting.push_back(Waiting { durable_at: after.max(at + takes), records, emissions });
-        Vec::new()
+        self.waiting.push_back(Waiting { durable_at: after.max(at + takes), records, emissions: Vec::new() });
+        // As the driver does it: what rests on no record overtakes the disk, but not what must come first on its link.
+        let (mut overtaking, mut held) = (Vec::new(), Vec::new());
+        for emission in emissions {
+            let may = match &emission {
+                Emission::Send(link, ToAgent::Ping { .. } | ToAgent::Renew { .. }) => {
+                    let waits = |other: &Emission| matches!(other, Emission::Send(on, ToAgent::Welcome(_) | ToAgent::Pause { .. }) if on == link);
+                    !held.iter().any(waits)
+                        && !self.waiting.iter().flat_map(|waiting| &waiting.emissions).any(waits)
+                }
+                _ => false,
+            };
+            if may { &mut overtaking } else { &mut held }.push(emission);
+        }
+        if let Some(last) = self.waiting.back_mut() {
+            last.emissions = held;
+        }
+        overtaking
     }
 }

@@ -49,12 +49,12 @@ impl Run {
             let Output { records, seconds, traces, sends, closes } = out;
             let written = self.files.write(&records, &seconds, &traces);
             self.let_in(arrived, &closes);
-            // The first that an agent hears is that it is let in, and that waits.
-            let welcomes = sends.iter().filter(|(_, said)| matches!(said, ToAgent::Welcome(_)));
-            self.unheard.extend(welcomes.map(|(link, _)| *link));
+            for (link, _) in sends.iter().filter(|(_, said)| goes_first(said)) {
+                *self.unheard.entry(*link).or_insert(0) += 1;
+            }
             let (needed, rests): (Vec<_>, Vec<_>) = sends
                 .into_iter()
-                .partition(|(link, said)| rests_on_nothing(said) && !self.unheard.contains(link));
+                .partition(|(link, said)| rests_on_nothing(said) && !self.unheard.contains_key(link));
             needed.into_iter().for_each(|(link, message)| self.send(link, message));
             let durable = records.is_empty() || self.concluding;
             let group = (!durable).then_some(self.groups);
@@ -121,8 +121,13 @@ impl Run {
         while self.pending.front().is_some_and(|next| next.durable) {
             let Some(next) = self.pending.pop_front() else { return };
             for (link, message) in next.sends {
-                if matches!(message, ToAgent::Welcome(_)) {
-                    self.unheard.remove(&link);
+                if goes_first(&message)
+                    && let Some(waiting) = self.unheard.get_mut(&link)
+                {
+                    *waiting -= 1;
+                    if *waiting == 0 {
+                        self.unheard.remove(&link);
+                    }
                 }
                 if !next.failed || matches!(message, ToAgent::Drain { .. } | ToAgent::RunOver { .. }) {
                     self.send(link, message);
@@ -165,6 +170,12 @@ impl Run {
 /// ends no lease.
 fn rests_on_nothing(message: &ToAgent) -> bool {
     matches!(message, ToAgent::Renew { .. } | ToAgent::Ping { .. })
+}
+
+/// What nothing may overtake on its link: the first that an agent hears is that it is let in, and who answers a ping that was
+/// decided after a pause knows of the pause.
+fn goes_first(message: &ToAgent) -> bool {
+    matches!(message, ToAgent::Welcome(_) | ToAgent::Pause { .. })
 }
 
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
