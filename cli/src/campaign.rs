@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Error;
-use coordinator::{Coordinator, CoordinatorConfig, RunFolder, StopRequest};
+use coordinator::{Coordinator, CoordinatorConfig, RunFolder, RunOutcome, StopRequest};
 use scenarios::Plan;
 use tokio::sync::watch;
 use wire::Identity;
@@ -30,7 +30,7 @@ pub(crate) struct Options {
     lease: Duration,
     /// Prints summary.json on standard output, and nothing else.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 impl Options {
@@ -73,6 +73,22 @@ impl Options {
 
 /// Runs the plan, shows its progress, and prints its result.
 pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, options: &Options) -> Result<Exit, Error> {
+    let ended = play(coordinator, plan).await?;
+    print(&ended, options)
+}
+
+/// Prints the result of a run.
+pub(crate) fn print(ended: &RunOutcome, options: &Options) -> Result<Exit, Error> {
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&ended.summary)?);
+    } else {
+        outcome::print(&ended.summary, &ended.folder);
+    }
+    Ok(outcome::exit(&ended.summary))
+}
+
+/// Runs the plan and shows its progress.
+pub(crate) async fn play(coordinator: Coordinator, plan: Plan) -> Result<RunOutcome, Error> {
     let (stop, stopped) = watch::channel(StopRequest::None);
     let view = tokio::spawn(view::show(coordinator.progress()));
     let run = coordinator.run(plan, stopped);
@@ -92,13 +108,7 @@ pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, options: &Opti
     };
     // The view ends with the progress channel.
     let _ = view.await;
-    let ended = ended.map_err(exit::of_coordinator)?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&ended.summary)?);
-    } else {
-        outcome::print(&ended.summary, &ended.folder);
-    }
-    Ok(outcome::exit(&ended.summary))
+    ended.map_err(exit::of_coordinator)
 }
 
 /// Worker threads for each of the embedded agents: the cores, less one for the other end.

@@ -155,3 +155,29 @@ fn degraded_policy_passes_though_some_sessions_are_refused() {
 fn rrc_oscillation_passes() {
     passes("rrc-oscillation", &[]);
 }
+
+#[test]
+fn capacity_probes_rates_in_folders_of_their_own() {
+    let out = tempfile::tempdir().unwrap();
+    let output = roamstorm()
+        .args(["run", "capacity", "--json", "--set", "load.probe=2s", "--set", "load.from=20/s", "--set", "load.to=40/s"])
+        .arg("--out")
+        .arg(out.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{stderr}"));
+    let folder = out.path().join(summary["run_id"].as_str().unwrap());
+    let probes = summary["probes"].as_array().unwrap();
+    assert!(probes.len() >= 2 && probes[0]["rate_per_s"] == 20.0, "{summary:#}");
+    for probe in probes {
+        assert!(folder.join(probe["folder"].as_str().unwrap()).join("summary.json").exists());
+    }
+    assert!(folder.join("report.html").exists());
+    // On a machine that others keep busy the generator may be the limit: then that is what it says.
+    match output.status.code() {
+        Some(0) => assert_eq!((&summary["status"], probes.len()), (&"pass".into(), 2), "{summary:#}"),
+        Some(3) => assert_eq!(summary["limit"], "generator", "{summary:#}"),
+        other => panic!("exit {other:?}: {summary:#}"),
+    }
+}

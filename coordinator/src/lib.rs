@@ -57,7 +57,7 @@ pub use moves::{HandoverCells, HandoverSummary};
 pub use network::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
 pub use reconciliation::BillingSummary;
-pub use run_folder::{RunFolder, render_report};
+pub use run_folder::{RunFolder, render_report, write_search};
 pub use store::{SqliteStore, Stored};
 pub use summary::{
     AgentSummary, GeneratorSummary, ImpairmentSummary, Percentiles, PhaseSummary, ProcedureSummary,

@@ -52,6 +52,11 @@ impl RunFolder {
         Ok(Self { path, run_id })
     }
 
+    /// The run's name.
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -118,18 +123,34 @@ impl Appender {
     }
 }
 
-/// Draws `report.html` of a run folder from its `summary.json` and `timeline.ndjson`, and returns its path.
+/// Draws `report.html` of a run folder from its `summary.json` and `timeline.ndjson`, that of a capacity search from the
+/// former alone, and returns its path.
 ///
 /// # Errors
 /// A file cannot be read or written, or holds something else than a run writes.
 pub fn render_report(folder: &Path) -> Result<PathBuf, CoordinatorError> {
     let summary_path = folder.join("summary.json");
     let summary = parse(&summary_path, 1, &read(&summary_path)?)?;
+    let path = folder.join("report.html");
+    if summary.get("probes").is_some_and(Value::is_array) {
+        write_whole(&path, report::render_search(&summary).as_bytes())?;
+        return Ok(path);
+    }
     let timeline = lines_of(&folder.join("timeline.ndjson"))?;
     let ladders = ladders(&folder.join("ladders.ndjson"))?;
-    let path = folder.join("report.html");
     write_whole(&path, report::render(&summary, &timeline, &ladders).as_bytes())?;
     Ok(path)
+}
+
+/// Writes `summary.json` and `report.html` of a capacity search, and returns the path of the latter.
+///
+/// # Errors
+/// [`CoordinatorError::Folder`]: they cannot be written.
+pub fn write_search(folder: &RunFolder, summary: &Value) -> Result<PathBuf, CoordinatorError> {
+    folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
+    let page = folder.path.join("report.html");
+    write_whole(&page, report::render_search(summary).as_bytes())?;
+    Ok(page)
 }
 
 /// None in a folder of before there were any.

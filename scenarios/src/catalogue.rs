@@ -16,7 +16,7 @@ pub fn catalogue() -> &'static [CatalogueEntry] {
     &CATALOGUE
 }
 
-static CATALOGUE: [CatalogueEntry; 13] = [
+static CATALOGUE: [CatalogueEntry; 14] = [
     CatalogueEntry {
         name: "smoke",
         summary: "100 subscribers, each through a whole life in seconds: register, session, traffic, handover, deregister.",
@@ -81,5 +81,10 @@ static CATALOGUE: [CatalogueEntry; 13] = [
         name: "rrc-oscillation",
         summary: "UEs with sessions fall idle and come back every second, with paging in between: no octet may be charged twice.",
         yaml: include_str!("../catalogue/rrc-oscillation.yaml"),
+    },
+    CatalogueEntry {
+        name: "capacity",
+        summary: "The highest rate of registrations at which p99 stays below 300 ms and 99.5 % succeed.",
+        yaml: include_str!("../catalogue/capacity.yaml"),
     },
 ];

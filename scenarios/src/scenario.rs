@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Cells, Charging, Conditions, Guardrail, Load, Mobility, Nas, Network, RadioProfile, SessionTemplate,
+    CapacitySearch, Cells, Charging, Conditions, Guardrail, Load, Mobility, Nas, Network, RadioProfile, SessionTemplate,
     SimSwap, Slo, Subscriber, SubscriberGroup,
 };
 
@@ -32,8 +32,10 @@ pub struct Scenario {
     pub sim_swap: SimSwap,
     /// What is made worse on purpose.
     pub conditions: Conditions,
-    /// At least one.
+    /// At least one. Of a capacity search: the load of its lowest probe.
     pub load: Vec<Load>,
+    /// Looks for the highest rate instead of playing one load.
+    pub search: Option<CapacitySearch>,
     /// Judged at the end of the run.
     pub slos: Vec<Slo>,
     /// Judged all along; one that breaks aborts the run.

@@ -30,6 +30,9 @@ impl Scenario {
         if duration > LONGEST {
             return refuse("at most 366 days are accepted".to_owned());
         }
+        if self.search.is_some() {
+            return refuse("a capacity search has no length of its own: load.probe is how long each probe lasts".to_owned());
+        }
         let Some(steady) = self.steady() else {
             return refuse(format!(
                 "{} has no steady part that could be stretched: a phase such as {{rate: 100/s, for: 60s}} during which no other load changes its rate",

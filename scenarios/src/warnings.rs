@@ -18,7 +18,7 @@ impl Scenario {
                 ends.as_secs_f64()
             ));
         }
-        if self.slos.is_empty() {
+        if self.slos.is_empty() && self.search.is_none() {
             warnings.push("no SLOs: the verdict can only say that the run was valid".to_owned());
         }
         warnings

@@ -347,7 +347,7 @@ fn unknown_scenarios_list_the_catalogue() {
         "atach-10k: no such scenario file, and no scenario of the catalogue has this name; did you mean \
          \"attach-10k\"? (catalogue: smoke, attach-10k, campaign-10k, urban-macro, rural-macro, cross-border, \
          congestion-storm, billing-retry, multi-operator-handover, sim-swap, signalling-storm, degraded-policy, \
-         rrc-oscillation)"
+         rrc-oscillation, capacity)"
     );
     let directory = Scenario::load(".", &[]).unwrap_err().to_string();
     assert!(directory.starts_with(".: cannot be read: "), "{directory}");

@@ -106,6 +106,18 @@ fn the_ends_that_are_no_knee_are_told_apart() {
     };
     let (end, _) = run(settings, both);
     assert!(matches!(end, SearchEnd::Found(knee) if (knee.rate / 100.0 - 1.0).abs() < 0.05), "{end:?}");
+    // The generator fails where the knee must be: not asked for again and again.
+    let hole = |rate: f64| match rate {
+        300.0.. => ProbeOutcome::Broke,
+        200.0.. => ProbeOutcome::Generator,
+        _ => ProbeOutcome::Held,
+    };
+    let (end, probes) = run(settings, hole);
+    assert!(
+        matches!(end, SearchEnd::GeneratorLimited { held, failed } if held < 200.0 && failed >= 200.0),
+        "{end:?}"
+    );
+    assert!(probes <= 12, "{probes} probes");
 }
 
 #[test]

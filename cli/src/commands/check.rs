@@ -6,6 +6,7 @@ use scenarios::{Description, Flow, Path, Scenario};
 
 use super::scenario::ScenarioArguments;
 use crate::exit::Exit;
+use crate::search;
 
 /// Checks a scenario.
 #[derive(clap::Args)]
@@ -17,6 +18,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let plan = arguments.scenario.plan(1)?;
     let (description, scenario) = (plan.describe(), plan.scenario());
+    if let Some(text) = search::explain(scenario) {
+        println!("{text}");
+    }
     print_whole(&description);
     print_loads(&description);
     print_networks(scenario);

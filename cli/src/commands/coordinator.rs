@@ -54,6 +54,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         return runtime.block_on(resume(run, &arguments, identity));
     }
     let plan = arguments.scenario.context("a scenario is needed, or --resume")?.plan(arguments.agents)?;
+    anyhow::ensure!(
+        plan.scenario().search.is_none(),
+        "{} is a capacity search: `roamstorm run` plays its probes, each with a fleet of its own",
+        plan.scenario().name
+    );
     runtime.block_on(async {
         let target = arguments.target.map(|target| target.to_string()).unwrap_or_default();
         let coordinator = Coordinator::bind(CoordinatorConfig {

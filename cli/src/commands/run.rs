@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Error, ensure};
-use coordinator::{Coordinator, CoordinatorConfig};
+use coordinator::{Coordinator, CoordinatorConfig, RunFolder, RunOutcome};
 use scenarios::Plan;
 use tokio::task::JoinSet;
 use wire::{Authority, Role};
@@ -10,6 +10,7 @@ use wire::{Authority, Role};
 use super::scenario::ScenarioArguments;
 use crate::campaign;
 use crate::exit::Exit;
+use crate::search;
 use crate::target::Target;
 
 /// Runs a scenario on this machine.
@@ -42,12 +43,23 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    runtime.block_on(embedded(plan, arguments))
+    runtime.block_on(async {
+        let folder = arguments.campaign.folder(&plan)?;
+        if let Some(search) = plan.scenario().search.clone() {
+            let probe = async |plan, folder| embedded(plan, &arguments, folder).await;
+            let json = arguments.campaign.json;
+            let found = search::conduct(&plan, &search, &folder, arguments.agents, json, probe).await;
+            // Nor does a search whose first probe cannot begin; a folder with probes stays.
+            return found.inspect_err(|_| drop(std::fs::remove_dir(folder.path())));
+        }
+        let ended = embedded(plan, &arguments, folder).await?;
+        campaign::print(&ended, &arguments.campaign)
+    })
 }
 
-async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
-    let ends = arguments.user_plane(&plan)?;
-    let folder = arguments.campaign.folder(&plan)?;
+/// Plays one plan, with a fleet and a target of its own.
+async fn embedded(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<RunOutcome, Error> {
+    let ends = arguments.user_plane(&plan).inspect_err(|_| drop(std::fs::remove_dir(folder.path())))?;
     let opened = Target::open(&arguments.target, &plan, &folder, ends.network);
     // A run that cannot begin leaves nothing.
     let target = opened.inspect_err(|_| drop(std::fs::remove_dir(folder.path())))?;
@@ -60,7 +72,7 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
         agents_wanted: agents,
         folder: Some(folder),
         network: target.network,
-        charging: arguments.charging,
+        charging: arguments.charging.clone(),
         ..arguments.campaign.coordinator_config(([127, 0, 0, 1], 0).into(), identity, &target.url)
     })
     .await?;
@@ -80,7 +92,7 @@ async fn embedded(plan: Plan, arguments: Arguments) -> Result<Exit, Error> {
         let (_, interruptions) = tokio::sync::mpsc::unbounded_channel();
         fleet.spawn(agent::run(config, interruptions));
     }
-    let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
+    let ended = campaign::play(coordinator, plan).await;
     if ended.is_err() {
         fleet.abort_all();
     }

@@ -5,6 +5,7 @@
 //! is escaped (by `maud`), cut at a limit, and kept out of scripts, styles and addresses.
 
 mod axis;
+mod capacity;
 mod chart;
 pub(crate) mod comparison;
 mod continuity;
@@ -26,6 +27,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
 use chart::{Band, Kind};
+pub(crate) use capacity::render as render_search;
 pub(crate) use comparison::render as render_comparison;
 use figures::{duration, entries, list, number, text, whole};
 use series::TimeLine;

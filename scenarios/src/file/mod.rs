@@ -12,6 +12,7 @@ mod overlap;
 mod radio;
 mod roaming;
 mod scenario;
+mod search;
 mod sessions;
 mod slos;
 mod subscribers;

@@ -5,15 +5,15 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::at::{At, each, every};
+use super::at::{At, each};
 use super::cells::{self, CellsFile};
 use super::charging::{self, Charged, ChargingFile, Folder};
 use super::conditions::{self, ConditionsFile};
-use super::load::{self, LoadFile};
 use super::mobility::{self, MobilityFile};
 use super::nas::{self, NasFile};
 use super::network::{self, NetworkFile};
 use super::radio::{self, ProfileFile, RadioFile};
+use super::search::{self, LoadsFile};
 use super::sessions::{self, SessionFile};
 use super::slos::{self, GuardrailFile};
 use super::subscribers::{self, SubscribersFile};
@@ -62,9 +62,8 @@ pub(super) struct ScenarioFile {
     /// What is made worse on purpose.
     #[serde(default)]
     pub(super) conditions: ConditionsFile,
-    /// What is attempted, how often.
-    #[schemars(length(min = 1))]
-    pub(super) load: Vec<LoadFile>,
+    /// What is attempted, how often; or a search for the highest rate.
+    pub(super) load: LoadsFile,
     /// What must hold at the end, such as `registration.success >= 99.5%`.
     #[serde(default)]
     pub(super) slos: Vec<String>,
@@ -93,13 +92,12 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
     let cells = cells::check(file.cells, &subscribers, &at.field("cells"))?;
     let nas = nas::check(file.nas, &at.field("nas"))?;
     let radio = radio::check(file.radio, &at.field("radio"))?;
-    let load = every(
-        file.load,
-        &at.field("load"),
-        "load such as {procedure: registration, phases: [...]}",
-        load::check,
-    )?;
+    let count = subscribers.iter().map(|group| group.count).sum();
+    let (load, search) = search::check(file.load, count, &at.field("load"))?;
     let slos = each(file.slos, &at.field("slos"), |text, at| slos::check(&text, &load, at))?;
+    at.field("slos").require(slos.is_empty() || search.is_none(), || {
+        "the conditions of a search stand in load.while: no slos are expected beside it".to_owned()
+    })?;
     let guardrails =
         each(file.guardrails, &at.field("guardrails"), |file, at| slos::guardrail(file, &load, at))?;
     let sessions = sessions::check(file.sessions, &cells, &at.field("sessions"))?;
@@ -137,6 +135,7 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
         sim_swap: file.sim_swap,
         conditions,
         load,
+        search,
         slos,
         guardrails,
         network,
@@ -168,7 +167,7 @@ impl From<&Scenario> for ScenarioFile {
             mobility: MobilityFile::from(&scenario.mobility),
             sim_swap: scenario.sim_swap,
             conditions: ConditionsFile::from(&scenario.conditions),
-            load: scenario.load.iter().map(LoadFile::from).collect(),
+            load: LoadsFile::from(scenario),
             slos: scenario.slos.iter().map(|slo| slo.text.clone()).collect(),
             guardrails: scenario.guardrails.iter().map(GuardrailFile::from).collect(),
             network: NetworkFile::from(&scenario.network),

@@ -49,6 +49,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 ],
                 guardrails: vec![Guardrail { condition: slo(format!("{subject}.rate<3/s")), for_: drain }],
                 load,
+                search: None,
                 charging,
                 drain,
             }

@@ -131,9 +131,14 @@ impl Search {
                 _ => Ok((held * GROWTH).min(to)),
             };
         };
+        // A rate in between that the generator fails at again and again says nothing of the target, however often.
+        let between = |rate: f64| {
+            let failed = self.count(rate, ProbeOutcome::Generator) >= agreeing as usize;
+            if failed { Err(SearchEnd::GeneratorLimited { held, failed: rate }) } else { Ok(rate) }
+        };
         // Half the precision, since the knee may lie anywhere between the two.
         if broke / held > 1.0 + precision / 2.0 && !exhausted {
-            return Ok((held * broke).sqrt());
+            return between((held * broke).sqrt());
         }
         // Whichever side has fewer probes near the knee.
         let reach = 1.0 + precision;
@@ -143,10 +148,10 @@ impl Search {
         let below = near(ProbeOutcome::Held, held / reach, broke);
         let above = near(ProbeOutcome::Broke, held, broke * reach);
         if !exhausted && below < agreeing as usize {
-            return Ok(held);
+            return between(held);
         }
         if !exhausted && above < agreeing as usize {
-            return Ok(broke);
+            return between(broke);
         }
         Err(SearchEnd::Found(knee(&self.probes, held, broke)))
     }

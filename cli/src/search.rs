@@ -1,0 +1,184 @@
+//! A capacity search: probe after probe, each an ordinary run of a fixed rate, until the knee is known.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Error};
+use coordinator::{RunFolder, RunOutcome, Status, write_search};
+use scenarios::{CapacitySearch, Metric, MetricKind, Plan, Procedure, Scenario};
+use serde_json::{Value, json};
+use statistics::{ProbeOutcome, Search, SearchEnd, SearchSettings};
+
+use crate::exit::Exit;
+use crate::view::duration;
+
+/// Runs the search of a scenario in its folder; `probe` plays one plan in a folder of its own.
+pub(crate) async fn conduct<F>(
+    plan: &Plan,
+    search: &CapacitySearch,
+    folder: &RunFolder,
+    agents: u16,
+    as_json: bool,
+    probe: F,
+) -> Result<Exit, Error>
+where
+    F: AsyncFn(Plan, RunFolder) -> Result<RunOutcome, Error>,
+{
+    let mut state = Search::new(SearchSettings {
+        from: search.from_per_s,
+        to: search.to_per_s,
+        precision: search.precision,
+        ..SearchSettings::default()
+    });
+    let mut told: Vec<Value> = Vec::new();
+    let end = loop {
+        let rate = match state.next() {
+            Ok(rate) => rate,
+            Err(end) => break Some(end),
+        };
+        let number = told.len() + 1;
+        let name = format!("probe-{number:02}");
+        let scenario = plan.scenario().probe_at(rate).context("a scenario with a search has probes")?;
+        // Each probe draws its own arrivals, and the whole search is repeated by one seed.
+        let seed = scenarios::stream_seed(plan.seed(), &[number as u64]) % 1_000_000;
+        let probe_plan = Plan::new(Arc::new(scenario), seed, u32::from(agents))?;
+        let ended = probe(probe_plan, RunFolder::create(folder.path(), Some(&name), &name)?).await?;
+        let outcome = outcome(&ended);
+        let line = described(&name, rate, outcome, &ended);
+        eprintln!("{}", in_short(&line));
+        told.push(line);
+        if ended.summary.verdict.reasons.iter().any(|reason| reason.starts_with("aborted")) {
+            break None;
+        }
+        state.probed(rate, outcome);
+        write_search(folder, &summary(plan, search, folder, None, &told))?;
+    };
+    let summary = summary(plan, search, folder, end.as_ref(), &told);
+    let page = write_search(folder, &summary)?;
+    if as_json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        println!("{}", summary["verdict"].as_str().unwrap_or_default());
+        println!("report: {}", page.display());
+    }
+    Ok(match end {
+        Some(SearchEnd::Found(_) | SearchEnd::Reached { .. }) => Exit::Pass,
+        Some(SearchEnd::Never { .. }) => Exit::SloFailed,
+        Some(SearchEnd::GeneratorLimited { .. }) | None => Exit::Invalid,
+    })
+}
+
+/// A run that proves nothing says nothing about the target.
+fn outcome(ended: &RunOutcome) -> ProbeOutcome {
+    let unstarted = ended.summary.procedures.values().any(|procedure| procedure.never_started > 0);
+    match ended.summary.verdict.status {
+        Status::Invalid => ProbeOutcome::Generator,
+        Status::Pass if unstarted => ProbeOutcome::Generator,
+        Status::Pass => ProbeOutcome::Held,
+        Status::Fail => ProbeOutcome::Broke,
+    }
+}
+
+fn described(name: &str, rate: f64, outcome: ProbeOutcome, ended: &RunOutcome) -> Value {
+    let procedure = ended.summary.procedures.get(Procedure::Registration.as_str());
+    let success = procedure.map(|procedure| {
+        let failed: u64 = procedure.failed.values().chain(procedure.abandoned.values()).sum();
+        let all = procedure.succeeded + failed + procedure.timed_out;
+        100.0 * procedure.succeeded as f64 / all.max(1) as f64
+    });
+    json!({
+        "folder": name, "rate_per_s": rate, "outcome": outcome, "reasons": ended.summary.verdict.reasons,
+        "latency_us_p99": procedure.filter(|p| p.succeeded > 0).map(|p| p.latency_us.p99), "success_percent": success,
+        "lateness_us_p99": ended.summary.generator.lateness_us.p99,
+    })
+}
+
+fn in_short(line: &Value) -> String {
+    let number = |key: &str| line[key].as_f64().unwrap_or_default();
+    let p99 = line["latency_us_p99"]
+        .as_u64()
+        .map_or_else(|| "nothing succeeded".to_owned(), |us| format!("p99 {}", duration(us)));
+    let outcome = line["outcome"].as_str().unwrap_or_default();
+    format!(
+        "{}: {:.1}/s {outcome}, {p99}, success {:.2} %",
+        line["folder"].as_str().unwrap_or_default(),
+        number("rate_per_s"),
+        number("success_percent")
+    )
+}
+
+fn summary(
+    plan: &Plan,
+    search: &CapacitySearch,
+    folder: &RunFolder,
+    end: Option<&SearchEnd>,
+    probes: &[Value],
+) -> Value {
+    let (status, limit, verdict) = match end {
+        Some(SearchEnd::Found(knee)) => (
+            "pass",
+            "target",
+            format!(
+                "the target holds {:.1} registrations a second (95 %: {:.1} to {:.1})",
+                knee.rate, knee.low, knee.high
+            ),
+        ),
+        Some(SearchEnd::Reached { rate }) => (
+            "pass",
+            "search",
+            format!("the target holds {rate:.1} registrations a second, the highest rate of the search"),
+        ),
+        Some(SearchEnd::Never { rate }) => (
+            "fail",
+            "target",
+            format!(
+                "the target does not hold {rate:.1} registrations a second, the lowest rate of the search"
+            ),
+        ),
+        Some(SearchEnd::GeneratorLimited { held, failed }) => {
+            let known = if *held > 0.0 {
+                format!("the target holds {held:.1}")
+            } else {
+                "of the target nothing is known".to_owned()
+            };
+            let text = format!(
+                "the generator was the limit: it cannot make {failed:.1} registrations a second; {known}"
+            );
+            ("invalid", "generator", text)
+        }
+        None => ("invalid", "none", "the search has not ended".to_owned()),
+    };
+    let knee = if let Some(SearchEnd::Found(knee)) = end { Some(knee) } else { None };
+    let conditions: Vec<&str> = search.conditions.iter().map(|slo| slo.text.as_str()).collect();
+    let limit_of = |wanted: fn(&MetricKind) -> bool| {
+        let kind = |metric: &Metric| matches!(metric, Metric::Procedure { kind, .. } if wanted(kind));
+        search.conditions.iter().find(|slo| kind(&slo.metric)).map(|slo| slo.value)
+    };
+    let p99 =
+        |kind: &MetricKind| matches!(kind, MetricKind::Latency(percentile) if percentile.percent() == 99.0);
+    json!({
+        "run_id": folder.run_id(), "scenario": plan.scenario().name, "seed": plan.seed(), "status": status, "limit": limit,
+        "verdict": verdict, "knee": knee, "end": end, "while": conditions.join(" and "), "from_per_s": search.from_per_s,
+        "to_per_s": search.to_per_s, "probe_s": search.probe.as_secs_f64(), "precision": search.precision,
+        "limit_us": limit_of(p99), "limit_percent": limit_of(|kind| matches!(kind, MetricKind::Success)).map(|part| part * 100.0),
+        "probes": probes,
+    })
+}
+
+/// Explains the search of a scenario before it is run.
+pub(crate) fn explain(scenario: &Scenario) -> Option<String> {
+    let search = scenario.search.as_ref()?;
+    let conditions: Vec<&str> = search.conditions.iter().map(|slo| slo.text.as_str()).collect();
+    let growing = (search.to_per_s / search.from_per_s).log2().ceil().max(0.0);
+    Some(format!(
+        "a search for the highest rate of {} while {}: from {}/s to {}/s, doubled from probe to probe and then halved to {} % of the rate, \
+         {} s each; about {:.0} to {:.0} probes. The plan below is that of the first.",
+        search.procedure.as_str(),
+        conditions.join(" and "),
+        search.from_per_s,
+        search.to_per_s,
+        search.precision * 100.0,
+        search.probe.as_secs_f64(),
+        growing + 1.0,
+        growing + 16.0
+    ))
+}

@@ -1,0 +1,102 @@
+//! A capacity search: for which rate, under which conditions, within which limits.
+
+use std::time::Duration;
+
+use crate::{Arrivals, Load, Phase, Procedure, Scenario, Shape, Slo};
+
+/// Looks for the highest rate of a procedure at which conditions hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CapacitySearch {
+    /// What is attempted.
+    pub procedure: Procedure,
+    /// How attempts are spread around the rate.
+    pub arrivals: Arrivals,
+    /// All of them must hold; at least one.
+    pub conditions: Vec<Slo>,
+    /// The first and lowest rate, attempts per second.
+    pub from_per_s: f64,
+    /// The highest rate, attempts per second.
+    pub to_per_s: f64,
+    /// How long each probe lasts.
+    pub probe: Duration,
+    /// How near the rate is to be known, relative.
+    pub precision: f64,
+}
+
+impl CapacitySearch {
+    /// The load of a probe.
+    pub fn load_at(&self, rate_per_s: f64) -> Load {
+        let shape = Shape::Constant { rate_per_s, for_: self.probe };
+        let phases = vec![Phase { name: None, shape }];
+        Load { procedure: self.procedure, arrivals: self.arrivals, starts_after: Duration::ZERO, phases }
+    }
+}
+
+impl Scenario {
+    /// The run of a fixed rate that probes it; its SLOs are the search's conditions. `None`: the scenario searches nothing.
+    pub fn probe_at(&self, rate_per_s: f64) -> Option<Self> {
+        let search = self.search.as_ref()?;
+        Some(Self {
+            load: vec![search.load_at(rate_per_s)],
+            slos: search.conditions.clone(),
+            search: None,
+            ..self.clone()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(load: &str) -> Result<Scenario, String> {
+        let text = format!(
+            "name: t\nsubscribers: [{{plmn: 001/01, imsi: \"001010000000001\", count: 2000, k: \"465B5CE8B199B49FAA5F0A2EE238A6BC\", opc: \"E8ED289DEBA952E4283B54E88E6183CA\"}}]\nload: {load}\n"
+        );
+        Scenario::from_yaml(&text, "t.yaml").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_search_is_read_with_its_defaults_and_written_again() {
+        let found = scenario("{find: registration.rate, while: \"registration.latency.p99 < 300ms and registration.success > 99.5%\"}").unwrap();
+        let search = found.search.clone().unwrap();
+        assert_eq!((search.from_per_s, search.to_per_s, search.precision), (10.0, 100.0, 0.05));
+        assert_eq!(search.conditions.len(), 2);
+        assert_eq!(Scenario::from_yaml(&found.to_yaml(), "again").unwrap(), found);
+        let probe = found.probe_at(50.0).unwrap();
+        assert_eq!((probe.load[0].planned(), probe.slos.len(), probe.search), (1000, 2, None));
+    }
+
+    #[test]
+    fn objectives_stand_in_the_search_alone_and_no_warning_misses_them() {
+        let search = "{find: registration.rate, while: registration.success > 99%}";
+        let warnings = scenario(search).unwrap().warnings();
+        assert!(warnings.iter().all(|warning| !warning.contains("no SLOs")), "{warnings:?}");
+        let error = scenario(&format!("{search}\nslos: [registration.success > 90%]")).unwrap_err();
+        assert!(error.contains("stand in load.while"), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_searched_says_where_and_why() {
+        for (load, part) in [
+            (
+                "{find: handover-n2.rate, while: registration.success > 99%}",
+                "load.find: \"handover-n2.rate\" cannot be searched for",
+            ),
+            ("{find: registration.rate, while: registration.speed > 99%}", "load.while"),
+            (
+                "{find: registration.rate, while: registration.success > 99%, to: 1000/s}",
+                "needs 20000 subscribers",
+            ),
+            ("{find: registration.rate, while: registration.success > 99%, from: 500/s}", "load.from"),
+            (
+                "{find: registration.rate, while: registration.success > 99%, precision: 0%}",
+                "1% to 50% are accepted",
+            ),
+            ("{find: registration.rate}", "while"),
+        ] {
+            let error = scenario(load).unwrap_err();
+            assert!(error.contains(part) && error.starts_with("t.yaml:3:"), "{load}: {error}");
+        }
+    }
+}
