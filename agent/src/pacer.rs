@@ -103,18 +103,19 @@ impl Pacer {
         Some(DueAttempt { procedure: load.procedure, index, due, shifted })
     }
 
-    /// How many attempts of each load are started.
+    /// How many attempts of each load are started, or accounted for otherwise.
     pub(crate) fn progress(&self) -> Vec<u64> {
         self.loads.iter().map(|load| load.passed).collect()
     }
 
-    /// Makes nothing due any more. Returns how many attempts of each load that leaves unstarted.
+    /// Makes nothing due any more. Returns how many attempts of each load that leaves unstarted; they count as passed, for
+    /// they are accounted for.
     pub(crate) fn cancel(&mut self) -> Vec<(Procedure, u64)> {
         self.loads
             .iter_mut()
             .map(|load| {
                 let left = load.planned.saturating_sub(load.passed);
-                (load.next, load.planned) = (None, load.passed);
+                (load.next, load.passed) = (None, load.planned);
                 (load.procedure, left)
             })
             .collect()

@@ -129,7 +129,7 @@ impl Shard {
         for number in 0..self.loads.len() {
             let load = &mut self.loads[number];
             let left = load.planned - load.passed;
-            (load.next, load.planned) = (None, load.passed);
+            (load.next, load.passed) = (None, load.planned);
             if left > 0 {
                 let never = &mut self.counts.entry(number).or_default().interval.never_started;
                 never.push((reason.to_owned(), left));

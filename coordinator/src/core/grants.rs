@@ -112,7 +112,7 @@ impl Core {
         let mut gap = None;
         let mut from_us = running.then(|| self.run_us());
         if let (true, Some(Vacancy { dead_us: Some(dead_us), .. })) = (running, &vacancy) {
-            let dead_us = &if *dead_us == UNKNOWN { self.run_us() } else { *dead_us };
+            let dead_us = &if *dead_us == UNKNOWN { self.most_us() } else { *dead_us };
             let from = dead_us.max(&self.run_us()).saturating_add(micros(self.lead()));
             let mut lost = self.gap(shard, *dead_us, from);
             lost.to_agent = Some(self.name(agent));

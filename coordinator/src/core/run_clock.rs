@@ -48,6 +48,13 @@ impl Core {
         shown.clamp(ours, most.saturating_add(error_us))
     }
 
+    /// What the run's clock shows at most anywhere: an agent may have heard of no pause at all.
+    pub(super) fn most_us(&self) -> u64 {
+        let ours = self.run_us();
+        let standing = self.paused.map_or(0, |paused| micros(self.now.saturating_duration_since(paused)));
+        ours.saturating_add(drift_us(ours)).saturating_add(self.state.paused_us).saturating_add(standing)
+    }
+
     /// An agent answered a ping.
     pub(super) fn pong(&mut self, agent: usize, sent_us: u64, agent_us: u64) {
         let now_us = self.us(self.now);

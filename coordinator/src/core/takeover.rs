@@ -113,7 +113,7 @@ impl Core {
         let now_us = self.run_us();
         let state = &self.state.shards[shard as usize];
         let dead_us = match (state.holder, &state.vacancy) {
-            (None, Some(Vacancy { dead_us: Some(UNKNOWN), .. })) => now_us,
+            (None, Some(Vacancy { dead_us: Some(UNKNOWN), .. })) => self.most_us(),
             (Some(holder), _) => self.run_us_of(holder),
             (None, Some(vacancy)) => vacancy.dead_us.unwrap_or(0),
             (None, None) => 0,
