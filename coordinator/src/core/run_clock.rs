@@ -44,6 +44,8 @@ impl Core {
         }
         let shown = presence.clock.to_agent(self.us(self.now)).saturating_sub(start_at_us);
         let shown = shown.saturating_sub(member.paused_us).saturating_add(presence.clock.round_trip_us());
+        // The round trip that the offset is from may be as old as the oldest that is kept.
+        let shown = shown.saturating_add(drift_us(ours.min(OLDEST_ROUND_US)));
         let error_us = CLOCK_ERROR_US.saturating_add(micros(self.start_error));
         shown.clamp(ours, most.saturating_add(error_us))
     }
@@ -269,3 +271,5 @@ const LEAD: Duration = Duration::from_millis(100);
 const LONGEST_ROUND_TRIP_US: u64 = 500_000;
 pub(super) const CLOCK_ROUNDS: usize = 5;
 const CLOCK_ERROR_US: u64 = 1_000_000;
+/// Sixteen rounds are kept, one every five seconds.
+const OLDEST_ROUND_US: u64 = 80_000_000;
