@@ -160,13 +160,24 @@ fn rrc_oscillation_passes() {
 fn capacity_probes_rates_in_folders_of_their_own() {
     let out = tempfile::tempdir().unwrap();
     let output = roamstorm()
-        .args(["run", "capacity", "--json", "--set", "load.probe=2s", "--set", "load.from=20/s", "--set", "load.to=40/s"])
+        .args([
+            "run",
+            "capacity",
+            "--json",
+            "--set",
+            "load.probe=2s",
+            "--set",
+            "load.from=20/s",
+            "--set",
+            "load.to=40/s",
+        ])
         .arg("--out")
         .arg(out.path())
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{stderr}"));
+    let summary: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{stderr}"));
     let folder = out.path().join(summary["run_id"].as_str().unwrap());
     let probes = summary["probes"].as_array().unwrap();
     assert!(probes.len() >= 2 && probes[0]["rate_per_s"] == 20.0, "{summary:#}");

@@ -13,7 +13,8 @@ use support::{Process, assert_balanced, assert_summary_passed, registrations, ro
 fn begun(folder: &Path) -> (Process, PathBuf) {
     let path = scenario(folder, &registrations(300, 50, 6, ""));
     let out = folder.join("runs");
-    let mut run = Process::start(roamstorm().args(["run", &path, "--seed", "3", "--json", "--out"]).arg(&out));
+    let mut run =
+        Process::start(roamstorm().args(["run", &path, "--seed", "3", "--json", "--out"]).arg(&out));
     run.wait_for(" s of 6 s");
     let folder = std::fs::read_dir(&out).unwrap().map(|run| run.unwrap().path()).next().unwrap();
     (run, folder)

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    CapacitySearch, Cells, Charging, Conditions, Guardrail, Load, Mobility, Nas, Network, RadioProfile, SessionTemplate,
-    SimSwap, Slo, Subscriber, SubscriberGroup,
+    CapacitySearch, Cells, Charging, Conditions, Guardrail, Load, Mobility, Nas, Network, RadioProfile,
+    SessionTemplate, SimSwap, Slo, Subscriber, SubscriberGroup,
 };
 
 /// Everything that a run does. Made by [`Scenario::from_yaml`] or [`Scenario::load`], and checked there.

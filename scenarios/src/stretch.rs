@@ -31,7 +31,10 @@ impl Scenario {
             return refuse("at most 366 days are accepted".to_owned());
         }
         if self.search.is_some() {
-            return refuse("a capacity search has no length of its own: load.probe is how long each probe lasts".to_owned());
+            return refuse(
+                "a capacity search has no length of its own: load.probe is how long each probe lasts"
+                    .to_owned(),
+            );
         }
         let Some(steady) = self.steady() else {
             return refuse(format!(

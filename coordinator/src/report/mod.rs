@@ -26,8 +26,8 @@ mod verdict;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
-use chart::{Band, Kind};
 pub(crate) use capacity::render as render_search;
+use chart::{Band, Kind};
 pub(crate) use comparison::render as render_comparison;
 use figures::{duration, entries, list, number, text, whole};
 use series::TimeLine;
