@@ -49,6 +49,11 @@ impl ClockOffset {
         our_us.saturating_add_signed(self.offset_us())
     }
 
+    /// The same, for an instant that may lie before the agent's clock began: negative then.
+    pub(crate) fn to_agent_signed(&self, our_us: u64) -> i64 {
+        i64::try_from(i128::from(our_us) + i128::from(self.offset_us())).unwrap_or_default()
+    }
+
     fn best(&self) -> Option<&Round> {
         self.rounds.iter().min_by_key(|round| round.round_trip_us)
     }

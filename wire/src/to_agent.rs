@@ -18,7 +18,8 @@ pub enum ToAgent {
     Start {
         /// Which run.
         run: String,
-        /// The agent's own clock, µs: the coordinator has applied the offset that it measured.
+        /// The agent's own clock, µs: the coordinator has applied the offset that it measured. For an agent whose clock began
+        /// after the start it is negative, in two's complement.
         at_us: u64,
         /// The same instant by the coordinator's wall clock, UNIX time in µs.
         wall_us: u64,

@@ -240,7 +240,7 @@ impl Holder {
             }
             ToAgent::Ack { shard, epoch, sequence } => self.acknowledged(shard, epoch, sequence, now, out),
             ToAgent::Start { run, at_us, wall_us } if self.is_run(&run) => {
-                let at = self.instant(at_us);
+                let at = self.start_instant(at_us);
                 // A returning agent has started already, and goes on.
                 if self.clock.is_none() {
                     tracing::info!(%run, "starting");
@@ -604,6 +604,15 @@ impl Holder {
         } else {
             self.base.checked_sub(since).unwrap_or(self.base)
         }
+    }
+
+    /// The start of a run, which may lie before this agent began.
+    fn start_instant(&self, at_us: u64) -> Instant {
+        let before = at_us.cast_signed().min(0).unsigned_abs();
+        if before == 0 || before > LATEST_US {
+            return self.instant(at_us);
+        }
+        self.base.checked_sub(Duration::from_micros(before)).unwrap_or(self.base)
     }
 
     fn clock_us(&self, now: Instant) -> u64 {

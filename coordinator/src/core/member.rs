@@ -21,8 +21,8 @@ pub(crate) struct Member {
     /// Proves, when it comes back, that it is the same.
     pub(crate) token: [u8; 16],
     pub(crate) fate: Fate,
-    /// The run's start by its own clock, µs, once it is told.
-    pub(crate) start_at_us: Option<u64>,
+    /// The run's start by its own clock, µs, once it is told; negative where it came later.
+    pub(crate) start_at_us: Option<i64>,
     /// How long the run's clock had stood still when it came, µs.
     pub(crate) stood_us: u64,
     /// How long the run's clock stood still as far as it knows, µs.

@@ -58,8 +58,8 @@ pub enum Record {
     StartTold {
         /// Its number.
         agent: usize,
-        /// The start by the agent's own clock, µs.
-        at_us: u64,
+        /// The start by the agent's own clock, µs; negative where the agent began later.
+        at_us: i64,
         /// How long the run's clock had stood still before it came, µs: for it, the run began so much later.
         stood_us: u64,
     },

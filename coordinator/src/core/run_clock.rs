@@ -42,7 +42,8 @@ impl Core {
         if presence.clock.rounds() == 0 || self.start_by_wall {
             return most;
         }
-        let shown = presence.clock.to_agent(self.us(self.now)).saturating_sub(start_at_us);
+        let shown = presence.clock.to_agent_signed(self.us(self.now)).saturating_sub(start_at_us);
+        let shown = u64::try_from(shown).unwrap_or_default();
         let shown = shown.saturating_sub(member.paused_us).saturating_add(presence.clock.round_trip_us());
         // The round trip that the offset is from may be as old as the oldest that is kept.
         let shown = shown.saturating_add(drift_us(ours.min(OLDEST_ROUND_US)));
@@ -106,8 +107,14 @@ impl Core {
         if !presence.knows_start || presence.clock.rounds() < rounds {
             return;
         }
-        self.start_error = Duration::from_micros(presence.clock.round_trip_us());
-        let elapsed = self.presence[agent].clock.to_agent(self.us(self.now)).saturating_sub(start_at_us);
+        let round_trip = Duration::from_micros(presence.clock.round_trip_us());
+        let shown = self.presence[agent].clock.to_agent_signed(self.us(self.now));
+        let elapsed = u64::try_from(shown.saturating_sub(start_at_us)).unwrap_or_default();
+        if elapsed < self.floor_us.saturating_add(self.state.paused_us) {
+            // Others have reported later instants already.
+            return;
+        }
+        self.start_error = round_trip;
         if let Some(start) = self.now.checked_sub(Duration::from_micros(elapsed)) {
             self.start = Some(start);
             (self.start_by_wall, self.unsure_until) = (false, None);
@@ -164,12 +171,13 @@ impl Core {
             return;
         }
         if self.state.agents[agent].start_at_us.is_none() {
-            let at_us = self.presence[agent].clock.to_agent(self.us(start));
+            let at_us = self.presence[agent].clock.to_agent_signed(self.us(start));
             // Who comes after a pause never knew of it: for it, the run began so much later.
             self.record(Record::StartTold { agent, at_us, stood_us: self.state.paused_us });
         }
         let member = &self.state.agents[agent];
-        let at_us = member.start_at_us.unwrap_or_default().saturating_add(member.stood_us);
+        let at_us = member.start_at_us.unwrap_or_default().saturating_add_unsigned(member.stood_us);
+        let at_us = at_us.cast_unsigned();
         let wall_us = start_wall_us.saturating_add(member.stood_us);
         self.presence[agent].start_due = false;
         self.send(agent, ToAgent::Start { run: self.state.run.clone(), at_us, wall_us });
