@@ -82,11 +82,12 @@ impl Core {
         if matches!(self.state.agents[agent].fate, Fate::Lost(_)) {
             self.record(Record::Fate { agent, fate: Fate::Present });
         }
-        let lost_told = self.presence[agent].lost_told;
+        let Presence { lost_told, knows_start, .. } = self.presence[agent];
         self.presence[agent] = Presence {
             asked_us: hello.agent_us,
             asked_at: self.now,
             lost_told,
+            knows_start,
             start_due: self.start.is_some(),
             ..Presence::away(self.now)
         };

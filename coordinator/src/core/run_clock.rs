@@ -171,7 +171,11 @@ impl Core {
             return;
         }
         if self.state.agents[agent].start_at_us.is_none() {
-            let at_us = self.presence[agent].clock.to_agent_signed(self.us(start));
+            // Counted from now: the start may lie before the clock of a coordinator that was started again, too.
+            let now_us = self.presence[agent].clock.to_agent_signed(self.us(self.now));
+            let since = micros(self.now.saturating_duration_since(start));
+            let until = micros(start.saturating_duration_since(self.now));
+            let at_us = now_us.saturating_sub_unsigned(since).saturating_add_unsigned(until);
             // Who comes after a pause never knew of it: for it, the run began so much later.
             self.record(Record::StartTold { agent, at_us, stood_us: self.state.paused_us });
         }
