@@ -46,6 +46,10 @@ fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) each
 simulate: ## Rehearse the whole fleet under SEEDS (10000) seeds of faults in virtual time, and check every account
 	cargo run --release --quiet -p rehearsal -- --seeds $(or $(SEEDS),10000)
 
+.PHONY: kill-test
+kill-test: ## Kill, freeze, cut off and restart a real fleet under load, ROUNDS (10) times: its account stays exact
+	ROUNDS=$(or $(ROUNDS),10) cargo test --release --quiet -p roamstorm --test kill -- --nocapture
+
 .PHONY: bench
 bench: ## Criterion benches, then the macro and fleet benchmarks of docs/performance.md
 	cargo bench -p benches
