@@ -266,7 +266,7 @@ impl Agent {
             self.random =
                 self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let drawn = self.random >> 33;
-            if drawn % 10 == 0 {
+            if drawn.is_multiple_of(10) {
                 failed += 1;
             } else {
                 latencies.push(1_000 + drawn % 7 * drawn % 300_000);

@@ -85,7 +85,7 @@ proptest! {
                 for octet in &octets[40..] {
                     let half = u64::from(octet >> 1);
                     if octet & 1 == 1 {
-                        bucket += half as usize;
+                        bucket += usize::try_from(half).unwrap();
                     } else if half > 0 {
                         pairs.push((bottom_of(bucket), half));
                     }
