@@ -48,7 +48,7 @@ simulate: ## Rehearse the whole fleet under SEEDS (10000) seeds of faults in vir
 
 .PHONY: kill-test
 kill-test: ## Kill, freeze, cut off and restart a real fleet under load, ROUNDS (10) times: its account stays exact
-	ROUNDS=$(or $(ROUNDS),10) cargo test --release --quiet -p roamstorm --test kill -- --nocapture
+	ROUNDS=$(or $(ROUNDS),10) cargo test --release --quiet -p roamstorm --test kill -- --nocapture --ignored
 
 .PHONY: bench
 bench: ## Criterion benches, then the macro and fleet benchmarks of docs/performance.md

@@ -58,6 +58,7 @@ const FAULTS: [Fault; 9] = [
 const SHORTLY: Duration = Duration::from_secs(2);
 
 #[test]
+#[ignore = "takes a minute of two free cores: `make kill-test` plays it"]
 fn fleet_that_is_killed_frozen_and_cut_off_keeps_its_account() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match number("SEED") {
