@@ -31,8 +31,7 @@ use run_clock::RunClock;
 /// - A lease that has ended by the agent's clock is not renewed any more; an epoch that is not higher than the last one
 ///   of its shard is not taken.
 /// - How a lease ended is repeated at each return, until the coordinator has answered something that was sent later.
-/// - The agent's clock counts µs from ten years before the holder was made; the driver gives it a clock that goes on in
-///   suspension.
+/// - The agent's clock is the time since the holder was made, µs; the driver gives it a clock that goes on in suspension.
 #[derive(Debug)]
 pub struct Holder {
     settings: HolderSettings,
@@ -597,13 +596,7 @@ impl Holder {
 
     /// An instant of the agent's clock. What is absurdly far away is cut off.
     fn instant(&self, agent_us: u64) -> Instant {
-        let agent_us = agent_us.min(LATEST_US);
-        let since = Duration::from_micros(agent_us.abs_diff(BIRTH_US));
-        if agent_us >= BIRTH_US {
-            self.base + since
-        } else {
-            self.base.checked_sub(since).unwrap_or(self.base)
-        }
+        self.base + Duration::from_micros(agent_us.min(LATEST_US))
     }
 
     /// The start of a run, which may lie before this agent began.
@@ -616,7 +609,7 @@ impl Holder {
     }
 
     fn clock_us(&self, now: Instant) -> u64 {
-        BIRTH_US + micros(now.saturating_duration_since(self.base))
+        micros(now.saturating_duration_since(self.base))
     }
 }
 
@@ -633,8 +626,6 @@ const ASKED_PER_LEASE: u32 = 8;
 const LONGEST_ALIVE: Duration = Duration::from_secs(1);
 const SHORTEST_ALIVE: Duration = Duration::from_millis(20);
 const LONGEST_LEASE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// What the agent's clock says when the holder is made, µs: a run may have started long before.
-const BIRTH_US: u64 = 10 * 365 * 24 * 3600 * 1_000_000;
 /// A hundred years, µs.
 const LATEST_US: u64 = 100 * 365 * 24 * 3600 * 1_000_000;
 /// How long what is in flight may take when an interrupted agent ends its shards itself.

@@ -256,7 +256,7 @@ impl Presence {
             urgent: false,
             knows_start: false,
             pause_told_us: None,
-            pause_known: false,
+            pause_known: None,
         }
     }
 }

@@ -126,9 +126,9 @@ struct Presence {
     start_due: bool,
     /// It must be gone within this.
     urgent: bool,
-    /// When it was told of the present pause, by our clock, µs; and whether it has answered since.
+    /// When it was told of the present pause, by our clock, µs; and when it had answered since: until then it may have gone on.
     pause_told_us: Option<u64>,
-    pause_known: bool,
+    pause_known: Option<Instant>,
 }
 
 /// Reports that were not merged.

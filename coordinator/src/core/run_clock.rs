@@ -35,9 +35,9 @@ impl Core {
         };
         let Some(start_at_us) = member.start_at_us else { return ours };
         let unknown_us = self.state.paused_us.saturating_sub(member.paused_us);
-        let paused = self.paused.filter(|_| !presence.pause_known);
+        let heard = presence.pause_known.unwrap_or(self.now);
         let unknown_us = unknown_us
-            .saturating_add(paused.map_or(0, |paused| micros(self.now.saturating_duration_since(paused))));
+            .saturating_add(self.paused.map_or(0, |paused| micros(heard.saturating_duration_since(paused))));
         let most = ours.saturating_add(drift_us(ours)).saturating_add(unknown_us);
         if presence.clock.rounds() == 0 || self.start_by_wall {
             return most;
@@ -64,7 +64,9 @@ impl Core {
         let Some(presence) = self.presence.get_mut(agent) else { return };
         presence.clock.add(sent_us, agent_us, now_us);
         // Messages keep their order: who answers what was asked after the pause was told knows of the pause.
-        presence.pause_known |= presence.pause_told_us.is_some_and(|told_us| sent_us >= told_us);
+        if presence.pause_told_us.is_some_and(|told_us| sent_us >= told_us) {
+            presence.pause_known.get_or_insert(self.now);
+        }
         let known = presence.clock.rounds() >= CLOCK_ROUNDS;
         self.correct_start(agent);
         if !known {
@@ -254,7 +256,7 @@ impl Core {
             self.connected().filter(|agent| self.state.agents[*agent].start_at_us.is_some()).collect();
         self.record(Record::PausesTold { agents: told.clone(), paused_us });
         for presence in &mut self.presence {
-            (presence.pause_told_us, presence.pause_known) = (None, false);
+            (presence.pause_told_us, presence.pause_known) = (None, None);
         }
         for agent in told {
             let at_us = self.presence[agent].clock.to_agent(self.us(at));
