@@ -34,7 +34,7 @@ fn a_full_disk_is_named_and_the_run_is_not_a_pass() {
     let small = folder.path().join("small");
     std::fs::create_dir(&small).unwrap();
     let script =
-        r#"mount -t tmpfs -o size=48k none "$1" && exec "$2" run "$3" --seed 1 --trace all --out "$1""#;
+        r#"mount -t tmpfs -o size=400k none "$1" && exec "$2" run "$3" --seed 1 --trace all --out "$1""#;
     let output = Command::new("unshare")
         .args(["--mount", "--map-root-user", "sh", "-c", script, "sh"])
         .args([small.as_path(), env!("CARGO_BIN_EXE_roamstorm").as_ref(), path.as_ref()])
@@ -43,6 +43,6 @@ fn a_full_disk_is_named_and_the_run_is_not_a_pass() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{stderr}\n{}", String::from_utf8_lossy(&output.stdout));
     let said = format!("{stderr}{}", String::from_utf8_lossy(&output.stdout));
-    assert!(said.contains("No space left") || said.contains("space"), "{said}");
+    assert!(said.contains("No space left") || said.contains("full"), "{said}");
     assert!(said.contains("small"), "the path is named: {said}");
 }
