@@ -88,7 +88,10 @@ fn return_everything(mut server: Endpoint) {
         for event in events.drain(..) {
             match event {
                 Event::Received { id, stream, ppid, payload } => {
-                    server.send(id, stream, ppid, payload).unwrap();
+                    // Who has sent its last message may be gone before the answer.
+                    if server.send(id, stream, ppid, payload).is_err() {
+                        return;
+                    }
                 }
                 Event::Down { .. } => return,
                 Event::Up { .. } => {}
