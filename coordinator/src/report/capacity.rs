@@ -1,51 +1,37 @@
 //! The page of a capacity search: where the knee is, what was the limit, and the curve of all probes.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use serde_json::Value;
 
 use super::axis::Axis;
 use super::chart::Chart;
 use super::figures::{Unit, known, latency, list, number, percent, scalar, text};
+use super::page;
 use super::series::{Series, Tone};
-use super::{SCRIPT, STYLE};
 
 /// Draws the page from the `summary.json` of a search.
 pub(crate) fn render(summary: &Value) -> String {
     let scenario = text(summary, "scenario").unwrap_or_else(|| "unnamed scenario".to_owned());
     let class = text(summary, "status").unwrap_or_default();
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy"
-                    content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "capacity · " (scenario) " · Roamstorm" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                header.top {
-                    p.brand { "Roamstorm · capacity search" }
-                    div.headline { h1 { (scenario) } span class={ "badge " (class) } { (class) } }
-                    div class={ "verdict " (class) } role="note" aria-label="Verdict" { p { (text(summary, "verdict").unwrap_or_default()) } }
-                    dl.facts {
-                        @for (name, key) in [("Run", "run_id"), ("Seed", "seed"), ("While", "while"), ("Limit", "limit")] {
-                            div { dt { (name) } dd.id { (known(text(summary, key), |text| text)) } }
-                        }
-                    }
+    let title = html! { "capacity · " (scenario) };
+    let body = html! {
+        header.top {
+            p.brand { "Roamstorm · capacity search" }
+            div.headline { h1 { (scenario) } span class={ "badge " (class) } { (class) } }
+            div class={ "verdict " (class) } role="note" aria-label="Verdict" { p { (text(summary, "verdict").unwrap_or_default()) } }
+            dl.facts {
+                @for (name, key) in [("Run", "run_id"), ("Seed", "seed"), ("While", "while"), ("Limit", "limit")] {
+                    div { dt { (name) } dd.id { (known(text(summary, key), |text| text)) } }
                 }
-                main {
-                    (curves(summary))
-                    (probes(summary))
-                    footer { "Each probe is a run of its own; its folder has its report." }
-                }
-                script { (PreEscaped(SCRIPT)) }
             }
         }
+        main {
+            (curves(summary))
+            (probes(summary))
+            footer { "Each probe is a run of its own; its folder has its report." }
+        }
     };
-    page.into_string()
+    page(&title, &body)
 }
 
 fn curves(summary: &Value) -> Markup {

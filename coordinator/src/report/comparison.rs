@@ -1,15 +1,15 @@
 //! `compare.html`: one run held against another, in the manner of the report.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use serde_json::Value;
 use statistics::{Figure, Finding, Interval, Judgement};
 
 use super::axis::Axis;
 use super::chart::Chart;
 use super::figures::{UNKNOWN, Unit, known, list, text, title};
+use super::page;
 use super::procedure::curve;
 use super::series::Tone;
-use super::{SCRIPT, STYLE};
 use crate::units;
 use crate::{ComparedRun, ComparedRuns};
 
@@ -18,34 +18,20 @@ pub(crate) fn render(compared: &ComparedRuns) -> String {
     let mut procedures: Vec<&str> =
         compared.comparison.findings.iter().map(|f| f.procedure.as_str()).collect();
     procedures.dedup();
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy"
-                    content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (word(compared)) " · " (compared.run.run_id) " · Roamstorm" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                (header(compared))
-                nav aria-label="Sections" { ul {
-                    @for (i, name) in procedures.iter().enumerate() { li { a href={ "#procedure-" (i) } { (title(name)) } } }
-                    li { a href="#method" { "How it is judged" } }
-                } }
-                main {
-                    @for (i, name) in procedures.iter().enumerate() { (procedure(compared, i, name)) }
-                    (method(compared))
-                    footer { "Made by Roamstorm from the folders of two runs." }
-                }
-                script { (PreEscaped(SCRIPT)) }
-            }
+    let name = html! { (word(compared)) " · " (compared.run.run_id) };
+    let body = html! {
+        (header(compared))
+        nav aria-label="Sections" { ul {
+            @for (i, name) in procedures.iter().enumerate() { li { a href={ "#procedure-" (i) } { (title(name)) } } }
+            li { a href="#method" { "How it is judged" } }
+        } }
+        main {
+            @for (i, name) in procedures.iter().enumerate() { (procedure(compared, i, name)) }
+            (method(compared))
+            footer { "Made by Roamstorm from the folders of two runs." }
         }
     };
-    page.into_string()
+    page(&name, &body)
 }
 
 fn word(compared: &ComparedRuns) -> &'static str {

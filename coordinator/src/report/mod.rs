@@ -55,6 +55,38 @@ const MOST_POINTS: usize = 45_000;
 pub fn render(summary: &Value, timeline: &[Value], ladders: &[Value]) -> String {
     let run = Run { ladders, ..Run::new(summary, timeline) };
     let scenario = text(summary, "scenario").unwrap_or_else(|| "unnamed scenario".to_owned());
+    let title = html! { (run.status().word()) " · " (scenario) };
+    let body = html! {
+        (verdict::header(&run))
+        nav aria-label="Sections" { ul { @for (id, name) in run.contents() { li { a href={ "#" (id) } { (name) } } } } }
+        main {
+            (verdict::key_figures(&run))
+            (verdict::objectives(&run))
+            (money::section(&run))
+            (glance::section(&run))
+            @for (i, (name, figures)) in run.procedures.iter().enumerate() { (procedure::section(&run, i, name, figures)) }
+            (mobility::section(&run))
+            (over_time::section(&run))
+            (over_time::traffic(&run))
+            (drift::section(&run))
+            (ladder::section(&run))
+            (outcomes::accounting(&run))
+            (fleet::generator(&run))
+            (fleet::agents(&run))
+            (continuity::section(&run))
+            (evidence::impairments(&run))
+            (evidence::network_events(&run))
+            (evidence::unexpected(&run))
+            (evidence::traces(&run))
+            (evidence::reproduce(&run))
+            footer { "Made by Roamstorm from summary.json and timeline.ndjson of this run's folder. All times of the charts are since the start of the run." }
+        }
+    };
+    page(&title, &body)
+}
+
+/// A page of its own: nothing of it comes from elsewhere.
+fn page(title: &Markup, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -65,34 +97,11 @@ pub fn render(summary: &Value, timeline: &[Value], ladders: &[Value]) -> String 
                     content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (run.status().word()) " · " (scenario) " · Roamstorm" }
+                title { (title) " · Roamstorm" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (verdict::header(&run))
-                nav aria-label="Sections" { ul { @for (id, name) in run.contents() { li { a href={ "#" (id) } { (name) } } } } }
-                main {
-                    (verdict::key_figures(&run))
-                    (verdict::objectives(&run))
-                    (money::section(&run))
-                    (glance::section(&run))
-                    @for (i, (name, figures)) in run.procedures.iter().enumerate() { (procedure::section(&run, i, name, figures)) }
-                    (mobility::section(&run))
-                    (over_time::section(&run))
-                    (over_time::traffic(&run))
-                    (drift::section(&run))
-                    (ladder::section(&run))
-                    (outcomes::accounting(&run))
-                    (fleet::generator(&run))
-                    (fleet::agents(&run))
-                    (continuity::section(&run))
-                    (evidence::impairments(&run))
-                    (evidence::network_events(&run))
-                    (evidence::unexpected(&run))
-                    (evidence::traces(&run))
-                    (evidence::reproduce(&run))
-                    footer { "Made by Roamstorm from summary.json and timeline.ndjson of this run's folder. All times of the charts are since the start of the run." }
-                }
+                (body)
                 script { (PreEscaped(SCRIPT)) }
             }
         }
