@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use scenarios::{Plan, Scenario};
 use wire::to_agent::{Lease, ToAgent};
-use wire::to_coordinator::{Hello, IntervalReport, Part, ProcedureInterval, ToCoordinator};
+use wire::to_coordinator::{Held, Hello, IntervalReport, Part, ProcedureInterval, Return, ToCoordinator};
 
 /// 4 shards of 500 registrations each, 25 a second, for 20 s.
 pub(crate) const SCENARIO: &str = r#"
@@ -221,6 +221,24 @@ impl Bench {
                 self.say(agent, ToCoordinator::Finished { shard, epoch, last_sequence: sequence });
             }
         }
+    }
+
+    /// The agent joins again with what it holds, and hands in what is not acknowledged.
+    pub(crate) fn come_back(&mut self, agent: usize) {
+        let known = self.agent(agent);
+        let held = known.shards.values().map(|playing| Held {
+            shard: playing.lease.shard,
+            epoch: playing.lease.epoch,
+            unacknowledged: playing.unacknowledged.first().map_or(playing.sequence, |report| report.sequence),
+            lapsed: false,
+        });
+        let (held, token, name) = (held.collect(), known.token, known.name.clone());
+        let returning = Return { run: "test-run".to_owned(), agent: name, token, held };
+        self.join(agent, Part::Returning(Box::new(returning)), None);
+        self.listen(agent);
+        let late: Vec<_> =
+            self.agent(agent).shards.values().flat_map(|playing| playing.unacknowledged.clone()).collect();
+        late.into_iter().for_each(|report| self.say(agent, ToCoordinator::Report(Box::new(report))));
     }
 
     /// The connection breaks; the agent goes on.

@@ -92,30 +92,13 @@ fn lease_of_an_agent_that_is_cut_off_is_given_away_after_its_end_and_not_before(
     assert_eq!(verdict.reasons.len(), 1, "{verdict:?}");
 }
 
-fn come_back(bench: &mut Bench, agent: usize) {
-    let known = bench.agent(agent);
-    let held = known.shards.values().map(|playing| Held {
-        shard: playing.lease.shard,
-        epoch: playing.lease.epoch,
-        unacknowledged: playing.unacknowledged.first().map_or(playing.sequence, |report| report.sequence),
-        lapsed: false,
-    });
-    let (held, token, name) = (held.collect(), known.token, known.name.clone());
-    let returning = Return { run: "test-run".to_owned(), agent: name, token, held };
-    bench.join(agent, Part::Returning(Box::new(returning)), None);
-    bench.listen(agent);
-    let late: Vec<_> =
-        bench.agent(agent).shards.values().flat_map(|playing| playing.unacknowledged.clone()).collect();
-    late.into_iter().for_each(|report| bench.say(agent, ToCoordinator::Report(Box::new(report))));
-}
-
 #[test]
 fn agent_that_returns_within_its_lease_has_lost_nothing() {
     let mut bench = Bench::running(2);
     bench.run_for(seconds(3));
     bench.cut(1);
     bench.run_for(seconds(2));
-    come_back(&mut bench, 1);
+    bench.come_back(1);
     let welcomed =
         bench.agent(1).heard.iter().any(|m| matches!(m, ToAgent::Welcome(welcome) if welcome.returned));
     assert!(welcomed);
@@ -132,7 +115,7 @@ fn agent_that_returns_too_late_is_told_what_it_lost_and_takes_part_again() {
     let held: Vec<(u32, u64)> =
         bench.agent(1).shards.values().map(|p| (p.lease.shard, p.lease.epoch)).collect();
     assert_eq!(held.len(), 2);
-    come_back(&mut bench, 1);
+    bench.come_back(1);
     assert_eq!(bench.agent(1).revoked, held);
     bench.run_for(seconds(3));
     let with_it =

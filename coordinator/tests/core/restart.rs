@@ -3,30 +3,8 @@
 use std::time::Duration;
 
 use coordinator::Status;
-use wire::to_coordinator::{Held, Part, Return, ToCoordinator};
 
 use crate::bench::{Bench, LEASE, PLANNED};
-
-fn come_back(bench: &mut Bench, agent: usize) {
-    let known = bench.agent(agent);
-    let held = known.shards.values().map(|playing| Held {
-        shard: playing.lease.shard,
-        epoch: playing.lease.epoch,
-        unacknowledged: playing.unacknowledged.first().map_or(playing.sequence, |report| report.sequence),
-        lapsed: false,
-    });
-    let returning = Return {
-        run: "test-run".to_owned(),
-        agent: known.name.clone(),
-        token: known.token,
-        held: held.collect(),
-    };
-    bench.join(agent, Part::Returning(Box::new(returning)), None);
-    bench.listen(agent);
-    let late: Vec<_> =
-        bench.agent(agent).shards.values().flat_map(|playing| playing.unacknowledged.clone()).collect();
-    late.into_iter().for_each(|report| bench.say(agent, ToCoordinator::Report(Box::new(report))));
-}
 
 #[test]
 fn killed_coordinator_comes_back_and_the_result_is_the_undisturbed_one() {
@@ -36,8 +14,8 @@ fn killed_coordinator_comes_back_and_the_result_is_the_undisturbed_one() {
     for after in [1, 3, 2] {
         bench.run_for(Duration::from_secs(after));
         bench.restart(2, Duration::from_millis(700));
-        come_back(&mut bench, 0);
-        come_back(&mut bench, 1);
+        bench.come_back(0);
+        bench.come_back(1);
     }
     assert_eq!(bench.end(), [PLANNED, 0, 0]);
     assert_eq!(bench.core.verdict(), undisturbed.core.verdict());
@@ -51,7 +29,7 @@ fn leases_count_as_renewed_at_the_restart_and_then_end() {
     let mut bench = Bench::running(2);
     bench.run_for(Duration::from_secs(2));
     bench.restart(2, Duration::from_secs(3));
-    come_back(&mut bench, 0);
+    bench.come_back(0);
     bench.run_for(LEASE);
     let with_1 = |bench: &Bench| {
         (0..4).filter(|shard| bench.core.holder(*shard).is_some_and(|(name, _)| name == "agent-1")).count()
