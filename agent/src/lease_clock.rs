@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use wire::lease::since_boot;
 
 /// Now.
 pub(crate) fn now() -> Instant {
@@ -18,16 +18,6 @@ pub(crate) fn now() -> Instant {
 pub(crate) fn monotonic(at: Instant) -> Instant {
     let suspended = now().saturating_duration_since(Instant::now());
     at.checked_sub(suspended).unwrap_or(at)
-}
-
-fn since_boot() -> Duration {
-    #[cfg(target_os = "linux")]
-    const CLOCK: ClockId = ClockId::Boottime;
-    #[cfg(not(target_os = "linux"))]
-    const CLOCK: ClockId = ClockId::Monotonic;
-    let time = clock_gettime(CLOCK);
-    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanoseconds)
 }
 
 static BASE: OnceLock<(Instant, Duration)> = OnceLock::new();

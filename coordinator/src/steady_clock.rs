@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
+use wire::lease::since_boot;
 
 /// The wall clock of one run.
 #[derive(Clone, Copy, Debug)]
@@ -53,16 +53,6 @@ impl SteadyClock {
         // It may not be there.
         let _ = std::fs::remove_file(folder.join(FILE));
     }
-}
-
-fn since_boot() -> Duration {
-    #[cfg(target_os = "linux")]
-    const CLOCK: ClockId = ClockId::Boottime;
-    #[cfg(not(target_os = "linux"))]
-    const CLOCK: ClockId = ClockId::Monotonic;
-    let time = clock_gettime(CLOCK);
-    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanoseconds)
 }
 
 const FILE: &str = "clock.json";

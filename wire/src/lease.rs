@@ -11,6 +11,8 @@
 
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// How much a clock may go wrong, millionths. A quartz clock without NTP stays within 100.
 pub const DRIFT_PPM: u32 = 500;
 
@@ -23,6 +25,17 @@ pub fn holder_limit(valid: Duration) -> Duration {
 /// extend it, by its own clock.
 pub fn grantor_limit(valid: Duration) -> Duration {
     valid.saturating_add(slack(valid))
+}
+
+/// How long the machine is up, suspension included: unlike an `Instant`, it goes on while the others' clocks do.
+pub fn since_boot() -> Duration {
+    #[cfg(target_os = "linux")]
+    const CLOCK: ClockId = ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    const CLOCK: ClockId = ClockId::Monotonic;
+    let time = clock_gettime(CLOCK);
+    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanoseconds)
 }
 
 /// Twice what one clock may go wrong, and the time that a holder may take to stop.
