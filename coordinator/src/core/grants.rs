@@ -76,6 +76,9 @@ impl Core {
         if loads.is_empty() {
             return;
         }
+        // Before anybody takes a lost shard up: its subscribers are at home again.
+        let told: Vec<usize> = self.connected().collect();
+        told.into_iter().for_each(|agent| self.tell_losses(agent));
         for shard in waiting {
             let able = (0..loads.len()).filter(|place| {
                 loads.get(*place).is_some_and(|(agent, ..)| !self.presence[*agent].unable.contains(&shard))
@@ -134,8 +137,6 @@ impl Core {
         });
         let leased = Leased { shard, epoch, agent, resume_at: resume_at.clone(), from_us, gap };
         self.record(Record::Leased(Box::new(leased)));
-        let lost: Vec<usize> = self.connected().collect();
-        lost.into_iter().for_each(|other| self.tell_losses(other));
         let lease = Lease {
             run: self.state.run.clone(),
             scenario: self.scenario.clone(),

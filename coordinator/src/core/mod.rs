@@ -75,9 +75,7 @@ pub struct Core {
     base: Instant,
     /// The start of the run.
     start: Option<Instant>,
-    /// The start is only known by the wall clock, which may have been set meanwhile.
-    start_by_wall: bool,
-    /// After a restart: until then agents may come back that know the start better.
+    /// After a restart the start is known by the wall clock: until then agents may come back that know it better.
     unsure_until: Option<Instant>,
     /// How far off the start may be, since it was taken from the clock of an agent.
     start_error: Duration,
@@ -155,7 +153,6 @@ impl Core {
             wall,
             base: now,
             start: None,
-            start_by_wall: false,
             unsure_until: None,
             start_error: Duration::ZERO,
             floor_us: 0,

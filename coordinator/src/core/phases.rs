@@ -163,7 +163,6 @@ impl Core {
             let reported = Duration::from_micros(self.state.evidence.last_us + self.state.paused_us);
             self.floor_us = self.state.evidence.last_us;
             self.start = now.checked_sub(elapsed.max(reported));
-            self.start_by_wall = true;
             for (presence, member) in self.presence.iter_mut().zip(&self.state.agents) {
                 presence.knows_start = member.start_at_us.is_some() && member.fate.may_return();
             }

@@ -39,7 +39,7 @@ impl Core {
         let unknown_us = unknown_us
             .saturating_add(self.paused.map_or(0, |paused| micros(heard.saturating_duration_since(paused))));
         let most = ours.saturating_add(drift_us(ours)).saturating_add(unknown_us);
-        if presence.clock.rounds() == 0 || self.start_by_wall {
+        if presence.clock.rounds() == 0 || self.start_is_unsure() {
             return most;
         }
         let shown = presence.clock.to_agent_signed(self.us(self.now)).saturating_sub(start_at_us);
@@ -119,7 +119,7 @@ impl Core {
         self.start_error = round_trip;
         if let Some(start) = self.now.checked_sub(Duration::from_micros(elapsed)) {
             self.start = Some(start);
-            (self.start_by_wall, self.unsure_until) = (false, None);
+            self.unsure_until = None;
             self.paused =
                 self.state.paused_at_us.map(|at| start + Duration::from_micros(at + self.state.paused_us));
             let agent = self.name(agent);
@@ -146,7 +146,7 @@ impl Core {
         knowing.iter().for_each(|agent| self.correct_start(*agent));
         let patient = self.now < until + self.settings.lease && !knowing.is_empty();
         if self.start_is_unsure() && !patient {
-            (self.start_by_wall, self.unsure_until) = (false, None);
+            self.unsure_until = None;
             self.decide("took the start from the wall clock", json!({}));
         }
     }
