@@ -42,6 +42,8 @@ pub(crate) struct NasContext {
     k_enc: KNasEnc,
     /// The next COUNT that is sent; `None` when all are used (TS 24.501 §4.4.3.5).
     uplink: Option<NasCount>,
+    /// COUNTs before it that nobody has sent, since it moved from agent to agent without a word.
+    skipped: u32,
     /// The lowest COUNT that is still accepted.
     downlink: Option<NasCount>,
     integrity: IntegrityAlgorithm,
@@ -62,6 +64,7 @@ impl NasContext {
             k_int: derive_knas_int(k_amf, integrity),
             k_enc: derive_knas_enc(k_amf, ciphering),
             uplink: Some(NasCount::ZERO),
+            skipped: 0,
             downlink: Some(NasCount::ZERO),
             integrity,
             ciphering,
@@ -76,15 +79,19 @@ impl NasContext {
         ciphering: CipheringAlgorithm,
     ) -> Self {
         let fresh = Self::fresh(&self.k_amf, self.ng_ksi, integrity, ciphering);
-        Self { uplink: self.uplink, downlink: self.downlink, ..fresh }
+        Self { uplink: self.uplink, skipped: self.skipped, downlink: self.downlink, ..fresh }
     }
 
     /// What another agent needs of it. The uplink COUNT is ahead of ours, so that none is used twice though we should send
-    /// a few messages more; the receiver takes what it skips for lost (§4.4.3.1).
+    /// a few messages more; the receiver takes what it skips for lost (§4.4.3.1). A UE that goes on and on without a word
+    /// stays behind where the receiver would lose count: then a message that was sent after all has its COUNT used twice,
+    /// is ignored, and is sent again with the next.
     pub(crate) fn export(&self) -> NasContextState {
+        let ahead = COUNTS_AHEAD.min(MOST_SKIPPED.saturating_sub(self.skipped));
         NasContextState {
             k_amf: *self.k_amf.as_octets(),
-            uplink: self.uplink.map_or(u32::MAX, |count| count.get() + COUNTS_AHEAD),
+            uplink: self.uplink.map_or(u32::MAX, |count| count.get() + ahead),
+            skipped: self.skipped.saturating_add(ahead),
             downlink: self.downlink.map_or(u32::MAX, NasCount::get),
             integrity: self.integrity.into(),
             ciphering: self.ciphering.into(),
@@ -98,7 +105,7 @@ impl NasContext {
         let ciphering = CipheringAlgorithm::try_from(state.ciphering).ok()?;
         let fresh = Self::fresh(&KAmf::new(&state.k_amf), state.ng_ksi, integrity, ciphering);
         let (uplink, downlink) = (NasCount::new(state.uplink).ok(), NasCount::new(state.downlink).ok());
-        Some(Self { uplink, downlink, ..fresh })
+        Some(Self { uplink, skipped: state.skipped, downlink, ..fresh })
     }
 
     /// The key set identifier that names this context.
@@ -118,7 +125,7 @@ impl NasContext {
         }
         let mac = self.mac(count, Direction::Uplink, rest);
         head.get_mut(2..6)?.copy_from_slice(&mac);
-        self.uplink = self.after(count);
+        (self.uplink, self.skipped) = (self.after(count), 0);
         Some(octets)
     }
 
@@ -175,6 +182,7 @@ impl NasContext {
 pub(crate) struct NasContextState {
     k_amf: [u8; 32],
     uplink: u32,
+    skipped: u32,
     downlink: u32,
     integrity: u8,
     ciphering: u8,
@@ -218,8 +226,10 @@ pub(crate) fn status_cause(error: &NasError) -> Option<u8> {
     }
 }
 
-/// How far the uplink COUNT moves ahead in an export: fewer than 256, or the receiver would lose count (§4.4.3.1).
-const COUNTS_AHEAD: u32 = 32;
+/// How far the uplink COUNT moves ahead in an export: a UE says no more while it is being handed over.
+const COUNTS_AHEAD: u32 = 8;
+/// COUNTs that may be skipped without a word: fewer than 256, or the receiver would lose count (§4.4.3.1).
+const MOST_SKIPPED: u32 = 240;
 /// EPD, security header type, MAC and sequence number (TS 24.501 §9.1.1).
 const HEADER_OCTETS: usize = 7;
 
@@ -249,6 +259,19 @@ mod tests {
             let octets = ours.protect(&status(), Header::IntegrityAndCiphering).unwrap();
             let verified = theirs.unprotect(&octets, oxirush_nas::Direction::Uplink).unwrap();
             assert_eq!(verified.message, status());
+        }
+    }
+
+    #[test]
+    fn context_that_moves_a_thousand_times_without_a_word_is_still_understood() {
+        let (mut ours, mut theirs) = pair();
+        for moves in [1, 1000, 29, 30, 31, 500] {
+            for _ in 0..moves {
+                ours = NasContext::import(&ours.export()).unwrap();
+            }
+            let octets = ours.protect(&status(), Header::IntegrityAndCiphering).unwrap();
+            let verified = theirs.unprotect(&octets, oxirush_nas::Direction::Uplink);
+            assert_eq!(verified.unwrap().message, status(), "after {moves} moves");
         }
     }
 
