@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rand::Rng;
 use serde_json::json;
@@ -10,7 +11,7 @@ use wire::to_coordinator::{Hello, Part, Return, ToCoordinator};
 
 use super::member::unique_name;
 use super::record::{Fate, Joined};
-use super::{Close, Core, LinkId, Presence, Record, is_supervisor};
+use super::{Close, Core, Dead, LinkId, Presence, Record, is_supervisor};
 use crate::Phase;
 use crate::clock::ClockOffset;
 
@@ -150,7 +151,7 @@ impl Core {
             return self.decide("an agent left before the run", json!({"agent": name, "reason": why}));
         }
         if !self.state.agents[agent].fate.takes_part() {
-            return;
+            return self.bury_the_dead();
         }
         let shards = self.state.agents[agent].held.clone();
         self.decide(
@@ -170,7 +171,8 @@ impl Core {
         let name = self.name(agent);
         self.decide("an agent left", json!({"agent": name, "reason": reason}));
         self.record(Record::Fate { agent, fate: Fate::Left(reason.clone()) });
-        self.take_shards(agent, &format!("agent {name} left: {reason}"));
+        let dead_us = self.dead_us(agent);
+        self.lose_shards(agent, dead_us, &format!("agent {name} left: {reason}"));
         self.close(agent);
     }
 
@@ -195,7 +197,27 @@ impl Core {
         if !matches!(self.state.agents[agent].fate, Fate::Left(_) | Fate::Refused(_)) {
             self.record(Record::Fate { agent, fate: Fate::Dead(status) });
         }
-        self.take_shards(agent, &cause);
+        let dead = Dead { until: self.now + LAST_WORDS, dead_us: self.dead_us(agent), cause };
+        if self.presence[agent].link.is_none() || self.state.agents[agent].held.is_empty() {
+            return self.bury(agent, &dead);
+        }
+        self.presence[agent].dead = Some(dead);
+    }
+
+    /// What an ended process had said before is on another connection than the word that it has ended: a shard that it
+    /// had handed over is not lost. Once its own connection has ended, or has had time enough, nothing more comes.
+    pub(super) fn bury_the_dead(&mut self) {
+        for agent in 0..self.presence.len() {
+            let presence = &mut self.presence[agent];
+            let over = |dead: &mut Dead| self.now >= dead.until || presence.link.is_none();
+            if let Some(dead) = presence.dead.take_if(over) {
+                self.bury(agent, &dead);
+            }
+        }
+    }
+
+    fn bury(&mut self, agent: usize, dead: &Dead) {
+        self.lose_shards(agent, dead.dead_us, &dead.cause);
         self.close(agent);
     }
 
@@ -257,6 +279,10 @@ impl Presence {
             knows_start: false,
             pause_told_us: None,
             pause_known: None,
+            dead: None,
         }
     }
 }
+
+/// How long the last words of a process may take that has ended. They had left before: only the order is unsure.
+const LAST_WORDS: Duration = Duration::from_millis(100);

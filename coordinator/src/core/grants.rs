@@ -61,7 +61,8 @@ impl Core {
             if self.state.agents[agent].fate.takes_part() {
                 self.record(Record::Fate { agent, fate: Fate::Lost(why.clone()) });
             }
-            self.take_shards(agent, &format!("leases of agent {name} ended: {why}"));
+            let dead_us = self.dead_us(agent);
+            self.lose_shards(agent, dead_us, &format!("leases of agent {name} ended: {why}"));
             held.into_iter().for_each(|(shard, epoch)| self.revoke(agent, shard, epoch));
         }
     }

@@ -127,6 +127,16 @@ struct Presence {
     /// When it was told of the present pause, by our clock, µs; and when it had answered since: until then it may have gone on.
     pause_told_us: Option<u64>,
     pause_known: Option<Instant>,
+    /// Its process has ended; what it had said last may still be on its way.
+    dead: Option<Dead>,
+}
+
+/// A process that has ended, and holds shards as long as its last words may come.
+struct Dead {
+    until: Instant,
+    /// The run's clock when it became known, µs.
+    dead_us: u64,
+    cause: String,
 }
 
 /// Reports that were not merged.

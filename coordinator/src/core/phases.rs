@@ -182,6 +182,15 @@ impl Core {
         if self.state.phase == Phase::Done {
             self.end = Some(End::Over);
         }
+        // Whose end was known, and whose last words were waited for.
+        let is_dead =
+            |member: &super::Member| matches!(member.fate, Fate::Dead(_)) && !member.held.is_empty();
+        let dead: Vec<usize> =
+            (0..).zip(&self.state.agents).filter(|(_, member)| is_dead(member)).map(|(n, _)| n).collect();
+        for agent in dead {
+            let dead_us = self.dead_us(agent);
+            self.lose_shards(agent, dead_us, &format!("process of agent {} had ended", self.name(agent)));
+        }
         let agents = self.state.agents.iter().filter(|member| !is_supervisor(member)).count();
         self.decide("the coordinator was started again", json!({"agents": agents}));
     }

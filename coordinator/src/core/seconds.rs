@@ -13,6 +13,7 @@ impl Core {
         if self.now.saturating_duration_since(self.pinged) >= CLOCK_REFRESH {
             self.ping_all();
         }
+        self.bury_the_dead();
         self.trust_the_wall_clock();
         self.resume_if_wanted();
         if self.start.is_some() {

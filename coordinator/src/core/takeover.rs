@@ -21,8 +21,8 @@ use crate::Phase;
 use crate::figures::AGENT_LOST;
 
 impl Core {
-    /// Everything that an agent holds is lost: it is known to start nothing more.
-    pub(super) fn take_shards(&mut self, agent: usize, cause: &str) {
+    /// Everything that an agent holds is lost: it is known to have started nothing after `dead_us`.
+    pub(super) fn lose_shards(&mut self, agent: usize, dead_us: u64, cause: &str) {
         let shards: Vec<u32> = self.state.agents[agent].held.iter().copied().collect();
         if shards.is_empty() {
             return;
@@ -31,7 +31,6 @@ impl Core {
         if self.start.is_some() {
             self.warn(format!("shards {shards:?} were lost: {cause}"));
         }
-        let dead_us = self.dead_us(agent);
         for shard in shards {
             self.record(Record::Lost { shard, dead_us, cause: cause.to_owned() });
             self.relay.drop(shard);
@@ -49,7 +48,7 @@ impl Core {
     }
 
     /// After this an agent that is lost now has started nothing.
-    fn dead_us(&self, agent: usize) -> u64 {
+    pub(super) fn dead_us(&self, agent: usize) -> u64 {
         match self.start {
             None => 0,
             Some(_) if self.start_is_unsure() => UNKNOWN,

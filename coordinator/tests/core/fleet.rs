@@ -59,6 +59,56 @@ fn dead_processs_shards_run_elsewhere_at_once_and_the_gap_is_exact() {
     );
 }
 
+/// The two connections of a host race each other: the supervisor's word comes first.
+#[test]
+fn last_words_of_an_ended_process_count_when_its_supervisor_is_faster() {
+    for restarts in [false, true] {
+        let mut bench = Bench::running(2);
+        let supervisor = bench.new_agent();
+        bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+        bench.run_for(seconds(2));
+        bench.say(1, ToCoordinator::Draining { reason: "SIGTERM".to_owned(), within_us: None });
+        bench.run_for(Duration::from_millis(200));
+        bench.play(1);
+        let released = bench.agent(1).released.clone();
+        assert_eq!(released.len(), 2);
+        bench.say(supervisor, ToCoordinator::ChildExited { mark: [2; 16], status: "exit code 0".to_owned() });
+        assert_eq!(bench.core.holder(released[0]).unwrap(), ("agent-1", 1), "not yet");
+        if restarts {
+            bench.restart(2, Duration::from_millis(10));
+            assert!(
+                bench.core.holder(released[0]).is_none_or(|(name, _)| name != "agent-1"),
+                "nothing comes any more"
+            );
+            continue;
+        }
+        for shard in released {
+            let playing = bench.agent(1).shards.remove(&shard).unwrap();
+            let (epoch, reports) = (playing.lease.epoch, playing.sequence);
+            bench.say(1, ToCoordinator::Released { shard, epoch, reports, batches: 0, lapsed: false });
+            assert_eq!(bench.core.holder(shard).unwrap().0, "agent-0");
+        }
+        bench.say(1, ToCoordinator::Leaving { reason: "SIGTERM".to_owned() });
+        assert_eq!(bench.end(), [PLANNED, 0, 0]);
+        assert!(bench.core.gaps().is_empty() && bench.core.moves().len() == 2, "{:?}", bench.core.gaps());
+    }
+}
+
+#[test]
+fn process_that_ended_without_a_word_is_waited_for_a_moment_only() {
+    let mut bench = Bench::running(2);
+    let supervisor = bench.new_agent();
+    bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+    bench.run_for(seconds(2));
+    bench.say(supervisor, ToCoordinator::ChildExited { mark: [2; 16], status: "killed".to_owned() });
+    bench.now += Duration::from_millis(90);
+    bench.handle(Input::Tick);
+    assert!((0..4).any(|shard| bench.core.holder(shard).unwrap().0 == "agent-1"));
+    bench.now += Duration::from_millis(10);
+    bench.handle(Input::Tick);
+    assert!((0..4).all(|shard| bench.core.holder(shard).unwrap().0 == "agent-0"));
+}
+
 #[test]
 fn foreign_mark_moves_nothing_and_an_agent_that_claims_to_supervise_is_sent_away() {
     let mut bench = Bench::running(2);
