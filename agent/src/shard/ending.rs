@@ -62,6 +62,8 @@ impl ShardRunner {
     }
 
     pub(super) fn wind_down(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+        let quiet = self.attempts.len() == 0 && self.handovers.is_quiet();
+        self.quiet_since = quiet.then(|| self.quiet_since.unwrap_or(now));
         if self.ending == Ending::Running && self.may_close(now) {
             let open = !self.user_plane.is_settled();
             self.ending = Ending::Closing { until: now + CLOSING };
@@ -75,7 +77,7 @@ impl ShardRunner {
         }
         if self.ending == Ending::Settling {
             let over = self.end.is_some_and(|end| end <= now);
-            if over || (self.attempts.len() == 0 && self.handovers.is_quiet()) {
+            if over || self.last_answers_left(now) {
                 self.come_to_rest(now, out);
             }
         }
@@ -97,10 +99,18 @@ impl ShardRunner {
                 let counts = self.attempts.len() > 0 && self.paused.is_none();
                 self.end.filter(|_| counts)
             }
-            Ending::Settling => self.end,
+            Ending::Settling => {
+                let rest = self.quiet_since.map(|since| since + LAST_ANSWERS);
+                rest.into_iter().chain(self.end).min()
+            }
             Ending::Closing { until } if self.at_rest.is_some() => Some(until),
             _ => None,
         }
+    }
+
+    /// Whether the last messages of UEs have left. NG RESET could overtake them, on another SCTP stream.
+    fn last_answers_left(&self, now: Instant) -> bool {
+        self.quiet_since.is_some_and(|since| since + LAST_ANSWERS <= now)
     }
 
     fn may_close(&self, now: Instant) -> bool {
@@ -109,6 +119,9 @@ impl ShardRunner {
             return false;
         };
         if !self.pacer.is_exhausted() || self.attempts.len() > 0 {
+            return false;
+        }
+        if !self.user_plane.is_settled() && !self.last_answers_left(now) {
             return false;
         }
         if self.drained.is_some() || !self.takes_guests() {
@@ -127,6 +140,8 @@ impl ShardRunner {
     }
 }
 
+/// How long they take to leave.
+const LAST_ANSWERS: Duration = Duration::from_millis(30);
 /// Without a handover for this long after the end of the load, none comes any more.
 const QUIET: Duration = Duration::from_secs(1);
 /// What other shards do holds a shard up no longer than this.

@@ -85,6 +85,8 @@ pub struct ShardRunner {
     drained: Option<String>,
     ready_told: bool,
     ending: Ending,
+    /// Since when no attempt and no handover is under way.
+    quiet_since: Option<Instant>,
     sequence: u64,
     reported_to: Duration,
     /// How the shard is taken up, until it is.
@@ -208,6 +210,7 @@ impl ShardRunner {
             drained: None,
             ready_told: false,
             ending: Ending::Running,
+            quiet_since: None,
             sequence: 0,
             reported_to: Duration::from_micros(from_us),
             takeover: lease.takeover.clone(),
