@@ -104,13 +104,29 @@ pub(crate) enum Who {
 /// A UE on its way from one shard to another.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Traveller {
-    /// The shard that it is at home in, and its number there.
-    pub(crate) home: (u32, u32),
+    pub(crate) home: Home,
     pub(crate) group: u16,
     pub(crate) state: UeState,
     /// The timers that run, by their places in [`Timer::ALL`], and µs that are left of each.
     pub(crate) timers: Vec<(u8, u64)>,
     pub(crate) luggage: Vec<Luggage>,
+}
+
+/// Where a UE is at home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Home {
+    pub(crate) shard: u32,
+    /// Its number there.
+    pub(crate) ue: u32,
+    /// The shard that it left home for, where it is as far as its home knows: when that one is lost, home switches it on anew.
+    pub(crate) left_for: u32,
+}
+
+impl Home {
+    /// Whether the loss of a shard brings the UE home, or its home with all its subscribers.
+    pub(crate) fn is_hit_by(&self, lost: u32) -> bool {
+        self.shard == lost || self.left_for == lost
+    }
 }
 
 impl Handovers {
@@ -141,10 +157,10 @@ impl Handovers {
         Some(departure)
     }
 
-    /// The UEs that are expected from somewhere and are at home in a shard, with their gNBs, in order.
-    pub(crate) fn expected_of(&self, shard: u32) -> Vec<(u16, u32)> {
-        let of_there = self.arrivals.iter().filter(|(_, arrival)| arrival.traveller.home.0 == shard);
-        let mut expected: Vec<(u16, u32)> = of_there.map(|(key, _)| *key).collect();
+    /// The UEs that are expected, and that the loss of a shard brings home; with their gNBs, in order.
+    pub(crate) fn expected_and_hit_by(&self, lost: u32) -> Vec<(u16, u32)> {
+        let hit = self.arrivals.iter().filter(|(_, arrival)| arrival.traveller.home.is_hit_by(lost));
+        let mut expected: Vec<(u16, u32)> = hit.map(|(key, _)| *key).collect();
         expected.sort_unstable();
         expected
     }

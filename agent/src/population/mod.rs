@@ -13,6 +13,7 @@ use identity::{Imsi, Plmn, Tac};
 use scenarios::{Procedure, Scenario, Shard};
 use signalling::{STmsi, Ue, UeSettings};
 
+use crate::handovers::Home;
 use lines::{Fitness, Lines, Waiting};
 pub(crate) use settings::procedure_of;
 
@@ -28,8 +29,8 @@ pub(crate) struct Population {
     /// Whom the network pages by this 5G-TMSI. May be out of date: the UE knows.
     paged: HashMap<u32, u32>,
     shard: u32,
-    /// Where each guest is at home: the shard, and the number there.
-    origins: HashMap<u32, (u32, u32)>,
+    /// Where each guest is at home.
+    homes: HashMap<u32, Home>,
     /// The shard that each subscriber who is away was handed over to.
     away: HashMap<u32, u32>,
 }
@@ -97,7 +98,7 @@ impl Population {
             lines: Lines::new(scenario.load.iter().map(|load| load.procedure)),
             paged: HashMap::new(),
             shard: shard.number,
-            origins: HashMap::new(),
+            homes: HashMap::new(),
             away: HashMap::new(),
         };
         for ue in 0..u32::try_from(home).unwrap_or(u32::MAX) {
@@ -278,18 +279,11 @@ impl Population {
     }
 
     /// The expected UE has come, to a cell.
-    pub(crate) fn arrive(
-        &mut self,
-        ue: u32,
-        arrived: Ue,
-        origin: (u32, u32),
-        group: u16,
-        (gnb, cell): (u16, u16),
-    ) {
+    pub(crate) fn arrive(&mut self, ue: u32, arrived: Ue, at: Home, group: u16, (gnb, cell): (u16, u16)) {
         let home = self.home;
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         if (ue as usize) >= home {
-            self.origins.insert(ue, origin);
+            self.homes.insert(ue, at);
         } else {
             self.away.remove(&ue);
         }
@@ -301,9 +295,12 @@ impl Population {
     }
 
     /// Where the UE is at home, and what group its subscription is of.
-    pub(crate) fn origin(&self, ue: u32) -> ((u32, u32), u16) {
-        let home = self.origins.get(&ue).copied().unwrap_or((self.shard, ue));
-        (home, self.slots.get(ue as usize).map_or(0, |slot| slot.group))
+    pub(crate) fn origin(&self, ue: u32) -> (Home, u16) {
+        let here = Home { shard: self.shard, ue, left_for: self.shard };
+        (
+            self.homes.get(&ue).copied().unwrap_or(here),
+            self.slots.get(ue as usize).map_or(0, |slot| slot.group),
+        )
     }
 
     /// The UE leaves for another shard. Its slot stays its own until [`Self::forget`].
@@ -327,7 +324,7 @@ impl Population {
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         if (ue as usize) >= home && slot.presence != Presence::Free {
             slot.presence = Presence::Free;
-            self.origins.remove(&ue);
+            self.homes.remove(&ue);
             self.free.push(ue);
         }
     }

@@ -79,10 +79,10 @@ impl Population {
 
     // Another shard is lost.
 
-    /// The guests who are at home there.
-    pub(crate) fn guests_from(&self, shard: u32) -> Vec<u32> {
-        let from_there = self.origins.iter().filter(|(_, (home, _))| *home == shard);
-        let mut guests: Vec<u32> = from_there.map(|(ue, _)| *ue).collect();
+    /// The guests whom its loss brings home.
+    pub(crate) fn guests_hit_by(&self, lost: u32) -> Vec<u32> {
+        let hit = self.homes.iter().filter(|(_, home)| home.is_hit_by(lost));
+        let mut guests: Vec<u32> = hit.map(|(ue, _)| *ue).collect();
         guests.sort_unstable();
         guests
     }

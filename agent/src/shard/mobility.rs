@@ -123,9 +123,13 @@ impl ShardRunner {
         let departure = self.handovers.departure(ue);
         let (target, fate) = departure.map_or((None, Fate::Lost), |d| (Some(d.target), d.fate));
         let who = match (target, self.population.peek(ue)) {
-            (Some(Target::Elsewhere { .. }), Some(slot)) => {
+            (Some(Target::Elsewhere { shard, .. }), Some(slot)) => {
                 let luggage = self.user_plane.luggage(ue);
-                Who::Traveller(Box::new(self.traveller(ue, slot.ue.export(), luggage, now)))
+                let mut traveller = self.traveller(ue, slot.ue.export(), luggage, now);
+                if traveller.home.shard == self.number {
+                    traveller.home.left_for = shard;
+                }
+                Who::Traveller(Box::new(traveller))
             }
             _ => Who::Neighbour { shard: self.number, ue },
         };
@@ -441,8 +445,8 @@ impl ShardRunner {
                 if self.ending != Ending::Running {
                     return Err("handover-after-the-end".into());
                 }
-                let (shard, at_home) = traveller.home;
-                let at_home = (shard == self.number).then_some(at_home);
+                let home = traveller.home;
+                let at_home = (home.shard == self.number).then_some(home.ue);
                 // One whose departure is not over yet comes back too soon.
                 if at_home.is_some_and(|ue| self.handovers.departure(ue).is_some()) {
                     return Err("handover-back-too-soon".into());

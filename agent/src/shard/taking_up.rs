@@ -112,13 +112,13 @@ impl ShardRunner {
 
     // Another shard is lost.
 
-    /// Another shard was lost with its agent: who is at home there is registered anew there, and who of ours was handed
-    /// over to it is at home again, switched off.
+    /// Another shard was lost with its agent: who is at home there is registered anew there, and who left home for it is at
+    /// home again, switched off, wherever it went from there.
     pub fn shard_lost(&mut self, shard: u32, now: Instant) {
         if self.is_at_rest() || shard == self.number {
             return;
         }
-        let guests = self.population.guests_from(shard);
+        let guests = self.population.guests_hit_by(shard);
         for ue in self.handovers.commanded_to(shard) {
             // Whoever was on its way there never arrived.
             self.attempts.abandon_with(ue, "agent-lost", &mut self.recorder);
@@ -128,7 +128,7 @@ impl ShardRunner {
         for ue in guests {
             self.give_guest_up(ue, now);
         }
-        for (gnb, ue) in self.handovers.expected_of(shard) {
+        for (gnb, ue) in self.handovers.expected_and_hit_by(shard) {
             self.handovers.end_arrival(gnb, ue);
             self.ask_for_release(ue, gnb, now);
             self.population.forget(ue);
