@@ -20,9 +20,10 @@ pub(crate) fn check(ended: &Ended) -> String {
 
     let billing = &summary["billing"];
     assert_eq!(billing["reconciled"], true, "{billing}");
-    // Sessions that were open at the end: the target, which goes on, has not charged them yet. Nothing is charged twice or wrongly.
+    // Sessions that were open at the end: the target, which went on, had not charged them yet.
     let causes = billing["by_cause"].as_object().unwrap();
     assert!(causes.keys().all(|cause| cause == "missing"), "{billing}");
+    assert_eq!(ended.account["unreconciled"], 0, "with the whole ledger: {}", ended.account);
 
     // Each registration that the target accepted was one attempt, or one of recovery.
     let registration = &summary["procedures"]["registration"];
@@ -38,8 +39,9 @@ pub(crate) fn check(ended: &Ended) -> String {
 
     let attempts: u64 = procedures(summary).map(|(_, procedure)| number(&procedure["planned"])).sum();
     let count = |key: &str| summary[key].as_array().map_or(0, Vec::len);
+    let sessions = number(&ended.account["sessions"]);
     format!(
-        "{}, {attempts} attempts, {} lost in {} gaps, {} moves, {recovered} registered anew",
+        "{}, {attempts} attempts, {} lost in {} gaps, {} moves, {recovered} registered anew, {sessions} sessions",
         summary["verdict"]["status"].as_str().unwrap_or("none"),
         lost.values().sum::<u64>(),
         count("gaps"),

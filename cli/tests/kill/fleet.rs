@@ -15,7 +15,7 @@ use crate::link::Link;
 use crate::support::{Process, roamstorm, scenario};
 
 /// How long a lease lasts.
-pub(crate) const LEASE: &str = "5s";
+pub(crate) const LEASE: Duration = Duration::from_secs(5);
 /// How long the load takes, seconds.
 pub(crate) const LENGTH_S: u64 = 45;
 /// Registrations that are planned in each second, and for how long: the other procedures need UEs to be left.
@@ -47,6 +47,8 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
     /// Registrations that the simulator accepted.
     pub(crate) accepted: u64,
+    /// What `roamstorm reconcile --json` makes of the run's usage and of the ledger of a simulator that has ended.
+    pub(crate) account: Value,
     _kept: Kept,
 }
 
@@ -70,7 +72,15 @@ impl Fleet {
         let mut coordinator = Process::start(
             roamstorm()
                 .args(["coordinator", &path, "--seed", &seed.to_string(), "--agents", "3", "--target"])
-                .args([&target, "--json", "--lease", LEASE, "--listen", "127.0.0.1:0", "--charging"])
+                .args([
+                    &target,
+                    "--json",
+                    "--lease",
+                    &format!("{}s", LEASE.as_secs()),
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--charging",
+                ])
                 .arg(&ledger)
                 .arg("--certs")
                 .arg(kept.folder.path().join("certs"))
@@ -239,7 +249,17 @@ impl Fleet {
         let accepted = served.strip_prefix("registrations ").and_then(|rest| rest.split(" accepted").next());
         let accepted = accepted.map(|n| n.chars().filter(char::is_ascii_digit).collect::<String>());
         let accepted = accepted.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{served}{said}"));
-        Ended { seed, code, summary, stderr, accepted, _kept: self.kept }
+        let account = self.reconcile();
+        Ended { seed, code, summary, stderr, accepted, account, _kept: self.kept }
+    }
+
+    /// With the whole ledger: at the end of the run the target had not charged the sessions that were open.
+    fn reconcile(&self) -> Value {
+        let run = self.journal.run();
+        std::fs::copy(self.kept.folder.path().join("charging.csv"), run.join("charging.csv")).unwrap();
+        let output = roamstorm().arg("reconcile").arg(&run).arg("--json").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
@@ -62,6 +62,26 @@ impl Journal {
         holders.values().filter(|agent| is_of(agent, host)).count()
     }
 
+    /// Waits until the shards that a host has lost are ready elsewhere: when each was.
+    pub(crate) fn taken_over(&self, from: usize, host: &str) -> Vec<TimeOfDay> {
+        self.until(&format!("the shards of {host} elsewhere"), || {
+            let lines: Vec<Value> = self.read("journal.ndjson").into_iter().skip(from).collect();
+            let lost = |line: &Value| line["decision"] == "lost shards" && is_of(&line["agent"], host);
+            let at = lines.iter().position(lost)?;
+            let shards = lines[at]["shards"].as_array().unwrap();
+            let ended = ["shard is ready", "shard is over", "shard ends unfinished"];
+            let fate = |shard: &Value| {
+                let of_shard = |line: &&Value| {
+                    line["shard"] == *shard && ended.iter().any(|decision| line["decision"] == *decision)
+                };
+                lines.iter().skip(at).find(of_shard)
+            };
+            let fates: Option<Vec<&Value>> = shards.iter().map(fate).collect();
+            let ready = fates?.into_iter().filter(|line| line["decision"] == ended[0]);
+            Some(ready.map(|line| TimeOfDay::parse(line["at"].as_str().unwrap())).collect())
+        })
+    }
+
     /// Waits for what a look finds.
     pub(crate) fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         let began = Instant::now();
@@ -91,6 +111,29 @@ impl Journal {
     }
 }
 
+/// A moment of a day, UTC: what the journal stamps its lines with.
+#[derive(Clone, Copy)]
+pub(crate) struct TimeOfDay(Duration);
+
+impl TimeOfDay {
+    pub(crate) fn now() -> Self {
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        Self(Duration::from_secs(unix.as_secs() % DAY_S) + Duration::from_nanos(unix.subsec_nanos().into()))
+    }
+
+    /// Of `2026-11-29T13:01:02.957Z`.
+    fn parse(text: &str) -> Self {
+        let parts: Vec<f64> = text[11..23].split(':').map(|part| part.parse().unwrap()).collect();
+        Self(Duration::from_secs_f64(parts[0] * 3600.0 + parts[1] * 60.0 + parts[2]))
+    }
+
+    /// Also across midnight.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        let later = if self.0 < earlier.0 { self.0 + Duration::from_secs(DAY_S) } else { self.0 };
+        later - earlier.0
+    }
+}
+
 fn read(path: &Path) -> Option<String> {
     std::fs::read(path).ok().map(|octets| String::from_utf8_lossy(&octets).into_owned())
 }
@@ -100,5 +143,6 @@ fn is_of(agent: &Value, host: &str) -> bool {
     agent.strip_prefix(host).is_some_and(|number| number.is_empty() || number.starts_with('-'))
 }
 
+const DAY_S: u64 = 24 * 3600;
 /// Several leases.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -17,7 +17,8 @@ mod support;
 use std::time::{Duration, Instant};
 
 use draw::Draw;
-use fleet::Fleet;
+use fleet::{Fleet, LEASE};
+use journal::TimeOfDay;
 
 /// What befalls the fleet, each once a round.
 #[derive(Clone, Copy, Debug)]
@@ -65,12 +66,32 @@ fn fleet_that_is_killed_frozen_and_cut_off_keeps_its_account() {
         Some(seed) => seed..=seed,
         None => 1..=number("ROUNDS").unwrap_or(1),
     };
+    let mut takeovers = Takeovers::default();
     for seed in seeds {
-        round(seed);
+        round(seed, &mut takeovers);
     }
+    println!("killed processes: shards ready elsewhere after {}", figures(&mut takeovers.processes));
+    println!("killed hosts: the same, beyond a whole lease: {}", figures(&mut takeovers.hosts));
 }
 
-fn round(seed: u64) {
+/// How long shards waited for their next holder to be ready, ms; docs/reliability.md has these figures.
+#[derive(Default)]
+struct Takeovers {
+    /// From the moment at which the process was killed.
+    processes: Vec<u128>,
+    /// From a lease after that moment: the latest end that the lease can have had.
+    hosts: Vec<u128>,
+}
+
+fn figures(millis: &mut [u128]) -> String {
+    millis.sort_unstable();
+    let at = |share: usize| {
+        millis.get((millis.len() * share).div_ceil(100).saturating_sub(1)).copied().unwrap_or(0)
+    };
+    format!("p50 {} ms, p99 {} ms, at most {} ms ({} shards)", at(50), at(99), at(100), millis.len())
+}
+
+fn round(seed: u64, takeovers: &mut Takeovers) {
     let began = Instant::now();
     let mut draw = Draw::new(seed);
     let mut order = FAULTS;
@@ -79,29 +100,36 @@ fn round(seed: u64) {
     fleet.note(&format!("SEED={seed}: {order:?}"));
     fleet.wait_for_second(2);
     for fault in order {
-        strike(&mut fleet, fault, &mut draw);
+        strike(&mut fleet, fault, &mut draw, takeovers);
     }
     let ended = fleet.finish(seed);
     let figures = account::check(&ended);
     println!("seed {seed}: {figures}, {:.0} s", began.elapsed().as_secs_f64());
 }
 
-fn strike(fleet: &mut Fleet, fault: Fault, draw: &mut Draw) {
+fn strike(fleet: &mut Fleet, fault: Fault, draw: &mut Draw, takeovers: &mut Takeovers) {
     let from = fleet.journal.lines();
     match fault {
         Fault::KillChild => {
             let victim = fleet.victim(draw);
             fleet.note(&format!("kills the process of {victim}"));
+            let killed = TimeOfDay::now();
             fleet.signal_child(&victim, "KILL");
             fleet.journal.wait(from, "a process ended", &victim);
             fleet.journal.wait(from, "admitted an agent", &victim);
+            let ready = fleet.journal.taken_over(from, &victim);
+            takeovers.processes.extend(ready.iter().map(|ready| ready.since(killed).as_millis()));
         }
         Fault::KillHost => {
             fleet.have_three();
             let victim = fleet.victim(draw);
             fleet.note(&format!("kills the host {victim}"));
+            let killed = TimeOfDay::now();
             fleet.kill_host(&victim);
             fleet.journal.wait(from, "leases ended", &victim);
+            let ready = fleet.journal.taken_over(from, &victim);
+            let waited = ready.iter().map(|ready| ready.since(killed).saturating_sub(LEASE).as_millis());
+            takeovers.hosts.extend(waited);
         }
         Fault::FreezeShortly => {
             let victim = fleet.victim(draw);
