@@ -188,28 +188,20 @@ impl Agent {
 
     async fn stay(&mut self, link: CoordinatorLink) {
         let (mut sender, mut receiver) = link.split();
-        let (received, mut inbox) = tokio::sync::mpsc::channel(64);
-        let reader = tokio::spawn(async move {
-            while let Ok(Some(message)) = receiver.receive().await {
-                if received.send(message).await.is_err() {
-                    return;
-                }
-            }
-        });
         let mut ticks =
             tokio::time::interval_at(tokio::time::Instant::now() + self.offset, Duration::from_secs(1));
         let mut says = Vec::new();
         loop {
             tokio::select! {
-                message = inbox.recv() => match message {
-                    Some(message) => self.hear(message, &mut says),
-                    None => return reader.abort(),
+                message = receiver.receive() => match message {
+                    Ok(Some(message)) => self.hear(message, &mut says),
+                    Ok(None) | Err(_) => return,
                 },
                 _ = ticks.tick() => self.report(&mut says),
             }
             for said in says.drain(..) {
                 if sender.send(&said).await.is_err() {
-                    return reader.abort();
+                    return;
                 }
             }
         }
@@ -337,7 +329,7 @@ subscribers:
      opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}}
 cells: {{gnbs: {agents}, cells-per-gnb: 1, tacs: [1], slices: ["1"]}}
 load:
-  - {{procedure: registration, arrivals: uniform, phases: [{{rate: 100/s, for: 10min}}]}}
+  - {{procedure: registration, arrivals: uniform, phases: [{{rate: 100/s, for: 10m}}]}}
 "#,
         subscribers = agents * 100,
     )

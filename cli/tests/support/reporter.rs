@@ -137,34 +137,23 @@ impl Agent {
     /// Until the link breaks; true when the run is over.
     async fn work(&mut self, link: CoordinatorLink) -> bool {
         let (mut sender, mut receiver) = link.split();
-        let (received, mut inbox) = tokio::sync::mpsc::channel(64);
-        let reader = tokio::spawn(async move {
-            while let Ok(Some(message)) = receiver.receive().await {
-                if received.send(message).await.is_err() {
-                    return;
-                }
-            }
-        });
         let mut ticks = tokio::time::interval(Duration::from_millis(50));
         let mut says: Vec<ToCoordinator> = Vec::new();
-        let over = loop {
+        loop {
             tokio::select! {
-                message = inbox.recv() => match message {
-                    None => break false,
-                    Some(ToAgent::RunOver { .. }) => break true,
-                    Some(message) => self.hear(message, &mut says),
+                message = receiver.receive() => match message {
+                    Ok(None) | Err(_) => return false,
+                    Ok(Some(ToAgent::RunOver { .. })) => return true,
+                    Ok(Some(message)) => self.hear(message, &mut says),
                 },
                 _ = ticks.tick() => self.tick(&mut says),
             }
             for said in says.drain(..) {
                 if sender.send(&said).await.is_err() {
-                    reader.abort();
                     return false;
                 }
             }
-        };
-        reader.abort();
-        over
+        }
     }
 
     fn hear(&mut self, message: ToAgent, says: &mut Vec<ToCoordinator>) {
