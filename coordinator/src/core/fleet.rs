@@ -37,9 +37,7 @@ impl Core {
 
     fn welcome(&mut self, link: LinkId, hello: Hello, peer: SocketAddr) {
         let supervisor = hello.part == Part::Supervisor;
-        let ending = self.state.drain.is_some() || matches!(self.state.phase, Phase::Draining | Phase::Done);
-        if ending && !supervisor {
-            let reason = "the run is ending";
+        if let Some(reason) = self.why_not(supervisor) {
             self.decide("refused an agent", json!({"agent": hello.name, "reason": reason}));
             self.out.closes.push((link, Close::Refuse(format!("{reason}; join the next one"))));
             return;
@@ -61,6 +59,18 @@ impl Core {
         if self.start.is_some() && !supervisor {
             self.presence[agent].lost_told = self.state.lost.len();
             self.ping(agent);
+        }
+    }
+
+    /// Why nobody new is let in.
+    fn why_not(&self, supervisor: bool) -> Option<&'static str> {
+        let ending = self.state.drain.is_some() || matches!(self.state.phase, Phase::Draining | Phase::Done);
+        if ending && !supervisor {
+            Some("the run is ending")
+        } else if self.state.agents.len() >= self.settings.most_joins {
+            Some("too many agents have joined this run")
+        } else {
+            None
         }
     }
 

@@ -103,7 +103,18 @@ impl Core {
         let presence = &self.presence[agent];
         self.state.agents[agent].fate == Fate::Present
             && self.now < presence.asked_at + holder_limit(self.settings.lease)
+            && !self.is_behind(agent)
             && (self.start.is_none() || self.clock_is_known(agent))
+    }
+
+    /// What the agent said last was said long ago by its clock, so what was held up on the way is still coming: a lease
+    /// from then on would have ended before it began.
+    fn is_behind(&self, agent: usize) -> bool {
+        let presence = &self.presence[agent];
+        let shows = presence.clock.to_agent_signed(self.us(self.now));
+        let asked = i64::try_from(presence.asked_us).unwrap_or(i64::MAX);
+        let age_us = u64::try_from(shows.saturating_sub(asked)).unwrap_or_default();
+        presence.clock.rounds() > 0 && age_us > micros(holder_limit(self.settings.lease)) / 2
     }
 
     fn grant(&mut self, shard: u32, agent: usize) {

@@ -111,6 +111,8 @@ pub struct CoreSettings {
     pub prepare_timeout: Duration,
     /// How long what is in flight may take when a shard moves.
     pub settle: Duration,
+    /// Agents and supervisors that may join in all: each that ever did is remembered.
+    pub most_joins: usize,
 }
 
 impl CoreSettings {
@@ -125,6 +127,7 @@ impl CoreSettings {
             join_timeout: Duration::from_secs(30),
             prepare_timeout: Duration::from_secs(60),
             settle: Duration::from_secs(2),
+            most_joins: 20_000,
         }
     }
 }

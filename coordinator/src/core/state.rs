@@ -208,7 +208,8 @@ impl State {
                 if let Some(state) = self.shard(*shard) {
                     state.reports = Some(*reports);
                     if *lapsed {
-                        state.stage = Stage::Releasing;
+                        // Nor are the UEs left that were on their way to it.
+                        (state.stage, state.vacancy) = (Stage::Releasing, None);
                     }
                 }
             }

@@ -49,6 +49,8 @@ pub(crate) struct Agent {
     pub(crate) heard: Vec<ToAgent>,
     pub(crate) released: Vec<u32>,
     pub(crate) paused: bool,
+    /// How old its signs of life are when they arrive.
+    pub(crate) behind: Duration,
 }
 
 /// A shard as its agent sees it.
@@ -149,7 +151,8 @@ impl Bench {
             self.now += Duration::from_millis(100);
             let report = (self.us() / 100_000).is_multiple_of(5);
             for agent in 0..self.agents.len() {
-                self.say(agent, ToCoordinator::Alive { agent_us: self.us() });
+                let behind = u64::try_from(self.agents[agent].behind.as_micros()).unwrap();
+                self.say(agent, ToCoordinator::Alive { agent_us: self.us() - behind });
                 self.listen(agent);
                 if report {
                     self.play(agent);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use coordinator::Status;
-use coordinator::core::{Close, Input, Move};
+use coordinator::core::{Close, CoreSettings, Input, Move};
 use wire::to_agent::{ToAgent, UeBatch};
 use wire::to_coordinator::{Held, Part, Return, ToCoordinator};
 
@@ -11,6 +11,27 @@ use crate::bench::{Bench, LEASE, PLANNED};
 
 fn seconds(s: u64) -> Duration {
     Duration::from_secs(s)
+}
+
+#[test]
+fn joins_without_end_are_refused_and_the_run_goes_on() {
+    let mut bench = Bench::running(2);
+    let most = CoreSettings::new("", "").most_joins;
+    for _ in 2..most {
+        let agent = bench.new_agent();
+        bench.join(agent, Part::Agent, None);
+        bench.cut(agent);
+    }
+    assert!(bench.closed.iter().all(|(_, close)| *close == Close::Goodbye));
+    let agent = bench.new_agent();
+    bench.join(agent, Part::Agent, None);
+    let refused = bench.closed.last();
+    assert!(
+        matches!(refused, Some((_, Close::Refuse(why))) if why.starts_with("too many agents have joined")),
+        "{refused:?}"
+    );
+    bench.cut(agent);
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
 }
 
 #[test]
@@ -235,6 +256,53 @@ fn late_joiner_takes_its_part_and_no_attempt_is_lost() {
         "{moves:?}"
     );
     assert!(bench.core.gaps().is_empty());
+}
+
+#[test]
+fn lease_that_lapses_before_its_shard_began_has_lost_the_ues_that_came_with_it() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(3));
+    bench.say(1, ToCoordinator::Draining { reason: "SIGTERM".to_owned(), within_us: None });
+    bench.run_for(Duration::from_millis(100));
+    bench.listen(1);
+    hand_over(&mut bench, 1);
+    let moving: Vec<u32> = (0..4).filter(|shard| bench.core.holder(*shard).unwrap().1 == 2).collect();
+    assert_eq!(moving.len(), 2, "leased, and not heard of");
+    for shard in &moving {
+        let lapsed =
+            ToCoordinator::Released { shard: *shard, epoch: 2, reports: 0, batches: 0, lapsed: true };
+        bench.say(0, lapsed);
+    }
+    bench.listen(0);
+    for shard in &moving {
+        let takeover = bench.agent(0).shards[shard].lease.takeover.clone().unwrap();
+        assert!(takeover.batches == 0 && takeover.registered > 0, "{takeover:?}");
+        let gap = bench.core.gaps().iter().find(|gap| gap.shard == *shard);
+        assert!(gap.is_some_and(|gap| gap.registered > 0 && gap.abandoned.is_empty()), "{gap:?}");
+    }
+    let [succeeded, abandoned, never] = bench.end();
+    assert_eq!((succeeded + never, abandoned), (PLANNED, 0));
+}
+
+#[test]
+fn agent_whose_signs_of_life_were_held_up_gets_no_shard_until_it_has_caught_up() {
+    let mut bench = Bench::running(3);
+    let supervisor = bench.new_agent();
+    bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+    bench.run_for(seconds(4));
+    bench.agent(2).behind = LEASE * 3 / 4;
+    bench.run_for(LEASE * 3 / 4);
+    let before: Vec<u32> = (0..4).filter(|shard| bench.core.holder(*shard).unwrap().0 == "agent-2").collect();
+    bench.cut(1);
+    bench.say(supervisor, ToCoordinator::ChildExited { mark: [2; 16], status: "killed".to_owned() });
+    bench.run_for(Duration::from_millis(300));
+    for shard in 0..4 {
+        let holder = if before.contains(&shard) { "agent-2" } else { "agent-0" };
+        assert_eq!(bench.core.holder(shard).unwrap().0, holder, "shard {shard}");
+    }
+    bench.agent(2).behind = Duration::ZERO;
+    bench.run_for(seconds(2));
+    assert!(!bench.agent(0).released.is_empty(), "then it gets its part of the load");
 }
 
 #[test]
