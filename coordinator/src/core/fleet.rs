@@ -266,6 +266,11 @@ impl Core {
         }
     }
 
+    pub(super) fn tell_all_losses(&mut self) {
+        let told: Vec<usize> = self.connected().collect();
+        told.into_iter().for_each(|agent| self.tell_losses(agent));
+    }
+
     /// Subscribers of shards that were lost are at home again: each agent is told once.
     pub(super) fn tell_losses(&mut self, agent: usize) {
         let told = std::mem::replace(&mut self.presence[agent].lost_told, self.state.lost.len());

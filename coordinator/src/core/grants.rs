@@ -78,8 +78,7 @@ impl Core {
             return;
         }
         // Before anybody takes a lost shard up: its subscribers are at home again.
-        let told: Vec<usize> = self.connected().collect();
-        told.into_iter().for_each(|agent| self.tell_losses(agent));
+        self.tell_all_losses();
         for shard in waiting {
             let able = (0..loads.len()).filter(|place| {
                 loads.get(*place).is_some_and(|(agent, ..)| !self.presence[*agent].unable.contains(&shard))
@@ -118,9 +117,14 @@ impl Core {
     }
 
     fn grant(&mut self, shard: u32, agent: usize) {
-        let state = &self.state.shards[shard as usize];
-        let (epoch, vacancy) = (state.epoch + 1, state.vacancy.clone());
+        let epoch = self.state.shards[shard as usize].epoch + 1;
         let running = self.start.is_some();
+        let parcels = self.relay.parts(shard, epoch);
+        if running && parcels.is_empty() {
+            self.notice_lost_ues(shard);
+        }
+        let state = &self.state.shards[shard as usize];
+        let vacancy = state.vacancy.clone();
         let (registered, sessions) = (state.registered, state.sessions);
         let mut resume_at = state.progress.clone();
         resume_at.resize(self.plan.scenario().load.len(), 0);
@@ -140,7 +144,6 @@ impl Core {
             json!({"shard": shard, "epoch": epoch, "agent": name, "resume_at": resume_at}),
         );
         self.vacant.remove(&shard);
-        let parcels = self.relay.take(shard);
         let takeover = from_us.map(|from_us| Takeover {
             from_us,
             registered: if parcels.is_empty() { registered } else { 0 },
@@ -165,12 +168,19 @@ impl Core {
             takeover,
         };
         self.send(agent, ToAgent::Lease(Box::new(lease)));
-        for mut batch in parcels {
-            batch.epoch = epoch;
-            self.send(agent, ToAgent::Ues(Box::new(batch)));
-        }
+        parcels.into_iter().for_each(|batch| self.send(agent, ToAgent::Ues(Box::new(batch))));
         if running && (self.state.agents[agent].start_at_us.is_none() || self.presence[agent].start_due) {
             self.tell_start(agent);
+        }
+    }
+
+    /// A shard that was handed over has UEs, but none has come: whoever meets one of them elsewhere has to know.
+    fn notice_lost_ues(&mut self, shard: u32) {
+        let state = &self.state.shards[shard as usize];
+        let moved = state.vacancy.as_ref().is_some_and(|vacancy| vacancy.dead_us.is_none());
+        if moved && (state.registered > 0 || state.sessions > 0) {
+            self.record(Record::UesLost { shard });
+            self.tell_all_losses();
         }
     }
 
@@ -198,6 +208,7 @@ impl Core {
         self.presence[agent].unable.insert(shard);
         let dead_us = self.state.shards[shard as usize].reported_us;
         self.record(Record::Lost { shard, dead_us, cause: what });
+        self.relay.drop(shard);
         self.vacate(shard);
     }
 

@@ -124,6 +124,9 @@ impl Core {
                 let epoch = state.epoch;
                 self.relay.drop(shard);
                 self.send(agent, ToAgent::Release { shard, epoch, settle_us });
+            } else if matches!(state.stage, Stage::Preparing | Stage::Ready) {
+                let parts = self.relay.parts(shard, state.epoch);
+                parts.into_iter().for_each(|batch| self.send(agent, ToAgent::Ues(Box::new(batch))));
             }
         }
         if let Some(drain) = self.state.drain.clone() {
@@ -168,7 +171,9 @@ impl Core {
         if !lapsed && state.stage != Stage::Releasing {
             return self.distrust(agent, &format!("gave up shard {shard}, which it was not asked to"));
         }
-        if lapsed || !self.relay.is_whole(shard, batches) {
+        // Who never began has changed nothing: the UEs of the last holder are as they were.
+        let untouched = lapsed && reports == 0 && !self.relay.parts(shard, epoch).is_empty();
+        if !untouched && (lapsed || !self.relay.is_whole(shard, batches)) {
             self.relay.drop(shard);
         }
         let name = self.name(agent);
@@ -176,7 +181,10 @@ impl Core {
             "a shard was given up",
             json!({"shard": shard, "agent": name, "reports": reports, "lapsed": lapsed}),
         );
-        self.record(Record::Released { shard, reports, lapsed });
+        if untouched {
+            self.record(Record::Releasing { shard, why: "the lease lapsed before it began".to_owned() });
+        }
+        self.record(Record::Released { shard, reports, lapsed: lapsed && !untouched });
         self.vacate_when_merged(shard);
     }
 

@@ -148,6 +148,11 @@ pub enum Record {
         /// For so long, µs.
         paused_us: u64,
     },
+    /// A shard was given up with an exact account, but its UEs did not reach us: its next holder begins without them.
+    UesLost {
+        /// Shard number.
+        shard: u32,
+    },
 }
 
 /// An agent or a supervisor that has joined.

@@ -1,7 +1,7 @@
 //! UEs on their way from one holder of a shard to the next: sealed, so the coordinator only keeps and passes them on.
 //!
-//! They are kept in memory, and only so many. What finds no room, or is lost with this process, costs a registration of each UE
-//! anew (recovery), and no attempt.
+//! They are kept in memory, and only so many, until the next holder has begun: one that never does has not used them up. What finds
+//! no room, or is lost with this process, costs a registration of each UE anew (recovery).
 
 use std::collections::BTreeMap;
 
@@ -35,15 +35,15 @@ impl Relay {
         u32::try_from(here) == Ok(batches)
     }
 
-    /// Hands out what there is of a shard.
-    pub(super) fn take(&mut self, shard: u32) -> Vec<UeBatch> {
-        let parts = self.waiting.remove(&shard).unwrap_or_default();
-        self.octets -= parts.iter().map(|batch| batch.sealed.len()).sum::<usize>();
-        parts
+    /// What there is of a shard, for the holder of this lease.
+    pub(super) fn parts(&self, shard: u32, epoch: u64) -> Vec<UeBatch> {
+        let parts = self.waiting.get(&shard).into_iter().flatten();
+        parts.map(|batch| UeBatch { epoch, ..batch.clone() }).collect()
     }
 
     pub(super) fn drop(&mut self, shard: u32) {
-        drop(self.take(shard));
+        let parts = self.waiting.remove(&shard).unwrap_or_default();
+        self.octets -= parts.iter().map(|batch| batch.sealed.len()).sum::<usize>();
     }
 }
 
@@ -63,7 +63,11 @@ mod tests {
         let mut relay = Relay::default();
         assert!(relay.add(batch(0, 10)) && relay.add(batch(1, 20)));
         assert!(relay.is_whole(3, 2) && !relay.is_whole(3, 3));
-        assert_eq!(relay.take(3).len(), 2);
+        for epoch in [2, 3] {
+            let parts = relay.parts(3, epoch);
+            assert!(parts.len() == 2 && parts.iter().all(|batch| batch.epoch == epoch));
+        }
+        relay.drop(3);
         assert_eq!((relay.octets, relay.is_whole(3, 0)), (0, true));
     }
 
@@ -71,7 +75,7 @@ mod tests {
     fn part_that_is_missing_drops_the_shard() {
         let mut relay = Relay::default();
         assert!(relay.add(batch(0, 10)) && !relay.add(batch(2, 10)));
-        assert_eq!((relay.octets, relay.take(3).len()), (0, 0));
+        assert_eq!((relay.octets, relay.parts(3, 2).len()), (0, 0));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use wire::to_agent::ToAgent;
 use wire::to_coordinator::{AgentHealth, IntervalReport, Trace};
 
 use super::run_clock::drift_us;
-use super::{Core, Record};
+use super::{Core, Record, Stage};
 use crate::histogram::decode_v2;
 use crate::merge::{Checked, Reception};
 
@@ -104,6 +104,10 @@ impl Core {
         self.state.count(&checked);
         self.out.records.push(Record::Report(Box::new(checked.report)));
         self.send(agent, ToAgent::Ack { shard, epoch, sequence });
+        if self.state.shards[shard as usize].stage == Stage::Ready {
+            // It has begun, and does not need its last holder's UEs again.
+            self.relay.drop(shard);
+        }
         self.over_or_vacant(shard);
     }
 

@@ -235,6 +235,7 @@ impl State {
                 self.paused_us += paused_us;
                 self.merge.stood_still(self.paused_us);
             }
+            Record::UesLost { shard } => self.lose_ues(*shard),
             Record::PausesTold { agents, paused_us } => {
                 for agent in agents {
                     if let Some(member) = self.agents.get_mut(*agent) {
@@ -348,7 +349,18 @@ impl State {
         };
         let vacancy = state.vacancy.get_or_insert_with(lapse);
         (vacancy.since_us, vacancy.reported_us) = (run_us, reported_us);
+        let lapsed = vacancy.dead_us.is_some();
         self.free(from, shard);
+        if lapsed && self.start_wall_us.is_some() {
+            self.lost.push(shard);
+        }
+    }
+
+    fn lose_ues(&mut self, shard: u32) {
+        let Some(vacancy) = self.shard(shard).and_then(|state| state.vacancy.as_mut()) else { return };
+        vacancy.dead_us = Some(0);
+        vacancy.cause.push_str(", and its UEs were lost on the way");
+        self.lost.push(shard);
     }
 
     fn lose(&mut self, shard: u32, dead_us: u64, cause: &str) {

@@ -44,6 +44,7 @@ impl Core {
         let dead_us = self.dead_us(agent);
         self.decide("lost a shard", json!({"shard": shard, "reason": cause}));
         self.record(Record::Lost { shard, dead_us, cause });
+        self.relay.drop(shard);
         self.vacate(shard);
     }
 
@@ -133,6 +134,7 @@ impl Core {
         self.decide("shard ends unfinished", json!({"shard": shard, "reason": cause}));
         self.vacant.remove(&shard);
         self.cursors.remove(&shard);
+        self.relay.drop(shard);
         self.record(Record::Ended(Box::new(gap)));
     }
 

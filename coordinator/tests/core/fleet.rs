@@ -103,12 +103,8 @@ fn last_words_of_an_ended_process_count_when_its_supervisor_is_faster() {
             );
             continue;
         }
-        for shard in released {
-            let playing = bench.agent(1).shards.remove(&shard).unwrap();
-            let (epoch, reports) = (playing.lease.epoch, playing.sequence);
-            bench.say(1, ToCoordinator::Released { shard, epoch, reports, batches: 0, lapsed: false });
-            assert_eq!(bench.core.holder(shard).unwrap().0, "agent-0");
-        }
+        hand_over(&mut bench, 1);
+        assert!(released.iter().all(|shard| bench.core.holder(*shard).unwrap().0 == "agent-0"));
         bench.say(1, ToCoordinator::Leaving { reason: "SIGTERM".to_owned() });
         assert_eq!(bench.end(), [PLANNED, 0, 0]);
         assert!(bench.core.gaps().is_empty() && bench.core.moves().len() == 2, "{:?}", bench.core.gaps());
@@ -258,8 +254,8 @@ fn late_joiner_takes_its_part_and_no_attempt_is_lost() {
     assert!(bench.core.gaps().is_empty());
 }
 
-#[test]
-fn lease_that_lapses_before_its_shard_began_has_lost_the_ues_that_came_with_it() {
+/// Agent 1 has handed its two shards over, and agent 0 was leased them and has heard nothing of it.
+fn moving() -> (Bench, Vec<u32>) {
     let mut bench = Bench::running(2);
     bench.run_for(seconds(3));
     bench.say(1, ToCoordinator::Draining { reason: "SIGTERM".to_owned(), within_us: None });
@@ -267,18 +263,69 @@ fn lease_that_lapses_before_its_shard_began_has_lost_the_ues_that_came_with_it()
     bench.listen(1);
     hand_over(&mut bench, 1);
     let moving: Vec<u32> = (0..4).filter(|shard| bench.core.holder(*shard).unwrap().1 == 2).collect();
-    assert_eq!(moving.len(), 2, "leased, and not heard of");
-    for shard in &moving {
-        let lapsed =
-            ToCoordinator::Released { shard: *shard, epoch: 2, reports: 0, batches: 0, lapsed: true };
+    assert_eq!(moving.len(), 2);
+    (bench, moving)
+}
+
+fn parts_heard(bench: &mut Bench, agent: usize, shard: u32, epoch: u64) -> usize {
+    let heard = bench.agent(agent).heard.iter();
+    heard.filter(|m| matches!(m, ToAgent::Ues(part) if (part.shard, part.epoch) == (shard, epoch))).count()
+}
+
+#[test]
+fn lease_that_lapses_before_its_shard_began_costs_none_of_the_ues_that_came_with_it() {
+    let (mut bench, moving) = moving();
+    for shard in moving.clone() {
+        let lapsed = ToCoordinator::Released { shard, epoch: 2, reports: 0, batches: 0, lapsed: true };
         bench.say(0, lapsed);
     }
     bench.listen(0);
-    for shard in &moving {
-        let takeover = bench.agent(0).shards[shard].lease.takeover.clone().unwrap();
+    for shard in moving {
+        assert_eq!(bench.core.holder(shard), Some(("agent-0", 3)));
+        assert_eq!(parts_heard(&mut bench, 0, shard, 3), 1, "they come again");
+    }
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
+    assert!(bench.core.gaps().is_empty() && bench.core.moves().len() == 2, "{:?}", bench.core.gaps());
+}
+
+#[test]
+fn ues_that_a_broken_connection_has_swallowed_come_again_until_their_shard_has_begun() {
+    let (mut bench, moving) = moving();
+    bench.listen(0);
+    moving.iter().for_each(|shard| assert_eq!(parts_heard(&mut bench, 0, *shard, 2), 1));
+    for (again, begun) in [(2, false), (2, true)] {
+        if begun {
+            bench.run_for(seconds(1));
+        }
+        bench.cut(0);
+        bench.come_back(0);
+        moving.iter().for_each(|shard| assert_eq!(parts_heard(&mut bench, 0, *shard, 2), again, "{begun}"));
+    }
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
+}
+
+#[test]
+fn ues_that_are_lost_with_the_coordinator_are_told_of_and_registered_anew() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(4));
+    bench.say(1, ToCoordinator::Draining { reason: "SIGTERM".to_owned(), within_us: None });
+    bench.run_for(Duration::from_millis(100));
+    bench.listen(1);
+    bench.agent(0).behind = LEASE * 3 / 4;
+    bench.run_for(LEASE * 3 / 4);
+    hand_over(&mut bench, 1);
+    let vacant: Vec<u32> = (0..4).filter(|shard| bench.core.holder(*shard).is_none()).collect();
+    assert_eq!(vacant.len(), 2, "nobody can take them, and their UEs wait");
+    bench.agent(0).behind = Duration::ZERO;
+    bench.restart(2, Duration::from_millis(10));
+    bench.come_back(0);
+    bench.run_for(seconds(2));
+    for shard in vacant {
+        let takeover = bench.agent(0).shards[&shard].lease.takeover.clone().unwrap();
         assert!(takeover.batches == 0 && takeover.registered > 0, "{takeover:?}");
-        let gap = bench.core.gaps().iter().find(|gap| gap.shard == *shard);
-        assert!(gap.is_some_and(|gap| gap.registered > 0 && gap.abandoned.is_empty()), "{gap:?}");
+        let gap = bench.core.gaps().iter().find(|gap| gap.shard == shard);
+        assert!(gap.is_some_and(|gap| gap.cause.contains("UEs were lost") && gap.registered > 0), "{gap:?}");
+        assert!(bench.agent(0).lost.contains(&shard), "whoever has a guest from there has to know");
     }
     let [succeeded, abandoned, never] = bench.end();
     assert_eq!((succeeded + never, abandoned), (PLANNED, 0));
