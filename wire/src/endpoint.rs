@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout, timeout_at};
 
 use crate::failures::Failures;
-use crate::gate::{Denied, Gate, Origin};
+use crate::gate::{Denied, Gate, Origin, Turn};
 use crate::link::{CLOSED, TOO_SLOW, halves};
 use crate::members::Members;
 use crate::to_coordinator::ToCoordinator;
@@ -106,7 +106,7 @@ impl CoordinatorEndpoint {
 /// The joins of one endpoint.
 struct Joins {
     gate: Gate<quinn::Incoming>,
-    at_work: JoinSet<(Origin, Result<AgentLink, WireError>)>,
+    at_work: JoinSet<(Turn, Result<AgentLink, WireError>)>,
     failures: Failures,
     members: Members,
     ticks: Interval,
@@ -138,9 +138,9 @@ impl Joins {
 
     /// Begins as many joins as may be worked on.
     fn take_up(&mut self, settings: &Settings) {
-        while let Some((origin, incoming)) = self.gate.next(Instant::now().into_std()) {
+        while let Some((turn, incoming)) = self.gate.next(Instant::now().into_std()) {
             let settings = settings.clone();
-            self.at_work.spawn(async move { (origin, admit(incoming, settings).await) });
+            self.at_work.spawn(async move { (turn, admit(incoming, settings).await) });
         }
     }
 
@@ -157,9 +157,9 @@ impl Joins {
     /// A join has ended; `None` when nobody is to hear of it.
     fn done(
         &mut self,
-        joined: Result<(Origin, Result<AgentLink, WireError>), JoinError>,
+        joined: Result<(Turn, Result<AgentLink, WireError>), JoinError>,
     ) -> Option<Result<AgentLink, WireError>> {
-        let (origin, outcome) = match joined {
+        let (turn, outcome) = match joined {
             Ok(done) => done,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -168,7 +168,7 @@ impl Joins {
             },
         };
         let now = Instant::now().into_std();
-        self.gate.left(origin, outcome.is_err(), now);
+        self.gate.left(turn, outcome.is_err(), now);
         match outcome {
             Ok(link) => {
                 self.members.joined(link.connection());

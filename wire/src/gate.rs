@@ -7,6 +7,10 @@
 //! ```
 //! An address that floods the gate so waits for itself alone. Its allowance shrinks with each join, and faster with one
 //! that failed; when it is used up, its queue moves no faster than the allowance grows.
+//!
+//! A queue that moves too slowly must not serve only those who are about to give up, or nobody is ever served: then the
+//! last one to come goes first, who has most of its patience left. One that had to wait may fail for that, and pays no more
+//! than for a join.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
@@ -46,7 +50,7 @@ pub(crate) struct Gate<T> {
     places: usize,
     /// Joins that wait; three quarters of them of one origin.
     waiting_places: usize,
-    /// How long one waits before it is forgotten: longer than an agent would.
+    /// How long one waits before it is forgotten: as long as an agent does.
     patience: Duration,
     of_one: Allowance,
     of_all: Bucket,
@@ -55,6 +59,14 @@ pub(crate) struct Gate<T> {
     turns: VecDeque<Origin>,
     waiting: usize,
     at_work: usize,
+}
+
+/// Who has its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    origin: Origin,
+    /// It waited so long that it may have given up by now.
+    late: bool,
 }
 
 struct Place<T> {
@@ -68,7 +80,7 @@ impl<T> Gate<T> {
         Self {
             places: settings.pending_joins.max(1),
             waiting_places: settings.waiting_joins.max(1),
-            patience: settings.join * 4,
+            patience: settings.join,
             of_one: settings.joins,
             of_all: Bucket::full(settings.all_joins, now),
             origins: BTreeMap::new(),
@@ -110,7 +122,7 @@ impl<T> Gate<T> {
     }
 
     /// The next one that may go on, if there is a place at work; call [`Gate::left`] when it is done.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<(Origin, T)> {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<(Turn, T)> {
         if self.at_work >= self.places || !self.of_all.has_one(now) {
             return None;
         }
@@ -122,7 +134,11 @@ impl<T> Gate<T> {
                 self.turns.push_back(origin);
                 continue;
             }
-            let Some((_, join)) = place.queue.pop_front() else { continue };
+            let waits = |(since, _): &(Instant, T)| now.saturating_duration_since(*since);
+            let slow = place.queue.front().is_some_and(|first| waits(first) > self.patience / 2);
+            let next = if slow { place.queue.pop_back() } else { place.queue.pop_front() };
+            let Some(next) = next else { continue };
+            let late = waits(&next) > self.patience / 4;
             place.at_work += 1;
             place.bucket.take(1, now);
             if !place.queue.is_empty() {
@@ -130,14 +146,15 @@ impl<T> Gate<T> {
             }
             self.of_all.take(1, now);
             (self.waiting, self.at_work) = (self.waiting - 1, self.at_work + 1);
-            return Some((origin, join));
+            return Some((Turn { origin, late }, next.1));
         }
         None
     }
 
     /// A join that [`Gate::next`] gave is done.
-    pub(crate) fn left(&mut self, origin: Origin, failed: bool, now: Instant) {
+    pub(crate) fn left(&mut self, Turn { origin, late }: Turn, failed: bool, now: Instant) {
         self.at_work = self.at_work.saturating_sub(1);
+        let failed = failed && !late;
         if failed {
             self.of_all.take(FAILURE - 1, now);
         }
@@ -228,6 +245,10 @@ mod tests {
         Origin::of([127, 0, 0, n].into())
     }
 
+    fn turn(n: u8) -> Turn {
+        Turn { origin: origin(n), late: false }
+    }
+
     fn gate(now: Instant) -> Gate<u32> {
         let settings = Settings {
             pending_joins: 8,
@@ -260,7 +281,7 @@ mod tests {
         let at_work: Vec<_> = std::iter::from_fn(|| gate.next(now)).collect();
         assert_eq!(at_work.len(), 4, "half of the places");
         gate.knock(origin(2), true, 100, now).unwrap();
-        assert_eq!(gate.next(now), Some((origin(2), 100)));
+        assert_eq!(gate.next(now), Some((turn(2), 100)));
     }
 
     #[test]
@@ -271,8 +292,8 @@ mod tests {
             let mut failed = 0;
             loop {
                 gate.knock(origin(1), true, 0, at).unwrap();
-                let Some((origin, _)) = gate.next(at) else { break failed };
-                gate.left(origin, true, at);
+                let Some((turn, _)) = gate.next(at) else { break failed };
+                gate.left(turn, true, at);
                 failed += 1;
             }
         };
@@ -296,11 +317,61 @@ mod tests {
         let now = Instant::now();
         let mut gate = gate(now);
         gate.knock(origin(1), true, 0, now).unwrap();
-        let later = now + Duration::from_secs(21);
+        let later = now + Duration::from_secs(6);
         gate.knock(origin(1), true, 1, later).unwrap();
         assert_eq!(gate.forget_the_old(later), 1);
-        assert_eq!(gate.next(later), Some((origin(1), 1)));
+        assert_eq!(gate.next(later), Some((turn(1), 1)));
         assert_eq!(gate.next(later), None);
+    }
+
+    /// Seconds until all agents of one address are in. Each waits 5 s and knocks again at once; one that is let in after it
+    /// has given up fails, and keeps its place until that is noticed.
+    fn seconds_until_all_are_in(agents: usize, used_up: u32) -> Option<u64> {
+        let (settings, start) = (Settings::default(), Instant::now());
+        let mut gate = Gate::new(&settings, start);
+        let mut bucket = Bucket::full(settings.joins, start);
+        bucket.take(used_up, start);
+        gate.origins.insert(origin(1), Place { queue: VecDeque::new(), at_work: 0, bucket });
+        // Until when each waits; of one that is in, nothing.
+        let mut waiting = vec![Some(start); agents];
+        let mut at_work: Vec<(Instant, Turn, Option<usize>)> = Vec::new();
+        for step in 0..12_000 {
+            let now = start + step * Duration::from_millis(10);
+            for (agent, until) in waiting.iter_mut().enumerate() {
+                let knocks = until.is_some_and(|until| until <= now);
+                let join = (agent, now + settings.join);
+                if knocks && gate.knock(origin(1), true, join, now).is_ok() {
+                    *until = Some(join.1);
+                }
+            }
+            gate.forget_the_old(now);
+            while let Some((turn, (agent, until))) = gate.next(now) {
+                let done = now + HANDSHAKE;
+                let gets_in = until > done;
+                let done = if gets_in { done } else { now + settings.join };
+                at_work.push((done, turn, gets_in.then_some(agent)));
+            }
+            at_work.retain(|(done, turn, agent)| {
+                if *done <= now {
+                    gate.left(*turn, agent.is_none(), now);
+                    agent.iter().for_each(|agent| waiting[*agent] = None);
+                }
+                *done > now
+            });
+            if waiting.iter().all(Option::is_none) {
+                return Some(u64::from(step) / 100);
+            }
+        }
+        None
+    }
+
+    const HANDSHAKE: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn fleet_behind_one_address_gets_in_also_when_its_allowance_is_used_up() {
+        assert!(seconds_until_all_are_in(1_000, 0).is_some_and(|seconds| seconds <= 5));
+        let slow = seconds_until_all_are_in(1_000, 4_000);
+        assert!(slow.is_some_and(|seconds| seconds <= 90), "{slow:?}");
     }
 
     proptest! {
@@ -314,9 +385,9 @@ mod tests {
                 now += Duration::from_millis(ms);
                 match what {
                     0 => drop(gate.knock(origin(who), flag, 0, now)),
-                    1 => inside.extend(gate.next(now).map(|(origin, _)| origin)),
+                    1 => inside.extend(gate.next(now).map(|(turn, _)| turn)),
                     2 => { gate.forget_the_old(now); },
-                    _ => if let Some(origin) = inside.pop() { gate.left(origin, flag, now) },
+                    _ => if let Some(turn) = inside.pop() { gate.left(turn, flag, now) },
                 }
                 prop_assert!(inside.len() <= 8);
                 prop_assert_eq!(gate.at_work, inside.len());

@@ -5,13 +5,13 @@
 //! 2. what merging 20 histograms of each agent a second costs the coordinator: processor time, memory, disk,
 //! 3. how long a coordinator that is killed and started again takes until it serves all of them.
 //!
-//! `AGENTS=200 SECONDS=10` for other sizes.
+//! `AGENTS=200 SECONDS=10` for other sizes; with `SHOW=1` what the coordinator says is shown.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, ensure};
@@ -338,20 +338,31 @@ load:
 /// The coordinator's process.
 struct Coordinator {
     child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
+    lines: mpsc::Receiver<String>,
 }
 
 impl Coordinator {
     fn start(command: &mut Command) -> Result<Self, Error> {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let lines = BufReader::new(child.stderr.take().context("no standard error")?).lines();
+        let said = BufReader::new(child.stderr.take().context("no standard error")?).lines();
+        let (tell, lines) = mpsc::channel();
+        // To its end: a program that nobody listens to would stand still.
+        std::thread::spawn(move || {
+            for line in said.map_while(Result::ok) {
+                if std::env::var_os("SHOW").is_some() {
+                    eprintln!("{line}");
+                }
+                // Most of it nobody waits for.
+                let _ = tell.send(line);
+            }
+        });
         Ok(Self { child, lines })
     }
 
-    /// The address in the line that says this; what is said later is read away.
+    /// The address in the line that says this.
     fn wait_for(&mut self, text: &str) -> Result<String, Error> {
         let mut said = Vec::new();
-        for line in self.lines.by_ref().map_while(Result::ok) {
+        for line in &self.lines {
             if line.contains(text) {
                 let address = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:"));
                 return address.map(str::to_owned).context("the line has no address");
