@@ -68,6 +68,11 @@ pub(crate) struct Run {
     next_link: u64,
     latest: Instant,
     inbox: (mpsc::Sender<FromAgent>, mpsc::Receiver<FromAgent>),
+    /// Messages since the last tick.
+    heard: u32,
+    /// There are so many that they are gathered, and not looked at before this.
+    is_busy: bool,
+    together_at: Instant,
     joins: mpsc::Receiver<Result<AgentLink, String>>,
     endpoint: Arc<CoordinatorEndpoint>,
     acceptor: JoinHandle<()>,
@@ -149,6 +154,9 @@ impl Run {
             next_link: 0,
             latest: now,
             inbox: mpsc::channel(INBOX),
+            heard: 0,
+            is_busy: false,
+            together_at: now,
             joins,
             endpoint,
             acceptor,
@@ -185,6 +193,7 @@ impl Run {
 
     /// Waits for something to happen, and deals with all that has.
     async fn step(&mut self, source: &mut Source<'_>) {
+        let waits = self.together_at > Instant::now();
         let event = tokio::select! {
             biased;
             changed = source.stop.changed(), if source.stop_open => {
@@ -195,22 +204,27 @@ impl Run {
             Some(joined) = self.joins.recv() => Event::Joined(joined.map(Box::new)),
             Some(committed) = self.committed.recv() => Event::Committed(committed),
             Some(ordered) = self.orders.recv() => Event::Ordered(ordered),
+            () = tokio::time::sleep_until(self.together_at.into()), if waits => return,
             // A disk that is slower than the agents makes them wait.
-            Some(message) = self.inbox.1.recv(), if self.pending.len() < MOST_PENDING => Event::FromAgent(message),
+            Some(message) = self.inbox.1.recv(), if !waits && self.pending.len() < MOST_PENDING => Event::FromAgent(message),
         };
         let mut show = false;
         match event {
             Event::Tick => {
                 self.handle(Input::Tick, Instant::now());
+                self.is_busy = std::mem::take(&mut self.heard) >= MANY;
                 show = true;
             }
             Event::Joined(Ok(link)) => self.arrive(*link),
             Event::Joined(Err(reason)) => self.handle(Input::JoinFailed(reason), Instant::now()),
             Event::FromAgent(first) => {
-                self.heard(first);
+                if self.is_busy {
+                    self.together_at = Instant::now() + TOGETHER;
+                }
+                self.hear(first);
                 for _ in 1..MOST_AT_ONCE {
                     let Ok(next) = self.inbox.1.try_recv() else { break };
-                    self.heard(next);
+                    self.hear(next);
                 }
             }
             Event::Stop(request) => self.handle(Input::Stop(request), Instant::now()),
@@ -224,7 +238,8 @@ impl Run {
         }
     }
 
-    fn heard(&mut self, FromAgent { link, at, what }: FromAgent) {
+    fn hear(&mut self, FromAgent { link, at, what }: FromAgent) {
+        self.heard += 1;
         let input = match what {
             Received::Message(message) => Input::Message { link, message: Box::new(message) },
             Received::Gone(why) => {
@@ -327,6 +342,11 @@ const TICK: Duration = Duration::from_millis(100);
 const INBOX: usize = 1024;
 /// Messages that are handled together, and committed once.
 const MOST_AT_ONCE: usize = 512;
+/// Messages in a tick from which on they are gathered: each time that this task is woken, and each commit, costs as much as
+/// several of them.
+const MANY: u32 = 100;
+/// How long they are gathered. When each was received is noted before.
+const TOGETHER: Duration = Duration::from_millis(10);
 /// Groups of records on their way to the disk; beyond them, agents are not read.
 const MOST_PENDING: usize = 64;
 /// An agent that has lost its coordinator tries again more often than this.

@@ -51,6 +51,7 @@ impl CoordinatorEndpoint {
         let config = tls::server_config(identity, &settings, members.verifier())?;
         let cannot_bind = |source| WireError::Bind { address, source };
         let socket = std::net::UdpSocket::bind(address).map_err(cannot_bind)?;
+        make_room(&socket);
         let runtime = Arc::new(quinn::TokioRuntime);
         let ours = resets::endpoint_config(identity)?;
         let endpoint = quinn::Endpoint::new(ours, Some(config), socket, runtime).map_err(cannot_bind)?;
@@ -101,6 +102,14 @@ impl CoordinatorEndpoint {
         // Only so that the agents hear of it; one that doesn't finds out by its idle time.
         let _ = timeout(CLOSE_LIMIT, self.endpoint.wait_idle()).await;
     }
+}
+
+/// A fleet that joins at once sends a megabyte of first packets; what finds no room is sent again a second later only.
+fn make_room(socket: &std::net::UdpSocket) {
+    // As much of it as the system allows (net.core.rmem_max), and all of it where we are allowed to.
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER);
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(socket, RECEIVE_BUFFER);
 }
 
 /// The joins of one endpoint.
@@ -247,4 +256,6 @@ async fn greet(connection: quinn::Connection, peer: Peer, settings: &Settings) -
 
 /// How often what waits is looked at.
 const TICK: Duration = Duration::from_millis(250);
+/// First packets of a few thousand agents, octets.
+const RECEIVE_BUFFER: usize = 8 << 20;
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);

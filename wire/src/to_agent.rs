@@ -112,6 +112,7 @@ pub struct UeBatch {
     /// How many parts there are.
     pub parts: u32,
     /// The UEs; at most [`LARGEST_BATCH`] octets. Only agents of the run can open it.
+    #[serde(with = "serde_bytes")]
     pub sealed: Vec<u8>,
 }
 

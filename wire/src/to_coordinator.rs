@@ -277,8 +277,10 @@ pub struct ProcedureInterval {
     /// Attempts that we gave up, by reason.
     pub abandoned: Vec<(String, u64)>,
     /// Latency of the succeeded attempts from the due time, µs: HdrHistogram V2. Empty when there is none.
+    #[serde(with = "serde_bytes")]
     pub latency_v2: Vec<u8>,
     /// The same from the first octet sent.
+    #[serde(with = "serde_bytes")]
     pub service_v2: Vec<u8>,
     /// The phases of the succeeded attempts, such as `preparation`, `execution`, `completion` of a handover: µs,
     /// HdrHistogram V2.
@@ -291,6 +293,7 @@ pub struct AgentHealth {
     /// End of the interval, µs since the run's start.
     pub at_us: u64,
     /// How late attempts left, µs: HdrHistogram V2, all workers.
+    #[serde(with = "serde_bytes")]
     pub lateness_v2: Vec<u8>,
     /// Resident memory of the process, octets.
     pub resident_octets: u64,
@@ -343,6 +346,7 @@ pub struct TracePacket {
     /// Payload protocol identifier: 60 is NGAP.
     pub ppid: u32,
     /// The message.
+    #[serde(with = "serde_bytes")]
     pub octets: Vec<u8>,
     /// What the message is, for people: `HandoverRequired`, `UplinkNASTransport · PDU session establishment request`.
     pub name: String,

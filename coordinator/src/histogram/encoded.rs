@@ -28,6 +28,7 @@ pub enum HistogramFault {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Samples {
     /// The V2 body.
+    #[serde(with = "serde_bytes")]
     body: Vec<u8>,
     total: u64,
     /// As far as there are counts.

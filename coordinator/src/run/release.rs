@@ -33,6 +33,7 @@ pub(super) struct Pending {
 /// What `journal.sqlite` holds in place of the records before it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Checkpoint {
+    #[serde(with = "serde_bytes")]
     pub(super) core: Vec<u8>,
     pub(super) files: FilesSoFar,
 }

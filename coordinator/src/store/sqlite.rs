@@ -122,6 +122,8 @@ impl SqliteStore {
             connection.busy_timeout(Duration::ZERO)?;
             // Before the first access: then the log needs no shared memory, and the lock is kept until the process ends.
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            // Of a new file. A group of a large fleet has a hundred KiB.
+            connection.pragma_update(None, "page_size", PAGE)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "journal_size_limit", LARGEST_IDLE_LOG)?;
@@ -232,6 +234,8 @@ const SCHEMA: &str = "
 ";
 /// Of the file's content. Bound to the records' encoding and that of the checkpoints: no version reads another's.
 const FORMAT: i64 = 1;
+/// Octets of a page.
+const PAGE: i64 = 32 << 10;
 /// Octets that the write-ahead log may keep on the disk when it is empty.
 const LARGEST_IDLE_LOG: i64 = 16 << 20;
 
