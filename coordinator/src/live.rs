@@ -1,6 +1,7 @@
 //! What the live view is told, a few times a second.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crate::accounting::planned;
 use crate::core::Core;
@@ -9,6 +10,17 @@ use crate::run::Run;
 use crate::{Percentiles, ProcedureProgress, Progress, histogram};
 
 impl Run {
+    /// A few times a second, and each new phase at once.
+    pub(crate) fn show_now_and_then(&mut self) {
+        let now = Instant::now();
+        if now.saturating_duration_since(self.shown_at) >= BETWEEN_LOOKS
+            || self.progress.borrow().phase != self.core.phase()
+        {
+            self.shown_at = now;
+            self.show();
+        }
+    }
+
     /// Publishes where the run is.
     pub(crate) fn show(&self) {
         self.progress.send_replace(self.core.progress());
@@ -79,3 +91,5 @@ impl Core {
 }
 
 const WARNINGS: usize = 20;
+/// A picture of a large fleet is dear, and nobody sees more of them.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(300);

@@ -68,6 +68,7 @@ pub(crate) struct Run {
     next_link: u64,
     latest: Instant,
     inbox: (mpsc::Sender<FromAgent>, mpsc::Receiver<FromAgent>),
+    pub(crate) shown_at: Instant,
     /// Messages since the last tick.
     heard: u32,
     /// There are so many that they are gathered, and not looked at before this.
@@ -154,6 +155,7 @@ impl Run {
             next_link: 0,
             latest: now,
             inbox: mpsc::channel(INBOX),
+            shown_at: now,
             heard: 0,
             is_busy: false,
             together_at: now,
@@ -233,7 +235,7 @@ impl Run {
         }
         self.carry_out();
         if show {
-            self.show();
+            self.show_now_and_then();
             self.checkpoint_when_due();
         }
     }

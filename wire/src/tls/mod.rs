@@ -113,6 +113,9 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 
 fn transport(settings: &Settings) -> Arc<quinn::TransportConfig> {
     let mut transport = quinn::TransportConfig::default();
+    // A report takes several datagrams: one acknowledgement of them all is enough (draft-ietf-quic-ack-frequency).
+    let mut acknowledgements = quinn::AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(ACKNOWLEDGED_TOGETHER.into());
     transport
         .keep_alive_interval(Some(settings.keep_alive))
         .max_idle_timeout(Some(
@@ -123,9 +126,13 @@ fn transport(settings: &Settings) -> Arc<quinn::TransportConfig> {
         .stream_receive_window(settings.window.into())
         .receive_window(settings.window.into())
         .send_window(settings.window.into())
-        .datagram_receive_buffer_size(None);
+        .datagram_receive_buffer_size(None)
+        .ack_frequency_config(Some(acknowledgements));
     Arc::new(transport)
 }
+
+/// Datagrams that may come before one acknowledgement; those that are fewer are acknowledged within 25 ms.
+const ACKNOWLEDGED_TOGETHER: u32 = 10;
 
 /// Accepts a coordinator's certificate for the host that was dialled.
 #[derive(Debug)]
