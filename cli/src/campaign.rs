@@ -90,7 +90,9 @@ pub(crate) fn print(ended: &RunOutcome, options: &Options) -> Result<Exit, Error
 /// Runs the plan and shows its progress.
 pub(crate) async fn play(coordinator: Coordinator, plan: Plan) -> Result<RunOutcome, Error> {
     let (stop, stopped) = watch::channel(StopRequest::None);
-    let view = tokio::spawn(view::show(coordinator.progress()));
+    // On a thread of its own: whoever reads standard error slowly, or not at all, holds up the view and nothing else.
+    let (progress, runtime) = (coordinator.progress(), tokio::runtime::Handle::current());
+    let view = tokio::task::spawn_blocking(move || runtime.block_on(view::show(progress)));
     let run = coordinator.run(plan, stopped);
     tokio::pin!(run);
     let mut asked = 0;

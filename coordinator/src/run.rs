@@ -348,7 +348,7 @@ const MOST_AT_ONCE: usize = 512;
 /// several of them.
 const MANY: u32 = 100;
 /// How long they are gathered. When each was received is noted before.
-const TOGETHER: Duration = Duration::from_millis(10);
+const TOGETHER: Duration = Duration::from_millis(25);
 /// Groups of records on their way to the disk; beyond them, agents are not read.
 const MOST_PENDING: usize = 64;
 /// An agent that has lost its coordinator tries again more often than this.

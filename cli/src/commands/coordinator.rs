@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     campaign::Options::expect_ledger(arguments.charging.as_deref());
     let identity = Identity::load(&arguments.certs, Role::Coordinator)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(threads())
         .enable_all()
         .build()
         .context("starting the runtime")?;
@@ -71,6 +71,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         eprintln!("coordinator: waiting on {} for {} agents", coordinator.local_addr(), arguments.agents);
         campaign::conduct(coordinator, plan, &arguments.campaign).await
     })
+}
+
+/// Threads that move messages: one carries a thousand agents and more, and two that keep waking each other cost more than one.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2).min(4)
 }
 
 async fn resume(run: &str, arguments: &Arguments, identity: Identity) -> Result<Exit, Error> {

@@ -28,7 +28,7 @@ pub enum HistogramFault {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Samples {
     /// Buckets that hold anything, in rising order, and their counts.
-    filled: Vec<(u32, u64)>,
+    filled: Vec<(u32, u32)>,
     total: u64,
 }
 
@@ -69,17 +69,19 @@ impl Samples {
                 rest = tail;
                 u64::from(*octet)
             } else {
-                varint(&mut rest)?
+                let number = varint(&mut rest)?;
+                // Beyond the last bucket it does not matter how far it skips.
+                if number & 1 == 1 { number.min(2 * BUCKETS + 1) } else { number }
             };
             // Without a branch on whether it counts or skips: that is as good as random.
-            let (skips, half) = (number & 1, number >> 1);
-            let count = half * (1 - skips);
+            let (skips, half) = (0u64.wrapping_sub(number & 1), number >> 1);
+            let count = half & !skips;
             if let Some(place) = filled.get_mut(found) {
-                *place = (u32::try_from(bucket).unwrap_or(u32::MAX), count);
+                *place = (saturated(bucket), saturated(count));
             }
             found += usize::from(count > 0);
             total = total.saturating_add(count);
-            bucket = bucket.saturating_add(half * skips).saturating_add(1);
+            bucket += 1 + (half & skips);
         }
         filled.truncate(found);
         if filled.last().is_some_and(|(bucket, _)| u64::from(*bucket) >= BUCKETS) {
@@ -98,7 +100,7 @@ impl Samples {
 
     /// Value (µs, the lowest of its bucket) and count, in rising order.
     pub fn pairs(&self) -> Vec<(u64, u64)> {
-        self.filled.iter().map(|(bucket, count)| (bottom_of(*bucket as usize), *count)).collect()
+        self.filled.iter().map(|(bucket, count)| (bottom_of(*bucket as usize), u64::from(*count))).collect()
     }
 
     /// As far as there are counts.
@@ -110,10 +112,14 @@ impl Samples {
     pub(super) fn add_to(&self, counts: &mut [u64]) {
         for (bucket, more) in &self.filled {
             if let Some(count) = counts.get_mut(*bucket as usize) {
-                *count = count.saturating_add(*more);
+                *count = count.saturating_add(u64::from(*more));
             }
         }
     }
+}
+
+fn saturated(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Counts as the numbers of a V2 body: what is stored of a histogram.
@@ -192,4 +198,4 @@ pub(super) const LARGEST_US: u64 = 3_600_000_000;
 pub(super) const BUCKETS: u64 =
     (LARGEST_US.ilog2() as u64 - 10) * 1024 + (LARGEST_US >> (LARGEST_US.ilog2() - 10)) + 1;
 /// More than any agent can do in an interval.
-const MOST_SAMPLES: u64 = 1 << 40;
+const MOST_SAMPLES: u64 = u32::MAX as u64;
