@@ -143,8 +143,10 @@ impl Member {
 pub(crate) fn unique_name(wished: &str, taken: &[Member]) -> String {
     let clean: String = wished.chars().filter(|c| !c.is_control()).take(64).collect();
     let base = if clean.trim().is_empty() { "agent".to_owned() } else { clean };
+    if !taken.iter().any(|member| member.name == base) {
+        return base;
+    }
     let taken: BTreeSet<&str> = taken.iter().map(|member| member.name.as_str()).collect();
-    let free = |name: &String| !taken.contains(name.as_str());
-    let numbered = (2..).map(|n: u32| format!("{base}-{n}"));
-    std::iter::once(base.clone()).chain(numbered).find(free).unwrap_or(base)
+    let mut numbered = (2..).map(|n: u32| format!("{base}-{n}"));
+    numbered.find(|name| !taken.contains(name.as_str())).unwrap_or(base)
 }

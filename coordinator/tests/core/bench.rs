@@ -21,6 +21,7 @@ load:
   - {procedure: registration, arrivals: uniform, phases: [{rate: 100/s, for: 20s}]}
 "#;
 pub(crate) const PLANNED: u64 = 2000;
+pub(crate) const MOST_JOINS: usize = 50;
 pub(crate) const LEASE: Duration = Duration::from_secs(4);
 
 pub(crate) struct Bench {
@@ -339,6 +340,7 @@ fn core(agents: usize, now: Instant) -> Core {
         agents_wanted: agents,
         lease: LEASE,
         settle: Duration::from_millis(200),
+        most_joins: MOST_JOINS,
         ..CoreSettings::new("test-run", "memory://amf")
     };
     Core::new(settings, plan(), [7; 32], now, UNIX_EPOCH + Duration::from_secs(1_800_000_000))

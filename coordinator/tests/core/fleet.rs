@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use coordinator::Status;
-use coordinator::core::{Close, CoreSettings, Input, Move};
+use coordinator::core::{Close, Input, Move};
 use wire::to_agent::{ToAgent, UeBatch};
 use wire::to_coordinator::{Held, Part, Return, ToCoordinator};
 
-use crate::bench::{Bench, LEASE, PLANNED};
+use crate::bench::{Bench, LEASE, MOST_JOINS, PLANNED};
 
 fn seconds(s: u64) -> Duration {
     Duration::from_secs(s)
@@ -16,8 +16,7 @@ fn seconds(s: u64) -> Duration {
 #[test]
 fn joins_without_end_are_refused_and_the_run_goes_on() {
     let mut bench = Bench::running(2);
-    let most = CoreSettings::new("", "").most_joins;
-    for _ in 2..most {
+    for _ in 2..MOST_JOINS {
         let agent = bench.new_agent();
         bench.join(agent, Part::Agent, None);
         bench.cut(agent);
