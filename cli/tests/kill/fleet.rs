@@ -211,6 +211,7 @@ impl Fleet {
 
     pub(crate) fn restart_coordinator(&mut self) {
         let run = self.journal.run();
+        let before = self.journal.restarts();
         let mut old = self.coordinator.take().unwrap();
         old.child.kill().unwrap();
         old.child.wait().unwrap();
@@ -223,6 +224,8 @@ impl Fleet {
         );
         new.wait_for("took up");
         self.coordinator = Some(new);
+        // What was decided since its last checkpoint is written anew before that.
+        self.journal.until("the restart", || (self.journal.restarts() > before).then_some(()));
     }
 
     /// Waits until the run is over and everybody has left.

@@ -28,6 +28,12 @@ impl Journal {
         self.read("journal.ndjson").len()
     }
 
+    /// How often the coordinator was started again.
+    pub(crate) fn restarts(&self) -> usize {
+        let lines = self.read("journal.ndjson");
+        lines.iter().filter(|line| line["decision"] == "the coordinator was started again").count()
+    }
+
     /// Waits until this was decided of an agent of this host: it and its successors have its name, and a number.
     pub(crate) fn wait(&self, from: usize, decision: &str, host: &str) {
         self.until(&format!("{decision:?} of {host}"), || {
