@@ -90,9 +90,13 @@ pub(crate) fn print(ended: &RunOutcome, options: &Options) -> Result<Exit, Error
 /// Runs the plan and shows its progress.
 pub(crate) async fn play(coordinator: Coordinator, plan: Plan) -> Result<RunOutcome, Error> {
     let (stop, stopped) = watch::channel(StopRequest::None);
-    // On a thread of its own: whoever reads standard error slowly, or not at all, holds up the view and nothing else.
+    // On a thread of its own: whoever reads standard error slowly does not hold up the fleet.
     let (progress, runtime) = (coordinator.progress(), tokio::runtime::Handle::current());
-    let view = tokio::task::spawn_blocking(move || runtime.block_on(view::show(progress)));
+    let (done, viewed) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        runtime.block_on(view::show(progress));
+        let _ = done.send(());
+    });
     let run = coordinator.run(plan, stopped);
     tokio::pin!(run);
     let mut asked = 0;
@@ -108,8 +112,8 @@ pub(crate) async fn play(coordinator: Coordinator, plan: Plan) -> Result<RunOutc
             }
         }
     };
-    // The view ends with the progress channel.
-    let _ = view.await;
+    // The view ends with the progress channel, unless nobody reads it.
+    let _ = tokio::time::timeout(LAST_LOOK, viewed).await;
     ended.map_err(exit::of_coordinator)
 }
 
@@ -137,6 +141,8 @@ fn trace_policy(text: &str) -> Result<TracePolicy, String> {
 }
 
 /// Below, leases end by the delays of a busy machine.
+/// What is shown last may take so long.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 const SHORTEST_LEASE: Duration = Duration::from_millis(500);
 const LONGEST_LEASE: Duration = Duration::from_secs(3600);
 

@@ -347,7 +347,7 @@ const MOST_AT_ONCE: usize = 512;
 /// Messages in a tick from which on they are gathered: each time that this task is woken, and each commit, costs as much as
 /// several of them.
 const MANY: u32 = 100;
-/// How long they are gathered. When each was received is noted before.
+/// How long they are gathered.
 const TOGETHER: Duration = Duration::from_millis(25);
 /// Groups of records on their way to the disk; beyond them, agents are not read.
 const MOST_PENDING: usize = 64;

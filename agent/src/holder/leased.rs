@@ -37,7 +37,7 @@ pub(super) struct Leased {
 pub(super) struct Handover {
     pub(super) batches: u32,
     pub(super) came: BTreeSet<u32>,
-    /// The shard starts then without those that are missing.
+    /// When some are missing then, the lease is given back: the coordinator has them still, or knows that they are lost.
     pub(super) until: Instant,
 }
 
@@ -86,14 +86,17 @@ impl Leased {
         self.is_live() && !self.lapsed
     }
 
-    pub(super) fn may_start(&self, now: Instant) -> bool {
-        let complete = self.awaited.came.len() >= usize::try_from(self.awaited.batches).unwrap_or(usize::MAX);
-        self.is_live() && self.ready && !self.started && (complete || self.awaited.until <= now)
+    pub(super) fn may_start(&self) -> bool {
+        self.is_live() && self.ready && !self.started && self.is_complete()
     }
 
     /// The end of waiting for UEs that do not come.
-    pub(super) fn start_deadline(&self) -> Option<Instant> {
-        (self.is_live() && self.ready && !self.started).then_some(self.awaited.until)
+    pub(super) fn awaits_until(&self) -> Option<Instant> {
+        (self.is_live() && !self.started && !self.is_complete()).then_some(self.awaited.until)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.awaited.came.len() >= usize::try_from(self.awaited.batches).unwrap_or(usize::MAX)
     }
 
     /// Sends what is to be sent: reports in order, then how it ended.

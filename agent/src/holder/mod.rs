@@ -68,7 +68,7 @@ pub struct HolderSettings {
     pub patience: Duration,
     /// How long an interrupted agent waits for somebody to take its shards over, before it ends them itself. 10 s.
     pub hand_over: Duration,
-    /// How long a shard waits for the UEs of its last holder, once it is ready. 10 s.
+    /// How long a shard waits for the UEs of its last holder. 10 s.
     pub adoption: Duration,
     /// Octets of reports that wait in memory. 64 MiB.
     pub memory: u64,
@@ -154,7 +154,8 @@ impl Holder {
             Input::Fetched { id, report } => self.fetched(id, report, now, out),
             Input::Tick => {}
         }
-        self.start_shards(now, out);
+        self.give_back(now, out);
+        self.start_shards(out);
         self.say_alive(now, out);
         self.leave_if_due(now, out);
     }
@@ -166,11 +167,10 @@ impl Holder {
         }
         let connected = self.room.connected;
         let ends = self.leases.values().filter(|leased| leased.is_renewable()).map(|leased| leased.until);
-        let starts = self.leases.values().filter_map(Leased::start_deadline);
-        let starts = starts.filter(|_| self.clock.is_some());
+        let awaited = self.leases.values().filter_map(Leased::awaits_until);
         let alive = connected.then_some(self.next_alive);
         let departure = self.departure.as_ref().and_then(|departure| departure.next_deadline(connected));
-        ends.chain(starts).chain(alive).chain(departure).chain(self.patient_until()).min()
+        ends.chain(awaited).chain(alive).chain(departure).chain(self.patient_until()).min()
     }
 
     /// Whether the coordinator is answering.
@@ -473,10 +473,24 @@ impl Holder {
         }
     }
 
-    fn start_shards(&mut self, now: Instant, out: &mut Vec<Output>) {
+    /// Shards whose UEs have not come are not begun without them.
+    fn give_back(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let overdue = |leased: &Leased| leased.awaits_until().is_some_and(|until| until <= now);
+        let incomplete: Vec<(u32, u64)> =
+            self.leases.iter().filter(|(_, leased)| overdue(leased)).map(|(&lease, _)| lease).collect();
+        for (shard, epoch) in incomplete {
+            tracing::warn!(shard, "its UEs did not come: it is given back");
+            if let Some(leased) = self.leases.get(&(shard, epoch)) {
+                tell(leased.worker, shard, epoch, Order::Revoke, out);
+            }
+            self.part(shard, epoch, Parting::Released { lapsed: true }, now, out);
+        }
+    }
+
+    fn start_shards(&mut self, out: &mut Vec<Output>) {
         let Some(clock) = &self.clock else { return };
         for (&(shard, epoch), leased) in &mut self.leases {
-            if leased.may_start(now) {
+            if leased.may_start() {
                 leased.started = true;
                 clock.orders().for_each(|order| tell(leased.worker, shard, epoch, order, out));
             }

@@ -99,18 +99,20 @@ impl ShardRunner {
                 let counts = self.attempts.len() > 0 && self.paused.is_none();
                 self.end.filter(|_| counts)
             }
-            Ending::Settling => {
-                let rest = self.quiet_since.map(|since| since + LAST_ANSWERS);
-                rest.into_iter().chain(self.end).min()
-            }
+            Ending::Settling => self.answered_at().into_iter().chain(self.end).min(),
             Ending::Closing { until } if self.at_rest.is_some() => Some(until),
             _ => None,
         }
     }
 
-    /// Whether the last messages of UEs have left. NG RESET could overtake them, on another SCTP stream.
+    /// When the last messages of UEs have left. NG RESET could overtake them, on another SCTP stream.
+    fn answered_at(&self) -> Option<Instant> {
+        let since = self.quiet_since?;
+        Some(self.last_sent.map_or(since, |last| last.max(since)) + LAST_ANSWERS)
+    }
+
     fn last_answers_left(&self, now: Instant) -> bool {
-        self.quiet_since.is_some_and(|since| since + LAST_ANSWERS <= now)
+        self.answered_at().is_some_and(|at| at <= now)
     }
 
     fn may_close(&self, now: Instant) -> bool {
@@ -121,7 +123,8 @@ impl ShardRunner {
         if !self.pacer.is_exhausted() || self.attempts.len() > 0 {
             return false;
         }
-        if !self.user_plane.is_settled() && !self.last_answers_left(now) {
+        let out_of_time = over + LONGEST_WAIT <= now || self.end.is_some_and(|end| end <= now);
+        if !self.user_plane.is_settled() && !self.last_answers_left(now) && !out_of_time {
             return false;
         }
         if self.drained.is_some() || !self.takes_guests() {

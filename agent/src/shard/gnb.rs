@@ -42,6 +42,7 @@ impl ShardRunner {
         match action {
             GnbAction::Send { stream, octets, ue } => {
                 self.sent += 1;
+                self.last_sent = Some(now);
                 if self.tracer.wants(ue) {
                     self.trace(ue, number, true, stream, octets.clone(), now);
                 }

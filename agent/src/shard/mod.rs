@@ -87,6 +87,8 @@ pub struct ShardRunner {
     ending: Ending,
     /// Since when no attempt and no handover is under way.
     quiet_since: Option<Instant>,
+    /// When a gNB last sent anything.
+    last_sent: Option<Instant>,
     sequence: u64,
     reported_to: Duration,
     /// How the shard is taken up, until it is.
@@ -211,6 +213,7 @@ impl ShardRunner {
             ready_told: false,
             ending: Ending::Running,
             quiet_since: None,
+            last_sent: None,
             sequence: 0,
             reported_to: Duration::from_micros(from_us),
             takeover: lease.takeover.clone(),

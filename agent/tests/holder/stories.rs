@@ -179,7 +179,7 @@ fn a_shard_that_is_leased_in_mid_run_starts_with_the_run_s_own_zero_moved_by_its
 }
 
 #[test]
-fn a_shard_starts_when_all_its_ues_have_come_or_after_a_while() {
+fn a_shard_starts_when_all_its_ues_have_come_and_is_given_back_when_they_do_not() {
     let with_ues = |epoch| {
         let mut lease = lease(1, epoch, 0);
         lease.takeover = Some(Takeover { batches: 2, ..Takeover::default() });
@@ -207,9 +207,17 @@ fn a_shard_starts_when_all_its_ues_have_come_or_after_a_while() {
     assert!(matches!(orders(&out)[..], [Order::Adopt(_), Order::Start { .. }]), "{out:?}");
 
     desk.put(with_ues(3));
+    desk.put(part(3, 0));
     desk.put(Input::Notice(Notice::Ready { shard: 1, epoch: 3 }));
     let out = desk.after(Duration::from_secs(11), Input::Tick);
-    assert!(matches!(orders(&out)[..], [Order::Start { .. }]), "{out:?}");
+    assert!(matches!(orders(&out)[..], [Order::Revoke]), "{out:?}");
+    let given_back = |output: &Output| {
+        matches!(
+            output,
+            Output::Send(ToCoordinator::Released { shard: 1, epoch: 3, reports: 0, lapsed: true, .. })
+        )
+    };
+    assert!(out.iter().any(given_back), "the coordinator has them still: {out:?}");
 }
 
 #[test]

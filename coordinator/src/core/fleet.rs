@@ -37,6 +37,9 @@ impl Core {
 
     fn welcome(&mut self, link: LinkId, hello: Hello, peer: SocketAddr) {
         let supervisor = hello.part == Part::Supervisor;
+        if supervisor && let Some(known) = self.supervisor_of(hello.mark) {
+            return self.reconnect(link, known);
+        }
         if let Some(reason) = self.why_not(supervisor) {
             self.decide("refused an agent", json!({"agent": hello.name, "reason": reason}));
             self.out.closes.push((link, Close::Refuse(format!("{reason}; join the next one"))));
@@ -57,9 +60,26 @@ impl Core {
         let program = wire::PROGRAM.to_owned();
         self.send(agent, ToAgent::Welcome(Welcome { agent: name, program, token, returned: false }));
         if self.start.is_some() && !supervisor {
-            self.presence[agent].lost_told = self.state.lost.len();
             self.ping(agent);
         }
+    }
+
+    /// The supervisor with this mark, which nobody else knows.
+    fn supervisor_of(&self, mark: Option<[u8; 16]>) -> Option<usize> {
+        let mark = mark?;
+        let with_it = |member: &super::Member| is_supervisor(member) && member.hello.mark == Some(mark);
+        self.state.agents.iter().position(with_it).filter(|known| self.state.agents[*known].fate.takes_part())
+    }
+
+    /// A supervisor calls again: it has no state that could have been lost.
+    fn reconnect(&mut self, link: LinkId, supervisor: usize) {
+        self.close(supervisor);
+        self.connect(supervisor, link);
+        let member = &self.state.agents[supervisor];
+        let (agent, token) = (member.name.clone(), member.token);
+        self.decide("a supervisor is back", json!({"agent": agent}));
+        let program = wire::PROGRAM.to_owned();
+        self.send(supervisor, ToAgent::Welcome(Welcome { agent, program, token, returned: true }));
     }
 
     /// Why nobody new is let in.
@@ -93,11 +113,10 @@ impl Core {
         if matches!(self.state.agents[agent].fate, Fate::Lost(_)) {
             self.record(Record::Fate { agent, fate: Fate::Present });
         }
-        let Presence { lost_told, knows_start, .. } = self.presence[agent];
+        let Presence { knows_start, .. } = self.presence[agent];
         self.presence[agent] = Presence {
             asked_us: hello.agent_us,
             asked_at: self.now,
-            lost_told,
             knows_start,
             start_due: self.start.is_some(),
             ..Presence::away(self.now)
@@ -273,7 +292,11 @@ impl Core {
 
     /// Subscribers of shards that were lost are at home again: each agent is told once.
     pub(super) fn tell_losses(&mut self, agent: usize) {
-        let told = std::mem::replace(&mut self.presence[agent].lost_told, self.state.lost.len());
+        let (told, count) = (self.state.agents[agent].losses_told, self.state.lost.len());
+        if told >= count {
+            return;
+        }
+        self.record(Record::LossesTold { agent, count });
         let lost: Vec<u32> = self.state.lost.get(told..).unwrap_or_default().to_vec();
         lost.into_iter().for_each(|shard| self.send(agent, ToAgent::ShardLost { shard }));
     }
@@ -288,7 +311,6 @@ impl Presence {
             asked_at: now,
             lapsed: BTreeSet::new(),
             unable: BTreeSet::new(),
-            lost_told: 0,
             start_due: false,
             urgent: false,
             knows_start: false,

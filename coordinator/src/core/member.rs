@@ -27,6 +27,8 @@ pub(crate) struct Member {
     pub(crate) stood_us: u64,
     /// How long the run's clock stood still as far as it knows, µs.
     pub(crate) paused_us: u64,
+    /// How many of the lost shards it knows of.
+    pub(crate) losses_told: usize,
     /// Its shards.
     pub(crate) held: BTreeSet<u32>,
     /// Every shard that it ever had.
@@ -50,6 +52,7 @@ impl Member {
             start_at_us: None,
             stood_us: 0,
             paused_us: 0,
+            losses_told: 0,
             held: BTreeSet::new(),
             ran: BTreeSet::new(),
             lateness: histogram::empty(),

@@ -116,8 +116,6 @@ struct Presence {
     lapsed: BTreeSet<u32>,
     /// Shards that it could not prepare.
     unable: BTreeSet<u32>,
-    /// How many of the lost shards it knows of.
-    lost_told: usize,
     /// It was told the start before the coordinator was started again: its clock knows it.
     knows_start: bool,
     /// It has to be told the start again.

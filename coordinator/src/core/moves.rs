@@ -146,7 +146,12 @@ impl Core {
             return self
                 .decide("refused UEs", json!({"shard": shard, "epoch": epoch, "agent": self.name(agent)}));
         }
-        if !self.relay.add(batch) {
+        let shards = &self.state.shards;
+        let is_sent = |shard: u32| {
+            let stage = shards.get(shard as usize).map(|state| state.stage);
+            matches!(stage, Some(Stage::Preparing | Stage::Ready))
+        };
+        if !self.relay.add(batch, is_sent) {
             self.decide("dropped UEs on their way", json!({"shard": shard, "part": part}));
         }
     }
@@ -172,7 +177,7 @@ impl Core {
             return self.distrust(agent, &format!("gave up shard {shard}, which it was not asked to"));
         }
         // Who never began has changed nothing: the UEs of the last holder are as they were.
-        let untouched = lapsed && reports == 0 && !self.relay.parts(shard, epoch).is_empty();
+        let untouched = lapsed && reports == 0 && self.relay.holds(shard);
         if !untouched && (lapsed || !self.relay.is_whole(shard, batches)) {
             self.relay.drop(shard);
         }

@@ -142,8 +142,6 @@ impl Core {
     pub(super) fn restarted(&mut self) {
         let now = self.now;
         self.presence = self.state.agents.iter().map(|_| super::Presence::away(now)).collect();
-        let lost = self.state.lost.len();
-        self.presence.iter_mut().for_each(|presence| presence.lost_told = lost);
         if self.state.phase == Phase::Joining {
             // Before it has a lease an agent has nothing to prove itself by, and joins anew.
             let left = |member: &super::Member| !is_supervisor(member) && member.fate == Fate::Present;

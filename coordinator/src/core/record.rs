@@ -153,6 +153,13 @@ pub enum Record {
         /// Shard number.
         shard: u32,
     },
+    /// An agent is told which shards were lost.
+    LossesTold {
+        /// Its number.
+        agent: usize,
+        /// So many of them, from the first.
+        count: usize,
+    },
 }
 
 /// An agent or a supervisor that has joined.

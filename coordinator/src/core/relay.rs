@@ -15,8 +15,17 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// Keeps the next part. False: it is not the next one, or too large; what there was of the shard is dropped.
-    pub(super) fn add(&mut self, batch: UeBatch) -> bool {
+    /// Keeps the next part. False: it is not the next one, or too large; what there was of the shard is dropped. Where room is
+    /// short, parts go that have been sent to a holder before (`is_sent`): they are kept for the case that it never begins.
+    pub(super) fn add(&mut self, batch: UeBatch, is_sent: impl Fn(u32) -> bool) -> bool {
+        while self.octets + batch.sealed.len() > MOST_OCTETS {
+            let Some(sent) =
+                self.waiting.keys().copied().find(|shard| *shard != batch.shard && is_sent(*shard))
+            else {
+                break;
+            };
+            self.drop(sent);
+        }
         let parts = self.waiting.entry(batch.shard).or_default();
         let next = u32::try_from(parts.len()).unwrap_or(u32::MAX);
         let fits = batch.sealed.len() <= LARGEST_BATCH && self.octets + batch.sealed.len() <= MOST_OCTETS;
@@ -33,6 +42,11 @@ impl Relay {
     pub(super) fn is_whole(&self, shard: u32, batches: u32) -> bool {
         let here = self.waiting.get(&shard).map_or(0, Vec::len);
         u32::try_from(here) == Ok(batches)
+    }
+
+    /// Whether there is anything of a shard.
+    pub(super) fn holds(&self, shard: u32) -> bool {
+        self.waiting.get(&shard).is_some_and(|parts| !parts.is_empty())
     }
 
     /// What there is of a shard, for the holder of this lease.
@@ -61,7 +75,7 @@ mod tests {
     #[test]
     fn parts_in_order_are_kept_and_handed_out() {
         let mut relay = Relay::default();
-        assert!(relay.add(batch(0, 10)) && relay.add(batch(1, 20)));
+        assert!(relay.add(batch(0, 10), nobody) && relay.add(batch(1, 20), nobody));
         assert!(relay.is_whole(3, 2) && !relay.is_whole(3, 3));
         for epoch in [2, 3] {
             let parts = relay.parts(3, epoch);
@@ -74,14 +88,29 @@ mod tests {
     #[test]
     fn part_that_is_missing_drops_the_shard() {
         let mut relay = Relay::default();
-        assert!(relay.add(batch(0, 10)) && !relay.add(batch(2, 10)));
+        assert!(relay.add(batch(0, 10), nobody) && !relay.add(batch(2, 10), nobody));
         assert_eq!((relay.octets, relay.parts(3, 2).len()), (0, 0));
+    }
+
+    fn nobody(_: u32) -> bool {
+        false
+    }
+
+    #[test]
+    fn parts_that_have_been_sent_make_room_for_those_that_have_not() {
+        let mut relay = Relay::default();
+        let of = |shard, part| UeBatch { shard, ..batch(part, LARGEST_BATCH) };
+        for shard in 0..2 {
+            (0..30).for_each(|part| assert!(relay.add(of(shard, part), nobody)));
+        }
+        (0..30).for_each(|part| assert!(relay.add(of(2, part), |shard| shard == 1)));
+        assert!(relay.is_whole(0, 30) && !relay.holds(1) && relay.is_whole(2, 30));
     }
 
     #[test]
     fn octets_are_bounded() {
         let mut relay = Relay::default();
-        let kept = (0..200).take_while(|part| relay.add(batch(*part, LARGEST_BATCH))).count();
+        let kept = (0..200).take_while(|part| relay.add(batch(*part, LARGEST_BATCH), nobody)).count();
         assert_eq!((kept, relay.octets), (64, 0));
     }
 }

@@ -123,6 +123,7 @@ impl Core {
         if self.state.shards[shard as usize].is_over() {
             let next = self.state.merge.next(shard);
             self.cursors.remove(&shard);
+            self.relay.drop(shard);
             self.decide("shard is over", json!({"shard": shard, "reports": next}));
         } else {
             self.vacate_when_merged(shard);

@@ -236,6 +236,11 @@ impl State {
                 self.merge.stood_still(self.paused_us);
             }
             Record::UesLost { shard } => self.lose_ues(*shard),
+            Record::LossesTold { agent, count } => {
+                if let Some(member) = self.agents.get_mut(*agent) {
+                    member.losses_told = *count;
+                }
+            }
             Record::PausesTold { agents, paused_us } => {
                 for agent in agents {
                     if let Some(member) = self.agents.get_mut(*agent) {
@@ -267,7 +272,10 @@ impl State {
     }
 
     fn joined(&mut self, joined: &Joined) {
-        self.agents.push(Member::new(joined.clone()));
+        let mut member = Member::new(joined.clone());
+        // Whoever comes has no guests from shards that were lost before.
+        member.losses_told = self.lost.len();
+        self.agents.push(member);
     }
 
     fn fate(&mut self, agent: usize, fate: &Fate) {

@@ -126,6 +126,7 @@ impl SqliteStore {
             connection.pragma_update(None, "page_size", PAGE)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "wal_autocheckpoint", LARGEST_IDLE_LOG / PAGE / 2)?;
             connection.pragma_update(None, "journal_size_limit", LARGEST_IDLE_LOG)?;
             connection.execute_batch("BEGIN IMMEDIATE; COMMIT")
         };
@@ -235,7 +236,7 @@ const SCHEMA: &str = "
 /// Of the file's content. Bound to the records' encoding and that of the checkpoints: no version reads another's.
 const FORMAT: i64 = 1;
 /// Octets of a page.
-const PAGE: i64 = 32 << 10;
+const PAGE: i64 = 16 << 10;
 /// Octets that the write-ahead log may keep on the disk when it is empty.
 const LARGEST_IDLE_LOG: i64 = 16 << 20;
 

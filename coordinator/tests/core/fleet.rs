@@ -16,7 +16,10 @@ fn seconds(s: u64) -> Duration {
 #[test]
 fn joins_without_end_are_refused_and_the_run_goes_on() {
     let mut bench = Bench::running(2);
-    for _ in 2..MOST_JOINS {
+    let supervisor = bench.new_agent();
+    bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+    bench.cut(supervisor);
+    for _ in 3..MOST_JOINS {
         let agent = bench.new_agent();
         bench.join(agent, Part::Agent, None);
         bench.cut(agent);
@@ -30,6 +33,11 @@ fn joins_without_end_are_refused_and_the_run_goes_on() {
         "{refused:?}"
     );
     bench.cut(agent);
+    for _ in 0..3 {
+        bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+        bench.cut(supervisor);
+    }
+    assert_eq!(bench.closed.iter().filter(|(_, close)| *close != Close::Goodbye).count(), 1, "it is known");
     assert_eq!(bench.end(), [PLANNED, 0, 0]);
 }
 
