@@ -68,7 +68,7 @@ pub struct HolderSettings {
     pub patience: Duration,
     /// How long an interrupted agent waits for somebody to take its shards over, before it ends them itself. 10 s.
     pub hand_over: Duration,
-    /// How long a shard waits for the UEs of its last holder. 10 s.
+    /// How long a shard waits for the UEs of its last holder while none of any shard come. 10 s.
     pub adoption: Duration,
     /// Octets of reports that wait in memory. 64 MiB.
     pub memory: u64,
@@ -262,7 +262,7 @@ impl Holder {
                 self.release(shard, epoch, Duration::from_micros(settle_us), now, out);
             }
             ToAgent::Revoke { shard, epoch } => self.revoke(shard, epoch, now, out),
-            ToAgent::Ues(batch) => self.adopt(batch, out),
+            ToAgent::Ues(batch) => self.adopt(batch, now, out),
             ToAgent::ShardLost { shard } => self.tell_live(&Order::ShardLost { lost: shard }, out),
             ToAgent::Drain { reason, grace_us } => {
                 self.tell_live(&Order::Drain { reason, grace: Duration::from_micros(grace_us) }, out);
@@ -385,8 +385,11 @@ impl Holder {
         self.send_all(now, out);
     }
 
-    fn adopt(&mut self, batch: Box<UeBatch>, out: &mut Vec<Output>) {
+    fn adopt(&mut self, batch: Box<UeBatch>, now: Instant, out: &mut Vec<Output>) {
         let (shard, epoch) = (batch.shard, batch.epoch);
+        // As long as any part comes, those of other shards may be behind it.
+        let until = now + self.settings.adoption;
+        self.leases.values_mut().for_each(|leased| leased.awaited.until = until);
         let known = self.leases.get_mut(&(shard, epoch)).filter(|leased| leased.is_live() && !leased.started);
         let Some(leased) = known else {
             return tracing::warn!(shard, epoch, part = batch.part, "UEs for a shard that waits for none");

@@ -207,9 +207,12 @@ fn a_shard_starts_when_all_its_ues_have_come_and_is_given_back_when_they_do_not(
     assert!(matches!(orders(&out)[..], [Order::Adopt(_), Order::Start { .. }]), "{out:?}");
 
     desk.put(with_ues(3));
-    desk.put(part(3, 0));
+    let out = desk.after(Duration::from_secs(8), part(3, 0));
+    assert!(matches!(orders(&out)[..], [Order::Adopt(_)]), "{out:?}");
     desk.put(Input::Notice(Notice::Ready { shard: 1, epoch: 3 }));
-    let out = desk.after(Duration::from_secs(11), Input::Tick);
+    let out = desk.after(Duration::from_secs(8), Input::Tick);
+    assert!(orders(&out).is_empty(), "the line is slow: {out:?}");
+    let out = desk.after(Duration::from_secs(3), Input::Tick);
     assert!(matches!(orders(&out)[..], [Order::Revoke]), "{out:?}");
     let given_back = |output: &Output| {
         matches!(
