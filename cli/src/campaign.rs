@@ -140,9 +140,9 @@ fn trace_policy(text: &str) -> Result<TracePolicy, String> {
     }
 }
 
-/// Below, leases end by the delays of a busy machine.
 /// What is shown last may take so long.
 const LAST_LOOK: Duration = Duration::from_secs(1);
+/// Below, leases end by the delays of a busy machine.
 const SHORTEST_LEASE: Duration = Duration::from_millis(500);
 const LONGEST_LEASE: Duration = Duration::from_secs(3600);
 

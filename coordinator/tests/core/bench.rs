@@ -109,6 +109,18 @@ impl Bench {
         self.agents.len() - 1
     }
 
+    /// A supervisor joins: its number here.
+    pub(crate) fn supervise(&mut self) -> usize {
+        let supervisor = self.new_agent();
+        self.call_again(supervisor);
+        supervisor
+    }
+
+    /// A supervisor joins, for the first time or with the mark that it had.
+    pub(crate) fn call_again(&mut self, supervisor: usize) {
+        self.join(supervisor, Part::Supervisor, Some([99; 16]));
+    }
+
     pub(crate) fn link(&mut self) -> LinkId {
         self.links += 1;
         LinkId(self.links)

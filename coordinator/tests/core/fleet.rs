@@ -16,8 +16,7 @@ fn seconds(s: u64) -> Duration {
 #[test]
 fn joins_without_end_are_refused_and_the_run_goes_on() {
     let mut bench = Bench::running(2);
-    let supervisor = bench.new_agent();
-    bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+    let supervisor = bench.supervise();
     bench.cut(supervisor);
     for _ in 3..MOST_JOINS {
         let agent = bench.new_agent();
@@ -34,7 +33,7 @@ fn joins_without_end_are_refused_and_the_run_goes_on() {
     );
     bench.cut(agent);
     for _ in 0..3 {
-        bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+        bench.call_again(supervisor);
         bench.cut(supervisor);
     }
     assert_eq!(bench.closed.iter().filter(|(_, close)| *close != Close::Goodbye).count(), 1, "it is known");
@@ -52,8 +51,7 @@ fn undisturbed_run_passes() {
 #[test]
 fn dead_processs_shards_run_elsewhere_at_once_and_the_gap_is_exact() {
     let mut bench = Bench::running(4);
-    let supervisor = bench.new_agent();
-    bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+    let supervisor = bench.supervise();
     bench.run_for(seconds(5));
     let dead = bench.core.holder(0).unwrap().0.to_owned();
     let agent = (0..4).find(|n| bench.agent(*n).name == dead).unwrap();
@@ -92,8 +90,7 @@ fn dead_processs_shards_run_elsewhere_at_once_and_the_gap_is_exact() {
 fn last_words_of_an_ended_process_count_when_its_supervisor_is_faster() {
     for restarts in [false, true] {
         let mut bench = Bench::running(2);
-        let supervisor = bench.new_agent();
-        bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+        let supervisor = bench.supervise();
         bench.run_for(seconds(2));
         bench.say(1, ToCoordinator::Draining { reason: "SIGTERM".to_owned(), within_us: None });
         bench.run_for(Duration::from_millis(200));
@@ -121,8 +118,7 @@ fn last_words_of_an_ended_process_count_when_its_supervisor_is_faster() {
 #[test]
 fn process_that_ended_without_a_word_is_waited_for_a_moment_only() {
     let mut bench = Bench::running(2);
-    let supervisor = bench.new_agent();
-    bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+    let supervisor = bench.supervise();
     bench.run_for(seconds(2));
     bench.say(supervisor, ToCoordinator::ChildExited { mark: [2; 16], status: "killed".to_owned() });
     bench.now += Duration::from_millis(90);
@@ -136,8 +132,7 @@ fn process_that_ended_without_a_word_is_waited_for_a_moment_only() {
 #[test]
 fn foreign_mark_moves_nothing_and_an_agent_that_claims_to_supervise_is_sent_away() {
     let mut bench = Bench::running(2);
-    let supervisor = bench.new_agent();
-    bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+    let supervisor = bench.supervise();
     bench.run_for(seconds(1));
     bench.say(supervisor, ToCoordinator::ChildExited { mark: [77; 16], status: "exit code 0".to_owned() });
     assert_eq!(bench.core.holder(0).unwrap().1, 1);
@@ -341,8 +336,7 @@ fn ues_that_are_lost_with_the_coordinator_are_told_of_and_registered_anew() {
 #[test]
 fn agent_whose_signs_of_life_were_held_up_gets_no_shard_until_it_has_caught_up() {
     let mut bench = Bench::running(3);
-    let supervisor = bench.new_agent();
-    bench.join(supervisor, Part::Supervisor, Some([99; 16]));
+    let supervisor = bench.supervise();
     bench.run_for(seconds(4));
     bench.agent(2).behind = LEASE * 3 / 4;
     bench.run_for(LEASE * 3 / 4);
