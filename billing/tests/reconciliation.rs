@@ -9,7 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use billing::{Account, Cause, Difference, Losses, LostUsage, Reconciler, Rules, Settings, UsageRecord};
+use billing::{
+    Account, Cause, ChargingId, Difference, Losses, LostUsage, Reconciler, Rules, Settings, UsageRecord,
+};
 use identity::Imsi;
 use proptest::prelude::*;
 
@@ -58,6 +60,23 @@ fn a_history_without_faults_has_no_difference() {
     }
 }
 
+/// By its agent's clock the session began in the gap, by the network's clock 0.1 s after it.
+#[test]
+fn usage_that_was_lost_at_the_very_end_of_a_gap_is_explained_though_clocks_differ() {
+    let mut history = History::random(6_333_657_624_030_706_811, 24, 0.0);
+    let id = Some(ChargingId(36));
+    let used = history.usage.iter().find(|record| record.charging_id == id).unwrap().from_us;
+    let charged = history.charging.iter().find(|record| record.charging_id == id).unwrap().from_us;
+    let to_us = charged - 100_000;
+    assert!(used < to_us, "{used} {charged}");
+    history.usage.retain(|record| record.charging_id != id || record.from_us > to_us);
+    let gap = LostUsage { shard: 1, from_us: used - 60_000_000, to_us };
+    let (account, differences) =
+        reconcile_with(&history, usize::MAX, Losses { gaps: &[gap], shard_of: Some(&|_| Some(1)) });
+    assert_eq!(account.unreconciled, 0, "{differences:#?}");
+    assert_eq!(account.explained.get("agent-lost"), Some(&1), "{differences:#?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
@@ -90,9 +109,11 @@ proptest! {
         let end = clean.charging.iter().map(|record| record.to_us).max().unwrap();
         let at = |share: f64| begin + ((end - begin) as f64 * share.min(1.0)) as u64;
         let gap = LostUsage { shard: 1, from_us: at(from), to_us: at(from + length) };
+        // The clocks of the two sides may be 5 s apart.
         let before = gap.from_us - UsageRecord::TOLD_WITHIN_US - 5_000_000;
+        let after = gap.to_us + 5_000_000;
         let in_gap = |supi: Imsi, from_us: u64, to_us: u64| {
-            shard_of(supi) == Some(1) && from_us <= gap.to_us && to_us >= before
+            shard_of(supi) == Some(1) && from_us <= after && to_us >= before
         };
         // Lost is every part that was open in the gap, or had ended so shortly before that it was not told.
         let lost = |record: &UsageRecord| {

@@ -52,10 +52,12 @@ impl<'a> Gaps<'a> {
     pub(super) fn new(losses: Losses<'a>, rules: &Rules) -> Self {
         let mut by_shard: BTreeMap<u32, Vec<(u64, u64)>> = BTreeMap::new();
         // A part may have ended a while before the last report, and was to be told in the next: packets that were on their
-        // way when it ended are waited for. And the two sides' clocks differ.
-        let before = UsageRecord::TOLD_WITHIN_US.saturating_add(micros(rules.clock_skew));
+        // way when it ended are waited for. And the two sides' clocks differ, at both ends.
+        let skew = micros(rules.clock_skew);
+        let before = UsageRecord::TOLD_WITHIN_US.saturating_add(skew);
         for gap in losses.gaps {
-            by_shard.entry(gap.shard).or_default().push((gap.from_us.saturating_sub(before), gap.to_us));
+            let (from_us, to_us) = (gap.from_us.saturating_sub(before), gap.to_us.saturating_add(skew));
+            by_shard.entry(gap.shard).or_default().push((from_us, to_us));
         }
         Self { shard_of: losses.shard_of, by_shard }
     }
