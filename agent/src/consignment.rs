@@ -33,8 +33,6 @@ pub(crate) enum Item {
         ue: u32,
         group: u16,
         draws: u32,
-        /// The shard that it was handed over to.
-        to: u32,
     },
     /// UEs that wait for a procedure, in order; a line may take several.
     Line { procedure: u8, ues: Vec<u32> },

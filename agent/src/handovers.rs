@@ -6,12 +6,13 @@
 //! The source holds a UE until HANDOVER COMMAND; from then on the target is its only holder. The attempt is begun and
 //! ended at the source.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use identity::{CellId, Plmn};
 use serde::{Deserialize, Serialize};
 use signalling::{Procedure, Timer, UeState, XnContext};
+use wire::roll_call::NAMED_FOR;
 
 use crate::access::Cell;
 use crate::timers::Timers;
@@ -24,6 +25,8 @@ pub(crate) struct Handovers {
     pub(crate) steps: Timers<Step>,
     /// When a handover between shards last did something here.
     last: Option<Instant>,
+    /// Guests that have gone on to other shards, and when.
+    gone: VecDeque<(Instant, Home)>,
 }
 
 /// What happens to a handover by time alone.
@@ -118,20 +121,26 @@ pub(crate) struct Home {
     pub(crate) shard: u32,
     /// Its number there.
     pub(crate) ue: u32,
-    /// The shard that it left home for, where it is as far as its home knows: when that one is lost, home switches it on anew.
-    pub(crate) left_for: u32,
+    /// How many losses of the run were known where it was last: it has outlived those.
+    pub(crate) losses: u64,
 }
 
 impl Home {
-    /// Whether the loss of a shard brings the UE home, or its home with all its subscribers.
-    pub(crate) fn is_hit_by(&self, lost: u32) -> bool {
-        self.shard == lost || self.left_for == lost
+    /// Whether the loss of this number is that of its home, with all its subscribers.
+    pub(crate) fn is_hit_by(&self, lost: u32, number: u64) -> bool {
+        self.shard == lost && number > self.losses
     }
 }
 
 impl Handovers {
     pub(crate) fn new() -> Self {
-        Self { departures: HashMap::new(), arrivals: HashMap::new(), steps: Timers::new(), last: None }
+        Self {
+            departures: HashMap::new(),
+            arrivals: HashMap::new(),
+            steps: Timers::new(),
+            last: None,
+            gone: VecDeque::new(),
+        }
     }
 
     pub(crate) fn depart(&mut self, ue: u32, departure: Departure) {
@@ -157,10 +166,28 @@ impl Handovers {
         Some(departure)
     }
 
-    /// The UEs that are expected, and that the loss of a shard brings home; with their gNBs, in order.
-    pub(crate) fn expected_and_hit_by(&self, lost: u32) -> Vec<(u16, u32)> {
-        let hit = self.arrivals.iter().filter(|(_, arrival)| arrival.traveller.home.is_hit_by(lost));
-        let mut expected: Vec<(u16, u32)> = hit.map(|(key, _)| *key).collect();
+    /// A guest has left for another shard, and arrived there.
+    pub(crate) fn guest_gone(&mut self, home: Home, now: Instant) {
+        self.forget_gone(now);
+        self.gone.push_back((now, home));
+    }
+
+    /// Guests that have left not long ago: they may not be known where they are.
+    pub(crate) fn gone_lately(&mut self, now: Instant) -> impl Iterator<Item = Home> {
+        self.forget_gone(now);
+        self.gone.iter().map(|(_, home)| *home)
+    }
+
+    fn forget_gone(&mut self, now: Instant) {
+        while self.gone.front().is_some_and(|(at, _)| *at + NAMED_FOR < now) {
+            self.gone.pop_front();
+        }
+    }
+
+    /// The UEs that are expected, of these homes; with their gNBs, in order.
+    pub(crate) fn expected_that(&self, mut are: impl FnMut(&Home) -> bool) -> Vec<(u16, u32)> {
+        let those = self.arrivals.iter().filter(|(_, arrival)| are(&arrival.traveller.home));
+        let mut expected: Vec<(u16, u32)> = those.map(|(key, _)| *key).collect();
         expected.sort_unstable();
         expected
     }
@@ -210,6 +237,7 @@ impl Handovers {
         self.departures.capacity() * (size_of::<(u32, Departure)>() + 1)
             + self.arrivals.capacity() * (size_of::<((u16, u32), Arrival)>() + 1)
             + self.steps.octets()
+            + self.gone.capacity() * size_of::<(Instant, Home)>()
     }
 }
 

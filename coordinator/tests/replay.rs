@@ -157,7 +157,13 @@ impl World {
             Part::Agent
         } else {
             let (name, token) = (known.name.clone(), known.token);
-            Part::Returning(Box::new(Return { run: "run".to_owned(), agent: name, token, held: Vec::new() }))
+            Part::Returning(Box::new(Return {
+                run: "run".to_owned(),
+                agent: name,
+                token,
+                held: Vec::new(),
+                losses: 0,
+            }))
         };
         let name = format!("agent-{agent}");
         let hello = Hello { name, program: "test".to_owned(), workers: 1, agent_us, part, mark: None };

@@ -34,6 +34,8 @@ pub(crate) struct Shard {
     start: Option<Instant>,
     /// Nothing is due before it is ready; what came due before is made then.
     pub(crate) ready_at: Instant,
+    /// How many losses of the run it knows of.
+    pub(crate) losses: u64,
     pub(crate) told_ready: bool,
     paused: bool,
     in_flight: Vec<Flight>,
@@ -89,6 +91,7 @@ impl Shard {
             loads: loads.collect(),
             start: None,
             ready_at,
+            losses: lease.takeover.as_ref().map_or(0, |takeover| takeover.losses),
             told_ready: false,
             paused: false,
             in_flight: Vec::new(),

@@ -39,7 +39,14 @@ impl Worker {
         }
         let Some(shard) = self.shards.get_mut(&key) else { return };
         match command.order {
-            Order::Take { .. } | Order::ShardLost { .. } => {}
+            Order::Take { .. } | Order::RollCall { .. } | Order::FoundAway { .. } => {}
+            Order::ShardLost { number, .. } => {
+                if number > shard.losses + 1 {
+                    let heard = shard.losses;
+                    truth.violations.push(format!("{key:?} heard of loss {number} after loss {heard}"));
+                }
+                shard.losses = shard.losses.max(number);
+            }
             Order::Renew { until } => shard.until = shard.until.max(until),
             Order::Start { at, .. } => {
                 shard.start(at);

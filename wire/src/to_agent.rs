@@ -92,11 +92,27 @@ pub enum ToAgent {
         /// How long the clock stood still, µs: everything that is planned happens so much later.
         paused_us: u64,
     },
-    /// A shard was lost with its agent: its subscribers are registered anew at home. Guests from there are forgotten, and
-    /// subscribers of the agent's shards that were last handed over to it are at home again.
+    /// A shard was lost with its agent: its subscribers are registered anew at home, and its guests from there are forgotten.
     ShardLost {
         /// Shard number.
         shard: u32,
+        /// How many losses of the run there are with this one.
+        number: u64,
+    },
+    /// Each shard that runs is to name its guests, and those that it had lately, in `Guests` ([`crate::roll_call`]).
+    RollCall {
+        /// Which one; only grows.
+        call: u64,
+    },
+    /// What a roll-call has found: the only subscribers of a shard that are guests anywhere. Others that had left it before are
+    /// nowhere, and at home again.
+    FoundAway {
+        /// The shard whose subscribers they are.
+        shard: u32,
+        /// Which call; void where the shard has not answered it.
+        call: u64,
+        /// Their numbers there, in order; at most [`crate::roll_call::MOST_FOUND`].
+        found: Vec<u32>,
     },
 }
 
@@ -176,7 +192,15 @@ pub struct Takeover {
     pub sessions: u64,
     /// Parts of handed-over UEs that come in `Ues`.
     pub batches: u32,
+    /// Shards of the run that were lost before this lease, the last one at the end; at most [`MOST_LOST`]. Guests from them may
+    /// still be on their way here.
+    pub lost: Vec<u32>,
+    /// The number of the last one of `lost`: how many losses of the run there are.
+    pub losses: u64,
 }
+
+/// Lost shards of one [`Takeover`].
+pub const MOST_LOST: usize = 4096;
 
 /// Which UEs' messages are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -90,6 +90,18 @@ pub enum ToCoordinator {
         /// How it ended, for people: `exit code 101`, `killed by signal 9`.
         status: String,
     },
+    /// Answers `RollCall`, once for each shard that runs.
+    Guests {
+        /// Shard number.
+        shard: u32,
+        /// Its lease.
+        epoch: u64,
+        /// The call that is answered.
+        call: u64,
+        /// Home shard and number there of each guest that it has, or had lately, in order; at most
+        /// [`crate::roll_call::MOST_GUESTS`].
+        guests: Vec<(u32, u32)>,
+    },
 }
 
 /// Who is asking to join.
@@ -131,6 +143,8 @@ pub struct Return {
     pub token: [u8; 16],
     /// Its shards.
     pub held: Vec<Held>,
+    /// The number of the last `ShardLost` that it has heard: what came later, or was lost with the connection, is told again.
+    pub losses: u64,
 }
 
 /// A shard that a returning agent holds, or whose last reports it still has.

@@ -77,7 +77,14 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
             returned,
         })
     };
-    let takeover = Takeover { from_us: 61_000_000, registered: 700, sessions: 130, batches: 2 };
+    let takeover = Takeover {
+        from_us: 61_000_000,
+        registered: 700,
+        sessions: 130,
+        batches: 2,
+        lost: vec![3, 200],
+        losses: 9,
+    };
     named(vec![
         ("Welcome", welcome(false)),
         ("Welcome/Returned", welcome(true)),
@@ -96,7 +103,9 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
         ("Ues", ToAgent::Ues(Box::new(batch()))),
         ("Pause", ToAgent::Pause { run: "r1".to_owned(), at_us: 127 }),
         ("Resume", ToAgent::Resume { run: "r1".to_owned(), at_us: 128, paused_us: 5_000_000 }),
-        ("ShardLost", ToAgent::ShardLost { shard: 3 }),
+        ("ShardLost", ToAgent::ShardLost { shard: 3, number: 300 }),
+        ("RollCall", ToAgent::RollCall { call: 300 }),
+        ("FoundAway", ToAgent::FoundAway { shard: 3, call: 300, found: vec![1, 300] }),
     ])
 }
 
@@ -201,6 +210,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         agent: "a-1".to_owned(),
         token: [5; 16],
         held: vec![Held { shard: 3, epoch: 300, unacknowledged: 9, lapsed: true }],
+        losses: 300,
     };
     let mark = [6; 16];
     let draining = |reason: &str, within_us| ToCoordinator::Draining { reason: reason.to_owned(), within_us };
@@ -225,6 +235,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         ("Draining", draining("SIGTERM", None)),
         ("Draining/Within", draining("spot interruption", Some(120_000_000))),
         ("ChildExited", ToCoordinator::ChildExited { mark, status: "killed by signal 9".to_owned() }),
+        ("Guests", ToCoordinator::Guests { shard: 3, epoch: 300, call: 9, guests: vec![(1, 300), (200, 2)] }),
     ])
 }
 

@@ -139,6 +139,20 @@ pub enum Order {
     ShardLost {
         /// Its number.
         lost: u32,
+        /// How many losses of the run there are with this one.
+        number: u64,
+    },
+    /// Name its guests: [`Notice::Guests`] answers, where it runs.
+    RollCall {
+        /// Which one.
+        call: u64,
+    },
+    /// What a roll-call has found.
+    FoundAway {
+        /// Which one.
+        call: u64,
+        /// The only subscribers of the shard that are guests anywhere.
+        found: Vec<u32>,
     },
     /// Start nothing more, let what is in flight end, finish.
     Drain {
@@ -189,6 +203,17 @@ pub enum Notice {
         epoch: u64,
         /// True when its lease has lapsed.
         lapsed: bool,
+    },
+    /// Answers [`Order::RollCall`].
+    Guests {
+        /// Shard number.
+        shard: u32,
+        /// Its lease.
+        epoch: u64,
+        /// Which call.
+        call: u64,
+        /// Home shard and number there of each guest that it has, or had lately.
+        guests: Vec<(u32, u32)>,
     },
 }
 

@@ -51,6 +51,8 @@ pub struct Holder {
     departure: Option<Departure>,
     left: bool,
     traces_dropped: u64,
+    /// The number of the last loss that the coordinator told.
+    losses: u64,
 }
 
 /// How a holder is set up.
@@ -113,6 +115,7 @@ impl Holder {
             departure: None,
             left: false,
             traces_dropped: 0,
+            losses: 0,
             settings,
         }
     }
@@ -125,6 +128,7 @@ impl Holder {
                 agent: identity.agent.clone(),
                 token: identity.token,
                 held: self.leases.iter().map(|(&(shard, epoch), leased)| leased.held(shard, epoch)).collect(),
+                losses: self.losses,
             })),
             _ => Part::Agent,
         };
@@ -263,7 +267,17 @@ impl Holder {
             }
             ToAgent::Revoke { shard, epoch } => self.revoke(shard, epoch, now, out),
             ToAgent::Ues(batch) => self.adopt(batch, now, out),
-            ToAgent::ShardLost { shard } => self.tell_live(&Order::ShardLost { lost: shard }, out),
+            ToAgent::ShardLost { shard, number } => {
+                self.losses = self.losses.max(number);
+                self.tell_live(&Order::ShardLost { lost: shard, number }, out);
+            }
+            ToAgent::RollCall { call } => self.tell_live(&Order::RollCall { call }, out),
+            ToAgent::FoundAway { shard, call, found } => {
+                let of_shard = self.leases.range((shard, 0)..=(shard, u64::MAX));
+                if let Some((&(_, epoch), leased)) = of_shard.rev().find(|(_, leased)| leased.is_live()) {
+                    tell(leased.worker, shard, epoch, Order::FoundAway { call, found }, out);
+                }
+            }
             ToAgent::Drain { reason, grace_us } => {
                 self.tell_live(&Order::Drain { reason, grace: Duration::from_micros(grace_us) }, out);
             }
@@ -299,6 +313,9 @@ impl Holder {
                     leased.exported.push(*batch);
                 }
             }
+            Notice::Guests { shard, epoch, call, guests } => {
+                self.say(ToCoordinator::Guests { shard, epoch, call, guests }, out);
+            }
             Notice::Finished { shard, epoch } => self.part(shard, epoch, Parting::Finished, now, out),
             Notice::Released { shard, epoch, lapsed } => {
                 self.part(shard, epoch, Parting::Released { lapsed }, now, out);
@@ -316,6 +333,7 @@ impl Holder {
             return tracing::warn!(shard, epoch, "the lease is not newer than what is known");
         }
         self.run = Some(lease.run.clone());
+        self.losses = self.losses.max(lease.takeover.as_ref().map_or(0, |takeover| takeover.losses));
         // Whoever grants anew has settled what was before.
         self.revoke(shard, epoch, now, out);
         let until = self.lease_end(lease.asked_us, lease.valid_us, now);
@@ -559,7 +577,7 @@ impl Holder {
         }
         self.dealt.fill(0);
         self.fences.clear();
-        (self.run, self.clock) = (None, None);
+        (self.run, self.clock, self.losses) = (None, None, 0);
     }
 
     fn forget_what_is_over(&mut self) {

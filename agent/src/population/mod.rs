@@ -8,6 +8,7 @@ mod moving;
 mod settings;
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use identity::{Imsi, Plmn, Tac};
 use scenarios::{Procedure, Scenario, Shard};
@@ -31,8 +32,8 @@ pub(crate) struct Population {
     shard: u32,
     /// Where each guest is at home.
     homes: HashMap<u32, Home>,
-    /// The shard that each subscriber who is away was handed over to.
-    away: HashMap<u32, u32>,
+    /// The subscribers who are away, and since when each is known to have arrived in another shard.
+    away: HashMap<u32, Option<Instant>>,
 }
 
 pub(crate) struct Slot {
@@ -296,7 +297,7 @@ impl Population {
 
     /// Where the UE is at home, and what group its subscription is of.
     pub(crate) fn origin(&self, ue: u32) -> (Home, u16) {
-        let here = Home { shard: self.shard, ue, left_for: self.shard };
+        let here = Home { shard: self.shard, ue, losses: 0 };
         (
             self.homes.get(&ue).copied().unwrap_or(here),
             self.slots.get(ue as usize).map_or(0, |slot| slot.group),
@@ -304,7 +305,7 @@ impl Population {
     }
 
     /// The UE leaves for another shard. Its slot stays its own until [`Self::forget`].
-    pub(crate) fn leave(&mut self, ue: u32, to: u32) {
+    pub(crate) fn leave(&mut self, ue: u32) {
         let home = self.home;
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         let before = slot.ue.s_tmsi();
@@ -312,13 +313,20 @@ impl Population {
         slot.ue = Ue::new(&subscriber);
         slot.presence = if (ue as usize) < home { Presence::Away } else { Presence::Expected };
         if (ue as usize) < home {
-            self.away.insert(ue, to);
+            self.away.insert(ue, None);
         }
         slot.connection = slot.connection.wrapping_add(1);
         self.note_identity(ue, before);
     }
 
-    /// The UE that left has arrived elsewhere, or the expected one will not come.
+    /// The subscriber who left has arrived elsewhere.
+    pub(crate) fn has_arrived(&mut self, ue: u32, now: Instant) {
+        if let Some(since) = self.away.get_mut(&ue) {
+            *since = Some(now);
+        }
+    }
+
+    /// The guest that left has arrived elsewhere, or the expected one will not come.
     pub(crate) fn forget(&mut self, ue: u32) {
         let home = self.home;
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };

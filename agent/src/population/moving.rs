@@ -1,9 +1,12 @@
 //! The subscribers of a shard as they go from one agent to the next: numbers and places in the lines stay.
 
+use std::time::Instant;
+
 use signalling::Ue;
 
 use super::{GUESTS_LIMIT, Population, Presence, Slot};
 use crate::consignment::{Item, LINED_UP};
+use crate::handovers::Home;
 
 /// A UE whose slot says nothing that the plan does not: it need not travel.
 fn is_as_planned(slot: &Slot) -> bool {
@@ -22,10 +25,7 @@ impl Population {
     pub(crate) fn travelling_beside(&self) -> impl Iterator<Item = Item> + '_ {
         let away = (0..).zip(self.slots.get(..self.home).unwrap_or_default());
         let away = away.filter(|(_, slot)| slot.presence == Presence::Away);
-        let away = away.map(|(ue, slot)| {
-            let to = self.away.get(&ue).copied().unwrap_or(self.shard);
-            Item::Away { ue, group: slot.group, draws: slot.draws, to }
-        });
+        let away = away.map(|(ue, slot)| Item::Away { ue, group: slot.group, draws: slot.draws });
         let lines = self.lines.snapshot().flat_map(|(procedure, ues)| {
             let part = move |ues: &[u32]| Item::Line { procedure, ues: ues.to_vec() };
             ues.chunks(LINED_UP).map(part).collect::<Vec<_>>()
@@ -47,12 +47,12 @@ impl Population {
     }
 
     /// The subscriber is in another shard, or on its way there.
-    pub(crate) fn is_away(&mut self, ue: u32, group: u16, draws: u32, to: u32) {
+    pub(crate) fn is_away(&mut self, ue: u32, group: u16, draws: u32) {
         if (ue as usize) < self.home
             && let Some(slot) = self.slots.get_mut(ue as usize)
         {
             (slot.presence, slot.group, slot.draws) = (Presence::Away, group, draws);
-            self.away.insert(ue, to);
+            self.away.insert(ue, None);
         }
     }
 
@@ -79,20 +79,39 @@ impl Population {
 
     // Another shard is lost.
 
-    /// The guests whom its loss brings home.
-    pub(crate) fn guests_hit_by(&self, lost: u32) -> Vec<u32> {
-        let hit = self.homes.iter().filter(|(_, home)| home.is_hit_by(lost));
-        let mut guests: Vec<u32> = hit.map(|(ue, _)| *ue).collect();
+    /// Where the guests are at home, in no order.
+    pub(crate) fn guests(&self) -> impl Iterator<Item = Home> {
+        self.homes.values().copied()
+    }
+
+    /// Where this guest is at home.
+    pub(crate) fn home_of(&self, guest: u32) -> Option<Home> {
+        self.homes.get(&guest).copied()
+    }
+
+    /// The guests of these homes, in order.
+    pub(crate) fn guests_that(&self, mut are: impl FnMut(&Home) -> bool) -> Vec<u32> {
+        let those = self.homes.iter().filter(|(_, home)| are(home));
+        let mut guests: Vec<u32> = those.map(|(ue, _)| *ue).collect();
         guests.sort_unstable();
         guests
     }
 
-    /// The subscribers who were handed over to it.
-    pub(crate) fn away_in(&self, shard: u32) -> Vec<u32> {
-        let mut away: Vec<u32> =
-            self.away.iter().filter(|(_, to)| **to == shard).map(|(ue, _)| *ue).collect();
+    /// The subscribers who are away, in order.
+    pub(crate) fn away(&self) -> Vec<u32> {
+        let mut away: Vec<u32> = self.away.keys().copied().collect();
         away.sort_unstable();
         away
+    }
+
+    /// Since when a subscriber who is away is known to have arrived elsewhere.
+    pub(crate) fn away_since(&self, ue: u32) -> Option<Instant> {
+        self.away.get(&ue).copied().flatten()
+    }
+
+    /// Nobody is on its way any more.
+    pub(crate) fn all_have_arrived(&mut self, now: Instant) {
+        self.away.values_mut().for_each(|since| *since = Some(now));
     }
 
     /// The UE is as it was when it was bought: switched off, with nothing stored.

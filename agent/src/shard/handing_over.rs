@@ -170,7 +170,7 @@ impl ShardRunner {
         for item in consignment.items {
             match item {
                 Item::Resident(resident) => count += u64::from(self.take_in(*resident)),
-                Item::Away { ue, group, draws, to } => self.population.is_away(ue, group, draws, to),
+                Item::Away { ue, group, draws } => self.population.is_away(ue, group, draws),
                 Item::Line { procedure, ues } => self.arrived.lines.push((part, procedure, ues)),
                 Item::Beside { dealt, sessions_left } => {
                     self.user_plane.deal_on(&dealt);

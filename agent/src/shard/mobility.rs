@@ -123,13 +123,9 @@ impl ShardRunner {
         let departure = self.handovers.departure(ue);
         let (target, fate) = departure.map_or((None, Fate::Lost), |d| (Some(d.target), d.fate));
         let who = match (target, self.population.peek(ue)) {
-            (Some(Target::Elsewhere { shard, .. }), Some(slot)) => {
+            (Some(Target::Elsewhere { .. }), Some(slot)) => {
                 let luggage = self.user_plane.luggage(ue);
-                let mut traveller = self.traveller(ue, slot.ue.export(), luggage, now);
-                if traveller.home.shard == self.number {
-                    traveller.home.left_for = shard;
-                }
-                Who::Traveller(Box::new(traveller))
+                Who::Traveller(Box::new(self.traveller(ue, slot.ue.export(), luggage, now)))
             }
             _ => Who::Neighbour { shard: self.number, ue },
         };
@@ -151,7 +147,8 @@ impl ShardRunner {
             Some((place_of(timer)?, u64::try_from(left).unwrap_or(u64::MAX)))
         };
         let timers = state.timers().filter_map(left).collect();
-        let (home, group) = self.population.origin(ue);
+        let (mut home, group) = self.population.origin(ue);
+        home.losses = home.losses.max(self.losses.heard());
         Traveller { home, group, state, timers, luggage }
     }
 
@@ -171,7 +168,7 @@ impl ShardRunner {
         }
         match target {
             Target::Here(cell) => self.set_out(ue, cell, now),
-            Target::Elsewhere { network, shard } => {
+            Target::Elsewhere { network, .. } => {
                 self.handovers.touch(now);
                 self.user_plane.depart(ue, network, now);
                 self.access.disconnect(ue);
@@ -183,7 +180,7 @@ impl ShardRunner {
                 if self.population.peek(ue).is_some_and(|slot| slot.ue.is_registered()) {
                     self.registered = self.registered.saturating_sub(1);
                 }
-                self.population.leave(ue, shard);
+                self.population.leave(ue);
             }
         }
     }
@@ -287,6 +284,10 @@ impl ShardRunner {
         if gone {
             self.handovers.touch(now);
             if succeeded {
+                if let Some(home) = self.population.home_of(ue) {
+                    self.handovers.guest_gone(home, now);
+                }
+                self.population.has_arrived(ue, now);
                 self.population.forget(ue);
             }
         }
@@ -502,6 +503,9 @@ impl ShardRunner {
         self.throttle_as_cell(ue, now);
         self.gnb(gnb, GnbEvent::HandoverArrived { ue }, now, out);
         self.ue(ue, UeEvent::CellChanged, now, out);
+        if self.losses.hit(&home) {
+            self.give_guest_up(ue, now);
+        }
     }
 
     /// Arms the timers that a UE has brought along.

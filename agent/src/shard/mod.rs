@@ -10,13 +10,14 @@
 //! what has arrived. So one instant may need several rounds, and `advance` runs them all.
 //!
 //! Every idea of a shard moves messages between the same UEs and gNBs, so they share one value, with a file for each:
-//! `begin` (attempts), `ue` and `gnb` (what each wants done), `mobility` (handovers), `weather` (impairments), `ending`.
+//! `begin` (attempts), `ue` and `gnb` (what each wants done), `mobility` (handovers), `roll_call` (others that are lost), `weather` (impairments), `ending`.
 
 mod begin;
 mod ending;
 mod gnb;
 mod handing_over;
 mod mobility;
+mod roll_call;
 mod standing_still;
 mod taking_up;
 mod ue;
@@ -48,6 +49,7 @@ use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
 use ending::Ending;
 use gnb::about;
 use handing_over::{Arrived, AtRest};
+use roll_call::Losses;
 use weather::Errand;
 
 /// One leased shard. The driver carries out each [`ShardAction`] and says what happens to the associations.
@@ -93,6 +95,9 @@ pub struct ShardRunner {
     reported_to: Duration,
     /// How the shard is taken up, until it is.
     takeover: Option<Takeover>,
+    losses: Losses,
+    /// The last roll-call that was answered, and when.
+    roll_answered: Option<(u64, Instant)>,
     arrived: Arrived,
     at_rest: Option<AtRest>,
     recovery: Recovery,
@@ -217,6 +222,8 @@ impl ShardRunner {
             sequence: 0,
             reported_to: Duration::from_micros(from_us),
             takeover: lease.takeover.clone(),
+            losses: Losses::at(lease.takeover.as_ref()),
+            roll_answered: None,
             arrived: Arrived::expecting(lease.takeover.as_ref().map_or(0, |takeover| takeover.batches)),
             at_rest: None,
             recovery: Recovery::default(),

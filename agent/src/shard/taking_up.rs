@@ -45,6 +45,10 @@ impl ShardRunner {
                 self.ue(ue, UeEvent::ConnectionReleased, now, out);
             }
         }
+        self.population.all_have_arrived(now);
+        for ue in self.population.guests_that(|home| self.losses.hit(home)) {
+            self.give_guest_up(ue, now);
+        }
     }
 
     /// The sessions of a UE go on, with a part that begins here and without a user plane.
@@ -110,35 +114,9 @@ impl ShardRunner {
         }
     }
 
-    // Another shard is lost.
+    // Guests whose home was lost.
 
-    /// Another shard was lost with its agent: who is at home there is registered anew there, and who left home for it is at
-    /// home again, switched off, wherever it went from there.
-    pub fn shard_lost(&mut self, shard: u32, now: Instant) {
-        if self.is_at_rest() || shard == self.number {
-            return;
-        }
-        let guests = self.population.guests_hit_by(shard);
-        for ue in self.handovers.commanded_to(shard) {
-            // Whoever was on its way there never arrived.
-            self.attempts.abandon_with(ue, "agent-lost", &mut self.recorder);
-            self.handovers.end_departure(ue);
-            if guests.contains(&ue) { self.population.forget(ue) } else { self.population.revive(ue) }
-        }
-        for ue in guests {
-            self.give_guest_up(ue, now);
-        }
-        for (gnb, ue) in self.handovers.expected_and_hit_by(shard) {
-            self.handovers.end_arrival(gnb, ue);
-            self.ask_for_release(ue, gnb, now);
-            self.population.forget(ue);
-        }
-        for ue in self.population.away_in(shard) {
-            self.population.revive(ue);
-        }
-    }
-
-    fn give_guest_up(&mut self, ue: u32, now: Instant) {
+    pub(super) fn give_guest_up(&mut self, ue: u32, now: Instant) {
         let Some(slot) = self.population.peek(ue) else { return };
         if slot.presence != crate::population::Presence::Here {
             return;
@@ -157,11 +135,11 @@ impl ShardRunner {
             self.ask_for_release(ue, gnb, now);
         }
         Timer::ALL.into_iter().for_each(|timer| self.ue_timers.stop((ue, timer)));
-        self.population.leave(ue, self.number);
+        self.population.leave(ue);
         self.population.forget(ue);
     }
 
-    fn ask_for_release(&mut self, ue: u32, gnb: u16, now: Instant) {
+    pub(super) fn ask_for_release(&mut self, ue: u32, gnb: u16, now: Instant) {
         let mut out = Vec::new();
         self.request_release(ue, gnb, ReleaseCause::RadioConnectionLost, now, &mut out);
         self.unsent.append(&mut out);

@@ -7,7 +7,7 @@ use sctp::{Address, AssociationId};
 use wire::to_agent::UeBatch;
 
 use super::Expected;
-use crate::holder::Order;
+use crate::holder::{Notice, Order};
 use crate::lease_clock;
 use crate::shard::ShardRunner;
 
@@ -86,17 +86,19 @@ impl Held {
         self.runner_ref().filter(|_| !matches!(self.stage, Stage::Finished(_)))
     }
 
-    /// Carries an order out, or keeps it until the shard is built.
-    pub(super) fn obey(&mut self, order: Order, now: Instant) {
+    /// Carries an order out, or keeps it until the shard is built. Returns what is to be answered.
+    pub(super) fn obey(&mut self, order: Order, now: Instant) -> Option<Notice> {
         if let Stage::Expected(later) = &mut self.stage {
-            return later.push(order);
+            later.push(order);
+            return None;
         }
         match order {
-            Order::Release { settle } => return self.settle(now, settle),
-            Order::Renew { until } => return self.renew(until),
+            Order::Release { settle } => self.settle(now, settle),
+            Order::Renew { until } => self.renew(until),
             _ => {}
         }
-        let Some(runner) = self.runner() else { return };
+        let (shard, epoch) = (self.shard, self.epoch);
+        let runner = self.runner()?;
         match order {
             Order::Start { at, wall_us } => runner.start(lease_clock::monotonic(at), wall_us),
             Order::Adopt(batch) => match runner.adopt(&batch) {
@@ -106,10 +108,16 @@ impl Held {
             },
             Order::Pause { at } => runner.pause(lease_clock::monotonic(at)),
             Order::Resume { at, paused } => runner.resume(lease_clock::monotonic(at), paused),
-            Order::ShardLost { lost } => runner.shard_lost(lost, now),
+            Order::ShardLost { lost, number } => runner.shard_lost(lost, number, now),
+            Order::RollCall { call } => {
+                let guests = runner.answer_roll_call(call, now)?;
+                return Some(Notice::Guests { shard, epoch, call, guests });
+            }
+            Order::FoundAway { call, found } => runner.found_away(call, &found),
             Order::Drain { reason, grace } => runner.drain(&reason, now, now + grace),
             Order::Take { .. } | Order::Renew { .. } | Order::Release { .. } | Order::Revoke => {}
         }
+        None
     }
 
     fn settle(&mut self, now: Instant, settle: Duration) {

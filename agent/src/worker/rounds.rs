@@ -112,7 +112,7 @@ impl Rounds {
                 match order {
                     Order::Revoke => self.forget(shard),
                     Order::Renew { until } => held.renew(until),
-                    order => held.obey(order, now),
+                    order => held.obey(order, now).into_iter().for_each(|answer| self.reporter.say(answer)),
                 }
             }
             Told::Stop => {}
@@ -154,7 +154,8 @@ impl Rounds {
         let mut actions = Vec::new();
         runner.prepare(&mut actions);
         held.stage = Stage::Runs(runner);
-        orders.into_iter().for_each(|order| held.obey(order, now));
+        let answers = orders.into_iter().filter_map(|order| held.obey(order, now));
+        answers.for_each(|answer| self.reporter.say(answer));
         self.perform(shard, &mut actions);
     }
 

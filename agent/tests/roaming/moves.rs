@@ -94,6 +94,97 @@ fn a_lost_holder_costs_what_was_in_flight_and_its_ues_are_recovered() {
     }
 }
 
+/// However many shards a guest has passed through, its home finds it missing when the one that has it is lost, and nobody
+/// else.
+#[test]
+fn guests_of_a_lost_shard_are_at_home_again_after_a_roll_call() {
+    let again = format!(
+        "{BUSY}\n  - {{procedure: registration, starts-after: 30s, phases: [{{rate: 24/s, for: 1s}}]}}"
+    );
+    for (seed, ask) in [(81, false), (81, true), (82, true), (83, true), (84, true)] {
+        let plan = plan(&yaml("random", "ideal", "as-specified", &again), seed, 4);
+        let mut world = World::new(&plan, seed);
+        world.prepare();
+        let (mut lost, mut asked) = (false, false);
+        world.run_with(|world, elapsed| {
+            if at(6.3, &mut lost, elapsed) {
+                world.lose(1);
+            }
+            if ask && at(25.0, &mut asked, elapsed) {
+                world.ask(0..4);
+                world.tell_who_was_found();
+            }
+        });
+        world.assert_balanced();
+        let registered: u64 = world.registered.iter().sum();
+        let missed = world.unexpected.get("ue-lost-elsewhere").copied().unwrap_or(0);
+        println!("seed {seed}: {registered} registered, {missed} missed");
+        if ask {
+            assert_eq!(registered, 24, "seed {seed}: {:?} {:?}", world.registered, world.unexpected);
+        } else {
+            assert!(registered < 24 && missed == 0, "seed {seed}: the test would show nothing");
+        }
+    }
+}
+
+/// Guests go from shard to shard while one after the other answers: each is named by somebody.
+#[test]
+fn a_roll_call_in_the_middle_of_handovers_calls_nobody_home_who_lives() {
+    for seed in 91..96 {
+        let plan = plan(&yaml("random", "urban", "as-specified", BUSY), seed, 4);
+        let mut world = World::new(&plan, seed);
+        world.prepare();
+        let mut asked = [false; 15];
+        world.run_with(|world, elapsed| {
+            // Three calls of 3.6 s: a shard answers every 900 ms, then home is told.
+            for (step, asked) in asked.iter_mut().enumerate() {
+                if at(4.0 + step as f64 * 0.9, asked, elapsed) {
+                    match step % 5 {
+                        4 => world.tell_who_was_found(),
+                        shard => world.ask(shard..shard + 1),
+                    }
+                }
+            }
+        });
+        assert!(world.succeeded("handover-n2") > 100, "{:?}", world.totals);
+        let called_home = world.unexpected.get("ue-lost-elsewhere");
+        assert_eq!(called_home, None, "seed {seed}");
+        world.assert_balanced();
+        world.assert_charged_as_used();
+    }
+}
+
+/// Guests are on their way with the shard that has them when their home is lost, and registered anew there.
+#[test]
+fn a_guest_in_a_moving_shard_whose_home_is_lost_does_not_live_twice() {
+    let again = format!(
+        "{BUSY}\n  - {{procedure: registration, starts-after: 25s, phases: [{{rate: 24/s, for: 1s}}]}}
+  - {{procedure: periodic-registration-update, starts-after: 31s, phases: [{{rate: 1/s, for: 1s}}]}}"
+    );
+    for ms in [1, 50, 200, 500, 1000, 1500, 2000, 2100, 2500] {
+        let plan = plan(&yaml("ring", "ideal", "never", &again), 100 + ms, 2);
+        let mut world = World::new(&plan, 100 + ms);
+        world.prepare();
+        world.look_after = Some(Duration::from_secs(30));
+        let (mut moving, mut lost, mut asked) = (false, false, false);
+        world.run_with(|world, elapsed| {
+            if at(6.3, &mut moving, elapsed) {
+                world.release(1, SETTLE);
+            }
+            if at(6.3 + ms as f64 / 1e3, &mut lost, elapsed) {
+                world.lose(0);
+            }
+            if at(20.0, &mut asked, elapsed) {
+                world.ask(0..2);
+                world.tell_who_was_found();
+            }
+        });
+        world.assert_balanced();
+        let [ues, core] = world.settled.unwrap().registered;
+        assert_eq!((ues, core), (24, 24), "{ms} ms: registered UEs, and at the core");
+    }
+}
+
 /// Who has left the shard that it went to from home is not there when that one is lost.
 #[test]
 fn nobody_lives_twice_when_a_shard_is_lost_that_ues_have_passed_through() {

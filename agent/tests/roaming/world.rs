@@ -51,6 +51,11 @@ pub(crate) struct World {
     pub(crate) recovery: Recovery,
     /// When the usage of a shard was lost with its agent.
     lost: Vec<billing::LostUsage>,
+    /// Every loss of a shard, in order.
+    shards_lost: Vec<u32>,
+    /// The present roll-call, and whom it has found: home and number there.
+    call: u64,
+    found: Vec<(u32, u32)>,
     /// Until when each shard has reported, µs since the start.
     reported_us: Vec<u64>,
     /// The next UEs that travel are changed on their way.
@@ -117,6 +122,9 @@ impl World {
             shifted: 0,
             recovery: Recovery::default(),
             lost: Vec::new(),
+            shards_lost: Vec::new(),
+            call: 1,
+            found: Vec::new(),
             reported_us: vec![0; plan.shards() as usize],
             tamper: false,
             core: Core::of(plan.scenario(), seed, CORE),
@@ -319,15 +327,40 @@ impl World {
             *totals.abandoned.entry("agent-lost".into()).or_default() += started - ended;
         }
         let (registered, sessions) = (self.registered[shard], self.sessions[shard]);
-        let takeover = Takeover { from_us: micros(at), registered, sessions, batches: 0 };
+        let (lost, losses) = self.told_of(shard);
+        let takeover = Takeover { from_us: micros(at), registered, sessions, batches: 0, lost, losses };
         let from_us = WALL_US + self.reported_us[shard];
         self.close_associations(shard);
         self.succeed(shard, resume_at, takeover, Vec::new());
         let (number, to_us) = (u32::try_from(shard).unwrap(), self.moment().wall_us);
         self.lost.push(billing::LostUsage { shard: number, from_us, to_us });
         for other in (0..self.shards.len()).filter(|other| *other != shard) {
-            self.shards[other].shard_lost(u32::try_from(shard).unwrap(), self.now);
+            self.shards[other].shard_lost(number, losses, self.now);
         }
+    }
+
+    /// One more shard is lost: all that were, and how many.
+    fn told_of(&mut self, shard: usize) -> (Vec<u32>, u64) {
+        self.shards_lost.push(u32::try_from(shard).unwrap());
+        (self.shards_lost.clone(), self.shards_lost.len() as u64)
+    }
+
+    /// The roll is called: these shards answer now, and home is told later.
+    pub(crate) fn ask(&mut self, shards: std::ops::Range<usize>) {
+        let (call, now) = (self.call, self.now);
+        for shard in &mut self.shards[shards] {
+            self.found.extend(shard.answer_roll_call(call, now).unwrap());
+        }
+    }
+
+    /// Every shard has answered.
+    pub(crate) fn tell_who_was_found(&mut self) {
+        let found = std::mem::take(&mut self.found);
+        for (home, shard) in (0u32..).zip(&mut self.shards) {
+            let of_home: Vec<u32> = found.iter().filter(|(of, _)| *of == home).map(|(_, ue)| *ue).collect();
+            shard.found_away(self.call, &of_home);
+        }
+        self.call += 1;
     }
 
     /// The clock of the run stands still.
@@ -379,6 +412,8 @@ impl World {
             let takeover = Takeover {
                 from_us: micros(self.now - self.start),
                 batches: u32::try_from(batches.len()).unwrap(),
+                lost: self.shards_lost.clone(),
+                losses: self.shards_lost.len() as u64,
                 ..Takeover::default()
             };
             self.succeed(shard, self.progress[shard].clone(), takeover, batches);

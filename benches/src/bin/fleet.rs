@@ -180,6 +180,7 @@ impl Agent {
                 agent: self.name.clone(),
                 token: self.token,
                 held: self.shards.iter().map(held).collect(),
+                losses: 0,
             })),
         };
         let (name, program) = (self.name.clone(), "bench".to_owned());

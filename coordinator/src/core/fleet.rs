@@ -128,6 +128,11 @@ impl Core {
         let (program, token) = (wire::PROGRAM.to_owned(), self.state.agents[agent].token);
         self.send(agent, ToAgent::Welcome(Welcome { agent: name, program, token, returned: true }));
         self.ping(agent);
+        // What it was told last may have been lost with its connection.
+        let heard = usize::try_from(returning.losses).unwrap_or(usize::MAX);
+        if heard < self.state.agents[agent].losses_told {
+            self.record(Record::LossesTold { agent, count: heard });
+        }
         self.tell_losses(agent);
         for held in &returning.held {
             if self.holds(agent, held.shard, held.epoch) {
@@ -297,8 +302,9 @@ impl Core {
             return;
         }
         self.record(Record::LossesTold { agent, count });
-        let lost: Vec<u32> = self.state.lost.get(told..).unwrap_or_default().to_vec();
-        lost.into_iter().for_each(|shard| self.send(agent, ToAgent::ShardLost { shard }));
+        let lost = self.state.lost.iter().copied().zip(1u64..).skip(told);
+        let news: Vec<_> = lost.map(|(shard, number)| ToAgent::ShardLost { shard, number }).collect();
+        news.into_iter().for_each(|loss| self.send(agent, loss));
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use wire::lease::{grantor_limit, holder_limit};
-use wire::to_agent::{Lease, Takeover, ToAgent};
+use wire::to_agent::{Lease, MOST_LOST, Takeover, ToAgent};
 
 use super::record::{Fate, Leased};
 use super::state::Vacancy;
@@ -149,6 +149,8 @@ impl Core {
             registered: if parcels.is_empty() { registered } else { 0 },
             sessions: if parcels.is_empty() { sessions } else { 0 },
             batches: u32::try_from(parcels.len()).unwrap_or(u32::MAX),
+            lost: self.state.lost[self.state.lost.len().saturating_sub(MOST_LOST)..].to_vec(),
+            losses: self.state.lost.len() as u64,
         });
         let leased = Leased { shard, epoch, agent, resume_at: resume_at.clone(), from_us, gap };
         self.record(Record::Leased(Box::new(leased)));
@@ -178,7 +180,7 @@ impl Core {
     fn notice_lost_ues(&mut self, shard: u32) {
         let state = &self.state.shards[shard as usize];
         let moved = state.vacancy.as_ref().is_some_and(|vacancy| vacancy.dead_us.is_none());
-        if moved && (state.registered > 0 || state.sessions > 0) {
+        if moved && (state.registered > 0 || state.sessions > 0 || self.roll.matters) {
             self.record(Record::UesLost { shard });
             self.tell_all_losses();
         }

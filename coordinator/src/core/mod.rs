@@ -22,6 +22,7 @@ mod ports;
 pub mod record;
 mod relay;
 mod reports;
+mod roll_call;
 mod run_clock;
 mod seconds;
 mod shown;
@@ -52,6 +53,7 @@ use crate::clock::ClockOffset;
 use crate::figures::Procedures;
 use crate::{Phase, Verdict};
 use relay::Relay;
+use roll_call::RollCalls;
 
 /// One run from the first agent to the account. See the module.
 ///
@@ -92,6 +94,7 @@ pub struct Core {
     /// Where the schedules of a shard were last looked up.
     cursors: BTreeMap<u32, Vec<Schedule>>,
     relay: Relay,
+    roll: RollCalls,
     failed_joins: Vec<String>,
     counts: Unmerged,
     phase_since: Instant,
@@ -148,6 +151,7 @@ struct Unmerged {
 impl Core {
     /// A run that nobody has joined. `seed` is secret: keys and tokens come from it.
     pub fn new(settings: CoreSettings, plan: Plan, seed: [u8; 32], now: Instant, wall: SystemTime) -> Self {
+        let roll = RollCalls::of(&plan);
         let planned = plan.planned().into_iter().map(|(p, n)| (p.as_str().to_owned(), n)).collect();
         Self {
             planned_of: (0..plan.shards()).map(|shard| plan.shard(shard).planned()).collect(),
@@ -171,6 +175,7 @@ impl Core {
             vacant: BTreeMap::new(),
             cursors: BTreeMap::new(),
             relay: Relay::default(),
+            roll,
             failed_joins: Vec::new(),
             counts: Unmerged::default(),
             phase_since: now,
@@ -333,6 +338,9 @@ impl Core {
             }
             ToCoordinator::Ues(batch) => self.ues(agent, *batch),
             ToCoordinator::Draining { reason, within_us } => self.agent_drains(agent, reason, within_us),
+            ToCoordinator::Guests { shard, epoch, call, guests } => {
+                self.guests(agent, shard, epoch, call, &guests);
+            }
             ToCoordinator::ChildExited { .. } => unreachable!("dealt with above"),
         }
     }

@@ -112,6 +112,7 @@ impl Core {
         }
         if self.state.drain.is_none() {
             self.balance();
+            self.call_the_roll();
         }
         let end = self.plan.duration() + self.plan.scenario().drain + OVERDUE_MARGIN + self.settings.lease;
         if self.state.drain.is_none() && self.run_us() >= micros(end) && self.paused.is_none() {

@@ -26,6 +26,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(4);
 
 pub(crate) struct Bench {
     pub(crate) core: Core,
+    scenario: &'static str,
     pub(crate) store: MemoryStore,
     pub(crate) now: Instant,
     /// What was sent on each link and not yet looked at.
@@ -47,6 +48,11 @@ pub(crate) struct Agent {
     pub(crate) start_us: Option<u64>,
     pub(crate) revoked: Vec<(u32, u64)>,
     pub(crate) lost: Vec<u32>,
+    /// The numbers of those losses.
+    pub(crate) losses: Vec<u64>,
+    /// Roll-calls that it was asked in, and what each found.
+    pub(crate) calls: Vec<u64>,
+    pub(crate) found: Vec<(u32, u64, Vec<u32>)>,
     pub(crate) heard: Vec<ToAgent>,
     pub(crate) released: Vec<u32>,
     pub(crate) paused: bool,
@@ -66,7 +72,12 @@ pub(crate) struct Playing {
 impl Bench {
     /// Agents have joined, and the run has started.
     pub(crate) fn running(agents: usize) -> Self {
-        let mut bench = Self::new(agents);
+        Self::playing(SCENARIO, agents)
+    }
+
+    /// The same with another scenario, of 4 shards; of its loads only the first is played.
+    pub(crate) fn playing(scenario: &'static str, agents: usize) -> Self {
+        let mut bench = Self::new(scenario, agents);
         for agent in 0..agents {
             bench.join(agent, Part::Agent, Some([u8::try_from(agent).unwrap() + 1; 16]));
         }
@@ -75,11 +86,12 @@ impl Bench {
         bench
     }
 
-    pub(crate) fn new(agents: usize) -> Self {
+    fn new(scenario: &'static str, agents: usize) -> Self {
         let now = Instant::now();
         let (store, sent, closed) = (MemoryStore::default(), BTreeMap::new(), Vec::new());
         let mut bench = Self {
-            core: core(agents, now),
+            core: core(scenario, agents, now),
+            scenario,
             store,
             now,
             sent,
@@ -211,7 +223,12 @@ impl Bench {
                 }
             }
             ToAgent::Release { shard, .. } => known.released.push(shard),
-            ToAgent::ShardLost { shard } => known.lost.push(shard),
+            ToAgent::ShardLost { shard, number } => {
+                known.lost.push(shard);
+                known.losses.push(number);
+            }
+            ToAgent::RollCall { call } => known.calls.push(call),
+            ToAgent::FoundAway { shard, call, found } => known.found.push((shard, call, found)),
             ToAgent::Pause { .. } => known.paused = true,
             ToAgent::Resume { paused_us, .. } => {
                 known.paused = false;
@@ -249,7 +266,8 @@ impl Bench {
             lapsed: false,
         });
         let (held, token, name) = (held.collect(), known.token, known.name.clone());
-        let returning = Return { run: "test-run".to_owned(), agent: name, token, held };
+        let losses = known.losses.last().copied().unwrap_or(0);
+        let returning = Return { run: "test-run".to_owned(), agent: name, token, held, losses };
         self.join(agent, Part::Returning(Box::new(returning)), None);
         self.listen(agent);
         let late: Vec<_> =
@@ -285,7 +303,7 @@ impl Bench {
         self.now += later;
         self.agents.iter_mut().for_each(|agent| agent.link = None);
         self.sent.clear();
-        self.core = core(agents, self.now);
+        self.core = core(self.scenario, agents, self.now);
         let records = self.store.records.clone();
         records.iter().for_each(|record| self.core.apply(record));
         self.core.take_output();
@@ -296,7 +314,9 @@ impl Bench {
 impl Playing {
     /// The report of everything that came due until now.
     pub(crate) fn next(&mut self, run_us: u64) -> IntervalReport {
-        let plan = plan();
+        let scenario = Scenario::from_yaml(&self.lease.scenario, "lease").unwrap();
+        let mut progress = vec![0; scenario.load.len()];
+        let plan = Plan::with_shards(Arc::new(scenario), self.lease.seed, self.lease.shards).unwrap();
         let due = plan
             .shard(self.lease.shard)
             .schedules()
@@ -306,6 +326,8 @@ impl Playing {
         self.progress = self.progress.max(due);
         let from_us = self.to_us;
         self.to_us = run_us.max(from_us);
+        // Of what comes after the first load nothing is ever due here.
+        progress[0] = self.progress;
         let report = IntervalReport {
             run: self.lease.run.clone(),
             shard: self.lease.shard,
@@ -313,7 +335,7 @@ impl Playing {
             sequence: self.sequence,
             from_us,
             to_us: self.to_us,
-            progress: vec![self.progress],
+            progress,
             procedures: vec![success(n)],
             registered: self.progress,
             ..IntervalReport::default()
@@ -342,12 +364,9 @@ fn success(n: u64) -> ProcedureInterval {
     }
 }
 
-pub(crate) fn plan() -> Plan {
-    let scenario = Arc::new(Scenario::from_yaml(SCENARIO, "test.yaml").unwrap());
-    Plan::with_shards(scenario, 7, 4).unwrap()
-}
-
-fn core(agents: usize, now: Instant) -> Core {
+fn core(scenario: &str, agents: usize, now: Instant) -> Core {
+    let scenario = Arc::new(Scenario::from_yaml(scenario, "test.yaml").unwrap());
+    let plan = Plan::with_shards(scenario, 7, 4).unwrap();
     let settings = CoreSettings {
         agents_wanted: agents,
         lease: LEASE,
@@ -355,5 +374,5 @@ fn core(agents: usize, now: Instant) -> Core {
         most_joins: MOST_JOINS,
         ..CoreSettings::new("test-run", "memory://amf")
     };
-    Core::new(settings, plan(), [7; 32], now, UNIX_EPOCH + Duration::from_secs(1_800_000_000))
+    Core::new(settings, plan, [7; 32], now, UNIX_EPOCH + Duration::from_secs(1_800_000_000))
 }

@@ -205,6 +205,7 @@ fn wrong_token_is_a_new_agent_and_what_it_holds_is_revoked() {
         agent: "agent-1".to_owned(),
         token: [0; 16],
         held: vec![Held { shard: shards[0], epoch: 1, unacknowledged: 0, lapsed: false }],
+        losses: 0,
     };
     bench.join(stranger, Part::Returning(Box::new(returning)), None);
     bench.listen(stranger);

@@ -5,3 +5,4 @@
 mod bench;
 mod fleet;
 mod restart;
+mod roll_call;

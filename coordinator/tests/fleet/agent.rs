@@ -174,6 +174,7 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
             ToAgent::RunOver { .. } => return,
             ToAgent::Welcome(_) | ToAgent::Renew { .. } | ToAgent::Ack { .. } => {}
             ToAgent::Revoke { .. } | ToAgent::ShardLost { .. } => {}
+            ToAgent::RollCall { .. } | ToAgent::FoundAway { .. } => {}
             other => panic!("not played by this agent: {other:?}"),
         }
     }

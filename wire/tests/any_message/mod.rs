@@ -34,7 +34,10 @@ pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
         any_batch().prop_map(|batch| ToAgent::Ues(Box::new(batch))),
         clock.prop_map(|(run, at_us, _)| ToAgent::Pause { run, at_us }),
         clock.prop_map(|(run, at_us, paused_us)| ToAgent::Resume { run, at_us, paused_us }),
-        any::<u32>().prop_map(|shard| ToAgent::ShardLost { shard }),
+        any::<(u32, u64)>().prop_map(|(shard, number)| ToAgent::ShardLost { shard, number }),
+        any::<u64>().prop_map(|call| ToAgent::RollCall { call }),
+        (any::<u32>(), any::<u64>(), vec(any::<u32>(), 0..4))
+            .prop_map(|(shard, call, found)| ToAgent::FoundAway { shard, call, found }),
     ]
 }
 
@@ -68,6 +71,9 @@ pub(crate) fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
         any::<(String, Option<u64>)>()
             .prop_map(|(reason, within_us)| ToCoordinator::Draining { reason, within_us }),
         any::<([u8; 16], String)>().prop_map(|(mark, status)| ToCoordinator::ChildExited { mark, status }),
+        (shard, vec(any::<(u32, u32)>(), 0..4)).prop_map(|((shard, epoch, call), guests)| {
+            ToCoordinator::Guests { shard, epoch, call, guests }
+        }),
     ]
 }
 
@@ -77,9 +83,16 @@ fn any_lease() -> impl Strategy<Value = Lease> {
         any::<u32>().prop_map(TracePolicy::Sampled),
         Just(TracePolicy::All)
     ];
-    let takeover = any::<(u64, u64, u64, u32)>().prop_map(|(from_us, registered, sessions, batches)| {
-        Takeover { from_us, registered, sessions, batches }
-    });
+    let takeover = any::<(u64, u64, u64, u32, Vec<u32>, u64)>().prop_map(
+        |(from_us, registered, sessions, batches, lost, losses)| Takeover {
+            from_us,
+            registered,
+            sessions,
+            batches,
+            lost,
+            losses,
+        },
+    );
     let run = any::<(String, String, u64, u32, u32)>();
     let right = any::<(u64, u64, u64, String, Vec<u64>, [u8; 32])>();
     (run, right, trace, option::of(takeover)).prop_map(|(run, right, trace, takeover)| {
@@ -120,8 +133,8 @@ fn any_hello() -> impl Strategy<Value = Hello> {
         unacknowledged,
         lapsed,
     });
-    let before = (any::<(String, String, [u8; 16])>(), vec(held, 0..4))
-        .prop_map(|((run, agent, token), held)| Return { run, agent, token, held });
+    let before = (any::<(String, String, [u8; 16], u64)>(), vec(held, 0..4))
+        .prop_map(|((run, agent, token, losses), held)| Return { run, agent, token, held, losses });
     let part = prop_oneof![
         Just(Part::Agent),
         before.prop_map(|before| Part::Returning(Box::new(before))),

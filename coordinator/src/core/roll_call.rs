@@ -1,0 +1,152 @@
+//! Roll-calls ([`wire::roll_call`]): after a loss, who was a guest of the lost shard is found missing, and told home.
+//!
+//! ```text
+//! a loss ──► QUIET without another, every shard runs ──► asked ──► every shard has answered ──► each home is told
+//!               ▲                                          └── a shard moved, was lost, or did not answer ──┐
+//!               └───────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//! None of it is recorded: a coordinator that is started again asks again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use scenarios::{Path, Plan, Procedure};
+use serde_json::json;
+use wire::roll_call::{ANSWERED_WITHIN, MOST_FOUND, MOST_GUESTS};
+use wire::to_agent::ToAgent;
+
+use super::{Core, Stage};
+use crate::Phase;
+
+/// What is known of roll-calls.
+pub(super) struct RollCalls {
+    /// UEs can be guests of another shard at all.
+    pub(super) matters: bool,
+    /// Losses that were looked into.
+    settled: usize,
+    last: u64,
+    /// Losses, and shards in their epochs, when it was last looked at.
+    seen: (usize, u64),
+    not_before: Option<Instant>,
+    under_way: Option<RollCall>,
+}
+
+/// One call.
+struct RollCall {
+    call: u64,
+    /// Losses, and shards in their epochs: nothing may be lost or change hands meanwhile.
+    as_of: (usize, u64),
+    until: Instant,
+    /// Shards that have not answered.
+    missing: BTreeSet<u32>,
+    /// By home.
+    found: BTreeMap<u32, Vec<u32>>,
+}
+
+impl RollCalls {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let scenario = plan.scenario();
+        let moves = scenario.load.iter().any(|load| load.procedure == Procedure::HandoverN2);
+        let matters = plan.shards() > 1 && moves && scenario.mobility.path != Path::WithinShard;
+        Self { matters, settled: 0, last: 0, seen: (0, 0), not_before: None, under_way: None }
+    }
+}
+
+impl Core {
+    /// Asks, where there was a loss that nobody was asked about, and all is quiet.
+    pub(super) fn call_the_roll(&mut self) {
+        let losses = self.state.lost.len();
+        if !self.roll.matters || losses == self.roll.settled {
+            return;
+        }
+        let rests = |stage: Stage| matches!(stage, Stage::Ready | Stage::Over);
+        let quiet = self.state.phase == Phase::Running
+            && self.paused.is_none()
+            && self.state.shards.iter().all(|shard| rests(shard.stage));
+        let as_of = (losses, self.epochs());
+        if let Some(under_way) = &self.roll.under_way {
+            if quiet && self.now < under_way.until && under_way.as_of == as_of {
+                return;
+            }
+            let missing = under_way.missing.len();
+            self.decide("a roll-call is void", json!({"call": under_way.call, "missing": missing}));
+            (self.roll.under_way, self.roll.not_before) = (None, None);
+        }
+        if !quiet || self.roll.seen != as_of {
+            self.roll.not_before = None;
+        }
+        self.roll.seen = as_of;
+        if !quiet {
+            return;
+        }
+        let not_before = *self.roll.not_before.get_or_insert(self.now + QUIET);
+        if self.now < not_before {
+            return;
+        }
+        let shards = (0..).zip(&self.state.shards);
+        let missing: BTreeSet<u32> = shards.filter(|(_, shard)| !shard.is_over()).map(|(n, _)| n).collect();
+        let agents: BTreeSet<usize> =
+            missing.iter().filter_map(|shard| self.state.shards[*shard as usize].holder).collect();
+        let call = self.roll.last + 1;
+        self.decide("called the roll", json!({"call": call, "losses": losses, "shards": missing.len()}));
+        self.roll.last = call;
+        self.roll.under_way = Some(RollCall {
+            call,
+            as_of,
+            until: self.now + ANSWERED_WITHIN,
+            missing,
+            found: BTreeMap::new(),
+        });
+        agents.into_iter().for_each(|agent| self.send(agent, ToAgent::RollCall { call }));
+    }
+
+    /// A shard has answered.
+    pub(super) fn guests(&mut self, agent: usize, shard: u32, epoch: u64, call: u64, guests: &[(u32, u32)]) {
+        let shards = self.plan.shards();
+        if guests.len() > MOST_GUESTS || guests.iter().any(|(home, _)| *home >= shards) {
+            return self.distrust(agent, "named guests that cannot be");
+        }
+        if !self.holds(agent, shard, epoch) {
+            return;
+        }
+        let Some(under_way) = self.roll.under_way.as_mut().filter(|under_way| under_way.call == call) else {
+            return;
+        };
+        if !under_way.missing.remove(&shard) {
+            return;
+        }
+        for (home, ue) in guests {
+            under_way.found.entry(*home).or_default().push(*ue);
+        }
+        if under_way.missing.is_empty() {
+            self.roll_is_complete();
+        }
+    }
+
+    fn roll_is_complete(&mut self) {
+        let as_of = (self.state.lost.len(), self.epochs());
+        let Some(complete) = self.roll.under_way.take_if(|complete| complete.as_of == as_of) else { return };
+        let mut found = complete.found;
+        let guests: usize = found.values().map(Vec::len).sum();
+        self.decide("the roll is complete", json!({"call": complete.call, "guests": guests}));
+        (self.roll.settled, self.roll.not_before) = (complete.as_of.0, None);
+        for shard in 0..self.plan.shards() {
+            let mut found = found.remove(&shard).unwrap_or_default();
+            found.sort_unstable();
+            found.dedup();
+            let holder = self.state.shards[shard as usize].holder;
+            // Of so many nobody is told: who is missing stays away.
+            if let (Some(agent), true) = (holder, found.len() <= MOST_FOUND) {
+                self.send(agent, ToAgent::FoundAway { shard, call: complete.call, found });
+            }
+        }
+    }
+
+    fn epochs(&self) -> u64 {
+        self.state.shards.iter().fold(0, |sum, shard| sum.wrapping_add(shard.epoch))
+    }
+}
+
+/// How long nothing was lost and nothing moved before the roll is called. More than [`wire::roll_call::AWAY_FOR`]: whoever was
+/// lost had arrived long enough before.
+const QUIET: Duration = Duration::from_secs(10);
