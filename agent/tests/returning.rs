@@ -179,7 +179,12 @@ impl Coordinator {
         assert_eq!(hello.part, Part::Agent);
         self.say(bench.lease(hello.agent_us, self.renewing.max(Duration::from_secs(6))));
         assert_eq!(self.hear(), ToCoordinator::Ready { shard: 0, epoch: 1 });
-        self.say(ToAgent::Start { run: RUN.to_owned(), at_us: hello.agent_us, wall_us: 1 });
+        self.say(ToAgent::Start {
+            run: RUN.to_owned(),
+            at_us: hello.agent_us,
+            wall_us: 1,
+            paused_at_us: None,
+        });
     }
 }
 

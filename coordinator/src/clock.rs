@@ -44,13 +44,8 @@ impl ClockOffset {
         self.best().map_or(0, |round| round.round_trip_us)
     }
 
-    /// An instant of our clock, on the agent's.
-    pub(crate) fn to_agent(&self, our_us: u64) -> u64 {
-        our_us.saturating_add_signed(self.offset_us())
-    }
-
-    /// The same, for an instant that may lie before the agent's clock began: negative then.
-    pub(crate) fn to_agent_signed(&self, our_us: u64) -> i64 {
+    /// An instant of our clock, on the agent's, which it may have begun after: negative then.
+    pub(crate) fn to_agent(&self, our_us: u64) -> i64 {
         i64::try_from(i128::from(our_us) + i128::from(self.offset_us())).unwrap_or_default()
     }
 
@@ -76,10 +71,10 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_behind_ours_never_goes_below_zero() {
+    fn an_instant_before_the_clock_of_an_agent_began_is_negative() {
         let mut clock = ClockOffset::default();
         clock.add(1_000_000, 10, 1_000_002);
-        assert_eq!(clock.to_agent(5), 0);
+        assert_eq!(clock.to_agent(5), 10 - 999_996);
         assert_eq!(clock.to_agent(1_000_100), 109);
     }
 }

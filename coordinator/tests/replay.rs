@@ -163,6 +163,7 @@ impl World {
                 token,
                 held: Vec::new(),
                 losses: 0,
+                paused_us: 0,
             }))
         };
         let name = format!("agent-{agent}");

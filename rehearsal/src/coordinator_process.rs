@@ -22,6 +22,8 @@ pub(crate) struct CoordinatorProcess {
     waiting: VecDeque<Waiting>,
     /// Until when the disk is slow, and how long a commit takes then.
     slow: Option<(Time, Time)>,
+    /// Until when the disk is full.
+    full: Option<Time>,
     /// How often it was started.
     pub(crate) incarnation: u64,
     seed: u64,
@@ -58,6 +60,7 @@ impl CoordinatorProcess {
             committed: Vec::new(),
             waiting: VecDeque::new(),
             slow: None,
+            full: None,
             incarnation: 0,
             seed,
             rng,
@@ -109,6 +112,10 @@ impl CoordinatorProcess {
         self.slow = Some((until, commit));
     }
 
+    pub(crate) fn fill_disk(&mut self, until: Time) {
+        self.full = Some(until);
+    }
+
     /// Takes something in. What may leave at once is returned; the rest waits for the disk.
     pub(crate) fn handle(&mut self, input: Input, at: Time) -> Vec<Emission> {
         let (now, wall) = (self.clock.instant(at), self.clock.wall(at));
@@ -132,15 +139,22 @@ impl CoordinatorProcess {
         self.waiting.front().map(|waiting| waiting.durable_at)
     }
 
-    /// The disk confirms what it has.
-    pub(crate) fn confirm(&mut self, at: Time) -> Vec<Emission> {
+    /// The disk confirms what it has, or has no room: then the process ends, and this is when there is room again.
+    pub(crate) fn confirm(&mut self, at: Time) -> Result<Vec<Emission>, Time> {
+        if let Some(until) = self.full.filter(|until| *until > at)
+            && self.next_commit().is_some_and(|durable_at| durable_at <= at)
+        {
+            self.core = None;
+            self.waiting.clear();
+            return Err(until);
+        }
         let mut released = Vec::new();
         while self.waiting.front().is_some_and(|waiting| waiting.durable_at <= at) {
             let Some(durable) = self.waiting.pop_front() else { break };
             self.committed.extend(durable.records);
             released.extend(durable.emissions);
         }
-        released
+        Ok(released)
     }
 
     /// The run is over, and that is durable.

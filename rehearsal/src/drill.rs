@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     KillCoordinator { back_after: Time },
     /// Each commit takes so long.
     SlowDisk { commit: Time, lasts: Time },
+    /// Nothing can be written: the coordinator ends at its next commit, and is started again when there is room.
+    FullDisk { lasts: Time },
     /// The agent is told to leave.
     Interrupt { host: usize, within: Option<Time> },
     /// The operator lets the run stand still.
@@ -90,7 +92,7 @@ impl Fault {
             1 => rng.random_range(500_000..2_500_000),
             _ => rng.random_range(2_500_000..9_000_000),
         };
-        match rng.random_range(0..12) {
+        match rng.random_range(0..13) {
             0 | 1 => Self::KillAgent { host },
             2 => Self::LoseHost { host, back_after: rng.random_bool(0.7).then_some(lasts) },
             3 | 4 => Self::Freeze { host, lasts },
@@ -99,6 +101,7 @@ impl Fault {
             7 | 8 => Self::KillCoordinator { back_after: lasts },
             9 => Self::SlowDisk { commit: rng.random_range(10_000..900_000), lasts },
             10 => Self::Interrupt { host, within: rng.random_bool(0.5).then_some(lasts) },
+            11 => Self::FullDisk { lasts },
             _ => Self::Pause { lasts },
         }
     }

@@ -112,8 +112,8 @@ impl Shard {
         self.registered += ues;
     }
 
-    pub(crate) fn start(&mut self, at: Instant) {
-        self.start = Some(at);
+    pub(crate) fn start(&mut self, at: Instant, paused: bool) {
+        (self.start, self.paused) = (Some(at), paused);
     }
 
     pub(crate) fn pause(&mut self) {

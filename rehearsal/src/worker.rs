@@ -48,8 +48,8 @@ impl Worker {
                 shard.losses = shard.losses.max(number);
             }
             Order::Renew { until } => shard.until = shard.until.max(until),
-            Order::Start { at, .. } => {
-                shard.start(at);
+            Order::Start { at, paused, .. } => {
+                shard.start(at, paused.is_some());
                 self.next_report.get_or_insert(now + INTERVAL);
             }
             Order::Adopt(batch) => match truth.ues(&batch.sealed) {

@@ -188,8 +188,10 @@ impl World {
             }
             Event::Durable { incarnation } => {
                 if incarnation == self.coordinator.incarnation {
-                    let released = self.coordinator.confirm(self.now);
-                    self.emit(released);
+                    match self.coordinator.confirm(self.now) {
+                        Ok(released) => self.emit(released),
+                        Err(back_at) => self.coordinator_is_gone(back_at),
+                    }
                 }
             }
             Event::CoordinatorBack => {
@@ -541,11 +543,9 @@ impl World {
                     return;
                 }
                 self.coordinator.kill();
-                for connection in self.network.believed(End::Coordinator, None) {
-                    self.silence(connection, End::Coordinator);
-                }
-                self.queue.plan(self.now + back_after, Event::CoordinatorBack);
+                self.coordinator_is_gone(self.now + back_after);
             }
+            Fault::FullDisk { lasts } => self.coordinator.fill_disk(self.now + lasts),
             Fault::SlowDisk { commit, lasts } => self.coordinator.slow_down(self.now + lasts, commit),
             Fault::Interrupt { host, within } => {
                 let within_time = within.map(Duration::from_micros);
@@ -569,6 +569,13 @@ impl World {
             }
             Fault::Join { host } => self.start_agent(host),
         }
+    }
+
+    fn coordinator_is_gone(&mut self, back_at: Time) {
+        for connection in self.network.believed(End::Coordinator, None) {
+            self.silence(connection, End::Coordinator);
+        }
+        self.queue.plan(back_at, Event::CoordinatorBack);
     }
 
     fn kill_agent(&mut self, host: usize) {

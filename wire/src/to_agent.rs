@@ -23,6 +23,8 @@ pub enum ToAgent {
         at_us: u64,
         /// The same instant by the coordinator's wall clock, UNIX time in µs.
         wall_us: u64,
+        /// Where the run's clock stands still now: since this instant, as `at_us`.
+        paused_at_us: Option<u64>,
     },
     /// Leases are extended. Answers `Alive`.
     Renew {
@@ -80,7 +82,7 @@ pub enum ToAgent {
     Pause {
         /// Which run.
         run: String,
-        /// The agent's own clock, µs.
+        /// The agent's own clock, µs, as in `Start`.
         at_us: u64,
     },
     /// The run's clock goes on at this instant of the agent's own clock.

@@ -145,6 +145,8 @@ pub struct Return {
     pub held: Vec<Held>,
     /// The number of the last `ShardLost` that it has heard: what came later, or was lost with the connection, is told again.
     pub losses: u64,
+    /// How long the run's clock stood still in all the pauses of which it has heard the end, µs.
+    pub paused_us: u64,
 }
 
 /// A shard that a returning agent holds, or whose last reports it still has.

@@ -77,6 +77,8 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
             returned,
         })
     };
+    let start =
+        |paused_at_us| ToAgent::Start { run: "r1".to_owned(), at_us: 127, wall_us: 128, paused_at_us };
     let takeover = Takeover {
         from_us: 61_000_000,
         registered: 700,
@@ -93,7 +95,8 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
         ("Lease/Sampled", lease(TracePolicy::Sampled(200), None)),
         ("Lease/All", lease(TracePolicy::All, None)),
         ("Lease/Takeover", lease(TracePolicy::Failed, Some(takeover))),
-        ("Start", ToAgent::Start { run: "r1".to_owned(), at_us: 127, wall_us: 128 }),
+        ("Start", start(None)),
+        ("Start/Paused", start(Some(300))),
         ("Renew", ToAgent::Renew { asked_us: 1_000_000, valid_us: 30_000_000, leases: vec![(3, 300)] }),
         ("Ack", ToAgent::Ack { shard: 3, epoch: 300, sequence: 9 }),
         ("Drain", ToAgent::Drain { reason: "stop".to_owned(), grace_us: 20_000_000 }),
@@ -211,6 +214,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         token: [5; 16],
         held: vec![Held { shard: 3, epoch: 300, unacknowledged: 9, lapsed: true }],
         losses: 300,
+        paused_us: 128,
     };
     let mark = [6; 16];
     let draining = |reason: &str, within_us| ToCoordinator::Draining { reason: reason.to_owned(), within_us };

@@ -113,6 +113,8 @@ pub enum Order {
         at: Instant,
         /// What the wall clock of the run says then, UNIX time in µs.
         wall_us: u64,
+        /// The run's clock stands still since then.
+        paused: Option<Instant>,
     },
     /// UEs of its last holder. Comes before its start.
     Adopt(Box<UeBatch>),

@@ -129,6 +129,7 @@ impl Holder {
                 token: identity.token,
                 held: self.leases.iter().map(|(&(shard, epoch), leased)| leased.held(shard, epoch)).collect(),
                 losses: self.losses,
+                paused_us: self.clock.as_ref().map_or(0, RunClock::paused_us),
             })),
             _ => Part::Agent,
         };
@@ -242,22 +243,23 @@ impl Holder {
                 self.renew(asked_us, valid_us, &leases, now, out)
             }
             ToAgent::Ack { shard, epoch, sequence } => self.acknowledged(shard, epoch, sequence, now, out),
-            ToAgent::Start { run, at_us, wall_us } if self.is_run(&run) => {
-                let at = self.start_instant(at_us);
+            ToAgent::Start { run, at_us, wall_us, paused_at_us } if self.is_run(&run) => {
+                let at = self.instant_of_run(at_us);
                 // A returning agent has started already, and goes on.
                 if self.clock.is_none() {
                     tracing::info!(%run, "starting");
-                    self.clock = Some(RunClock::new(at, wall_us));
+                    self.clock =
+                        Some(RunClock::new(at, wall_us, paused_at_us.map(|at| self.instant_of_run(at))));
                 }
             }
             ToAgent::Pause { run, at_us } if self.is_run(&run) => {
-                let at = self.instant(at_us);
+                let at = self.instant_of_run(at_us);
                 if self.clock.as_mut().is_some_and(|clock| clock.pause(at)) {
                     self.tell_started(&Order::Pause { at }, out);
                 }
             }
             ToAgent::Resume { run, at_us, paused_us } if self.is_run(&run) => {
-                let (at, paused) = (self.instant(at_us), Duration::from_micros(paused_us));
+                let (at, paused) = (self.instant_of_run(at_us), Duration::from_micros(paused_us));
                 if self.clock.as_mut().is_some_and(|clock| clock.resume(paused)) {
                     self.tell_started(&Order::Resume { at, paused }, out);
                 }
@@ -513,7 +515,7 @@ impl Holder {
         for (&(shard, epoch), leased) in &mut self.leases {
             if leased.may_start() {
                 leased.started = true;
-                clock.orders().for_each(|order| tell(leased.worker, shard, epoch, order, out));
+                tell(leased.worker, shard, epoch, clock.start(), out);
             }
         }
     }
@@ -634,8 +636,8 @@ impl Holder {
         self.base + Duration::from_micros(agent_us.min(LATEST_US))
     }
 
-    /// The start of a run, which may lie before this agent began.
-    fn start_instant(&self, at_us: u64) -> Instant {
+    /// The start of a run, or a pause of it, which may lie before this agent began: in two's complement then.
+    fn instant_of_run(&self, at_us: u64) -> Instant {
         let before = at_us.cast_signed().min(0).unsigned_abs();
         if before == 0 || before > LATEST_US {
             return self.instant(at_us);

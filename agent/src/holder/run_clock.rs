@@ -10,11 +10,13 @@ pub(super) struct RunClock {
     at: Instant,
     wall_us: u64,
     paused_at: Option<Instant>,
+    /// In the pauses that have ended.
+    paused: Duration,
 }
 
 impl RunClock {
-    pub(super) fn new(at: Instant, wall_us: u64) -> Self {
-        Self { at, wall_us, paused_at: None }
+    pub(super) fn new(at: Instant, wall_us: u64, paused_at: Option<Instant>) -> Self {
+        Self { at, wall_us, paused_at, paused: Duration::ZERO }
     }
 
     /// False when it stands still already.
@@ -34,13 +36,18 @@ impl RunClock {
             return false;
         }
         self.at += paused;
+        self.paused += paused;
         self.wall_us = self.wall_us.saturating_add(super::micros(paused));
         true
     }
 
+    /// How long it stood still, before the present pause, µs.
+    pub(super) fn paused_us(&self) -> u64 {
+        super::micros(self.paused)
+    }
+
     /// What a shard is told that begins now.
-    pub(super) fn orders(&self) -> impl Iterator<Item = Order> + use<> {
-        let start = Order::Start { at: self.at, wall_us: self.wall_us };
-        std::iter::once(start).chain(self.paused_at.map(|at| Order::Pause { at }))
+    pub(super) fn start(&self) -> Order {
+        Order::Start { at: self.at, wall_us: self.wall_us, paused: self.paused_at }
     }
 }

@@ -100,7 +100,10 @@ impl Held {
         let (shard, epoch) = (self.shard, self.epoch);
         let runner = self.runner()?;
         match order {
-            Order::Start { at, wall_us } => runner.start(lease_clock::monotonic(at), wall_us),
+            Order::Start { at, wall_us, paused } => {
+                runner.start(lease_clock::monotonic(at), wall_us);
+                paused.into_iter().for_each(|at| runner.pause(lease_clock::monotonic(at)));
+            }
             Order::Adopt(batch) => match runner.adopt(&batch) {
                 Ok(ues) => tracing::debug!(shard = batch.shard, part = batch.part, ues, "adopted"),
                 // They are as UEs that were never registered.

@@ -51,9 +51,10 @@ impl Reporter {
     /// Notes what an order to a shard says of the run's clock.
     pub(super) fn follow(&mut self, order: &Order, now: Instant) {
         match order {
-            Order::Start { at, .. } => {
+            Order::Start { at, paused, .. } => {
+                // A pause that came and went while there was no shard here has moved the start.
                 let at = lease_clock::monotonic(*at);
-                self.start.get_or_insert(at);
+                (self.start, self.paused_at) = (Some(at), paused.map(lease_clock::monotonic));
                 self.next.get_or_insert_with(|| after(at, now));
             }
             Order::Drain { .. } | Order::Release { .. } => {

@@ -33,7 +33,12 @@ impl Desk {
         let mut desk = Self::joined();
         desk.put(Input::Message(ToAgent::Lease(lease(shard, 1, 0))));
         desk.put(Input::Notice(Notice::Ready { shard, epoch: 1 }));
-        desk.put(Input::Message(ToAgent::Start { run: RUN.to_owned(), at_us: 5, wall_us: 10 }));
+        desk.put(Input::Message(ToAgent::Start {
+            run: RUN.to_owned(),
+            at_us: 5,
+            wall_us: 10,
+            paused_at_us: None,
+        }));
         desk
     }
 
@@ -175,7 +180,20 @@ fn a_shard_that_is_leased_in_mid_run_starts_with_the_run_s_own_zero_moved_by_its
     let out = desk.put(Input::Notice(Notice::Ready { shard: 1, epoch: 1 }));
     let at = desk.base + Duration::from_micros(205);
     let paused = desk.base + Duration::from_micros(400);
-    assert_eq!(orders(&out), [&Order::Start { at, wall_us: 210 }, &Order::Pause { at: paused }]);
+    assert_eq!(orders(&out), [&Order::Start { at, wall_us: 210, paused: Some(paused) }]);
+}
+
+#[test]
+fn a_pause_that_began_before_the_agent_is_known_with_the_start() {
+    let mut desk = Desk::joined();
+    desk.put(Input::Message(ToAgent::Lease(lease(0, 1, 0))));
+    desk.put(Input::Notice(Notice::Ready { shard: 0, epoch: 1 }));
+    let before = |us: i64| us.cast_unsigned();
+    let (at_us, paused_at_us) = (before(-2_000), Some(before(-500)));
+    let out =
+        desk.put(Input::Message(ToAgent::Start { run: RUN.to_owned(), at_us, wall_us: 10, paused_at_us }));
+    let ago = |us| desk.base - Duration::from_micros(us);
+    assert_eq!(orders(&out), [&Order::Start { at: ago(2_000), wall_us: 10, paused: Some(ago(500)) }]);
 }
 
 #[test]
@@ -368,7 +386,7 @@ fn messages_about_what_is_unknown_change_nothing() {
         ToAgent::Welcome(welcome(true)),
         ToAgent::Ack { shard, epoch, sequence: 9 },
         ToAgent::Release { shard, epoch, settle_us: u64::MAX },
-        ToAgent::Start { run: other(), at_us: u64::MAX, wall_us: u64::MAX },
+        ToAgent::Start { run: other(), at_us: u64::MAX, wall_us: u64::MAX, paused_at_us: Some(u64::MAX) },
         ToAgent::Pause { run: other(), at_us: u64::MAX },
         ToAgent::Resume { run: other(), at_us: 0, paused_us: u64::MAX },
         renew(0, vec![(shard, epoch)]),
@@ -382,7 +400,12 @@ fn messages_about_what_is_unknown_change_nothing() {
     // Absurd times of the own run.
     desk.put(Input::Message(ToAgent::Lease(lease(0, 1, u64::MAX))));
     for message in [
-        ToAgent::Start { run: RUN.to_owned(), at_us: u64::MAX, wall_us: u64::MAX },
+        ToAgent::Start {
+            run: RUN.to_owned(),
+            at_us: u64::MAX,
+            wall_us: u64::MAX,
+            paused_at_us: Some(u64::MAX),
+        },
         ToAgent::Pause { run: RUN.to_owned(), at_us: u64::MAX },
         ToAgent::Resume { run: RUN.to_owned(), at_us: 0, paused_us: u64::MAX },
         ToAgent::Release { shard: 0, epoch: 1, settle_us: u64::MAX },

@@ -181,6 +181,7 @@ impl Agent {
                 token: self.token,
                 held: self.shards.iter().map(held).collect(),
                 losses: 0,
+                paused_us: 0,
             })),
         };
         let (name, program) = (self.name.clone(), "bench".to_owned());

@@ -122,7 +122,14 @@ impl Agent {
                 lapsed: false,
             });
             let (run, agent, token) = (self.run.clone(), self.name.clone(), self.token);
-            Part::Returning(Box::new(Return { run, agent, token, held: held.collect(), losses: 0 }))
+            Part::Returning(Box::new(Return {
+                run,
+                agent,
+                token,
+                held: held.collect(),
+                losses: 0,
+                paused_us: 0,
+            }))
         };
         Hello {
             name: self.name.clone(),

@@ -129,6 +129,11 @@ impl Core {
         self.send(agent, ToAgent::Welcome(Welcome { agent: name, program, token, returned: true }));
         self.ping(agent);
         // What it was told last may have been lost with its connection.
+        let member = &self.state.agents[agent];
+        let heard_us = member.stood_us.saturating_add(returning.paused_us);
+        if heard_us < member.paused_us {
+            self.record(Record::PausesHeard { agent, paused_us: heard_us });
+        }
         let heard = usize::try_from(returning.losses).unwrap_or(usize::MAX);
         if heard < self.state.agents[agent].losses_told {
             self.record(Record::LossesTold { agent, count: heard });
@@ -322,6 +327,8 @@ impl Presence {
             knows_start: false,
             pause_told_us: None,
             pause_known: None,
+            unheard_us: 0,
+            resume_told_us: None,
             dead: None,
         }
     }

@@ -110,7 +110,7 @@ impl Core {
     /// from then on would have ended before it began.
     fn is_behind(&self, agent: usize) -> bool {
         let presence = &self.presence[agent];
-        let shows = presence.clock.to_agent_signed(self.us(self.now));
+        let shows = presence.clock.to_agent(self.us(self.now));
         let asked = i64::try_from(presence.asked_us).unwrap_or(i64::MAX);
         let age_us = u64::try_from(shows.saturating_sub(asked)).unwrap_or_default();
         presence.clock.rounds() > 0 && age_us > micros(holder_limit(self.settings.lease)) / 2

@@ -128,6 +128,9 @@ struct Presence {
     /// When it was told of the present pause, by our clock, µs; and when it had answered since: until then it may have gone on.
     pause_told_us: Option<u64>,
     pause_known: Option<Instant>,
+    /// Of what it was told of pauses that have ended, how much it may not have heard, µs; and when that was told, by our clock, µs.
+    unheard_us: u64,
+    resume_told_us: Option<u64>,
     /// Its process has ended; what it had said last may still be on its way.
     dead: Option<Dead>,
 }

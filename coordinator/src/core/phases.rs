@@ -164,6 +164,7 @@ impl Core {
             self.start = now.checked_sub(elapsed.max(reported));
             for (presence, member) in self.presence.iter_mut().zip(&self.state.agents) {
                 presence.knows_start = member.start_at_us.is_some() && member.fate.may_return();
+                presence.unheard_us = member.paused_us.saturating_sub(member.stood_us);
             }
             let awaited = self.presence.iter().any(|presence| presence.knows_start);
             self.unsure_until = awaited.then(|| now + grantor_limit(self.settings.lease));

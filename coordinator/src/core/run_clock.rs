@@ -34,7 +34,8 @@ impl Core {
             return ours;
         };
         let Some(start_at_us) = member.start_at_us else { return ours };
-        let unknown_us = self.state.paused_us.saturating_sub(member.paused_us);
+        let known_us = member.paused_us.saturating_sub(presence.unheard_us);
+        let unknown_us = self.state.paused_us.saturating_sub(known_us);
         let heard = presence.pause_known.unwrap_or(self.now);
         let unknown_us = unknown_us
             .saturating_add(self.paused.map_or(0, |paused| micros(heard.saturating_duration_since(paused))));
@@ -42,9 +43,9 @@ impl Core {
         if presence.clock.rounds() == 0 || self.start_is_unsure() {
             return most;
         }
-        let shown = presence.clock.to_agent_signed(self.us(self.now)).saturating_sub(start_at_us);
+        let shown = presence.clock.to_agent(self.us(self.now)).saturating_sub(start_at_us);
         let shown = u64::try_from(shown).unwrap_or_default();
-        let shown = shown.saturating_sub(member.paused_us).saturating_add(presence.clock.round_trip_us());
+        let shown = shown.saturating_sub(known_us).saturating_add(presence.clock.round_trip_us());
         // The round trip that the offset is from may be as old as the oldest that is kept.
         let shown = shown.saturating_add(drift_us(ours.min(OLDEST_ROUND_US)));
         let error_us = CLOCK_ERROR_US.saturating_add(micros(self.start_error));
@@ -66,6 +67,9 @@ impl Core {
         // Messages keep their order: who answers what was asked after the pause was told knows of the pause.
         if presence.pause_told_us.is_some_and(|told_us| sent_us >= told_us) {
             presence.pause_known.get_or_insert(self.now);
+        }
+        if presence.resume_told_us.is_some_and(|told_us| sent_us >= told_us) {
+            (presence.unheard_us, presence.resume_told_us) = (0, None);
         }
         let known = presence.clock.rounds() >= CLOCK_ROUNDS;
         self.correct_start(agent);
@@ -110,7 +114,7 @@ impl Core {
             return;
         }
         let round_trip = Duration::from_micros(presence.clock.round_trip_us());
-        let shown = self.presence[agent].clock.to_agent_signed(self.us(self.now));
+        let shown = self.presence[agent].clock.to_agent(self.us(self.now));
         let elapsed = u64::try_from(shown.saturating_sub(start_at_us)).unwrap_or_default();
         if elapsed < self.floor_us.saturating_add(self.state.paused_us) {
             // Others have reported later instants already.
@@ -174,7 +178,7 @@ impl Core {
         }
         if self.state.agents[agent].start_at_us.is_none() {
             // Counted from now: the start may lie before the clock of a coordinator that was started again, too.
-            let now_us = self.presence[agent].clock.to_agent_signed(self.us(self.now));
+            let now_us = self.presence[agent].clock.to_agent(self.us(self.now));
             let since = micros(self.now.saturating_duration_since(start));
             let until = micros(start.saturating_duration_since(self.now));
             let at_us = now_us.saturating_sub_unsigned(since).saturating_add_unsigned(until);
@@ -186,7 +190,9 @@ impl Core {
         let at_us = at_us.cast_unsigned();
         let wall_us = start_wall_us.saturating_add(member.stood_us);
         self.presence[agent].start_due = false;
-        self.send(agent, ToAgent::Start { run: self.state.run.clone(), at_us, wall_us });
+        // With the start, or what came due during the pause would be started before it is heard of.
+        let paused_at_us = self.paused.map(|at| self.on_clock_of(agent, at));
+        self.send(agent, ToAgent::Start { run: self.state.run.clone(), at_us, wall_us, paused_at_us });
         self.tell_missed_pauses(agent);
         self.tell_pause(agent);
     }
@@ -196,10 +202,11 @@ impl Core {
         let missed_us = self.state.paused_us.saturating_sub(self.state.agents[agent].paused_us);
         if missed_us > 0 && self.state.agents[agent].start_at_us.is_some() {
             self.record(Record::PausesTold { agents: vec![agent], paused_us: missed_us });
-            let at_us = self.presence[agent].clock.to_agent(self.us(self.now));
+            let at_us = self.on_clock_of(agent, self.now);
             let run = self.state.run.clone();
             self.send(agent, ToAgent::Pause { run: run.clone(), at_us });
             self.send(agent, ToAgent::Resume { run, at_us, paused_us: missed_us });
+            self.resume_is_told(agent, missed_us);
         }
     }
 
@@ -222,9 +229,14 @@ impl Core {
         told.into_iter().for_each(|agent| self.tell_pause(agent));
     }
 
+    /// An instant by the clock of an agent, µs; in two's complement where it lies before that clock began.
+    fn on_clock_of(&self, agent: usize, at: Instant) -> u64 {
+        self.presence[agent].clock.to_agent(self.us(at)).cast_unsigned()
+    }
+
     fn tell_pause(&mut self, agent: usize) {
         if let (Some(at), Some(_)) = (self.paused, self.state.agents[agent].start_at_us) {
-            let at_us = self.presence[agent].clock.to_agent(self.us(at));
+            let at_us = self.on_clock_of(agent, at);
             let run = self.state.run.clone();
             self.send(agent, ToAgent::Pause { run, at_us });
             self.presence[agent].pause_told_us = Some(self.us(self.now));
@@ -259,10 +271,21 @@ impl Core {
             (presence.pause_told_us, presence.pause_known) = (None, None);
         }
         for agent in told {
-            let at_us = self.presence[agent].clock.to_agent(self.us(at));
+            let at_us = self.on_clock_of(agent, at);
             let run = self.state.run.clone();
             self.send(agent, ToAgent::Resume { run, at_us, paused_us });
+            self.resume_is_told(agent, paused_us);
         }
+    }
+
+    /// Until it answers, it may have gone on as if there had been no such pause: what was told waits for the disk, and an agent may be
+    /// lost before it hears it.
+    fn resume_is_told(&mut self, agent: usize, paused_us: u64) {
+        let told_us = self.us(self.now);
+        let presence = &mut self.presence[agent];
+        presence.unheard_us = presence.unheard_us.saturating_add(paused_us);
+        presence.resume_told_us = Some(told_us);
+        self.ping(agent);
     }
 
     /// Long enough for a message to be everywhere.

@@ -241,6 +241,11 @@ impl State {
                     member.losses_told = *count;
                 }
             }
+            Record::PausesHeard { agent, paused_us } => {
+                if let Some(member) = self.agents.get_mut(*agent) {
+                    member.paused_us = *paused_us;
+                }
+            }
             Record::PausesTold { agents, paused_us } => {
                 for agent in agents {
                     if let Some(member) = self.agents.get_mut(*agent) {

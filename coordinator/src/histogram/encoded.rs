@@ -65,23 +65,30 @@ impl Samples {
         let mut filled = vec![(0, 0); body.len()];
         let (mut rest, mut bucket, mut total, mut found) = (body, 0u64, 0u64, 0usize);
         while let Some((octet, tail)) = rest.split_first() {
-            let number = if octet & 0x80 == 0 {
-                rest = tail;
-                u64::from(*octet)
-            } else {
-                let number = varint(&mut rest)?;
-                // Beyond the last bucket it does not matter how far it skips.
-                if number & 1 == 1 { number.min(2 * BUCKETS + 1) } else { number }
-            };
             // Without a branch on whether it counts or skips: that is as good as random.
-            let (skips, half) = (0u64.wrapping_sub(number & 1), number >> 1);
-            let count = half & !skips;
-            if let Some(place) = filled.get_mut(found) {
-                *place = (saturated(bucket), saturated(count));
+            if let Some(step) = STEPS.get(usize::from(*octet)) {
+                if let Some(place) = filled.get_mut(found) {
+                    *place = (saturated(bucket), u32::from(step.count));
+                }
+                found += usize::from(step.fills);
+                total += u64::from(step.count);
+                bucket += u64::from(step.forward);
+                rest = tail;
+                continue;
             }
-            found += usize::from(count > 0);
-            total = total.saturating_add(count);
-            bucket += 1 + (half & skips);
+            let number = varint(&mut rest)?;
+            let half = number >> 1;
+            if number & 1 == 1 {
+                // Beyond the last bucket it does not matter how far it skips.
+                bucket += 1 + half.min(BUCKETS);
+                continue;
+            }
+            if let Some(place) = filled.get_mut(found).filter(|_| half > 0) {
+                *place = (saturated(bucket), saturated(half));
+                found += 1;
+            }
+            total = total.saturating_add(half);
+            bucket += 1;
         }
         filled.truncate(found);
         if filled.last().is_some_and(|(bucket, _)| u64::from(*bucket) >= BUCKETS) {
@@ -187,6 +194,30 @@ fn varint(rest: &mut &[u8]) -> Result<u64, HistogramFault> {
     }
     Ok(value)
 }
+
+/// What one number does.
+#[derive(Clone, Copy)]
+struct Step {
+    count: u8,
+    /// Whether that is a count at all, and not of nothing.
+    fills: u8,
+    /// Buckets that it goes on.
+    forward: u8,
+}
+
+/// By the octet, of the numbers of one octet.
+static STEPS: [Step; 128] = {
+    let mut steps = [Step { count: 0, fills: 0, forward: 1 }; 128];
+    let mut number = 1u8;
+    while number < 128 {
+        steps[number as usize] = match (number % 2, number / 2) {
+            (0, count) => Step { count, fills: 1, forward: 1 },
+            (_, skipped) => Step { count: 0, fills: 0, forward: 1 + skipped },
+        };
+        number += 1;
+    }
+    steps
+};
 
 const V2_COOKIE: u32 = 0x1c84_9313;
 /// Octets of a LEB128 number here.

@@ -56,6 +56,8 @@ pub(crate) struct Agent {
     pub(crate) heard: Vec<ToAgent>,
     pub(crate) released: Vec<u32>,
     pub(crate) paused: bool,
+    /// In all pauses that have ended.
+    pub(crate) paused_us: u64,
     /// How old its signs of life are when they arrive.
     pub(crate) behind: Duration,
 }
@@ -210,7 +212,10 @@ impl Bench {
                 known.shards.insert(shard, playing);
                 self.say(agent, ToCoordinator::Ready { shard, epoch });
             }
-            ToAgent::Start { at_us, .. } => known.start_us = Some(at_us),
+            ToAgent::Start { at_us, paused_at_us, .. } => {
+                known.start_us = Some(at_us);
+                known.paused |= paused_at_us.is_some();
+            }
             ToAgent::Ack { shard, sequence, .. } => {
                 if let Some(playing) = known.shards.get_mut(&shard) {
                     playing.unacknowledged.retain(|report| report.sequence > sequence);
@@ -233,6 +238,7 @@ impl Bench {
             ToAgent::Resume { paused_us, .. } => {
                 known.paused = false;
                 known.start_us = known.start_us.map(|start| start + paused_us);
+                known.paused_us += paused_us;
             }
             _ => {}
         }
@@ -267,7 +273,9 @@ impl Bench {
         });
         let (held, token, name) = (held.collect(), known.token, known.name.clone());
         let losses = known.losses.last().copied().unwrap_or(0);
-        let returning = Return { run: "test-run".to_owned(), agent: name, token, held, losses };
+        let known_us = known.paused_us;
+        let returning =
+            Return { run: "test-run".to_owned(), agent: name, token, held, losses, paused_us: known_us };
         self.join(agent, Part::Returning(Box::new(returning)), None);
         self.listen(agent);
         let late: Vec<_> =

@@ -206,6 +206,7 @@ fn wrong_token_is_a_new_agent_and_what_it_holds_is_revoked() {
         token: [0; 16],
         held: vec![Held { shard: shards[0], epoch: 1, unacknowledged: 0, lapsed: false }],
         losses: 0,
+        paused_us: 0,
     };
     bench.join(stranger, Part::Returning(Box::new(returning)), None);
     bench.listen(stranger);
@@ -394,6 +395,53 @@ fn pause_stands_the_clock_still_and_resume_loses_nothing() {
     bench.handle(Input::Resume);
     assert_eq!(bench.end(), [PLANNED, 0, 0]);
     assert_eq!(bench.core.verdict().status, Status::Pass, "{:?}", bench.core.verdict());
+}
+
+/// It was told, and the word was lost with its connection.
+#[test]
+fn agent_that_did_not_hear_the_end_of_a_pause_is_told_again() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(3));
+    bench.handle(Input::Pause);
+    bench.run_for(seconds(1));
+    bench.handle(Input::Resume);
+    bench.cut(0);
+    assert!(bench.agent(0).paused);
+    bench.come_back(0);
+    assert!(!bench.agent(0).paused);
+    let [a, b] = [0, 1].map(|agent| bench.agent(agent).heard.iter().filter_map(resumed).sum::<u64>());
+    bench.listen(1);
+    assert!(a > 0 && b == 0 && a == bench.agent(1).heard.iter().filter_map(resumed).sum::<u64>(), "{a} {b}");
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
+}
+
+fn resumed(message: &ToAgent) -> Option<u64> {
+    match message {
+        ToAgent::Resume { paused_us, .. } => Some(*paused_us),
+        _ => None,
+    }
+}
+
+/// Or it would start what came due since the pause began, before it hears of it.
+#[test]
+fn whoever_comes_during_a_pause_hears_of_it_with_the_start() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(3));
+    bench.handle(Input::Pause);
+    bench.run_for(seconds(2));
+    let late = bench.new_agent();
+    bench.join(late, Part::Agent, None);
+    bench.cut(1);
+    bench.run_for(LEASE + seconds(2));
+    let pause = bench.agent(0).heard.iter().find_map(|message| match message {
+        ToAgent::Pause { at_us, .. } => Some(*at_us),
+        _ => None,
+    });
+    let started = bench.agent(late).heard.iter().find_map(|message| match message {
+        ToAgent::Start { paused_at_us, .. } => Some(*paused_at_us),
+        _ => None,
+    });
+    assert!(pause.is_some() && started == Some(pause), "{started:?} {pause:?}");
 }
 
 #[test]

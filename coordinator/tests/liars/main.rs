@@ -172,6 +172,7 @@ fn lies() -> Vec<(&'static str, Part, Vec<ToCoordinator>)> {
         token: [1; 16],
         held: (0..4).map(|shard| Held { shard, epoch: 1, unacknowledged: 0, lapsed: true }).collect(),
         losses: 7,
+        paused_us: u64::MAX,
     };
     let batch = UeBatch { shard: 0, epoch: 1, part: 7, parts: 2, sealed: vec![1; 1000] };
     let finished = ToCoordinator::Finished { shard: 0, epoch: 1, last_sequence: 0 };

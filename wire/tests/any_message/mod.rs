@@ -20,7 +20,9 @@ pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
         welcome.prop_map(ToAgent::Welcome),
         any::<u64>().prop_map(|sent_us| ToAgent::Ping { sent_us }),
         any_lease().prop_map(|lease| ToAgent::Lease(Box::new(lease))),
-        clock.prop_map(|(run, at_us, wall_us)| ToAgent::Start { run, at_us, wall_us }),
+        (clock.clone(), any::<Option<u64>>()).prop_map(|((run, at_us, wall_us), paused_at_us)| {
+            ToAgent::Start { run, at_us, wall_us, paused_at_us }
+        }),
         any::<(u64, u64, Vec<(u32, u64)>)>().prop_map(|(asked_us, valid_us, leases)| ToAgent::Renew {
             asked_us,
             valid_us,
@@ -133,8 +135,16 @@ fn any_hello() -> impl Strategy<Value = Hello> {
         unacknowledged,
         lapsed,
     });
-    let before = (any::<(String, String, [u8; 16], u64)>(), vec(held, 0..4))
-        .prop_map(|((run, agent, token, losses), held)| Return { run, agent, token, held, losses });
+    let before = (any::<(String, String, [u8; 16], u64, u64)>(), vec(held, 0..4)).prop_map(
+        |((run, agent, token, losses, paused_us), held)| Return {
+            run,
+            agent,
+            token,
+            held,
+            losses,
+            paused_us,
+        },
+    );
     let part = prop_oneof![
         Just(Part::Agent),
         before.prop_map(|before| Part::Returning(Box::new(before))),
