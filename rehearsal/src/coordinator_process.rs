@@ -210,7 +210,7 @@ impl CoordinatorProcess {
         for emission in emissions {
             let may = match &emission {
                 Emission::Send(link, ToAgent::Ping { .. } | ToAgent::Renew { .. }) => {
-                    let waits = |other: &Emission| matches!(other, Emission::Send(on, ToAgent::Welcome(_) | ToAgent::Pause { .. }) if on == link);
+                    let waits = |other: &Emission| matches!(other, Emission::Send(on, ToAgent::Welcome(_) | ToAgent::Pause { .. } | ToAgent::Resume { .. }) if on == link);
                     !held.iter().any(waits)
                         && !self.waiting.iter().flat_map(|waiting| &waiting.emissions).any(waits)
                 }

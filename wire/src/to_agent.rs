@@ -100,6 +100,8 @@ pub enum ToAgent {
         shard: u32,
         /// How many losses of the run there are with this one.
         number: u64,
+        /// Another agent may have taken it up already.
+        late: bool,
     },
     /// Each shard that runs is to name its guests, and those that it had lately, in `Guests` ([`crate::roll_call`]).
     RollCall {

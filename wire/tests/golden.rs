@@ -106,7 +106,7 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
         ("Ues", ToAgent::Ues(Box::new(batch()))),
         ("Pause", ToAgent::Pause { run: "r1".to_owned(), at_us: 127 }),
         ("Resume", ToAgent::Resume { run: "r1".to_owned(), at_us: 128, paused_us: 5_000_000 }),
-        ("ShardLost", ToAgent::ShardLost { shard: 3, number: 300 }),
+        ("ShardLost", ToAgent::ShardLost { shard: 3, number: 300, late: true }),
         ("RollCall", ToAgent::RollCall { call: 300 }),
         ("FoundAway", ToAgent::FoundAway { shard: 3, call: 300, found: vec![1, 300] }),
     ])

@@ -143,6 +143,8 @@ pub enum Order {
         lost: u32,
         /// How many losses of the run there are with this one.
         number: u64,
+        /// Another agent may have taken it up already.
+        late: bool,
     },
     /// Name its guests: [`Notice::Guests`] answers, where it runs.
     RollCall {

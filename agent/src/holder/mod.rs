@@ -269,9 +269,9 @@ impl Holder {
             }
             ToAgent::Revoke { shard, epoch } => self.revoke(shard, epoch, now, out),
             ToAgent::Ues(batch) => self.adopt(batch, now, out),
-            ToAgent::ShardLost { shard, number } => {
+            ToAgent::ShardLost { shard, number, late } => {
                 self.losses = self.losses.max(number);
-                self.tell_live(&Order::ShardLost { lost: shard, number }, out);
+                self.tell_live(&Order::ShardLost { lost: shard, number, late }, out);
             }
             ToAgent::RollCall { call } => self.tell_live(&Order::RollCall { call }, out),
             ToAgent::FoundAway { shard, call, found } => {

@@ -96,6 +96,8 @@ pub struct ShardRunner {
     /// How the shard is taken up, until it is.
     takeover: Option<Takeover>,
     losses: Losses,
+    /// When UEs of its last holder were taken up.
+    taken_up: Option<Instant>,
     /// The last roll-call that was answered, and when.
     roll_answered: Option<(u64, Instant)>,
     arrived: Arrived,
@@ -223,6 +225,7 @@ impl ShardRunner {
             reported_to: Duration::from_micros(from_us),
             takeover: lease.takeover.clone(),
             losses: Losses::at(lease.takeover.as_ref()),
+            taken_up: None,
             roll_answered: None,
             arrived: Arrived::expecting(lease.takeover.as_ref().map_or(0, |takeover| takeover.batches)),
             at_rest: None,

@@ -53,17 +53,20 @@ impl Losses {
 impl ShardRunner {
     /// Another shard was lost with its agent: who is at home there is registered anew there. Guests of this shard who were lost
     /// with it are found by a roll-call.
-    pub fn shard_lost(&mut self, lost: u32, number: u64, now: Instant) {
+    pub fn shard_lost(&mut self, lost: u32, number: u64, late: bool, now: Instant) {
         // Who is on its way to the next holder has what was heard before; that one is told the rest.
         if self.is_at_rest() || !self.losses.hear(lost, number) || lost == self.number {
             return;
         }
         let guests = self.population.guests_that(|home| home.is_hit_by(lost, number));
         for ue in self.handovers.commanded_to(lost) {
-            // Whoever was on its way there never arrived: it is here again, switched off.
             self.attempts.abandon_with(ue, "agent-lost", &mut self.recorder);
-            self.handovers.end_departure(ue);
-            self.population.revive(ue);
+            if !late {
+                // Whoever was on its way there never arrived: it is here again, switched off. Late, it may be on its way to the next
+                // holder, and its own release or the end of its time tells.
+                self.handovers.end_departure(ue);
+                self.population.revive(ue);
+            }
         }
         for ue in guests {
             self.give_guest_up(ue, now);
@@ -77,7 +80,9 @@ impl ShardRunner {
 
     /// Home shard and number there of each guest that is here, or was lately. `None`: this is no time to ask.
     pub fn answer_roll_call(&mut self, call: u64, now: Instant) -> Option<Vec<(u32, u32)>> {
-        if self.is_at_rest() || self.takeover.is_some() {
+        // Who was away when the shard was taken up is known to have arrived since then: a little later is time enough.
+        let too_early = self.taken_up.is_some_and(|at| now < at + AWAY_FOR);
+        if self.is_at_rest() || self.takeover.is_some() || too_early {
             return None;
         }
         let here = self.population.guests();

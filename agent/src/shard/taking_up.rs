@@ -7,6 +7,7 @@ use signalling::{Outcome, Procedure, ReleaseCause, Timer, UeEvent};
 
 use super::handing_over::Newcomer;
 use super::{ShardAction, ShardRunner};
+use crate::population::Presence;
 use crate::recovery::Task;
 
 impl ShardRunner {
@@ -35,6 +36,10 @@ impl ShardRunner {
         let lines = self.arrived.take_lines();
         self.population.line_up_as(&lines);
         for Newcomer { ue, timers, luggage, recovers } in std::mem::take(&mut self.arrived.ues) {
+            if self.population.peek(ue).is_none_or(|slot| slot.presence != Presence::Here) {
+                // A guest whose home was lost meanwhile.
+                continue;
+            }
             self.arm(ue, &timers, now);
             self.bring_sessions(ue, &luggage, now);
             if let Some(task) = recovers {
@@ -46,6 +51,7 @@ impl ShardRunner {
             }
         }
         self.population.all_have_arrived(now);
+        self.taken_up = Some(now);
         for ue in self.population.guests_that(|home| self.losses.hit(home)) {
             self.give_guest_up(ue, now);
         }
@@ -118,7 +124,7 @@ impl ShardRunner {
 
     pub(super) fn give_guest_up(&mut self, ue: u32, now: Instant) {
         let Some(slot) = self.population.peek(ue) else { return };
-        if slot.presence != crate::population::Presence::Here {
+        if slot.presence != Presence::Here {
             return;
         }
         if slot.ue.is_registered() {

@@ -111,7 +111,7 @@ impl Held {
             },
             Order::Pause { at } => runner.pause(lease_clock::monotonic(at)),
             Order::Resume { at, paused } => runner.resume(lease_clock::monotonic(at), paused),
-            Order::ShardLost { lost, number } => runner.shard_lost(lost, number, now),
+            Order::ShardLost { lost, number, late } => runner.shard_lost(lost, number, late, now),
             Order::RollCall { call } => {
                 let guests = runner.answer_roll_call(call, now)?;
                 return Some(Notice::Guests { shard, epoch, call, guests });

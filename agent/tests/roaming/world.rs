@@ -335,7 +335,7 @@ impl World {
         let (number, to_us) = (u32::try_from(shard).unwrap(), self.moment().wall_us);
         self.lost.push(billing::LostUsage { shard: number, from_us, to_us });
         for other in (0..self.shards.len()).filter(|other| *other != shard) {
-            self.shards[other].shard_lost(number, losses, self.now);
+            self.shards[other].shard_lost(number, losses, false, self.now);
         }
     }
 

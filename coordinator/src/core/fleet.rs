@@ -138,7 +138,7 @@ impl Core {
         if heard < self.state.agents[agent].losses_told {
             self.record(Record::LossesTold { agent, count: heard });
         }
-        self.tell_losses(agent);
+        self.tell_losses_late(agent);
         for held in &returning.held {
             if self.holds(agent, held.shard, held.epoch) {
                 if held.lapsed {
@@ -156,6 +156,8 @@ impl Core {
             .collect();
         missing.into_iter().for_each(|shard| self.came_back_without(agent, shard));
         self.repeat_orders(agent);
+        // What a roll-call had found may have been lost with its connection.
+        self.roll.settled = 0;
     }
 
     fn connect(&mut self, agent: usize, link: LinkId) {
@@ -300,15 +302,24 @@ impl Core {
         told.into_iter().for_each(|agent| self.tell_losses(agent));
     }
 
-    /// Subscribers of shards that were lost are at home again: each agent is told once.
+    /// Subscribers of shards that were lost are at home again: each agent is told once, before anybody takes them up.
     pub(super) fn tell_losses(&mut self, agent: usize) {
+        self.tell_of_losses(agent, false);
+    }
+
+    /// An agent that was away: others may have taken them up meanwhile.
+    fn tell_losses_late(&mut self, agent: usize) {
+        self.tell_of_losses(agent, true);
+    }
+
+    fn tell_of_losses(&mut self, agent: usize, late: bool) {
         let (told, count) = (self.state.agents[agent].losses_told, self.state.lost.len());
         if told >= count {
             return;
         }
         self.record(Record::LossesTold { agent, count });
         let lost = self.state.lost.iter().copied().zip(1u64..).skip(told);
-        let news: Vec<_> = lost.map(|(shard, number)| ToAgent::ShardLost { shard, number }).collect();
+        let news: Vec<_> = lost.map(|(shard, number)| ToAgent::ShardLost { shard, number, late }).collect();
         news.into_iter().for_each(|loss| self.send(agent, loss));
     }
 }

@@ -153,19 +153,19 @@ pub enum Record {
         /// Shard number.
         shard: u32,
     },
-    /// An agent has come back and said how long the run's clock stood still as far as it has heard.
-    PausesHeard {
-        /// Its number.
-        agent: usize,
-        /// In all, µs.
-        paused_us: u64,
-    },
     /// An agent is told which shards were lost.
     LossesTold {
         /// Its number.
         agent: usize,
         /// So many of them, from the first.
         count: usize,
+    },
+    /// An agent has come back and said how long the run's clock stood still as far as it has heard.
+    PausesHeard {
+        /// Its number.
+        agent: usize,
+        /// In all, µs.
+        paused_us: u64,
     },
 }
 

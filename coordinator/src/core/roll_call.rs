@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use scenarios::{Path, Plan, Procedure};
 use serde_json::json;
-use wire::roll_call::{ANSWERED_WITHIN, MOST_FOUND, MOST_GUESTS};
+use wire::roll_call::{ANSWERED_WITHIN, AWAY_FOR, MOST_FOUND, MOST_GUESTS, NAMED_FOR};
 use wire::to_agent::ToAgent;
 
 use super::{Core, Stage};
@@ -23,8 +23,10 @@ pub(super) struct RollCalls {
     /// UEs can be guests of another shard at all.
     pub(super) matters: bool,
     /// Losses that were looked into.
-    settled: usize,
+    pub(super) settled: usize,
     last: u64,
+    /// Calls in a row that came to nothing.
+    void: u32,
     /// Losses, and shards in their epochs, when it was last looked at.
     seen: (usize, u64),
     not_before: Option<Instant>,
@@ -48,7 +50,7 @@ impl RollCalls {
         let scenario = plan.scenario();
         let moves = scenario.load.iter().any(|load| load.procedure == Procedure::HandoverN2);
         let matters = plan.shards() > 1 && moves && scenario.mobility.path != Path::WithinShard;
-        Self { matters, settled: 0, last: 0, seen: (0, 0), not_before: None, under_way: None }
+        Self { matters, settled: 0, last: 0, void: 0, seen: (0, 0), not_before: None, under_way: None }
     }
 }
 
@@ -71,15 +73,18 @@ impl Core {
             let missing = under_way.missing.len();
             self.decide("a roll-call is void", json!({"call": under_way.call, "missing": missing}));
             (self.roll.under_way, self.roll.not_before) = (None, None);
+            self.roll.void = self.roll.void.saturating_add(1);
         }
         if !quiet || self.roll.seen != as_of {
-            self.roll.not_before = None;
+            (self.roll.not_before, self.roll.void) = (None, 0);
         }
         self.roll.seen = as_of;
         if !quiet {
             return;
         }
-        let not_before = *self.roll.not_before.get_or_insert(self.now + QUIET);
+        // Who does not answer is not asked all the time.
+        let quiet_for = QUIET * (1 << self.roll.void.min(MOST_DOUBLED));
+        let not_before = *self.roll.not_before.get_or_insert(self.now + quiet_for);
         if self.now < not_before {
             return;
         }
@@ -87,7 +92,8 @@ impl Core {
         let missing: BTreeSet<u32> = shards.filter(|(_, shard)| !shard.is_over()).map(|(n, _)| n).collect();
         let agents: BTreeSet<usize> =
             missing.iter().filter_map(|shard| self.state.shards[*shard as usize].holder).collect();
-        let call = self.roll.last + 1;
+        // Never one of a coordinator before a restart: an answer to that may still be on its way.
+        let call = crate::wall_clock::unix_us(self.wall).max(self.roll.last + 1);
         self.decide("called the roll", json!({"call": call, "losses": losses, "shards": missing.len()}));
         self.roll.last = call;
         self.roll.under_way = Some(RollCall {
@@ -129,7 +135,7 @@ impl Core {
         let mut found = complete.found;
         let guests: usize = found.values().map(Vec::len).sum();
         self.decide("the roll is complete", json!({"call": complete.call, "guests": guests}));
-        (self.roll.settled, self.roll.not_before) = (complete.as_of.0, None);
+        (self.roll.settled, self.roll.not_before, self.roll.void) = (complete.as_of.0, None, 0);
         for shard in 0..self.plan.shards() {
             let mut found = found.remove(&shard).unwrap_or_default();
             found.sort_unstable();
@@ -147,6 +153,9 @@ impl Core {
     }
 }
 
-/// How long nothing was lost and nothing moved before the roll is called. More than [`wire::roll_call::AWAY_FOR`]: whoever was
-/// lost had arrived long enough before.
-const QUIET: Duration = Duration::from_secs(10);
+/// How long nothing was lost and nothing moved before the roll is called. More than [`AWAY_FOR`]: whoever was lost had arrived
+/// long enough before. And more than [`NAMED_FOR`]: whoever let a guest go to the lost shard no longer names it.
+const QUIET: Duration = Duration::from_secs(12);
+const _: () = assert!(QUIET.as_secs() > AWAY_FOR.as_secs() && QUIET.as_secs() > NAMED_FOR.as_secs());
+/// So often the time is doubled, while nobody answers: up to 6 min.
+const MOST_DOUBLED: u32 = 5;

@@ -177,11 +177,7 @@ impl Core {
             return;
         }
         if self.state.agents[agent].start_at_us.is_none() {
-            // Counted from now: the start may lie before the clock of a coordinator that was started again, too.
-            let now_us = self.presence[agent].clock.to_agent(self.us(self.now));
-            let since = micros(self.now.saturating_duration_since(start));
-            let until = micros(start.saturating_duration_since(self.now));
-            let at_us = now_us.saturating_sub_unsigned(since).saturating_add_unsigned(until);
+            let at_us = self.on_clock_of(agent, start).cast_signed();
             // Who comes after a pause never knew of it: for it, the run began so much later.
             self.record(Record::StartTold { agent, at_us, stood_us: self.state.paused_us });
         }
@@ -225,13 +221,22 @@ impl Core {
         self.paused = Some(at);
         self.record(Record::Paused { run_us });
         self.decide("paused the run", json!({"at_us": run_us}));
-        let told: Vec<usize> = self.connected().collect();
+        let told: Vec<usize> = self.connected().filter(|agent| self.hears_of_pauses(*agent)).collect();
         told.into_iter().for_each(|agent| self.tell_pause(agent));
     }
 
-    /// An instant by the clock of an agent, µs; in two's complement where it lies before that clock began.
+    /// Whether it has been told the start on this connection: whoever has not yet, hears of every pause with it.
+    fn hears_of_pauses(&self, agent: usize) -> bool {
+        self.state.agents[agent].start_at_us.is_some() && !self.presence[agent].start_due
+    }
+
+    /// An instant by the clock of an agent, µs; in two's complement where it lies before that clock began. It may lie before our own,
+    /// too, after a restart: so it is counted from now.
     fn on_clock_of(&self, agent: usize, at: Instant) -> u64 {
-        self.presence[agent].clock.to_agent(self.us(at)).cast_unsigned()
+        let now_us = self.presence[agent].clock.to_agent(self.us(self.now));
+        let ago_us = micros(self.now.saturating_duration_since(at));
+        let ahead_us = micros(at.saturating_duration_since(self.now));
+        now_us.saturating_sub_unsigned(ago_us).saturating_add_unsigned(ahead_us).cast_unsigned()
     }
 
     fn tell_pause(&mut self, agent: usize) {
@@ -264,8 +269,7 @@ impl Core {
         self.paused = None;
         self.record(Record::Resumed { paused_us });
         self.decide("resumed the run", json!({"paused_us": paused_us}));
-        let told: Vec<usize> =
-            self.connected().filter(|agent| self.state.agents[*agent].start_at_us.is_some()).collect();
+        let told: Vec<usize> = self.connected().filter(|agent| self.hears_of_pauses(*agent)).collect();
         self.record(Record::PausesTold { agents: told.clone(), paused_us });
         for presence in &mut self.presence {
             (presence.pause_told_us, presence.pause_known) = (None, None);

@@ -71,7 +71,7 @@ impl Samples {
                     *place = (saturated(bucket), u32::from(step.count));
                 }
                 found += usize::from(step.fills);
-                total += u64::from(step.count);
+                total = total.saturating_add(u64::from(step.count));
                 bucket += u64::from(step.forward);
                 rest = tail;
                 continue;

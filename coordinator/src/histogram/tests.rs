@@ -142,3 +142,15 @@ fn impossible_histograms_are_refused() {
     // Run after run of 64 empty buckets, and one count far out: in steps of eight the same.
     assert_eq!(body(&[[0x7f; 400].as_slice(), &[2]].concat()), Err(HistogramFault::Range));
 }
+
+/// Counts of 2^62 each: their sum is beyond any number, and one more does not begin again at 0.
+#[test]
+fn counts_beyond_any_number_are_refused() {
+    let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    let body = [&huge[..], &huge, &huge, &[2]].concat();
+    let mut octets = v2(&[1]);
+    octets.truncate(40);
+    octets[4..8].copy_from_slice(&u32::try_from(body.len()).unwrap().to_be_bytes());
+    octets.extend(body);
+    assert_eq!(decode_v2(&octets), Err(HistogramFault::Counts));
+}

@@ -174,9 +174,9 @@ fn rests_on_nothing(message: &ToAgent) -> bool {
 }
 
 /// What nothing may overtake on its link: the first that an agent hears is that it is let in, and who answers a ping that was
-/// decided after a pause knows of the pause.
+/// decided after a pause, or its end, knows of it.
 fn goes_first(message: &ToAgent) -> bool {
-    matches!(message, ToAgent::Welcome(_) | ToAgent::Pause { .. })
+    matches!(message, ToAgent::Welcome(_) | ToAgent::Pause { .. } | ToAgent::Resume { .. })
 }
 
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);

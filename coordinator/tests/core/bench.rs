@@ -228,7 +228,7 @@ impl Bench {
                 }
             }
             ToAgent::Release { shard, .. } => known.released.push(shard),
-            ToAgent::ShardLost { shard, number } => {
+            ToAgent::ShardLost { shard, number, .. } => {
                 known.lost.push(shard);
                 known.losses.push(number);
             }

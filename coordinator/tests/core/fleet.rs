@@ -415,6 +415,52 @@ fn agent_that_did_not_hear_the_end_of_a_pause_is_told_again() {
     assert_eq!(bench.end(), [PLANNED, 0, 0]);
 }
 
+/// Until it has been told the start again it would take the end of a pause for nothing, and run ahead.
+#[test]
+fn agent_that_is_just_back_hears_of_a_pause_and_then_of_its_end() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(3));
+    bench.cut(0);
+    bench.handle(Input::Pause);
+    bench.run_for(seconds(1));
+    bench.come_back(0);
+    bench.handle(Input::Resume);
+    bench.run_for(seconds(1));
+    let mut heard = bench.agent(0).heard.iter();
+    let first = heard.find(|message| matches!(message, ToAgent::Pause { .. } | ToAgent::Resume { .. }));
+    assert!(matches!(first, Some(ToAgent::Pause { .. })), "{first:?}");
+    let total = |bench: &mut Bench, agent| bench.agent(agent).heard.iter().filter_map(resumed).sum::<u64>();
+    assert_eq!(total(&mut bench, 0), total(&mut bench, 1));
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
+}
+
+/// The pause began before the process that tells of it.
+#[test]
+fn whoever_comes_after_a_restart_in_a_pause_hears_when_it_began() {
+    let mut bench = Bench::running(2);
+    bench.run_for(seconds(3));
+    bench.handle(Input::Pause);
+    bench.run_for(seconds(1));
+    let pause = bench.agent(0).heard.iter().find_map(paused).unwrap();
+    bench.restart(2, Duration::from_millis(1500));
+    (0..2).for_each(|agent| bench.come_back(agent));
+    bench.run_for(seconds(1));
+    let late = bench.new_agent();
+    bench.join(late, Part::Agent, None);
+    bench.cut(1);
+    bench.run_for(LEASE + seconds(2));
+    let told = bench.agent(late).heard.iter().find_map(paused).unwrap();
+    assert!(told.abs_diff(pause) < 10_000, "{told} {pause}");
+}
+
+fn paused(message: &ToAgent) -> Option<u64> {
+    match message {
+        ToAgent::Pause { at_us, .. } => Some(*at_us),
+        ToAgent::Start { paused_at_us, .. } => *paused_at_us,
+        _ => None,
+    }
+}
+
 fn resumed(message: &ToAgent) -> Option<u64> {
     match message {
         ToAgent::Resume { paused_us, .. } => Some(*paused_us),
@@ -433,10 +479,7 @@ fn whoever_comes_during_a_pause_hears_of_it_with_the_start() {
     bench.join(late, Part::Agent, None);
     bench.cut(1);
     bench.run_for(LEASE + seconds(2));
-    let pause = bench.agent(0).heard.iter().find_map(|message| match message {
-        ToAgent::Pause { at_us, .. } => Some(*at_us),
-        _ => None,
-    });
+    let pause = bench.agent(0).heard.iter().find_map(paused);
     let started = bench.agent(late).heard.iter().find_map(|message| match message {
         ToAgent::Start { paused_at_us, .. } => Some(*paused_at_us),
         _ => None,

@@ -42,7 +42,7 @@ fn answer(bench: &mut Bench, agent: usize, call: u64, guests: impl Fn(u32) -> Ve
 }
 
 fn until_called(bench: &mut Bench) {
-    (0..300).for_each(|_| {
+    (0..600).for_each(|_| {
         if bench.agent(0).calls.is_empty() {
             bench.run_for(Duration::from_millis(100));
         }
@@ -60,20 +60,23 @@ fn after_a_loss_every_home_learns_who_was_found() {
         "too early: guests may still be arriving"
     );
     until_called(&mut bench);
-    assert!((0..2).all(|agent| bench.agent(agent).calls == [1]), "each agent is asked once");
-    answer(&mut bench, 0, 1, |shard| vec![((shard + 1) % 4, 7), ((shard + 2) % 4, 8)]);
+    let call = bench.agent(0).calls[0];
+    assert!((0..2).all(|agent| bench.agent(agent).calls == [call]), "each agent is asked once");
+    answer(&mut bench, 0, call, |shard| vec![((shard + 1) % 4, 7), ((shard + 2) % 4, 8)]);
     assert!(bench.agent(0).found.is_empty(), "not before everybody has answered");
-    answer(&mut bench, 1, 1, |shard| vec![((shard + 1) % 4, 7), ((shard + 1) % 4, 3)]);
+    answer(&mut bench, 1, call, |shard| vec![((shard + 1) % 4, 7), ((shard + 1) % 4, 3)]);
     let mut found: Vec<_> = (0..2).flat_map(|agent| bench.agent(agent).found.clone()).collect();
     found.sort_unstable();
     assert_eq!(found.iter().map(|(shard, ..)| *shard).collect::<Vec<_>>(), [0, 1, 2, 3]);
-    assert!(
-        found.iter().all(|(_, call, ues)| *call == 1 && ues.is_sorted() && ues.contains(&7)),
-        "{found:?}"
-    );
+    assert!(found.iter().all(|(_, of, ues)| *of == call && ues.is_sorted() && ues.contains(&7)), "{found:?}");
     assert_eq!(found.iter().map(|(.., ues)| ues.len()).sum::<usize>(), 8);
     bench.run_for(seconds(30));
-    assert!((0..2).all(|agent| bench.agent(agent).calls == [1]), "one loss, one call");
+    assert!((0..2).all(|agent| bench.agent(agent).calls == [call]), "one loss, one call");
+    // What was found may have been lost with a connection.
+    bench.cut(1);
+    bench.come_back(1);
+    bench.run_for(seconds(15));
+    assert!(bench.agent(0).calls[1..].iter().all(|next| *next > call) && bench.agent(0).calls.len() > 1);
 }
 
 #[test]
@@ -81,8 +84,8 @@ fn call_that_is_not_answered_or_crossed_by_a_loss_is_made_again() {
     let mut bench = Bench::playing(ROAMING, 3);
     bench.run_for(seconds(2));
     lose(&mut bench, 2);
-    bench.run_for(seconds(30));
-    assert!(bench.agent(0).calls.len() >= 2, "{:?}", bench.agent(0).calls);
+    bench.run_for(seconds(50));
+    assert!(bench.agent(0).calls.len() == 2, "{:?}", bench.agent(0).calls);
     bench.agent(0).calls.clear();
     until_called(&mut bench);
     let call = bench.agent(0).calls[0];
@@ -91,8 +94,9 @@ fn call_that_is_not_answered_or_crossed_by_a_loss_is_made_again() {
     lose(&mut bench, 1);
     answer(&mut bench, 0, call, |_| Vec::new());
     assert!(bench.agent(0).found.is_empty());
-    bench.run_for(seconds(12));
-    let next = *bench.agent(0).calls.last().unwrap();
+    bench.agent(0).calls.clear();
+    until_called(&mut bench);
+    let next = bench.agent(0).calls[0];
     assert!(next > call);
     answer(&mut bench, 0, next, |_| Vec::new());
     assert_eq!(bench.agent(0).found.len(), 4, "all shards are its own now");
@@ -111,8 +115,8 @@ fn restarted_coordinator_asks_again_and_a_returning_agent_hears_every_loss_once(
     bench.restart(3, Duration::from_millis(10));
     (0..2).for_each(|agent| bench.come_back(agent));
     assert_eq!(bench.agent(0).losses, told, "{missed} is told again, the others are not");
-    bench.run_for(seconds(13));
-    assert_eq!(bench.agent(0).calls, [1]);
+    bench.run_for(seconds(14));
+    assert_eq!(bench.agent(0).calls.len(), 1);
 }
 
 #[test]

@@ -36,7 +36,11 @@ pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
         any_batch().prop_map(|batch| ToAgent::Ues(Box::new(batch))),
         clock.prop_map(|(run, at_us, _)| ToAgent::Pause { run, at_us }),
         clock.prop_map(|(run, at_us, paused_us)| ToAgent::Resume { run, at_us, paused_us }),
-        any::<(u32, u64)>().prop_map(|(shard, number)| ToAgent::ShardLost { shard, number }),
+        any::<(u32, u64, bool)>().prop_map(|(shard, number, late)| ToAgent::ShardLost {
+            shard,
+            number,
+            late
+        }),
         any::<u64>().prop_map(|call| ToAgent::RollCall { call }),
         (any::<u32>(), any::<u64>(), vec(any::<u32>(), 0..4))
             .prop_map(|(shard, call, found)| ToAgent::FoundAway { shard, call, found }),
