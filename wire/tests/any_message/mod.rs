@@ -20,7 +20,7 @@ pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
         welcome.prop_map(ToAgent::Welcome),
         any::<u64>().prop_map(|sent_us| ToAgent::Ping { sent_us }),
         any_lease().prop_map(|lease| ToAgent::Lease(Box::new(lease))),
-        (clock.clone(), any::<Option<u64>>()).prop_map(|((run, at_us, wall_us), paused_at_us)| {
+        (clock, any::<Option<u64>>()).prop_map(|((run, at_us, wall_us), paused_at_us)| {
             ToAgent::Start { run, at_us, wall_us, paused_at_us }
         }),
         any::<(u64, u64, Vec<(u32, u64)>)>().prop_map(|(asked_us, valid_us, leases)| ToAgent::Renew {
