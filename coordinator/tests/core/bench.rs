@@ -262,8 +262,8 @@ impl Bench {
         }
     }
 
-    /// The agent joins again with what it holds, and hands in what is not acknowledged.
-    pub(crate) fn come_back(&mut self, agent: usize) {
+    /// The agent joins again with what it holds, and has heard nothing yet.
+    pub(crate) fn rejoin(&mut self, agent: usize) {
         let known = self.agent(agent);
         let held = known.shards.values().map(|playing| Held {
             shard: playing.lease.shard,
@@ -277,6 +277,16 @@ impl Bench {
         let returning =
             Return { run: "test-run".to_owned(), agent: name, token, held, losses, paused_us: known_us };
         self.join(agent, Part::Returning(Box::new(returning)), None);
+    }
+
+    /// The agent joins again with what it holds, and hands in what is not acknowledged.
+    pub(crate) fn come_back(&mut self, agent: usize) {
+        self.rejoin(agent);
+        self.hand_in(agent);
+    }
+
+    /// The agent hears what there is, and hands in what is not acknowledged.
+    pub(crate) fn hand_in(&mut self, agent: usize) {
         self.listen(agent);
         let late: Vec<_> =
             self.agent(agent).shards.values().flat_map(|playing| playing.unacknowledged.clone()).collect();

@@ -423,8 +423,9 @@ fn agent_that_is_just_back_hears_of_a_pause_and_then_of_its_end() {
     bench.cut(0);
     bench.handle(Input::Pause);
     bench.run_for(seconds(1));
-    bench.come_back(0);
+    bench.rejoin(0);
     bench.handle(Input::Resume);
+    bench.hand_in(0);
     bench.run_for(seconds(1));
     let mut heard = bench.agent(0).heard.iter();
     let first = heard.find(|message| matches!(message, ToAgent::Pause { .. } | ToAgent::Resume { .. }));
