@@ -18,8 +18,8 @@ export REQUIRE_KERNEL_SCTP=1
 # With Debian's 208 KiB of socket buffer, a burst from our userspace stack into the kernel's was seen to crawl.
 sysctl -q -w net.core.rmem_max=8388608 net.core.wmem_max=8388608
 
-# The smoke campaign: registrations, sessions with GTP-U in UDP, handovers, deregistrations, and the bill. A guest may be a
-# hundredth as fast as its host, so there are few subscribers, a tenth as many a second, and time between the procedures. Where it is slower
+# The smoke campaign: registrations, sessions with GTP-U in UDP, handovers, deregistrations, and the bill. A guest may be
+# many times as slow as its host, so there are few subscribers, a tenth as many a second, and time between the procedures. Where it is slower
 # still, a verdict for lateness alone is let pass, and with it attempts that found every subscriber still busy. A subscriber that
 # fails is not, nor a session that is charged wrong.
 gently=(--set subscribers.0.count=20)

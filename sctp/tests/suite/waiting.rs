@@ -113,8 +113,7 @@ pub(crate) fn processor_is_left_alone_when_nothing_is_due_soon(link: Link) {
         }
     }
     let used = thread_cpu_time() - before;
-    // Awake it would be all of it. A raw socket hears the packets of every other test.
-    assert!(used < started.elapsed() / 4, "{used:?} in {:?}", started.elapsed());
+    assert!(used < started.elapsed() / 30, "{used:?} in {:?}", started.elapsed());
 }
 
 fn thread_cpu_time() -> Duration {
