@@ -327,8 +327,9 @@ impl World {
             *totals.abandoned.entry("agent-lost".into()).or_default() += started - ended;
         }
         let (registered, sessions) = (self.registered[shard], self.sessions[shard]);
-        let (lost, losses) = self.told_of(shard);
-        let takeover = Takeover { from_us: micros(at), registered, sessions, batches: 0, lost, losses };
+        self.shards_lost.push(u32::try_from(shard).unwrap());
+        let takeover = Takeover { registered, sessions, ..self.takeover() };
+        let losses = takeover.losses;
         let from_us = WALL_US + self.reported_us[shard];
         self.close_associations(shard);
         self.succeed(shard, resume_at, takeover, Vec::new());
@@ -339,10 +340,14 @@ impl World {
         }
     }
 
-    /// One more shard is lost: all that were, and how many.
-    fn told_of(&mut self, shard: usize) -> (Vec<u32>, u64) {
-        self.shards_lost.push(u32::try_from(shard).unwrap());
-        (self.shards_lost.clone(), self.shards_lost.len() as u64)
+    /// A shard is taken up now.
+    fn takeover(&self) -> Takeover {
+        Takeover {
+            from_us: micros(self.now - self.start),
+            lost: self.shards_lost.clone(),
+            losses: self.shards_lost.len() as u64,
+            ..Takeover::default()
+        }
     }
 
     /// The roll is called: these shards answer now, and home is told later.
@@ -409,13 +414,7 @@ impl World {
                 let middle = batches[0].sealed.len() / 2;
                 batches[0].sealed[middle] ^= 0x40;
             }
-            let takeover = Takeover {
-                from_us: micros(self.now - self.start),
-                batches: u32::try_from(batches.len()).unwrap(),
-                lost: self.shards_lost.clone(),
-                losses: self.shards_lost.len() as u64,
-                ..Takeover::default()
-            };
+            let takeover = Takeover { batches: u32::try_from(batches.len()).unwrap(), ..self.takeover() };
             self.succeed(shard, self.progress[shard].clone(), takeover, batches);
         }
     }

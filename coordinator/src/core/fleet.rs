@@ -138,7 +138,7 @@ impl Core {
         if heard < self.state.agents[agent].losses_told {
             self.record(Record::LossesTold { agent, count: heard });
         }
-        self.tell_losses_late(agent);
+        self.tell_losses(agent, true);
         for held in &returning.held {
             if self.holds(agent, held.shard, held.epoch) {
                 if held.lapsed {
@@ -299,20 +299,12 @@ impl Core {
 
     pub(super) fn tell_all_losses(&mut self) {
         let told: Vec<usize> = self.connected().collect();
-        told.into_iter().for_each(|agent| self.tell_losses(agent));
+        told.into_iter().for_each(|agent| self.tell_losses(agent, false));
     }
 
-    /// Subscribers of shards that were lost are at home again: each agent is told once, before anybody takes them up.
-    pub(super) fn tell_losses(&mut self, agent: usize) {
-        self.tell_of_losses(agent, false);
-    }
-
-    /// An agent that was away: others may have taken them up meanwhile.
-    fn tell_losses_late(&mut self, agent: usize) {
-        self.tell_of_losses(agent, true);
-    }
-
-    fn tell_of_losses(&mut self, agent: usize, late: bool) {
+    /// Subscribers of shards that were lost are at home again: each agent is told once, before anybody takes them up; one that was
+    /// away, late.
+    fn tell_losses(&mut self, agent: usize, late: bool) {
         let (told, count) = (self.state.agents[agent].losses_told, self.state.lost.len());
         if told >= count {
             return;

@@ -180,7 +180,7 @@ impl Core {
     fn notice_lost_ues(&mut self, shard: u32) {
         let state = &self.state.shards[shard as usize];
         let moved = state.vacancy.as_ref().is_some_and(|vacancy| vacancy.dead_us.is_none());
-        if moved && (state.registered > 0 || state.sessions > 0 || self.roll.matters) {
+        if moved && (state.registered > 0 || state.sessions > 0 || self.plan.roams()) {
             self.record(Record::UesLost { shard });
             self.tell_all_losses();
         }

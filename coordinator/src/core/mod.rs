@@ -154,7 +154,6 @@ struct Unmerged {
 impl Core {
     /// A run that nobody has joined. `seed` is secret: keys and tokens come from it.
     pub fn new(settings: CoreSettings, plan: Plan, seed: [u8; 32], now: Instant, wall: SystemTime) -> Self {
-        let roll = RollCalls::of(&plan);
         let planned = plan.planned().into_iter().map(|(p, n)| (p.as_str().to_owned(), n)).collect();
         Self {
             planned_of: (0..plan.shards()).map(|shard| plan.shard(shard).planned()).collect(),
@@ -178,7 +177,7 @@ impl Core {
             vacant: BTreeMap::new(),
             cursors: BTreeMap::new(),
             relay: Relay::default(),
-            roll,
+            roll: RollCalls::default(),
             failed_joins: Vec::new(),
             counts: Unmerged::default(),
             phase_since: now,

@@ -10,7 +10,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use scenarios::{Path, Plan, Procedure};
 use serde_json::json;
 use wire::roll_call::{ANSWERED_WITHIN, AWAY_FOR, MOST_FOUND, MOST_GUESTS, NAMED_FOR};
 use wire::to_agent::ToAgent;
@@ -19,9 +18,8 @@ use super::{Core, Stage};
 use crate::Phase;
 
 /// What is known of roll-calls.
+#[derive(Default)]
 pub(super) struct RollCalls {
-    /// UEs can be guests of another shard at all.
-    pub(super) matters: bool,
     /// Losses that were looked into.
     pub(super) settled: usize,
     last: u64,
@@ -45,20 +43,11 @@ struct RollCall {
     found: BTreeMap<u32, Vec<u32>>,
 }
 
-impl RollCalls {
-    pub(super) fn of(plan: &Plan) -> Self {
-        let scenario = plan.scenario();
-        let moves = scenario.load.iter().any(|load| load.procedure == Procedure::HandoverN2);
-        let matters = plan.shards() > 1 && moves && scenario.mobility.path != Path::WithinShard;
-        Self { matters, settled: 0, last: 0, void: 0, seen: (0, 0), not_before: None, under_way: None }
-    }
-}
-
 impl Core {
     /// Asks, where there was a loss that nobody was asked about, and all is quiet.
     pub(super) fn call_the_roll(&mut self) {
         let losses = self.state.lost.len();
-        if !self.roll.matters || losses == self.roll.settled {
+        if losses == self.roll.settled || !self.plan.roams() {
             return;
         }
         let rests = |stage: Stage| matches!(stage, Stage::Ready | Stage::Over);

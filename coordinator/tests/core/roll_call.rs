@@ -41,6 +41,14 @@ fn answer(bench: &mut Bench, agent: usize, call: u64, guests: impl Fn(u32) -> Ve
     (0..3).for_each(|agent| bench.listen(agent));
 }
 
+/// Three agents, of which the last was lost.
+fn after_a_loss() -> Bench {
+    let mut bench = Bench::playing(ROAMING, 3);
+    bench.run_for(seconds(2));
+    lose(&mut bench, 2);
+    bench
+}
+
 fn until_called(bench: &mut Bench) {
     (0..600).for_each(|_| {
         if bench.agent(0).calls.is_empty() {
@@ -51,9 +59,7 @@ fn until_called(bench: &mut Bench) {
 
 #[test]
 fn after_a_loss_every_home_learns_who_was_found() {
-    let mut bench = Bench::playing(ROAMING, 3);
-    bench.run_for(seconds(2));
-    lose(&mut bench, 2);
+    let mut bench = after_a_loss();
     bench.run_for(seconds(5));
     assert!(
         (0..2).all(|agent| bench.agent(agent).calls.is_empty()),
@@ -81,9 +87,7 @@ fn after_a_loss_every_home_learns_who_was_found() {
 
 #[test]
 fn call_that_is_not_answered_or_crossed_by_a_loss_is_made_again() {
-    let mut bench = Bench::playing(ROAMING, 3);
-    bench.run_for(seconds(2));
-    lose(&mut bench, 2);
+    let mut bench = after_a_loss();
     bench.run_for(seconds(50));
     assert!(bench.agent(0).calls.len() == 2, "{:?}", bench.agent(0).calls);
     bench.agent(0).calls.clear();
@@ -104,9 +108,7 @@ fn call_that_is_not_answered_or_crossed_by_a_loss_is_made_again() {
 
 #[test]
 fn restarted_coordinator_asks_again_and_a_returning_agent_hears_every_loss_once() {
-    let mut bench = Bench::playing(ROAMING, 3);
-    bench.run_for(seconds(2));
-    lose(&mut bench, 2);
+    let mut bench = after_a_loss();
     let told = bench.agent(0).losses.clone();
     assert!(!told.is_empty());
     // One of them was lost with the connection.
@@ -121,9 +123,7 @@ fn restarted_coordinator_asks_again_and_a_returning_agent_hears_every_loss_once(
 
 #[test]
 fn lease_after_losses_names_them() {
-    let mut bench = Bench::playing(ROAMING, 3);
-    bench.run_for(seconds(2));
-    lose(&mut bench, 2);
+    let mut bench = after_a_loss();
     let mut takeovers = Vec::new();
     for agent in 0..2 {
         takeovers

@@ -75,10 +75,15 @@ impl Plan {
 
     /// The shard that a subscriber is in during the whole run. `None`: they may be handed over to any, or are none of ours.
     pub fn shard_of_subscriber(&self, imsi: identity::Imsi) -> Option<u32> {
-        let moves = |load: &crate::Load| load.procedure == Procedure::HandoverN2;
-        let roams = self.scenario.mobility.path != Path::WithinShard && self.scenario.load.iter().any(moves);
-        let subscriber = self.scenario.find_subscriber(imsi).filter(|_| !roams || self.shards == 1)?;
+        let subscriber = self.scenario.find_subscriber(imsi).filter(|_| !self.roams())?;
         u32::try_from(subscriber.index % u64::from(self.shards)).ok()
+    }
+
+    /// Whether UEs are handed over from shard to shard.
+    pub fn roams(&self) -> bool {
+        let moves = |load: &crate::Load| load.procedure == Procedure::HandoverN2;
+        let elsewhere = self.shards > 1 && self.scenario.mobility.path != Path::WithinShard;
+        elsewhere && self.scenario.load.iter().any(moves)
     }
 
     /// Where a UE goes from gNB `from` of the scenario. `draw` decides where the path leaves a choice: the same one
