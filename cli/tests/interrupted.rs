@@ -35,6 +35,7 @@ fn a_full_disk_is_named_and_the_run_is_not_a_pass() {
     std::fs::create_dir(&small).unwrap();
     let script =
         r#"mount -t tmpfs -o size=400k none "$1" && exec "$2" run "$3" --seed 1 --trace all --out "$1""#;
+    support::have_the_machine_alone();
     let output = Command::new("unshare")
         .args(["--mount", "--map-root-user", "sh", "-c", script, "sh"])
         .args([small.as_path(), env!("CARGO_BIN_EXE_roamstorm").as_ref(), path.as_ref()])

@@ -4,23 +4,26 @@
 mod suite;
 
 use sctp::{DownReason, Endpoint, Event, Options, SctpError, Transport};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use suite::{Link, Pair, downs, impatient};
 
 const RAW: Link = Link::Same(Transport::RawIp);
 
-/// Whether to run; says so loudly when not.
-fn has_raw_ip() -> bool {
+/// The right to run, for one test at a time: a raw socket hears every packet of SCTP on the machine, also those of a test
+/// beside it. Nothing, and a word why, where raw sockets cannot be used.
+fn raw_ip() -> Option<MutexGuard<'static, ()>> {
+    static ALONE: Mutex<()> = Mutex::new(());
     if std::path::Path::new("/proc/net/sctp").exists() {
         eprintln!("skipped: this host's kernel has SCTP and would answer with ABORT");
-        return false;
+        return None;
     }
     match Endpoint::client(Transport::RawIp, &Options::default()) {
-        Ok(_) => true,
+        Ok(_) => Some(ALONE.lock().unwrap_or_else(PoisonError::into_inner)),
         Err(error @ SctpError::NoRawSocket { .. }) => {
             assert!(error.to_string().contains("CAP_NET_RAW"), "{error}");
             eprintln!("skipped: no CAP_NET_RAW");
-            false
+            None
         }
         Err(error) => panic!("{error}"),
     }
@@ -31,7 +34,7 @@ macro_rules! suite {
     ($($name:ident $(($($argument:expr),*))?;)*) => {$(
         #[test]
         fn $name() {
-            if has_raw_ip() {
+            if let Some(_alone) = raw_ip() {
                 suite::$name(RAW $(, $($argument),*)?);
             }
         }
@@ -58,9 +61,7 @@ suite! {
 
 #[test]
 fn endpoints_of_one_host_leave_each_other_alone() {
-    if !has_raw_ip() {
-        return;
-    }
+    let Some(_alone) = raw_ip() else { return };
     let (mut first, first_id, _) = Pair::connected(RAW, &Options::default(), &Options::default());
     let (mut second, second_id, _) = Pair::connected(RAW, &Options::default(), &Options::default());
     for (pair, id) in [(&mut first, first_id), (&mut second, second_id)] {
@@ -75,9 +76,7 @@ fn endpoints_of_one_host_leave_each_other_alone() {
 
 #[test]
 fn silence_times_out_and_names_what_to_try() {
-    if !has_raw_ip() {
-        return;
-    }
+    let Some(_alone) = raw_ip() else { return };
     let mut client = Endpoint::client(Transport::RawIp, &impatient()).unwrap();
     client.connect(&"sctp+ip://127.0.0.9:9".parse().unwrap(), Instant::now()).unwrap();
     let mut events = Vec::new();

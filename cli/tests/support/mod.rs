@@ -2,15 +2,30 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-/// The program, not started yet.
+/// Lets the calling test have the machine for itself, until its thread ends: load that is paced against the clock must not
+/// stand beside another test's, which would be measured as the generator's lateness.
+pub fn have_the_machine_alone() {
+    static MACHINE: Mutex<()> = Mutex::new(());
+    thread_local! {
+        static HELD: RefCell<Option<MutexGuard<'static, ()>>> = const { RefCell::new(None) };
+    }
+    HELD.with_borrow_mut(|held| {
+        held.get_or_insert_with(|| MACHINE.lock().unwrap_or_else(PoisonError::into_inner));
+    });
+}
+
+/// The program, not started yet. From here to its end, the calling test has the machine for itself.
 pub fn roamstorm() -> Command {
+    have_the_machine_alone();
     let mut command = Command::new(env!("CARGO_BIN_EXE_roamstorm"));
     command.stdin(Stdio::null());
     command
