@@ -40,7 +40,7 @@ pub use opening::Opening;
 pub use settings::{Allowance, Settings};
 
 /// The version of these messages. Both sides refuse any other, and say so.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 
 /// This program and its version, as the other side sees them.
 pub const PROGRAM: &str = concat!("roamstorm ", env!("CARGO_PKG_VERSION"));
