@@ -12,6 +12,7 @@ mod campaign;
 mod commands;
 mod exit;
 mod outcome;
+mod runs;
 mod search;
 mod target;
 mod view;

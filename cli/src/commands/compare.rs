@@ -5,14 +5,17 @@ use coordinator::{ComparedRuns, compare_runs, comparison_text, write_comparison}
 use statistics::{Judgement, Settings};
 
 use crate::exit::Exit;
+use crate::runs::Runs;
 
 /// Holds a run against an earlier one: exit code 1 when it is worse.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The run folder that is the measure.
+    /// The run that is the measure: its folder, or its name under --out.
     base: PathBuf,
-    /// The run folder that is held against it.
+    /// The run that is held against it: its folder, or its name under --out.
     run: PathBuf,
+    #[command(flatten)]
+    runs: Runs,
     /// Percentiles and rates that differ by less raise no alarm.
     #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
     min_effect: f64,
@@ -47,8 +50,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         least_success_effect: arguments.min_success_effect,
         seed: arguments.seed,
     };
-    let compared = compare_runs(&arguments.base, &arguments.run, &settings, arguments.force)?;
-    let page = arguments.html.clone().unwrap_or_else(|| arguments.run.join("compare.html"));
+    let (base, run) = (arguments.runs.find(&arguments.base)?, arguments.runs.find(&arguments.run)?);
+    let compared = compare_runs(&base, &run, &settings, arguments.force)?;
+    let page = arguments.html.clone().unwrap_or_else(|| run.join("compare.html"));
     write_comparison(&compared, &page).context("writing the page")?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&compared)?);

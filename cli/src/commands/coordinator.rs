@@ -1,5 +1,5 @@
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Error};
@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     /// Takes up a run whose coordinator has died: its folder, or its name under --out. Everything but --listen, --certs and
     /// --json is as the run was told at its beginning.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["scenario", "target"])]
-    resume: Option<String>,
+    resume: Option<PathBuf>,
     /// How many agents to wait for.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     agents: u16,
@@ -78,8 +78,8 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
 }
 
-async fn resume(run: &str, arguments: &Arguments, identity: Identity) -> Result<Exit, Error> {
-    let folder = coordinator::control::find(run, arguments.campaign.out())?;
+async fn resume(run: &Path, arguments: &Arguments, identity: Identity) -> Result<Exit, Error> {
+    let folder = crate::runs::find(run, arguments.campaign.out())?;
     let ends = arguments.campaign.coordinator_config(arguments.listen, identity, "");
     let (coordinator, plan) = Coordinator::resume(ends, &folder).await.map_err(exit::of_coordinator)?;
     eprintln!("coordinator: took up {} on {}", folder.display(), coordinator.local_addr());

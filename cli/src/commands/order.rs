@@ -4,19 +4,19 @@ use anyhow::{Context, Error};
 use coordinator::control::{self, Order};
 
 use crate::exit::Exit;
+use crate::runs::Runs;
 
 /// Tells a run that is under way what to do.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The run: its folder, or its name under --out.
-    run: String,
-    /// Where run folders are.
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    out: PathBuf,
+    run: PathBuf,
+    #[command(flatten)]
+    runs: Runs,
 }
 
 pub(crate) fn run(arguments: &Arguments, order: Order) -> Result<Exit, Error> {
-    let folder = control::find(&arguments.run, &arguments.out)?;
+    let folder = arguments.runs.find(&arguments.run)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let done = runtime.block_on(control::order(&folder, order))?;

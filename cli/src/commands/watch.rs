@@ -6,20 +6,20 @@ use coordinator::{Progress, Status, Verdict};
 use tokio::sync::watch;
 
 use crate::exit::{Exit, RunInvalid};
+use crate::runs::Runs;
 use crate::view;
 
 /// Watches a run: the view that its own terminal has. Leaving disturbs nothing.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The run: its folder, or its name under --out.
-    run: String,
-    /// Where run folders are.
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    out: PathBuf,
+    run: PathBuf,
+    #[command(flatten)]
+    runs: Runs,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
-    let folder = control::find(&arguments.run, &arguments.out)?;
+    let folder = arguments.runs.find(&arguments.run)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     match runtime.block_on(follow(&folder)) {

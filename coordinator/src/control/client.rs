@@ -15,14 +15,6 @@ use crate::{Progress, Verdict};
 /// Why a run cannot be watched or told anything.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// There is no such folder.
-    #[error("there is no run {run}: neither {run} nor {under} is a folder; name a run folder, or a run of the --out folder", under = .under.display())]
-    NoRun {
-        /// As it was given.
-        run: String,
-        /// Where else it was looked for.
-        under: PathBuf,
-    },
     /// It has ended.
     #[error("{folder}: the run has ended already", folder = .folder.display())]
     Ended {
@@ -58,21 +50,10 @@ pub enum Watched {
     Vanished,
 }
 
-/// A run by its folder, or by its name among `runs`.
-///
-/// # Errors
-/// [`ControlError::NoRun`].
-pub fn find(run: &str, runs: &Path) -> Result<PathBuf, ControlError> {
-    let under = runs.join(run);
-    let known =
-        [PathBuf::from(run), under.clone()].into_iter().find(|folder| folder.join("plan.json").is_file());
-    known.ok_or_else(|| ControlError::NoRun { run: run.to_owned(), under })
-}
-
 /// Tells the run something, and returns what has come of it.
 ///
 /// # Errors
-/// Each [`ControlError`] but the first.
+/// [`ControlError`].
 pub async fn order(folder: &Path, order: Order) -> Result<String, ControlError> {
     let mut line = Line::open(folder, order).await?;
     match line.next().await? {
@@ -85,7 +66,7 @@ pub async fn order(folder: &Path, order: Order) -> Result<String, ControlError> 
 /// Follows a run that is under way; `shown` is told how it goes.
 ///
 /// # Errors
-/// Each [`ControlError`] but the first.
+/// [`ControlError`].
 pub async fn watch(folder: &Path, shown: &channel::Sender<Progress>) -> Result<Watched, ControlError> {
     let mut line = Line::open(folder, Order::Watch).await?;
     loop {

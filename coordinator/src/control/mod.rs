@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::{Progress, Verdict};
 
-pub use client::{ControlError, Watched, find, order, verdict_of, watch};
+pub use client::{ControlError, Watched, order, verdict_of, watch};
 pub(crate) use server::Server;
 
 /// What the operator wants of a run that is under way.

@@ -1,0 +1,65 @@
+//! Which run is meant: a run folder, or the name of a run under `--out`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Error, bail};
+
+/// Where run folders are, for the commands that take a run by its name too.
+#[derive(clap::Args)]
+pub(crate) struct Runs {
+    /// Where run folders are, for a run that is given by its name.
+    #[arg(long = "out", id = "runs", value_name = "DIR", default_value = "runs")]
+    folder: PathBuf,
+}
+
+impl Runs {
+    /// The folder of this run, which has ended or is under way.
+    ///
+    /// # Errors
+    /// Neither the path nor the name among the runs is a run folder: the text says where it was looked for.
+    pub(crate) fn find(&self, run: &Path) -> Result<PathBuf, Error> {
+        find(run, &self.folder)
+    }
+}
+
+/// The folder of a run that is given by its folder, or by its name among `runs`.
+///
+/// # Errors
+/// Neither is a run folder: the text says where it was looked for.
+pub(crate) fn find(run: &Path, runs: &Path) -> Result<PathBuf, Error> {
+    let under = runs.join(run);
+    let is_run = |folder: &Path| OF_A_RUN.iter().any(|file| folder.join(file).is_file());
+    if let Some(found) = [run, under.as_path()].into_iter().find(|folder| is_run(folder)) {
+        return Ok(found.to_owned());
+    }
+    let is_folder = [run, under.as_path()].into_iter().any(Path::is_dir);
+    let (run, under) = (run.display(), under.display());
+    if is_folder {
+        bail!("{run} is no run folder: it has neither a summary.json nor a plan.json");
+    }
+    bail!(
+        "there is no run {run}: neither {run} nor {under} is a folder; name a run folder, or a run of the --out folder"
+    )
+}
+
+/// A folder with one of these is that of a run: the plan is there from its beginning, the summary from its end.
+const OF_A_RUN: [&str; 2] = ["plan.json", "summary.json"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_found_by_its_folder_and_by_its_name_and_a_path_goes_first() {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = runs.path().join("night-1");
+        std::fs::create_dir(&folder).unwrap();
+        let error = find(Path::new("night-1"), runs.path()).unwrap_err().to_string();
+        assert!(error.contains("neither a summary.json nor a plan.json"), "{error}");
+        std::fs::write(folder.join("summary.json"), "{}").unwrap();
+        assert_eq!(find(Path::new("night-1"), runs.path()).unwrap(), folder);
+        assert_eq!(find(&folder, Path::new("elsewhere")).unwrap(), folder);
+        let error = find(Path::new("night-2"), runs.path()).unwrap_err().to_string();
+        assert!(error.contains("there is no run night-2") && error.contains("--out"), "{error}");
+    }
+}
