@@ -22,7 +22,9 @@ impl HistogramLog {
         let mut log = Self { file, serializer: V2DeflateSerializer::new() };
         let mut head = FIRST_LINE.to_vec();
         IntervalLogWriterBuilder::new()
-            .add_comment("[Latency in µs from the due time by procedure; <procedure>.service from the first octet]")
+            .add_comment(
+                "[Latency in µs from the due time by procedure; <procedure>.service from the first octet]",
+            )
             .with_start_time(start)
             .with_base_time(start)
             .with_max_value_divisor(1000.0)
@@ -74,7 +76,9 @@ impl HistogramLog {
                 IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
             })?;
         // The library repeats the divisor as a comment before each entry; readers such as the C library's end there.
-        lines.extend(entry.split_inclusive(|octet| *octet == b'\n').filter(|line| !line.starts_with(b"#")).flatten());
+        lines.extend(
+            entry.split_inclusive(|octet| *octet == b'\n').filter(|line| !line.starts_with(b"#")).flatten(),
+        );
         Ok(())
     }
 }

@@ -1,15 +1,17 @@
 //! What the fuzz targets share: cutting the input into messages, and a network side to feed them to.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
+use coordinator::core::{Core, CoreSettings, Input, LinkId};
 use identity::{Key128, PduSessionId, Plmn, Snssai, Tac};
-use scenarios::{Flow, Scenario};
+use scenarios::{Flow, Plan, Scenario};
 use signalling::{
     Gnb, GnbAction, GnbEvent, GnbSettings, N3Settings, Retry, Subscriber, SuciScheme, UeSettings,
 };
 use simulator::scenario::ScenarioSubscribers;
 use simulator::{Amf, AmfAction, AmfEvent, SessionSpec, UeAddresses, Upf, UpfSettings};
+use wire::to_coordinator::{Hello, Part, ToCoordinator};
 
 /// Cuts the input into messages: an octet of length, then as many octets.
 pub fn messages(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -98,6 +100,48 @@ pub fn upf(now: Instant) -> (Upf, u32) {
     upf.set_downlink(now, end.teid, Some(([127, 0, 1, 1].into(), 1)));
     upf.grant(end.teid, billing::Octets(1_000));
     (upf, end.teid)
+}
+
+/// When the runs of the targets begin.
+pub fn wall() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+/// The core of a run that waits for one agent.
+pub fn new_core(now: Instant) -> Core {
+    let scenario = Arc::new(Scenario::load("smoke", &[]).expect("the catalogue's smoke scenario"));
+    let plan = Plan::new(scenario, 1, 1).expect("it can be planned");
+    Core::new(CoreSettings::new("fuzz", "sctp+udp://127.0.0.1:9899"), plan, [7; 32], now, wall())
+}
+
+/// The same with an agent on link 1 that has told its clock and is ready with its first shard.
+pub fn core_with_an_agent(now: Instant) -> Core {
+    let mut core = new_core(now);
+    join(&mut core, LinkId(1), now, wall());
+    let say = |core: &mut Core, message| {
+        core.handle(Input::Message { link: LinkId(1), message: Box::new(message) }, now, wall());
+        core.handle(Input::Tick, now, wall());
+        core.take_output();
+    };
+    for sent_us in 0..4 {
+        say(&mut core, ToCoordinator::Pong { sent_us, agent_us: 0 });
+    }
+    say(&mut core, ToCoordinator::Ready { shard: 0, epoch: 1 });
+    core
+}
+
+/// An agent says hello.
+pub fn join(core: &mut Core, link: LinkId, now: Instant, wall: SystemTime) {
+    let hello = Box::new(Hello {
+        name: "fuzz".to_owned(),
+        program: "fuzz".to_owned(),
+        workers: 1,
+        agent_us: 0,
+        part: Part::Agent,
+        mark: None,
+    });
+    core.handle(Input::Joined { link, hello, peer: ([127, 0, 0, 1], 1).into() }, now, wall);
+    core.take_output();
 }
 
 fn plmn() -> Plmn {

@@ -30,7 +30,7 @@ pub use error::{SctpError, SendError};
 pub use event::{AssociationId, DownReason, Event, Remote};
 pub use options::Options;
 #[doc(hidden)]
-pub use userspace::fuzz_listener;
+pub use userspace::fuzz;
 pub use waker::Waker;
 
 /// The SCTP port of NGAP (TS 38.412 §7).

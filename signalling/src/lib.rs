@@ -5,6 +5,8 @@
 
 mod attempt;
 mod ecies;
+#[doc(hidden)]
+pub mod fuzz;
 mod gnb;
 mod identity_of_ue;
 mod message_name;

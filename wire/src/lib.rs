@@ -13,6 +13,8 @@ mod endpoint;
 mod error;
 mod failures;
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod gate;
 mod identity;
 mod join;

@@ -54,6 +54,14 @@ enum Answer {
     Over(Verdict),
 }
 
+/// Reads a line as each side of the socket does, and the file that tells where it is; for fuzzing.
+#[doc(hidden)]
+pub fn fuzz_line(line: &str) {
+    let _ = serde_json::from_str::<Request>(line);
+    let _ = serde_json::from_str::<Answer>(line);
+    let _ = serde_json::from_str::<Whereabouts>(line);
+}
+
 /// An order on its way to the run.
 pub(crate) struct Ordered {
     pub(crate) order: Order,

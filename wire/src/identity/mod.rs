@@ -213,6 +213,15 @@ pub(crate) struct Credentials {
     pub(crate) key: PrivateKeyDer<'static>,
 }
 
+/// Reads an identity as an agent and as a coordinator do, and a list of revoked certificates; for fuzzing.
+#[doc(hidden)]
+pub fn fuzz_certificates(authority: &str, certificate: &str, key: &str, list: &str) {
+    for role in [Role::Agent, Role::Coordinator] {
+        let _ = Identity::from_pem(role, authority, certificate, key).check();
+    }
+    let _ = revoked::lists(&Pem { source: "fuzz".to_owned(), text: list.to_owned() });
+}
+
 /// A PEM text and where it is from, for errors.
 struct Pem {
     source: String,

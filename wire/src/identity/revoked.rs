@@ -52,11 +52,7 @@ impl RevokedFile {
             Err(IdentityError::Missing { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let lists: Result<Vec<_>, _> =
-            CertificateRevocationListDer::pem_slice_iter(pem.text.as_bytes()).collect();
-        let lists = lists.ok().filter(|lists| !lists.is_empty()).ok_or_else(|| pem.not_pem("X509 CRL"))?;
-        lists.iter().try_for_each(|list| entries(list, &pem).map(|_| ()))?;
-        Ok(lists)
+        lists(&pem)
     }
 
     /// Adds a certificate to the list; false when it was there already.
@@ -99,6 +95,15 @@ impl RevokedFile {
         let list = list.map_err(|error| IdentityError::not_made(&error))?;
         files::replace(&self.path, &list).map(|()| true)
     }
+}
+
+/// The lists of a file, each of which can be read to its end.
+pub(super) fn lists(pem: &Pem) -> Result<Vec<RevocationList>, IdentityError> {
+    let lists: Result<Vec<_>, _> =
+        CertificateRevocationListDer::pem_slice_iter(pem.text.as_bytes()).collect();
+    let lists = lists.ok().filter(|lists| !lists.is_empty()).ok_or_else(|| pem.not_pem("X509 CRL"))?;
+    lists.iter().try_for_each(|list| entries(list, pem).map(|_| ()))?;
+    Ok(lists)
 }
 
 /// A list's number and what it names.
