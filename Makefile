@@ -27,12 +27,11 @@ test: setup ## Run every test
 	scripts/test
 
 .PHONY: lint
-lint: ## Format, clippy, rustdoc, licences
+lint: ## Format, clippy, rustdoc; licences, bans and sources of what is in the tree (installs cargo-deny)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
-	@if command -v cargo-deny >/dev/null; then cargo deny --log-level error check licenses bans sources; \
-	else echo "cargo-deny is not installed: skipped (cargo install --locked cargo-deny)"; fi
+	scripts/deny
 
 .PHONY: kernel-sctp
 kernel-sctp: setup ## The smoke campaign and the transport's tests on a kernel with SCTP, in a User Mode Linux guest
