@@ -1,19 +1,16 @@
-//! How the agent itself is doing: lateness, memory, processor time, and what limits have cost.
+//! How the agent itself is doing: memory, processor time, and what limits have cost.
 
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::V2Serializer;
 use rustix::time::{ClockId, clock_gettime};
 use wire::to_coordinator::AgentHealth;
 
-use crate::recorder::{encode, micros, new_histogram};
+use crate::recorder::micros;
 
 /// One worker's part of an agent's health, for one interval.
 pub(crate) struct WorkerHealth {
     pub(crate) worker: usize,
     pub(crate) at_us: u64,
-    pub(crate) lateness: Histogram<u32>,
     pub(crate) ues: u64,
     pub(crate) ue_octets: u64,
     pub(crate) cpu: Duration,
@@ -23,32 +20,25 @@ pub(crate) struct WorkerHealth {
 
 /// Adds the workers' parts up.
 pub(crate) struct Collector {
-    lateness: Histogram<u32>,
     at_us: u64,
     ues: Vec<(u64, u64)>,
     cpu: Duration,
     reports_dropped: u64,
     trace_dropped: u64,
-    serializer: V2Serializer,
 }
 
 impl Collector {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
-            lateness: new_histogram(),
             at_us: 0,
             ues: vec![(0, 0); workers],
             cpu: Duration::ZERO,
             reports_dropped: 0,
             trace_dropped: 0,
-            serializer: V2Serializer::new(),
         }
     }
 
     pub(crate) fn add(&mut self, part: &WorkerHealth) {
-        if self.lateness.add(&part.lateness).is_err() {
-            unreachable!("all lateness histograms have the same bounds");
-        }
         if let Some(ues) = self.ues.get_mut(part.worker) {
             *ues = (part.ues, part.ue_octets);
         }
@@ -62,7 +52,6 @@ impl Collector {
     pub(crate) fn take(&mut self) -> AgentHealth {
         AgentHealth {
             at_us: self.at_us,
-            lateness_v2: encode(&mut self.lateness, &mut self.serializer),
             resident_octets: resident_octets(),
             ues: self.ues.iter().map(|(ues, _)| ues).sum(),
             ue_octets: self.ues.iter().map(|(_, octets)| octets).sum(),

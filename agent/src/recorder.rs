@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer, V2Serializer};
 use identity::CellId;
 use wire::to_coordinator::{HandoverCount, MOST_HANDOVERS, ProcedureInterval};
 
-use crate::interval_histogram::{HIGHEST_US, IntervalHistogram, LOWEST_US};
+use crate::interval_histogram::IntervalHistogram;
 
 /// What happened in one shard since the last report.
 pub(crate) struct Recorder {
@@ -25,6 +23,8 @@ struct Counts {
     abandoned: BTreeMap<String, u64>,
     latency: IntervalHistogram,
     service: IntervalHistogram,
+    /// Of all that the schedule made due.
+    lateness: IntervalHistogram,
     /// By name; of the succeeded attempts.
     phases: BTreeMap<&'static str, IntervalHistogram>,
 }
@@ -34,9 +34,11 @@ impl Recorder {
         Self { procedures: BTreeMap::new(), handovers: BTreeMap::new(), unexpected: BTreeMap::new() }
     }
 
-    /// The schedule made an attempt due.
-    pub(crate) fn due(&mut self, procedure: &'static str) {
-        self.counts(procedure).interval.due += 1;
+    /// The schedule made an attempt due, and its turn came so much later.
+    pub(crate) fn due(&mut self, procedure: &'static str, late: Duration) {
+        let counts = self.counts(procedure);
+        counts.interval.due += 1;
+        counts.lateness.record(micros(late));
     }
 
     /// The UE began an attempt by itself.
@@ -143,6 +145,7 @@ impl Counts {
             abandoned: BTreeMap::new(),
             latency: IntervalHistogram::default(),
             service: IntervalHistogram::default(),
+            lateness: IntervalHistogram::default(),
             phases: BTreeMap::new(),
         }
     }
@@ -159,33 +162,13 @@ impl Counts {
             abandoned: list(&mut self.abandoned),
             latency_v2: self.latency.take_v2(),
             service_v2: self.service.take_v2(),
+            lateness_v2: self.lateness.take_v2(),
             phases,
             ..std::mem::take(&mut self.interval)
         };
         let nothing = ProcedureInterval { procedure: name.to_owned(), ..ProcedureInterval::default() };
         (report != nothing).then_some(report)
     }
-}
-
-/// A histogram of durations: 1 µs to 10 minutes, 3 significant digits.
-pub(crate) fn new_histogram() -> Histogram<u32> {
-    let Ok(histogram) = Histogram::new_with_bounds(LOWEST_US, HIGHEST_US, 3) else {
-        unreachable!("the bounds are constants that hdrhistogram accepts")
-    };
-    histogram
-}
-
-/// The histogram as HdrHistogram V2, and empties it. No octets when nothing was recorded.
-pub(crate) fn encode(histogram: &mut Histogram<u32>, serializer: &mut V2Serializer) -> Vec<u8> {
-    let mut octets = Vec::new();
-    if !histogram.is_empty() {
-        // Writing to memory cannot fail, and the bounds fit the format.
-        if let Err(error) = serializer.serialize(histogram, &mut octets) {
-            tracing::error!(%error, "histogram does not encode");
-        }
-        histogram.reset();
-    }
-    octets
 }
 
 /// Whole microseconds, at least 1: a histogram has no zero.
@@ -208,6 +191,27 @@ const HANDOVERS_AT_ONCE: usize = if MOST_HANDOVERS < 8_192 { MOST_HANDOVERS } el
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every attempt that the schedule made due has its lateness in the report that counts it; a UE's own has none.
+    #[test]
+    fn report_tells_the_lateness_of_every_attempt_that_it_counts() {
+        let mut recorder = Recorder::new();
+        for late_ms in [1, 2, 3_000] {
+            recorder.due("registration", Duration::from_millis(late_ms));
+        }
+        recorder.never_started("registration", "no-idle-ue", 1);
+        recorder.self_started("service-request");
+        let (procedures, _) = recorder.take();
+        let [registration, service_request] = procedures.as_slice() else { panic!("{procedures:?}") };
+        let read = |octets: &[u8]| -> hdrhistogram::Histogram<u64> {
+            hdrhistogram::serialization::Deserializer::new().deserialize(&mut &octets[..]).unwrap()
+        };
+        let lateness = read(&registration.lateness_v2);
+        assert_eq!((lateness.len(), registration.due), (3, 3));
+        assert!(lateness.max() >= 3_000_000, "{}", lateness.max());
+        assert!(service_request.lateness_v2.is_empty());
+        assert!(recorder.take().0.is_empty(), "it was told");
+    }
 
     #[test]
     fn handovers_between_many_cells_take_several_reports() {

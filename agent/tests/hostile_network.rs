@@ -168,7 +168,6 @@ impl World {
             self.carry_out();
         }
         self.shard.advance(self.now, &mut self.shard_actions);
-        self.shard.take_lateness();
         self.amf.advance(self.now, &mut self.amf_actions);
         self.carry_out();
     }

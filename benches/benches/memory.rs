@@ -92,7 +92,6 @@ fn registered(plan: &Plan, number: u32) -> ShardRunner {
             network.carry_out(&mut shard, &mut actions, now);
         }
         network.advance(&mut shard, &mut actions, now);
-        let _ = shard.take_lateness().count();
         // As an agent does every second: what is not worth keeping is forgotten.
         drop(shard.take_traces());
     }

@@ -21,7 +21,12 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
     for slo in &summary.slos {
         let mark = if slo.pass { "✓" } else { "✗" };
         match slo.measured() {
-            Some(measured) => println!("  {mark} {} {}   was {measured}", slo.name, slo.target),
+            Some(measured) => {
+                // How many attempts it is of, where that is not all of them.
+                let covers = slo.coverage.and_then(|coverage| coverage.shown());
+                let covers = covers.map(|covers| format!("   {covers}")).unwrap_or_default();
+                println!("  {mark} {} {}   was {measured}{covers}", slo.name, slo.target);
+            }
             None => println!("  {mark} {} {}   but nothing was measured", slo.name, slo.target),
         }
     }
@@ -68,10 +73,11 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
     let lateness = summary.generator.lateness_us;
     if summary.generator.attempts > 0 {
         println!(
-            "  generator lateness p50 {}  p99 {}  max {}",
+            "  generator lateness p50 {}  p99 {}  max {}{}",
             duration(lateness.p50),
             duration(lateness.p99),
-            duration(lateness.max)
+            duration(lateness.max),
+            summary.generator.coverage.shown().map(|covers| format!("   {covers}")).unwrap_or_default(),
         );
     }
     println!("report: {}", folder.join("report.html").display());

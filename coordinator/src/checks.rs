@@ -95,7 +95,14 @@ fn measurements(procedure: &ProcedureInterval) -> Result<Measurements, Fault> {
         }
         phases.push((phase.clone(), samples));
     }
-    Ok(Measurements { latency, service, phases })
+    // What a UE begins by itself leaves when it is due.
+    let scheduled = procedure.due.saturating_sub(procedure.self_started);
+    let lateness = decode_v2(&procedure.lateness_v2).map_err(unreadable)?;
+    let samples = histogram::total(&lateness);
+    if samples > scheduled {
+        return Err(Fault::Lateness { procedure: name.clone(), scheduled, samples });
+    }
+    Ok(Measurements { latency, service, phases, lateness })
 }
 
 /// Everything that the interval counts, to be limited.

@@ -12,7 +12,7 @@ use crate::summary::curve;
 use crate::wall_clock::rfc3339;
 use crate::{
     BillingSummary, CoordinatorError, DriftSummary, GeneratorSummary, Percentiles, ProcedureSummary,
-    RunOutcome, SloResult, Summary, TraceCounts, Verdict, drift, generator, impairments, junit,
+    RunOutcome, SloResult, Summary, TraceCounts, Verdict, coverage, drift, generator, impairments, junit,
     render_report,
 };
 
@@ -50,7 +50,9 @@ impl Run {
             self.core.state().agents.iter().map(crate::core::Member::trace_dropped).sum();
         self.check();
         let billing = self.reconcile();
-        let generator = generator::assess(&self.core.state().evidence.lateness);
+        let evidence = &self.core.state().evidence;
+        let coverage = evidence.lateness_coverage();
+        let generator = GeneratorSummary { coverage, ..generator::assess(&evidence.lateness) };
         generator.reasons.iter().for_each(|reason| self.core.invalidate(reason.clone()));
         let mut summary = self.summary(generator, billing, traces, trace_counts);
         self.write(&mut summary);
@@ -64,19 +66,8 @@ impl Run {
     /// What makes the run prove nothing, whatever it measured; and what the operator should know of it.
     fn check(&mut self) {
         self.core.doubts().into_iter().for_each(|doubt| self.core.invalidate(doubt));
-        let (planned, evidence) = (self.core.planned(), &self.core.state().evidence);
-        let due = evidence.procedures.iter().filter(|(name, _)| planned.contains_key(*name));
-        let due = due.fold(0u64, |sum, (_, figures)| {
-            // What a UE begins by itself leaves when it is due.
-            sum.saturating_add(figures.counts.due.saturating_sub(figures.counts.self_started))
-        });
+        let evidence = &self.core.state().evidence;
         let mut warnings = Vec::new();
-        if evidence.lateness.len() < due / 2 {
-            warnings.push(format!(
-                "lateness is known of {} attempts only, of {due} that came due",
-                evidence.lateness.len()
-            ));
-        }
         for (name, figures) in &evidence.procedures {
             let never = crate::figures::sum(&figures.counts.never_started);
             if never > 0 {
@@ -99,7 +90,7 @@ impl Run {
         let duration_s = self.core.measured_s();
         let scenario = std::sync::Arc::clone(self.core.plan().scenario());
         let measured = Measured { unreconciled: billing.measured(), ..self.core.measured(duration_s) };
-        let slos: Vec<_> = scenario.slos.iter().map(|slo| measured.slo(slo)).collect();
+        let slos = self.core.slos(&measured);
         let verdict = self.verdict(&slos, &billing);
         let state = self.core.state();
         let evidence = &state.evidence;
@@ -192,6 +183,8 @@ impl Run {
                 never_started_by_reason: counts.never_started.clone(),
                 latency_us: Percentiles::of(&figures.latency),
                 service_us: Percentiles::of(&figures.service),
+                lateness_us: Percentiles::of(&figures.lateness),
+                coverage: coverage::of_procedure(self.core.planned(), name, counts),
                 percentiles: curve(&figures.latency),
                 service_percentiles: curve(&figures.service),
             };

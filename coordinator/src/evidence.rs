@@ -16,7 +16,10 @@ use crate::moves::Moves;
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Evidence {
     pub(crate) procedures: Procedures,
+    /// How late the attempts of all procedures left, µs.
     pub(crate) lateness: Histogram,
+    /// Attempts that came due when nobody reported any more: lost with their agents.
+    unreported: u64,
     pub(crate) unexpected: BTreeMap<String, u64>,
     pub(crate) messages_sent: u64,
     pub(crate) messages_received: u64,
@@ -39,6 +42,7 @@ impl Evidence {
         Self {
             procedures: Procedures::new(),
             lateness: histogram::empty(),
+            unreported: 0,
             unexpected: BTreeMap::new(),
             messages_sent: 0,
             messages_received: 0,
@@ -60,6 +64,7 @@ impl Evidence {
         for (procedure, measured) in checked.procedures() {
             account.entry(procedure.procedure.clone()).or_default().add(procedure);
             self.procedures.entry(procedure.procedure.clone()).or_default().add(procedure, measured);
+            histogram::add(&mut self.lateness, &measured.lateness);
         }
         self.moves.add(checked);
         self.user_plane.add(&report.user_plane);
@@ -78,6 +83,11 @@ impl Evidence {
             *sum = sum.saturating_add(more);
         }
         self.last_us = self.last_us.max(report.to_us);
+    }
+
+    /// Attempts that came due when nobody reported any more: lost with their agents.
+    pub(crate) fn unreported(&self) -> u64 {
+        self.unreported
     }
 
     /// By procedure: attempts of a shard that came due and have no outcome yet.
@@ -99,6 +109,7 @@ impl Evidence {
             }
         };
         each(&gap.due, &|counts, n| counts.due = counts.due.saturating_add(n));
+        self.unreported = gap.due.values().fold(self.unreported, |sum, n| sum.saturating_add(*n));
         each(&gap.abandoned, &|counts, n| tally(&mut counts.abandoned, AGENT_LOST, n));
         each(&gap.never_started, &|counts, n| tally(&mut counts.never_started, &gap.reason, n));
     }

@@ -70,6 +70,11 @@ impl Counts {
         }
     }
 
+    /// Attempts that the schedule made due: a UE's own leave when they are due.
+    pub fn scheduled(&self) -> u64 {
+        self.due.saturating_sub(self.self_started)
+    }
+
     /// Attempts that started and ended.
     pub fn ended(&self) -> u64 {
         [sum(&self.failed), sum(&self.timed_out), sum(&self.abandoned)]
@@ -86,6 +91,12 @@ impl Counts {
     pub fn judged(&self) -> u64 {
         let own = OWN_REASONS.iter().filter_map(|reason| self.abandoned.get(*reason));
         own.fold(self.ended(), |judged, n| judged.saturating_sub(*n))
+    }
+
+    /// Attempts that the fleet lost, or gave up for reasons of its own: nobody knows how they would have ended.
+    pub(crate) fn lost_to_fleet(&self) -> u64 {
+        let own = OWN_REASONS.iter().filter_map(|reason| self.abandoned.get(*reason));
+        own.chain(self.never_started.get(AGENT_LOST)).fold(0, |sum, n| sum.saturating_add(*n))
     }
 
     /// Attempts that were lost with their agents, started or not.
@@ -108,11 +119,18 @@ pub struct ProcedureFigures {
     pub latency: Histogram,
     /// From the first octet, µs.
     pub service: Histogram,
+    /// How late the attempts left that the schedule made due, µs.
+    pub lateness: Histogram,
 }
 
 impl Default for ProcedureFigures {
     fn default() -> Self {
-        Self { counts: Counts::default(), latency: histogram::empty(), service: histogram::empty() }
+        Self {
+            counts: Counts::default(),
+            latency: histogram::empty(),
+            service: histogram::empty(),
+            lateness: histogram::empty(),
+        }
     }
 }
 
@@ -124,6 +142,7 @@ impl ProcedureFigures {
         self.counts.add(interval);
         histogram::add(&mut self.latency, &measured.latency);
         histogram::add(&mut self.service, &measured.service);
+        histogram::add(&mut self.lateness, &measured.lateness);
     }
 }
 
@@ -133,6 +152,7 @@ impl ProcedureFigures {
         self.counts.merge(&other.counts);
         self.latency.add(&other.latency);
         self.service.add(&other.service);
+        self.lateness.add(&other.lateness);
     }
 }
 

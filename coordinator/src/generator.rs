@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::histogram::Histogram;
 use crate::slo::float;
-use crate::{GeneratorSummary, Percentiles};
+use crate::{Coverage, GeneratorSummary, Percentiles};
 
 /// Later than this is late, µs.
 pub(crate) const LATE_US: u64 = 10_000;
@@ -36,6 +36,7 @@ pub(crate) fn assess(lateness: &Histogram) -> GeneratorSummary {
         reasons: limited.then(reason).into_iter().collect(),
         lateness_us: Percentiles::of(lateness),
         attempts,
+        coverage: Coverage::default(),
         late_attempts,
         thresholds: BTreeMap::from([
             ("late_us".to_owned(), float(LATE_US)),

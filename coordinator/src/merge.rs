@@ -44,6 +44,7 @@ pub(crate) struct Measurements {
     pub(crate) latency: Samples,
     pub(crate) service: Samples,
     pub(crate) phases: PhaseSamples,
+    pub(crate) lateness: Samples,
 }
 
 impl Checked {
@@ -113,6 +114,18 @@ pub enum Fault {
         procedure: String,
         /// What the report counts.
         succeeded: u64,
+        /// What its histogram counts.
+        samples: u64,
+    },
+    /// The lateness of more attempts than came due.
+    #[error(
+        "{procedure}: the schedule made {scheduled} attempts due, but {samples} samples say how late they left"
+    )]
+    Lateness {
+        /// Of which procedure.
+        procedure: String,
+        /// What the report counts.
+        scheduled: u64,
         /// What its histogram counts.
         samples: u64,
     },

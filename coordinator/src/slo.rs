@@ -59,6 +59,7 @@ impl Measured<'_> {
             target,
             unit: unit.to_owned(),
             pass,
+            coverage: None,
         }
     }
 }

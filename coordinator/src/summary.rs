@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use crate::core::{Gap, Move};
 use crate::histogram::Histogram;
-use crate::{BillingSummary, DriftSummary, HandoverSummary, NetworkEvents, UserPlaneSummary, Verdict, units};
+use crate::{
+    BillingSummary, Coverage, DriftSummary, HandoverSummary, NetworkEvents, UserPlaneSummary, Verdict, units,
+};
 
 /// What a run leaves.
 #[derive(Clone, Debug)]
@@ -122,8 +124,11 @@ pub struct SloResult {
     pub actual: Option<f64>,
     /// The unit of what was measured: `%`, `us`, `ms`, `s`, `m`, `h`, `/s`, `/min`, `/h`, or nothing for a count.
     pub unit: String,
-    /// Nothing measured is no pass.
+    /// Nothing measured is no pass, nor is a figure without all of its evidence.
     pub pass: bool,
+    /// How many attempts the figure is of, once the run is over. Nothing for what is not of attempts.
+    #[serde(default)]
+    pub coverage: Option<Coverage>,
 }
 
 impl SloResult {
@@ -135,7 +140,11 @@ impl SloResult {
     /// Why it was not met, in a sentence.
     pub fn missed(&self) -> String {
         match self.measured() {
-            Some(measured) => format!("{} is {measured}, target {}", self.name, self.target),
+            Some(measured) => {
+                let but = self.coverage.filter(|coverage| !coverage.is_complete());
+                let but = but.map(|coverage| format!(", but it {coverage}")).unwrap_or_default();
+                format!("{} is {measured}, target {}{but}", self.name, self.target)
+            }
             None => format!("{}: nothing was measured, target {}", self.name, self.target),
         }
     }
@@ -179,6 +188,10 @@ pub struct ProcedureSummary {
     pub latency_us: Percentiles,
     /// From the first octet, of what succeeded, µs.
     pub service_us: Percentiles,
+    /// How late the attempts left that the schedule made due, µs.
+    pub lateness_us: Percentiles,
+    /// Of how many attempts it is known how they ended.
+    pub coverage: Coverage,
     /// The distribution of the latency: percentile and µs.
     pub percentiles: Vec<(f64, u64)>,
     /// The distribution of the service time.
@@ -200,12 +213,23 @@ pub struct Percentiles {
     pub p999: u64,
     /// The largest.
     pub max: u64,
+    /// How many attempts they are of.
+    #[serde(default)]
+    pub samples: u64,
 }
 
 impl Percentiles {
     pub(crate) fn of(histogram: &Histogram) -> Self {
         let at = |quantile| if histogram.is_empty() { 0 } else { histogram.value_at_quantile(quantile) };
-        Self { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: at(1.0) }
+        Self {
+            p50: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: at(1.0),
+            samples: histogram.len(),
+        }
     }
 }
 
@@ -253,6 +277,8 @@ pub struct GeneratorSummary {
     pub lateness_us: Percentiles,
     /// Attempts whose lateness was reported.
     pub attempts: u64,
+    /// The same against all that came due: a run in which any is missing is invalid.
+    pub coverage: Coverage,
     /// Attempts that left later than the threshold.
     pub late_attempts: u64,
     /// What the judgement is by.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::figures::{Procedures, sum};
-use crate::histogram::{self, Histogram, Samples};
+use crate::histogram::{self, Histogram};
 use crate::merge::Checked;
 use crate::{Percentiles, UserPlaneSummary};
 
@@ -66,15 +66,11 @@ impl Timeline {
         let open = self.second(second);
         for (procedure, measured) in checked.procedures() {
             open.procedures.entry(procedure.procedure.clone()).or_default().add(procedure, measured);
+            histogram::add(&mut open.lateness, &measured.lateness);
         }
         open.user_plane.add(&report.user_plane);
         let (in_flight, registered, sessions) = (report.in_flight, report.registered, report.sessions);
         open.gauges.insert(report.shard, Gauges { in_flight, registered, sessions });
-    }
-
-    /// Adds how late attempts left in the interval that ended at this time.
-    pub(crate) fn add_lateness(&mut self, at_us: u64, samples: &Samples) {
-        histogram::add(&mut self.second(at_us.saturating_sub(1) / MICROS).lateness, samples);
     }
 
     /// What an agent's process holds of memory, octets; 0 when it has gone.

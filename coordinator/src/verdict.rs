@@ -60,7 +60,7 @@ mod tests {
 
     fn slo(pass: bool, actual: Option<f64>) -> SloResult {
         let (name, target) = ("registration.success".to_owned(), ">= 99.5%".to_owned());
-        SloResult { name, target, actual, unit: "%".to_owned(), pass }
+        SloResult { name, target, actual, unit: "%".to_owned(), pass, coverage: None }
     }
 
     #[test]

@@ -212,3 +212,21 @@ fn impossible_reports_are_refused_and_not_counted() {
     assert_eq!(merge.receive(report(7, 1, 0, &[], 0)), Err(Fault::Shard(7)));
     assert!(matches!(merge.receive(good()), Ok(Reception::Next(_))), "nothing of the broken ones may count");
 }
+
+#[test]
+fn lateness_of_more_attempts_than_came_due_is_refused() {
+    let mut merge = Merge::new(1);
+    merge.lease(0, 1);
+    let mut lying = report(0, 1, 0, &[10, 20], 1);
+    lying.procedures[0].lateness_v2 = v2(&[1, 2, 3, 4]);
+    assert_eq!(
+        merge.receive(lying.clone()),
+        Err(Fault::Lateness { procedure: "registration".to_owned(), scheduled: 3, samples: 4 })
+    );
+    // A UE's own attempts are not of the schedule.
+    lying.procedures[0].lateness_v2 = v2(&[1, 2, 3]);
+    lying.procedures[0].self_started = 1;
+    assert!(matches!(merge.receive(lying.clone()), Err(Fault::Lateness { scheduled: 2, samples: 3, .. })));
+    lying.procedures[0].self_started = 0;
+    assert!(matches!(merge.receive(lying), Ok(Reception::Next(_))));
+}

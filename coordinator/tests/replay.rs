@@ -34,7 +34,7 @@ enum Step {
     },
     Health {
         agent: usize,
-        late_us: u32,
+        resident: u32,
     },
     /// An agent's connection is lost, and it comes back.
     Return {
@@ -62,7 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (1u16..900).prop_map(Step::Wait),
         6 => (agent.clone(), 0u8..6, 0u8..3, 1u32..3_000_000).prop_map(|(agent, more, failed, latency_us)| Step::Report { agent, more, failed: failed.min(more), latency_us }),
         1 => agent.clone().prop_map(|agent| Step::Ahead { agent }),
-        2 => (agent.clone(), 1u32..100_000).prop_map(|(agent, late_us)| Step::Health { agent, late_us }),
+        2 => (agent.clone(), 1u32..100_000).prop_map(|(agent, resident)| Step::Health { agent, resident }),
         1 => agent.clone().prop_map(|agent| Step::Return { agent }),
         1 => agent.clone().prop_map(|agent| Step::Vanish { agent }),
         1 => agent.clone().prop_map(|agent| Step::Drain { agent }),
@@ -208,9 +208,9 @@ impl World {
                     }
                 }
             }
-            Step::Health { agent, late_us } => {
-                let (at_us, lateness_v2) = (self.run_us(), v2(u64::from(late_us), 3));
-                let health = AgentHealth { at_us, lateness_v2, ..AgentHealth::default() };
+            Step::Health { agent, resident } => {
+                let (at_us, resident_octets) = (self.run_us(), u64::from(resident));
+                let health = AgentHealth { at_us, resident_octets, ..AgentHealth::default() };
                 self.say(agent, ToCoordinator::Health(Box::new(health)));
             }
             Step::Return { agent } => {
@@ -264,6 +264,7 @@ impl World {
                 failed: vec![("congestion".to_owned(), failed)],
                 latency_v2: octets.clone(),
                 service_v2: octets,
+                lateness_v2: v2(u64::from(latency_us), n),
                 ..ProcedureInterval::default()
             };
             let report = IntervalReport {

@@ -70,6 +70,7 @@ struct Flight {
 struct Counts {
     interval: ProcedureInterval,
     latency: Option<Histogram<u32>>,
+    lateness: Option<Histogram<u32>>,
 }
 
 impl Shard {
@@ -209,9 +210,11 @@ impl Shard {
                 let due_at = if shifted { self.ready_at } else { due_at };
                 let attempt = (self.number, number, due.index);
                 let fate = target.start(attempt, Start { at, epoch: self.epoch, agent: self.agent });
-                let counts = &mut self.counts.entry(number).or_default().interval;
-                counts.due += 1;
-                counts.started += 1;
+                let late = micros(now.saturating_duration_since(due_at)).max(1);
+                let counts = self.counts.entry(number).or_default();
+                counts.interval.due += 1;
+                counts.interval.started += 1;
+                counts.lateness.get_or_insert_with(histogram).saturating_record(late);
                 self.made.started.push(attempt);
                 let (Fate::Succeeds { after_us } | Fate::Fails { after_us } | Fate::TimesOut { after_us }) =
                     fate;
@@ -275,15 +278,14 @@ impl Shard {
         let mut procedures: BTreeMap<&str, ProcedureInterval> = BTreeMap::new();
         for (load, counts) in std::mem::take(&mut self.counts) {
             let name = self.loads[load].procedure;
-            let mut latency_v2 = Vec::new();
-            if let Some(latency) = counts.latency
-                && V2Serializer::new().serialize(&latency, &mut latency_v2).is_err()
-            {
-                unreachable!("a histogram with constant bounds is written to memory");
-            }
-            let service_v2 = latency_v2.clone();
-            let interval =
-                ProcedureInterval { procedure: name.to_owned(), latency_v2, service_v2, ..counts.interval };
+            let latency_v2 = octets(counts.latency);
+            let interval = ProcedureInterval {
+                procedure: name.to_owned(),
+                service_v2: latency_v2.clone(),
+                latency_v2,
+                lateness_v2: octets(counts.lateness),
+                ..counts.interval
+            };
             let twice = procedures.insert(name, interval).is_some();
             assert!(!twice, "each load of a rehearsal has a procedure of its own");
         }
@@ -309,6 +311,17 @@ fn count(list: &mut Vec<(String, u64)>, cause: &str, n: u64) {
         Some((_, known)) => *known += n,
         None => list.push((cause.to_owned(), n)),
     }
+}
+
+/// As HdrHistogram V2; none when there is no sample.
+fn octets(histogram: Option<Histogram<u32>>) -> Vec<u8> {
+    let mut octets = Vec::new();
+    if let Some(histogram) = histogram
+        && V2Serializer::new().serialize(&histogram, &mut octets).is_err()
+    {
+        unreachable!("a histogram with constant bounds is written to memory");
+    }
+    octets
 }
 
 /// As agents have them: 1 µs to 10 minutes, 3 significant digits.

@@ -301,16 +301,17 @@ pub struct ProcedureInterval {
     /// The phases of the succeeded attempts, such as `preparation`, `execution`, `completion` of a handover: µs,
     /// HdrHistogram V2.
     pub phases: Vec<(String, Vec<u8>)>,
+    /// How late the attempts left that the schedule made due in the interval, µs: HdrHistogram V2. An attempt that no UE was
+    /// available for has its sample too: it is `due`, and not `self_started`.
+    #[serde(with = "serde_bytes")]
+    pub lateness_v2: Vec<u8>,
 }
 
-/// How an agent is doing.
+/// How an agent is doing. Nothing that a verdict rests on is in it: what is lost with a connection is not told again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentHealth {
     /// End of the interval, µs since the run's start.
     pub at_us: u64,
-    /// How late attempts left, µs: HdrHistogram V2, all workers.
-    #[serde(with = "serde_bytes")]
-    pub lateness_v2: Vec<u8>,
     /// Resident memory of the process, octets.
     pub resident_octets: u64,
     /// UEs held.

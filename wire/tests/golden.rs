@@ -127,6 +127,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         latency_v2: vec![0x1c, 0x84, 0x93, 0x13],
         service_v2: vec![],
         phases: vec![("preparation".to_owned(), vec![0x1c, 0x84])],
+        lateness_v2: vec![0x1c, 0x85],
     };
     let report = IntervalReport {
         run: "r1".to_owned(),
@@ -169,7 +170,6 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
     };
     let health = AgentHealth {
         at_us: 1,
-        lateness_v2: vec![2, 2],
         resident_octets: 3,
         ues: 4,
         ue_octets: 5,

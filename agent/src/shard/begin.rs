@@ -15,8 +15,7 @@ impl ShardRunner {
     pub(super) fn begin(&mut self, attempt: DueAttempt, now: Instant, out: &mut Vec<ShardAction>) {
         let procedure = procedure_of(attempt.procedure);
         let name = procedure.as_str();
-        self.recorder.due(name);
-        self.late.push(now.saturating_duration_since(attempt.due));
+        self.recorder.due(name, now.saturating_duration_since(attempt.due));
         self.shifted += u64::from(attempt.shifted);
         let attempts = &self.attempts;
         let handovers = &self.handovers;

@@ -108,7 +108,6 @@ pub struct ShardRunner {
     received: u64,
     /// What is to be sent at the next [`Self::advance`].
     unsent: Vec<ShardAction>,
-    late: Vec<Duration>,
     ue_actions: Vec<UeAction>,
     gnb_actions: Vec<GnbAction>,
     outgoing: Vec<Outgoing>,
@@ -234,7 +233,6 @@ impl ShardRunner {
             sent: 0,
             received: 0,
             unsent: Vec::new(),
-            late: Vec::new(),
             ue_actions: Vec::new(),
             gnb_actions: Vec::new(),
             outgoing: Vec::new(),
@@ -446,11 +444,6 @@ impl ShardRunner {
     /// Whether there are sessions, so that user data may come at any time.
     pub fn has_user_plane(&self) -> bool {
         !self.user_plane.is_settled()
-    }
-
-    /// The UE's attempts left this late since the last call.
-    pub fn take_lateness(&mut self) -> std::vec::Drain<'_, Duration> {
-        self.late.drain(..)
     }
 
     /// What happened since the last report. `None` before the start.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
 use tokio::sync::mpsc::UnboundedSender;
 use wire::to_coordinator::Trace;
 
@@ -12,7 +11,7 @@ use super::FromWorker;
 use crate::health::{WorkerHealth, thread_cpu_time};
 use crate::holder::{Notice, Order};
 use crate::lease_clock;
-use crate::recorder::{micros, new_histogram};
+use crate::recorder::micros;
 use crate::shard::ShardRunner;
 
 /// The worker's voice, and its clock of reports.
@@ -21,7 +20,6 @@ pub(super) struct Reporter {
     notices: UnboundedSender<FromWorker>,
     /// Reports and traces that wait for the session, of all workers.
     backlog: Arc<AtomicU64>,
-    lateness: Histogram<u32>,
     cpu_reported: Duration,
     reports_dropped: u64,
     trace_dropped: u64,
@@ -38,7 +36,6 @@ impl Reporter {
             worker,
             notices,
             backlog,
-            lateness: new_histogram(),
             cpu_reported: thread_cpu_time(),
             reports_dropped: 0,
             trace_dropped: 0,
@@ -69,10 +66,6 @@ impl Reporter {
             }
             _ => {}
         }
-    }
-
-    pub(super) fn late(&mut self, late: Duration) {
-        self.lateness.saturating_record(micros(late));
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
@@ -112,7 +105,6 @@ impl Reporter {
         let health = WorkerHealth {
             worker: self.worker,
             at_us: self.start.map(|start| micros(until.saturating_duration_since(start))).unwrap_or_default(),
-            lateness: std::mem::replace(&mut self.lateness, new_histogram()),
             ues,
             ue_octets,
             cpu: cpu.saturating_sub(std::mem::replace(&mut self.cpu_reported, cpu)),

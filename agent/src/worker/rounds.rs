@@ -170,7 +170,6 @@ impl Rounds {
             for _ in 0..ROUNDS {
                 let Some(runner) = self.shards.get_mut(&shard).and_then(Held::runner) else { break };
                 runner.advance(now, &mut actions);
-                runner.take_lateness().for_each(|late| self.reporter.late(late));
                 let more = runner.next_deadline().is_some_and(|deadline| deadline <= now);
                 self.perform(shard, &mut actions);
                 if !more {

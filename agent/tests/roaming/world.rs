@@ -254,7 +254,6 @@ impl World {
         }
         for shard in 0..self.shards.len() {
             self.shards[shard].advance(self.now, &mut self.shard_actions);
-            self.shards[shard].take_lateness();
             self.carry_out(shard);
         }
         let mut out = Output::default();

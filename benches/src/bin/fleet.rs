@@ -251,11 +251,7 @@ impl Agent {
             self.shards[at].sequence += 1;
             says.push(self.report_of(at, sequence));
         }
-        let health = AgentHealth {
-            at_us: elapsed_us,
-            lateness_v2: self.content[0].latency_v2.clone(),
-            ..AgentHealth::default()
-        };
+        let health = AgentHealth { at_us: elapsed_us, ..AgentHealth::default() };
         says.push(ToCoordinator::Health(Box::new(health)));
     }
 

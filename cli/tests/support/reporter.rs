@@ -231,8 +231,7 @@ impl Agent {
             }
         }
         if !self.finished {
-            let lateness_v2 = v2(&histogram(&[20; 10]));
-            let health = AgentHealth { at_us: elapsed_us, lateness_v2, ues: 5, ..AgentHealth::default() };
+            let health = AgentHealth { at_us: elapsed_us, ues: 5, ..AgentHealth::default() };
             says.push(ToCoordinator::Health(Box::new(health)));
         }
         if share >= 1.0 && !self.finished {
@@ -308,6 +307,7 @@ impl Agent {
                 failed: if failed > 0 { vec![(format!("seen-by-{name}"), failed)] } else { Vec::new() },
                 latency_v2: octets.clone(),
                 service_v2: octets,
+                lateness_v2: if n == 0 { Vec::new() } else { v2(&histogram(&vec![20; n as usize])) },
                 ..ProcedureInterval::default()
             }],
             usage: vec![used],

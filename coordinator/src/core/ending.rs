@@ -8,7 +8,8 @@ use wire::to_agent::ToAgent;
 use super::{Core, Record, is_supervisor, micros};
 use crate::StopRequest;
 use crate::accounting::unproven;
-use crate::slo::float;
+use crate::slo::{Measured, float};
+use crate::{SloResult, coverage};
 
 impl Core {
     pub(super) fn stop(&mut self, request: StopRequest) {
@@ -67,8 +68,16 @@ impl Core {
             }
         }
         doubts.extend(self.fleet_lost());
+        doubts.extend(self.state.evidence.lateness_doubt());
         doubts.extend(unproven(&self.planned, self.figures()));
         doubts
+    }
+
+    /// The SLOs of a run that is over. What lacks evidence does not pass.
+    pub(crate) fn slos(&self, measured: &Measured<'_>) -> Vec<SloResult> {
+        let slos = self.plan.scenario().slos.iter();
+        let evidence = &self.state.evidence;
+        slos.map(|slo| coverage::judge(measured.slo(slo), &slo.metric, evidence, &self.planned)).collect()
     }
 
     /// A run that lost agents is valid as long as it did nearly all of what it was to do.

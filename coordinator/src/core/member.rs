@@ -8,7 +8,7 @@ use wire::to_coordinator::{AgentHealth, Hello};
 
 use super::record::{Fate, Joined};
 use crate::clock::ClockOffset;
-use crate::histogram::{self, Histogram, Samples, decode_v2};
+use crate::histogram::{self, Histogram, Samples};
 use crate::slo::float;
 use crate::{AgentSummary, Percentiles};
 
@@ -62,10 +62,8 @@ impl Member {
         }
     }
 
-    /// Keeps the largest of what it costs, and the latest of what it counts. Returns how late its attempts left.
-    pub(crate) fn add_health(&mut self, health: &AgentHealth) -> Samples {
-        let lateness = decode_v2(&health.lateness_v2).unwrap_or_default();
-        histogram::add(&mut self.lateness, &lateness);
+    /// Keeps the largest of what it costs, and the latest of what it counts.
+    pub(crate) fn add_health(&mut self, health: &AgentHealth) {
         let kept = &mut self.health;
         kept.resident_octets = kept.resident_octets.max(health.resident_octets);
         if health.ues >= kept.ues {
@@ -77,7 +75,11 @@ impl Member {
         kept.trace_dropped = kept.trace_dropped.max(health.trace_dropped);
         kept.report_octets = kept.report_octets.max(health.report_octets);
         kept.spooled_octets = kept.spooled_octets.max(health.spooled_octets);
-        lateness
+    }
+
+    /// Adds how late attempts left that it has reported.
+    pub(crate) fn late(&mut self, samples: &Samples) {
+        histogram::add(&mut self.lateness, samples);
     }
 
     /// Reports that it had to drop: they are missing in the account.

@@ -275,8 +275,7 @@ impl Core {
     /// billing does not change it.
     pub fn verdict(&self) -> Verdict {
         let seconds = crate::slo::float(self.state.evidence.last_us) / 1e6;
-        let measured = self.measured(seconds);
-        let slos: Vec<_> = self.plan.scenario().slos.iter().map(|slo| measured.slo(slo)).collect();
+        let slos = self.slos(&self.measured(seconds));
         let mut invalid = self.state.invalid.clone();
         invalid.extend(self.doubts());
         invalid.extend(crate::generator::assess(&self.state.evidence.lateness).reasons);

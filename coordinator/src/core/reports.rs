@@ -6,7 +6,6 @@ use wire::to_coordinator::{AgentHealth, IntervalReport, Trace};
 
 use super::run_clock::drift_us;
 use super::{Core, Record, Stage};
-use crate::histogram::decode_v2;
 use crate::merge::{Checked, Reception};
 
 impl Core {
@@ -131,12 +130,8 @@ impl Core {
     }
 
     pub(super) fn health(&mut self, agent: usize, health: Box<AgentHealth>) {
-        match decode_v2(&health.lateness_v2) {
-            Ok(_) if health.at_us <= self.latest_us() => {}
-            Ok(_) => return self.distrust(agent, "sent its health of the future"),
-            Err(fault) => {
-                return self.distrust(agent, &format!("sent lateness that cannot be true: {fault}"));
-            }
+        if health.at_us > self.latest_us() {
+            return self.distrust(agent, "sent its health of the future");
         }
         let before = self.state.agents[agent].reports_dropped();
         self.record(Record::Health { agent, health });

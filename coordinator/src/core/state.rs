@@ -189,10 +189,8 @@ impl State {
             }
             Record::Health { agent, health } => {
                 if let Some(member) = self.agents.get_mut(*agent) {
-                    let lateness = member.add_health(health);
+                    member.add_health(health);
                     if self.start_wall_us.is_some() {
-                        crate::histogram::add(&mut self.evidence.lateness, &lateness);
-                        self.timeline.add_lateness(health.at_us, &lateness);
                         self.timeline.resident(*agent, health.resident_octets);
                     }
                 }
@@ -272,6 +270,7 @@ impl State {
         }
         if let Some(member) = state.holder.and_then(|agent| self.agents.get_mut(agent)) {
             member.started(report.shard, started);
+            checked.procedures().for_each(|(_, measured)| member.late(&measured.lateness));
         }
         self.end_when_merged(report.shard);
     }

@@ -377,7 +377,8 @@ fn success(n: u64) -> ProcedureInterval {
         started: n,
         succeeded: n,
         latency_v2: octets.clone(),
-        service_v2: octets,
+        service_v2: octets.clone(),
+        lateness_v2: octets,
         ..ProcedureInterval::default()
     }
 }

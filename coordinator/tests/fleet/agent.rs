@@ -44,6 +44,8 @@ pub(crate) enum Behaviour {
     Lies,
     /// Everything succeeds, and leaves late.
     Late,
+    /// Does not say how late half of its attempts left.
+    KeepsLateness,
     /// UEs open sessions and are handed over; reports come twice and in the wrong order.
     Roams,
     /// Claims a petabyte in one session.
@@ -187,7 +189,13 @@ async fn play_shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behavi
     let second = success(planned - planned / 2);
     let reports = match behaviour {
         Behaviour::CannotPrepare => return true,
-        Behaviour::Honest | Behaviour::Late => vec![report(lease, 0, first), report(lease, 1, second)],
+        Behaviour::Honest => vec![report(lease, 0, first), report(lease, 1, second)],
+        Behaviour::Late => vec![late_by(50_000, lease, 0, first), late_by(50_000, lease, 1, second)],
+        Behaviour::KeepsLateness => {
+            let mut second = report(lease, 1, second);
+            second.procedures[0].lateness_v2.clear();
+            vec![report(lease, 0, first), second]
+        }
         Behaviour::Repeats => {
             let (first, second) = (report(lease, 0, first), report(lease, 1, second));
             vec![first.clone(), first.clone(), second.clone(), first, second]
@@ -233,14 +241,7 @@ async fn play_shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behavi
     for report in &reports {
         say(link, ToCoordinator::Report(Box::new(report.clone()))).await;
     }
-    let late_us = if behaviour == Behaviour::Late { 50_000 } else { 20 };
-    let health = AgentHealth {
-        at_us: 900_000,
-        lateness_v2: v2(late_us, planned),
-        ues: 10,
-        ue_octets: 5000,
-        ..AgentHealth::default()
-    };
+    let health = AgentHealth { at_us: 900_000, ues: 10, ue_octets: 5000, ..AgentHealth::default() };
     say(link, ToCoordinator::Health(Box::new(health))).await;
     say(link, ToCoordinator::Trace(Box::new(trace(lease)))).await;
     if !matches!(behaviour, Behaviour::Fails | Behaviour::Waits) {
@@ -304,6 +305,13 @@ fn v2(value: u64, n: u64) -> Vec<u8> {
 }
 
 pub(crate) fn report(lease: &Lease, sequence: u64, procedure: ProcedureInterval) -> IntervalReport {
+    late_by(20, lease, sequence, procedure)
+}
+
+/// A report of attempts that all left so late, µs.
+fn late_by(late_us: u64, lease: &Lease, sequence: u64, procedure: ProcedureInterval) -> IntervalReport {
+    let lateness_v2 = v2(late_us, procedure.due - procedure.self_started);
+    let procedure = ProcedureInterval { lateness_v2, ..procedure };
     IntervalReport {
         run: lease.run.clone(),
         shard: lease.shard,

@@ -183,6 +183,26 @@ async fn late_generator_makes_the_run_invalid() {
     );
 }
 
+/// A figure whose evidence is not complete says so, and neither passes its SLO nor lets the run pass.
+#[tokio::test]
+async fn run_whose_lateness_is_known_in_part_is_invalid_and_tells_the_coverage() {
+    let scenario = SCENARIO.replace("slos:\n", "slos:\n  - generator.lateness.p99 < 1s\n");
+    let (outcome, _runs) = campaign(&scenario, &[KeepsLateness], |_| {}, StopRequest::None).await;
+    let summary = outcome.unwrap().summary;
+    let verdict = &summary.verdict;
+    assert_eq!(verdict.status, Status::Invalid);
+    // The first half of each of four shards.
+    let covers = summary.generator.attempts;
+    assert!((40..=50).contains(&covers) && summary.generator.coverage.of == 100, "{:?}", summary.generator);
+    let told = format!("covers {covers} of 100 attempts");
+    assert!(verdict.reasons[0].starts_with(&format!("generator lateness {told}")), "{verdict:?}");
+    let slo = &summary.slos[0];
+    assert!(!slo.pass && slo.missed().ends_with(&format!("but it {told}")), "{slo:?}");
+    let registration = &summary.procedures["registration"];
+    assert_eq!((registration.latency_us.samples, registration.coverage.covers), (100, 100));
+    assert_eq!(registration.lateness_us.samples, covers);
+}
+
 #[tokio::test]
 async fn too_few_agents_is_an_error_that_says_where_they_were_expected() {
     let set = |config: &mut coordinator::CoordinatorConfig| {

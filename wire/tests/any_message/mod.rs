@@ -205,9 +205,8 @@ fn any_report() -> impl Strategy<Value = IntervalReport> {
 }
 
 fn any_health() -> impl Strategy<Value = AgentHealth> {
-    any::<([u64; 10], Vec<u8>)>().prop_map(|(n, lateness_v2)| AgentHealth {
+    any::<[u64; 10]>().prop_map(|n| AgentHealth {
         at_us: n[0],
-        lateness_v2,
         resident_octets: n[1],
         ues: n[2],
         ue_octets: n[3],
@@ -246,7 +245,16 @@ fn any_trace() -> impl Strategy<Value = Trace> {
 fn any_procedure() -> impl Strategy<Value = ProcedureInterval> {
     any::<(String, u64, Vec<(String, u64)>, Vec<u8>)>().prop_map(|(procedure, due, failed, latency_v2)| {
         let phases = vec![(procedure.clone(), latency_v2.clone())];
-        ProcedureInterval { procedure, due, failed, latency_v2, phases, ..ProcedureInterval::default() }
+        let lateness_v2 = latency_v2.clone();
+        ProcedureInterval {
+            procedure,
+            due,
+            failed,
+            latency_v2,
+            phases,
+            lateness_v2,
+            ..ProcedureInterval::default()
+        }
     })
 }
 

@@ -1,0 +1,154 @@
+//! How many attempts a figure is of. What it does not cover cannot pass.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use scenarios::Metric;
+use serde::{Deserialize, Serialize};
+
+use crate::accounting::planned;
+use crate::evidence::Evidence;
+use crate::figures::Counts;
+use crate::{SloResult, units};
+
+/// How many attempts a figure is of, and of how many it should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Attempts that the figure is of.
+    pub covers: u64,
+    /// Attempts that it would be of if nothing had been lost.
+    pub of: u64,
+    /// Those of the difference that the fleet lost or gave up. They are accounted for, and limited by a rule of their own.
+    pub lost: u64,
+}
+
+impl Coverage {
+    /// Whether nothing is missing but what the fleet lost.
+    pub fn is_complete(&self) -> bool {
+        self.covers.saturating_add(self.lost) >= self.of
+    }
+
+    /// For people, where it does not cover everything.
+    pub fn shown(&self) -> Option<String> {
+        (self.covers < self.of).then(|| self.to_string())
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "covers {} of {} attempts", units::count(self.covers), units::count(self.of))?;
+        match self.lost {
+            0 => Ok(()),
+            lost => write!(f, "; the fleet lost {}", units::count(lost)),
+        }
+    }
+}
+
+impl Evidence {
+    /// Of how many of the attempts that the schedule made due it is known how late they left.
+    pub(crate) fn lateness_coverage(&self) -> Coverage {
+        let due = self.procedures.values().map(|figures| figures.counts.scheduled());
+        let lost = self.unreported();
+        Coverage { covers: self.lateness.len(), of: due.fold(0, u64::saturating_add), lost }
+    }
+
+    /// Why a run that is over cannot say whether its generator was in time.
+    pub(crate) fn lateness_doubt(&self) -> Option<String> {
+        let coverage = self.lateness_coverage();
+        (!coverage.is_complete()).then(|| {
+            format!(
+                "generator lateness {coverage} that came due: whether the others left in time is not known"
+            )
+        })
+    }
+}
+
+/// Of how many of a procedure's attempts it is known how they ended, once the run is over.
+pub(crate) fn of_procedure(plan: &BTreeMap<String, u64>, procedure: &str, counts: &Counts) -> Coverage {
+    let (judged, lost) = (counts.judged(), counts.lost_to_fleet());
+    // What nobody was to start any more is accounted for, and nothing to judge.
+    let never = counts.accounted().saturating_sub(judged.saturating_add(lost));
+    let of = planned(plan, procedure, counts).saturating_sub(never);
+    Coverage { covers: judged, of, lost }
+}
+
+/// The SLO of a run that is over, with what its figure is of. Without all of its evidence it does not pass.
+pub(crate) fn judge(
+    slo: SloResult,
+    metric: &Metric,
+    evidence: &Evidence,
+    plan: &BTreeMap<String, u64>,
+) -> SloResult {
+    let coverage = match metric {
+        Metric::GeneratorLateness(_) => evidence.lateness_coverage(),
+        Metric::BillingUnreconciled => return slo,
+        Metric::Procedure { subject, .. } => {
+            let counts = evidence.procedures.get(subject.as_str()).map(|figures| figures.counts.clone());
+            of_procedure(plan, subject.as_str(), &counts.unwrap_or_default())
+        }
+    };
+    SloResult { pass: slo.pass && coverage.is_complete(), coverage: Some(coverage), ..slo }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(n: u64) -> BTreeMap<String, u64> {
+        BTreeMap::from([("registration".to_owned(), n)])
+    }
+
+    fn counts() -> Counts {
+        let mut counts = Counts { due: 620, started: 620, succeeded: 600, ..Counts::default() };
+        counts.abandoned.insert("agent-lost".to_owned(), 20);
+        counts.never_started.insert("aborted-by-operator".to_owned(), 5);
+        counts
+    }
+
+    #[test]
+    fn what_the_fleet_lost_is_shown_and_complete() {
+        let coverage = of_procedure(&plan(625), "registration", &counts());
+        assert_eq!(coverage, Coverage { covers: 600, of: 620, lost: 20 });
+        assert!(coverage.is_complete());
+        assert_eq!(coverage.shown().as_deref(), Some("covers 600 of 620 attempts; the fleet lost 20"));
+    }
+
+    #[test]
+    fn what_nobody_accounts_for_is_missing() {
+        let coverage = of_procedure(&plan(1_625), "registration", &counts());
+        assert_eq!(coverage, Coverage { covers: 600, of: 1_620, lost: 20 });
+        assert!(!coverage.is_complete());
+    }
+
+    #[test]
+    fn slo_without_all_of_its_evidence_does_not_pass() {
+        let mut evidence = Evidence::new();
+        let mut figures = crate::ProcedureFigures::default();
+        figures.counts = Counts { due: 625, started: 625, succeeded: 625, ..Counts::default() };
+        evidence.procedures.insert("registration".to_owned(), figures);
+        evidence.lateness.record_n(100, 453);
+        let slo = |name: &str, target: &str| SloResult {
+            name: name.to_owned(),
+            target: target.to_owned(),
+            actual: Some(0.1),
+            unit: "ms".to_owned(),
+            pass: true,
+            coverage: None,
+        };
+        let judged = |name: &str, target: &str| {
+            let metric = format!("{name} {target}").parse::<scenarios::Slo>().unwrap().metric;
+            judge(slo(name, target), &metric, &evidence, &plan(625))
+        };
+        let lateness = judged("generator.lateness.p99", "< 1ms");
+        assert!(!lateness.pass);
+        assert_eq!(
+            lateness.missed(),
+            "generator.lateness.p99 is 100 µs, target < 1ms, but it covers 453 of 625 attempts"
+        );
+        assert!(evidence.lateness_doubt().unwrap().contains("covers 453 of 625 attempts"));
+        let latency = judged("registration.latency.p99", "< 1ms");
+        assert!(latency.pass && latency.coverage.unwrap().is_complete());
+        evidence.lateness.record_n(100, 172);
+        assert_eq!(evidence.lateness_doubt(), None);
+    }
+}
