@@ -49,10 +49,49 @@ pub struct Account {
     pub redelivered: u64,
     /// Charged sessions without octets and amount that nobody had: matched.
     pub unused: u64,
+    /// Charged sessions that were closed before the run began: out of scope, and in no other figure.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub before_run: u64,
+    /// Charged sessions that began after the run had ended: likewise.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub after_run: u64,
     /// Lines of the usage ledger that could not be read.
     pub rejected_usage: u64,
     /// Lines of the charging ledger that could not be read.
     pub rejected_charging: u64,
     /// The first of those, as `file:line: reason`.
     pub problems: Vec<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Account {
+    /// Sessions of which it is known whether both sides agree.
+    pub fn judged(&self) -> u64 {
+        self.matched.saturating_add(self.unreconciled)
+    }
+
+    /// What was left out or not judged, a sentence each; nothing where all was judged.
+    pub fn not_judged(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        if self.before_run > 0 {
+            all.push(format!("{} sessions of before this run, left out", self.before_run));
+        }
+        if self.after_run > 0 {
+            all.push(format!("{} sessions of after this run, left out", self.after_run));
+        }
+        for (cause, count) in &self.explained {
+            let why = match cause.as_str() {
+                "agent-lost" => "their usage was lost with its agent; what was charged is rightly rated",
+                "still-open" => "they were open when the run ended, and are not charged to their end yet",
+                "not-read" => "lines that are theirs, or may be, could not be read",
+                _ => "not judged",
+            };
+            all.push(format!("{count} sessions are not judged ({cause}): {why}"));
+        }
+        all
+    }
 }

@@ -14,8 +14,8 @@ pub use account::Account;
 pub use money::{Currency, Money};
 pub use rating::{Charge, Meter, Part, RatingError};
 pub use reconcile::{
-    Cause, Difference, Losses, LostUsage, ReconcileError, Reconciler, Settings, Side, UnreconciledWriter,
-    reconcile_files, reconcile_files_to,
+    Cause, Difference, Losses, LostUsage, ReconcileError, Reconciler, RunWindow, Settings, Side,
+    UnreconciledWriter, reconcile_files, reconcile_files_to,
 };
 pub use record::{ChargingId, ChargingRecord, Closing, Octets, UsageRecord};
 pub use rules::{DurationTolerance, RatedPer, RatingRules, Ratio, Rules, VolumeTolerance};

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod column;
+mod completeness;
 mod form;
 mod layout;
 mod lines;
@@ -17,6 +18,7 @@ mod split;
 mod writer;
 
 pub use column::{Column, Ledger};
+pub use completeness::Completeness;
 pub(crate) use form::Form;
 pub use form::TimeForm;
 pub use mapping::{Detailed, Mapping, Mappings, Source};

@@ -10,6 +10,7 @@ use super::lines::{LONGEST_LINE, Line, Lines};
 use super::row::{FieldError, Record, Row, RowRef};
 use super::split::Splitter;
 use super::{CsvError, Ledger, Mapping};
+use crate::reconcile::UnreadLine;
 
 /// Reads the records of one ledger.
 pub struct Reader<T> {
@@ -81,6 +82,10 @@ pub(crate) struct Rows<R> {
     pub(crate) rejected: u64,
     /// The first of them.
     pub(crate) problems: Vec<String>,
+    /// What could be read of the bad lines, as long as they are not too many.
+    pub(crate) unread: Vec<UnreadLine>,
+    /// Bad lines that hold no record: the header again.
+    pub(crate) headers_again: u64,
     aside: Option<PathBuf>,
     rejects: Option<csv::Writer<BufWriter<File>>>,
 }
@@ -122,6 +127,8 @@ impl<R: Read> Rows<R> {
             header,
             rejected: 0,
             problems: Vec::new(),
+            unread: Vec::new(),
+            headers_again: 0,
             aside: None,
             rejects: None,
         })
@@ -184,6 +191,12 @@ impl<R: Read> Rows<R> {
             };
             let Err(error) = result else { return Ok(true) };
             self.rejected += 1;
+            if text == &*self.header {
+                self.headers_again += 1;
+            } else if self.unread.len() < UNREAD_KEPT {
+                let unread = identify(number, &self.layout, &mut self.splitter, text);
+                self.unread.push(unread);
+            }
             let reason = match error.column {
                 Some(column) => format!("{column}: {}", error.message),
                 None => error.message,
@@ -220,6 +233,22 @@ fn take_line(
     take(Row::read(ledger, layout, fields)?)
 }
 
+/// Whose a line is that could not be read, as far as that can be read.
+fn identify(line: u64, layout: &Layout, splitter: &mut Splitter, text: &[u8]) -> UnreadLine {
+    let text = String::from_utf8_lossy(text);
+    let fields = splitter.split(&text, layout.delimiter);
+    match fields {
+        Some(fields) => Row::identify(layout, fields, line),
+        // A quote is open: what stands before it can be read.
+        None => {
+            let before = text.split_once('"').map_or("", |(before, _)| before);
+            let fields = splitter.split(before, layout.delimiter);
+            let nobody = UnreadLine { line, supi: None, charging_id: None };
+            fields.map_or(nobody, |fields| Row::identify(layout, fields, line))
+        }
+    }
+}
+
 fn write_aside(
     rejects: &mut Option<csv::Writer<BufWriter<File>>>,
     path: &Path,
@@ -241,5 +270,7 @@ fn plain(message: String) -> FieldError {
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
+/// Of more bad lines than this nobody knows whose they are.
+const UNREAD_KEPT: usize = 1_000_000;
 /// More bad lines than this are counted, but not told one by one.
 const PROBLEMS_KEPT: usize = 10;

@@ -9,6 +9,7 @@ use super::layout::{Layout, Place};
 use super::mapping::plmn_digits;
 use super::split::Fields;
 use super::{Column, Form, Ledger};
+use crate::reconcile::UnreadLine;
 use crate::{ChargingId, ChargingRecord, Closing, Currency, Money, Octets, UsageRecord};
 
 /// What is wrong with a field.
@@ -83,9 +84,7 @@ impl<'a> Row<'a> {
         }
         Ok(Self {
             charging,
-            charging_id: read.optional(Column::ChargingId, |text, _| {
-                number(text, u64::from(u32::MAX)).map(|id| ChargingId(u32::try_from(id).unwrap_or_default()))
-            })?,
+            charging_id: read.optional(Column::ChargingId, charging_id)?,
             supi: read.required(Column::Supi, |text, _| parsed(text))?,
             session: read.required(Column::Session, |text, _| {
                 let id = digits(text).and_then(|id| PduSessionId::new(u8::try_from(id).ok()?));
@@ -117,6 +116,14 @@ impl<'a> Row<'a> {
 }
 
 impl Row<'_> {
+    /// Whose a line is, as far as it can be read.
+    pub(crate) fn identify(layout: &Layout, fields: Fields<'_>, line: u64) -> UnreadLine {
+        let read = Read { layout, fields };
+        let charging_id = read.optional(Column::ChargingId, charging_id);
+        let supi = read.optional(Column::Supi, |text, _| parsed(text));
+        UnreadLine { line, supi: supi.ok().flatten(), charging_id: charging_id.ok().flatten() }
+    }
+
     /// What only one of the ledgers has: T-PDUs lost, or when it was recorded.
     pub(crate) fn extra(&self) -> u64 {
         if self.charging { self.recorded_us } else { self.downlink_lost }
@@ -181,6 +188,10 @@ impl<'a> Read<'a> {
             time.ok_or_else(|| format!("{:?} is not {}", shown(text), form.time.expected()))
         })
     }
+}
+
+fn charging_id(text: &str, _: &Form) -> Result<ChargingId, String> {
+    number(text, u64::from(u32::MAX)).map(|id| ChargingId(u32::try_from(id).unwrap_or_default()))
 }
 
 fn volume(text: &str, form: &Form) -> Result<Octets, String> {

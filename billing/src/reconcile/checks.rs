@@ -3,19 +3,26 @@
 use super::compact::Compact;
 use super::difference::Cause;
 use super::totals::{Gap, Totals, gap};
+use crate::csv::Ledger;
 use crate::rules::micros;
-use crate::{Money, Rules};
+use crate::{Closing, Money, Rules};
 
 /// Why, in words, and what may have to be paid back or asked for beside the difference of the amounts.
 pub(super) struct Finding {
     pub(super) cause: Cause,
     pub(super) explanation: String,
     pub(super) at_least: Money,
+    /// The ledger in which a record would settle it.
+    pub(super) lacks: Option<Ledger>,
 }
 
 impl Finding {
     pub(super) fn new(cause: Cause, explanation: String) -> Self {
-        Self { cause, explanation, at_least: Money::ZERO }
+        Self { cause, explanation, at_least: Money::ZERO, lacks: None }
+    }
+
+    pub(super) fn lacks(self, ledger: Ledger) -> Self {
+        Self { lacks: Some(ledger), ..self }
     }
 }
 
@@ -60,8 +67,8 @@ fn same(one: &Compact, other: &Compact) -> bool {
 /// A part that is not there, in either ledger.
 pub(super) fn missing_part(usage: &[Compact], charging: &[Compact]) -> Option<Finding> {
     let (ledger, gap) = match (gap(charging.iter()), gap(usage.iter())) {
-        (Some(gap), _) => ("charging", gap),
-        (None, Some(gap)) => ("usage", gap),
+        (Some(gap), _) => (Ledger::Charging, gap),
+        (None, Some(gap)) => (Ledger::Usage, gap),
         (None, None) => return None,
     };
     let explanation = match gap {
@@ -70,7 +77,7 @@ pub(super) fn missing_part(usage: &[Compact], charging: &[Compact]) -> Option<Fi
             format!("the last part is missing in the {ledger} ledger: the one before it ended with {closing}")
         }
     };
-    Some(Finding::new(Cause::Missing, explanation))
+    Some(Finding::new(Cause::Missing, explanation).lacks(ledger))
 }
 
 /// More or fewer octets than the rules allow.
@@ -86,16 +93,26 @@ pub(super) fn volume(used: Totals, charged: Totals, rules: &Rules) -> Option<Fin
         "octets from the UE: {} used, {} charged; to the UE: {} used, {} charged{lost}",
         used.uplink, charged.uplink, used.downlink, charged.downlink
     );
-    Some(Finding::new(Cause::Volume, explanation))
+    let finding = Finding::new(Cause::Volume, explanation);
+    let (less, more) = (charged.is_within(used), used.is_within(charged));
+    // A part without a number, whose record is not there, shows as octets that are not there.
+    Some(match (less, more) {
+        (true, false) => finding.lacks(Ledger::Charging),
+        (false, true) => finding.lacks(Ledger::Usage),
+        _ => finding,
+    })
 }
 
-/// Longer or shorter than the rules allow.
+/// Longer or shorter than the rules allow. What the run ended at its end goes on for the network: it is judged until then.
 pub(super) fn duration(usage: &[Compact], charging: &[Compact], rules: &Rules) -> Option<Finding> {
     let length = |parts: &[Compact]| {
         let from = parts.iter().map(|part| part.from_us).min().unwrap_or_default();
         parts.iter().map(|part| part.to_us).max().unwrap_or_default().saturating_sub(from)
     };
-    let (used, charged) = (length(usage), length(charging));
+    let (used, mut charged) = (length(usage), length(charging));
+    if usage.last().is_some_and(|last| last.closing == Closing::StillOpen) {
+        charged = charged.min(used);
+    }
     if used.abs_diff(charged) <= rules.duration.of(used) {
         return None;
     }
@@ -112,7 +129,7 @@ pub(super) fn late(charging: &[Compact], rules: &Rules) -> Option<Finding> {
     let explanation =
         format!("recorded {} s after it ended, where {} s are allowed", worst / 1_000_000, limit / 1_000_000);
     let at_least = charging.iter().filter(late).map(|part| part.amount).sum();
-    Some(Finding { cause: Cause::Late, explanation, at_least })
+    Some(Finding { at_least, ..Finding::new(Cause::Late, explanation) })
 }
 
 /// Parts that were all written in time after the session's end, but not one after the other.

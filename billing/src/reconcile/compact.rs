@@ -48,7 +48,7 @@ impl Compact {
         let dnn = local.dnn(names, row.dnn).map_err(|message| FieldError::new(Column::Dnn, message))?;
         let rate = local.rate(names, row.rate).map_err(|message| FieldError::new(Column::Rate, message))?;
         Ok(Self {
-            supi: row.supi.value() << 4 | u64::try_from(row.supi.digits()).unwrap_or_default(),
+            supi: Self::supi_of(row.supi),
             opened_us: row.opened_us,
             from_us: row.from_us,
             to_us: row.to_us,
@@ -89,6 +89,10 @@ impl Compact {
     /// Where nothing else does, this orders records.
     pub(super) fn rest(&self) -> (u64, u16, u16, Closing, Option<Currency>) {
         (self.extra, self.dnn, self.rate, self.closing, self.currency)
+    }
+
+    pub(super) fn supi_of(imsi: Imsi) -> u64 {
+        imsi.value() << 4 | u64::try_from(imsi.digits()).unwrap_or_default()
     }
 
     pub(super) fn imsi(supi: u64) -> Option<Imsi> {

@@ -5,6 +5,7 @@ use std::fmt;
 use identity::{Dnn, Imsi, PduSessionId, Plmn};
 use serde::{Deserialize, Serialize};
 
+use crate::csv::Ledger;
 use crate::{ChargingId, Closing, Currency, Money, Octets};
 
 /// The root cause of a difference. Where several hold, the first of these is given.
@@ -31,11 +32,15 @@ pub enum Cause {
     Late,
     /// The agent that knew the usage was lost: explained, and not unreconciled.
     AgentLost,
+    /// Open when the run ended, and not charged yet, or not to its end: explained.
+    StillOpen,
+    /// A line that is, or may be, this session's could not be read: explained.
+    NotRead,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Missing,
         Self::Orphan,
         Self::Duplicate,
@@ -46,6 +51,8 @@ impl Cause {
         Self::Order,
         Self::Late,
         Self::AgentLost,
+        Self::StillOpen,
+        Self::NotRead,
     ];
 
     /// As it stands in summary.json and unreconciled.csv.
@@ -61,12 +68,14 @@ impl Cause {
             Self::Late => "late",
             Self::Order => "order",
             Self::AgentLost => "agent-lost",
+            Self::StillOpen => "still-open",
+            Self::NotRead => "not-read",
         }
     }
 
-    /// Whether the session is known to be no error of the charging: it does not count as unreconciled.
+    /// Whether the session cannot be judged, for a reason that is known: it does not count as unreconciled.
     pub fn is_explained(self) -> bool {
-        self == Self::AgentLost
+        matches!(self, Self::AgentLost | Self::StillOpen | Self::NotRead)
     }
 }
 
@@ -101,6 +110,8 @@ pub struct Difference {
     pub currency: Currency,
     /// The cause in words, with the figures that show it.
     pub explanation: String,
+    /// The ledger in which a record would settle it; `None` where it is no record that is missing.
+    pub lacks: Option<Ledger>,
 }
 
 /// One side of a session: its parts together.

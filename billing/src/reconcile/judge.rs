@@ -9,9 +9,12 @@ use super::compact::{Compact, is_home};
 use super::difference::{Cause, Difference, Side};
 use super::losses::Gaps;
 use super::names::FinalNames;
+use super::scope::{RunWindow, is_open_at_the_end};
 use super::sessions::{Sessions, drop_redelivered, sort_charging, sort_usage};
 use super::tally::Tally;
-use super::totals::{Networks, Totals, gap, networks};
+use super::totals::{Gap, Networks, Totals, gap, networks};
+use super::unread::{Found, Unread};
+use crate::csv::Ledger;
 use crate::rules::micros;
 use crate::{
     ChargingId, Currency, Meter, Money, Octets, Part, RatedPer, RatingError, Rules, Settings, Tariff,
@@ -22,6 +25,11 @@ pub(super) struct Judge<'a> {
     tariff: Option<&'a Tariff>,
     rules: &'a Rules,
     gaps: Gaps<'a>,
+    window: Option<RunWindow>,
+    /// Whether the charging ledger has every session that there was, also those that were open at the end.
+    complete: bool,
+    unread: &'a Unread,
+    pub(super) found: Found,
     names: &'a FinalNames,
     /// The names' numbers of the tariff's rates, and of a rate that isn't named.
     rates: Vec<Option<u16>>,
@@ -34,8 +42,8 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(settings: &Settings<'a>, names: &'a FinalNames) -> Self {
-        let &Settings { tariff, rules, losses, .. } = settings;
+    pub(super) fn new(settings: &Settings<'a>, names: &'a FinalNames, unread: &'a Unread) -> Self {
+        let &Settings { tariff, rules, losses, window, complete, .. } = settings;
         let rates = tariff.map_or_else(Vec::new, |tariff| {
             tariff.rates.iter().map(|rate| names.rate_named(&rate.name)).collect()
         });
@@ -43,6 +51,10 @@ impl<'a> Judge<'a> {
             tariff,
             rules,
             gaps: Gaps::new(losses, rules),
+            window,
+            complete,
+            unread,
+            found: Found::default(),
             names,
             rates,
             unnamed: names.rate_named(""),
@@ -71,7 +83,9 @@ impl<'a> Judge<'a> {
 
     fn subscriber(&mut self, usage: &[Compact], charging: &[Compact]) {
         let mut sessions = std::mem::take(&mut self.sessions);
-        sessions.set(usage, charging, micros(self.rules.clock_skew));
+        sessions.set(usage, charging, self.window, micros(self.rules.clock_skew));
+        self.tally.out_of_scope.0 += sessions.out_of_scope.0;
+        self.tally.out_of_scope.1 += sessions.out_of_scope.1;
         let mut buffer = std::mem::take(&mut self.charged);
         for (n, session) in sessions.usage.iter().enumerate() {
             let parts = &usage[session.start..session.end];
@@ -100,8 +114,41 @@ impl<'a> Judge<'a> {
     fn missing(&mut self, usage: &[Compact]) {
         let (expected, note) = self.price(usage);
         let explanation = format!("nothing was charged for this session{note}");
-        let finding = Finding::new(Cause::Missing, explanation);
+        let finding = Finding::new(Cause::Missing, explanation).lacks(Ledger::Charging);
+        if let Some(unread) = self.not_read(&finding, usage, &[]) {
+            return self.difference(unread, usage, &[], Money::ZERO);
+        }
+        if !self.complete && is_open_at_the_end(usage, self.window) {
+            let explanation = "it was open when the run ended, and nothing is charged for it yet".to_owned();
+            let finding = Finding::new(Cause::StillOpen, explanation);
+            return self.difference(finding, usage, &[], Money::ZERO);
+        }
         self.difference(finding, usage, &[], expected);
+    }
+
+    /// A line that could not be read, where it is of this session and may be all that is wrong.
+    fn not_read(&mut self, finding: &Finding, usage: &[Compact], charging: &[Compact]) -> Option<Finding> {
+        let unread = self.unread;
+        let mut line = |ledger| {
+            let line = unread.line_of(ledger, &[usage, charging], &mut self.found)?;
+            Some((ledger, line))
+        };
+        let (used, charged) = (Totals::of(usage.iter(), true), Totals::of(charging.iter(), false));
+        let (ledger, line) = match (finding.cause, finding.lacks) {
+            (_, Some(ledger)) => line(ledger)?,
+            // What the unread line says of times, amounts and the order of parts is not known either.
+            (
+                Cause::Duration | Cause::Rating | Cause::Order | Cause::ServingNetwork | Cause::Volume,
+                None,
+            ) => {
+                let charging = if charged.is_within(used) { line(Ledger::Charging) } else { None };
+                charging.or_else(|| if used.is_within(charged) { line(Ledger::Usage) } else { None })?
+            }
+            _ => return None,
+        };
+        let explanation =
+            format!("line {line} of the {ledger} ledger is this session's and could not be read");
+        Some(Finding::new(Cause::NotRead, explanation))
     }
 
     /// Charged, and nothing used: for nobody, or once more under another identifier.
@@ -121,8 +168,14 @@ impl<'a> Judge<'a> {
                     format!("the same time and octets are charged under charging identifier{id}, too"),
                 )
             }
-            None => Finding::new(Cause::Orphan, "nobody used what was charged".to_owned()),
+            None => {
+                Finding::new(Cause::Orphan, "nobody used what was charged".to_owned()).lacks(Ledger::Usage)
+            }
         };
+        if let Some(unread) = self.not_read(&finding, &[], charging) {
+            let amount = charging.iter().map(|part| part.amount).sum();
+            return self.difference(unread, &[], charging, amount);
+        }
         let (finding, expected) = self.or_lost(finding, Money::ZERO, &[], charging);
         self.difference(finding, &[], charging, expected);
     }
@@ -132,10 +185,15 @@ impl<'a> Judge<'a> {
         let again = written_again(charging, used, self.rules);
         if again.is_empty() {
             let (finding, expected) = self.compare(usage, charging, used);
-            return match finding {
+            let unread = finding.as_ref().and_then(|finding| self.not_read(finding, usage, charging));
+            return match unread.or(finding) {
                 None => {
                     self.tally.used(usage);
                     self.tally.matched(charging, expected);
+                }
+                Some(finding) if finding.cause == Cause::NotRead => {
+                    let amount = charging.iter().map(|part| part.amount).sum();
+                    self.difference(finding, usage, charging, amount);
                 }
                 Some(finding) => self.difference(finding, usage, charging, expected),
             };
@@ -153,7 +211,7 @@ impl<'a> Judge<'a> {
             .collect();
         let parts = if parts.is_empty() { String::new() } else { format!(" (part {})", parts.join(", ")) };
         let explanation = format!("{} of the charging records were written again{parts}", again.len());
-        let finding = Finding { cause: Cause::Duplicate, explanation, at_least: amount };
+        let finding = Finding { at_least: amount, ..Finding::new(Cause::Duplicate, explanation) };
         self.difference(finding, usage, charging, expected);
     }
 
@@ -170,12 +228,44 @@ impl<'a> Judge<'a> {
                 Some(_) => self.price(usage).0,
                 None => in_proportion(amount, used, charged),
             };
+            if let Some((open, amount)) = self.open_still(&finding, usage, charging, (used, charged)) {
+                return (Some(open), amount);
+            }
             let (finding, expected) = self.or_lost(finding, expected, usage, charging);
             return (Some(finding), expected);
         }
         let (finding, expected) = self.rating(usage, charging, amount);
         let finding = finding.or_else(|| order(charging, self.rules)).or_else(|| late(charging, self.rules));
         (finding, expected)
+    }
+
+    /// A session that was open when the run ended, of which the last part is not charged yet, where that is all there is to
+    /// it: what is charged was used, and is rightly rated.
+    fn open_still(
+        &mut self,
+        finding: &Finding,
+        usage: &[Compact],
+        charging: &[Compact],
+        (used, charged): (Totals, Totals),
+    ) -> Option<(Finding, Money)> {
+        let last_is_missing = finding.cause == Cause::Missing
+            && finding.lacks == Some(Ledger::Charging)
+            && matches!(gap(charging.iter()), Some(Gap::End(_)));
+        if self.complete || !last_is_missing || !is_open_at_the_end(usage, self.window) {
+            return None;
+        }
+        let uplink = charged.uplink.max(used.uplink);
+        let at_most = Totals { uplink, downlink: charged.downlink.max(used.downlink), ..charged };
+        if !used.agrees(at_most, self.rules) {
+            return None;
+        }
+        let amount: Money = charging.iter().map(|part| part.amount).sum();
+        let (wrong, rated) = self.rating(usage, charging, amount);
+        if wrong.is_some() {
+            return None;
+        }
+        let explanation = format!("it was open when the run ended; {}", finding.explanation);
+        Some((Finding::new(Cause::StillOpen, explanation), rated))
     }
 
     /// The loss of an agent, where that is all there is to it: charging is complete by itself and rightly rated.
@@ -218,7 +308,7 @@ impl<'a> Judge<'a> {
             Networks::NeverServed(plmn) => format!("charged in network {}, which did not serve it", plmn),
             Networks::NeverCharged(plmn) if charged.volume() < used.volume() => {
                 let explanation = format!("nothing was charged for the part in network {}", plmn);
-                return Some(Finding::new(Cause::Missing, explanation));
+                return Some(Finding::new(Cause::Missing, explanation).lacks(Ledger::Charging));
             }
             Networks::NeverCharged(plmn) => {
                 format!("what network {} served was charged in another one", plmn)
@@ -231,7 +321,7 @@ impl<'a> Judge<'a> {
         };
         let wrong = charging.iter().filter(|part| !usage.iter().any(|used| used.serving == part.serving));
         let at_least = wrong.map(|part| part.amount).sum::<Money>().abs();
-        Some(Finding { cause: Cause::ServingNetwork, explanation, at_least })
+        Some(Finding { at_least, ..Finding::new(Cause::ServingNetwork, explanation) })
     }
 
     /// Recomputes the amounts from what was charged for, which is by now known to be what was used.
@@ -327,6 +417,7 @@ impl<'a> Judge<'a> {
             at_stake,
             currency: currency.or(tariff).unwrap_or(Currency::NONE),
             explanation: finding.explanation,
+            lacks: finding.lacks,
         };
         self.differences.push(difference);
     }

@@ -22,14 +22,18 @@ mod judge;
 mod losses;
 mod names;
 mod run;
+mod scope;
 mod sessions;
 mod store;
 mod tally;
 mod totals;
+mod unread;
 mod unreconciled;
 
 pub use difference::{Cause, Difference, Side};
 pub use losses::{Losses, LostUsage};
+pub use scope::RunWindow;
+pub(crate) use unread::UnreadLine;
 pub use unreconciled::UnreconciledWriter;
 
 use self::compact::Compact;
@@ -38,6 +42,7 @@ use self::names::{FinalNames, LocalNames, Names};
 use self::run::Run;
 use self::store::{PARTS, Store};
 use self::tally::Tally;
+use self::unread::{Found, Unread, UnreadLines};
 use crate::csv::{CsvError, FieldError, Ledger, Mappings, Record, Row, Rows};
 use crate::{Account, ChargingRecord, Rules, Tariff, UsageRecord};
 
@@ -53,6 +58,16 @@ pub enum ReconcileError {
     /// Whoever takes the differences failed.
     #[error("cannot write the differences: {0}")]
     Sink(#[source] io::Error),
+    /// A ledger has lines, and none of them can be read: nothing is known then.
+    #[error("no line of the {ledger} ledger could be read, of {lines}: nothing can be reconciled; {first}")]
+    NothingRead {
+        /// Which.
+        ledger: Ledger,
+        /// How many it has.
+        lines: u64,
+        /// What is wrong with the first, as `file:line: reason`.
+        first: String,
+    },
     /// A record that no ledger could hold.
     #[error("a record cannot be taken: {}", .0.message)]
     Record(FieldError),
@@ -67,6 +82,11 @@ pub struct Settings<'a> {
     pub rules: &'a Rules,
     /// Usage that was lost with its agents.
     pub losses: Losses<'a>,
+    /// When the run was whose usage it is: what was charged before and after it is left out. `None` where nobody knows.
+    pub window: Option<RunWindow>,
+    /// The charging ledger has every session that there was, also those that were open at the end of the run. Where that is
+    /// not known, such a session without a charge is `still-open`, and not missing.
+    pub complete: bool,
     /// Records that take more octets than this together wait in a file.
     pub memory: usize,
     /// Where that file is made; the system's folder for temporary files where it is `None`.
@@ -76,7 +96,15 @@ pub struct Settings<'a> {
 impl<'a> Settings<'a> {
     /// With 256 MiB of memory for records.
     pub fn new(tariff: Option<&'a Tariff>, rules: &'a Rules) -> Self {
-        Self { tariff, rules, losses: Losses::default(), memory: 256 << 20, folder: None }
+        Self {
+            tariff,
+            rules,
+            losses: Losses::default(),
+            window: None,
+            complete: false,
+            memory: 256 << 20,
+            folder: None,
+        }
     }
 }
 
@@ -96,6 +124,9 @@ struct Intake {
     records: u64,
     rejected: u64,
     problems: Vec<String>,
+    unread: Vec<UnreadLine>,
+    /// Of the lines that could not be read, those that are of no session: a header again.
+    of_no_session: u64,
 }
 
 impl<'a> Reconciler<'a> {
@@ -108,6 +139,8 @@ impl<'a> Reconciler<'a> {
             records: 0,
             rejected: 0,
             problems: Vec::new(),
+            unread: Vec::new(),
+            of_no_session: 0,
         };
         let (usage, charging) = (intake(Ledger::Usage), intake(Ledger::Charging));
         Self { settings, names: Names::default(), usage, charging }
@@ -139,16 +172,18 @@ impl<'a> Reconciler<'a> {
             let charging = charged.read(charging, mappings, rejects, names);
             let usage = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             usage.and(charging)
-        })
+        })?;
+        [&self.usage, &self.charging].into_iter().try_for_each(Intake::is_readable)
     }
 
     /// Judges every session. The differences go to `sink` by subscriber and time.
     pub fn finish(
-        self,
+        mut self,
         sink: &mut dyn FnMut(&Difference) -> io::Result<()>,
     ) -> Result<Account, ReconcileError> {
         let names = self.names.finish();
-        let judged = Judged::new(&self.settings, &names, &self.usage.store, &self.charging.store);
+        let unread = Unread { usage: self.usage.unread_lines(), charging: self.charging.unread_lines() };
+        let judged = Judged::new(&self.settings, &names, &unread, &self.usage.store, &self.charging.store);
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| judged.work())).collect();
@@ -159,8 +194,18 @@ impl<'a> Reconciler<'a> {
             all.fold(mine, Result::and)
         })
         .map_err(ReconcileError::Spill)?;
-        let (tally, runs) = judged.results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        run::merge(runs, sink).map_err(ReconcileError::Sink)?;
+        let Results { mut tally, runs, found } =
+            judged.results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut hidden =
+            [Ledger::Usage, Ledger::Charging].map(|ledger| (ledger, unread.hidden(ledger, &found)));
+        run::merge(runs, &mut |difference| match hide(difference, &mut hidden) {
+            None => sink(difference),
+            Some(turned) => {
+                tally.turned(difference.cause, turned.cause, difference.at_stake);
+                sink(&turned)
+            }
+        })
+        .map_err(ReconcileError::Sink)?;
         let mut problems = self.usage.problems;
         problems.extend(self.charging.problems);
         Ok(Account {
@@ -203,30 +248,73 @@ impl Intake {
             })?
         {}
         self.rejected += rows.rejected;
+        self.of_no_session += rows.headers_again;
+        self.unread.append(&mut rows.unread);
         self.problems.append(&mut rows.problems);
         spilled.map_err(ReconcileError::Spill)
     }
+}
+
+impl Intake {
+    fn unread_lines(&mut self) -> UnreadLines {
+        UnreadLines::new(std::mem::take(&mut self.unread), self.rejected.saturating_sub(self.of_no_session))
+    }
+
+    /// A ledger of which nothing can be read accuses nobody.
+    fn is_readable(&self) -> Result<(), ReconcileError> {
+        if self.records > 0 || self.rejected == self.of_no_session {
+            return Ok(());
+        }
+        let first = self.problems.first().cloned().unwrap_or_default();
+        Err(ReconcileError::NothingRead { ledger: self.ledger, lines: self.rejected, first })
+    }
+}
+
+/// A session that lacks a record may be hidden in a line of which nobody knows whose it is; each line hides one.
+fn hide(difference: &Difference, hidden: &mut [(Ledger, u64)]) -> Option<Difference> {
+    let ledger = difference.lacks.filter(|_| !difference.cause.is_explained())?;
+    let (_, left) = hidden.iter_mut().find(|(one, left)| *one == ledger && *left > 0)?;
+    *left -= 1;
+    let explanation = format!(
+        "{}; a line of the {ledger} ledger that could not be read at all may be this session's",
+        difference.explanation
+    );
+    Some(Difference { cause: Cause::NotRead, explanation, ..difference.clone() })
 }
 
 /// The parts, and what came of those that are judged.
 struct Judged<'a> {
     settings: &'a Settings<'a>,
     names: &'a FinalNames,
+    unread: &'a Unread,
     usage: &'a Store,
     charging: &'a Store,
     next: AtomicUsize,
-    results: Mutex<(Tally, Vec<Run>)>,
+    results: Mutex<Results>,
+}
+
+#[derive(Default)]
+struct Results {
+    tally: Tally,
+    runs: Vec<Run>,
+    found: Found,
 }
 
 impl<'a> Judged<'a> {
-    fn new(settings: &'a Settings<'a>, names: &'a FinalNames, usage: &'a Store, charging: &'a Store) -> Self {
+    fn new(
+        settings: &'a Settings<'a>,
+        names: &'a FinalNames,
+        unread: &'a Unread,
+        usage: &'a Store,
+        charging: &'a Store,
+    ) -> Self {
         let (next, results) = (AtomicUsize::new(0), Mutex::default());
-        Self { settings, names, usage, charging, next, results }
+        Self { settings, names, unread, usage, charging, next, results }
     }
 
     /// Judges part after part until none is left.
     fn work(&self) -> io::Result<()> {
-        let mut judge = Judge::new(self.settings, self.names);
+        let mut judge = Judge::new(self.settings, self.names, self.unread);
         let (mut octets, mut usage, mut charging) = (Vec::new(), Vec::new(), Vec::new());
         let mut runs = Vec::new();
         loop {
@@ -243,8 +331,9 @@ impl<'a> Judged<'a> {
             }
         }
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-        results.0.add(&judge.tally);
-        results.1.append(&mut runs);
+        results.tally.add(&judge.tally);
+        results.runs.append(&mut runs);
+        results.found.add(&judge.found);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use super::compact::Compact;
+use super::scope::{Lies, RunWindow};
 use crate::ChargingId;
 
 /// One session in one ledger: its parts stand together in the sorted records.
@@ -13,7 +14,7 @@ pub(super) struct Session {
     pub(super) end: usize,
     pub(super) charging_id: Option<ChargingId>,
     session: u8,
-    from_us: u64,
+    pub(super) from_us: u64,
     to_us: u64,
     /// The session of the other ledger that it belongs to (of charging), or whether it has one (of usage).
     pub(super) partner: Option<usize>,
@@ -29,6 +30,8 @@ pub(super) struct Sessions {
     by_id: Vec<(ChargingId, u64, usize)>,
     /// Used sessions, and the charged ones that belong to them.
     pairs: Vec<(usize, usize)>,
+    /// Charged sessions of before the run, and of after it.
+    pub(super) out_of_scope: (u64, u64),
 }
 
 /// Puts the parts of each session together, in order.
@@ -108,7 +111,13 @@ impl Session {
 
 impl Sessions {
     /// Finds the sessions of one subscriber and matches them.
-    pub(super) fn set(&mut self, usage: &[Compact], charging: &[Compact], skew_us: u64) {
+    pub(super) fn set(
+        &mut self,
+        usage: &[Compact],
+        charging: &[Compact],
+        window: Option<RunWindow>,
+        skew_us: u64,
+    ) {
         self.usage.clear();
         self.charging.clear();
         split(usage, &mut self.usage, |_, before, part| {
@@ -124,6 +133,16 @@ impl Sessions {
             let restarts = part.sequence.is_some() && part.sequence <= before.sequence;
             same && !(apart && restarts)
         });
+        self.out_of_scope = (0, 0);
+        if let Some(window) = window {
+            let (before, after) = (&mut self.out_of_scope.0, &mut self.out_of_scope.1);
+            self.charging.retain(|charged| {
+                let lies = window.place(charged.from_us, charged.to_us, skew_us);
+                *before += u64::from(lies == Lies::Before);
+                *after += u64::from(lies == Lies::After);
+                lies == Lies::Within
+            });
+        }
         self.usage.sort_unstable_by_key(|used| (used.session, used.from_us, used.start));
         self.match_by_id(skew_us);
         // First those that were there at the same time, then those that were so by clocks that differ.

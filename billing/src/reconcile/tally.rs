@@ -12,6 +12,8 @@ pub(super) struct Tally {
     /// Charged sessions without octets and amount that nobody had: they count as matched.
     pub(super) unused: u64,
     pub(super) redelivered: u64,
+    /// Charged sessions of before the run, and of after it.
+    pub(super) out_of_scope: (u64, u64),
     by_cause: [(u64, i128); Cause::ALL.len()],
     charged: i128,
     expected: i128,
@@ -47,6 +49,14 @@ impl Tally {
         self.charged(charging, expected);
     }
 
+    /// A session that was counted with one cause has another.
+    pub(super) fn turned(&mut self, from: Cause, to: Cause, at_stake: Money) {
+        let (count, sum) = &mut self.by_cause[from as usize];
+        *count -= 1;
+        *sum -= i128::from(at_stake.micros());
+        self.by_cause[to as usize].0 += 1;
+    }
+
     fn charged(&mut self, charging: &[Compact], expected: Money) {
         let totals = Totals::of(charging.iter(), false);
         self.charged_octets.0 += u128::from(totals.uplink);
@@ -59,6 +69,8 @@ impl Tally {
         self.matched += other.matched;
         self.unused += other.unused;
         self.redelivered += other.redelivered;
+        self.out_of_scope.0 += other.out_of_scope.0;
+        self.out_of_scope.1 += other.out_of_scope.1;
         for (sum, more) in self.by_cause.iter_mut().zip(other.by_cause) {
             sum.0 += more.0;
             sum.1 += more.1;
@@ -100,6 +112,8 @@ impl Tally {
             charged_downlink: octets(self.charged_octets.1),
             unused: self.unused,
             redelivered: self.redelivered,
+            before_run: self.out_of_scope.0,
+            after_run: self.out_of_scope.1,
             ..Account::default()
         }
     }

@@ -41,6 +41,11 @@ impl Totals {
         uplink && downlink
     }
 
+    /// Whether neither direction has more than the other's.
+    pub(super) fn is_within(self, other: Self) -> bool {
+        self.uplink <= other.uplink && self.downlink <= other.downlink
+    }
+
     /// How many octets the two differ by.
     pub(super) fn distance(self, other: Self) -> u64 {
         self.uplink.abs_diff(other.uplink).saturating_add(self.downlink.abs_diff(other.downlink))
