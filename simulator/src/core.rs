@@ -124,6 +124,15 @@ impl Core {
         self.chf.finish(wall_us);
     }
 
+    /// Every gNB has gone, and with them the UEs: who has a session is deregistered implicitly (TS 24.501 §5.3.7), its
+    /// sessions are charged as they stand, and what was held back is let out.
+    pub fn end_campaign(&mut self, at: Moment, out: &mut Output) {
+        let Self { amf, upf, chf, .. } = self;
+        let mut turn = Turn { now: at.now, wall_us: at.wall_us, planes: Some(Planes { upf, chf }) };
+        amf.forget_sessions(&mut turn, &mut out.signalling);
+        self.finish(at.wall_us);
+    }
+
     /// The charging records that are to be written by now, in their order.
     pub fn take_records(&mut self, wall_us: u64) -> impl Iterator<Item = ChargingRecord> + '_ {
         self.chf.take_records(wall_us)

@@ -1,6 +1,7 @@
 //! The thread that serves a core network: SCTP and UDP in, SCTP and UDP out, and time.
 #![allow(clippy::disallowed_methods, reason = "the one place of this crate that reads the clock")]
 
+mod campaign;
 mod clock;
 mod ledger;
 mod n3;
@@ -19,8 +20,9 @@ use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, SctpErro
 
 use crate::amf::{AmfAction, AmfEvent, Command, Statistics};
 use crate::chf::{ChargingSummary, InjectedFault};
-use crate::core::{Core, Output};
+use crate::core::{Core, Moment, Output};
 use crate::upf::UpfCounters;
+use campaign::{Campaign, Step};
 use clock::Clock;
 use ledger::Ledger;
 use n3::N3;
@@ -46,6 +48,8 @@ pub struct SimulatorOptions {
     pub gtpu_address: Option<IpAddr>,
     /// Where its charging records go. `charging-faults.csv` is written beside it at the end.
     pub ledger: Option<PathBuf>,
+    /// Beside the ledger a small file says whether it is complete ([`billing::csv::Completeness`]).
+    pub says_completeness: bool,
     /// What the time is when it starts; `None` for what the system says. Later steps of the system's clock do not
     /// matter to its records.
     pub start: Option<SystemTime>,
@@ -135,7 +139,9 @@ impl Simulator {
             SimulatorError::UserPlane { address, source }
         })?;
         let n3_address = n3.address();
-        let ledger = simulator.ledger.as_deref().map(Ledger::create).transpose()?;
+        let ledger =
+            simulator.ledger.as_deref().map(|path| Ledger::create(path, simulator.says_completeness));
+        let ledger = ledger.transpose()?;
         let clock = Clock::starting(simulator.start);
         let core = make(n3_address);
         let statistics = Arc::new(Mutex::new(statistics(&core, &n3, ledger.as_ref())));
@@ -216,6 +222,7 @@ struct Server {
     n3: N3,
     ledger: Option<Ledger>,
     clock: Clock,
+    campaign: Campaign,
     /// In the order of their start.
     freezes: VecDeque<(Duration, Duration)>,
     first_ue: Option<Instant>,
@@ -243,6 +250,7 @@ impl Server {
             endpoint,
             n3,
             ledger,
+            campaign: Campaign::Over,
             freezes: freezes.into(),
             first_ue: None,
             controls,
@@ -294,9 +302,23 @@ impl Server {
         if self.first_ue.is_none() && self.core.amf.has_heard_of_a_ue() {
             self.first_ue = Some(at.now);
         }
+        self.look_at_campaign(at);
         if at.now >= self.next_publication {
             self.publish();
             self.next_publication = at.now + PUBLICATION;
+        }
+    }
+
+    /// What a run has left open is charged when its gNBs have gone, and the ledger is complete then.
+    fn look_at_campaign(&mut self, at: Moment) {
+        let (gnbs, owes) = (self.core.amf.has_gnbs(), self.core.chf.owes_records());
+        let step = self.campaign.look(at.now, gnbs, owes);
+        if step == Some(Step::Ended) && owes {
+            self.core.end_campaign(at, &mut self.output);
+            self.carry_out(at.now);
+        }
+        if let (Some(step), Some(ledger)) = (step, &mut self.ledger) {
+            ledger.campaign(step == Step::Ended, at.wall_us, self.core.chf.faults_injected());
         }
     }
 
@@ -356,6 +378,7 @@ impl Server {
     fn deadline(&self, now: Instant) -> Instant {
         let freeze = self.first_ue.zip(self.freezes.front()).map(|(first, (at, _))| first + *at);
         let all = self.core.next_deadline().into_iter().chain(freeze);
+        let all = all.chain(self.campaign.deadline());
         all.chain([now + PUBLICATION, self.packets_looked_for(now)]).min().unwrap_or(now)
     }
 
@@ -449,7 +472,7 @@ impl Server {
         self.core.finish(self.clock.moment().wall_us);
         self.write_records();
         if let Some(ledger) = &mut self.ledger {
-            ledger.close(self.core.chf.faults_injected());
+            ledger.campaign(true, self.clock.moment().wall_us, self.core.chf.faults_injected());
         }
         self.publish();
         let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);

@@ -20,7 +20,8 @@ pub(crate) struct Arguments {
     /// one of 127.0.0.0/8 when that is no address for others.
     #[arg(long, value_name = "IP")]
     gtpu_address: Option<IpAddr>,
-    /// Where its charging records go, as CSV; charging-faults.csv beside it lists what it did wrong on purpose.
+    /// Where its charging records go, as CSV. What a run leaves open is charged 5 s after its last gNB has gone; FILE.state
+    /// beside it says whether the ledger is complete, charging-faults.csv what was done wrong on purpose.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
 }
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let options = SimulatorOptions {
         gtpu_address: arguments.gtpu_address,
         ledger: arguments.ledger.clone(),
+        says_completeness: true,
         start: None,
     };
     let simulator = Simulator::start(plan.scenario(), plan.seed(), &arguments.listen, &options)?;

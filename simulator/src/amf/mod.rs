@@ -249,6 +249,25 @@ impl Amf {
         self.statistics.received(Message::InitialUeMessage) > 0
     }
 
+    /// Whether a gNB is there that has set its NG interface up.
+    pub(crate) fn has_gnbs(&self) -> bool {
+        self.gnbs.values().any(|gnb| gnb.identity.is_some())
+    }
+
+    /// Every UE that has a session is deregistered implicitly; none may be connected any more.
+    pub(crate) fn forget_sessions(&mut self, turn: &mut Turn<'_>, out: &mut Vec<AmfAction>) {
+        for id in self.ues.with_sessions() {
+            if self.ues.get(id).is_none_or(|ue| ue.connection.is_some()) {
+                continue;
+            }
+            self.stop_ue_timer(id);
+            self.refuse(Refusal::ImplicitDeregistration);
+            pdu_session::remove_all(self, turn, id, Closing::StillOpen);
+            self.ues.remove(id);
+        }
+        self.outbox.take(turn.now, out);
+    }
+
     /// The UPF's ends of the sessions, by their charging identifiers.
     pub(crate) fn charged_sessions(&self) -> impl Iterator<Item = (ChargingId, u32)> + '_ {
         self.smf.charged()

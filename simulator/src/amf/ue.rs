@@ -166,6 +166,13 @@ impl Ues {
         Some(ue)
     }
 
+    /// Those that have a PDU session, in the order of their places.
+    pub(super) fn with_sessions(&self) -> Vec<UeId> {
+        let has = |ue: &Option<Ue>| ue.as_ref().is_some_and(|ue| !ue.sessions.is_empty());
+        let places = (0u32..).zip(&self.places);
+        places.filter(|(_, ue)| has(ue)).map(|(place, _)| UeId(place)).collect()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_imsi.len()
     }

@@ -191,6 +191,11 @@ impl Chf {
         self.press.let_out();
     }
 
+    /// Whether a session is open, or a record held back.
+    pub fn owes_records(&self) -> bool {
+        !self.sessions.is_empty() || self.press.held() > 0
+    }
+
     /// The records that are to be written by now, in their order.
     pub fn take_records(&mut self, wall_us: u64) -> impl Iterator<Item = ChargingRecord> + '_ {
         self.press.take(wall_us)

@@ -29,14 +29,20 @@ impl Press {
         self.came += 1;
     }
 
-    /// What is held back is written now, as if its time had come.
+    /// What is held back by now is written, as if its time had come.
     pub(super) fn let_out(&mut self) {
         self.let_out = true;
     }
 
     pub(super) fn take(&mut self, wall_us: u64) -> impl Iterator<Item = ChargingRecord> + '_ {
         std::iter::from_fn(move || {
-            let entry = self.waiting.first_entry()?;
+            let Some(entry) = self.waiting.first_entry() else {
+                // What comes later is written in its own time again.
+                if std::mem::take(&mut self.let_out) {
+                    self.last_us = self.last_us.min(wall_us);
+                }
+                return None;
+            };
             let (from_us, _) = *entry.key();
             if from_us > wall_us && !self.let_out {
                 return None;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use billing::ChargingRecord;
-use billing::csv::{ChargingWriter, CsvError};
+use billing::csv::{ChargingWriter, Completeness, CsvError};
 
 use crate::chf::InjectedFault;
 
@@ -27,11 +27,13 @@ pub(super) struct Ledger {
     writer: ChargingWriter,
     state: LedgerState,
     next_flush: Option<Instant>,
+    /// A file beside it says whether it is complete.
+    says_completeness: bool,
 }
 
 impl Ledger {
     /// Begins the ledger in this file. Its header is there from the start: a ledger without records is no empty file.
-    pub(super) fn create(path: &Path) -> Result<Self, CsvError> {
+    pub(super) fn create(path: &Path, says_completeness: bool) -> Result<Self, CsvError> {
         let state = LedgerState {
             path: path.to_owned(),
             faults: path.with_file_name(FAULTS),
@@ -40,7 +42,10 @@ impl Ledger {
         };
         let mut writer = ChargingWriter::create(path)?;
         writer.flush()?;
-        Ok(Self { writer, state, next_flush: None })
+        let ledger = Self { writer, state, next_flush: None, says_completeness };
+        // What stands there may be of an earlier ledger of this name.
+        ledger.say(false, 0).map_err(|source| CsvError::Unwritable { path: path.to_owned(), source })?;
+        Ok(ledger)
     }
 
     pub(super) fn state(&self) -> &LedgerState {
@@ -65,13 +70,28 @@ impl Ledger {
         }
     }
 
-    /// Everything is handed to the system, and what was done wrong on purpose is listed.
-    pub(super) fn close(&mut self, injected: &[InjectedFault]) {
+    /// A campaign has begun, or is over: then everything is handed to the system, what was done wrong on purpose is listed,
+    /// and the ledger is complete.
+    pub(super) fn campaign(&mut self, over: bool, wall_us: u64, injected: &[InjectedFault]) {
         self.flush();
+        if let Err(error) = self.say(over && self.state.error.is_none(), wall_us) {
+            tracing::warn!(%error, "nobody can be told whether the charging ledger is complete");
+        }
+        if !over {
+            return;
+        }
         if let Err(source) = list(&self.state.faults, injected) {
             let error = format!("{}: {source}", self.state.faults.display());
             self.state.error.get_or_insert(error);
         }
+    }
+
+    fn say(&self, complete: bool, at_us: u64) -> io::Result<()> {
+        if !self.says_completeness {
+            return Ok(());
+        }
+        let octets = std::fs::metadata(&self.state.path)?.len();
+        Completeness { complete, records: self.state.records, octets, at_us }.write_beside(&self.state.path)
     }
 
     fn flush(&mut self) {
