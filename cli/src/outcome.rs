@@ -70,6 +70,9 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
     if let Some(line) = billing(&summary.billing) {
         println!("  billing: {line}");
     }
+    for line in summary.billing.account.not_judged() {
+        println!("    {line}");
+    }
     let lateness = summary.generator.lateness_us;
     if summary.generator.attempts > 0 {
         println!(
@@ -99,7 +102,7 @@ fn billing(billing: &BillingSummary) -> Option<String> {
     };
     let explained = match account.explained.values().sum::<u64>() {
         0 => String::new(),
-        explained => format!(", {explained} of lost agents"),
+        explained => format!(", {explained} not judged"),
     };
     (account.sessions > 0).then(|| {
         format!(

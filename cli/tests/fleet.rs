@@ -13,24 +13,39 @@ use support::{Process, account, assert_summary_passed, registrations, roamstorm,
 /// A coordinator and a simulator that wait, and what agents need to join. The coordinator reads the simulator's ledger.
 struct Fleet {
     coordinator: Process,
-    _simulator: Process,
+    simulator: Process,
     address: String,
+    target: String,
 }
 
 fn fleet(folder: &Path, path: &str, agents: &str) -> Fleet {
+    fleet_with(folder, path, agents, &[])
+}
+
+/// The same with further arguments of the simulator.
+fn fleet_with(folder: &Path, path: &str, agents: &str, more: &[&str]) -> Fleet {
     let certs = folder.join("certs");
     let ledger = folder.join("charging.csv");
     assert!(roamstorm().arg("certs").arg(&certs).output().unwrap().status.success());
     let mut simulator = Process::start(
         roamstorm()
-            .args(["simulator", path, "--seed", "2", "--listen", "sctp+udp://127.0.0.1:0", "--ledger"])
+            .args(["simulator", path, "--seed", "2", "--listen", "sctp+udp://127.0.0.1:0"])
+            .args(more)
+            .arg("--ledger")
             .arg(&ledger),
     );
     let line = simulator.wait_for("listening on");
     let target = line.split([' ', ',']).find(|word| word.contains("://")).unwrap().to_owned();
+    let (coordinator, address) = coordinator(folder, path, agents, &target);
+    Fleet { coordinator, simulator, address, target }
+}
+
+/// A coordinator that waits for its agents, and where.
+fn coordinator(folder: &Path, path: &str, agents: &str, target: &str) -> (Process, String) {
+    let (certs, ledger) = (folder.join("certs"), folder.join("charging.csv"));
     let mut coordinator = Process::start(
         roamstorm()
-            .args(["coordinator", path, "--seed", "2", "--agents", agents, "--target", &target, "--json"])
+            .args(["coordinator", path, "--seed", "2", "--agents", agents, "--target", target, "--json"])
             .args(["--listen", "127.0.0.1:0", "--charging"])
             .arg(&ledger)
             .arg("--certs")
@@ -40,7 +55,7 @@ fn fleet(folder: &Path, path: &str, agents: &str) -> Fleet {
     );
     let line = coordinator.wait_for("waiting on");
     let address = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
-    Fleet { coordinator, _simulator: simulator, address }
+    (coordinator, address)
 }
 
 fn agent(folder: &Path, address: &str, name: &str) -> Process {
@@ -165,4 +180,112 @@ fn an_agent_of_a_foreign_authority_is_refused_on_both_sides_and_disturbs_nobody(
     let (code, _, stderr) = agent(folder.path(), &fleet.address, "friend").finish();
     assert_eq!(code, Some(0), "{stderr}");
     passed(fleet.coordinator);
+}
+
+/// UEs that register and open a session which stays open.
+fn open_sessions(folder: &Path) -> String {
+    scenario(
+        folder,
+        r#"
+name: open
+description: Sessions that stay open.
+subscribers:
+  - {plmn: 001/01, imsi: "001010000000001", count: 100, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
+     opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}
+cells: {gnbs: 4, cells-per-gnb: 2, tacs: [1, 2], slices: ["1"]}
+radio: ideal
+sessions:
+  - {dnn: internet, uplink: {rate: 8kbit/s, packet: 200}, downlink: {rate: 16kbit/s, packet: 200}}
+load:
+  - {procedure: registration, phases: [{rate: 50/s, for: 2s}]}
+  - {procedure: pdu-session, start: 1s, phases: [{rate: 50/s, for: 2s}, {hold: 2s}]}
+slos: [registration.success >= 99%, billing.unreconciled == 0]
+"#,
+    )
+}
+
+/// What the money of a summary came to: matched, unreconciled, left out as of before the run.
+fn money(summary: &Value) -> (u64, u64, u64) {
+    let figure = |key: &str| summary["billing"][key].as_u64().unwrap_or_default();
+    (figure("matched"), figure("unreconciled"), figure("before_run"))
+}
+
+#[test]
+fn sessions_that_are_open_at_the_end_are_charged_when_the_gnbs_have_gone_and_run_after_run_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = open_sessions(folder.path());
+    let first = fleet(folder.path(), &path, "2");
+    let Fleet { mut coordinator, simulator, mut address, target } = first;
+    let mut folders = Vec::new();
+    for run in 0..3u64 {
+        let agents = ["east", "west"].map(|name| agent(folder.path(), &address, name));
+        let summary = passed(coordinator);
+        agents.into_iter().for_each(|agent| drop(agent.finish()));
+        assert_eq!(money(&summary), (100, 0, run * 100), "{}", summary["billing"]);
+        assert_eq!(summary["billing"]["ledger_complete"], true);
+        assert!(summary["billing"]["explained"].is_null(), "{}", summary["billing"]);
+        folders.push(summary["run_id"].as_str().unwrap().to_owned());
+        (coordinator, address) = self::coordinator(folder.path(), &path, "2", &target);
+    }
+    drop((coordinator, simulator));
+    // Of the first run, with the ledger of all three, by its name: what came after it is left out, too.
+    let output = roamstorm()
+        .args(["reconcile", "--json", &folders[0], "--charging"])
+        .arg(folder.path().join("charging.csv"))
+        .arg("--out")
+        .arg(folder.path().join("runs"))
+        .output()
+        .unwrap();
+    let account: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{account}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!((&account["matched"], &account["after_run"]), (&100.into(), &200.into()), "{account}");
+}
+
+#[test]
+fn a_session_that_is_open_at_the_end_and_not_charged_is_missing_where_the_ledger_is_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = open_sessions(folder.path());
+    let faults = ["--set", "charging.faults.lost=10%", "--set", "charging.faults.late=10%"];
+    let fleet = fleet_with(folder.path(), &path, "1", &faults);
+    let agent = agent(folder.path(), &fleet.address, "one");
+    let (_, stdout, stderr) = fleet.coordinator.finish();
+    drop(agent.finish());
+    let summary: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    let planted = support::csv(&folder.path().join("charging-faults.csv"));
+    let of = |kind: &str| planted.iter().filter(|fault| fault[0] == kind).count() as u64;
+    assert!(of("lost") > 0 && of("late") > 0, "{planted:?}");
+    let by_cause = &summary["billing"]["by_cause"];
+    assert_eq!((&by_cause["missing"], &by_cause["late"]), (&of("lost").into(), &of("late").into()));
+    assert_eq!(money(&summary), (100 - of("lost") - of("late"), of("lost") + of("late"), 0));
+    assert_ne!(summary["verdict"]["status"], "pass");
+}
+
+/// The simulator's ledger is as that of any charging function once nobody says that it is complete.
+#[test]
+fn with_a_foreign_charging_function_open_sessions_are_no_failure_and_no_proof() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = open_sessions(folder.path());
+    let fleet = fleet(folder.path(), &path, "1");
+    let header = std::fs::read_to_string(folder.path().join("charging.csv")).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("charging.csv"), header.lines().next().unwrap().to_owned() + "\n")
+        .unwrap();
+    drop(fleet.coordinator);
+    std::fs::rename(folder.path().join("certs"), elsewhere.path().join("certs")).unwrap();
+    let (coordinator, address) = coordinator(elsewhere.path(), &path, "1", &fleet.target);
+    let agent = agent(elsewhere.path(), &address, "one");
+    let (_, stdout, stderr) = coordinator.finish();
+    drop(agent.finish());
+    drop(fleet.simulator);
+    let summary: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    let billing = &summary["billing"];
+    assert_eq!(billing["explained"]["still-open"], 100, "{billing}");
+    assert_eq!(billing["unreconciled"], 0, "{billing}");
+    assert_ne!(summary["verdict"]["status"], "pass", "nothing was judged: {}", summary["verdict"]);
+    let listed = folder_of(&elsewhere, &summary).join("unreconciled.csv");
+    assert_eq!(support::csv(&listed).iter().filter(|line| line[0] == "still-open").count(), 100);
+}
+
+fn folder_of(folder: &tempfile::TempDir, summary: &Value) -> std::path::PathBuf {
+    folder.path().join("runs").join(summary["run_id"].as_str().unwrap())
 }

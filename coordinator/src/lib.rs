@@ -4,6 +4,7 @@
 //! messages to and from it. Every queue between them is bounded, and nothing is locked.
 
 mod accounting;
+mod charging_ledger;
 mod checks;
 mod clock;
 mod compare;

@@ -1,12 +1,13 @@
 //! The network side of a run, where it is ours or has left a ledger: it is closed when the agents have gone.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::json;
 
+use crate::charging_ledger::bring;
 use crate::run::Run;
 
 /// The network that the agents of a run signal to, when it is run beside them.
@@ -84,34 +85,36 @@ pub(crate) enum Ledger {
     /// There should be one, but it cannot be used.
     Unusable(String),
     /// In the run folder.
-    Here(PathBuf),
+    Here {
+        /// The file.
+        path: PathBuf,
+        /// Every session that there was is in it, also those that were open at the end.
+        complete: bool,
+    },
 }
 
 impl Run {
     /// Closes the network and brings its ledger into the run folder.
     pub(crate) async fn close_network(&mut self) {
-        let source = if let Some(network) = self.config.network.take() {
+        if let Some(network) = self.config.network.take() {
             let close = move || network.close();
             let closed = match tokio::task::spawn_blocking(close).await {
                 Ok(closed) => closed,
                 Err(_) => Err("the network side died while it was closed".to_owned()),
             };
             match closed {
-                Err(error) => {
-                    self.network.ledger = Ledger::Unusable(error);
-                    None
-                }
+                Err(error) => self.network.ledger = Ledger::Unusable(error),
                 Ok(closed) => {
                     self.network.charging_faults = closed.charging_faults;
                     self.network.events = self.timed(closed.events, closed.counted);
-                    closed.charging
+                    if let Some(source) = closed.charging {
+                        // It has closed every session before it was closed itself.
+                        self.network.ledger = bring(&source, &self.folder.path.join("charging.csv"), true);
+                    }
                 }
             }
-        } else {
-            self.config.charging.clone()
-        };
-        if let Some(source) = source {
-            self.network.ledger = bring(&source, &self.folder.path.join("charging.csv"));
+        } else if let Some(source) = self.config.charging.clone() {
+            self.network.ledger = self.bring_ledger(source).await;
         }
         let ledger = format!("{:?}", self.network.ledger);
         self.decide("closed the network side", json!({"ledger": ledger}));
@@ -128,20 +131,6 @@ impl Run {
             }
         }
         timed
-    }
-}
-
-/// A ledger that is elsewhere is copied: the run folder must hold everything that the verdict rests on.
-fn bring(source: &Path, here: &Path) -> Ledger {
-    if source == here {
-        return match std::fs::metadata(here) {
-            Ok(_) => Ledger::Here(here.to_owned()),
-            Err(error) => Ledger::Unusable(format!("{}: {error}", here.display())),
-        };
-    }
-    match std::fs::copy(source, here) {
-        Ok(_) => Ledger::Here(here.to_owned()),
-        Err(error) => Ledger::Unusable(format!("{}: {error}", source.display())),
     }
 }
 

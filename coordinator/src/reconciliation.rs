@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use billing::csv::Mappings;
-use billing::{Account, Difference, Losses, LostUsage, Rules, Settings, Tariff, reconcile_files_to};
+use billing::{
+    Account, Difference, Losses, LostUsage, ReconcileError, Rules, RunWindow, Settings, Tariff,
+    reconcile_files_to,
+};
 use scenarios::Plan;
 use serde::Serialize;
 
@@ -24,6 +27,12 @@ pub struct BillingSummary {
     pub account: Account,
     /// Sessions that the charging function did wrong on purpose, by fault.
     pub faults_injected: BTreeMap<String, u64>,
+    /// When the run was: what was charged and closed before it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<RunWindow>,
+    /// Whether the charging ledger is known to have every session, also those that were open at the end: where it is not, such a
+    /// session without a charge is `still-open`.
+    pub ledger_complete: bool,
     /// When usage was lost with its agents, which explains what is missing of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lost_usage: Vec<LostUsage>,
@@ -40,9 +49,10 @@ impl BillingSummary {
         Self { reason: Some(reason.to_owned()), ..Self::default() }
     }
 
-    /// What an SLO on it is held against. Where nothing was used and nothing charged, nothing is proven.
+    /// What an SLO on it is held against. Where nothing was used and nothing charged, or no session could be judged, nothing
+    /// is proven.
     pub(crate) fn measured(&self) -> Option<u64> {
-        (self.reconciled && self.account.sessions > 0).then_some(self.account.unreconciled)
+        (self.reconciled && self.account.judged() > 0).then_some(self.account.unreconciled)
     }
 
     /// The sessions that the verdict names, and how many more there are.
@@ -88,15 +98,22 @@ impl Run {
                 self.core.invalidate(format!("the charging ledger cannot be used: {why}"));
                 BillingSummary::unknown(&why)
             }
-            Ledger::Here(ledger) => {
-                let tariff = charging.tariff.clone();
-                let lost = self.lost_usage();
-                let plan = self.core.plan();
-                match ledgers(self.files.usage.path(), &ledger, &tariff, (plan, lost), &self.folder.path) {
+            Ledger::Here { path, complete } => {
+                let about = OfRun {
+                    plan: self.core.plan(),
+                    lost_usage: self.lost_usage(),
+                    window: self.window(),
+                    ledger_complete: complete,
+                };
+                match ledgers(self.files.usage.path(), &path, &charging.tariff, about, &self.folder.path) {
                     Ok(billing) => billing,
+                    // A ledger that nobody can read accuses nobody.
+                    Err(error @ ReconcileError::NothingRead { .. }) => {
+                        BillingSummary::unknown(&error.to_string())
+                    }
                     Err(error) => {
                         self.core.invalidate(format!("billing could not be reconciled: {error}"));
-                        BillingSummary::unknown(&error)
+                        BillingSummary::unknown(&error.to_string())
                     }
                 }
             }
@@ -112,13 +129,26 @@ impl Run {
                 "{bad} lines of charging.csv could not be read: charging.rejected.csv has them"
             ));
         }
-        if let (Some(why), true) = (&billing.reason, merged > 0) {
+        if billing.reconciled && billing.account.sessions > 0 && billing.account.judged() == 0 {
+            billing.reason =
+                Some(format!("no session could be judged: {}", billing.account.not_judged().join("; ")));
+        }
+        billing.account.not_judged().into_iter().for_each(|line| self.core.warn(format!("billing: {line}")));
+        if let (Some(why), true, false) = (&billing.reason, merged > 0, billing.reconciled) {
             let text = format!("billing is not reconciled: {why}; {merged} usage records are in usage.csv");
             self.core.warn(text);
             billing.account.usage_records = merged;
         }
         billing.faults_injected.clone_from(&self.network.charging_faults);
         billing
+    }
+
+    /// From the start of the run to its end, by the wall clock.
+    fn window(&self) -> Option<RunWindow> {
+        let state = self.core.state();
+        let from_us = state.start_wall_us?;
+        let to_us = from_us.saturating_add(state.evidence.last_us).saturating_add(state.paused_us);
+        Some(RunWindow { from_us, to_us })
     }
 
     /// The gaps of the run by the wall clock.
@@ -135,23 +165,37 @@ impl Run {
     }
 }
 
+/// What is known of a run beside its ledgers.
+struct OfRun<'a> {
+    plan: &'a Plan,
+    lost_usage: Vec<LostUsage>,
+    window: Option<RunWindow>,
+    ledger_complete: bool,
+}
+
 fn ledgers(
     usage: &Path,
     charging: &Path,
     tariff: &Tariff,
-    (plan, lost_usage): (&Plan, Vec<LostUsage>),
+    OfRun { plan, lost_usage, window, ledger_complete }: OfRun<'_>,
     folder: &Path,
-) -> Result<BillingSummary, String> {
-    let mut billing = BillingSummary { reconciled: true, ..BillingSummary::default() };
+) -> Result<BillingSummary, ReconcileError> {
+    let mut billing =
+        BillingSummary { reconciled: true, window, ledger_complete, ..BillingSummary::default() };
     let shard_of = |supi| plan.shard_of_subscriber(supi);
     let losses = Losses { gaps: &lost_usage, shard_of: Some(&shard_of) };
     let rules = Rules::default();
     // What does not fit into memory waits beside the ledgers: where there was room for them.
-    let settings =
-        Settings { folder: Some(folder.to_owned()), losses, ..Settings::new(Some(tariff), &rules) };
+    let settings = Settings {
+        folder: Some(folder.to_owned()),
+        losses,
+        window,
+        complete: ledger_complete,
+        ..Settings::new(Some(tariff), &rules)
+    };
     let mut show = |difference: &Difference| billing.add(difference);
     let account = reconcile_files_to(usage, charging, &Mappings::default(), settings, folder, &mut show);
-    billing.account = account.map_err(|error| error.to_string())?;
+    billing.account = account?;
     billing.lost_usage = lost_usage;
     Ok(billing)
 }

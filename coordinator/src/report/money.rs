@@ -26,6 +26,8 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
 
 fn answer(billing: &Value) -> Markup {
     let (sessions, unreconciled) = (whole(billing, "sessions").unwrap_or(0), whole(billing, "unreconciled"));
+    let explained = Tally::read(billing, "explained").unwrap_or_default().total;
+    let judged = sessions.saturating_sub(explained);
     // Folders of before there were two ledgers don't say whether they were reconciled.
     let reconciled = billing.get("reconciled").and_then(Value::as_bool).unwrap_or(sessions > 0);
     html! {
@@ -36,6 +38,9 @@ fn answer(billing: &Value) -> Markup {
             p.quiet { "No charged session took place, so there is nothing to reconcile." }
         } @else {
             p.lead { (match unreconciled {
+                Some(0) if judged == 0 => html! { (Status::Unknown.badge()) " None of " (count(sessions)) " sessions could be judged." },
+                Some(0) if judged < sessions => html! { (Status::Pass.badge()) " Every one of the " (count(judged)) " sessions that could be judged was charged once, for what was used; "
+                    (count(sessions - judged)) " could not be judged." },
                 Some(0) => html! { (Status::Pass.badge()) " Every one of " (count(sessions)) " sessions was charged once, for what was used." },
                 Some(n) => html! { (Status::Fail.badge()) " " (count(n)) " of " (count(sessions)) " sessions were not charged for what was used"
                     @if let Some(stake) = amount(billing, "at_stake_micros") { ", " strong { (stake) } " is at stake" } "; unreconciled.csv lists them." },
@@ -50,7 +55,15 @@ pub(super) fn in_short(run: &Run<'_>) -> Option<(String, String, String)> {
     let billing = run.summary.get("billing")?;
     let sessions = whole(billing, "sessions").filter(|sessions| *sessions > 0)?;
     let beside = match whole(billing, "unreconciled")? {
-        0 => format!("{} sessions, all reconciled", count(sessions)),
+        0 => {
+            let explained = Tally::read(billing, "explained").unwrap_or_default().total;
+            match (explained, sessions.saturating_sub(explained)) {
+                (0, _) => format!("{} sessions, all reconciled", count(sessions)),
+                (_, judged) => {
+                    format!("{} of {} sessions judged, all reconciled", count(judged), count(sessions))
+                }
+            }
+        }
         n => format!("{} of {} sessions unreconciled", count(n), count(sessions)),
     };
     let charged = micros(billing, "charged_micros")?;
@@ -118,7 +131,12 @@ fn causes(billing: &Value) -> Markup {
     };
     html! {
         @for (cause, n) in Tally::read(billing, "explained").unwrap_or_default().by_cause {
-            p.note { (count(n)) " sessions are explained, and count as neither matched nor unreconciled: " (meaning(&cause)) "." }
+            p.note { (count(n)) " sessions are not judged (" (cause) "), and count as neither matched nor unreconciled: " (meaning(&cause)) "." }
+        }
+        @for (key, when) in [("before_run", "before this run"), ("after_run", "after this run")] {
+            @if let Some(n) = whole(billing, key).filter(|n| *n > 0) {
+                p.note { (count(n)) " charged sessions of " (when) " are left out: the ledger is older, or newer, than the run." }
+            }
         }
         @if !causes.by_cause.is_empty() {
             h3 { "By root cause" }
@@ -155,6 +173,8 @@ fn meaning(cause: &str) -> &'static str {
         "agent-lost" => {
             "the agent that knew the usage was lost: no error of the charging, and no proof of it"
         }
+        "still-open" => "open when the run ended, and not charged to its end yet",
+        "not-read" => "a line of a ledger that is its, or may be, could not be read",
         _ => "",
     }
 }
