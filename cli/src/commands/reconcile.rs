@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Error, anyhow, bail};
 use billing::csv::Mappings;
-use billing::{Account, Difference, Losses, LostUsage, Rules, Settings, Tariff, reconcile_files_to};
+use billing::{
+    Account, Difference, Losses, LostUsage, Rules, RunWindow, Settings, Tariff, reconcile_files_to,
+};
 use coordinator::units;
 use scenarios::{Plan, Scenario};
 use serde_json::Value;
@@ -16,20 +18,26 @@ use crate::exit::Exit;
 /// Exit codes: 0 every session agrees, 1 some don't, 2 the input is wrong, in part or as a whole.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// A run folder: its usage.csv and charging.csv, and the tariff of its scenario.yaml.
-    #[arg(conflicts_with_all = ["usage", "charging"], required_unless_present_all = ["usage", "charging"])]
+    /// A run, by its folder or its name under --out (or runs/): its usage.csv and charging.csv, its tariff, when it was, and what
+    /// was lost with its agents.
+    #[arg(conflicts_with = "usage", required_unless_present = "usage")]
     run: Option<PathBuf>,
-    /// The ledger of what was used.
+    /// The ledger of what was used, where it is no run's.
     #[arg(long, value_name = "FILE", requires = "charging")]
     usage: Option<PathBuf>,
-    /// The ledger of what was charged.
-    #[arg(long, value_name = "FILE", requires = "usage")]
+    /// The ledger of what was charged; with a run, in place of the run's own.
+    #[arg(long, value_name = "FILE")]
     charging: Option<PathBuf>,
+    /// The charging ledger has every session, also those that were open at the end of the run: one without a charge is missing,
+    /// not still-open.
+    #[arg(long)]
+    complete: bool,
     /// How the columns of foreign ledgers stand for ours (docs/billing.md).
     #[arg(long, value_name = "FILE")]
     map: Option<PathBuf>,
-    /// The prices that amounts are recomputed by; the run's own, or none, where none is given.
-    #[arg(long, value_name = "FILE")]
+    /// The prices that amounts are recomputed by: a file, or a name that scenarios take; the run's own, or none, where none is
+    /// given.
+    #[arg(long, value_name = "FILE|NAME")]
     tariff: Option<PathBuf>,
     /// What is tolerated.
     #[arg(long, value_name = "FILE")]
@@ -43,8 +51,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
-    let (usage, charging) = arguments.ledgers()?;
-    let tariff = arguments.tariff()?;
+    let run = arguments.find()?;
+    let (usage, charging) = arguments.ledgers(run.as_deref())?;
+    let tariff = arguments.tariff(run.as_deref())?;
     let rules = match &arguments.rules {
         Some(path) => Rules::from_yaml(&text(path)?, &name(path)).map_err(Error::msg)?,
         None => Rules::default(),
@@ -53,12 +62,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         Some(path) => Mappings::from_yaml(&text(path)?, &name(path)).map_err(Error::msg)?,
         None => Mappings::default(),
     };
-    let out = arguments.out.as_deref().or(arguments.run.as_deref()).unwrap_or_else(|| Path::new("."));
+    let out = arguments.results(run.as_deref());
     fs::create_dir_all(out).with_context(|| format!("making the folder {}", out.display()))?;
-    let (lost_usage, plan) = arguments.lost_usage()?;
-    let shard_of = |supi| plan.as_ref()?.shard_of_subscriber(supi);
-    let losses = Losses { gaps: &lost_usage, shard_of: Some(&shard_of) };
-    let settings = Settings { losses, ..Settings::new(tariff.as_ref(), &rules) };
+    let about = run.as_deref().map(OfRun::read).transpose()?.unwrap_or_default();
+    let shard_of = |supi| about.plan.as_ref()?.shard_of_subscriber(supi);
+    let losses = Losses { gaps: &about.lost_usage, shard_of: Some(&shard_of) };
+    // What the run knows of its own ledger says nothing about another one.
+    let complete = arguments.complete || (arguments.charging.is_none() && about.ledger_complete);
+    let settings =
+        Settings { losses, window: about.window, complete, ..Settings::new(tariff.as_ref(), &rules) };
     let mut shown = Vec::new();
     let account = reconcile_files_to(&usage, &charging, &mappings, settings, out, &mut |difference| {
         if shown.len() < SHOWN && !difference.cause.is_explained() {
@@ -86,16 +98,39 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
 }
 
 impl Arguments {
-    fn ledgers(&self) -> Result<(PathBuf, PathBuf), Error> {
+    /// The folder of the run. Ledgers and a scenario in a folder are enough.
+    fn find(&self) -> Result<Option<PathBuf>, Error> {
+        let Some(run) = &self.run else { return Ok(None) };
+        if run.is_dir() {
+            return Ok(Some(run.clone()));
+        }
+        let runs = Path::new("runs");
+        let found = crate::runs::find(run, self.out.as_deref().unwrap_or(runs));
+        found.or_else(|error| crate::runs::find(run, runs).map_err(|_| error)).map(Some)
+    }
+
+    /// Where the results go. A run that was found by its name under --out has them in its own folder.
+    fn results<'a>(&'a self, run: Option<&'a Path>) -> &'a Path {
+        match (self.out.as_deref(), run) {
+            (Some(out), Some(run)) if run.parent() == Some(out) && self.run.as_deref() != Some(run) => run,
+            (Some(out), _) => out,
+            (None, Some(run)) => run,
+            (None, None) => Path::new("."),
+        }
+    }
+
+    fn ledgers(&self, run: Option<&Path>) -> Result<(PathBuf, PathBuf), Error> {
         if let (Some(usage), Some(charging)) = (&self.usage, &self.charging) {
             return Ok((usage.clone(), charging.clone()));
         }
-        let folder = self.run.as_ref().ok_or_else(|| anyhow!("a run folder, or --usage and --charging"))?;
-        let (usage, charging) = (folder.join("usage.csv"), folder.join("charging.csv"));
-        for ledger in [&usage, &charging] {
+        let folder = run.ok_or_else(|| anyhow!("a run is needed, or --usage and --charging"))?;
+        let usage = folder.join("usage.csv");
+        let charging = self.charging.clone().unwrap_or_else(|| folder.join("charging.csv"));
+        let own = [Some(&usage), self.charging.is_none().then_some(&charging)];
+        for ledger in own.into_iter().flatten() {
             if !ledger.is_file() {
                 bail!(
-                    "{} has no {}: a run folder with both ledgers is accepted",
+                    "{} has no {}: a run folder with both ledgers is accepted, or one with usage.csv and --charging FILE",
                     folder.display(),
                     ledger.file_name().unwrap_or_default().display()
                 );
@@ -107,7 +142,7 @@ impl Arguments {
     /// Other columns than ours are the rule where a ledger comes from elsewhere.
     fn foreign(&self, error: billing::ReconcileError) -> Error {
         let text = error.to_string();
-        let columns = self.usage.is_some() && self.map.is_none() && text.contains("column");
+        let columns = self.charging.is_some() && self.map.is_none() && text.contains("column");
         if columns {
             anyhow!("{text}; for other columns give --map mapping.yaml (docs/billing.md)")
         } else {
@@ -115,31 +150,60 @@ impl Arguments {
         }
     }
 
-    fn tariff(&self) -> Result<Option<Tariff>, Error> {
+    fn tariff(&self, run: Option<&Path>) -> Result<Option<Tariff>, Error> {
         if let Some(path) = &self.tariff {
-            return Tariff::from_yaml(&text(path)?, &name(path)).map(Some).map_err(Error::msg);
+            let known = scenarios::tariffs();
+            let (text, name) = match known.iter().find(|(known, _)| Path::new(known) == path) {
+                Some((known, text)) if !path.is_file() => ((*text).to_owned(), (*known).to_owned()),
+                _ => {
+                    let names: Vec<&str> = known.iter().map(|(known, _)| *known).collect();
+                    let names = || format!("a tariff is a file, or one of {}", names.join(", "));
+                    (text(path).with_context(names)?, name(path))
+                }
+            };
+            return Tariff::from_yaml(&text, &name).map(Some).map_err(Error::msg);
         }
-        let Some(folder) = &self.run else { return Ok(None) };
-        let path = folder.join("scenario.yaml");
-        let scenario = Scenario::load(&name(&path), &[])?;
+        let Some(folder) = run else { return Ok(None) };
+        let scenario = Scenario::load(&name(&folder.join("scenario.yaml")), &[])?;
         Ok(Some(scenario.charging.tariff))
     }
+}
 
-    /// When usage was lost with agents, by the run's summary, and the plan that says whose it was.
-    fn lost_usage(&self) -> Result<(Vec<LostUsage>, Option<Plan>), Error> {
-        let Some(folder) = &self.run else { return Ok((Vec::new(), None)) };
+/// What a run's folder says of it beside its ledgers.
+#[derive(Default)]
+struct OfRun {
+    lost_usage: Vec<LostUsage>,
+    window: Option<RunWindow>,
+    ledger_complete: bool,
+    /// Whose the lost usage was.
+    plan: Option<Plan>,
+}
+
+impl OfRun {
+    fn read(folder: &Path) -> Result<Self, Error> {
         let read =
             |file: &str| Some(serde_json::from_str::<Value>(&fs::read_to_string(folder.join(file)).ok()?));
         let Some(summary) = read("summary.json").transpose().context("reading summary.json")? else {
-            return Ok((Vec::new(), None));
+            return Ok(Self::default());
         };
-        let Some(lost) = summary.pointer("/billing/lost_usage") else { return Ok((Vec::new(), None)) };
-        let lost = serde_json::from_value(lost.clone()).context("reading lost_usage in summary.json")?;
+        let billing = |key: &str| summary.pointer("/billing").and_then(|billing| billing.get(key)).cloned();
+        let mut of_run = Self {
+            window: billing("window")
+                .map(serde_json::from_value)
+                .transpose()
+                .context("reading window in summary.json")?,
+            ledger_complete: billing("ledger_complete")
+                .and_then(|complete| complete.as_bool())
+                .unwrap_or(false),
+            ..Self::default()
+        };
+        let Some(lost) = billing("lost_usage") else { return Ok(of_run) };
+        of_run.lost_usage = serde_json::from_value(lost).context("reading lost_usage in summary.json")?;
         let plan = read("plan.json").transpose().context("reading plan.json")?.unwrap_or_default();
         let shards = plan.get("shards").and_then(Value::as_array).map_or(1, Vec::len);
         let scenario = Scenario::load(&name(&folder.join("scenario.yaml")), &[])?;
-        let plan = Plan::with_shards(Arc::new(scenario), 0, u32::try_from(shards)?)?;
-        Ok((lost, Some(plan)))
+        of_run.plan = Some(Plan::with_shards(Arc::new(scenario), 0, u32::try_from(shards)?)?);
+        Ok(of_run)
     }
 }
 
@@ -149,15 +213,14 @@ fn print(account: &Account, shown: &[Difference], out: &Path) {
         "{} sessions: {} matched, {} unreconciled",
         account.sessions, account.matched, account.unreconciled
     );
-    for (cause, count) in &account.explained {
-        println!(
-            "{count} sessions are explained ({cause}): their usage was lost, what was charged is rightly rated"
-        );
+    account.not_judged().iter().for_each(|line| println!("{line}"));
+    match account.currency {
+        Some(_) => println!(
+            "charged {}{currency}, expected {}{currency}, at stake {}{currency}",
+            account.charged, account.expected, account.at_stake
+        ),
+        None => println!("charged {}; without a tariff amounts are not judged", account.charged),
     }
-    println!(
-        "charged {}{currency}, expected {}{currency}, at stake {}{currency}",
-        account.charged, account.expected, account.at_stake
-    );
     println!(
         "octets used {} up, {} down; charged {} up, {} down",
         units::count(account.used_uplink),
@@ -172,22 +235,24 @@ fn print(account: &Account, shown: &[Difference], out: &Path) {
         return;
     }
     println!();
-    println!("{:<20}{:>10}{:>20}", "cause", "sessions", "at stake");
+    let rated = account.currency.is_some();
+    println!("{:<20}{:>10}{:>20}", "cause", "sessions", if rated { "at stake" } else { "" });
     for (cause, count) in &account.by_cause {
         let at_stake = account.at_stake_by_cause.get(cause).copied().unwrap_or_default();
-        println!("{cause:<20}{count:>10}{:>20}", at_stake.to_string());
+        let at_stake = if rated { at_stake.to_string() } else { String::new() };
+        println!("{}", format!("{cause:<20}{count:>10}{at_stake:>20}").trim_end());
     }
     println!();
     for difference in shown {
         let id = difference.charging_id.map(|id| format!(", charging id {id}")).unwrap_or_default();
+        let at_stake = if rated {
+            format!(" (at stake {} {})", difference.at_stake, difference.currency)
+        } else {
+            String::new()
+        };
         println!(
-            "{}: {} session {}{id}: {} (at stake {} {})",
-            difference.cause,
-            difference.supi,
-            difference.session,
-            difference.explanation,
-            difference.at_stake,
-            difference.currency
+            "{}: {} session {}{id}: {}{at_stake}",
+            difference.cause, difference.supi, difference.session, difference.explanation
         );
     }
     let more = account.unreconciled.saturating_sub(u64::try_from(shown.len()).unwrap_or_default());
