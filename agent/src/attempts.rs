@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use signalling::{Outcome, Procedure};
+use signalling::{Cause, ConnectionRefusal, Outcome, Procedure};
 
 use crate::recorder::Recorder;
 
@@ -33,12 +33,17 @@ pub(crate) enum End {
     Succeeded,
     Failed(String),
     TimedOut(String),
+    /// It never left: this is no failure of the network's.
+    Abandoned(String),
 }
 
 impl From<Outcome> for End {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Succeeded => Self::Succeeded,
+            Outcome::Failed(cause @ Cause::Connection(ConnectionRefusal::BarredByOverload)) => {
+                Self::Abandoned(cause.to_string())
+            }
             Outcome::Failed(cause) => Self::Failed(cause.to_string()),
             Outcome::TimedOut(timer) => Self::TimedOut(timer.as_str().to_owned()),
         }
@@ -100,6 +105,7 @@ impl Attempts {
             }
             End::Failed(cause) => recorder.failed(name, cause),
             End::TimedOut(timer) => recorder.timed_out(name, timer),
+            End::Abandoned(reason) => recorder.abandoned(name, reason, 1),
         }
         true
     }
@@ -120,15 +126,25 @@ impl Attempts {
         }
     }
 
-    /// Gives up everything in flight. Returns the UEs, in order.
-    pub(crate) fn abandon_all(&mut self, reason: &str, recorder: &mut Recorder) -> Vec<u32> {
+    /// Gives up everything in flight, each UE's for its own reason. Returns the UEs and the reasons, in order.
+    pub(crate) fn abandon_all(
+        &mut self,
+        reason: impl Fn(u32) -> String,
+        recorder: &mut Recorder,
+    ) -> Vec<(u32, String)> {
         let mut ues = Vec::with_capacity(self.in_flight.len());
         for ((ue, _), attempt) in self.in_flight.drain() {
-            recorder.abandoned(attempt.procedure.as_str(), reason, 1);
-            ues.push(ue);
+            let reason = reason(ue);
+            recorder.abandoned(attempt.procedure.as_str(), &reason, 1);
+            ues.push((ue, reason));
         }
         ues.sort_unstable();
         ues
+    }
+
+    /// The UEs that attempt something.
+    pub(crate) fn ues(&self) -> impl Iterator<Item = u32> + '_ {
+        self.in_flight.keys().map(|(ue, _)| *ue)
     }
 
     /// Octets held.

@@ -10,6 +10,7 @@ use wire::to_agent::{LARGEST_BATCH, UeBatch};
 
 use crate::handovers::Traveller;
 use crate::sealing::{Seal, SealError, Sealed};
+use crate::taken::Seen;
 
 /// A part of a shard on its way.
 #[derive(Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub(crate) enum Item {
     },
     /// UEs that wait for a procedure, in order; a line may take several.
     Line { procedure: u8, ues: Vec<u32> },
+    /// Sealed UEs that the last holder has taken lately: they are taken once.
+    Taken(Vec<Seen>),
     Beside {
         /// How many sessions were dealt of each template.
         dealt: Vec<u64>,

@@ -92,14 +92,13 @@ impl Crew {
 
     fn take(&mut self, worker: usize, lease: Box<Lease>, until: std::time::Instant) -> Result<(), String> {
         let plan = self.plan(&lease)?;
-        let target = lease.target.parse::<sctp::Address>();
-        let target = target.map_err(|error| format!("target {:?}: {error}", lease.target))?;
-        let user_plane = self.user_plane(&plan, &target)?;
+        let targets = lease.target.parse::<sctp::Targets>().map_err(|error| error.to_string())?;
+        let user_plane = self.user_plane(&plan, targets.addresses())?;
         let end =
             user_plane.as_ref().map(|(port, slot)| UserPlaneEnd { address: port.address(), slot: *slot });
         let Some(worker) = self.workers.get(worker) else { return Ok(()) };
         let to = worker.mailbox().clone();
-        let expected = Expected { shard: lease.shard, epoch: lease.epoch, until, target, user_plane };
+        let expected = Expected { shard: lease.shard, epoch: lease.epoch, until, targets, user_plane };
         to.tell(Told::Expect(Box::new(expected)));
         // The builder lives as long as the crew.
         let _ = self.building.send(Building { plan, lease, end, to });
@@ -125,15 +124,18 @@ impl Crew {
     }
 
     /// The end of the tunnels of one more shard, where the scenario has sessions; the port is opened once.
-    fn user_plane(&mut self, plan: &Plan, target: &sctp::Address) -> Result<Option<(GtpuPort, u32)>, String> {
+    fn user_plane(
+        &mut self,
+        plan: &Plan,
+        targets: &[sctp::Address],
+    ) -> Result<Option<(GtpuPort, u32)>, String> {
         if plan.scenario().sessions.is_empty() {
             return Ok(None);
         }
         let port = match &self.gtpu {
             Some(port) => port.clone(),
-            None => {
-                GtpuPort::open(self.gtpu_address, target_ip(target)).map_err(|error| with_cause(&error))?
-            }
+            None => GtpuPort::open(self.gtpu_address, targets.first().and_then(target_ip))
+                .map_err(|error| with_cause(&error))?,
         };
         self.gtpu = Some(port.clone());
         // Around and around, so that what is late for a shard that is gone finds no other in its place.

@@ -15,6 +15,7 @@ use signalling::{Procedure, Timer, UeState, XnContext};
 use wire::roll_call::NAMED_FOR;
 
 use crate::access::Cell;
+use crate::taken::Taken;
 use crate::timers::Timers;
 use crate::user_plane::Luggage;
 
@@ -27,6 +28,7 @@ pub(crate) struct Handovers {
     last: Option<Instant>,
     /// Guests that have gone on to other shards, and when.
     gone: VecDeque<(Instant, Home)>,
+    pub(crate) taken: Taken,
 }
 
 /// What happens to a handover by time alone.
@@ -53,6 +55,8 @@ pub(crate) struct Departure {
     pub(crate) begun: Instant,
     pub(crate) commanded: Option<Instant>,
     pub(crate) arrived: Option<Instant>,
+    /// The AMF that asked the target of this shard for it.
+    pub(crate) amf: Option<u8>,
     /// Of a handover over Xn.
     pub(crate) context: Option<XnContext>,
 }
@@ -82,12 +86,18 @@ pub(crate) enum Fate {
 pub(crate) struct Arrival {
     pub(crate) traveller: Box<Traveller>,
     pub(crate) cell: u32,
+    /// The AMF that asked for it.
+    pub(crate) amf: u8,
     pub(crate) arrives: bool,
 }
 
 /// What travels in the sealed container of a handover.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Passport {
+    /// The only cell that it is for.
+    pub(crate) to: CellId,
+    /// When it was sealed, µs since the run's start.
+    pub(crate) sealed_us: u64,
     /// The target is to refuse: the scenario wants some refused.
     pub(crate) refused: bool,
     /// The UE will arrive.
@@ -140,7 +150,13 @@ impl Handovers {
             steps: Timers::new(),
             last: None,
             gone: VecDeque::new(),
+            taken: Taken::default(),
         }
+    }
+
+    /// Nobody leaves and nobody comes any more; what was taken stays known.
+    pub(crate) fn remembering(before: &mut Self) -> Self {
+        Self { taken: std::mem::take(&mut before.taken), ..Self::new() }
     }
 
     pub(crate) fn depart(&mut self, ue: u32, departure: Departure) {
@@ -149,6 +165,11 @@ impl Handovers {
 
     pub(crate) fn departure(&self, ue: u32) -> Option<&Departure> {
         self.departures.get(&ue)
+    }
+
+    /// The UEs that are leaving.
+    pub(crate) fn leaving(&self) -> impl Iterator<Item = u32> + '_ {
+        self.departures.keys().copied()
     }
 
     pub(crate) fn departure_mut(&mut self, ue: u32) -> Option<&mut Departure> {
@@ -238,6 +259,7 @@ impl Handovers {
             + self.arrivals.capacity() * (size_of::<((u16, u32), Arrival)>() + 1)
             + self.steps.octets()
             + self.gone.capacity() * size_of::<(Instant, Home)>()
+            + self.taken.octets()
     }
 }
 

@@ -2,7 +2,8 @@
 //! it, and what was sealed in another run does not open.
 //!
 //! ChaCha20-Poly1305 (RFC 8439) with the run's name, and what is sealed, as additional data. A nonce is the shard, the epoch of its lease and
-//! a counter: one holder of a lease never uses a number twice, and no two leases have the same shard and epoch.
+//! a counter: one holder of a lease never uses a number twice, and no two leases have the same shard and epoch. So the nonce names
+//! what was sealed, and a receiver remembers by it what it has taken ([`SealId`]).
 
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
@@ -13,6 +14,17 @@ pub(crate) struct Seal {
     shard: u32,
     epoch: u64,
     sealed: u32,
+}
+
+/// Names what was sealed in a run: no two have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub(crate) struct SealId([u8; NONCE_LEN]);
+
+impl SealId {
+    /// Of something sealed.
+    pub(crate) fn of(sealed: &[u8]) -> Option<Self> {
+        sealed.first_chunk().copied().map(Self)
+    }
 }
 
 /// What is sealed: one does not open as another.

@@ -117,6 +117,7 @@ impl World {
                     ShardAction::SendGtpu { .. } => {}
                     ShardAction::Ready => self.ready = true,
                     ShardAction::CannotPrepare(error) => panic!("cannot prepare: {error}"),
+                    ShardAction::Waits(why) => panic!("the core makes it wait: {why}"),
                 }
             }
             for action in std::mem::take(&mut self.amf_actions) {

@@ -18,6 +18,11 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
     for reason in first {
         println!("  {reason}");
     }
+    for kind in ["association-lost", "association-restored", "overload-start", "ng-setup-refused"] {
+        if let Some(count) = summary.ran_events.by_kind.get(kind) {
+            println!("  ! {count} × {kind}");
+        }
+    }
     for slo in &summary.slos {
         let mark = if slo.pass { "✓" } else { "✗" };
         match slo.measured() {

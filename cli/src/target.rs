@@ -21,18 +21,15 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Opens the target of a URL; a simulator writes its ledger into the run folder.
+    /// Opens the target of a URL, or those of several; a simulator writes its ledger into the run folder.
     pub(crate) fn open(
-        url: &str,
+        urls: &[String],
         plan: &Plan,
         folder: &RunFolder,
         gtpu_address: Option<IpAddr>,
     ) -> Result<Self, Error> {
-        let Some(transport) = url.strip_prefix("sim:") else {
-            let address: sctp::Address = url.parse().with_context(|| format!("--target {url}"))?;
-            let description = format!("target: {address}");
-            return Ok(Self { url: url.to_owned(), description, network: None });
-        };
+        let [url] = urls else { return Self::elsewhere(urls) };
+        let Some(transport) = url.strip_prefix("sim:") else { return Self::elsewhere(urls) };
         let listen = match (transport, sctp::pick()) {
             ("kernel", _) | ("", sctp::Transport::Kernel) => "sctp://127.0.0.1:0",
             ("udp" | "", _) => "sctp+udp://127.0.0.1:0",
@@ -53,6 +50,20 @@ impl Target {
         };
         let description = format!("target: embedded simulator at {url}{why}");
         Ok(Self { url, description, network: Some(Arc::new(Embedded(Mutex::new(Some(simulator))))) })
+    }
+}
+
+impl Target {
+    /// AMFs that are elsewhere.
+    fn elsewhere(urls: &[String]) -> Result<Self, Error> {
+        ensure!(
+            urls.iter().all(|url| !url.starts_with("sim:")),
+            "--target sim: is the embedded simulator, which stands alone: leave the other targets out"
+        );
+        let targets: sctp::Targets = urls.join(" ").parse().context("--target")?;
+        let what = if urls.len() > 1 { "targets" } else { "target" };
+        let description = format!("{what}: {}", targets.to_string().replace(' ', ", "));
+        Ok(Self { url: targets.to_string(), description, network: None })
     }
 }
 

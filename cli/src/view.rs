@@ -82,6 +82,9 @@ fn screen(progress: &Progress) -> String {
         let measured = slo.measured().map(|measured| format!("   {measured}")).unwrap_or_default();
         let _ = write!(text, "\n  {mark} {} {}{measured}", slo.name, slo.target);
     }
+    for event in progress.events.iter().rev().take(EVENTS_SHOWN) {
+        let _ = write!(text, "\n  * {event}");
+    }
     for warning in progress.warnings.iter().rev().take(WARNINGS_SHOWN) {
         let _ = write!(text, "\n  ! {warning}");
     }
@@ -112,6 +115,7 @@ struct Lines {
     phase: Option<Phase>,
     last: Option<Instant>,
     warned: Vec<String>,
+    told: Vec<String>,
 }
 
 impl Lines {
@@ -122,6 +126,12 @@ impl Lines {
             }
         }
         self.warned.clone_from(&progress.warnings);
+        for event in &progress.events {
+            if !self.told.contains(event) {
+                eprintln!("event: {event}");
+            }
+        }
+        self.told.clone_from(&progress.events);
         let new_phase = self.phase.replace(progress.phase) != Some(progress.phase);
         if !new_phase && self.last.is_some_and(|last| last.elapsed() < LINE_INTERVAL) {
             return;
@@ -177,6 +187,7 @@ fn millis(duration: Duration) -> u64 {
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 const AGENTS_SHOWN: usize = 8;
 const WARNINGS_SHOWN: usize = 3;
+const EVENTS_SHOWN: usize = 3;
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ use wire::to_coordinator::{
 use crate::figures::PhaseSamples;
 use crate::histogram::{self, HistogramFault, decode_v2};
 use crate::merge::{Checked, Fault, Measurements};
+use crate::ran_events;
 
 /// What the times of a report are held against.
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -45,6 +46,7 @@ pub(crate) fn check(report: IntervalReport, limits: Limits) -> Result<Checked, F
     }
     handovers(&report.handovers)?;
     user_plane(&report.user_plane)?;
+    ran_events::check(&report)?;
     if report.usage.len() > MOST_USAGE {
         return Err(Fault::Counts("more usage records than a report may hold"));
     }

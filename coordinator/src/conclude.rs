@@ -67,7 +67,12 @@ impl Run {
     fn check(&mut self) {
         self.core.doubts().into_iter().for_each(|doubt| self.core.invalidate(doubt));
         let evidence = &self.core.state().evidence;
-        let mut warnings = Vec::new();
+        let mut failed = BTreeMap::new();
+        for figures in evidence.procedures.values() {
+            figures.counts.failed.iter().for_each(|(cause, n)| crate::figures::tally(&mut failed, cause, *n));
+        }
+        let mut warnings = evidence.ran_events.warnings(&failed);
+        warnings.extend(self.shortcomings());
         for (name, figures) in &evidence.procedures {
             let never = crate::figures::sum(&figures.counts.never_started);
             if never > 0 {
@@ -78,6 +83,31 @@ impl Run {
             }
         }
         warnings.into_iter().for_each(|warning| self.core.warn(warning));
+    }
+
+    /// What a scenario or a core makes of attempts that say nothing of how well the core answers.
+    fn shortcomings(&self) -> Vec<String> {
+        let evidence = &self.core.state().evidence;
+        let mut warnings = Vec::new();
+        if let Some(n) = evidence.unexpected.get("registration-without-5g-guti") {
+            warnings.push(format!(
+                "{n} registrations were accepted without a 5G-GUTI (TS 24.501 §5.5.1.2.4 has the network assign one): service \
+                 requests and updates of these UEs fail as no-5g-guti"
+            ));
+        }
+        let drain = self.core.plan().scenario().drain.as_secs();
+        for (name, figures) in &evidence.procedures {
+            let unanswered = figures.counts.abandoned.iter();
+            for (reason, n) in unanswered {
+                if let Some(timer) = reason.strip_prefix("end-of-run-unanswered-") {
+                    warnings.push(format!(
+                        "{n} attempts of {name} were unanswered when the run ended: {timer} would have ended them later; a drain \
+                         longer than {drain} s lets it"
+                    ));
+                }
+            }
+        }
+        warnings
     }
 
     fn summary(
@@ -117,6 +147,8 @@ impl Run {
             user_plane: evidence.user_plane,
             sessions_at_once: state.timeline.sessions_at_once(),
             network_events: self.network.events.clone(),
+            ran_events: crate::RanEvents { last: Vec::new(), ..evidence.ran_events.clone() },
+            amfs: evidence.amfs.clone(),
             impairments: impairments::executed(&scenario, Duration::from_secs_f64(duration_s)),
             generator,
             agents: self.core.agent_summaries(duration_s),

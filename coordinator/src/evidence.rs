@@ -11,6 +11,7 @@ use crate::figures::{AGENT_LOST, Counts, Procedures, tally};
 use crate::histogram::{self, Histogram};
 use crate::merge::Checked;
 use crate::moves::Moves;
+use crate::ran_events::{AmfSummary, RanEvents};
 
 /// The sums of every merged report.
 #[derive(Serialize, Deserialize)]
@@ -32,6 +33,10 @@ pub(crate) struct Evidence {
     pub(crate) shifted: u64,
     /// What takeovers made agents do.
     pub(crate) recovery: Recovery,
+    /// What happened between the RAN nodes and their core.
+    pub(crate) ran_events: RanEvents,
+    /// What each AMF was to the run, in the order of the targets.
+    pub(crate) amfs: Vec<AmfSummary>,
     /// End of the last interval, µs since the start.
     pub(crate) last_us: u64,
     shards: BTreeMap<u32, BTreeMap<String, Counts>>,
@@ -52,6 +57,8 @@ impl Evidence {
             usage_records: 0,
             shifted: 0,
             recovery: Recovery::default(),
+            ran_events: RanEvents::default(),
+            amfs: Vec::new(),
             last_us: 0,
             shards: BTreeMap::new(),
         }
@@ -82,6 +89,8 @@ impl Evidence {
         ] {
             *sum = sum.saturating_add(more);
         }
+        self.ran_events.add(report);
+        AmfSummary::add_all(&mut self.amfs, report);
         self.last_us = self.last_us.max(report.to_us);
     }
 

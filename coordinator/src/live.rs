@@ -56,6 +56,7 @@ impl Core {
             lateness_us_p99: Percentiles::of(&state.evidence.lateness).p99,
             slos: self.plan().scenario().slos.iter().map(|slo| measured.slo(slo)).collect(),
             warnings: warnings.into_iter().rev().collect(),
+            events: state.evidence.ran_events.last.iter().map(crate::ran_events::ShownEvent::line).collect(),
         }
     }
 

@@ -54,6 +54,9 @@ pub struct Progress {
     pub slos: Vec<SloResult>,
     /// What the operator should know; the latest 20.
     pub warnings: Vec<String>,
+    /// What happened last between the RAN nodes and their core, a line each.
+    #[serde(default)]
+    pub events: Vec<String>,
 }
 
 /// One agent at one moment.

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::core::{Gap, Move};
 use crate::histogram::Histogram;
 use crate::{
-    BillingSummary, Coverage, DriftSummary, HandoverSummary, NetworkEvents, UserPlaneSummary, Verdict, units,
+    AmfSummary, BillingSummary, Coverage, DriftSummary, HandoverSummary, NetworkEvents, RanEvents,
+    UserPlaneSummary, Verdict, units,
 };
 
 /// What a run leaves.
@@ -67,6 +68,10 @@ pub struct Summary {
     pub sessions_at_once: u64,
     /// What the network noticed.
     pub network_events: NetworkEvents,
+    /// What happened between the RAN nodes and their core: associations lost and restored, overloads, …
+    pub ran_events: RanEvents,
+    /// What each AMF was to the run, in the order of the targets.
+    pub amfs: Vec<AmfSummary>,
     /// What was made worse on purpose.
     pub impairments: ImpairmentSummary,
     /// Whether the generator was the bottleneck.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::figures::{Procedures, sum};
 use crate::histogram::{self, Histogram};
 use crate::merge::Checked;
+use crate::ran_events::ShownEvent;
 use crate::{Percentiles, UserPlaneSummary};
 
 /// One second of the run, complete.
@@ -25,6 +26,9 @@ pub struct Second {
     pub(crate) user_plane: UserPlaneSummary,
     /// Resident memory of all agents, octets.
     pub(crate) resident: u64,
+    /// What happened between the RAN nodes and their core; at most [`MOST_LISTED`].
+    #[serde(default)]
+    pub(crate) events: Vec<ShownEvent>,
 }
 
 /// The open seconds, at most [`MOST_OPEN`] of them.
@@ -46,6 +50,8 @@ struct OpenSecond {
     lateness: Histogram,
     gauges: BTreeMap<u32, Gauges>,
     user_plane: UserPlaneSummary,
+    #[serde(default)]
+    events: Vec<ShownEvent>,
 }
 
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
@@ -71,6 +77,12 @@ impl Timeline {
         open.user_plane.add(&report.user_plane);
         let (in_flight, registered, sessions) = (report.in_flight, report.registered, report.sessions);
         open.gauges.insert(report.shard, Gauges { in_flight, registered, sessions });
+        for event in &report.events {
+            let open = self.second(event.at_us / MICROS);
+            if open.events.len() < MOST_LISTED {
+                open.events.push(ShownEvent::from(event));
+            }
+        }
     }
 
     /// What an agent's process holds of memory, octets; 0 when it has gone.
@@ -104,6 +116,7 @@ impl Timeline {
                 sessions: total(|g| g.sessions),
                 user_plane: open.user_plane,
                 resident: self.resident.values().copied().fold(0, u64::saturating_add),
+                events: open.events,
             });
             self.sessions_at_once = self.sessions_at_once.max(total(|g| g.sessions));
         }
@@ -143,6 +156,7 @@ impl OpenSecond {
             lateness: histogram::empty(),
             gauges: BTreeMap::new(),
             user_plane: UserPlaneSummary::default(),
+            events: Vec::new(),
         }
     }
 }
@@ -158,6 +172,8 @@ impl Second {
         self.user_plane.merge(&next.user_plane);
         (self.agents, self.registered, self.in_flight) = (next.agents, next.registered, next.in_flight);
         (self.sessions, self.resident) = (next.sessions, next.resident);
+        let room = MOST_LISTED.saturating_sub(self.events.len());
+        self.events.extend(next.events.iter().take(room).cloned());
     }
 
     /// Its line of `timeline.ndjson`.
@@ -176,14 +192,20 @@ impl Second {
                 (name.as_str(), line)
             })
             .collect();
-        json!({
+        let mut line = json!({
             "at_s": self.at_s, "for_s": self.for_s, "resident_octets": self.resident, "agents": self.agents, "registered": self.registered, "in_flight": self.in_flight,
             "sessions": self.sessions, "user_plane": self.user_plane,
             "lateness_us": Percentiles::of(&self.lateness), "procedures": procedures,
-        })
+        });
+        if !self.events.is_empty() {
+            line["events"] = json!(self.events);
+        }
+        line
     }
 }
 
 const MICROS: u64 = 1_000_000;
+/// Events that one line lists.
+const MOST_LISTED: usize = 64;
 /// A second is closed at the latest when it is this old, whoever has not reported.
 pub(crate) const MOST_OPEN: u64 = 15;

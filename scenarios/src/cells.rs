@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use identity::{Plmn, Snssai, Tac};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// How many base stations there are and what they serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,19 @@ pub struct Cells {
     pub first_gnb_id: u32,
     /// After this long without signalling a gNB asks for the release of a UE. `None`: it never does.
     pub inactivity: Option<Duration>,
+    /// What gNBs do when an AMF says that it is overloaded.
+    pub overload: Overload,
+}
+
+/// What gNBs do with OVERLOAD START (TS 38.413 §8.7.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overload {
+    /// The load goes on as planned: what the AMF then does is what is measured.
+    #[default]
+    Ignore,
+    /// The gNBs refuse the connections that the AMF wants fewer of; those attempts are `barred-by-overload`, and no failures.
+    Obey,
 }
 
 /// The gNBs of one network.

@@ -30,7 +30,7 @@ mod warnings;
 mod yaml;
 
 pub use catalogue::{CatalogueEntry, catalogue};
-pub use cells::{Cells, Gnb, RadioNetwork};
+pub use cells::{Cells, Gnb, Overload, RadioNetwork};
 pub use charging::{Charging, ChargingFaults, tariffs};
 pub use conditions::{Conditions, Impairment, ImpairmentKind, Override, Window};
 pub use difference::differing_fields;

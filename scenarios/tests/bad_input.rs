@@ -31,7 +31,7 @@ fn unknown_fields_are_located_and_near_ones_suggested() {
         "gnbs: 2",
         "gnb: 2",
         "bad.yaml:8:9: cells.gnb: unknown field \"gnb\"; did you mean \"gnbs\"? (accepted here: gnbs, cells-per-gnb, \
-         plmn, tacs, networks, slices, first-gnb-id, inactivity)",
+         plmn, tacs, networks, slices, first-gnb-id, inactivity, overload)",
     );
     assert_error(
         "rate: 10/s, for",
@@ -286,6 +286,7 @@ fn limits_of_the_network_are_checked() {
         ("gnbs: 2", "gnbs: 2, tacs: [16777214]", "cells.tacs[0]: 16777214 is not a tracking area code"),
         ("gnbs: 2", "gnbs: 2, slices: [1, x]", "cells.slices[1]: \"x\" is not a slice such as"),
         ("gnbs: 2", "gnbs: 2, first-gnb-id: 4194303", "exceed 22 bits: at most 4194303 is accepted"),
+        ("gnbs: 2", "gnbs: 2, overload: perhaps", "cells.overload: "),
         ("gnbs: 2", "gnbs: 2, inactivity: 0s", "cells.inactivity: 0s would release every UE at once"),
         ("radio: urban", "radio: {loss: 150%}", "radio.loss: \"150%\" is not a percentage from 0% to 100%"),
         (
@@ -371,7 +372,7 @@ fn overrides_change_the_scenario_and_errors_name_them() {
             "cells.gnb",
             "1",
             "--set cells.gnb=1: cells.gnb: unknown field \"gnb\"; did you mean \"gnbs\"? (accepted here: gnbs, \
-             cells-per-gnb, plmn, tacs, networks, slices, first-gnb-id, inactivity)",
+             cells-per-gnb, plmn, tacs, networks, slices, first-gnb-id, inactivity, overload)",
         ),
         ("load.7.procedure", "x", "--set load.7.procedure=x: load has 4 items: 0 to 4 are accepted, not 7"),
         ("cells.gnbs", "0", "--set cells.gnbs=0: cells.gnbs: 0 gNBs: 1 to 100000 are accepted"),

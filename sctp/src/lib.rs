@@ -19,6 +19,7 @@ mod event;
 mod kernel;
 mod options;
 mod oversleep;
+mod targets;
 mod userspace;
 mod waker;
 
@@ -29,6 +30,7 @@ pub use endpoint::{Endpoint, pick};
 pub use error::{SctpError, SendError};
 pub use event::{AssociationId, DownReason, Event, Remote};
 pub use options::Options;
+pub use targets::{MOST_TARGETS, Targets, TargetsError};
 #[doc(hidden)]
 pub use userspace::fuzz;
 pub use waker::Waker;

@@ -28,8 +28,9 @@ mod ue_state;
 mod usim;
 
 pub use gnb::{
-    Gnb, GnbAction, GnbEvent, GnbSettings, HandoverFailure, N3Settings, NgapCause, RefusalReason,
-    ReleaseCause, Released, TargetGnb, Tunnel, XnContext,
+    AmfFacts, AmfNotice, AmfUpdate, Gnb, GnbAction, GnbEvent, GnbSettings, Guami, HandoverFailure,
+    N3Settings, NgapCause, Overload, OverloadAction, RefusalReason, ReleaseCause, Released, TargetGnb,
+    Tunnel, XnContext,
 };
 pub use identity_of_ue::{Guti, STmsi};
 pub use message_name::message_name;
@@ -37,6 +38,6 @@ pub use outcome::{AuthenticationFailure, Cause, ConnectionRefusal, Outcome};
 pub use procedure::{EstablishmentCause, Procedure};
 pub use session::{Session, SessionRequest};
 pub use settings::{Context, Retry, Subscriber, SuciScheme, UeSettings};
-pub use timers::{GnbTimer, Timer};
+pub use timers::{GnbTimer, NG_SETUP_AGAIN, Timer};
 pub use ue::{Ue, UeAction, UeEvent};
 pub use ue_state::UeState;

@@ -34,6 +34,9 @@ pub enum Cause {
     DeregisteredByNetwork,
     /// The UE is not registered, and this procedure is for a registered one.
     NotRegistered,
+    /// The network registered the UE and gave it no 5G-GUTI (TS 24.501 §5.5.1.2.4 has it assign one): this procedure is
+    /// asked for by that identity.
+    NoGuti,
     /// Another procedure of this UE is running.
     ProcedureRunning,
     /// T3346 or T3525 runs, or an earlier reject forbids this attempt (only with [`crate::Retry::AsSpecified`]).
@@ -90,6 +93,12 @@ pub enum ConnectionRefusal {
     NgInterfaceDown,
     /// The radio link was lost before the connection was there.
     RadioLinkFailure,
+    /// The association with the AMF was lost, and the connection with it.
+    AssociationLost,
+    /// The AMF reset the NG interface, and the connection with it (TS 38.413 §8.7.4.2.1).
+    NgReset,
+    /// The AMF is overloaded, and asked for fewer connections of this kind (TS 38.413 §8.7.6).
+    BarredByOverload,
 }
 
 impl fmt::Display for Outcome {
@@ -119,6 +128,7 @@ impl fmt::Display for Cause {
             Self::ConnectionReleased => f.write_str("connection-released"),
             Self::DeregisteredByNetwork => f.write_str("deregistered-by-network"),
             Self::NotRegistered => f.write_str("not-registered"),
+            Self::NoGuti => f.write_str("no-5g-guti"),
             Self::ProcedureRunning => f.write_str("procedure-running"),
             Self::Barred => f.write_str("barred"),
             Self::SwitchedOff => f.write_str("switched-off"),
@@ -156,6 +166,9 @@ impl fmt::Display for ConnectionRefusal {
             Self::CellAtCapacity => "cell-at-capacity",
             Self::NgInterfaceDown => "ng-interface-down",
             Self::RadioLinkFailure => "radio-link-failure",
+            Self::AssociationLost => "association-lost",
+            Self::NgReset => "ng-reset-by-amf",
+            Self::BarredByOverload => "barred-by-overload",
         })
     }
 }

@@ -150,7 +150,7 @@ pub(crate) const T3346_RANGE_S: std::ops::RangeInclusive<u64> = 15 * 60..=30 * 6
 pub(crate) const NG_SETUP_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const NG_RESET_WAIT: Duration = Duration::from_secs(10);
 /// How soon the gNB repeats an NG SETUP that was refused without a Time to Wait, or not answered.
-pub(crate) const NG_SETUP_AGAIN: Duration = Duration::from_secs(10);
+pub const NG_SETUP_AGAIN: Duration = Duration::from_secs(10);
 /// TS 38.413 leaves the values of TNGRELOCprep and TNGRELOCoverall to the operator.
 pub(crate) const TNGRELOC_PREP: Duration = Duration::from_secs(5);
 pub(crate) const TNGRELOC_OVERALL: Duration = Duration::from_secs(10);

@@ -161,7 +161,7 @@ impl Ue {
             UeEvent::ConnectionReleased => self.connection_lost(None, context, out),
             UeEvent::ConnectionRefused(refusal) => self.connection_lost(Some(refusal), context, out),
             UeEvent::Paged => self.paged(context, out),
-            UeEvent::SwitchOff => self.switch_off(out),
+            UeEvent::SwitchOff => self.switch_off(context, out),
             UeEvent::EstablishSession(request) => self.establish_session(request, context, out),
             UeEvent::ModifySession(id) => self.modify_session(id, context, out),
             UeEvent::ReleaseSession(id) => self.release_session(id, context, out),
@@ -267,7 +267,7 @@ impl Ue {
             return refuse_start(procedure, cause, out);
         }
         match procedure {
-            Procedure::Deregistration => self.deregister(out),
+            Procedure::Deregistration => self.deregister(context, out),
             Procedure::ServiceRequest => self.request_service(reason, out),
             _ => self.register(procedure, context, out),
         }
@@ -283,8 +283,11 @@ impl Ue {
         let initial = matches!(procedure, Procedure::Registration | Procedure::RegistrationRetry);
         if self.attempt.is_some() {
             Some(Cause::ProcedureRunning)
-        } else if !initial && (!self.registered || self.area.guti.is_none()) {
+        } else if !initial && !self.registered {
             Some(Cause::NotRegistered)
+        // §5.5.2.2.1: a de-registration goes by the SUCI where there is no 5G-GUTI; everything else needs the latter.
+        } else if !initial && self.area.guti.is_none() && procedure != Procedure::Deregistration {
+            Some(Cause::NoGuti)
         } else if self.is_barred(procedure, reason, context) {
             Some(Cause::Barred)
         } else {

@@ -155,7 +155,7 @@ fn ng_setup_failure_waits_as_long_as_it_says() {
     let actions = receive(&mut gnb, failure);
     let wait = Duration::from_secs(5);
     assert!(actions.iter().any(|action| matches!(action,
-        GnbAction::SetupRefused { cause, retry_after } if cause.contains("unknown_PLMN") && *retry_after == Some(wait))));
+        GnbAction::SetupRefused { cause, retry_after, passes: false } if cause.contains("unknown-plmn") && *retry_after == Some(wait))));
     assert!(actions.contains(&GnbAction::SetTimer(GnbTimer::TimeToWait, wait)));
     assert!(!gnb.is_ready());
     let actions = handle(&mut gnb, GnbEvent::Expired(GnbTimer::TimeToWait));
@@ -167,7 +167,7 @@ fn ng_setup_without_an_answer_is_repeated() {
     let mut gnb = Gnb::new(settings());
     handle(&mut gnb, GnbEvent::AssociationUp { streams_out: 4 });
     let actions = handle(&mut gnb, GnbEvent::Expired(GnbTimer::NgSetup));
-    assert!(matches!(actions[0], GnbAction::SetupRefused { retry_after: Some(_), .. }));
+    assert!(matches!(actions[0], GnbAction::SetupUnanswered { .. }));
     let actions = handle(&mut gnb, GnbEvent::Expired(GnbTimer::TimeToWait));
     assert_eq!(kinds(&actions), [Kind::Initiating_NGSetup]);
 }
@@ -355,7 +355,9 @@ fn reset_by_the_amf_releases_what_it_names() {
     );
     let actions = receive(&mut gnb, part);
     assert_eq!(kinds(&actions), [Kind::Successful_NGReset]);
-    assert!(actions.contains(&GnbAction::Released { ue: 9, cause: Released::Lost }) && gnb.connected() == 1);
+    assert!(
+        actions.contains(&GnbAction::Released { ue: 9, cause: Released::NgReset }) && gnb.connected() == 1
+    );
     let all = build_ngap!(
         InitiatingMessage,
         NGReset,
@@ -364,7 +366,9 @@ fn reset_by_the_amf_releases_what_it_names() {
         ResetType(ResetType::nG_Interface(ResetAll::reset_all)),
     );
     let actions = receive(&mut gnb, all);
-    assert!(actions.contains(&GnbAction::Released { ue: 10, cause: Released::Lost }) && gnb.connected() == 0);
+    assert!(
+        actions.contains(&GnbAction::Released { ue: 10, cause: Released::NgReset }) && gnb.connected() == 0
+    );
     assert_eq!(kinds(&actions), [Kind::Successful_NGReset]);
 }
 
@@ -385,7 +389,7 @@ fn association_that_goes_down_releases_everyone() {
     let (mut gnb, _) = connected();
     assert_eq!(
         handle(&mut gnb, GnbEvent::AssociationDown),
-        [GnbAction::Released { ue: 9, cause: Released::Lost }]
+        [GnbAction::Released { ue: 9, cause: Released::AssociationLost }]
     );
     assert!(!gnb.is_ready());
 }
@@ -433,6 +437,19 @@ fn paging_overload_and_configuration_updates_are_taken() {
     let actions =
         receive(&mut gnb, build_ngap!(InitiatingMessage, AMFConfigurationUpdate, AMFConfigurationUpdate,));
     assert_eq!(kinds(&actions), [Kind::Successful_AMFConfigurationUpdate]);
-    let actions = receive(&mut gnb, build_ngap!(InitiatingMessage, OverloadStart, OverloadStart,));
-    assert_eq!(actions, [GnbAction::Unexpected("overload-start")]);
+    let overload = receive(
+        &mut gnb,
+        build_ngap!(
+            InitiatingMessage,
+            OverloadStart,
+            OverloadStart,
+            AMFOverloadResponse(OverloadResponse::overloadAction(OverloadAction::reject_rrc_cr_signalling)),
+            AMFTrafficLoadReductionIndication(30u8),
+        ),
+    );
+    let action = Some(signalling::OverloadAction::RejectSignalling);
+    let told = signalling::Overload { action, reduction: Some(30), slices: 0 };
+    assert_eq!(overload, [GnbAction::Told(signalling::AmfNotice::OverloadStart(told))]);
+    let actions = receive(&mut gnb, build_ngap!(InitiatingMessage, OverloadStop, OverloadStop,));
+    assert_eq!(actions, [GnbAction::Told(signalling::AmfNotice::OverloadStop)]);
 }

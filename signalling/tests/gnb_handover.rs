@@ -53,7 +53,11 @@ fn ue_is_handed_over_from_required_to_release() {
     let command = handover_command(source_ran, target.last());
     let actions = source.receive(command);
     assert_eq!(kinds(&actions), [Kind::Initiating_UplinkRANStatusTransfer]);
-    assert_eq!(told(&actions), [GnbAction::HandoverCommanded { ue: UE, container: Vec::new() }]);
+    let told_by_command = told(&actions);
+    let [GnbAction::HandoverCommanded { ue: UE, container }] = &told_by_command[..] else {
+        panic!("{actions:?}")
+    };
+    assert_eq!(container.len(), 12, "what stands for the container that the target has taken");
     let timers: Vec<_> = source.timers.iter().copied().collect();
     assert_eq!(timers, [GnbTimer::HandoverOverall(source_ran)]);
 
@@ -345,8 +349,8 @@ fn ue_that_comes_back_before_the_release_is_taken_over() {
 fn association_that_goes_down_ends_every_handover() {
     let (mut source, mut target, _, _) = admitted();
     let actions = source.handle(GnbEvent::AssociationDown);
-    let [session, lost] = released(Released::Lost);
-    assert_eq!(told(&actions), [session, failed(HandoverFailure::Released), lost]);
+    let [session, lost] = released(Released::AssociationLost);
+    assert_eq!(told(&actions), [session, failed(HandoverFailure::AssociationLost), lost]);
     assert_eq!(told(&target.handle(GnbEvent::AssociationDown)), released(Released::NeverArrived));
     assert!(source.timers.is_empty() && target.timers.is_empty());
 }

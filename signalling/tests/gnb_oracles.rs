@@ -11,7 +11,9 @@ use std::process::{Command, Stdio};
 
 use amf::*;
 use oxirush_ngap::ngap::*;
-use signalling::{EstablishmentCause, GnbAction, GnbEvent, GnbTimer, ReleaseCause, Released, Tunnel};
+use signalling::{
+    EstablishmentCause, GnbAction, GnbEvent, GnbTimer, HandoverFailure, ReleaseCause, Released, Tunnel,
+};
 
 /// The lives of some UEs, so that the gNBs send each kind of message of sessions and handovers.
 fn everything() -> Vec<Vec<u8>> {
@@ -127,7 +129,7 @@ fn tshark_finds_nothing_malformed_and_the_containers_in_their_places() {
     assert_eq!(tshark("_ws.malformed || _ws.expert.severity == error"), 0);
     assert_eq!(tshark("nr-rrc.HandoverPreparationInformation_element"), 2, "in each HANDOVER REQUIRED");
     assert_eq!(tshark("nr-rrc.HandoverCommand_element"), 1, "in the HANDOVER REQUEST ACKNOWLEDGE");
-    assert_eq!(tshark("nr-rrc.lateNonCriticalExtension"), 2);
+    assert_eq!(tshark("nr-rrc.lateNonCriticalExtension"), 3, "what the source sent, and what stands for it");
 }
 
 /// The octets of a `.hex` file, whose first line names its source.
@@ -189,12 +191,15 @@ fn handover_of_pycrate_is_admitted_and_expected() {
 }
 
 #[test]
-fn handover_command_of_pycrate_has_what_its_target_put_in() {
+fn handover_command_of_pycrate_is_opened_and_does_not_answer_our_container() {
     let mut node = connected();
     vector!(node, "pdu_session_resource_setup_request");
     node.handle(GnbEvent::Handover { ue: UE, target: target(2, 0), container: b"x" });
     let actions = vector!(node, "handover_command");
-    assert_eq!(told(&actions), [GnbAction::HandoverCommanded { ue: UE, container: vec![4, 5] }]);
+    // It has the octets 04 05 in the place where a target of ours answers.
+    let unexpected = GnbAction::Unexpected("handover-command-of-another-ue");
+    let failed = GnbAction::HandoverPreparationFailed { ue: UE, cause: HandoverFailure::AnotherUe };
+    assert_eq!(told(&actions), [unexpected, failed]);
 }
 
 #[test]

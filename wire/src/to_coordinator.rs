@@ -102,6 +102,15 @@ pub enum ToCoordinator {
         /// [`crate::roll_call::MOST_GUESTS`].
         guests: Vec<(u32, u32)>,
     },
+    /// The core makes a shard wait that is being prepared, such as by NG SETUP FAILURE with a Time to Wait.
+    Waits {
+        /// Shard number.
+        shard: u32,
+        /// Its lease.
+        epoch: u64,
+        /// Who waits for what, for people.
+        why: String,
+    },
 }
 
 /// Who is asking to join.
@@ -172,6 +181,25 @@ pub const LONGEST_USAGE: usize = 197;
 /// Pairs of cells of one report, each of at most 52 octets. What is beyond them goes into the next report.
 pub const MOST_HANDOVERS: usize = 20_000;
 
+/// Events of one report. What is beyond them goes into the next report.
+pub const MOST_EVENTS: usize = 256;
+
+/// Octets of each text of a [`RanEvent`].
+pub const LONGEST_EVENT: usize = 1_000;
+
+/// Something that happened between a RAN node and its core, such as a lost association.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RanEvent {
+    /// µs since the run's start; what happened before it is at 0.
+    pub at_us: u64,
+    /// What happened: `association-lost`, `overload-start`, …
+    pub kind: String,
+    /// The RAN node's name.
+    pub node: String,
+    /// In a sentence; at most [`LONGEST_EVENT`] octets.
+    pub details: String,
+}
+
 /// What happened in one shard from one instant to the next, merged exactly once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntervalReport {
@@ -216,6 +244,30 @@ pub struct IntervalReport {
     pub shifted: u64,
     /// What a takeover made the agent do: in no plan, in no statistics of a procedure.
     pub recovery: Recovery,
+    /// What happened between its RAN nodes and their core; at most [`MOST_EVENTS`] events.
+    pub events: Vec<RanEvent>,
+    /// Events that no report has, because there were too many at once.
+    pub events_left_out: u64,
+    /// What each AMF was to the shard; at most [`MOST_AMFS`].
+    pub amfs: Vec<AmfInterval>,
+}
+
+/// AMFs of one report.
+pub const MOST_AMFS: usize = 16;
+
+/// What one AMF was to a shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmfInterval {
+    /// Its URL.
+    pub target: String,
+    /// Its name, as it says; empty while no NG interface with it is set up.
+    pub name: String,
+    /// Initial UE messages that went to it.
+    pub connections: u64,
+    /// NGAP messages sent to it.
+    pub sent: u64,
+    /// NGAP messages received from it.
+    pub received: u64,
 }
 
 /// Registrations and PDU sessions that put a lost shard's UEs back into the state that they had.

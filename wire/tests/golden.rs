@@ -11,8 +11,8 @@ use identity::{CellId, PduSessionId};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, HandoverCount, Held, Hello, IntervalReport, Part, ProcedureInterval, Recovery, Return,
-    ToCoordinator, Trace, TracePacket, UserPlaneInterval,
+    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, Part, ProcedureInterval, RanEvent,
+    Recovery, Return, ToCoordinator, Trace, TracePacket, UserPlaneInterval,
 };
 
 #[test]
@@ -167,6 +167,20 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         },
         shifted: 11,
         recovery: Recovery { registrations: 12, sessions: 13, succeeded: 14, failed: 15 },
+        events: vec![RanEvent {
+            at_us: 1_500_000,
+            kind: "association-lost".to_owned(),
+            node: "gnb-1".to_owned(),
+            details: "reset".to_owned(),
+        }],
+        events_left_out: 16,
+        amfs: vec![AmfInterval {
+            target: "sctp://h:38412".to_owned(),
+            name: "amf".to_owned(),
+            connections: 17,
+            sent: 18,
+            received: 19,
+        }],
     };
     let health = AgentHealth {
         at_us: 1,
@@ -240,6 +254,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         ("Draining/Within", draining("spot interruption", Some(120_000_000))),
         ("ChildExited", ToCoordinator::ChildExited { mark, status: "killed by signal 9".to_owned() }),
         ("Guests", ToCoordinator::Guests { shard: 3, epoch: 300, call: 9, guests: vec![(1, 300), (200, 2)] }),
+        ("Waits", ToCoordinator::Waits { shard: 3, epoch: 300, why: "overload".to_owned() }),
     ])
 }
 

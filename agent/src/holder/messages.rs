@@ -177,6 +177,15 @@ pub enum Notice {
         /// Its lease.
         epoch: u64,
     },
+    /// The core makes the shard wait before it is ready.
+    Waits {
+        /// Shard number.
+        shard: u32,
+        /// Its lease.
+        epoch: u64,
+        /// Who waits for what.
+        why: String,
+    },
     /// The shard cannot be run here, and is given up.
     CannotPrepare {
         /// Shard number.

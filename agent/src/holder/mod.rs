@@ -304,6 +304,7 @@ impl Holder {
                     self.say(ToCoordinator::Ready { shard, epoch }, out);
                 }
             }
+            Notice::Waits { shard, epoch, why } => self.say(ToCoordinator::Waits { shard, epoch, why }, out),
             Notice::CannotPrepare { shard, epoch, error } => {
                 self.part(shard, epoch, Parting::CannotPrepare { error }, now, out);
             }

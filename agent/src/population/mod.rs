@@ -43,6 +43,8 @@ pub(crate) struct Slot {
     pub(crate) gnb: u16,
     /// The cell of that gNB.
     pub(crate) cell: u16,
+    /// The AMF of its present or last connection: its place among the targets.
+    pub(crate) amf: u8,
     waiting: Waiting,
     pub(crate) presence: Presence,
     /// It hears no cell.
@@ -219,6 +221,11 @@ impl Population {
         Ok(ue)
     }
 
+    /// Whether the UE is in the state that the procedure begins in, busy or not.
+    pub(crate) fn is_able(&self, ue: u32, procedure: Procedure) -> bool {
+        self.peek(ue).is_some_and(|slot| slot.is_able(procedure))
+    }
+
     /// The UE joins the lines of what it could attempt in its present state.
     pub(crate) fn enqueue(&mut self, ue: u32) {
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
@@ -376,6 +383,7 @@ impl Slot {
             group: 0,
             gnb: 0,
             cell: 0,
+            amf: 0,
             waiting: Waiting::default(),
             presence,
             out_of_signal: false,

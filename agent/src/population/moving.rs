@@ -104,6 +104,11 @@ impl Population {
         away
     }
 
+    /// Whether any subscriber is away.
+    pub(crate) fn has_away(&self) -> bool {
+        !self.away.is_empty()
+    }
+
     /// Since when a subscriber who is away is known to have arrived elsewhere.
     pub(crate) fn away_since(&self, ue: u32) -> Option<Instant> {
         self.away.get(&ue).copied().flatten()

@@ -22,7 +22,17 @@ impl ShardRunner {
         let is_busy = |ue| attempts.contains(ue) || handovers.departure(ue).is_some();
         let ue = match self.population.next_for(attempt.procedure, is_busy) {
             Ok(ue) => ue,
-            Err(reason) => return self.recorder.never_started(name, reason, 1),
+            Err(reason) => {
+                // Whoever is in the middle of something could have been taken otherwise.
+                let busy = self.attempts.ues().chain(self.handovers.leaving()).take(LOOKED_AT);
+                let busy = { busy }.any(|ue| self.population.is_able(ue, attempt.procedure));
+                let reason = match () {
+                    () if busy => BUSY,
+                    () if self.population.has_away() => AWAY,
+                    () => reason,
+                };
+                return self.recorder.never_started(name, reason, 1);
+            }
         };
         self.attempts.begin(ue, procedure, attempt.due, now, &mut self.recorder);
         let due = self.start.map(|start| attempt.due.saturating_duration_since(start)).unwrap_or_default();
@@ -104,7 +114,7 @@ impl ShardRunner {
         };
         self.handovers.steps.set(Step::Unreleased { ue }, now + RELEASE_WAIT);
         let event = GnbEvent::RequestRelease { ue, cause: ReleaseCause::UserInactivity };
-        self.gnb(gnb, event, now, out);
+        self.gnb(self.interface_of(gnb, ue), event, now, out);
     }
 
     /// Another USIM in the device. The network learns of it by the registration alone.
@@ -140,5 +150,11 @@ impl ShardRunner {
     }
 }
 
+/// Why an attempt has no UE, though there are some in the right state.
+const BUSY: &str = "busy";
+/// Why an attempt has no UE, where handovers have taken subscribers to other shards.
+const AWAY: &str = "away-in-another-shard";
+/// UEs that are looked at to tell why there is none for an attempt.
+const LOOKED_AT: usize = 4096;
 /// How long the release of a UE may take: TS 38.413 leaves it to the gNB.
 const RELEASE_WAIT: std::time::Duration = std::time::Duration::from_secs(10);

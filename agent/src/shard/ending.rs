@@ -36,7 +36,9 @@ impl ShardRunner {
 
     /// Whether all that has happened fits the next report.
     pub(super) fn is_reportable(&self) -> bool {
-        self.user_plane.fits_one_report() && self.recorder.fits_one_report()
+        self.user_plane.fits_one_report()
+            && self.recorder.fits_one_report()
+            && self.ran_events.fits_one_report()
     }
 
     /// Gives the shard up at once: what is in flight is abandoned for this reason, nothing is started or said any more. What

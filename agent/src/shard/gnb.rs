@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use signalling::{ConnectionRefusal, GnbAction, GnbEvent, HandoverFailure, Procedure};
+use signalling::{ConnectionRefusal, GnbAction, GnbEvent, HandoverFailure, Procedure, Released};
 
 use super::{ShardAction, ShardRunner};
 use crate::attempts::End;
@@ -10,7 +10,7 @@ use crate::handovers::Step;
 use crate::radio::Delivery;
 
 impl ShardRunner {
-    /// Gives a gNB an event and carries out what it wants.
+    /// Gives an NG interface of a gNB an event and carries out what it wants.
     pub(super) fn gnb(&mut self, number: u16, event: GnbEvent<'_>, now: Instant, out: &mut Vec<ShardAction>) {
         let mut actions = std::mem::take(&mut self.gnb_actions);
         if let Some(port) = self.gnbs.get_mut(usize::from(number)) {
@@ -34,22 +34,24 @@ impl ShardRunner {
 
     fn carry_out_one_for_gnb(
         &mut self,
-        number: u16,
+        interface: u16,
         action: GnbAction,
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
+        let (number, amf) = (self.gnb_of(interface), self.amf_of(interface));
         match action {
             GnbAction::Send { stream, octets, ue } => {
                 self.sent += 1;
+                self.count_amf(amf, |counts| counts.sent += 1);
                 self.last_sent = Some(now);
                 if self.tracer.wants(ue) {
-                    self.trace(ue, number, true, stream, octets.clone(), now);
+                    self.trace(ue, interface, true, stream, octets.clone(), now);
                 }
-                out.push(ShardAction::Send { gnb: number, stream, octets });
+                out.push(ShardAction::Send { gnb: interface, stream, octets });
             }
             GnbAction::Downlink { ue, nas } => self.over_the_air(ue, Delivery::Downlink(nas), now),
-            GnbAction::Released { ue, cause } => self.released(number, ue, cause, now, out),
+            GnbAction::Released { ue, cause } => self.released(interface, ue, cause, now, out),
             GnbAction::Refused { ue, reason: _ } => {
                 let refusal = ConnectionRefusal::NgInterfaceDown;
                 self.over_the_air_if_connected(number, ue, Delivery::Refused(refusal), now);
@@ -64,11 +66,14 @@ impl ShardRunner {
                 self.user_plane.resource_released(ue, number, session, now);
             }
             GnbAction::HandoverRequested { handle, cell, container, sessions: _ } => {
-                self.handover_requested(number, handle, cell, &container, now, out);
+                self.handover_requested(interface, handle, cell, &container, now, out);
             }
             GnbAction::HandoverExpected { ue } => self.handover_expected(number, ue, now),
             GnbAction::HandoverCommanded { ue, container: _ } => self.handover_commanded(ue, now, out),
             GnbAction::HandoverPreparationFailed { ue, cause } => {
+                if cause == HandoverFailure::AnotherUe {
+                    self.recorder.unexpected("sealed-ue-misdirected");
+                }
                 let end = match cause {
                     HandoverFailure::PreparationTimedOut => End::TimedOut(cause.to_string()),
                     _ => End::Failed(cause.to_string()),
@@ -84,16 +89,12 @@ impl ShardRunner {
                 };
                 self.path_switch_failed(ue, &end, now, out);
             }
-            GnbAction::Ready => {
-                if !self.ready_told && self.gnbs.iter().all(|port| port.gnb.is_ready()) {
-                    self.ready_told = true;
-                    out.push(ShardAction::Ready);
-                }
+            GnbAction::Ready => self.interface_ready(interface, now, out),
+            GnbAction::SetupRefused { cause, retry_after, passes } => {
+                self.setup_refused(interface, &cause, retry_after, passes, now, out);
             }
-            GnbAction::SetupRefused { cause, retry_after: _ } if !self.ready_told => {
-                out.push(ShardAction::CannotPrepare(format!("the core refused NG setup: {cause}")));
-            }
-            GnbAction::SetupRefused { .. } => self.recorder.unexpected("ng-setup-refused"),
+            GnbAction::SetupUnanswered { after } => self.setup_unanswered(interface, after, now, out),
+            GnbAction::Told(notice) => self.told_by_amf(interface, &notice, now),
             GnbAction::Paged { s_tmsi } => {
                 if self.hears()
                     && let Some(ue) = self.population.find_paged(s_tmsi)
@@ -104,32 +105,44 @@ impl ShardRunner {
                     self.access.page(ue, slot, now);
                 }
             }
-            GnbAction::SetTimer(timer, after) => self.gnb_timers.set((number, timer), now + after),
-            GnbAction::StopTimer(timer) => self.gnb_timers.stop((number, timer)),
+            GnbAction::SetTimer(timer, after) => self.gnb_timers.set((interface, timer), now + after),
+            GnbAction::StopTimer(timer) => self.gnb_timers.stop((interface, timer)),
             GnbAction::Unexpected(kind) => self.recorder.unexpected(kind),
         }
     }
 
-    /// The connection of a UE at this gNB is no more.
+    /// The connection of a UE on this NG interface is no more.
     fn released(
         &mut self,
-        number: u16,
+        interface: u16,
         ue: u32,
-        cause: signalling::Released,
+        cause: Released,
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
+        let number = self.gnb_of(interface);
         if self.handovers.end_arrival(number, ue).is_some() {
             self.recorder.unexpected("handover-never-arrived");
             return self.population.forget(ue);
         }
         self.departure_released(number, ue, cause, now, out);
-        let elsewhere = self.access.gnb_of(ue).is_some_and(|gnb| gnb != number);
+        // One that it has left for another AMF says nothing of the present one.
+        let serves =
+            self.population.peek(ue).is_none_or(|slot| u16::from(slot.amf) == self.amf_of(interface));
+        let elsewhere = !serves || self.access.gnb_of(ue).is_some_and(|gnb| gnb != number);
         if !elsewhere && self.attempts.is(ue, Procedure::UeContextRelease) {
             self.handovers.steps.stop(Step::Unreleased { ue });
-            self.end_attempt(ue, Procedure::UeContextRelease, &End::Succeeded, now);
+            let end = match lost_by(cause) {
+                Some(_) => End::Failed(ended_by(cause).into()),
+                None => End::Succeeded,
+            };
+            self.end_attempt(ue, Procedure::UeContextRelease, &end, now);
         }
-        self.over_the_air_if_connected(number, ue, Delivery::Released, now);
+        if !serves {
+            return;
+        }
+        let delivery = lost_by(cause).map_or(Delivery::Released, Delivery::Refused);
+        self.over_the_air_if_connected(number, ue, delivery, now);
     }
 
     /// A release may cross one of the UE's own, or come when the UE is in another cell or asks for its next connection:
@@ -137,6 +150,26 @@ impl ShardRunner {
     fn over_the_air_if_connected(&mut self, number: u16, ue: u32, delivery: Delivery, now: Instant) {
         if self.access.is_established(ue, number) {
             self.over_the_air(ue, delivery, now);
+        }
+    }
+}
+
+/// What the UE has lost its connection by, where no release is behind it.
+fn lost_by(cause: Released) -> Option<ConnectionRefusal> {
+    match cause {
+        Released::AssociationLost => Some(ConnectionRefusal::AssociationLost),
+        Released::NgReset => Some(ConnectionRefusal::NgReset),
+        Released::Normal | Released::HandedOver | Released::NeverArrived | Released::Lost => None,
+    }
+}
+
+/// The cause of what a release has broken off.
+pub(super) fn ended_by(cause: Released) -> &'static str {
+    match cause {
+        Released::AssociationLost => "association-lost",
+        Released::NgReset => "ng-reset-by-amf",
+        Released::Normal | Released::HandedOver | Released::NeverArrived | Released::Lost => {
+            "connection-released"
         }
     }
 }

@@ -14,7 +14,7 @@ use wire::to_agent::UeBatch;
 
 use super::ending::{CLOSING, Ending};
 use super::{ShardAction, ShardRunner};
-use crate::consignment::{self, AdoptError, Consignment, Item, Resident};
+use crate::consignment::{self, AdoptError, Consignment, Item, LINED_UP, Resident};
 use crate::handovers::{Handovers, Traveller};
 use crate::population::Presence;
 use crate::recovery::Task;
@@ -103,7 +103,9 @@ impl ShardRunner {
             sessions_left: self.recovery.sessions_left(),
         }]
         .into_iter();
-        let items = items.chain(residents).chain(self.population.travelling_beside());
+        let seen = self.handovers.taken.snapshot();
+        let seen: Vec<Item> = seen.chunks(LINED_UP).map(|part| Item::Taken(part.to_vec())).collect();
+        let items = items.chain(residents).chain(self.population.travelling_beside()).chain(seen);
         let sealed = consignment::seal(items, &mut self.seal, self.number, self.epoch);
         self.at_rest = Some(at_rest);
         sealed.unwrap_or_else(|error| {
@@ -129,7 +131,7 @@ impl ShardRunner {
     pub(super) fn come_to_rest(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         self.abandon();
         // Of a UE between two shards its next one is the holder; who has not left yet is here.
-        self.handovers = Handovers::new();
+        self.handovers = Handovers::remembering(&mut self.handovers);
         let recovers = self.recovery.break_off().into_iter().collect();
         let luggage = self.user_plane.hand_over(now);
         for gnb in 0..self.gnbs.len() {
@@ -172,6 +174,7 @@ impl ShardRunner {
                 Item::Resident(resident) => count += u64::from(self.take_in(*resident)),
                 Item::Away { ue, group, draws } => self.population.is_away(ue, group, draws),
                 Item::Line { procedure, ues } => self.arrived.lines.push((part, procedure, ues)),
+                Item::Taken(seen) => self.handovers.taken.adopt(&seen),
                 Item::Beside { dealt, sessions_left } => {
                     self.user_plane.deal_on(&dealt);
                     self.recovery.owe_sessions(sessions_left);

@@ -9,6 +9,7 @@ use signalling::{
 };
 
 use super::ending::Ending;
+use super::gnb::ended_by;
 use super::{SEED_OF_HANDOVERS, ShardAction, ShardRunner};
 use crate::access::Cell;
 use crate::attempts::End;
@@ -16,7 +17,7 @@ use crate::conditions::unit;
 use crate::handovers::{
     Arrival, Departure, Fate, Passport, Step, Target, Traveller, Who, place_of, timer_of,
 };
-use crate::sealing::Sealed;
+use crate::sealing::{SealId, Sealed};
 use crate::user_plane::Luggage;
 
 impl ShardRunner {
@@ -42,7 +43,7 @@ impl ShardRunner {
                 match self.passport(ue, now) {
                     Ok(container) => {
                         let event = GnbEvent::Handover { ue, target, container: &container };
-                        self.gnb(source.gnb, event, now, out);
+                        self.gnb(self.interface_of(source.gnb, ue), event, now, out);
                         if fate == Fate::Cancelled && self.handovers.departure(ue).is_some() {
                             self.handovers.steps.set(Step::Cancel { ue }, now);
                         }
@@ -112,6 +113,7 @@ impl ShardRunner {
             begun: now,
             commanded: None,
             arrived: None,
+            amf: None,
             context: None,
         };
         let target = TargetGnb { gnb_id: there.gnb_id, gnb_id_bits, plmn: there.plmn, tac: there.tac, cell };
@@ -122,6 +124,7 @@ impl ShardRunner {
     fn passport(&mut self, ue: u32, now: Instant) -> Result<Vec<u8>, crate::sealing::SealError> {
         let departure = self.handovers.departure(ue);
         let (target, fate) = departure.map_or((None, Fate::Lost), |d| (Some(d.target), d.fate));
+        let to = departure.map_or(CellId { gnb_id: 0, cell: 0 }, |d| d.to);
         let who = match (target, self.population.peek(ue)) {
             (Some(Target::Elsewhere { .. }), Some(slot)) => {
                 let luggage = self.user_plane.luggage(ue);
@@ -130,7 +133,8 @@ impl ShardRunner {
             _ => Who::Neighbour { shard: self.number, ue },
         };
         let arrives = fate != Fate::Lost;
-        self.seal.seal(Sealed::Passport, &Passport { refused: fate == Fate::Refused, arrives, who })
+        let (sealed_us, refused) = (self.run_us(now), fate == Fate::Refused);
+        self.seal.seal(Sealed::Passport, &Passport { to, sealed_us, refused, arrives, who })
     }
 
     /// A UE as it travels, in this state.
@@ -254,19 +258,20 @@ impl ShardRunner {
         match procedure {
             Procedure::HandoverN2 if source.gnb == number => {
                 let Some(departure) = self.handovers.end_departure(ue) else { return };
-                self.close_departure(ue, &departure, cause == Released::HandedOver, now);
+                self.close_departure(ue, &departure, cause, now);
             }
             Procedure::HandoverXn
                 if matches!(target, Target::Here(cell) if cell.gnb == number)
                     && departure.arrived.is_some() =>
             {
-                self.path_switch_failed(ue, &End::Failed("connection-released".into()), now, out);
+                self.path_switch_failed(ue, &End::Failed(ended_by(cause).into()), now, out);
             }
             _ => {}
         }
     }
 
-    fn close_departure(&mut self, ue: u32, departure: &Departure, succeeded: bool, now: Instant) {
+    fn close_departure(&mut self, ue: u32, departure: &Departure, cause: Released, now: Instant) {
+        let succeeded = cause == Released::HandedOver;
         let gone = departure.commanded.is_some()
             && matches!(departure.target, Target::Elsewhere { .. })
             && departure.fate != Fate::Lost;
@@ -278,7 +283,7 @@ impl ShardRunner {
         let end = match (succeeded, departure.fate) {
             (true, _) => End::Succeeded,
             (false, Fate::Lost) => End::Failed("radio-link-failure".into()),
-            (false, _) => End::Failed("connection-released".into()),
+            (false, _) => End::Failed(ended_by(cause).into()),
         };
         self.end_handover(ue, departure, &end, now);
         if gone {
@@ -311,7 +316,8 @@ impl ShardRunner {
         let Some(departure) = self.handovers.departure_mut(ue) else { return };
         let (source, target, fate) = (departure.source, departure.target, departure.fate);
         departure.commanded = Some(now);
-        let context = self.gnbs.get_mut(usize::from(source.gnb)).and_then(|port| port.gnb.give_up_for_xn(ue));
+        let interface = self.interface_of(source.gnb, ue);
+        let context = self.gnbs.get_mut(usize::from(interface)).and_then(|port| port.gnb.give_up_for_xn(ue));
         let (Some(context), Target::Here(cell)) = (context, target) else {
             return self.handover_failed(ue, &End::Failed("no-connection".into()), now);
         };
@@ -333,7 +339,7 @@ impl ShardRunner {
             return self.recorder.unexpected("path-switched");
         };
         self.end_handover(ue, &departure, &End::Succeeded, now);
-        self.gnb(departure.source.gnb, GnbEvent::ReleaseAfterXn { ue }, now, out);
+        self.gnb(self.interface_of(departure.source.gnb, ue), GnbEvent::ReleaseAfterXn { ue }, now, out);
     }
 
     /// The AMF has not: neither gNB has a use for the UE, and the source asks for its release.
@@ -357,7 +363,7 @@ impl ShardRunner {
                 let Some(departure) = self.handovers.departure(ue) else { return };
                 if departure.commanded.is_none() {
                     let gnb = departure.source.gnb;
-                    self.gnb(gnb, GnbEvent::CancelHandover { ue }, now, out);
+                    self.gnb(self.interface_of(gnb, ue), GnbEvent::CancelHandover { ue }, now, out);
                 }
             }
             Step::Arrive { gnb, ue } => match self.handovers.end_arrival(gnb, ue) {
@@ -367,7 +373,7 @@ impl ShardRunner {
             Step::Overdue { ue } => {
                 self.handover_overdue(ue, now);
                 if let Some(departure) = self.handovers.end_departure(ue) {
-                    self.close_departure(ue, &departure, false, now);
+                    self.close_departure(ue, &departure, Released::Lost, now);
                 }
             }
             Step::Unreleased { ue } => {
@@ -387,9 +393,10 @@ impl ShardRunner {
             return;
         }
         departure.arrived = Some(now);
-        let context = departure.context.take();
+        let (context, amf) = (departure.context.take(), departure.amf);
         if let Some(slot) = self.population.slot(ue) {
             slot.gnb = gnb;
+            slot.amf = amf.unwrap_or(slot.amf);
             slot.cell = u16::try_from(cell.cell).unwrap_or_default();
         }
         if let Some(network) = self.population.plmn_of(gnb) {
@@ -400,7 +407,7 @@ impl ShardRunner {
             Some(context) => GnbEvent::ArriveByXn { ue, cell: cell.cell, context },
             None => GnbEvent::HandoverArrived { ue },
         };
-        self.gnb(gnb, event, now, out);
+        self.gnb(self.interface_of(gnb, ue), event, now, out);
         self.ue(ue, UeEvent::CellChanged, now, out);
     }
 
@@ -409,17 +416,19 @@ impl ShardRunner {
     /// A UE wants to come to a gNB of this shard.
     pub(super) fn handover_requested(
         &mut self,
-        number: u16,
+        interface: u16,
         handle: u32,
         cell: u32,
         container: &[u8],
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        let admitted = match self.seal.open::<Passport>(Sealed::Passport, container) {
-            Err(error) => Err(Some(error.to_string())),
+        let (number, amf) = (self.gnb_of(interface), self.amf_of(interface));
+        let amf = u8::try_from(amf).unwrap_or_default();
+        let admitted = match self.open_passport(number, cell, container, now) {
+            Err(why) => Err(Some(why)),
             Ok(passport) if passport.refused => Err(None),
-            Ok(passport) => self.admit(number, cell, passport, now).map_err(Some),
+            Ok(passport) => self.admit(number, amf, cell, passport, now).map_err(Some),
         };
         let event = match admitted {
             Ok(ue) => GnbEvent::AdmitHandover { handle, ue },
@@ -430,17 +439,50 @@ impl ShardRunner {
                 GnbEvent::RefuseHandover { handle }
             }
         };
-        self.gnb(number, event, now, out);
+        self.gnb(interface, event, now, out);
     }
 
-    fn admit(&mut self, number: u16, cell: u32, passport: Passport, now: Instant) -> Result<u32, String> {
+    /// Opens what the source has sealed, where it was sealed for this cell and comes for the first time.
+    fn open_passport(
+        &mut self,
+        number: u16,
+        cell: u32,
+        container: &[u8],
+        now: Instant,
+    ) -> Result<Passport, String> {
+        let passport =
+            self.seal.open::<Passport>(Sealed::Passport, container).map_err(|error| error.to_string())?;
+        let here = self.shard.gnbs.get(usize::from(number)).map(|gnb| CellId { gnb_id: gnb.gnb_id, cell });
+        if here != Some(passport.to) {
+            return Err("sealed-ue-misdirected".to_owned());
+        }
+        let id = SealId::of(container).ok_or("sealed-ue-misdirected")?;
+        let now_us = self.run_us(now);
+        let taken = self.handovers.taken.take(id, passport.sealed_us, now_us);
+        taken.map(|()| passport).map_err(|refusal| refusal.to_string())
+    }
+
+    fn admit(
+        &mut self,
+        number: u16,
+        amf: u8,
+        cell: u32,
+        passport: Passport,
+        now: Instant,
+    ) -> Result<u32, String> {
         match passport.who {
             Who::Neighbour { shard, ue } => {
                 let coming = self.handovers.departure(ue).is_some_and(|departure| {
                     departure.commanded.is_none()
                         && matches!(departure.target, Target::Here(to) if to.gnb == number)
                 });
-                if shard == self.number && coming { Ok(ue) } else { Err("handover-of-nobody".into()) }
+                if shard != self.number || !coming {
+                    return Err("handover-of-nobody".into());
+                }
+                if let Some(departure) = self.handovers.departure_mut(ue) {
+                    departure.amf = Some(amf);
+                }
+                Ok(ue)
             }
             Who::Traveller(traveller) => {
                 if self.ending != Ending::Running {
@@ -457,7 +499,11 @@ impl ShardRunner {
                     return Err("handover-twice".into());
                 }
                 self.handovers.touch(now);
-                self.handovers.expect(number, ue, Arrival { traveller, cell, arrives: passport.arrives });
+                self.handovers.expect(
+                    number,
+                    ue,
+                    Arrival { traveller, cell, amf, arrives: passport.arrives },
+                );
                 Ok(ue)
             }
         }
@@ -484,7 +530,7 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        let Arrival { traveller, cell, .. } = arrival;
+        let Arrival { traveller, cell, amf, .. } = arrival;
         let Traveller { home, group, state, timers, luggage } = *traveller;
         self.handovers.touch(now);
         let arrived = Ue::import(state);
@@ -495,13 +541,16 @@ impl ShardRunner {
         }
         let place = (gnb, u16::try_from(cell).unwrap_or_default());
         self.population.arrive(ue, arrived, home, group, place);
+        if let Some(slot) = self.population.slot(ue) {
+            slot.amf = amf;
+        }
         self.arm(ue, &timers, now);
         self.access.arrive(ue, Cell { gnb, cell }, now);
         if let Some(network) = self.population.plmn_of(gnb) {
             self.user_plane.arrive(ue, &sessions, &luggage, gnb, network, now);
         }
         self.throttle_as_cell(ue, now);
-        self.gnb(gnb, GnbEvent::HandoverArrived { ue }, now, out);
+        self.gnb(self.interface_of(gnb, ue), GnbEvent::HandoverArrived { ue }, now, out);
         self.ue(ue, UeEvent::CellChanged, now, out);
         if self.losses.hit(&home) {
             self.give_guest_up(ue, now);

@@ -10,8 +10,9 @@
 //! what has arrived. So one instant may need several rounds, and `advance` runs them all.
 //!
 //! Every idea of a shard moves messages between the same UEs and gNBs, so they share one value, with a file for each:
-//! `begin` (attempts), `ue` and `gnb` (what each wants done), `mobility` (handovers), `roll_call` (others that are lost), `weather` (impairments), `ending`.
+//! `amf` (associations), `begin` (attempts), `ue` and `gnb` (what each wants done), `mobility` (handovers), `roll_call` (others that are lost), `weather` (impairments), `ending`.
 
+mod amf;
 mod begin;
 mod ending;
 mod gnb;
@@ -32,7 +33,7 @@ use signalling::{
     Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, N3Settings, Procedure, Timer, UeAction, UeEvent,
 };
 use wire::to_agent::{Lease, Takeover};
-use wire::to_coordinator::{IntervalReport, Trace};
+use wire::to_coordinator::{AmfInterval, IntervalReport, Trace};
 
 use crate::access::Access;
 use crate::attempts::Attempts;
@@ -40,12 +41,14 @@ use crate::conditions::Weather;
 use crate::handovers::Handovers;
 use crate::pacer::Pacer;
 use crate::population::Population;
+use crate::ran_events::RanEvents;
 use crate::recorder::Recorder;
 use crate::recovery::Recovery;
 use crate::sealing::Seal;
 use crate::timers::Timers;
 use crate::tracer::{Packet, Tracer};
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
+use amf::Outage;
 use ending::Ending;
 use gnb::about;
 use handing_over::{Arrived, AtRest};
@@ -61,7 +64,10 @@ pub struct ShardRunner {
     plan: Plan,
     shard: scenarios::Shard,
     population: Population,
+    /// The gNBs' NG interfaces: of each gNB one for each AMF, in this order.
     gnbs: Vec<Port>,
+    /// What each AMF was to the shard since the last report, by its place among the targets.
+    amfs: Vec<AmfInterval>,
     access: Access,
     ue_timers: Timers<(u32, Timer)>,
     gnb_timers: Timers<(u16, GnbTimer)>,
@@ -76,6 +82,7 @@ pub struct ShardRunner {
     seal: Seal,
     user_plane: UserPlane,
     recorder: Recorder,
+    ran_events: RanEvents,
     tracer: Tracer,
     registered: u64,
     start: Option<Instant>,
@@ -116,14 +123,14 @@ pub struct ShardRunner {
 /// What the driver has to do.
 #[derive(Debug)]
 pub enum ShardAction {
-    /// Open the association of this gNB.
+    /// Open an association with [`ShardRunner::target_of`] it.
     Connect {
-        /// Number of the gNB within the shard.
+        /// Number of the NG interface within the shard: of each gNB one for each AMF.
         gnb: u16,
     },
     /// Send one NGAP message.
     Send {
-        /// Number of the gNB within the shard.
+        /// Number of the NG interface within the shard.
         gnb: u16,
         /// SCTP stream.
         stream: u16,
@@ -141,13 +148,24 @@ pub enum ShardAction {
     Ready,
     /// The core refused a gNB before the start.
     CannotPrepare(String),
+    /// The core wants a gNB to wait before the start: why, for people.
+    Waits(String),
 }
 
 /// A gNB with its association.
 struct Port {
     gnb: Gnb,
     ends: Option<(SocketAddr, SocketAddr)>,
-    failures: u32,
+    /// The association is there.
+    is_up: bool,
+    /// How often it was lost or did not come up.
+    dials: u32,
+    /// It was lost, and the NG interface is not set up again yet.
+    outage: Option<Outage>,
+    /// How long the AMF has made the gNB wait before the start, µs.
+    waits_us: u64,
+    /// What the AMF wants fewer of.
+    overload: Option<signalling::Overload>,
 }
 
 impl ShardRunner {
@@ -158,8 +176,11 @@ impl ShardRunner {
     pub fn new(plan: &Plan, lease: &Lease, user_plane: Option<UserPlaneEnd>) -> Self {
         let scenario = plan.scenario();
         let shard = plan.shard(lease.shard);
-        let count = u32::try_from(shard.gnbs.len()).unwrap_or(u32::MAX);
-        let gnbs = (0u32..).zip(&shard.gnbs).map(|(place, gnb)| Port {
+        let amfs: Vec<AmfInterval> =
+            lease.target.split_ascii_whitespace().take(sctp::MOST_TARGETS).map(amf::nothing_of).collect();
+        let interfaces = shard.gnbs.iter().flat_map(|gnb| amfs.iter().map(move |_| gnb));
+        let count = u32::try_from(shard.gnbs.len() * amfs.len()).unwrap_or(u32::MAX);
+        let gnbs = (0u32..).zip(interfaces).map(|(place, gnb)| Port {
             gnb: Gnb::new(GnbSettings {
                 gnb_id: gnb.gnb_id,
                 name: gnb.name.clone(),
@@ -174,8 +195,13 @@ impl ShardRunner {
                 }),
             }),
             ends: None,
-            failures: 0,
+            is_up: false,
+            dials: 0,
+            outage: None,
+            waits_us: 0,
+            overload: None,
         });
+        let gnbs = gnbs.collect();
         let from_us = lease.takeover.as_ref().map_or(0, |takeover| takeover.from_us);
         let seed = stream_seed(lease.seed, &[SEED_OF_SHARDS, u64::from(lease.shard)]);
         Self {
@@ -185,7 +211,8 @@ impl ShardRunner {
             seed,
             plan: plan.clone(),
             population: Population::new(scenario, &shard),
-            gnbs: gnbs.collect(),
+            gnbs,
+            amfs,
             access: Access::new(
                 scenario.radio.clone(),
                 stream_seed(seed, &[SEED_OF_RADIO]),
@@ -208,6 +235,7 @@ impl ShardRunner {
                 user_plane.map(|end| end.address),
             ),
             recorder: Recorder::new(),
+            ran_events: RanEvents::default(),
             tracer: Tracer::new(lease.trace),
             registered: 0,
             start: None,
@@ -276,25 +304,9 @@ impl ShardRunner {
         out: &mut Vec<ShardAction>,
     ) {
         if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
-            (port.ends, port.failures) = (ends, 0);
+            (port.ends, port.is_up) = (ends, true);
         }
         self.gnb(gnb, GnbEvent::AssociationUp { streams_out }, now, out);
-    }
-
-    /// The association of a gNB did not come up, or is gone. During a run the gNB dials again, later each time.
-    pub fn association_down(&mut self, gnb: u16, reason: &str, now: Instant, out: &mut Vec<ShardAction>) {
-        if self.is_at_rest() {
-            return;
-        }
-        self.gnb(gnb, GnbEvent::AssociationDown, now, out);
-        let Some(port) = self.gnbs.get_mut(usize::from(gnb)) else { return };
-        port.failures += 1;
-        if self.ready_told {
-            self.recorder.unexpected("association-lost");
-            self.redial.set(gnb, now + REDIAL * (1 << port.failures.min(5)));
-        } else {
-            out.push(ShardAction::CannotPrepare(reason.to_owned()));
-        }
     }
 
     /// A message arrived on a gNB's association.
@@ -311,6 +323,8 @@ impl ShardRunner {
             return;
         }
         self.received += 1;
+        let amf = self.amf_of(gnb);
+        self.count_amf(amf, |counts| counts.received += 1);
         if ppid != sctp::NGAP_PPID {
             self.recorder.unexpected("payload-protocol-identifier");
             return;
@@ -379,7 +393,7 @@ impl ShardRunner {
             self.check_inactivity(ue, now, out);
         }
         while let Some(gnb) = self.redial.pop_expired(now) {
-            out.push(ShardAction::Connect { gnb });
+            self.dial(gnb, out);
         }
         self.admit_waiting(now);
         self.deliver_arrived(now, out);
@@ -451,6 +465,7 @@ impl ShardRunner {
         // The first interval of a successor begins where it was taken up, also where that lies ahead.
         let to = self.of_run(now).checked_duration_since(self.start?)?.max(self.reported_to);
         let (procedures, unexpected) = self.recorder.take();
+        let (events, events_left_out) = self.ran_events.take();
         let from = std::mem::replace(&mut self.reported_to, to);
         let sequence = self.sequence;
         self.sequence += 1;
@@ -475,6 +490,9 @@ impl ShardRunner {
             user_plane: self.user_plane.take_counters(),
             shifted: std::mem::take(&mut self.shifted),
             recovery: self.recovery.take_counts(),
+            events,
+            events_left_out,
+            amfs: self.take_amfs(),
         })
     }
 
@@ -524,11 +542,23 @@ impl ShardRunner {
     }
 
     fn abandon(&mut self) {
-        let reason = self.drained.as_deref().unwrap_or("end-of-run");
-        for ue in self.attempts.abandon_all(reason, &mut self.recorder) {
+        let timers = &self.ue_timers;
+        let reason = |ue| match &self.drained {
+            Some(reason) => reason.clone(),
+            None => unanswered(|timer| timers.expires((ue, timer)).is_some()),
+        };
+        for (ue, reason) in self.attempts.abandon_all(reason, &mut self.recorder) {
             self.tracer.failed(ue, format!("abandoned: {reason}"));
         }
         self.preludes.clear();
+    }
+}
+
+/// Why an attempt is given up at the end of the run: by the timer that would have ended it, which the drain was too short for.
+fn unanswered(runs: impl Fn(Timer) -> bool) -> String {
+    match SUPERVISING.into_iter().find(|timer| runs(*timer)) {
+        Some(timer) => format!("{END_OF_RUN}-unanswered-{}", timer.as_str()),
+        None => END_OF_RUN.to_owned(),
     }
 }
 
@@ -538,10 +568,15 @@ fn micros(duration: Duration) -> u64 {
 
 /// Attempts that leave at one reading of the clock.
 const BATCH: usize = 16;
-/// First wait before a lost association is dialled again; doubles up to 32 times this.
-const REDIAL: Duration = Duration::from_millis(500);
+/// The timers that end an attempt which is not answered (TS 24.501 Tables 10.2.1 and 10.3.1).
+const SUPERVISING: [Timer; 7] =
+    [Timer::T3510, Timer::T3517, Timer::T3521, Timer::T3520, Timer::T3580, Timer::T3581, Timer::T3582];
+const END_OF_RUN: &str = "end-of-run";
 const SEED_OF_SHARDS: u64 = 1;
 const SEED_OF_RADIO: u64 = 2;
 const SEED_OF_UES: u64 = 3;
 const SEED_OF_TRAFFIC: u64 = 4;
 const SEED_OF_HANDOVERS: u64 = 5;
+const SEED_OF_REDIALS: u64 = 6;
+const SEED_OF_OVERLOADS: u64 = 7;
+const SEED_OF_AMFS: u64 = 8;

@@ -28,6 +28,12 @@ impl ShardRunner {
         self.user_plane.go_on(at);
     }
 
+    /// The run's time, µs since its start; 0 before it.
+    pub(super) fn run_us(&self, now: Instant) -> u64 {
+        let elapsed = self.start.map(|start| self.of_run(now).saturating_duration_since(start));
+        super::micros(elapsed.unwrap_or_default())
+    }
+
     /// What the run's clock shows: the instant at which it stands still, where it does.
     pub(super) fn of_run(&self, now: Instant) -> Instant {
         self.paused.map_or(now, |at| at.min(now))

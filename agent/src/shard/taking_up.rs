@@ -19,6 +19,9 @@ impl ShardRunner {
         if takeover.batches > 0 {
             self.begin_adopted(now, out);
         }
+        if !self.arrived.is_complete() || takeover.batches == 0 {
+            self.handovers.taken.lost_before(takeover.from_us);
+        }
         self.take_up_weather(start, now, out);
         let count = u32::try_from(takeover.registered).unwrap_or(u32::MAX).min(self.population.home());
         for ue in 0..count {

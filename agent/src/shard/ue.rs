@@ -35,10 +35,17 @@ impl ShardRunner {
         match delivery {
             Delivery::Connect { nas, cause, s_tmsi } => {
                 self.access.establish(ue);
-                self.gnb(gnb, GnbEvent::Connect { ue, cell, nas: &nas, cause, s_tmsi }, now, out);
+                let interface = self.select_amf(gnb, ue, s_tmsi, now, out);
+                if self.is_barred(interface, ue, cause) {
+                    let refused = Delivery::Refused(ConnectionRefusal::BarredByOverload);
+                    return self.over_the_air(ue, refused, now);
+                }
+                let amf = self.amf_of(interface);
+                self.count_amf(amf, |counts| counts.connections += 1);
+                self.gnb(interface, GnbEvent::Connect { ue, cell, nas: &nas, cause, s_tmsi }, now, out);
             }
             Delivery::Uplink(nas) => {
-                self.gnb(gnb, GnbEvent::Uplink { ue, nas: &nas }, now, out);
+                self.gnb(self.interface_of(gnb, ue), GnbEvent::Uplink { ue, nas: &nas }, now, out);
             }
             Delivery::Downlink(nas) => self.ue(ue, UeEvent::Downlink(&nas), now, out),
             Delivery::Released => {
@@ -171,7 +178,11 @@ impl ShardRunner {
         let name = procedure.as_str();
         match end {
             End::Succeeded => {}
-            End::Failed(cause) => self.tracer.failed(ue, format!("{name} failed: {cause}")),
+            End::Failed(cause) => {
+                self.tracer.failed(ue, format!("{name} failed: {cause}"));
+                self.count_cost(ue, cause);
+            }
+            End::Abandoned(reason) => self.tracer.failed(ue, format!("{name} abandoned: {reason}")),
             End::TimedOut(timer) => self.tracer.failed(ue, format!("{name} timed out: {timer}")),
         }
         self.line_up(ue);
@@ -216,6 +227,6 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        self.gnb(gnb, GnbEvent::RequestRelease { ue, cause }, now, out);
+        self.gnb(self.interface_of(gnb, ue), GnbEvent::RequestRelease { ue, cause }, now, out);
     }
 }

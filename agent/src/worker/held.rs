@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use sctp::{Address, AssociationId};
+use sctp::{AssociationId, Endpoint, Targets};
 use wire::to_agent::UeBatch;
 
 use super::Expected;
@@ -15,7 +15,7 @@ use crate::shard::ShardRunner;
 pub(super) struct Held {
     pub(super) shard: u32,
     pub(super) epoch: u64,
-    pub(super) target: Address,
+    pub(super) targets: Targets,
     pub(super) slot: Option<u32>,
     /// The end of the lease, by [`lease_clock`].
     until: Instant,
@@ -46,12 +46,19 @@ impl Held {
         Self {
             shard: expected.shard,
             epoch: expected.epoch,
-            target: expected.target,
+            targets: expected.targets,
             slot: expected.user_plane.map(|(_, slot)| slot),
             until: expected.until,
             associations: HashMap::new(),
             stage: Stage::Expected(Vec::new()),
         }
+    }
+
+    /// Opens the association of an NG interface, with the target that it is with.
+    pub(super) fn connect(&self, interface: u16, endpoint: &mut Endpoint) -> Result<AssociationId, String> {
+        let place = self.runner_ref().map_or(0, |runner| runner.target_of(interface));
+        let target = self.targets.addresses().get(place).ok_or("the lease names no such target")?;
+        endpoint.connect(target, Instant::now()).map_err(|error| format!("{target}: {error}"))
     }
 
     /// Whether no message of it may leave any more.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use sctp::{Address, Waker};
+use sctp::{Targets, Waker};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::gtpu_port::GtpuPort;
@@ -38,7 +38,8 @@ pub(crate) struct Expected {
     pub(crate) epoch: u64,
     /// The end of its lease.
     pub(crate) until: Instant,
-    pub(crate) target: Address,
+    /// The AMFs, in order.
+    pub(crate) targets: Targets,
     /// Where its sessions have their tunnels, and its number among the agent's shards.
     pub(crate) user_plane: Option<(GtpuPort, u32)>,
 }

@@ -138,7 +138,7 @@ impl Rounds {
         let Stage::Expected(orders) = &mut held.stage else { return };
         let orders = std::mem::take(orders);
         if self.endpoint.is_none() {
-            match Endpoint::client(held.target.transport(), &sctp::Options::default()) {
+            match Endpoint::client(held.targets.transport(), &sctp::Options::default()) {
                 Ok(endpoint) => {
                     if let Ok(mut waker) = self.waker.lock() {
                         *waker = Some(endpoint.waker());
@@ -258,7 +258,7 @@ impl Rounds {
             return actions.clear();
         };
         let epoch = held.epoch;
-        let mut unprepared = None;
+        let (mut unprepared, mut undialled) = (None, Vec::new());
         for action in actions.drain(..) {
             match action {
                 ShardAction::Send { gnb, stream, octets } => {
@@ -276,19 +276,29 @@ impl Rounds {
                         runner.gtpu_not_sent();
                     }
                 }
-                ShardAction::Connect { gnb } => match endpoint.connect(&held.target, Instant::now()) {
+                ShardAction::Connect { gnb } => match held.connect(gnb, endpoint) {
                     Ok(id) => {
                         held.associations.insert(gnb, id);
                         self.associations.insert(id, (shard, gnb));
                     }
-                    Err(error) => unprepared = Some(error.to_string()),
+                    Err(error) => undialled.push((gnb, error)),
                 },
                 ShardAction::Ready => self.reporter.say(Notice::Ready { shard, epoch }),
                 ShardAction::CannotPrepare(error) => unprepared = Some(error),
+                ShardAction::Waits(why) => self.reporter.say(Notice::Waits { shard, epoch, why }),
+            }
+        }
+        // A dial that comes to nothing at once is as one that is refused.
+        for (gnb, error) in undialled {
+            if let Some(runner) = held.runner() {
+                runner.association_down(gnb, &error, Instant::now(), actions);
             }
         }
         if let Some(error) = unprepared {
             held.stage = Stage::Unprepared(error);
+        }
+        if !actions.is_empty() {
+            self.perform(shard, actions);
         }
     }
 

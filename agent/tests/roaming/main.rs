@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod mix_ups;
 mod moves;
 mod races;
 mod world;

@@ -102,7 +102,7 @@ fn an_association_that_is_lost_during_handovers() {
     let load = HANDOVERS.replace("PROCEDURE", "n2");
     let world = run(&yaml("within-shard", &load), 25, |world, number| {
         if number % 20 == 10 {
-            world.lose_association(0, 0);
+            world.lose_association(0, u16::try_from(number / 20).unwrap());
         }
     });
     assert!(world.unexpected["association-lost"] >= 2, "{:?}", world.unexpected);

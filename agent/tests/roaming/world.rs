@@ -16,6 +16,8 @@ use simulator::{AmfAction, AmfEvent, Core, Moment, Output};
 use wire::to_agent::{Lease, Takeover, TracePolicy, UeBatch};
 use wire::to_coordinator::{IntervalReport, Recovery};
 
+use crate::mix_ups::MixUp;
+
 const AMF: u32 = 0;
 const STREAMS: u16 = 8;
 /// Associations of one shard: its gNBs' numbers follow.
@@ -37,6 +39,7 @@ pub(crate) struct World {
     pub(crate) network: Network,
     packets: VecDeque<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
     pub(crate) mutation: f64,
+    pub(crate) mix_up: Option<MixUp>,
     rng: SmallRng,
     shard_actions: Vec<ShardAction>,
     ready: usize,
@@ -131,6 +134,7 @@ impl World {
             network: Network::new(seed, Conditions::default()),
             packets: VecDeque::new(),
             mutation: 0.0,
+            mix_up: None,
             rng: SmallRng::seed_from_u64(seed),
             shard_actions: Vec::new(),
             ready: 0,
@@ -187,6 +191,7 @@ impl World {
                     }
                     ShardAction::Ready => self.ready += 1,
                     ShardAction::CannotPrepare(error) => panic!("cannot prepare: {error}"),
+                    ShardAction::Waits(why) => panic!("the core makes it wait: {why}"),
                 }
             }
         }
@@ -216,6 +221,11 @@ impl World {
         if self.mutation > 0.0 && self.rng.random_bool(self.mutation) && !payload.is_empty() {
             let at = self.rng.random_range(0..payload.len());
             payload[at] ^= 1 << self.rng.random_range(0..8);
+        }
+        if let Some(mix_up) = self.mix_up.as_mut().filter(|_| from == AMF)
+            && !mix_up.meddle(to, &mut payload)
+        {
+            return;
         }
         self.network.send(self.now, Packet { from, to, stream, ppid: NGAP_PPID, payload });
     }

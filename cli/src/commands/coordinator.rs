@@ -23,9 +23,10 @@ pub(crate) struct Arguments {
     /// How many agents to wait for.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     agents: u16,
-    /// What the agents signal to: sctp://HOST:38412, sctp+udp://HOST:9899 or sctp+ip://HOST.
+    /// What the agents signal to: sctp://HOST:38412, sctp+udp://HOST:9899 or sctp+ip://HOST. Given several times, each gNB has an
+    /// association with each of these AMFs.
     #[arg(long, value_name = "URL", required_unless_present = "resume")]
-    target: Option<sctp::Address>,
+    target: Vec<sctp::Address>,
     /// The address and UDP port to accept agents on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:7400")]
     listen: SocketAddr,
@@ -60,7 +61,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         plan.scenario().name
     );
     runtime.block_on(async {
-        let target = arguments.target.map(|target| target.to_string()).unwrap_or_default();
+        let target = match &arguments.target[..] {
+            [] => String::new(),
+            given => sctp::Targets::new(given.to_vec()).context("--target")?.to_string(),
+        };
         let coordinator = Coordinator::bind(CoordinatorConfig {
             agents_wanted: usize::from(arguments.agents),
             join_timeout: Duration::from_secs(arguments.join_timeout),

@@ -22,9 +22,9 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     agents: u16,
     /// What to signal to: sim: (the embedded simulator; sim:udp or sim:kernel chooses its SCTP), sctp://HOST:38412,
-    /// sctp+udp://HOST:9899 or sctp+ip://HOST.
+    /// sctp+udp://HOST:9899 or sctp+ip://HOST. Given several times, each gNB has an association with each of these AMFs.
     #[arg(long, value_name = "URL", default_value = "sim:")]
-    target: String,
+    target: Vec<String>,
     /// The address of the user plane, UDP port 2152: with sim: that of its UPF (default: one of 127.0.0.0/8), with another
     /// --target that of each agent's end (default: the one that reaches the target), which its UPF must be able to reach.
     #[arg(long, value_name = "IP", value_delimiter = ',')]
@@ -114,7 +114,7 @@ impl Arguments {
     /// Deals out the addresses, and refuses what cannot work before anything is started.
     fn user_plane(&self, plan: &Plan) -> Result<Ends, Error> {
         let (given, agents) = (&self.gtpu_address, usize::from(self.agents));
-        if self.target.starts_with("sim:") {
+        if self.target.iter().any(|target| target.starts_with("sim:")) {
             ensure!(
                 self.charging.is_none(),
                 "--charging is for a --target that is not sim:; the embedded simulator writes its own ledger, charging.csv in the run folder"
@@ -140,7 +140,8 @@ impl Arguments {
             );
             return Ok(Ends { network: None, agents: given.iter().copied().map(Some).collect() });
         }
-        let local = self.target.contains("//127.") || self.target.contains("//localhost");
+        let local = |target: &String| target.contains("//127.") || target.contains("//localhost");
+        let local = self.target.iter().all(local);
         ensure!(
             agents == 1 || local || plan.scenario().sessions.is_empty(),
             "{agents} agents with sessions need --gtpu-address with {agents} addresses of this machine, separated by commas: all of them use UDP port 2152"

@@ -194,6 +194,25 @@ impl Core {
         }
     }
 
+    /// The core makes a shard wait before it is ready: so does the run, within a bound.
+    pub(super) fn shard_waits(&mut self, agent: usize, shard: u32, epoch: u64, why: &str) {
+        if !self.holds(agent, shard, epoch) || self.state.shards[shard as usize].stage != Stage::Preparing {
+            return;
+        }
+        let why: String =
+            why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_WHY).collect();
+        self.decide(
+            "shard waits for the core",
+            json!({"shard": shard, "agent": self.name(agent), "why": why}),
+        );
+        self.warn(why);
+        // The time for preparing counts from here, as often as an agent's own patience allows.
+        if self.waits < MOST_WAITS {
+            self.waits += 1;
+            self.phase_since = self.now;
+        }
+    }
+
     /// Before the run, the scenario cannot be played. Later it is this agent that cannot: another one may.
     pub(super) fn cannot_prepare(&mut self, agent: usize, shard: u32, epoch: u64, error: &str) {
         if !self.holds(agent, shard, epoch) {
@@ -236,6 +255,11 @@ fn compare(
 ) -> Ordering {
     ((held_a + 1) * workers_b).cmp(&((held_b + 1) * workers_a))
 }
+
+/// Letters of what a shard waits for.
+const LONGEST_WHY: usize = 500;
+/// How often shards that wait for the core lengthen the time for preparing.
+const MOST_WAITS: u32 = 20;
 
 #[cfg(test)]
 mod tests {

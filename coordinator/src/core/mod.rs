@@ -98,6 +98,8 @@ pub struct Core {
     failed_joins: Vec<String>,
     counts: Unmerged,
     phase_since: Instant,
+    /// How often shards that wait for the core have lengthened the time for preparing.
+    waits: u32,
     clocks_since: Option<Instant>,
     pinged: Instant,
     balanced: Instant,
@@ -181,6 +183,7 @@ impl Core {
             failed_joins: Vec::new(),
             counts: Unmerged::default(),
             phase_since: now,
+            waits: 0,
             clocks_since: None,
             pinged: now,
             balanced: now,
@@ -326,6 +329,7 @@ impl Core {
             ToCoordinator::CannotPrepare { shard, epoch, error } => {
                 self.cannot_prepare(agent, shard, epoch, &error);
             }
+            ToCoordinator::Waits { shard, epoch, why } => self.shard_waits(agent, shard, epoch, &why),
             ToCoordinator::Report(report) => self.report(agent, *report),
             ToCoordinator::Health(health) => self.health(agent, health),
             ToCoordinator::Trace(trace) => self.trace(agent, *trace),

@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Fault,
     /// Some shard was lost with its agent.
     Gap,
+    /// An association with the core was away, or the core said something.
+    Event,
 }
 
 /// What to draw.
@@ -66,6 +68,7 @@ impl Chart<'_> {
                     @for series in &self.series { li class=(series.tone.class()) { i {} (series.name) } }
                     @if self.has(Kind::Fault) { li.fault { i {} "fault or impairment" } }
                     @if self.has(Kind::Gap) { li.gap { i {} "shards lost with their agent" } }
+                    @if self.has(Kind::Event) { li.event { i {} "association lost, or said by the core" } }
                 }
                 div.frame {
                     div.y aria-hidden="true" {
@@ -104,7 +107,11 @@ impl Chart<'_> {
         let from = self.x.position(band.from_s) * WIDTH;
         // Short ones would vanish on a long run.
         let width = (self.x.position(band.to_s) * WIDTH - from).max(2.0);
-        let class = if band.kind == Kind::Gap { "band gap" } else { "band" };
+        let class = match band.kind {
+            Kind::Fault => "band",
+            Kind::Gap => "band gap",
+            Kind::Event => "band event",
+        };
         html! { rect class=(class) x=(format!("{from:.1}")) y="0" width=(format!("{width:.1}")) height=(HEIGHT) { title { (band.label) } } }
     }
 

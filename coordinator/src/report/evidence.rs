@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::chart::{Band, Kind};
 use super::figures::{
     Tally, UNKNOWN, by_suffix, count, cut, entries, known, list, number, scalar, text, title, whole,
 };
@@ -79,6 +80,59 @@ fn schedule(impairments: &Value, windows: &[Value]) -> Markup {
     }
 }
 
+/// The associations that were away, and what the core said, to be marked in the charts.
+pub(super) fn event_bands(summary: &Value) -> impl Iterator<Item = Band> {
+    let events = summary.get("ran_events").map_or(&[][..], |events| list(events, "first"));
+    events.iter().enumerate().filter_map(move |(place, event)| {
+        let (kind, node) = (text(event, "kind")?, text(event, "node").unwrap_or_default());
+        let from_s = number(event, "at_us")? / 1e6;
+        if kind == "association-restored" {
+            // It ends the band of its loss.
+            return None;
+        }
+        let back = |later: &&Value| {
+            text(later, "kind").as_deref() == Some("association-restored")
+                && text(later, "node").as_ref() == Some(&node)
+        };
+        let later = events.get(place + 1..).unwrap_or_default();
+        let to_s = match kind.as_str() {
+            "association-lost" => {
+                later.iter().find(back).and_then(|back| number(back, "at_us")).map(|us| us / 1e6)
+            }
+            _ => None,
+        };
+        let label = format!("{node}: {}", title(&kind));
+        Some(Band { from_s, to_s: to_s.unwrap_or(from_s), label, kind: Kind::Event })
+    })
+}
+
+/// What happened between the RAN nodes and the core.
+pub(super) fn ran_events(run: &Run<'_>) -> Markup {
+    let nothing = Value::Null;
+    let events = run.summary.get("ran_events").unwrap_or(&nothing);
+    let kinds = Tally::read(events, "by_kind").unwrap_or_default();
+    let first = list(events, "first");
+    html! {
+        @if kinds.total > 0 || !first.is_empty() {
+            section id="ran-events" aria-labelledby="ran-events-title" {
+                h2 id="ran-events-title" { "Between the RAN and the core" }
+                p.lead { @for (position, (kind, n)) in kinds.by_cause.iter().take(10).enumerate() { @if position > 0 { ", " } (count(*n)) " × " (title(kind)) } }
+                div.wide { table {
+                    thead { tr { th.n scope="col" { "At" } th scope="col" { "Event" } th scope="col" { "Node" } th scope="col" { "Details" } } }
+                    tbody { @for event in first.iter().take(MOST_WINDOWS) { tr {
+                        td.n { (known(number(event, "at_us"), |us| format!("{:.3} s", us / 1e6))) }
+                        th scope="row" { (text(event, "kind").map_or_else(|| UNKNOWN.to_owned(), |kind| title(&kind))) }
+                        td.id { (text(event, "node").unwrap_or_else(|| UNKNOWN.to_owned())) }
+                        td { (text(event, "details").unwrap_or_default()) }
+                    } } }
+                } }
+                @if kinds.total > MOST_WINDOWS as u64 { p.note { "The first " (MOST_WINDOWS) " of " (count(kinds.total)) "; timeline.ndjson has each in its second." } }
+                p.note { "Marked in the charts over time: an association from its loss to its return, everything else at its moment." }
+            }
+        }
+    }
+}
+
 /// What the network noticed by itself, such as a SIM swap.
 pub(super) fn network_events(run: &Run<'_>) -> Markup {
     let nothing = Value::Null;
@@ -119,6 +173,7 @@ pub(super) fn unexpected(run: &Run<'_>) -> Markup {
                     div { dt { (name) } dd { (known(whole(run.summary, key), count)) } }
                 }
             }
+            (amfs(run))
             h3 { "Not expected or not understood" @if kinds.total > 0 { " " span.quiet { (count(kinds.total)) } } }
             @if kinds.by_cause.is_empty() {
                 p.quiet { (if kinds.total == 0 { "None." } else { "Kinds are not recorded." }) }
@@ -128,6 +183,24 @@ pub(super) fn unexpected(run: &Run<'_>) -> Markup {
                     tbody { @for (kind, n) in kinds.by_cause.iter().take(MOST_ROWS) { tr { th scope="row" { (kind) } td.n { (count(*n)) } } } }
                 }
                 (left_out(kinds.by_cause.len()))
+            }
+        }
+    }
+}
+
+/// What each AMF was to the run, where there were several.
+fn amfs(run: &Run<'_>) -> Markup {
+    let amfs = list(run.summary, "amfs");
+    html! {
+        @if amfs.len() > 1 {
+            h3 { "AMFs" }
+            table {
+                thead { tr { th scope="col" { "Target" } th scope="col" { "Name" } th.n scope="col" { "Connections" } th.n scope="col" { "Sent" } th.n scope="col" { "Received" } } }
+                tbody { @for amf in amfs.iter().take(MOST_ROWS) { tr {
+                    th scope="row" { (text(amf, "target").unwrap_or_else(|| UNKNOWN.to_owned())) }
+                    td { (text(amf, "name").unwrap_or_default()) }
+                    @for key in ["connections", "messages_sent", "messages_received"] { td.n { (known(whole(amf, key), count)) } }
+                } } }
             }
         }
     }
@@ -197,7 +270,9 @@ pub(super) fn reproduce(run: &Run<'_>) -> Markup {
     }
     // The embedded simulator is the default.
     if let Some(target) = text(run.summary, "target").filter(|target| !target.starts_with("sim")) {
-        command.push_str(&format!(" --target {}", quoted(&target)));
+        target
+            .split_whitespace()
+            .for_each(|target| command.push_str(&format!(" --target {}", quoted(target))));
     }
     let started = text(run.summary, "command");
     html! {

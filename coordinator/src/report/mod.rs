@@ -75,6 +75,7 @@ pub fn render(summary: &Value, timeline: &[Value], ladders: &[Value]) -> String 
             (fleet::agents(&run))
             (continuity::section(&run))
             (evidence::impairments(&run))
+            (evidence::ran_events(&run))
             (evidence::network_events(&run))
             (evidence::unexpected(&run))
             (evidence::traces(&run))
@@ -182,7 +183,8 @@ fn bands(summary: &Value) -> Vec<Band> {
     };
     let windows = summary.get("impairments").map_or(&[][..], |impairments| list(impairments, "windows"));
     let faults = list(summary, "faults").iter().chain(windows).filter_map(timed).take(MOST_ROWS);
-    continuity::bands(summary).take(MOST_ROWS).chain(faults).collect()
+    let events = evidence::event_bands(summary).take(MOST_ROWS);
+    continuity::bands(summary).take(MOST_ROWS).chain(faults).chain(events).collect()
 }
 
 /// Said below a table of which only the first rows are shown.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::at::{At, each};
 use crate::units::DurationText;
 use crate::yaml::Complaint;
-use crate::{Cells, RadioNetwork, SubscriberGroup};
+use crate::{Cells, Overload, RadioNetwork, SubscriberGroup};
 
 /// The base stations: of one network, or of several with `networks`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +42,8 @@ pub(super) struct CellsFile {
     /// After this long without signalling a gNB asks for the release of a UE. Default: it never does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) inactivity: Option<DurationText>,
+    /// What gNBs do when an AMF says that it is overloaded: ignore, or obey.
+    pub(super) overload: Overload,
 }
 
 /// The gNBs of one network.
@@ -70,6 +72,7 @@ impl Default for CellsFile {
             slices: vec![Snssai { sst: 1, sd: None }],
             first_gnb_id: 1,
             inactivity: None,
+            overload: Overload::Ignore,
         }
     }
 }
@@ -79,7 +82,8 @@ pub(super) fn check(
     subscribers: &[SubscriberGroup],
     at: &At<'_>,
 ) -> Result<Cells, Complaint> {
-    let CellsFile { gnbs, cells_per_gnb, plmn, tacs, networks, slices, first_gnb_id, inactivity } = file;
+    let CellsFile { gnbs, cells_per_gnb, plmn, tacs, networks, slices, first_gnb_id, inactivity, overload } =
+        file;
     let networks = match networks {
         Some(networks) => {
             for (field, given) in [("plmn", plmn.is_some()), ("tacs", tacs.is_some())] {
@@ -118,7 +122,7 @@ pub(super) fn check(
             .wrong("0s would release every UE at once: leave it out, or take 1s or more");
     }
     let inactivity = inactivity.map(|text| text.0);
-    Ok(Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, inactivity })
+    Ok(Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, inactivity, overload })
 }
 
 fn several(networks: Vec<RadioNetworkFile>, at: &At<'_>) -> Result<Vec<RadioNetwork>, Complaint> {
@@ -157,6 +161,7 @@ impl From<&Cells> for CellsFile {
             slices: cells.slices.clone(),
             first_gnb_id: cells.first_gnb_id,
             inactivity: cells.inactivity.map(DurationText),
+            overload: cells.overload,
         }
     }
 }

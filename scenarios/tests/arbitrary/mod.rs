@@ -12,9 +12,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use scenarios::{
-    Arrivals, Cells, Congestion, Freeze, Guardrail, HandoverPolicy, KeySource, Load, Nas, Network, Phase,
-    PolicyControl, Procedure, RadioNetwork, RadioProfile, Retry, Scenario, Shape, Slo, SubscriberGroup,
-    SuciScheme,
+    Arrivals, Cells, Congestion, Freeze, Guardrail, HandoverPolicy, KeySource, Load, Nas, Network, Overload,
+    Phase, PolicyControl, Procedure, RadioNetwork, RadioProfile, Retry, Scenario, Shape, Slo,
+    SubscriberGroup, SuciScheme,
 };
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
@@ -132,8 +132,9 @@ fn suci() -> impl Strategy<Value = SuciScheme> {
 fn cells() -> impl Strategy<Value = Cells> {
     let tacs = || vec((0u32..0xff_fffe).prop_map(|raw| Tac::new(raw).unwrap()), 1..4);
     let networks = vec((1u32..60, tacs()), 1..4);
-    (networks, 1u32..4, vec(slice(), 1..9), 0u32..1000, option::of(positive())).prop_map(
-        |(networks, cells_per_gnb, slices, first_gnb_id, inactivity)| {
+    let overload = prop::sample::select(vec![Overload::Ignore, Overload::Obey]);
+    (networks, 1u32..4, vec(slice(), 1..9), 0u32..1000, option::of(positive()), overload).prop_map(
+        |(networks, cells_per_gnb, slices, first_gnb_id, inactivity, overload)| {
             let plmns = ["001/01", "310/410", "262/01"].map(plmn);
             // A handover needs two gNBs.
             let networks: Vec<RadioNetwork> = networks
@@ -142,7 +143,7 @@ fn cells() -> impl Strategy<Value = Cells> {
                 .map(|((gnbs, tacs), plmn)| RadioNetwork { plmn, gnbs: gnbs + 1, tacs })
                 .collect();
             let gnbs = networks.iter().map(|network| network.gnbs).sum();
-            Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, inactivity }
+            Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, inactivity, overload }
         },
     )
 }

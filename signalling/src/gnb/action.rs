@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use identity::PduSessionId;
 
+use super::amf::AmfNotice;
 use super::cause::{HandoverFailure, Released};
 use super::tunnel::Tunnel;
 use crate::identity_of_ue::STmsi;
@@ -23,13 +24,23 @@ pub enum GnbAction {
     },
     /// The NG interface is set up.
     Ready,
-    /// The AMF refused the NG SETUP REQUEST, or did not answer it.
+    /// The AMF refused the NG SETUP REQUEST (TS 38.413 §8.7.1.3).
     SetupRefused {
         /// Why, for people.
         cause: String,
-        /// When the gNB tries again by itself.
+        /// How long the AMF wants the gNB to wait, which then asks again by itself. Without it the gNB asks again after
+        /// [`crate::NG_SETUP_AGAIN`].
         retry_after: Option<Duration>,
+        /// The cause is one that passes, such as an overload: asking again makes sense.
+        passes: bool,
     },
+    /// The AMF did not answer the NG SETUP REQUEST in time. The gNB asks again by itself.
+    SetupUnanswered {
+        /// How long the gNB has waited.
+        after: Duration,
+    },
+    /// The AMF said something about itself, or about all UEs.
+    Told(AmfNotice),
     /// Deliver a NAS PDU to a UE.
     Downlink {
         /// The driver's own index of the UE.

@@ -72,8 +72,14 @@ pub enum HandoverFailure {
     PreparationTimedOut,
     /// The PATH SWITCH REQUEST was not answered.
     PathSwitchTimedOut,
+    /// HANDOVER COMMAND does not answer the container that was sent: the target has admitted another UE.
+    AnotherUe,
     /// The connection was released before it was done.
     Released,
+    /// The association with the AMF was lost before it was done.
+    AssociationLost,
+    /// The AMF reset the NG interface before it was done.
+    NgReset,
     /// The UE did not wait for its end, and connected anew.
     ConnectedAnew,
     /// Another handover of this UE is running.
@@ -93,7 +99,10 @@ impl fmt::Display for HandoverFailure {
             Self::Cancelled => "handover-cancelled",
             Self::PreparationTimedOut => "TNGRELOCprep",
             Self::PathSwitchTimedOut => "path-switch-unanswered",
+            Self::AnotherUe => "handover-command-of-another-ue",
             Self::Released => "connection-released",
+            Self::AssociationLost => "association-lost",
+            Self::NgReset => "ng-reset-by-amf",
             Self::ConnectedAnew => "connected-anew",
             Self::HandoverRunning => "handover-running",
             Self::NoConnection => "no-connection",
@@ -112,8 +121,24 @@ pub enum Released {
     HandedOver,
     /// The UE was expected from a handover and never arrived: here there is nothing left of it.
     NeverArrived,
-    /// The NG interface was lost or reset, or the AMF does not know the UE as we do.
+    /// The gNB has lost the UE: it has reset the NG interface, or the AMF does not know the UE as we do.
     Lost,
+    /// The association with the AMF was lost.
+    AssociationLost,
+    /// The AMF has reset the NG interface.
+    NgReset,
+}
+
+impl From<Released> for HandoverFailure {
+    fn from(cause: Released) -> Self {
+        match cause {
+            Released::AssociationLost => Self::AssociationLost,
+            Released::NgReset => Self::NgReset,
+            Released::Normal | Released::HandedOver | Released::NeverArrived | Released::Lost => {
+                Self::Released
+            }
+        }
+    }
 }
 
 /// Why a session resource is refused.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use identity::PduSessionId;
 
 use super::cause::Refusal;
+use super::receipt::Receipt;
 use super::tunnel::{QosFlows, Tunnel};
 
 /// A UE-associated logical NG-connection.
@@ -23,11 +24,23 @@ pub(super) struct Connection {
     /// Of the context that the AMF gave: what a path switch has to repeat.
     pub(super) security: Option<SecurityCapabilities>,
     pub(super) sessions: Vec<Resource>,
+    /// Of the container of the handover that is prepared here: at the source what has to come back, at the target what goes back.
+    pub(super) receipt: Option<Receipt>,
 }
 
 impl Connection {
     pub(super) fn new(ue: Option<u32>, cell: u32, phase: Phase, now: Instant) -> Self {
-        Self { ue, cell, amf: None, lost: false, phase, since: now, security: None, sessions: Vec::new() }
+        Self {
+            ue,
+            cell,
+            amf: None,
+            lost: false,
+            phase,
+            since: now,
+            security: None,
+            sessions: Vec::new(),
+            receipt: None,
+        }
     }
 
     /// Whether a HANDOVER REQUEST waits for the driver's answer.

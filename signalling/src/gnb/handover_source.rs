@@ -12,7 +12,7 @@ use oxirush_ngap::Error;
 use oxirush_ngap::ngap::{CauseRadioNetwork, NGAPPDU};
 
 use super::connections::Phase;
-use super::{Gnb, GnbAction, HandoverFailure, Out, Released, TargetGnb, release};
+use super::{Gnb, GnbAction, HandoverFailure, Out, Receipt, Released, TargetGnb, release};
 use crate::procedures::{handover_cancel, handover_preparation, ran_status_transfer};
 use crate::timers::{self, GnbTimer};
 
@@ -29,6 +29,7 @@ pub(super) fn begin(
         Ok((ran, octets)) => {
             if let Some(connection) = gnb.connections.get_mut(ran) {
                 connection.phase = Phase::Preparing;
+                connection.receipt = Some(Receipt::of(container));
             }
             gnb.send_ue(ran, Ok(octets), out);
             let timer = GnbTimer::HandoverPreparation(ran);
@@ -77,6 +78,14 @@ pub(super) fn commanded(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Resu
         out.push(GnbAction::Unexpected("handover-command"));
         return Ok(());
     };
+    let receipt = connection.receipt.take();
+    // A target of another make has nothing of ours in its container.
+    if !container.is_empty() && receipt.is_none_or(|receipt| receipt.octets() != container) {
+        // The target has admitted another UE: the AMF has mixed up two handovers, or sent an older container.
+        out.push(GnbAction::Unexpected("handover-command-of-another-ue"));
+        give_up(gnb, ran, CauseRadioNetwork::handover_cancelled, HandoverFailure::AnotherUe, out);
+        return Ok(());
+    }
     connection.phase = Phase::Commanded;
     let status = ran_status_transfer::uplink(amf, ran, connection.sessions.len());
     out.push(GnbAction::StopTimer(GnbTimer::HandoverPreparation(ran)));

@@ -13,7 +13,7 @@ use oxirush_ngap::ngap::{Cause, CauseRadioNetwork, NGAPPDU};
 
 use super::connections::{Connection, Phase};
 use super::sessions::acceptable;
-use super::{Gnb, GnbAction, Out, Refusal, Released, nas, release};
+use super::{Gnb, GnbAction, Out, Receipt, Refusal, Released, nas, release};
 use crate::ngap::protocol_cause;
 use crate::procedures::{handover_notification, handover_resource_allocation, ran_status_transfer};
 use crate::timers::{self, GnbTimer};
@@ -65,6 +65,7 @@ fn consider(
     connection.amf = Some(request.amf);
     connection.security = Some(request.security);
     connection.sessions = sessions;
+    connection.receipt = Some(Receipt::of(&source.container));
     gnb.connections.insert(handle, connection);
     Ok(GnbAction::HandoverRequested {
         handle,
@@ -133,7 +134,9 @@ fn acknowledge(gnb: &mut Gnb, handle: u32) -> Result<Vec<u8>, Cause> {
     if admitted.is_empty() {
         return Err(Refusal::NoResource.cause());
     }
-    handover_resource_allocation::acknowledge(amf, handle, admitted, &failed)
+    let receipt = connection.receipt.take();
+    let receipt = receipt.as_ref().map_or(&[][..], Receipt::octets);
+    handover_resource_allocation::acknowledge(amf, handle, admitted, &failed, receipt)
         .map_err(|_| Refusal::Unreadable.cause())
 }
 

@@ -1,6 +1,7 @@
 //! The gNB: its NG interface, and the UE-associated logical NG-connections on it (TS 38.413).
 
 mod action;
+mod amf;
 mod cause;
 mod connections;
 mod event;
@@ -9,6 +10,7 @@ mod handover_target;
 mod interface;
 mod modification;
 mod nas;
+mod receipt;
 mod release;
 mod sessions;
 mod settings;
@@ -18,6 +20,7 @@ mod xn;
 use std::time::Instant;
 
 pub use action::{GnbAction, RefusalReason};
+pub use amf::{AmfFacts, AmfNotice, AmfUpdate, Guami, Overload, OverloadAction};
 pub(crate) use cause::Refusal;
 pub use cause::{HandoverFailure, NgapCause, Released};
 use connections::{Connections, Phase};
@@ -26,13 +29,14 @@ pub use event::{GnbEvent, ReleaseCause};
 use interface::Interface;
 use oxirush_ngap::ngap::{Cause, CauseRadioNetwork, NGAP_PDU, NGAPPDU};
 use oxirush_ngap::{Error, NgapPduKind};
+pub(crate) use receipt::Receipt;
 pub use settings::{GnbSettings, N3Settings, TargetGnb};
 pub(crate) use tunnel::QosFlows;
 use tunnel::Teids;
 pub use tunnel::Tunnel;
 pub use xn::XnContext;
 
-use crate::procedures::{error_indication, ng_setup, paging};
+use crate::procedures::{amf_management, error_indication, ng_setup, paging};
 use crate::timers::GnbTimer;
 
 /// One gNB on one NG interface.
@@ -71,7 +75,7 @@ impl Gnb {
             }
             GnbEvent::AssociationDown => {
                 self.interface.down(out);
-                self.release_all(out);
+                self.release_all(Released::AssociationLost, out);
             }
             GnbEvent::Received { octets, .. } => self.received(octets, now, out),
             GnbEvent::Connect { ue, cell, nas, cause, s_tmsi } => {
@@ -93,6 +97,11 @@ impl Gnb {
         }
     }
 
+    /// What the AMF says of itself, while the NG interface is set up.
+    pub fn amf(&self) -> Option<&AmfFacts> {
+        self.interface.amf()
+    }
+
     /// Whether the NG interface is set up.
     pub fn is_ready(&self) -> bool {
         self.interface.is_ready()
@@ -103,6 +112,11 @@ impl Gnb {
     /// handed over: the AMF gave it no context or no session, or another handover is running.
     pub fn give_up_for_xn(&mut self, ue: u32) -> Option<XnContext> {
         xn::give_up(self, ue)
+    }
+
+    /// Whether this UE has a connection.
+    pub fn has(&self, ue: u32) -> bool {
+        self.connections.of_ue(ue).is_some()
     }
 
     /// UEs that have a connection.
@@ -162,18 +176,27 @@ impl Gnb {
             K::Initiating_DownlinkRANStatusTransfer => handover_target::expected(self, pdu, out)?,
             K::Successful_PathSwitchRequest => xn::switched(self, pdu, out)?,
             K::Unsuccessful_PathSwitchRequest => xn::failed(self, pdu, out)?,
-            K::Successful_NGSetup => self.interface.succeeded(out),
+            K::Successful_NGSetup => self.interface.succeeded(pdu, out),
             K::Unsuccessful_NGSetup => self.interface.failed(pdu, out)?,
             K::Initiating_NGReset => interface::reset_by_amf(self, pdu, out)?,
             K::Successful_NGReset => out.push(GnbAction::StopTimer(GnbTimer::NgReset)),
             K::Initiating_AMFConfigurationUpdate => {
+                let update = amf_management::configuration_update(pdu);
+                self.interface.updated(&update);
+                out.push(GnbAction::Told(AmfNotice::ConfigurationUpdate(update)));
                 self.send_non_ue(ng_setup::amf_configuration_update_acknowledge(), out);
             }
             K::Initiating_ErrorIndication => release::error_indicated(self, pdu, out)?,
-            // Deviation: an overloaded AMF does not slow down the load (§8.7.7 has the gNB refuse RRC connections).
-            K::Initiating_OverloadStart => out.push(GnbAction::Unexpected("overload-start")),
-            K::Initiating_OverloadStop => out.push(GnbAction::Unexpected("overload-stop")),
-            K::Initiating_AMFStatusIndication => out.push(GnbAction::Unexpected("amf-status-indication")),
+            // Whether fewer RRC connections are asked for (§8.7.6.2) is the driver's to decide.
+            K::Initiating_OverloadStart => {
+                let overload = amf_management::overload_start(pdu);
+                out.push(GnbAction::Told(AmfNotice::OverloadStart(overload)));
+            }
+            K::Initiating_OverloadStop => out.push(GnbAction::Told(AmfNotice::OverloadStop)),
+            K::Initiating_AMFStatusIndication => {
+                let unavailable = amf_management::status_indication(pdu);
+                out.push(GnbAction::Told(AmfNotice::Unavailable(unavailable)));
+            }
             _ => {
                 out.push(GnbAction::Unexpected("ngap-not-comprehended"));
                 if let Some(octets) = error_indication::not_comprehended(pdu) {
@@ -221,11 +244,11 @@ impl Gnb {
         if let Some((ue, phase)) = left {
             match phase {
                 Phase::Preparing => {
-                    let cause = HandoverFailure::Released;
+                    let cause = cause.into();
                     out.push(GnbAction::HandoverPreparationFailed { ue, cause });
                 }
                 Phase::Switching => {
-                    out.push(GnbAction::PathSwitchFailed { ue, cause: HandoverFailure::Released });
+                    out.push(GnbAction::PathSwitchFailed { ue, cause: cause.into() });
                 }
                 _ => {}
             }
@@ -264,9 +287,9 @@ impl Gnb {
         Some((ue, phase))
     }
 
-    fn release_all(&mut self, out: &mut Out) {
+    fn release_all(&mut self, cause: Released, out: &mut Out) {
         for ran in self.connections.all() {
-            self.drop_connection(ran, Released::Lost, out);
+            self.drop_connection(ran, cause, out);
         }
     }
 

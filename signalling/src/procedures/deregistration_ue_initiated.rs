@@ -32,20 +32,29 @@ pub(crate) const MAX_EXPIRIES: u8 = 5;
 
 impl Ue {
     /// Sends a DEREGISTRATION REQUEST (TS 24.501 §5.5.2.2.2).
-    pub(crate) fn deregister(&mut self, out: &mut Out) {
+    pub(crate) fn deregister(&mut self, context: &mut Context<'_>, out: &mut Out) {
         let kind = Kind::Deregistration { expiries: 0 };
         self.attempt = Some(Box::new(Attempt::new(Procedure::Deregistration, kind, Vec::new(), false)));
-        let nas = self.deregistration_request(false);
+        let nas = self.deregistration_request(false, context, out);
         self.nas.send_initial(nas, EstablishmentCause::MoSignalling, self.area.s_tmsi(), out);
         self.nas.set(Timer::T3521, timers::T3521, out);
     }
 
-    pub(crate) fn deregistration_request(&mut self, switch_off: bool) -> Vec<u8> {
+    /// §5.5.2.2.1: by the 5G-GUTI, or the SUCI where there is none.
+    pub(crate) fn deregistration_request(
+        &mut self,
+        switch_off: bool,
+        context: &mut Context<'_>,
+        out: &mut Out,
+    ) -> Vec<u8> {
         let header = self.nas.initial_header();
         let ng_ksi = self.nas.context.as_ref().map_or(NO_KEY, NasContext::ng_ksi);
-        let identity = self.area.guti.map_or_else(NasFGsMobileIdentity::from_no_identity, |guti| {
-            NasFGsMobileIdentity::new(guti.mobile_identity())
-        });
+        let identity = match self.area.guti {
+            Some(guti) => Some(guti.mobile_identity()),
+            None => self.suci(context, out),
+        };
+        let identity =
+            identity.map_or_else(NasFGsMobileIdentity::from_no_identity, NasFGsMobileIdentity::new);
         let request = message(switch_off, ng_ksi, identity);
         let message = Nas5gsMessage::new_5gmm(request);
         let protected = self.nas.context.as_mut().and_then(|current| current.protect(&message, header));
@@ -70,7 +79,7 @@ impl Ue {
         };
         *expiries += 1;
         if *expiries < MAX_EXPIRIES {
-            let nas = self.deregistration_request(false);
+            let nas = self.deregistration_request(false, context, out);
             out.push(UeAction::Uplink(nas));
             return self.nas.set(Timer::T3521, timers::T3521, out);
         }
@@ -80,11 +89,11 @@ impl Ue {
         self.go_idle(context, out);
     }
 
-    pub(crate) fn switch_off(&mut self, out: &mut Out) {
+    pub(crate) fn switch_off(&mut self, context: &mut Context<'_>, out: &mut Out) {
         self.end_attempt(Outcome::Failed(Cause::SwitchedOff), out);
-        if self.registered && self.area.guti.is_some() {
+        if self.registered {
             out.push(UeAction::Started(Procedure::Deregistration));
-            let nas = self.deregistration_request(true);
+            let nas = self.deregistration_request(true, context, out);
             self.nas.send_initial(nas, EstablishmentCause::MoSignalling, self.area.s_tmsi(), out);
             out.push(UeAction::Finished {
                 procedure: Procedure::Deregistration,

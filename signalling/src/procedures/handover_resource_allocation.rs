@@ -72,12 +72,13 @@ fn source(container: &[u8], settings: &GnbSettings) -> Result<Source, CauseRadio
     Ok(Source { cell, container })
 }
 
-/// HANDOVER REQUEST ACKNOWLEDGE (TS 38.413 §9.2.3.5).
+/// HANDOVER REQUEST ACKNOWLEDGE (TS 38.413 §9.2.3.5). The receipt goes back to the source with the command.
 pub(crate) fn acknowledge(
     amf: u64,
     ran: u32,
     admitted: Vec<Answer>,
     failed: &[(u8, Refusal)],
+    receipt: &[u8],
 ) -> Result<Vec<u8>, Error> {
     use HandoverRequestAcknowledge as Message;
     let items = admitted
@@ -102,7 +103,7 @@ pub(crate) fn acknowledge(
         let list = PDUSessionResourceFailedToSetupListHOAck(items?);
         ies.push(build_ngap_ie!(HandoverRequestAcknowledge, PDUSessionResourceFailedToSetupListHOAck(list))?);
     }
-    let rrc = rrc_container::handover_command(&[]).unwrap_or_default();
+    let rrc = rrc_container::handover_command(receipt).unwrap_or_default();
     let container = TargetNGRANNodeToSourceNGRANNodeTransparentContainer::new(RRCContainer(rrc.into()), None);
     let container = TargetToSourceTransparentContainer(encode_open_type(&container)?);
     ies.push(build_ngap_ie!(HandoverRequestAcknowledge, TargetToSource_TransparentContainer(container))?);

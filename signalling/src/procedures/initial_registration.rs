@@ -202,6 +202,10 @@ impl Ue {
             return self.nas.refuse(Some(NOT_COMPATIBLE_WITH_STATE), out);
         }
         self.area.update(accept, context);
+        if self.area.guti.is_none() {
+            // §5.5.1.2.4 has the network assign one; what is asked for by it cannot be asked for.
+            out.push(UeAction::Unexpected("registration-without-5g-guti"));
+        }
         self.registered = true;
         self.perseverance.succeeded();
         self.suci = None;

@@ -1,5 +1,6 @@
 //! One 3GPP procedure a file, named as the specification names it. The UE's are in TS 24.501, the gNB's in TS 38.413.
 
+pub(crate) mod amf_management;
 pub(crate) mod authentication;
 pub(crate) mod configuration_update;
 pub(crate) mod deregistration_network_initiated;

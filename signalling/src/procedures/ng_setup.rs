@@ -6,7 +6,7 @@ use oxirush_ngap::helpers::{global_gnb_id, s_nssai};
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
-use crate::gnb::GnbSettings;
+use crate::gnb::{GnbSettings, NgapCause};
 
 /// NG SETUP REQUEST (TS 38.413 §9.2.6.1).
 pub(crate) fn request(settings: &GnbSettings) -> Result<Vec<u8>, Error> {
@@ -31,13 +31,14 @@ pub(crate) fn request(settings: &GnbSettings) -> Result<Vec<u8>, Error> {
     .encode()
 }
 
-/// The cause and the Time to Wait of an NG SETUP FAILURE (TS 38.413 §9.2.6.3).
-pub(crate) fn failure(pdu: &NGAPPDU<'_>) -> Result<(String, Option<Duration>), Error> {
+/// The cause of an NG SETUP FAILURE (TS 38.413 §9.2.6.3), whether it is one that passes, and the Time to Wait.
+pub(crate) fn failure(pdu: &NGAPPDU<'_>) -> Result<(String, bool, Option<Duration>), Error> {
     extract_ngap_ies!(pdu, NGSetupFailure,
         lax cause: Cause = Cause(cause) => cause,
         lax wait: TimeToWait = TimeToWait(wait) => wait,
     );
-    let cause = cause.map_or_else(|| "unspecified".to_owned(), |cause| format!("{cause:?}"));
+    let passes = cause.as_ref().is_some_and(passes);
+    let cause = NgapCause::from(cause).to_string();
     let wait = wait.map(|wait| {
         Duration::from_secs(match wait {
             TimeToWait::v1s => 1,
@@ -48,7 +49,20 @@ pub(crate) fn failure(pdu: &NGAPPDU<'_>) -> Result<(String, Option<Duration>), E
             _ => 60,
         })
     });
-    Ok((cause, wait))
+    Ok((cause, passes, wait))
+}
+
+/// Whether the AMF may accept the same request later (TS 38.413 §9.3.1.2).
+fn passes(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::misc(
+            CauseMisc::control_processing_overload
+                | CauseMisc::not_enough_user_plane_processing_resources
+                | CauseMisc::hardware_failure
+                | CauseMisc::om_intervention
+        ) | Cause::transport(_)
+    )
 }
 
 /// AMF CONFIGURATION UPDATE ACKNOWLEDGE (TS 38.413 §9.2.6.8).

@@ -63,8 +63,11 @@ impl Ue {
         if refusal.is_none() && self.resend_after_release(out) {
             return;
         }
-        let cause = refusal.map_or(Cause::ConnectionReleased, Cause::Connection);
-        match self.attempt.as_ref().map(|attempt| (attempt.kind, attempt.refused.unwrap_or(cause))) {
+        // What the UE refused is why the network releases it; that the RAN lost its AMF has nothing to do with it.
+        let cause = |refused: Option<Cause>| {
+            refusal.map(Cause::Connection).or(refused).unwrap_or(Cause::ConnectionReleased)
+        };
+        match self.attempt.as_ref().map(|attempt| (attempt.kind, cause(attempt.refused))) {
             // §5.5.1.2.7 a), b).
             Some((Kind::Registration, cause)) => {
                 self.fail_attempt(Outcome::Failed(cause), Counter::OneMore, context, out);

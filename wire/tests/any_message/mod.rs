@@ -7,8 +7,8 @@ use proptest::option;
 use proptest::prelude::*;
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, HandoverCount, Held, Hello, IntervalReport, Part, ProcedureInterval, Recovery, Return,
-    ToCoordinator, Trace, TracePacket, UserPlaneInterval,
+    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, Part, ProcedureInterval, RanEvent,
+    Recovery, Return, ToCoordinator, Trace, TracePacket, UserPlaneInterval,
 };
 
 pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
@@ -79,6 +79,11 @@ pub(crate) fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
         any::<([u8; 16], String)>().prop_map(|(mark, status)| ToCoordinator::ChildExited { mark, status }),
         (shard, vec(any::<(u32, u32)>(), 0..4)).prop_map(|((shard, epoch, call), guests)| {
             ToCoordinator::Guests { shard, epoch, call, guests }
+        }),
+        any::<(u32, u64, String)>().prop_map(|(shard, epoch, why)| ToCoordinator::Waits {
+            shard,
+            epoch,
+            why
         }),
     ]
 }
@@ -200,6 +205,9 @@ fn any_report() -> impl Strategy<Value = IntervalReport> {
                 succeeded: recovery[2],
                 failed: recovery[3],
             },
+            events: vec![RanEvent { at_us: recovery[0], ..RanEvent::default() }],
+            events_left_out: recovery[1],
+            amfs: vec![AmfInterval { connections: recovery[2], ..AmfInterval::default() }],
         }
     })
 }

@@ -1,0 +1,99 @@
+//! What an AMF says of itself, gNB side: NG SETUP RESPONSE, AMF CONFIGURATION UPDATE, OVERLOAD START, AMF STATUS INDICATION
+//! (TS 38.413 §8.7). What is unreadable of it counts as not said.
+
+use oxirush_ngap::ngap::*;
+use oxirush_ngap::{Error, extract_ngap_ies};
+
+use crate::gnb::{AmfFacts, AmfUpdate, Guami, Overload, OverloadAction as Action};
+
+/// NG SETUP RESPONSE (§9.2.6.2).
+pub(crate) fn facts(pdu: &NGAPPDU<'_>) -> AmfFacts {
+    let read = || -> Result<AmfFacts, Error> {
+        extract_ngap_ies!(pdu, NGSetupResponse,
+            lax name: AMFName = AMFName(name) => name,
+            lax guamis: ServedGUAMIList = ServedGUAMIList(list) => list,
+            lax capacity: u8 = RelativeAMFCapacity(capacity) => capacity.0,
+        );
+        Ok(AmfFacts {
+            name: name.map(|name| short(&name.0)).unwrap_or_default(),
+            guamis: guamis.map(served).unwrap_or_default(),
+            capacity: capacity.unwrap_or(u8::MAX),
+        })
+    };
+    read().unwrap_or_else(|_| AmfFacts { capacity: u8::MAX, ..AmfFacts::default() })
+}
+
+/// AMF CONFIGURATION UPDATE (§9.2.6.7).
+pub(crate) fn configuration_update(pdu: &NGAPPDU<'_>) -> AmfUpdate {
+    let read = || -> Result<AmfUpdate, Error> {
+        extract_ngap_ies!(pdu, AMFConfigurationUpdate,
+            lax name: AMFName = AMFName(name) => name,
+            lax guamis: ServedGUAMIList = ServedGUAMIList(list) => list,
+            lax capacity: u8 = RelativeAMFCapacity(capacity) => capacity.0,
+        );
+        Ok(AmfUpdate { name: name.map(|name| short(&name.0)), guamis: guamis.map(served), capacity })
+    };
+    read().unwrap_or_default()
+}
+
+/// OVERLOAD START (§9.2.6.11).
+pub(crate) fn overload_start(pdu: &NGAPPDU<'_>) -> Overload {
+    let read = || -> Result<Overload, Error> {
+        extract_ngap_ies!(pdu, OverloadStart,
+            lax response: OverloadResponse = AMFOverloadResponse(response) => response,
+            lax reduction: u8 = AMFTrafficLoadReductionIndication(percent) => percent.0,
+            lax slices: OverloadStartNSSAIList = OverloadStartNSSAIList(list) => list,
+        );
+        let action = match response {
+            Some(OverloadResponse::overloadAction(action)) => Some(match action {
+                OverloadAction::reject_non_emergency_mo_dt => Action::RejectMoData,
+                OverloadAction::permit_emergency_sessions_and_mobile_terminated_services_only => {
+                    Action::PermitEmergencyAndMt
+                }
+                OverloadAction::permit_high_priority_sessions_and_mobile_terminated_services_only => {
+                    Action::PermitHighPriorityAndMt
+                }
+                _ => Action::RejectSignalling,
+            }),
+            _ => None,
+        };
+        let reduction = reduction.filter(|percent| (1..=99).contains(percent));
+        Ok(Overload { action, reduction, slices: slices.map_or(0, |list| list.0.len()) })
+    };
+    read().unwrap_or_default()
+}
+
+/// AMF STATUS INDICATION (§9.2.6.10): the GUAMIs that go, each with its backup AMF where it has one.
+pub(crate) fn status_indication(pdu: &NGAPPDU<'_>) -> Vec<(Guami, Option<String>)> {
+    let read = || -> Result<Vec<(Guami, Option<String>)>, Error> {
+        extract_ngap_ies!(pdu, AMFStatusIndication,
+            lax list: UnavailableGUAMIList = UnavailableGUAMIList(list) => list,
+        );
+        let items = list.map(|list| list.0).unwrap_or_default();
+        let item = |item: UnavailableGUAMIItem<'_>| {
+            (guami(&item.guami), item.backup_amf_name.map(|name| short(&name.0)))
+        };
+        Ok(items.into_iter().map(item).collect())
+    };
+    read().unwrap_or_default()
+}
+
+fn served(list: ServedGUAMIList<'_>) -> Vec<Guami> {
+    list.0.iter().map(|item| guami(&item.guami)).collect()
+}
+
+fn guami(guami: &GUAMI) -> Guami {
+    Guami {
+        plmn: guami.plmn_identity.0,
+        region: u8::try_from(guami.amf_region_id.0.value()).unwrap_or_default(),
+        set: u16::try_from(guami.amf_set_id.0.value()).unwrap_or_default(),
+        pointer: u8::try_from(guami.amf_pointer.0.value()).unwrap_or_default(),
+    }
+}
+
+/// A name of a peer, no longer than the specification has it (§9.3.3.21), of characters that can be printed.
+fn short(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
+}
+
+const LONGEST_NAME: usize = 150;

@@ -1,0 +1,69 @@
+//! Attempts that are due for a subscriber who is in another shard: its home asks that shard to make them.
+//!
+//! ```text
+//! home: DueAway ──► holder ──► (coordinator ──► holder) ──► the shard where the subscriber is
+//! home: AwayEnd ◄── …                                        it has begun, and how it ended; or it did not begin
+//! ```
+//! The attempt stays in the account of its home, which ends it once: by the answer, or, where none comes, at its own end. So a
+//! message that is lost costs an attempt that is `abandoned`, and nothing is counted twice.
+
+use serde::{Deserialize, Serialize};
+
+/// An attempt that is due for a subscriber who is elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueAway {
+    /// The shard that asks: the subscriber's home.
+    pub home: u32,
+    /// The lease of the home.
+    pub epoch: u64,
+    /// Names the attempt under that lease.
+    pub number: u64,
+    /// The subscriber's number at home.
+    pub ue: u32,
+    /// What is to be attempted, by its place among the scenario's procedures.
+    pub procedure: u8,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwayEnd {
+    /// The home that is told.
+    pub home: u32,
+    /// The lease of the home.
+    pub epoch: u64,
+    /// The attempt; 0 where the message tells only where the subscriber is.
+    pub number: u64,
+    /// The subscriber's number at home.
+    pub ue: u32,
+    /// The shard where it is now.
+    pub at: u32,
+    /// It is registered.
+    pub registered: bool,
+    /// How the attempt ended.
+    pub outcome: AwayOutcome,
+    /// The cause, timer or reason of that.
+    pub cause: String,
+    /// When it began, µs since the run's start.
+    pub began_us: u64,
+    /// When it ended.
+    pub ended_us: u64,
+}
+
+/// How an attempt ended that another shard was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AwayOutcome {
+    /// It did not begin.
+    #[default]
+    NotBegun,
+    /// As wanted.
+    Succeeded,
+    /// The network refused it or broke it off.
+    Failed,
+    /// A timer ended it.
+    TimedOut,
+    /// It was given up.
+    Abandoned,
+}
+
+/// Octets of a cause.
+pub const LONGEST_CAUSE: usize = 200;
