@@ -61,11 +61,11 @@ impl Options {
         identity: Identity,
         target: &str,
     ) -> CoordinatorConfig {
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        let command: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
         CoordinatorConfig {
             trace: self.trace,
             lease: self.lease,
-            command: Some(command),
+            command: Some(command.join(" ")),
             ..CoordinatorConfig::new(listen, identity, target, &self.out)
         }
     }
@@ -80,7 +80,7 @@ pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, options: &Opti
 /// Prints the result of a run.
 pub(crate) fn print(ended: &RunOutcome, options: &Options) -> Result<Exit, Error> {
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&ended.summary)?);
+        crate::stdout::json(&serde_json::to_string_pretty(&ended.summary)?);
     } else {
         outcome::print(&ended.summary, &ended.folder);
     }
@@ -93,10 +93,13 @@ pub(crate) async fn play(coordinator: Coordinator, plan: Plan) -> Result<RunOutc
     // On a thread of its own: whoever reads standard error slowly does not hold up the fleet.
     let (progress, runtime) = (coordinator.progress(), tokio::runtime::Handle::current());
     let (done, viewed) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
+    let viewer = std::thread::Builder::new().name("view".to_owned()).spawn(move || {
         runtime.block_on(view::show(progress));
         let _ = done.send(());
     });
+    if let Err(error) = viewer {
+        eprintln!("warning: the run is not shown while it runs: no thread can be started: {error}");
+    }
     let run = coordinator.run(plan, stopped);
     tokio::pin!(run);
     let mut asked = 0;

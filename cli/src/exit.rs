@@ -1,11 +1,14 @@
 //! Exit codes and logging.
 
-use std::io::{IsTerminal, stderr};
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::ExitCode;
 
 use anyhow::Error;
+use clap::error::ErrorKind;
 use coordinator::CoordinatorError;
 use tracing_subscriber::EnvFilter;
+
+use crate::stderr;
 
 /// How a command ended, when it did not fail to do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +35,60 @@ pub(crate) fn code(result: Result<Exit, Error>) -> ExitCode {
         Ok(Exit::TryAgain) => ExitCode::from(supervisor::TRY_AGAIN),
         Ok(Exit::Child(code)) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {}", with_causes(&error));
+            stderr::lines(&format!("error: {}", with_causes(&error)));
             ExitCode::from(if error.is::<RunInvalid>() { 3 } else { 2 })
         }
     }
+}
+
+/// Runs a command; a panic in it has been reported, and ends with 3: whatever was run, nothing is proven. A runtime that has
+/// no threads panics, too: that is a limit of the surroundings, and ends with 2.
+pub(crate) fn whatever_happens(command: impl FnOnce() -> ExitCode) -> ExitCode {
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(command));
+    ended.unwrap_or_else(|said| {
+        let said = said.downcast_ref::<String>().map_or("", String::as_str);
+        ExitCode::from(if is_for_want_of_a_thread(said) { 2 } else { 3 })
+    })
+}
+
+/// Whether a panic says that the system gives no thread.
+pub(crate) fn is_for_want_of_a_thread(said: &str) -> bool {
+    said.contains("spawn") && said.contains("os error 11")
+}
+
+/// What the command line's parser says instead of arguments: help and version, or what is wrong (2).
+pub(crate) fn of_arguments(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // A reader that has gone is no error.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == ErrorKind::InvalidUtf8 {
+        let arguments: Vec<_> = std::env::args_os().collect();
+        eprintln!("error: {}", not_utf8(&arguments));
+    } else if stderr::is_colourful() {
+        stderr::as_it_is(error.render().ansi().to_string());
+    } else {
+        stderr::as_it_is(error.render().to_string());
+    }
+    ExitCode::from(2)
+}
+
+/// Names the first argument that is no UTF-8, with the option that it belongs to. Paths may be any octets; this is about
+/// the others.
+fn not_utf8(arguments: &[std::ffi::OsString]) -> String {
+    let wrong = arguments.iter().enumerate().skip(1).filter(|(_, argument)| argument.to_str().is_none());
+    let shown = wrong.map(|(number, argument)| {
+        let before = arguments.get(number - 1).and_then(|before| before.to_str());
+        let of = before.filter(|before| number > 1 && before.starts_with("--") && !before.contains('='));
+        let of = of.map(|option| format!(" of {option}")).unwrap_or_default();
+        format!("argument {number}{of}, `{}`", argument.as_bytes().escape_ascii())
+    });
+    let shown: Vec<String> = shown.take(3).collect();
+    format!(
+        "not UTF-8: {}; paths of files and folders may be any octets, everything else is UTF-8",
+        shown.join(", ")
+    )
 }
 
 /// The error and its causes, each once: some errors name their cause themselves.
@@ -46,7 +99,26 @@ fn with_causes(error: &Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
+    // Errors of the system come from many places, most of which do not know what to do about these.
+    for (said, limit, remedy) in [
+        ("(os error 24)", "ulimit -n", "this process may open no more files: allow it more with `ulimit -n`"),
+        (
+            "(os error 12)",
+            "ulimit -v",
+            "there is no more memory for this process: see `ulimit -v`, and what else runs here",
+        ),
+    ] {
+        if text.contains(said) && !text.contains(limit) {
+            text = format!("{text}; {remedy}");
+        }
+    }
     text
+}
+
+/// Certificates, the names of runs and the times of records count from 1970.
+pub(crate) fn have_a_clock() -> Result<(), Error> {
+    let since = std::time::UNIX_EPOCH.elapsed();
+    since.map(drop).map_err(|_| anyhow::anyhow!("the clock of this machine says a time before 1970: set it"))
 }
 
 /// An error of the coordinator: one in the input (where to write, where to listen), or one that ended the run.
@@ -55,6 +127,7 @@ pub(crate) fn of_coordinator(error: CoordinatorError) -> Error {
         CoordinatorError::Listen { .. }
         | CoordinatorError::Folder { .. }
         | CoordinatorError::Store(_)
+        | CoordinatorError::Thread { .. }
         | CoordinatorError::CannotResume { .. }
         | CoordinatorError::Unreadable { .. }
         | CoordinatorError::Content { .. } => error.into(),
@@ -82,8 +155,8 @@ pub(crate) fn log_to_stderr(filter: Option<&str>) {
     });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
+        .with_writer(stderr::Log)
+        .with_ansi(false)
         .with_target(false)
         .init();
 }

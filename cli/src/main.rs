@@ -1,10 +1,19 @@
 //! The `roamstorm` program: one subcommand a file, no logic of its own.
 
+#![deny(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "both may be dead, full or slow: stderr.rs and stdout.rs"
+)]
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use coordinator::control::Order;
 
+mod noise;
+#[macro_use]
+mod stderr;
 #[macro_use]
 mod stdout;
 
@@ -23,7 +32,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Distributed signalling load generator for mobile networks.
 ///
-/// Exit codes: 0 pass, 1 an SLO failed or a run is worse than its base, 2 the input is wrong, 3 the run is invalid.
+/// Exit codes: 0 pass, 1 an SLO failed or a run is worse than its base, 2 the input is wrong, 3 the run is invalid, or
+/// roamstorm itself is at fault.
 #[derive(Parser)]
 #[command(version, max_term_width = 100, arg_required_else_help = true)]
 struct Arguments {
@@ -71,8 +81,22 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    stderr::report_panics();
+    // Run folders, ledgers and reports hold the identities and keys of subscribers.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let code = match Arguments::try_parse() {
+        Ok(arguments) => exit::whatever_happens(|| run(arguments)),
+        Err(error) => exit::of_arguments(&error),
+    };
+    stderr::finish();
+    code
+}
+
+fn run(arguments: Arguments) -> ExitCode {
     exit::log_to_stderr(arguments.log.as_deref());
+    if let Err(error) = exit::have_a_clock() {
+        return exit::code(Err(error));
+    }
     exit::code(match arguments.command {
         Command::Run(arguments) => commands::run::run(arguments),
         Command::Check(arguments) => commands::check::run(&arguments),

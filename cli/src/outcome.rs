@@ -88,7 +88,17 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
             summary.generator.coverage.shown().map(|covers| format!("   {covers}")).unwrap_or_default(),
         );
     }
-    println!("report: {}", folder.join("report.html").display());
+    print_report("", folder);
+}
+
+/// Where the report is; where it could not be written, where the rest is.
+pub(crate) fn print_report(indent: &str, folder: &Path) {
+    let report = folder.join("report.html");
+    if report.is_file() {
+        println!("{indent}report: {}", report.display());
+    } else {
+        println!("{indent}no report could be written; what there is stands in {}", folder.display());
+    }
 }
 
 /// What became of the money; nothing where there was none.

@@ -55,7 +55,7 @@ where
     let summary = summary(plan, search, folder, end.as_ref(), &told);
     let page = write_search(folder, &summary)?;
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        crate::stdout::json(&serde_json::to_string_pretty(&summary)?);
     } else {
         println!("{}", summary["verdict"].as_str().unwrap_or_default());
         println!("report: {}", page.display());

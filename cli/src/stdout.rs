@@ -1,21 +1,40 @@
 //! Standard output that may be piped into `head`: a reader that has gone is no error, and what else is written has no reader.
+//! Its lines pass one place that takes control characters out of them: half of what they tell comes from others.
 
-/// `print!`, but a reader that has gone ends nothing.
+/// `print!` of text that is our own, as it stands; a reader that has gone ends nothing.
 macro_rules! print {
-    ($($argument:tt)*) => { $crate::stdout::write(format_args!($($argument)*)) };
+    ($($argument:tt)*) => { $crate::stdout::write(&format!($($argument)*)) };
 }
 
-/// `println!`, likewise.
+/// `println!`, likewise, of one line whatever its arguments hold.
 macro_rules! println {
-    () => { $crate::stdout::write(format_args!("\n")) };
-    ($format:literal $($argument:tt)*) => { $crate::stdout::write(format_args!("{}\n", format_args!($format $($argument)*))) };
+    () => { $crate::stdout::write("\n") };
+    ($format:literal $($argument:tt)*) => { $crate::stdout::line(format_args!($format $($argument)*)) };
 }
 
-pub(crate) fn write(text: std::fmt::Arguments<'_>) {
+/// Writes one line.
+pub(crate) fn line(text: std::fmt::Arguments<'_>) {
+    let mut line = edges::text::line(&text.to_string(), LONGEST_LINE).into_owned();
+    line.push('\n');
+    write(&line);
+}
+
+/// Writes a JSON text and a line break.
+pub(crate) fn json(text: &str) {
+    write(&format!("{}\n", edges::text::json(text)));
+}
+
+/// Writes text of our own.
+pub(crate) fn write(text: &str) {
     use std::io::Write as _;
-    if let Err(error) = std::io::stdout().write_fmt(text)
+    // What was said before stands before.
+    crate::stderr::keep_order();
+    if let Err(error) = std::io::stdout().write_all(text.as_bytes())
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
         eprintln!("warning: standard output cannot be written: {error}");
     }
 }
+
+/// Characters of one line.
+const LONGEST_LINE: usize = 4_000;

@@ -1,34 +1,57 @@
 //! The run while it runs: a live view on a terminal, plain lines where there is none. All on standard error.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use coordinator::{Phase, Progress, units};
-use indicatif::{ProgressBar, ProgressStyle};
+use edges::text;
 use tokio::sync::watch;
+
+use crate::stderr;
 
 /// Shows the run until its progress channel closes.
 pub(crate) async fn show(mut progress: watch::Receiver<Progress>) {
-    if stderr().is_terminal() {
-        let bar = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{bar:40.cyan/dim} {msg}") {
-            bar.set_style(style);
-        }
+    if stderr::is_interactive() {
         while progress.changed().await.is_ok() {
-            let shown = progress.borrow_and_update().clone();
-            bar.set_length(millis(shown.total).max(1));
-            bar.set_position(millis(shown.elapsed.min(shown.total)));
-            bar.set_message(screen(&shown));
+            let shown = shown(&mut progress);
+            stderr::show(&format!("{} {}", bar(&shown), screen(&shown)));
         }
-        bar.finish_and_clear();
+        stderr::show("");
     } else {
         let mut lines = Lines::default();
         while progress.changed().await.is_ok() {
-            let shown = progress.borrow_and_update().clone();
-            lines.show(&shown);
+            lines.show(&shown(&mut progress));
         }
     }
+}
+
+/// The progress with every text in it fit for a terminal: agents and core networks wrote some of them, and `watch` has them from
+/// a socket.
+fn shown(progress: &mut watch::Receiver<Progress>) -> Progress {
+    let mut shown = progress.borrow_and_update().clone();
+    for agent in &mut shown.agents {
+        text::make_line(&mut agent.name, LONGEST_NAME);
+    }
+    for slo in &mut shown.slos {
+        text::make_line(&mut slo.name, LONGEST_NAME);
+        text::make_line(&mut slo.target, LONGEST_NAME);
+    }
+    for line in shown.warnings.iter_mut().chain(&mut shown.events) {
+        text::make_line(line, LONGEST_WARNING);
+    }
+    let fit = |(name, procedure): (String, _)| (text::line(&name, LONGEST_NAME).into_owned(), procedure);
+    shown.procedures = std::mem::take(&mut shown.procedures).into_iter().map(fit).collect();
+    shown
+}
+
+/// How much of the schedule is over.
+fn bar(progress: &Progress) -> String {
+    let part = progress.elapsed.as_secs_f64() / progress.total.as_secs_f64().max(0.001);
+    let full = (part.clamp(0.0, 1.0) * BAR_COLUMNS as f64).round();
+    let columns = (0..BAR_COLUMNS).map(|column| (column as f64) < full);
+    let (full, rest): (Vec<bool>, Vec<bool>) = columns.partition(|is_full| *is_full);
+    let (full, rest) = ("█".repeat(full.len()), "░".repeat(rest.len()));
+    if stderr::is_colourful() { format!("\x1b[36m{full}\x1b[2m{rest}\x1b[0m") } else { full + &rest }
 }
 
 /// The live view: a headline, then a line for each procedure and for the fleet.
@@ -180,14 +203,15 @@ pub(crate) fn duration(us: u64) -> String {
     if us == 0 { "–".to_owned() } else { units::latency(us as f64) }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 const AGENTS_SHOWN: usize = 8;
 const WARNINGS_SHOWN: usize = 3;
 const EVENTS_SHOWN: usize = 3;
+const BAR_COLUMNS: usize = 40;
+/// Characters.
+const LONGEST_NAME: usize = 100;
+/// Characters.
+const LONGEST_WARNING: usize = 1_000;
 
 #[cfg(test)]
 mod tests {

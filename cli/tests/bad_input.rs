@@ -111,7 +111,7 @@ fn agents_that_would_share_a_user_plane_address_are_refused_before_the_run() {
 
 #[test]
 fn report_of_what_is_no_run_folder_says_what_is_expected() {
-    assert_refused(&["report", "nowhere"], &["nowhere", "folder of a run"]);
+    assert_refused(&["report", "nowhere"], &["nowhere", "run folder"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use anyhow::Error;
+use edges::memory;
 use scenarios::{Description, Flow, Path, Scenario};
 
 use super::scenario::ScenarioArguments;
@@ -22,6 +23,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         println!("{text}");
     }
     print_whole(&description);
+    print_memory(plan.memory());
     print_loads(&description);
     print_networks(scenario);
     print_sessions(scenario);
@@ -38,6 +40,15 @@ fn print_whole(plan: &Description) {
         plan.scenario, plan.subscribers, plan.gnbs, plan.cells, plan.seed
     );
     println!("ends after {}, at the latest after {}", seconds(plan.duration), seconds(plan.longest));
+}
+
+/// About how much memory it takes, and where: a run that has too little is refused at its beginning.
+fn print_memory(needs: scenarios::Memory) {
+    println!(
+        "memory: about {} at the agents, about {} at the simulator",
+        memory::shown(needs.agents),
+        memory::shown(needs.simulator)
+    );
 }
 
 fn print_loads(plan: &Description) {

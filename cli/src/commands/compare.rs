@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let page = arguments.html.clone().unwrap_or_else(|| run.join("compare.html"));
     write_comparison(&compared, &page).context("writing the page")?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&compared)?);
+        crate::stdout::json(&serde_json::to_string_pretty(&compared)?);
     } else {
         print(&compared);
         println!("page: {}", page.display());

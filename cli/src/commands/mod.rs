@@ -1,5 +1,8 @@
 //! One subcommand a file.
 
+use anyhow::{Error, ensure};
+use edges::memory;
+
 pub(crate) mod agent;
 pub(crate) mod catalogue;
 pub(crate) mod certs;
@@ -27,4 +30,17 @@ pub(crate) async fn interrupted() {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// Refuses what cannot be held here: memory that is refused later would end the process without a verdict.
+pub(crate) fn have_memory(octets: u64, what: &str) -> Result<(), Error> {
+    let Some(available) = memory::available() else { return Ok(()) };
+    ensure!(
+        octets <= available.octets,
+        "{what} needs about {} of memory, and {} are {}: have fewer subscribers, or a fleet of agents on other machines (roamstorm coordinator)",
+        memory::shown(octets),
+        memory::shown(available.octets),
+        available.of
+    );
+    Ok(())
 }

@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         eprintln!("warning: {problem}");
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&account)?);
+        crate::stdout::json(&serde_json::to_string_pretty(&account)?);
     } else {
         print(&account, &shown, out);
     }

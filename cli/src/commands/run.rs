@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     let plan = arguments.scenario.plan(arguments.agents)?;
+    let needs = plan.memory();
+    let here = if arguments.target.iter().any(|target| target.starts_with("sim:")) { needs.simulator } else { 0 };
+    super::have_memory(needs.agents.saturating_add(here), "the run")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -49,7 +52,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
             let probe = async |plan, folder| embedded(plan, &arguments, folder).await;
             let json = arguments.campaign.json;
             let found = search::conduct(&plan, &search, &folder, arguments.agents, json, probe).await;
-            // Nor does a search whose first probe cannot begin; a folder with probes stays.
+            // A search whose first probe cannot begin leaves nothing; a folder with probes stays.
             return found.inspect_err(|_| drop(std::fs::remove_dir(folder.path())));
         }
         let ended = embedded(plan, &arguments, folder).await?;
@@ -57,12 +60,15 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     })
 }
 
-/// Plays one plan, with a fleet and a target of its own.
+/// Plays one plan, with a fleet and a target of its own. A run that cannot begin leaves nothing.
 async fn embedded(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<RunOutcome, Error> {
-    let ends = arguments.user_plane(&plan).inspect_err(|_| drop(std::fs::remove_dir(folder.path())))?;
-    let opened = Target::open(&arguments.target, &plan, &folder, ends.network);
-    // A run that cannot begin leaves nothing.
-    let target = opened.inspect_err(|_| drop(std::fs::remove_dir(folder.path())))?;
+    let made = folder.clone();
+    play(plan, arguments, folder).await.inspect_err(|_| made.abandon())
+}
+
+async fn play(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<RunOutcome, Error> {
+    let ends = arguments.user_plane(&plan)?;
+    let target = Target::open(&arguments.target, &plan, &folder, ends.network)?;
     eprintln!("{}", target.description);
     let authority = Authority::generate("roamstorm embedded fleet")?;
     let host = ["127.0.0.1".to_owned()];
@@ -127,7 +133,9 @@ impl Arguments {
             return Ok(Ends { network: given.first().copied(), agents: vec![None; agents] });
         }
         campaign::Options::expect_ledger(self.charging.as_deref());
-        let apart = given.iter().enumerate().all(|(position, address)| !given[..position].contains(address));
+        // ::ffff:192.0.2.1 is 192.0.2.1.
+        let plain: Vec<IpAddr> = given.iter().map(IpAddr::to_canonical).collect();
+        let apart = plain.iter().enumerate().all(|(position, address)| !plain[..position].contains(address));
         ensure!(
             apart,
             "--gtpu-address: each agent needs an address of its own, for all of them use UDP port 2152"
@@ -140,12 +148,42 @@ impl Arguments {
             );
             return Ok(Ends { network: None, agents: given.iter().copied().map(Some).collect() });
         }
-        let local = |target: &String| target.contains("//127.") || target.contains("//localhost");
-        let local = self.target.iter().all(local);
+        let local = self.target.iter().all(|target| is_on_this_machine(target));
         ensure!(
             agents == 1 || local || plan.scenario().sessions.is_empty(),
             "{agents} agents with sessions need --gtpu-address with {agents} addresses of this machine, separated by commas: all of them use UDP port 2152"
         );
         Ok(Ends { network: None, agents: vec![None; agents] })
+    }
+}
+
+/// Whether everything that a target's URL names is a loopback address, however it is written.
+fn is_on_this_machine(target: &str) -> bool {
+    let found = target.parse::<sctp::Address>().ok().and_then(|address| address.resolve().ok());
+    found.is_some_and(|found| {
+        !found.is_empty() && found.iter().all(|end| end.ip().to_canonical().is_loopback())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_addresses_not_by_their_text() {
+        for here in [
+            "sctp+udp://127.0.0.1:9899",
+            "sctp+udp://127.9.9.9",
+            "sctp://[::1]:38412",
+            "sctp+udp://[0:0:0:0:0:0:0:1]:9899",
+            "sctp+udp://[::ffff:127.0.0.1]:9899",
+        ] {
+            assert!(is_on_this_machine(here), "{here}");
+        }
+        for elsewhere in
+            ["sctp+udp://192.0.2.127:9899", "sctp://[2001:db8::127]", "sctp://10.0.0.1?port=127", "nothing"]
+        {
+            assert!(!is_on_this_machine(elsewhere), "{elsewhere}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The arguments that name a scenario, shared by the commands that take one.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use scenarios::{Plan, Scenario};
 #[derive(clap::Args)]
 pub(crate) struct ScenarioArguments {
     /// A scenario file, or a name of the catalogue (see `roamstorm catalogue`).
-    pub(crate) scenario: String,
+    pub(crate) scenario: OsString,
     /// Overrides a field, such as --set load.0.phases.0.rate=500/s; may be repeated.
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = path_and_value)]
     set: Vec<(String, String)>,

@@ -8,6 +8,6 @@ pub(crate) struct Arguments {}
 
 pub(crate) fn run(_: &Arguments) -> Result<Exit, Error> {
     let schema = serde_json::to_string_pretty(&scenarios::json_schema()).context("writing the schema")?;
-    println!("{schema}");
+    crate::stdout::json(&schema);
     Ok(Exit::Pass)
 }

@@ -28,6 +28,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let plan = arguments.scenario.plan(1)?;
+    super::have_memory(plan.memory().simulator, "the simulator")?;
     let options = SimulatorOptions {
         gtpu_address: arguments.gtpu_address,
         ledger: arguments.ledger.clone(),
@@ -74,6 +75,16 @@ fn print(statistics: &NetworkStatistics) {
     println!("charged {} {} in {} records", charging.amount, charging.currency, count(charging.records));
     for (fault, n) in &charging.faults {
         println!("  {n} × {} on purpose", fault.as_str());
+    }
+    let turned = &statistics.turned;
+    for (n, what) in [
+        (turned.never_set_up, "associations ended because NG was not set up in time"),
+        (turned.beyond_share, "associations ended because their address had its share"),
+        (turned.not_ngap, "messages that were not NGAP ignored"),
+    ] {
+        if n > 0 {
+            println!("{} {what}", count(n));
+        }
     }
     if let Some(ledger) = &statistics.ledger {
         println!("ledger: {}", ledger.path.display());

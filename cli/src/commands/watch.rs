@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::exit::{Exit, RunInvalid};
 use crate::runs::Runs;
-use crate::view;
+use crate::{outcome, view};
 
 /// Watches a run: the view that its own terminal has. Leaving disturbs nothing.
 #[derive(clap::Args)]
@@ -58,6 +58,6 @@ fn ended(folder: &Path, verdict: &Verdict) -> Exit {
     for reason in &verdict.reasons {
         println!("  {reason}");
     }
-    println!("  report: {}", folder.join("report.html").display());
+    outcome::print_report("  ", folder);
     exit
 }

@@ -17,6 +17,7 @@ mod sessions;
 mod slos;
 mod subscribers;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -39,8 +40,13 @@ impl Scenario {
 
     /// Reads a file, or the scenario of the catalogue with this name, and applies each `--set path=value` in order. A
     /// file wins over the catalogue; the catalogue is not looked at for names with a slash or an extension.
-    pub fn load(name_or_path: &str, overrides: &[(String, String)]) -> Result<Self, ScenarioError> {
+    pub fn load(
+        name_or_path: &(impl AsRef<OsStr> + ?Sized),
+        overrides: &[(String, String)],
+    ) -> Result<Self, ScenarioError> {
         let path = Path::new(name_or_path);
+        // As it is shown; a path may be any octets.
+        let name_or_path = &*path.to_string_lossy();
         let entry = catalogue().iter().find(|entry| entry.name == name_or_path);
         match (entry, path.is_file()) {
             (Some(entry), false) => {
