@@ -92,7 +92,7 @@ pub enum CoordinatorError {
         source: Box<wire::WireError>,
     },
     /// The run folder, or a file of it, cannot be used.
-    #[error("{path}: {source}; a run needs a folder that it can write to: check the space left, the permissions, or choose another with --out", path = .path.display())]
+    #[error("{path}: {source}; a run needs a folder that it can write to: {remedy}, or choose another with --out", path = .path.display(), remedy = edges::files::remedy(.source))]
     Folder {
         /// What could not be read or written.
         path: PathBuf,
@@ -119,6 +119,15 @@ pub enum CoordinatorError {
         folder: PathBuf,
         /// The reason, and what to do instead.
         why: String,
+    },
+    /// The system gives no thread.
+    #[error(
+        "no thread can be started: {source}: allow this user more processes (ulimit -u), or this one more memory (ulimit -v)"
+    )]
+    Thread {
+        /// The system's reason.
+        #[source]
+        source: io::Error,
     },
     /// Too few agents came.
     #[error(

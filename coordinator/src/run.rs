@@ -56,6 +56,8 @@ pub(crate) struct Run {
     groups: u64,
     /// Records since the last checkpoint, and when it was made.
     since_checkpoint: (u64, Instant),
+    /// Another process made the folder.
+    was_resumed: bool,
     /// The run is over: what is decided now is decided again after a restart.
     concluding: bool,
     /// After a restart: so long the agents of a run that is over have to come back.
@@ -100,12 +102,23 @@ impl Run {
             Some(folder) => folder.clone(),
             None => RunFolder::create(&config.out, config.run_id.as_deref(), &plan.scenario().name)?,
         };
+        // A run that cannot begin leaves nothing.
+        Self::begin(config, endpoint, progress, plan, folder.clone()).inspect_err(|_| folder.abandon())
+    }
+
+    fn begin(
+        config: CoordinatorConfig,
+        endpoint: CoordinatorEndpoint,
+        progress: watch::Sender<Progress>,
+        plan: Plan,
+        folder: RunFolder,
+    ) -> Result<Self, CoordinatorError> {
         let files = Files::begin(&folder, config.trace, lasts(&plan))?;
         let told = Told::of(&config, &plan, &folder.run_id);
         let store = SqliteStore::create(&folder.path.join(STORE), &told).map_err(CoordinatorError::Store)?;
         let wall = SteadyClock::open(&folder.path).now();
         let core = Core::new(told.settings(), plan, rand::random(), Instant::now(), wall);
-        let mut run = Self::with(config, endpoint, progress, folder, files, store, core);
+        let mut run = Self::with(config, endpoint, progress, folder, files, store, core)?;
         run.write_inputs()?;
         run.carry_out();
         run.show();
@@ -121,18 +134,19 @@ impl Run {
         files: Files,
         store: SqliteStore,
         core: Core,
-    ) -> Self {
+    ) -> Result<Self, CoordinatorError> {
+        let (store, committed) =
+            Committer::start(Box::new(store)).map_err(|source| CoordinatorError::Thread { source })?;
         let endpoint = Arc::new(endpoint);
         let (joined, joins) = mpsc::channel(16);
         let acceptor = tokio::spawn(accept(Arc::clone(&endpoint), joined));
-        let (store, committed) = Committer::start(Box::new(store));
         let (ordering, orders) = mpsc::channel(16);
         let control = Server::open(&folder.path, progress.subscribe(), ordering);
         let control = control.inspect_err(|error| {
             tracing::warn!(%error, "the run has no control socket: it cannot be watched, paused or stopped from elsewhere");
         });
         let now = Instant::now();
-        Self {
+        Ok(Self {
             core,
             config,
             clock: SteadyClock::open(&folder.path),
@@ -146,6 +160,7 @@ impl Run {
             unheard: BTreeMap::new(),
             groups: 0,
             since_checkpoint: (0, now),
+            was_resumed: false,
             concluding: false,
             returning_until: None,
             orders,
@@ -162,7 +177,7 @@ impl Run {
             joins,
             endpoint,
             acceptor,
-        }
+        })
     }
 
     /// Plays the run and writes its folder.
@@ -181,6 +196,9 @@ impl Run {
         if self.core.end() == Some(End::TooFewAgents) {
             let error = self.too_few_agents();
             self.finish_store().map_err(CoordinatorError::Store)?;
+            if !self.was_resumed {
+                self.folder.abandon();
+            }
             return Err(error);
         }
         self.close_network().await;

@@ -1,16 +1,18 @@
 //! The folder of a run: where its files are, how they are written, and the report that is drawn from them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use edges::{files, text};
 use serde_json::Value;
 
 use crate::wall_clock::compact;
 use crate::{CoordinatorError, report};
 
-/// The folder of one run: it exists and can be written to.
+/// The folder of one run: it exists, can be written to, and is its owner's alone, for the keys of subscribers are in it.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     pub(crate) path: PathBuf,
@@ -31,7 +33,7 @@ impl RunFolder {
         loop {
             let run_id = run_id.map_or_else(|| names.next().unwrap_or_else(|| made.clone()), str::to_owned);
             let path = runs.join(&run_id);
-            match std::fs::create_dir(&path) {
+            match files::make_folder(&path) {
                 Ok(()) => return Ok(Self { path, run_id }),
                 Err(error)
                     if error.kind() == io::ErrorKind::AlreadyExists
@@ -52,6 +54,19 @@ impl RunFolder {
         Ok(Self { path, run_id })
     }
 
+    /// Lets nobody else in any more: a folder that somebody copied, or an earlier version made, may be open to all.
+    pub(crate) fn close_to_others(&self) -> Result<(), CoordinatorError> {
+        let closed = std::fs::set_permissions(&self.path, Permissions::from_mode(0o700));
+        closed.map_err(|source| CoordinatorError::folder(&self.path, source))
+    }
+
+    /// Removes the folder, with all that is in it: the run could not begin.
+    pub fn abandon(&self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            tracing::warn!(%error, path = %self.path.display(), "the folder of a run that could not begin is left over");
+        }
+    }
+
     /// The run's name.
     pub fn run_id(&self) -> &str {
         &self.run_id
@@ -65,8 +80,7 @@ impl RunFolder {
     /// A new file that grows during the run.
     pub(crate) fn appender(&self, name: &str) -> Result<Appender, CoordinatorError> {
         let path = self.path.join(name);
-        let open = OpenOptions::new().create(true).append(true).open(&path);
-        let file = open.map_err(|source| CoordinatorError::folder(&path, source))?;
+        let file = files::append(&path).map_err(|source| CoordinatorError::folder(&path, source))?;
         Ok(Appender { path, file })
     }
 
@@ -160,8 +174,8 @@ fn ladders(path: &Path) -> Result<Vec<Value>, CoordinatorError> {
 
 /// The values of a file that has one in each line.
 pub(crate) fn lines_of(path: &Path) -> Result<Vec<Value>, CoordinatorError> {
-    let text = read(path)?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let content = read(path)?;
+    let lines = content.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines.map(|(number, line)| parse(path, number + 1, line)).collect()
 }
 
@@ -170,11 +184,30 @@ pub(crate) fn read(path: &Path) -> Result<String, CoordinatorError> {
         .map_err(|source| CoordinatorError::Unreadable { path: path.to_owned(), source })
 }
 
-pub(crate) fn parse(path: &Path, first_line: usize, text: &str) -> Result<Value, CoordinatorError> {
-    serde_json::from_str(text).map_err(|source| {
+/// What a file of a run folder says, with every text in it fit to be shown: somebody may have changed the file.
+pub(crate) fn parse(path: &Path, first_line: usize, content: &str) -> Result<Value, CoordinatorError> {
+    let mut value = serde_json::from_str(content).map_err(|source| {
         let line = first_line + source.line().saturating_sub(1);
         CoordinatorError::Content { path: path.to_owned(), line, source }
-    })
+    })?;
+    make_fit(&mut value);
+    Ok(value)
+}
+
+fn make_fit(value: &mut Value) {
+    match value {
+        Value::String(said) => text::make_line(said, LONGEST_TEXT),
+        Value::Array(values) => values.iter_mut().for_each(make_fit),
+        Value::Object(fields) => {
+            if fields.keys().any(|name| name.chars().any(text::is_unfit)) {
+                let all = std::mem::take(fields).into_iter();
+                *fields =
+                    all.map(|(name, value)| (text::line(&name, LONGEST_TEXT).into_owned(), value)).collect();
+            }
+            fields.values_mut().for_each(make_fit);
+        }
+        _ => {}
+    }
 }
 
 /// Under another name first, so that nobody ever sees half of it.
@@ -182,7 +215,7 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Coordinator
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     let part = PathBuf::from(name);
-    let written = File::create(&part).and_then(|mut file| {
+    let written = files::create(&part).and_then(|mut file: File| {
         file.write_all(content)?;
         file.sync_all()
             .or_else(|error| if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
@@ -195,3 +228,53 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Coordinator
 }
 
 const MOST_TWINS: u16 = 1000;
+/// Characters of one text of a report; beyond them it is cut.
+const LONGEST_TEXT: usize = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn folder_and_files_are_their_owners_alone() {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(runs.path(), None, "t").unwrap();
+        folder.appender("journal.ndjson").unwrap();
+        folder.write("plan.json", b"{}").unwrap();
+        let within = ["", "journal.ndjson", "plan.json"].map(|name| mode(&folder.path.join(name)));
+        assert_eq!(within, [0o700, 0o600, 0o600]);
+        std::fs::set_permissions(&folder.path, Permissions::from_mode(0o755)).unwrap();
+        folder.close_to_others().unwrap();
+        assert_eq!(mode(&folder.path), 0o700);
+        folder.abandon();
+        assert!(!folder.path.exists());
+    }
+
+    #[test]
+    fn nothing_is_cut_or_written_through_a_link() {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(runs.path(), None, "t").unwrap();
+        let victim = runs.path().join("victim");
+        std::fs::write(&victim, "a whole file of somebody else").unwrap();
+        for name in ["timeline.ndjson", "plan.json.part"] {
+            symlink(&victim, folder.path.join(name)).unwrap();
+        }
+        let error = folder.appender_at("timeline.ndjson", 3).err().unwrap().to_string();
+        assert!(error.contains("timeline.ndjson") && error.contains("symbolic link"), "{error}");
+        folder.write("plan.json", b"{}").unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "a whole file of somebody else");
+    }
+
+    #[test]
+    fn texts_of_a_changed_file_are_fit_to_be_shown() {
+        let changed = r#"{"a\u001b": ["x\u009b2J\nPASS"]}"#;
+        let value = parse(Path::new("summary.json"), 1, changed).unwrap();
+        assert_eq!(value.to_string(), "{\"a\u{fffd}\":[\"x\u{fffd}2J PASS\"]}");
+    }
+}

@@ -29,7 +29,11 @@ impl SteadyClock {
     pub(crate) fn open(folder: &Path) -> Self {
         let path = folder.join(FILE);
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let kept = std::fs::read(&path).ok().and_then(|octets| serde_json::from_slice::<Kept>(&octets).ok());
+        let is_ours = edges::files::is_ours(&path).is_ok();
+        let kept = is_ours
+            .then(|| std::fs::read(&path).ok())
+            .flatten()
+            .and_then(|octets| serde_json::from_slice::<Kept>(&octets).ok());
         if let Some(kept) = kept.filter(|kept| !boot.is_empty() && kept.boot == boot) {
             return Self { booted: Duration::from_micros(kept.booted_us) };
         }
@@ -37,7 +41,7 @@ impl SteadyClock {
         let booted = day.saturating_sub(since_boot());
         let booted_us = u64::try_from(booted.as_micros()).unwrap_or(u64::MAX);
         let kept = serde_json::to_vec(&Kept { boot, booted_us }).unwrap_or_default();
-        if let Err(error) = std::fs::write(&path, kept) {
+        if let Err(error) = edges::files::write(&path, &kept) {
             tracing::warn!(%error, path = %path.display(), "the run's clock is not kept");
         }
         Self { booted: Duration::from_micros(booted_us) }

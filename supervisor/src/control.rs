@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::getuid;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -90,7 +90,7 @@ pub struct Request {
 impl Request {
     /// Says how it goes. Who does not listen is not waited for.
     pub async fn tell(&mut self, text: &str) {
-        let line = format!("{text}\n");
+        let line = format!("{}\n", edges::text::line(text, LONGEST_TEXT));
         let _ = timeout(TELLING, self.stream.write_all(line.as_bytes())).await;
     }
 }
@@ -99,7 +99,7 @@ async fn ask(mut stream: UnixStream) -> Option<Request> {
     let mut line = String::new();
     BufReader::new((&mut stream).take(LONGEST)).read_line(&mut line).await.ok()?;
     let reason = line.strip_prefix("drain ")?.strip_suffix('\n')?;
-    let reason = reason.chars().filter(|c| !c.is_control()).collect();
+    let reason = edges::text::line(reason, LONGEST_TEXT).into_owned();
     Some(Request { reason, stream })
 }
 
@@ -138,7 +138,7 @@ pub fn is_named(name: &str, socket_name: &str) -> bool {
 /// What an agent says while it leaves.
 #[derive(Debug)]
 pub struct Progress {
-    lines: Lines<BufReader<UnixStream>>,
+    from: BufReader<UnixStream>,
 }
 
 impl Progress {
@@ -149,12 +149,15 @@ impl Progress {
     pub async fn of(socket: &Path, reason: &str) -> io::Result<Self> {
         let mut stream = UnixStream::connect(socket).await?;
         stream.write_all(format!("drain {reason}\n").as_bytes()).await?;
-        Ok(Self { lines: BufReader::new(stream).lines() })
+        Ok(Self { from: BufReader::new(stream) })
     }
 
     /// What it says next; `None` at the end.
     pub async fn next(&mut self) -> Option<String> {
-        self.lines.next_line().await.ok().flatten()
+        let mut line = Vec::new();
+        (&mut self.from).take(LONGEST).read_until(b'\n', &mut line).await.ok()?;
+        let line = line.strip_suffix(b"\n")?;
+        Some(edges::text::line_of_octets(line, LONGEST_TEXT))
     }
 }
 
@@ -176,4 +179,7 @@ fn file_name(name: &str) -> String {
 
 const ASKING: Duration = Duration::from_secs(2);
 const TELLING: Duration = Duration::from_millis(100);
+/// Octets of a line.
 const LONGEST: u64 = 1024;
+/// Characters of what an agent says.
+const LONGEST_TEXT: usize = 300;

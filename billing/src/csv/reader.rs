@@ -255,7 +255,7 @@ fn write_aside(
     fields: &[Vec<u8>],
 ) -> io::Result<()> {
     if rejects.is_none() {
-        let mut writer = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
+        let mut writer = csv::Writer::from_writer(BufWriter::new(edges::files::create(path)?));
         writer.write_record(["line", "reason", "text"])?;
         *rejects = Some(writer);
     }

@@ -19,7 +19,7 @@ impl UnreconciledWriter {
     /// Begins the file; what was in it is gone.
     pub fn create(path: &Path) -> Result<Self, CsvError> {
         let create = || {
-            let mut output = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
+            let mut output = csv::Writer::from_writer(BufWriter::new(edges::files::create(path)?));
             output.write_record(COLUMNS)?;
             Ok(output)
         };

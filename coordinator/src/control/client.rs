@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch as channel;
@@ -84,7 +84,8 @@ pub async fn watch(folder: &Path, shown: &channel::Sender<Progress>) -> Result<W
 /// An open connection.
 struct Line {
     socket: PathBuf,
-    lines: Lines<BufReader<OwnedReadHalf>>,
+    from: BufReader<OwnedReadHalf>,
+    line: Vec<u8>,
     /// Closed, it would say that the watcher has left.
     _to: OwnedWriteHalf,
 }
@@ -100,19 +101,32 @@ impl Line {
             _ => ControlError::Socket { socket: socket.clone(), source },
         };
         let stream = UnixStream::connect(&socket).await.map_err(fault)?;
+        // Whoever changed the folder may have named somebody else's socket.
+        let (theirs, ours) = (stream.peer_cred().map_err(fault)?.uid(), rustix::process::geteuid().as_raw());
+        if theirs != ours && theirs != 0 {
+            return Err(fault(io::Error::new(io::ErrorKind::PermissionDenied, "another user listens there")));
+        }
         let (from, mut to) = stream.into_split();
         let mut request = serde_json::to_vec(&Request { order }).unwrap_or_default();
         request.push(b'\n');
         to.write_all(&request).await.map_err(fault)?;
-        Ok(Self { lines: BufReader::new(from).lines(), socket, _to: to })
+        Ok(Self { from: BufReader::new(from), line: Vec::new(), socket, _to: to })
     }
 
     /// None when the other end is gone.
     async fn next(&mut self) -> Result<Option<Answer>, ControlError> {
         let fault = |source| ControlError::Socket { socket: self.socket.clone(), source };
-        match self.lines.next_line().await {
-            Ok(Some(line)) => serde_json::from_str(&line).map(Some).map_err(|error| fault(error.into())),
-            Ok(None) => Ok(None),
+        self.line.clear();
+        match (&mut self.from).take(LONGEST_LINE).read_until(b'\n', &mut self.line).await {
+            Ok(_) if self.line.ends_with(b"\n") => {
+                serde_json::from_slice(&self.line).map(Some).map_err(|error| fault(error.into()))
+            }
+            Ok(octets) if octets as u64 == LONGEST_LINE => {
+                let text = format!("a line of more than {LONGEST_LINE} octets, which no run says");
+                Err(fault(io::Error::new(io::ErrorKind::InvalidData, text)))
+            }
+            // Cut within a line, or between two.
+            Ok(_) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
             Err(error) => Err(fault(error)),
         }
@@ -134,3 +148,6 @@ pub fn verdict_of(folder: &Path) -> Option<Verdict> {
     let summary: Value = serde_json::from_slice(&text).ok()?;
     serde_json::from_value(summary.get("verdict")?.clone()).ok()
 }
+
+/// Octets of one answer; how a run with ten thousand agents goes takes a tenth of it.
+const LONGEST_LINE: u64 = 16 << 20;

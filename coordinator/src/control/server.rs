@@ -32,7 +32,7 @@ impl Server {
         let (socket, listener) = bind(folder)?;
         let whereabouts = whereabouts(folder);
         let here = Whereabouts { socket: socket.clone(), pid: std::process::id() };
-        std::fs::write(&whereabouts, serde_json::to_vec(&here)?)?;
+        edges::files::write(&whereabouts, &serde_json::to_vec(&here)?)?;
         let verdict = watch::Sender::new(None);
         let told = verdict.subscribe();
         let listener = tokio::spawn(async move {

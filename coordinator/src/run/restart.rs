@@ -83,6 +83,7 @@ impl Resumed {
     pub(crate) fn open(folder: &Path) -> Result<Self, CoordinatorError> {
         let began = Instant::now();
         let folder = RunFolder::open(folder)?;
+        folder.close_to_others()?;
         let cannot =
             |why: &str| CoordinatorError::CannotResume { folder: folder.path.clone(), why: why.to_owned() };
         if folder.path.join("summary.json").exists() && !folder.path.join(STORE).exists() {
@@ -159,8 +160,9 @@ impl Run {
                 .write(std::slice::from_ref(record), &seconds, &[])
                 .map_err(|what| CoordinatorError::folder(&folder.path, std::io::Error::other(what)))?;
         }
-        let mut run = Self::with(config, endpoint, progress, folder, files, store, core);
+        let mut run = Self::with(config, endpoint, progress, folder, files, store, core)?;
         run.handle(Input::Restarted, Instant::now());
+        run.was_resumed = true;
         run.returning_until = Some(Instant::now() + RETURN_TIMEOUT);
         if start.is_some() || run.core.state().start_wall_us.is_some() {
             let text = "the coordinator was started again during the run: traces of the seconds before may be missing";

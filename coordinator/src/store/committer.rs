@@ -39,12 +39,18 @@ pub(crate) struct Committed {
 
 impl Committer {
     /// Starts the thread. What has become of each group comes out of the receiver.
-    pub(crate) fn start(store: Box<dyn Store>) -> (Self, mpsc::UnboundedReceiver<Committed>) {
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn start(
+        store: Box<dyn Store>,
+    ) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Committed>)> {
         let (jobs, queue) = std::sync::mpsc::channel();
         // Neither is bounded here: the run limits how many groups are on their way.
         let (done, committed) = mpsc::unbounded_channel();
-        let thread = std::thread::spawn(move || work(store, &queue, &done));
-        (Self { jobs: Some(jobs), thread: Some(thread) }, committed)
+        let thread = std::thread::Builder::new().name("committer".to_owned());
+        let thread = thread.spawn(move || work(store, &queue, &done))?;
+        Ok((Self { jobs: Some(jobs), thread: Some(thread) }, committed))
     }
 
     /// Has a group made durable.

@@ -5,9 +5,13 @@
 //! what happened since the last one, however long the run is. The file is locked as long as it is open: a second coordinator of the
 //! same run is refused.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use edges::files;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,9 +39,14 @@ impl SqliteStore {
     /// # Errors
     /// There is one already, or it cannot be made.
     pub fn create(path: &Path, settings: &impl Serialize) -> Result<Self, StoreError> {
-        if path.exists() {
-            return Err(StoreError(format!("{}: the run has a store already", path.display())));
-        }
+        // SQLite gives its log the mode of the file; so the file is made here, for its owner alone.
+        let made = File::options().write(true).create_new(true).mode(0o600).open(path);
+        made.map_err(|error| {
+            StoreError(match error.kind() {
+                io::ErrorKind::AlreadyExists => format!("{}: the run has a store already", path.display()),
+                _ => format!("{}: {error}; {}", path.display(), files::remedy(&error)),
+            })
+        })?;
         let store = Self::connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         let settings = sealed(settings)?;
         let make = || {
@@ -59,6 +68,15 @@ impl SqliteStore {
                 "{}: there is no such file: the run has its verdict already, or it never began",
                 path.display()
             )));
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            let path = with_suffix(path, suffix);
+            match files::is_ours(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError(format!("{}: {error}", path.display())));
+                }
+                _ => {}
+            }
         }
         let store = Self::connect(path, OpenFlags::empty())?;
         let format: i64 = store.read("PRAGMA user_version", |row| row.get(0))?.unwrap_or_default();
@@ -83,7 +101,9 @@ impl SqliteStore {
     /// # Errors
     /// The file cannot be read, or is damaged: then nothing of it is used.
     pub fn load<C: DeserializeOwned>(&self) -> Result<Stored<C>, StoreError> {
-        let body: Option<Vec<u8>> = self.read("SELECT body FROM checkpoint", |row| row.get(0))?;
+        let kept: Option<(Vec<u8>, i64)> =
+            self.read("SELECT body, behind FROM checkpoint", |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (body, behind) = kept.map_or((None, 0), |(body, behind)| (Some(body), behind));
         let checkpoint = body.map(|body| opened(&body)).transpose();
         let checkpoint = checkpoint.map_err(|what| self.damaged(&format!("checkpoint: {what}")))?;
         let mut records = Vec::new();
@@ -92,17 +112,28 @@ impl SqliteStore {
             .prepare("SELECT number, body FROM records ORDER BY number")
             .map_err(|e| self.fault(&e))?;
         let mut rows = groups.query([]).map_err(|error| self.fault(&error))?;
-        let mut expected: Option<i64> = None;
+        // The first group follows the last one that the checkpoint stands for; without a checkpoint it is the first of all.
+        let mut expected = behind + 1;
         while let Some(row) = rows.next().map_err(|error| self.fault(&error))? {
             let (number, body): (i64, Vec<u8>) =
                 (row.get(0).map_err(|e| self.fault(&e))?, row.get(1).map_err(|e| self.fault(&e))?);
-            if expected.is_some_and(|expected| expected != number) {
-                return Err(self.damaged(&format!("group {number} of the records follows a gap")));
+            if expected != number {
+                let missing = if behind == 0 && expected == 1 { ", or the checkpoint," } else { "" };
+                return Err(self.damaged(&format!(
+                    "group {number} of the records follows a gap: group {expected}{missing} is missing"
+                )));
             }
-            expected = Some(number + 1);
+            expected = number + 1;
             let group: Vec<Record> =
                 opened(&body).map_err(|what| self.damaged(&format!("group {number}: {what}")))?;
             records.extend(group);
+        }
+        // SQLite counts the groups that there ever were.
+        let last: Option<i64> =
+            self.read("SELECT seq FROM sqlite_sequence WHERE name = 'records'", |row| row.get(0))?;
+        let last = last.unwrap_or_default();
+        if expected != last + 1 {
+            return Err(self.damaged(&format!("groups {expected} to {last} of the records are missing")));
         }
         Ok(Stored { checkpoint, records })
     }
@@ -169,7 +200,7 @@ impl Store for SqliteStore {
         let replace = || {
             let transaction = self.connection.unchecked_transaction()?;
             transaction
-                .execute("INSERT OR REPLACE INTO checkpoint (one, body) VALUES (1, ?1)", params![octets])?;
+                .execute("INSERT OR REPLACE INTO checkpoint (one, body, behind) SELECT 1, ?1, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'records'), 0)", params![octets])?;
             transaction.execute("DELETE FROM records", [])?;
             transaction.commit()
         };
@@ -181,7 +212,7 @@ impl Store for SqliteStore {
         for suffix in ["", "-wal", "-shm"] {
             let path = with_suffix(&self.path, suffix);
             match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(StoreError(format!("{}: {error}", path.display())));
                 }
                 _ => {}
@@ -224,17 +255,22 @@ fn explain(error: &rusqlite::Error) -> String {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             format!("damaged ({error}): the run cannot be resumed; what it had written is in its folder")
         }
+        // SQLite keeps the system's reason to itself.
+        Some(ErrorCode::CannotOpen) => match File::open("/dev/null") {
+            Err(reason) => format!("{error}: {}", files::remedy(&reason)),
+            Ok(_) => error.to_string(),
+        },
         _ => error.to_string(),
     }
 }
 
 const SCHEMA: &str = "
     CREATE TABLE settings (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL);
-    CREATE TABLE checkpoint (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL);
+    CREATE TABLE checkpoint (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL, behind INTEGER NOT NULL);
     CREATE TABLE records (number INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
 ";
 /// Of the file's content. Bound to the records' encoding and that of the checkpoints: no version reads another's.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 /// Octets of a page.
 const PAGE: i64 = 16 << 10;
 /// Octets that the write-ahead log may keep on the disk when it is empty.

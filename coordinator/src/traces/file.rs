@@ -25,7 +25,7 @@ pub(super) struct TraceFile {
 
 impl TraceFile {
     pub(super) fn create(path: &Path, start: SystemTime) -> io::Result<Self> {
-        let mut writer = PcapNgWriter::new(BufWriter::new(File::create(path)?)).map_err(io_error)?;
+        let mut writer = PcapNgWriter::new(BufWriter::new(edges::files::create(path)?)).map_err(io_error)?;
         // Times are in nanoseconds: pcapng's default would be microseconds.
         let options = vec![
             InterfaceDescriptionOption::IfName(Cow::Borrowed("N2")),

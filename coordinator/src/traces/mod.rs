@@ -47,7 +47,7 @@ impl Traces {
     /// Makes the folder `traces`. `start` is the wall-clock time of the run's start.
     pub(crate) fn create(run_folder: &Path, policy: TracePolicy, start: SystemTime) -> io::Result<Self> {
         let folder = run_folder.join("traces");
-        std::fs::create_dir_all(&folder)?;
+        edges::files::have_folder(&folder)?;
         let spool = Spool::new(folder.join("packets.spool"));
         let (counts, files, failures) = (TraceCounts::default(), VecDeque::new(), 0);
         Ok(Self { folder, policy, start, spool, counts, files, failures })
@@ -61,7 +61,7 @@ impl Traces {
         so_far: TracesSoFar,
     ) -> io::Result<Self> {
         let folder = run_folder.join("traces");
-        std::fs::create_dir_all(&folder)?;
+        edges::files::have_folder(&folder)?;
         let spool = Spool::resume(folder.join("packets.spool"), so_far.spooled)?;
         let files = so_far.files.iter().map(|file| serde_json::from_str(file)).collect::<Result<_, _>>()?;
         let (counts, failures) = (so_far.counts, so_far.failures);

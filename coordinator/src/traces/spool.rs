@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
+use edges::files;
 use wire::to_coordinator::TracePacket;
 
 /// Bounded in octets and in packets; the file exists once there is something in it.
@@ -34,7 +35,7 @@ impl Spool {
                 _ => Ok(spool),
             };
         }
-        let mut file = File::options().read(true).write(true).open(&spool.path)?;
+        let mut file = files::open_existing(&spool.path)?;
         file.set_len(octets)?;
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
@@ -71,7 +72,7 @@ impl Spool {
             return Ok(false);
         }
         if self.file.is_none() {
-            self.file = Some(BufWriter::new(File::create_new(&self.path)?));
+            self.file = Some(BufWriter::new(files::create(&self.path)?));
         }
         if let Some(file) = &mut self.file {
             file.write_all(&record)?;

@@ -31,7 +31,8 @@ type Kept = Arc<Mutex<Vec<Vec<Record>>>>;
 fn committer() -> (Committer, mpsc::UnboundedReceiver<Committed>, Sender<bool>, Kept) {
     let (order, orders) = channel();
     let kept = Kept::default();
-    let (committer, committed) = Committer::start(Box::new(Told { orders, kept: Arc::clone(&kept) }));
+    let (committer, committed) =
+        Committer::start(Box::new(Told { orders, kept: Arc::clone(&kept) })).unwrap();
     (committer, committed, order, kept)
 }
 

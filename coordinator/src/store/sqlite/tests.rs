@@ -90,7 +90,7 @@ fn damaged_file_is_refused_with_its_name_and_nothing_of_it_is_used() {
     for at in (0..whole.len()).step_by(whole.len() / 60) {
         let damaged = folder.path().join(format!("damaged-{at}.sqlite"));
         std::fs::write(&damaged, &whole).unwrap();
-        let mut file = std::fs::File::options().write(true).open(&damaged).unwrap();
+        let mut file = File::options().write(true).open(&damaged).unwrap();
         file.seek(SeekFrom::Start(at as u64)).unwrap();
         file.write_all(&whole[at..(at + 16).min(whole.len())].iter().map(|octet| !octet).collect::<Vec<_>>())
             .unwrap();
@@ -152,4 +152,47 @@ fn finished_run_leaves_no_store() {
     store.finish().unwrap();
     drop(store);
     assert!(!path.exists() && std::fs::read_dir(folder.path()).unwrap().count() == 0);
+}
+
+#[test]
+fn removal_of_what_only_the_numbers_know_is_noticed() {
+    // What somebody takes away, and what the error names.
+    for (change, named) in [
+        ("DELETE FROM records WHERE number = (SELECT min(number) FROM records)", "group 3 "),
+        ("DELETE FROM records WHERE number = (SELECT max(number) FROM records)", "groups 5 to 5"),
+        ("DELETE FROM records", "groups 3 to 5"),
+        ("DELETE FROM checkpoint", "or the checkpoint"),
+        ("DELETE FROM checkpoint; DELETE FROM records", "groups 1 to 5"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mut store) = store(&folder);
+        store.commit(&records(0, 1)).unwrap();
+        store.commit(&records(1, 2)).unwrap();
+        store.checkpoint(&sealed(&vec![2u64]).unwrap()).unwrap();
+        for n in 2..5 {
+            store.commit(&records(n, n + 1)).unwrap();
+        }
+        store.connection.execute_batch(change).unwrap();
+        drop(store);
+        let refused = open(&path).map(|stored| stored.records.len()).unwrap_err().to_string();
+        assert!(refused.contains(named) && refused.contains("damaged"), "{change}: {refused}");
+    }
+}
+
+#[test]
+fn store_is_its_owners_alone_and_nothing_behind_a_link() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let (path, mut store) = store(&folder);
+    store.commit(&records(0, 3)).unwrap();
+    for suffix in ["", "-wal"] {
+        let mode = with_suffix(&path, suffix).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{suffix}");
+    }
+    drop(store);
+    let elsewhere = folder.path().join("elsewhere.sqlite");
+    std::fs::rename(&path, &elsewhere).unwrap();
+    symlink(&elsewhere, &path).unwrap();
+    let refused = open(&path).map(|stored| stored.records.len()).unwrap_err().to_string();
+    assert!(refused.contains("symbolic link"), "{refused}");
 }
