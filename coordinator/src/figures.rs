@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use wire::bounds::OTHER;
 use wire::to_coordinator::ProcedureInterval;
 
 use crate::histogram::{self, Histogram, Samples};
@@ -80,6 +81,13 @@ impl Counts {
         [sum(&self.failed), sum(&self.timed_out), sum(&self.abandoned)]
             .into_iter()
             .fold(self.succeeded, u64::saturating_add)
+    }
+
+    /// True when there were more distinct causes than are kept apart.
+    pub(crate) fn is_folded(&self) -> bool {
+        [&self.failed, &self.timed_out, &self.abandoned, &self.never_started]
+            .iter()
+            .any(|causes| causes.contains_key(OTHER))
     }
 
     /// Attempts with an outcome: ended, or never started.
@@ -170,7 +178,7 @@ pub(crate) fn tally(sums: &mut BTreeMap<String, u64>, cause: &str, n: u64) {
         return;
     }
     let known = sums.contains_key(cause) || sums.len() < MOST_CAUSES;
-    let sum = sums.entry(if known { cause } else { "other" }.to_owned()).or_default();
+    let sum = sums.entry(if known { cause } else { OTHER }.to_owned()).or_default();
     *sum = sum.saturating_add(n);
 }
 

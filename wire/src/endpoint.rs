@@ -11,9 +11,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout, time
 
 use crate::failures::Failures;
 use crate::gate::{Denied, Gate, Origin, Turn};
-use crate::link::{CLOSED, TOO_SLOW, halves};
+use crate::link::{CLOSED, HELLO_LIMIT, TOO_SLOW, halves};
 use crate::members::Members;
-use crate::to_coordinator::ToCoordinator;
 use crate::{
     AgentLink, AgentReceiver, AgentSender, Identity, Opening, Peer, Role, Settings, WireError, resets, tls,
 };
@@ -239,19 +238,13 @@ async fn greet(connection: quinn::Connection, peer: Peer, settings: &Settings) -
         halves(Arc::new(connection), peer, settings.idle, streams);
 
     let ours = Opening::new(&settings.versions);
-    let theirs = receiver.receive_opening().await?;
+    let theirs = receiver.receive_opening(HELLO_LIMIT).await?;
     sender.send_opening(&ours).await?;
     let Some(version) = ours.common_version(&theirs) else {
         return Ok(Greeted::Foreign { sender, ours, theirs });
     };
-    match receiver.receive().await? {
-        Some(ToCoordinator::Hello(hello)) => {
-            let link = AgentLink { hello, peer: peer.address, version, sender, receiver };
-            Ok(Greeted::Agreed(Box::new(link)))
-        }
-        Some(_) => Err(WireError::NotRoamstorm { peer, reason: "its first message is not Hello".to_owned() }),
-        None => Err(WireError::Gone { peer, reason: "before it said Hello".to_owned() }),
-    }
+    let hello = receiver.receive_hello().await?;
+    Ok(Greeted::Agreed(Box::new(AgentLink { hello, peer: peer.address, version, sender, receiver })))
 }
 
 /// How often what waits is looked at.

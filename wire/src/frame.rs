@@ -42,6 +42,22 @@ pub enum FrameError {
         /// The first octets, in hexadecimal.
         head: String,
     },
+    /// A part of the message is larger than any peer of ours makes it.
+    #[error("a message with {count} {what}, where at most {limit} are allowed")]
+    OutOfBounds {
+        /// Which part.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A name holds what no name of ours holds.
+    #[error("a message in which {what} holds control characters")]
+    NotFit {
+        /// Which name.
+        what: &'static str,
+    },
     /// The message cannot be written.
     #[error("this message cannot be encoded: {reason}")]
     NotEncodable {

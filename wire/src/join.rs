@@ -8,6 +8,7 @@ use quinn::{ConnectError, ConnectionError};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::frame;
 use crate::link::{CoordinatorReceiver, CoordinatorSender, halves};
 use crate::to_coordinator::{Hello, ToCoordinator};
 use crate::{CoordinatorLink, Identity, Opening, Peer, Role, Settings, WireError, tls};
@@ -62,7 +63,7 @@ async fn greet(
     let ours = Opening::new(&settings.versions);
     sender.send_opening(&ours).await?;
     // In TLS 1.3 a client is done before the server has seen its certificate: a refusal of it arrives here.
-    let theirs = receiver.receive_opening().await?;
+    let theirs = receiver.receive_opening(frame::LIMIT).await?;
     let Some(version) = ours.common_version(&theirs) else {
         return Err(WireError::Version { peer, ours, theirs });
     };

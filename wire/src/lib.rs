@@ -9,6 +9,7 @@
 //!                                                     link    ── frames ── ToAgent / ToCoordinator
 //! ```
 
+pub mod bounds;
 mod endpoint;
 mod error;
 mod failures;

@@ -13,6 +13,7 @@ use quinn::{ConnectionError, ReadError, RecvStream, SendStream, StoppedError, Wr
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bounds::{Bounded, MOST_HELD};
 use crate::frame::{self, Assembler};
 use crate::opening::{self, OPENING_LIMIT, decode_refusal, encode_refusal};
 use crate::to_agent::ToAgent;
@@ -217,7 +218,7 @@ pub struct Receiver<T> {
     message: PhantomData<fn() -> T>,
 }
 
-impl<T: DeserializeOwned> Receiver<T> {
+impl<T: DeserializeOwned + Bounded> Receiver<T> {
     /// The next message; `None` when the peer has finished. Cancel-safe.
     ///
     /// # Errors
@@ -228,7 +229,11 @@ impl<T: DeserializeOwned> Receiver<T> {
                 if let Some(reason) = decode_refusal(payload) {
                     return Err(WireError::Refused { peer: self.line.peer, reason });
                 }
-                return frame::decode(payload).map(Some).map_err(|error| self.line.frame(error));
+                let received = frame::decode(payload).and_then(|mut message: T| {
+                    message.bound()?;
+                    Ok(Some(message))
+                });
+                return received.map_err(|error| self.line.frame(error));
             }
             if !self.read().await? {
                 return Ok(None);
@@ -241,8 +246,8 @@ impl<T: DeserializeOwned> Receiver<T> {
         self.line.peer.address
     }
 
-    /// The first frame. Messages follow.
-    pub(crate) async fn receive_opening(&mut self) -> Result<Opening, WireError> {
+    /// The first frame. Messages of up to `limit` octets follow.
+    pub(crate) async fn receive_opening(&mut self, limit: usize) -> Result<Opening, WireError> {
         let opening = loop {
             let frame = self.assembler.next_frame();
             if let Some(payload) = frame.map_err(|error| self.line.not_roamstorm(&error.to_string()))? {
@@ -258,7 +263,7 @@ impl<T: DeserializeOwned> Receiver<T> {
                 return Err(self.line.gone("before it said its version"));
             }
         };
-        self.assembler.set_limit(frame::LIMIT);
+        self.assembler.set_limit(limit);
         Ok(opening)
     }
 
@@ -273,6 +278,20 @@ impl<T: DeserializeOwned> Receiver<T> {
             Err(ReadError::ConnectionLost(error)) => Err(self.line.lost(error)),
             Err(error) => Err(self.line.gone(&error.to_string())),
         }
+    }
+}
+
+impl AgentReceiver {
+    /// The first message, which must be `Hello`; messages of any length follow. Nobody has been admitted yet: so little is kept
+    /// of what comes, and only who returns may name shards.
+    pub(crate) async fn receive_hello(&mut self) -> Result<Hello, WireError> {
+        let hello = match self.receive().await? {
+            Some(ToCoordinator::Hello(hello)) => hello,
+            Some(_) => return Err(self.line.not_roamstorm("its first message is not Hello")),
+            None => return Err(self.line.gone("before it said Hello")),
+        };
+        self.assembler.set_limit(frame::LIMIT);
+        Ok(hello)
     }
 }
 
@@ -306,6 +325,10 @@ const NOT_READING: &str = "it no longer reads our messages";
 /// Octets.
 const READ_AT_ONCE: usize = 64 << 10;
 const SHOWN_CHARACTERS: usize = 32;
+/// Octets of the first message of an agent: the shards of one that returns, and everything else.
+pub(crate) const HELLO_LIMIT: usize = OPENING_LIMIT + MOST_HELD * LONGEST_HELD;
+/// Octets of one shard there: three numbers at their largest, and a truth value.
+const LONGEST_HELD: usize = 5 + 10 + 10 + 1;
 /// How long a refused peer has to read why.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(1);
 

@@ -76,11 +76,10 @@ pub(crate) fn decode_refusal(payload: &[u8]) -> Option<String> {
 
 /// A peer's text as it may be shown and logged: no control characters, no endless lines.
 pub(crate) fn for_people(octets: &[u8], characters: usize) -> String {
-    let text = String::from_utf8_lossy(octets);
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(characters).collect()
+    edges::text::line_of_octets(octets, characters)
 }
 
-/// The first frame may not be longer than this.
+/// The first frame may not be longer than this, nor the `Hello` of who comes for the first time.
 pub(crate) const OPENING_LIMIT: usize = 8 << 10;
 
 const OPENING: &[u8] = b"RSTM";
@@ -117,7 +116,7 @@ mod tests {
         let mut octets = b"RSTM\0\x01\0\x01bad\x1b[31m\xff".to_vec();
         octets.extend([b'x'; 5_000]);
         let program = Opening::decode(&octets).unwrap().program;
-        assert!(program.starts_with("bad\u{fffd}[31m\u{fffd}xxx"), "{program}");
+        assert!(program.starts_with("bad\u{fffd}[31m\u{fffd}xxx") && program.ends_with("x…"), "{program}");
         assert_eq!(program.chars().count(), PROGRAM_CHARACTERS);
     }
 

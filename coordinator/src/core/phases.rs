@@ -5,6 +5,7 @@
 //!    └───────────┴─────────────┴── stop, CannotPrepare, fleet lost ─┘
 //! ```
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -78,15 +79,36 @@ impl Core {
             return self.begin();
         }
         if self.now.saturating_duration_since(self.phase_since) >= self.settings.prepare_timeout {
-            let waiting: Vec<usize> =
-                (0..self.state.shards.len()).filter(|i| !ready(self.state.shards[*i].stage)).collect();
-            let limit = self.settings.prepare_timeout.as_secs();
-            self.invalidate(format!(
-                "shards {waiting:?} were not ready within {limit} s: is the target reachable from the agents?"
-            ));
+            self.invalidate(self.never_ready());
             self.drain("cannot-prepare", Duration::ZERO);
             self.over();
         }
+    }
+
+    /// Which shards were never ready, and whose they were: an agent that says nothing more is named, too.
+    fn never_ready(&self) -> String {
+        let mut waiting: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (number, shard) in self.state.shards.iter().enumerate() {
+            if shard.stage != Stage::Ready {
+                let holder = shard.holder.map_or_else(|| "nobody".to_owned(), |agent| self.name(agent));
+                waiting.entry(holder).or_default().push(number);
+            }
+        }
+        let of = |(agent, shards): (&String, &Vec<usize>)| match shards.get(..MOST_NAMED) {
+            Some(first) if shards.len() > MOST_NAMED => {
+                format!("{first:?} and {} more of agent {agent}", shards.len() - MOST_NAMED)
+            }
+            _ => format!("{shards:?} of agent {agent}"),
+        };
+        let mut named: Vec<String> = waiting.iter().take(MOST_NAMED).map(of).collect();
+        if waiting.len() > MOST_NAMED {
+            named.push(format!("those of {} more agents", waiting.len() - MOST_NAMED));
+        }
+        format!(
+            "shards {} were not ready within {} s: is the target reachable from there, and does the agent still work?",
+            named.join(", "),
+            self.settings.prepare_timeout.as_secs()
+        )
     }
 
     /// Shards that nobody holds go to who can take them, or end when nothing more is started.
@@ -197,5 +219,7 @@ impl Core {
 }
 
 const CLOCKS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shards of an agent, and agents, in one text.
+const MOST_NAMED: usize = 8;
 /// After the schedule and its grace, agents have this long to say that they have finished.
 const OVERDUE_MARGIN: Duration = Duration::from_secs(10);

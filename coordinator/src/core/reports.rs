@@ -1,6 +1,7 @@
 //! What agents report: counted once, and acknowledged when it is durable.
 
 use serde_json::json;
+use wire::bounds::OTHER;
 use wire::to_agent::ToAgent;
 use wire::to_coordinator::{AgentHealth, IntervalReport, Trace};
 
@@ -101,6 +102,13 @@ impl Core {
         let (shard, epoch, sequence) = (checked.report.shard, checked.report.epoch, checked.report.sequence);
         // What `apply` does with the record: it has only to be checked once.
         self.state.count(&checked);
+        let folded = self.state.evidence.procedures.iter().find(|(_, figures)| figures.counts.is_folded());
+        if let Some((procedure, _)) = folded {
+            let text = format!(
+                "{procedure} ended for more different causes than are kept apart: the rest is counted as `{OTHER}`"
+            );
+            self.warn(text);
+        }
         self.out.records.push(Record::Report(Box::new(checked.report)));
         self.send(agent, ToAgent::Ack { shard, epoch, sequence });
         if self.state.shards[shard as usize].stage == Stage::Ready {

@@ -52,6 +52,9 @@ pub(crate) enum Behaviour {
     Exaggerates,
 }
 
+/// Obeyed by a terminal, it sets the title and forges a line.
+pub(crate) const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[31mRED\u{9b}2J\u{202e}\nPASS: forged";
+
 /// A fleet's authority, with identities for everybody.
 pub(crate) struct Certificates {
     pub(crate) coordinator: Identity,
@@ -140,7 +143,8 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
             }
             ToAgent::Lease(lease) => {
                 let (shard, epoch) = (lease.shard, lease.epoch);
-                let error = "nothing listens at memory://amf".to_owned();
+                // With what a core network may have put into the reason.
+                let error = format!("nothing listens at memory://amf{HOSTILE}{}", "x".repeat(3 << 20));
                 let answer = match behaviour {
                     Behaviour::CannotPrepare => ToCoordinator::CannotPrepare { shard, epoch, error },
                     _ => ToCoordinator::Ready { shard, epoch },

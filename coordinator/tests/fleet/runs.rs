@@ -149,6 +149,11 @@ async fn target_that_is_not_there_ends_the_run_with_the_agents_words() {
     let verdict = &outcome.summary.verdict;
     assert_eq!(verdict.status, Status::Invalid);
     assert!(verdict.reasons[0].contains("nothing listens at memory://amf"), "{verdict:?}");
+    assert!(verdict.reasons.iter().all(|reason| !reason.chars().any(edges::text::is_unfit)), "{verdict:?}");
+    let summary = serde_json::to_string(&outcome.summary).unwrap();
+    assert!(summary.len() < 50_000, "{}", summary.len());
+    let journal = read(&outcome, "journal.ndjson");
+    assert!(journal.len() < 50_000 && !journal.contains("\\u001b"), "{}: {journal}", journal.len());
     assert_eq!(account(&outcome), [100, 0, 0, 0, 0, 100]);
 }
 

@@ -98,6 +98,8 @@ async fn agents_that_lie_are_sent_away_and_the_account_is_the_honest_ones() {
     ] {
         assert!(journal.contains(reason), "{reason:?} is not in the journal: {journal}");
     }
+    assert!(journal.contains("an agent left") && journal.contains("]0;owned"), "{journal}");
+    assert!(journal.len() < 50_000 && !journal.contains("\\u001b"), "{}: {journal}", journal.len());
 }
 
 #[tokio::test]
@@ -192,6 +194,7 @@ fn lies() -> Vec<(&'static str, Part, Vec<ToCoordinator>)> {
         ("returns", Part::Returning(Box::new(before)), vec![report(0, 1, 1)]),
         ("guesses", Part::Supervisor, vec![unknown]),
         ("works", Part::Supervisor, vec![report(0, 1, 1)]),
+        ("leaves", Part::Agent, vec![ToCoordinator::Leaving { reason: agent::HOSTILE.repeat(50_000) }]),
         ("flees", Part::Agent, vec![ToCoordinator::Draining { reason: "\0".to_owned(), within_us: Some(0) }]),
     ]
 }
