@@ -21,7 +21,15 @@ pub(crate) struct Members {
 
 impl Members {
     pub(crate) fn new(identity: &Identity) -> Result<Self, WireError> {
-        let stamp = identity.revoked_file().and_then(|file| file.stamp());
+        let file = identity.revoked_file();
+        let stamp = file.and_then(|file| file.stamp());
+        if let Some(file) = file.filter(|_| stamp.is_none()) {
+            // A fleet has one from its beginning: whoever is revoked in it gets in now.
+            tracing::warn!(
+                "{} is not there, so no certificate is revoked: copy it from where the authority is kept; `roamstorm certs` makes one with the authority",
+                file.source()
+            );
+        }
         let verifier = AgentVerifier::new(identity.credentials()?.roots, identity.read_revoked()?)?;
         Ok(Self { identity: identity.clone(), verifier: Arc::new(verifier), stamp, connections: Vec::new() })
     }

@@ -115,9 +115,10 @@ fn list_of_another_authority_is_named() {
 #[test]
 fn certificate_of_another_authority_is_not_ours_to_revoke() {
     let ((ours, authority), (theirs, _)) = (fleet_of(&[]), fleet_of(&["a"]));
+    let before = fs::read(ours.path().join("authority.crl")).unwrap();
     let error = authority.revoke(ours.path(), &certificate(theirs.path(), "a")).unwrap_err();
     assert!(matches!(error, IdentityError::OtherAuthority { .. }), "{error:?}");
-    assert!(!ours.path().join("authority.crl").exists());
+    assert_eq!(fs::read(ours.path().join("authority.crl")).unwrap(), before);
 }
 
 #[test]
@@ -126,6 +127,17 @@ fn revoked_coordinator_is_told_when_it_loads() {
     authority.revoke(folder.path(), &folder.path().join("coordinator.pem")).unwrap();
     let error = Identity::load(folder.path(), Role::Coordinator).unwrap_err().to_string();
     assert!(error.contains("coordinator.pem: revoked by its authority"), "{error}");
+}
+
+#[tokio::test]
+async fn new_authority_has_a_list_with_nothing_in_it() {
+    let (folder, authority) = fleet_of(&["kept"]);
+    assert!(folder.path().join("authority.crl").exists());
+    let endpoint = bind(&Identity::load(folder.path(), Role::Coordinator).unwrap(), Settings::default());
+    let (at_coordinator, at_agent) =
+        meet(&endpoint, &agent(folder.path(), "kept"), Settings::default()).await;
+    both((at_coordinator, at_agent));
+    assert!(authority.revoke(folder.path(), &certificate(folder.path(), "kept")).unwrap());
 }
 
 fn both<A, B>((here, there): (Result<A, WireError>, Result<B, WireError>)) -> (A, B) {

@@ -105,7 +105,7 @@ impl Authority {
         }
     }
 
-    /// Writes `authority.pem` and `authority.key` (mode 0600).
+    /// Writes `authority.pem`, `authority.key` (mode 0600), and `authority.crl` with nothing in it.
     ///
     /// # Errors
     /// A file exists and `force` is false (then nothing was written), or one cannot be written.
@@ -115,7 +115,8 @@ impl Authority {
             files::refuse_existing([&certificate, &key])?;
         }
         files::write(&certificate, &self.certificate_pem)?;
-        files::write_key(&key, &self.issuer.key().serialize_pem())
+        files::write_key(&key, &self.issuer.key().serialize_pem())?;
+        RevokedFile::of(folder).begin(&self.issuer, SystemTime::now())
     }
 
     /// Revokes the certificate in a file: enters it in `authority.crl` of this folder, which the coordinator has to see.

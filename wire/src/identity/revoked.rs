@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
@@ -17,7 +17,7 @@ use super::authority::{AUTHORITY_VALID, BACKDATED};
 use super::{IdentityError, Pem, files};
 use crate::tls::RevocationList;
 
-/// The file of the list. It need not exist: then nothing is revoked.
+/// The file of the list. It is there from the beginning, with nothing in it; where it is missing nothing is revoked, which is said.
 #[derive(Clone, Debug)]
 pub(crate) struct RevokedFile {
     path: PathBuf,
@@ -74,26 +74,42 @@ impl RevokedFile {
         if revoked.iter().any(|one| one.serial_number.to_bytes() == serial.to_bytes()) {
             return Ok(false);
         }
-        let date = |time: SystemTime| {
-            date_time_ymd(1970, 1, 1) + time.duration_since(UNIX_EPOCH).unwrap_or_default()
-        };
         revoked.push(RevokedCertParams {
             serial_number: serial,
-            revocation_time: date(now),
+            revocation_time: date_time_ymd(1970, 1, 1) + since_1970(now),
             reason_code: None,
             invalidity_date: None,
         });
+        self.write(number + 1, revoked, issuer, now).map(|()| true)
+    }
+
+    /// Begins the list of a new authority: nothing is revoked.
+    pub(super) fn begin(
+        &self,
+        issuer: &Issuer<'static, KeyPair>,
+        now: SystemTime,
+    ) -> Result<(), IdentityError> {
+        self.write(1, Vec::new(), issuer, now)
+    }
+
+    fn write(
+        &self,
+        number: u64,
+        revoked: Vec<RevokedCertParams>,
+        issuer: &Issuer<'static, KeyPair>,
+        now: SystemTime,
+    ) -> Result<(), IdentityError> {
         let list = CertificateRevocationListParams {
-            this_update: date(now - BACKDATED),
-            next_update: date(now + AUTHORITY_VALID),
-            crl_number: SerialNumber::from(number + 1),
+            this_update: date_time_ymd(1970, 1, 1) + since_1970(now - BACKDATED),
+            next_update: date_time_ymd(1970, 1, 1) + since_1970(now + AUTHORITY_VALID),
+            crl_number: SerialNumber::from(number),
             issuing_distribution_point: None,
             revoked_certs: revoked,
             key_identifier_method: KeyIdMethod::Sha256,
         };
         let list = list.signed_by(issuer).and_then(|list| list.pem());
         let list = list.map_err(|error| IdentityError::not_made(&error))?;
-        files::replace(&self.path, &list).map(|()| true)
+        files::replace(&self.path, &list)
     }
 }
 
@@ -104,6 +120,10 @@ pub(super) fn lists(pem: &Pem) -> Result<Vec<RevocationList>, IdentityError> {
     let lists = lists.ok().filter(|lists| !lists.is_empty()).ok_or_else(|| pem.not_pem("X509 CRL"))?;
     lists.iter().try_for_each(|list| entries(list, pem).map(|_| ()))?;
     Ok(lists)
+}
+
+fn since_1970(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A list's number and what it names.
