@@ -274,3 +274,50 @@ fn listening_on_a_taken_port_is_an_error() {
     let error = Endpoint::listen(&server.local_address(), &Options::default()).unwrap_err().to_string();
     assert!(error.contains(&server.local_address().to_string()) && error.contains("in use"), "{error}");
 }
+
+/// A proxy between a client and a server that sends two damaged copies of each answer before the answer itself.
+fn damaging_proxy(server: std::net::SocketAddr) -> Address {
+    let front = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = format!("sctp+udp://{}", front.local_addr().unwrap()).parse().unwrap();
+    let back = UdpSocket::bind("127.0.0.1:0").unwrap();
+    back.connect(server).unwrap();
+    let (to_client, from_server) = (front.try_clone().unwrap(), back.try_clone().unwrap());
+    let client = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let known = std::sync::Arc::clone(&client);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok((length, from)) = front.recv_from(&mut buffer) {
+            *client.lock().unwrap() = Some(from);
+            if back.send(&buffer[..length]).is_err() {
+                return;
+            }
+        }
+    });
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length) = from_server.recv(&mut buffer) {
+            let to = known.lock().unwrap().unwrap();
+            for bit in [1, 2] {
+                let mut damaged = buffer[..length].to_vec();
+                *damaged.last_mut().unwrap() ^= bit;
+                let _ = to_client.send_to(&damaged, to);
+            }
+            let _ = to_client.send_to(&buffer[..length], to);
+        }
+    });
+    address
+}
+
+#[test]
+fn damaged_packets_end_no_attempt() {
+    let mut pair = Pair::new(UDP, &Options::default(), &Options::default());
+    let server: Vec<std::net::SocketAddr> = pair.server.local_address().resolve().unwrap();
+    let proxy = damaging_proxy(server[0]);
+    let id = pair.client.connect(&proxy, Instant::now()).unwrap();
+    pair.run_until("an outcome", |pair| !pair.client_events.is_empty());
+    assert!(
+        matches!(pair.client_events[0], Event::Up { id: up, .. } if up == id),
+        "{:?}",
+        pair.client_events
+    );
+}

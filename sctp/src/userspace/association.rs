@@ -59,8 +59,10 @@ pub(crate) struct Association {
     heard: Instant,
     /// When the socket wants the time; `None` when it does not.
     timer: Option<Instant>,
-    /// Answers that were no SCTP, while connecting.
+    /// Datagrams that were no SCTP packets for us, while connecting.
     garbage: u32,
+    /// A packet for us has come.
+    has_answered: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,7 @@ impl Association {
             heard: now,
             timer: None,
             garbage: 0,
+            has_answered: false,
         }
     }
 
@@ -129,25 +132,27 @@ impl Association {
         now: Instant,
         sink: &mut Sink<'_>,
     ) -> Option<DownReason> {
+        // What is damaged is nobody's word (RFC 9260 §6.8): neither a sign of life nor the end of anything.
+        if !packet::checksum_is_right(octets) {
+            self.receive_garbage();
+            return None;
+        }
         let is_for_us = header.tag == self.socket.verification_tag();
         if is_for_us {
             self.heard = now;
+            self.has_answered = true;
         }
         // dcsctp ignores an ABORT in answer to its INIT (RFC 9260 §8.5.1 exception B).
-        if is_for_us
-            && self.is_connecting()
-            && header.first_chunk == packet::ABORT
-            && packet::checksum_is_right(octets)
-        {
+        if is_for_us && self.is_connecting() && header.first_chunk == packet::ABORT {
             return Some(self.refused(packet::abort_cause(octets)));
         }
         self.run(now, sink, |socket| socket.handle_input(octets))
     }
 
-    /// An answer of the peer's address that belongs to no packet we sent.
-    pub(crate) fn receive_garbage(&mut self) -> Option<DownReason> {
-        self.garbage += 1;
-        (self.is_connecting() && self.garbage >= GARBAGE_LIMIT).then(|| self.not_sctp())
+    /// A datagram of the peer's address that is no packet for us: it is discarded silently (RFC 9260 §6.8). Only an attempt
+    /// that ends without anything else says so.
+    pub(crate) fn receive_garbage(&mut self) {
+        self.garbage = self.garbage.saturating_add(1);
     }
 
     pub(crate) fn queue(&mut self, stream: u16, ppid: u32, payload: Vec<u8>) -> Result<(), SendError> {
@@ -192,7 +197,9 @@ impl Association {
             return Some(reason);
         }
         let reason = match self.phase {
-            Phase::Connecting { deadline } if deadline <= now && self.garbage > 0 => self.not_sctp(),
+            Phase::Connecting { deadline } if deadline <= now && self.garbage > 0 && !self.has_answered => {
+                self.not_sctp()
+            }
             Phase::Connecting { deadline } if deadline <= now => {
                 DownReason::TimedOut { remote: self.remote.clone(), after: self.connect_timeout }
             }
@@ -284,7 +291,7 @@ impl Association {
                 SocketEvent::OnError(kind, text) => {
                     tracing::debug!(peer = %self.remote, ?kind, text, "SCTP error");
                     if kind == ErrorKind::ParseFailed {
-                        down = down.or_else(|| self.receive_garbage());
+                        self.receive_garbage();
                     }
                 }
                 _ => {}
@@ -409,5 +416,3 @@ const PACKET_SIZE: usize = 1440;
 const RECEIVE_WINDOW: usize = 4 * 1024 * 1024;
 /// INIT is sent some five times within the connect timeout, but not more often than this.
 const MIN_INIT_TIMEOUT: Duration = Duration::from_millis(50);
-/// So many answers that are no SCTP end a connection attempt before its timeout.
-const GARBAGE_LIMIT: u32 = 2;

@@ -273,7 +273,10 @@ impl Stack {
         let waiting: Vec<AssociationId> =
             self.associations.values().filter(waits).map(|found| found.id).collect();
         for id in &waiting {
-            self.act(*id, events, |association, _| association.receive_garbage());
+            self.act(*id, events, |association, _| {
+                association.receive_garbage();
+                None
+            });
         }
         !waiting.is_empty()
     }
