@@ -16,6 +16,8 @@ pub use amf::{
     Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics, SubscriberData, SubscriberRecord, Turn,
 };
 pub use chf::{Change, Charged, ChargingSummary, Chf, ChfSettings, Fault, InjectedFault};
-pub use server::{LedgerState, N3Counters, NetworkStatistics, Simulator, SimulatorError, SimulatorOptions};
+pub use server::{
+    LedgerState, N3Counters, NetworkStatistics, Simulator, SimulatorError, SimulatorOptions, Turned,
+};
 pub use smf::{DataNetwork, Planes, SmfSettings};
 pub use upf::{N3End, SessionSpec, UeAddresses, Upf, UpfAction, UpfCounters, UpfSettings, Volumes};

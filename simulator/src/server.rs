@@ -5,6 +5,7 @@ mod campaign;
 mod clock;
 mod ledger;
 mod n3;
+mod newcomers;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use billing::csv::CsvError;
 use scenarios::Scenario;
-use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, SctpError, Transport, Waker};
+use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, SctpError, Waker};
 
 use crate::amf::{AmfAction, AmfEvent, Command, Statistics};
 use crate::chf::{ChargingSummary, InjectedFault};
@@ -25,10 +26,12 @@ use crate::upf::UpfCounters;
 use campaign::{Campaign, Step};
 use clock::Clock;
 use ledger::Ledger;
-use n3::N3;
+use n3::{N3, own_address};
+use newcomers::{MOST, Newcomers};
 
 pub use ledger::LedgerState;
 pub use n3::N3Counters;
+pub use newcomers::Turned;
 
 /// A simulator that runs on a thread of its own, named `simulator`. It ends when it is stopped or dropped.
 pub struct Simulator {
@@ -64,6 +67,8 @@ pub struct NetworkStatistics {
     pub upf: UpfCounters,
     /// The socket of the user plane.
     pub n3: N3Counters,
+    /// Associations that could not stay, and what was not NGAP on them.
+    pub turned: Turned,
     /// Charging.
     pub charging: ChargingSummary,
     /// What was done wrong with charging records on purpose; empty until the simulator has stopped.
@@ -231,6 +236,7 @@ struct Server {
     next_publication: Instant,
     sends_refused: u64,
     open: Vec<AssociationId>,
+    newcomers: Newcomers,
     events: Vec<Event>,
     output: Output,
 }
@@ -259,6 +265,7 @@ impl Server {
             clock,
             sends_refused: 0,
             open: Vec::new(),
+            newcomers: Newcomers::default(),
             events: Vec::new(),
             output: Output::default(),
         }
@@ -304,6 +311,7 @@ impl Server {
         }
         self.look_at_campaign(at);
         if at.now >= self.next_publication {
+            self.newcomers.end_overdue(&self.core.amf, &mut self.endpoint, at.now);
             self.publish();
             self.next_publication = at.now + PUBLICATION;
         }
@@ -330,6 +338,11 @@ impl Server {
     fn take(&mut self, event: Event) {
         let at = self.clock.moment();
         match event {
+            Event::Up { id, peer, .. } if !self.newcomers.up(id, peer.ip(), at.now) => {
+                self.open.push(id);
+                self.endpoint.abort(id, at.now);
+                tracing::warn!(%peer, "association ended: its address has its share of them");
+            }
             Event::Up { id, streams_out, .. } => {
                 self.open.push(id);
                 let event = AmfEvent::AssociationUp { association: id.0, streams_out };
@@ -340,11 +353,13 @@ impl Server {
                 self.core.handle(at, event, &mut self.output);
             }
             Event::Received { id, ppid, .. } => {
+                self.newcomers.turned.not_ngap += 1;
                 tracing::warn!(association = id.0, ppid, "not NGAP; ignored");
             }
             Event::Down { id, reason } => {
                 tracing::info!(association = id.0, %reason, "association down");
                 self.open.retain(|open| *open != id);
+                self.newcomers.down(id);
                 let event = AmfEvent::AssociationDown { association: id.0 };
                 self.core.handle(at, event, &mut self.output);
             }
@@ -443,6 +458,7 @@ impl Server {
     fn publish(&mut self) {
         let mut statistics = statistics(&self.core, &self.n3, self.ledger.as_ref());
         statistics.amf.sends_refused = self.sends_refused;
+        statistics.turned = self.newcomers.turned;
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
     }
 
@@ -485,24 +501,15 @@ fn statistics(core: &Core, n3: &N3, ledger: Option<&Ledger>) -> NetworkStatistic
         amf: core.amf.statistics(),
         upf: core.upf.counters(),
         n3: n3.counters(),
+        turned: Turned::default(),
         charging: core.chf.summary(),
         faults_injected: Vec::new(),
         ledger: ledger.map(|ledger| ledger.state().clone()),
     }
 }
 
-/// The address that a simulator listens at, when others than this machine can know it.
-fn own_address(listen: &Address) -> Option<IpAddr> {
-    if listen.transport() == Transport::Memory {
-        return None;
-    }
-    let addresses = listen.resolve().ok()?;
-    let ip = addresses.first()?.ip();
-    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
-}
-
 fn options() -> Options {
-    Options { max_associations: 4_096, ..Options::default() }
+    Options { max_associations: MOST, ..Options::default() }
 }
 
 /// How often the statistics are brought up to date.

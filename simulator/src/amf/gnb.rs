@@ -12,6 +12,8 @@ pub(super) struct Gnb {
     /// How many outbound streams the association has.
     pub(super) streams_out: u16,
     pub(super) identity: Option<GnbIdentity>,
+    /// It has sent NG SETUP REQUEST.
+    pub(super) has_asked: bool,
     /// The tracking areas that it broadcasts and the AMF serves, each with the place of its PLMN in the settings.
     pub(super) areas: Vec<(usize, Tac)>,
     /// Its UE-associated logical NG-connections, by RAN UE NGAP ID.
@@ -20,6 +22,17 @@ pub(super) struct Gnb {
     pub(super) arriving: Vec<ConnectionId>,
     /// When the last message that is not of a UE leaves.
     pub(super) last_due: Option<Instant>,
+}
+
+/// How far the NG set-up of an association has come (TS 38.413 §8.7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NgSetup {
+    /// No NG SETUP REQUEST has come.
+    NotAsked,
+    /// None was accepted.
+    Refused,
+    /// The gNB has its response.
+    Done,
 }
 
 /// The global gNB ID (TS 38.413 §9.3.1.6): two gNBs with the same one are one gNB.
@@ -35,6 +48,7 @@ impl Gnb {
         Self {
             streams_out,
             identity: None,
+            has_asked: false,
             areas: Vec::new(),
             connections: FxHashMap::default(),
             arriving: Vec::new(),

@@ -41,6 +41,7 @@ use subscribers::Subscribers;
 use timers::{Expiry, Timers, UeTimer};
 use ue::{UeId, Ues};
 
+pub use gnb::NgSetup;
 pub use settings::{AmfSettings, Congestion, HomeNetworkKey, Limits, ServedNetwork};
 pub use statistics::{Event, MOST_NOTICED, Message, Noticed, Refusal, Statistics};
 pub use subscribers::{SubscriberData, SubscriberRecord};
@@ -242,6 +243,16 @@ impl Amf {
     /// When the next message that is held back leaves.
     pub fn next_send(&self) -> Option<Instant> {
         self.outbox.next_deadline()
+    }
+
+    /// How far the NG set-up of an association has come; `None` when there is no such association.
+    pub fn ng_setup_of(&self, association: u32) -> Option<NgSetup> {
+        let gnb = self.gnbs.get(&association)?;
+        Some(match (&gnb.identity, gnb.has_asked) {
+            (Some(_), _) => NgSetup::Done,
+            (None, true) => NgSetup::Refused,
+            (None, false) => NgSetup::NotAsked,
+        })
     }
 
     /// Whether an INITIAL UE MESSAGE has come: a campaign has begun.

@@ -14,7 +14,7 @@ use super::procedures::{
 use super::statistics::{Message, Refusal};
 
 pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, octets: &[u8]) {
-    let Some(gnb) = amf.gnbs.get(&association) else { return };
+    let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     let set_up = gnb.identity.is_some();
     let Ok(pdu) = NGAP_PDU::decode_borrowed(octets) else {
         amf.refuse(Refusal::MalformedNgap);
@@ -22,6 +22,7 @@ pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, oct
         return error_indication::send(amf, turn, association, None, cause);
     };
     let kind = pdu.kind();
+    gnb.has_asked |= matches!(kind, NgapPduKind::Initiating_NGSetup);
     amf.statistics.count_received(name_of(&kind));
     let outcome = match kind {
         NgapPduKind::Initiating_NGSetup => ng_setup::requested(amf, turn, association, &pdu),

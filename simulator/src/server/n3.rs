@@ -149,3 +149,12 @@ const DRAINED: usize = 65_536;
 /// Datagrams that wait for room.
 const WAITING: usize = 65_536;
 const LARGEST: usize = 65_536;
+/// The address that a simulator listens at, when others than this machine can know it.
+pub(super) fn own_address(listen: &sctp::Address) -> Option<IpAddr> {
+    if listen.transport() == sctp::Transport::Memory {
+        return None;
+    }
+    let addresses = listen.resolve().ok()?;
+    let ip = addresses.first()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+}
