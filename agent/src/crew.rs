@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use edges::memory;
 use scenarios::{Plan, Scenario};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wire::to_agent::Lease;
@@ -27,6 +28,8 @@ pub(crate) struct Crew {
     gtpu: Option<GtpuPort>,
     /// The next slot of the TEIDs.
     slots: u32,
+    /// Octets of shards that are not built yet, about.
+    promised: Arc<AtomicU64>,
 }
 
 /// A shard to be built.
@@ -35,6 +38,8 @@ struct Building {
     lease: Box<Lease>,
     end: Option<UserPlaneEnd>,
     to: Mailbox,
+    /// About what it will take.
+    octets: u64,
 }
 
 impl Crew {
@@ -49,7 +54,9 @@ impl Crew {
             .map(|number| Worker::spawn(number, notices_in.clone(), Arc::clone(&backlog)))
             .collect::<Result<Vec<_>, _>>()?;
         let (building, builds) = channel();
-        std::thread::Builder::new().name("builder".to_owned()).spawn(move || build(&builds))?;
+        let promised = Arc::<AtomicU64>::default();
+        let kept = Arc::clone(&promised);
+        std::thread::Builder::new().name("builder".to_owned()).spawn(move || build(&builds, &kept))?;
         Ok(Self {
             workers,
             building,
@@ -60,6 +67,7 @@ impl Crew {
             gtpu_address,
             gtpu: None,
             slots: 0,
+            promised,
         })
     }
 
@@ -97,12 +105,36 @@ impl Crew {
         let end =
             user_plane.as_ref().map(|(port, slot)| UserPlaneEnd { address: port.address(), slot: *slot });
         let Some(worker) = self.workers.get(worker) else { return Ok(()) };
+        let octets = plan.shard(lease.shard).memory();
+        self.have_room(octets)?;
         let to = worker.mailbox().clone();
         let expected = Expected { shard: lease.shard, epoch: lease.epoch, until, targets, user_plane };
         to.tell(Told::Expect(Box::new(expected)));
         // The builder lives as long as the crew.
-        let _ = self.building.send(Building { plan, lease, end, to });
+        self.promised.fetch_add(octets, Ordering::Relaxed);
+        let _ = self.building.send(Building { plan, lease, end, to, octets });
         Ok(())
+    }
+
+    /// Says whether a shard of about so many octets still fits, beside those that are yet to be built: memory that is refused
+    /// would end this process, with all its other shards.
+    fn have_room(&self, octets: u64) -> Result<(), String> {
+        let Some(available) = memory::available() else { return Ok(()) };
+        let promised = self.promised.load(Ordering::Relaxed);
+        if octets.saturating_add(promised) <= available.octets {
+            return Ok(());
+        }
+        let others = if promised > 0 {
+            format!(", and {} are promised to shards before it", memory::shown(promised))
+        } else {
+            String::new()
+        };
+        Err(format!(
+            "the shard needs about {} of memory{others}; {} are {}: have more agents, or fewer subscribers",
+            memory::shown(octets),
+            memory::shown(available.octets),
+            available.of
+        ))
     }
 
     /// The plan that a lease is a part of; made once for all shards of a run.
@@ -150,9 +182,10 @@ impl Crew {
     }
 }
 
-fn build(builds: &Receiver<Building>) {
-    while let Ok(Building { plan, lease, end, to }) = builds.recv() {
+fn build(builds: &Receiver<Building>, promised: &AtomicU64) {
+    while let Ok(Building { plan, lease, end, to, octets }) = builds.recv() {
         to.tell(Told::Built(Box::new(ShardRunner::new(&plan, &lease, end))));
+        promised.fetch_sub(octets, Ordering::Relaxed);
     }
 }
 

@@ -40,7 +40,7 @@ pub use load::{Arrivals, Load, Phase, Procedure, Shape};
 pub use mobility::{Mobility, Path, SimSwap};
 pub use nas::{Nas, Retry};
 pub use network::{Breakout, Congestion, Freeze, HandoverPolicy, Network, PolicyControl, Roaming};
-pub use plan::{Description, LoadDescription, Plan, Shard, ShardDescription};
+pub use plan::{Description, LoadDescription, Memory, Plan, Shard, ShardDescription};
 pub use radio::{RadioProfile, radio_profiles};
 pub use random::stream_seed;
 pub use scenario::Scenario;

@@ -1,6 +1,7 @@
 //! The plan of a run: which shard has which gNBs, subscribers and arrivals. A pure function of scenario and seed.
 
 mod description;
+mod memory;
 mod shard;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use crate::curve::Curve;
 use crate::{Path, Procedure, Scenario, ScenarioError};
 
 pub use description::{Description, LoadDescription, ShardDescription};
+pub use memory::Memory;
 pub use shard::Shard;
 
 /// A scenario cut into shards. Cheap to make and to clone, whatever the number of subscribers.
