@@ -20,3 +20,4 @@ pub use reconcile::{
 pub use record::{ChargingId, ChargingRecord, Closing, Octets, UsageRecord};
 pub use rules::{DurationTolerance, RatedPer, RatingRules, Ratio, Rules, VolumeTolerance};
 pub use tariff::{Hours, NoRate, Rate, Rounding, Scope, Tariff, TariffError, Unit};
+pub use yaml::in_words as yaml_in_words;

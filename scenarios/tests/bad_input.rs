@@ -408,3 +408,22 @@ slos:
 guardrails:
   - {abort-when: registration.success < 50%}
 "#;
+
+#[test]
+fn errors_speak_of_the_scenario_not_of_the_library() {
+    let smoke = scenarios::catalogue().iter().find(|entry| entry.name == "smoke").unwrap().yaml;
+    for (text, expected) in [
+        (format!("{smoke}\n---\nname: another\n"), "several YAML documents"),
+        (format!("{smoke}\nname: twice\n"), "`name` is there twice"),
+        ("[1, 2, 3]".to_owned(), "found a list, expected a mapping"),
+        (format!("{smoke}\nnetwork: [1]\n"), "found a list"),
+        ("a: &a [*a]".to_owned(), "an alias stands for a value that it is itself a part of"),
+        ("[".repeat(40_000), "nested deeper"),
+    ] {
+        let error = Scenario::from_yaml(&text, "s.yaml").unwrap_err().to_string();
+        assert!(error.starts_with("s.yaml:") && error.contains(expected), "{expected}: {error}");
+        for talk in ["budget", "DuplicateKeyPolicy", "Options", "untagged", "invalid length", "recursion"] {
+            assert!(!error.contains(talk), "{talk}: {error}");
+        }
+    }
+}

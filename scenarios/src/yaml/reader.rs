@@ -191,9 +191,22 @@ impl<'de, 'a> Deserializer<'de> for Reader<'a> {
         visitor.visit_enum(chosen).map_err(|complaint| complaint.at(self.0.place))
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Complaint> {
+        // serde would take a list for the fields in their order.
+        if matches!(self.0.value, Value::List(_)) {
+            return Err(Complaint::invalid_type(Unexpected::Seq, &visitor).at(self.0.place));
+        }
+        self.deserialize_any(visitor)
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map identifier ignored_any
     }
 }
 

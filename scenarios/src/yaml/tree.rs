@@ -255,7 +255,7 @@ fn syntax_error(error: &serde_saphyr::Error) -> SyntaxError {
     for suffix in [format!(" at line {line}, column {column}"), format!("line {line} column {column}: ")] {
         message = message.replace(&suffix, "");
     }
-    SyntaxError { line: line.max(1), column: column.max(1), message }
+    SyntaxError { line: line.max(1), column: column.max(1), message: billing::yaml_in_words(&message) }
 }
 
 /// A scenario is small: limits far above any real one, far below what hurts.
