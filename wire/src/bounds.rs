@@ -11,7 +11,8 @@ use crate::opening::OPENING_LIMIT;
 use crate::roll_call::{MOST_FOUND, MOST_GUESTS};
 use crate::to_agent::{LARGEST_BATCH, MOST_LOST, ToAgent};
 use crate::to_coordinator::{
-    Hello, IntervalReport, MOST_HANDOVERS, MOST_USAGE, Part, ProcedureInterval, ToCoordinator, Trace,
+    Hello, IntervalReport, LONGEST_EVENT, MOST_AMFS, MOST_EVENTS, MOST_HANDOVERS, MOST_USAGE, Part,
+    ProcedureInterval, ToCoordinator, Trace,
 };
 
 /// A message that can be held against its limits.
@@ -29,6 +30,10 @@ impl Bounded for ToCoordinator {
             Self::Hello(hello) => bound_hello(hello),
             Self::CannotPrepare { error, .. } => {
                 text::make_line(error, LONGEST_ERROR);
+                Ok(())
+            }
+            Self::Waits { why, .. } => {
+                text::make_line(why, LONGEST_ERROR);
                 Ok(())
             }
             Self::Leaving { reason } | Self::Draining { reason, .. } => {
@@ -108,6 +113,17 @@ fn bound_report(report: &mut IntervalReport) -> Result<(), FrameError> {
     most("procedures", report.procedures.len(), MOST_PROCEDURES)?;
     most("usage records", report.usage.len(), MOST_USAGE)?;
     most("pairs of cells", report.handovers.len(), MOST_HANDOVERS)?;
+    most("events", report.events.len(), MOST_EVENTS)?;
+    for event in &mut report.events {
+        text::make_line(&mut event.kind, LONGEST_NAME);
+        text::make_line(&mut event.node, LONGEST_NAME);
+        text::make_line(&mut event.details, LONGEST_EVENT);
+    }
+    most("core networks", report.amfs.len(), MOST_AMFS)?;
+    for amf in &mut report.amfs {
+        text::make_line(&mut amf.target, LONGEST_REASON);
+        text::make_line(&mut amf.name, LONGEST_NAME);
+    }
     for count in &report.handovers {
         name("a procedure's name", &count.procedure)?;
     }

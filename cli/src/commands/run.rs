@@ -39,7 +39,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     let plan = arguments.scenario.plan(arguments.agents)?;
     let needs = plan.memory();
-    let here = if arguments.target.iter().any(|target| target.starts_with("sim:")) { needs.simulator } else { 0 };
+    let here =
+        if arguments.target.iter().any(|target| target.starts_with("sim:")) { needs.simulator } else { 0 };
     super::have_memory(needs.agents.saturating_add(here), "the run")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

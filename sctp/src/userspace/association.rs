@@ -329,6 +329,8 @@ impl Association {
 
     fn aborted(&self, kind: ErrorKind, text: String) -> DownReason {
         let remote = self.remote.clone();
+        // The peer's words are in it (RFC 9260 §3.3.10.12).
+        let text = edges::text::line(&text, LONGEST_CAUSE).into_owned();
         let cause = if text.is_empty() { "ABORT from the peer".to_owned() } else { text };
         match (kind, self.is_connecting()) {
             (ErrorKind::PeerReported, true) => DownReason::Refused { remote, cause },
@@ -410,6 +412,8 @@ pub(crate) fn socket_options(key: Key, options: &Options) -> DcsctpOptions {
     }
 }
 
+/// Characters of what a peer says about an ABORT.
+const LONGEST_CAUSE: usize = 200;
 /// Octets of an SCTP packet: fits an Ethernet frame below IPv6 and UDP.
 const PACKET_SIZE: usize = 1440;
 /// Octets a peer may have in flight towards us.
