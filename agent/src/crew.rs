@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use edges::memory;
+use identity::TeidKey;
 use scenarios::{Plan, Scenario};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wire::to_agent::Lease;
@@ -101,9 +102,8 @@ impl Crew {
     fn take(&mut self, worker: usize, lease: Box<Lease>, until: std::time::Instant) -> Result<(), String> {
         let plan = self.plan(&lease)?;
         let targets = lease.target.parse::<sctp::Targets>().map_err(|error| error.to_string())?;
-        let user_plane = self.user_plane(&plan, targets.addresses())?;
-        let end =
-            user_plane.as_ref().map(|(port, slot)| UserPlaneEnd { address: port.address(), slot: *slot });
+        let user_plane = self.user_plane(&plan, targets.addresses(), &lease.key)?;
+        let end = user_plane.as_ref().map(|(port, slot)| port.end(*slot));
         let Some(worker) = self.workers.get(worker) else { return Ok(()) };
         let octets = plan.shard(lease.shard).memory();
         self.have_room(octets)?;
@@ -155,19 +155,25 @@ impl Crew {
         Ok(plan)
     }
 
-    /// The end of the tunnels of one more shard, where the scenario has sessions; the port is opened once.
+    /// The end of the tunnels of one more shard, where the scenario has sessions; the port is opened once, and its TEIDs are
+    /// drawn by the secret of the run that opened it.
     fn user_plane(
         &mut self,
         plan: &Plan,
         targets: &[sctp::Address],
+        secret: &[u8; 32],
     ) -> Result<Option<(GtpuPort, u32)>, String> {
         if plan.scenario().sessions.is_empty() {
             return Ok(None);
         }
         let port = match &self.gtpu {
             Some(port) => port.clone(),
-            None => GtpuPort::open(self.gtpu_address, targets.first().and_then(target_ip))
-                .map_err(|error| with_cause(&error))?,
+            None => GtpuPort::open(
+                self.gtpu_address,
+                targets.first().and_then(target_ip),
+                TeidKey::of_secret(secret),
+            )
+            .map_err(|error| with_cause(&error))?,
         };
         self.gtpu = Some(port.clone());
         // Around and around, so that what is late for a shard that is gone finds no other in its place.

@@ -1,7 +1,7 @@
 //! The agent's end of N3: one UDP socket on port 2152 that all its workers share.
 //!
-//! Whoever drains it hands a message on to the worker whose shard has the slot in the upper bits of its TEID. There is no
-//! thread for it: every worker drains it as it goes around, without waiting.
+//! Whoever drains it hands a message on to the worker whose shard has the slot in the upper bits of its TEID's number. There
+//! is no thread for it: every worker drains it as it goes around, without waiting.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use identity::TeidKey;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::user_plane::UserPlaneEnd;
@@ -20,6 +21,7 @@ pub(crate) struct GtpuPort(Arc<Shared>);
 
 struct Shared {
     address: IpAddr,
+    key: TeidKey,
     socket: UdpSocket,
     /// One worker drains at a time: order is kept.
     drain: Mutex<Drain>,
@@ -49,12 +51,16 @@ pub(crate) enum GtpuPortError {
 
 impl GtpuPort {
     /// Opens the port on the given address. Without one: on loopback an address that nobody else has, drawn by chance,
-    /// and else the one from which this machine reaches the target.
-    pub(crate) fn open(given: Option<IpAddr>, target: Option<SocketAddr>) -> Result<Self, GtpuPortError> {
+    /// and else the one from which this machine reaches the target. `key`: by which TEIDs are drawn.
+    pub(crate) fn open(
+        given: Option<IpAddr>,
+        target: Option<SocketAddr>,
+        key: TeidKey,
+    ) -> Result<Self, GtpuPortError> {
         let Some(target) = target.filter(|target| !target.ip().is_loopback() && given.is_none()) else {
             return match given {
-                Some(address) => Self::bind(address),
-                None => Self::bind_somewhere_on_loopback(),
+                Some(address) => Self::bind(address, key),
+                None => Self::bind_somewhere_on_loopback(key),
             };
         };
         let no_route = |source| GtpuPortError::NoRoute { target, source };
@@ -63,16 +69,16 @@ impl GtpuPort {
         // Connecting a datagram socket sends nothing: it only chooses the address.
         let probe = UdpSocket::bind(any).map_err(no_route)?;
         probe.connect(target).map_err(no_route)?;
-        Self::bind(probe.local_addr().map_err(no_route)?.ip())
+        Self::bind(probe.local_addr().map_err(no_route)?.ip(), key)
     }
 
-    fn bind_somewhere_on_loopback() -> Result<Self, GtpuPortError> {
+    fn bind_somewhere_on_loopback(key: TeidKey) -> Result<Self, GtpuPortError> {
         let mut tries = 0;
         loop {
             // 127.0.0.1 is left to others, and so are the ends of the range.
             let [a, b, c, ..] = RandomState::new().hash_one(tries).to_ne_bytes();
             let address = Ipv4Addr::new(127, a.clamp(1, 254), b, c.clamp(1, 254));
-            match Self::bind(address.into()) {
+            match Self::bind(address.into(), key) {
                 Err(GtpuPortError::Bind { source, .. })
                     if source.kind() == ErrorKind::AddrInUse && tries < TRIES =>
                 {
@@ -83,7 +89,7 @@ impl GtpuPort {
         }
     }
 
-    fn bind(address: IpAddr) -> Result<Self, GtpuPortError> {
+    fn bind(address: IpAddr, key: TeidKey) -> Result<Self, GtpuPortError> {
         let failed = |source| GtpuPortError::Bind { address, source };
         let at = SocketAddr::new(address, gtpu::PORT);
         let socket =
@@ -97,11 +103,12 @@ impl GtpuPort {
         socket.set_nonblocking(true).map_err(failed)?;
         socket.bind(&at.into()).map_err(failed)?;
         let drain = Drain { buffer: vec![0; 65_536], routes: HashMap::new() };
-        Ok(Self(Arc::new(Shared { address, socket: socket.into(), drain: Mutex::new(drain) })))
+        Ok(Self(Arc::new(Shared { address, key, socket: socket.into(), drain: Mutex::new(drain) })))
     }
 
-    pub(crate) fn address(&self) -> IpAddr {
-        self.0.address
+    /// The end of the tunnels of the shard that has this slot.
+    pub(crate) fn end(&self, slot: u32) -> UserPlaneEnd {
+        UserPlaneEnd { address: self.0.address, slot, key: self.0.key }
     }
 
     /// The shard of this slot is this worker's.
@@ -149,7 +156,7 @@ impl GtpuPort {
             match self.0.socket.recv_from(buffer) {
                 Ok((length, from)) => {
                     let octets = buffer.get(..length).unwrap_or_default();
-                    let slot = slot_of(octets);
+                    let slot = slot_of(octets, self.0.key);
                     match routes.get(&slot) {
                         Some((other, to)) if *other != worker => {
                             let _ = to.send(Datagram { slot, from, octets: octets.to_vec() });
@@ -167,9 +174,9 @@ impl GtpuPort {
 
 /// The slot of a message's TEID (TS 29.281 figure 5.1-1: octets 5 to 8). An end marker and a G-PDU have one; a message of
 /// the path has TEID 0.
-fn slot_of(octets: &[u8]) -> u32 {
+fn slot_of(octets: &[u8], key: TeidKey) -> u32 {
     let teid = octets.get(4..8).and_then(|teid| teid.try_into().ok()).map_or(0, u32::from_be_bytes);
-    teid >> UserPlaneEnd::SHIFT
+    key.number(teid) >> UserPlaneEnd::SHIFT
 }
 
 /// Octets that may wait in the socket.
@@ -187,17 +194,18 @@ mod tests {
 
     #[test]
     fn a_message_goes_to_the_worker_that_has_its_slot() {
-        let port = GtpuPort::open(None, None).unwrap();
+        let key = TeidKey::of_seed(3);
+        let port = GtpuPort::open(None, None, key).unwrap();
         let (to_one, one) = std::sync::mpsc::channel();
         let (to_two, _two) = std::sync::mpsc::channel();
         port.route(1, 1, to_one);
         port.route(2, 2, to_two);
         let message = |slot: u32| {
             let mut octets = vec![0x30, 0xff, 0, 0];
-            octets.extend_from_slice(&(slot << UserPlaneEnd::SHIFT | 7).to_be_bytes());
+            octets.extend_from_slice(&key.teid(slot << UserPlaneEnd::SHIFT | 7).to_be_bytes());
             octets
         };
-        let to = SocketAddr::new(port.address(), gtpu::PORT);
+        let to = SocketAddr::new(port.end(0).address, gtpu::PORT);
         assert!(port.send(to, &message(1)) && port.send(to, &message(2)));
         let mut own = Vec::new();
         while own.is_empty() {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use identity::{PduSessionId, PduSessionType, Plmn, Tac};
+use identity::{PduSessionId, PduSessionType, Plmn, Tac, TeidKey};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rustix::time::{ClockId, clock_gettime};
@@ -58,7 +58,13 @@ impl Network {
                 tac: area.1,
                 slices: scenario.cells.slices.clone(),
                 cells: 1,
-                n3: Some(N3Settings { address: GNBS, first_teid: number, teid_step: 2 }),
+                n3: Some(N3Settings {
+                    address: GNBS,
+                    first: number,
+                    step: 2,
+                    last: u32::MAX,
+                    key: TeidKey::of_seed(1),
+                }),
             })
         });
         let settings = UeSettings {

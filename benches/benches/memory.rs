@@ -75,7 +75,8 @@ fn registered(plan: &Plan, number: u32) -> ShardRunner {
         key: [7; 32],
         takeover: None,
     };
-    let end = UserPlaneEnd { address: Ipv4Addr::LOCALHOST.into(), slot: 1 };
+    let end =
+        UserPlaneEnd { address: Ipv4Addr::LOCALHOST.into(), slot: 1, key: identity::TeidKey::of_seed(1) };
     let mut shard = ShardRunner::new(plan, &lease, Some(end));
     let mut core = Core::of(plan.scenario(), 1, CORE);
     let (start, mut actions) = (Instant::now(), Vec::new());

@@ -80,6 +80,7 @@ impl NetworkSide for Embedded {
 }
 
 fn left_behind(statistics: NetworkStatistics) -> Result<NetworkClosed, String> {
+    let counted = counted(&statistics);
     let ledger = statistics.ledger.ok_or("the simulator wrote no ledger")?;
     if let Some(error) = ledger.error {
         return Err(error);
@@ -88,7 +89,7 @@ fn left_behind(statistics: NetworkStatistics) -> Result<NetworkClosed, String> {
     Ok(NetworkClosed {
         charging: Some(ledger.path),
         charging_faults: faults.map(|(fault, n)| (fault.as_str().to_owned(), *n)).collect(),
-        counted: only_counted(&statistics.amf),
+        counted,
         events: statistics.amf.noticed.iter().map(told).collect(),
     })
 }
@@ -106,6 +107,12 @@ fn told(noticed: &Noticed) -> NetworkEvent {
         supi: noticed.supi.to_string(),
         details: details.to_owned(),
     }
+}
+
+/// What the network only counted: events beyond those that were noted, and what its UPF could not take.
+fn counted(statistics: &NetworkStatistics) -> BTreeMap<String, u64> {
+    let not_taken = statistics.upf.not_taken().map(|(kind, count)| (kind.to_owned(), count));
+    only_counted(&statistics.amf).into_iter().chain(not_taken).collect()
 }
 
 /// What happened beyond the events that were noted one by one.

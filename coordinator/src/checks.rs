@@ -140,6 +140,11 @@ fn user_plane(counted: &UserPlaneInterval) -> Result<(), Fault> {
         counted.strays,
         counted.end_markers,
         counted.echoes,
+        counted.downlink_duplicated,
+        counted.sequence_restarts,
+        counted.sequence_jumps,
+        counted.foreign_source,
+        counted.router_advertisements,
     ];
     if all.into_iter().any(|n| n > MOST_OCTETS) {
         return Err(Fault::Counts("more user data than any agent can carry"));

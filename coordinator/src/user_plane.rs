@@ -27,6 +27,21 @@ pub struct UserPlaneSummary {
     pub end_markers: u64,
     /// Echoes answered, in either direction.
     pub echoes: u64,
+    /// T-PDUs whose sequence number had come before.
+    #[serde(default)]
+    pub downlink_duplicated: u64,
+    /// How often a sender began its sequence numbers anew within a tunnel.
+    #[serde(default)]
+    pub sequence_restarts: u64,
+    /// How often a sequence number was further away than can have been lost.
+    #[serde(default)]
+    pub sequence_jumps: u64,
+    /// Messages for a tunnel from an address that is not its other end; among the strays.
+    #[serde(default)]
+    pub foreign_source: u64,
+    /// Router advertisements that gave a UE its IPv6 prefix.
+    #[serde(default)]
+    pub router_advertisements: u64,
 }
 
 impl UserPlaneSummary {
@@ -43,6 +58,11 @@ impl UserPlaneSummary {
             strays: interval.strays,
             end_markers: interval.end_markers,
             echoes: interval.echoes,
+            downlink_duplicated: interval.downlink_duplicated,
+            sequence_restarts: interval.sequence_restarts,
+            sequence_jumps: interval.sequence_jumps,
+            foreign_source: interval.foreign_source,
+            router_advertisements: interval.router_advertisements,
         });
     }
 
@@ -59,6 +79,11 @@ impl UserPlaneSummary {
             (&mut self.strays, interval.strays),
             (&mut self.end_markers, interval.end_markers),
             (&mut self.echoes, interval.echoes),
+            (&mut self.downlink_duplicated, interval.downlink_duplicated),
+            (&mut self.sequence_restarts, interval.sequence_restarts),
+            (&mut self.sequence_jumps, interval.sequence_jumps),
+            (&mut self.foreign_source, interval.foreign_source),
+            (&mut self.router_advertisements, interval.router_advertisements),
         ] {
             *sum = sum.saturating_add(more);
         }

@@ -53,7 +53,13 @@ pub fn tracking_area() -> (Plmn, Tac) {
 /// A gNB with its association up; what it sent is dropped.
 pub fn gnb(now: Instant) -> (Gnb, Vec<GnbAction>) {
     let (plmn, tac) = tracking_area();
-    let n3 = Some(N3Settings { address: [127, 0, 0, 2].into(), first_teid: 1, teid_step: 1 });
+    let n3 = Some(N3Settings {
+        address: [127, 0, 0, 2].into(),
+        first: 1,
+        step: 1,
+        last: u32::MAX,
+        key: identity::TeidKey::of_seed(1),
+    });
     let settings =
         GnbSettings { gnb_id: 1, name: "gnb".into(), plmn, tac, slices: vec![slice()], cells: 1, n3 };
     let (mut gnb, mut actions) = (Gnb::new(settings), Vec::new());

@@ -23,6 +23,9 @@ pub enum TPduError {
     /// Neither IPv4 nor IPv6 with UDP, cut, or with a wrong checksum.
     #[error("not a whole UDP packet in IP")]
     Malformed,
+    /// Neither IPv4 nor IPv6, cut, or with a wrong checksum of its header.
+    #[error("not a whole IP packet")]
+    NotIp,
     /// Its two addresses are of different families.
     #[error("a packet cannot go from {0} to {1}")]
     MixedFamilies(IpAddr, IpAddr),

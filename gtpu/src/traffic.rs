@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use scenarios::{Flow, stream_seed};
 
+use crate::MOST_MISSING;
+
 /// Paces one flow. The same seed gives the same sizes in the same order, and, when it is never late nor throttled, the
 /// same times. No I/O: the driver asks when the next packet is due, and takes it then.
 #[derive(Clone, Debug)]
@@ -204,11 +206,26 @@ impl TrafficSource {
     }
 }
 
+/// How many packets of a flow can have gone missing in a row, when the last one came `idle` ago, and so many octets came since
+/// the first one, `since_first` ago. Where more came than the flow has, it is no measure.
+pub fn most_missing(flow: &Flow, since_first: Duration, idle: Duration, octets: u64) -> u16 {
+    let most = |time: Duration| flow.most_octets(time.saturating_add(UNEVEN));
+    let Some(possible) = most(idle).filter(|_| most(since_first).is_some_and(|most| octets <= most)) else {
+        return MOST_MISSING;
+    };
+    let packets = flow.most_packets(possible).saturating_add(A_FEW);
+    u16::try_from(packets).unwrap_or(u16::MAX)
+}
+
 /// A number from 0 to before 1.
 fn unit(value: u64) -> f64 {
     (value >> 11) as f64 / (1u64 << 53) as f64
 }
 
+/// How far ahead of its rate a flow may be, after it was held up.
+const UNEVEN: Duration = Duration::from_secs(1);
+/// Packets beside the flow: answers of a gateway, and the like.
+const A_FEW: u64 = 16;
 /// How much of what was due a late driver still gets.
 const CATCH_UP: Duration = Duration::from_millis(200);
 /// The headers of UDP in IPv6: nothing is smaller.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use billing::Octets;
-use gtpu::{Direction, GPdu, Message, QosFlow, SequenceCounter, TrafficSource, build, read};
+use gtpu::{Direction, GPdu, MOST_MISSING, Message, QosFlow, SequenceCounter, TrafficSource, build, read};
 use proptest::prelude::*;
 use scenarios::{Burst, Flow};
 
@@ -113,6 +113,56 @@ proptest! {
         prop_assert_eq!(counter.duplicated(), duplicates);
         prop_assert_eq!(counter.reordered(), late);
         prop_assert_eq!(counter.restarts(), 0);
+    }
+
+    /// A sender that begins again, or jumps, between stretches in which packets are lost: only those are losses.
+    #[test]
+    fn restarts_and_jumps_are_told_from_losses(
+        stretches in prop::collection::vec((1u16..400, prop::collection::vec(any::<bool>(), 20..60)), 1..8),
+        first in 200u16..60_000,
+    ) {
+        let mut counter = SequenceCounter::expecting(first);
+        let (mut next, mut lost, mut received, mut restarts, mut jumps) = (first, 0u64, 0u64, 0u64, 0u64);
+        for (n, (skip, arrives)) in stretches.iter().enumerate() {
+            if n > 0 && n % 2 == 1 {
+                next = 0;
+                restarts += 1;
+            } else if n > 0 {
+                next = next.wrapping_add(MOST_MISSING + 200 + skip);
+                jumps += 1;
+            }
+            // What is lost at the ends of a stretch is in no gap.
+            let last = arrives.len() - 1;
+            for (at, arrives) in arrives.iter().enumerate() {
+                if *arrives || at < 4 || at == last {
+                    counter.record(next);
+                    received += 1;
+                } else {
+                    lost += 1;
+                }
+                next = next.wrapping_add(1);
+            }
+        }
+        prop_assert_eq!((counter.received(), counter.lost()), (received, lost));
+        prop_assert_eq!((counter.restarts(), counter.jumps()), (restarts, jumps));
+        prop_assert_eq!((counter.duplicated(), counter.reordered()), (0, 0));
+    }
+
+    /// Any numbers: each counts once, and what is missing is never more than could have been lost before each.
+    #[test]
+    fn any_numbers_are_counted(
+        numbers in prop::collection::vec((any::<u16>(), 0u16..2_000), 0..200),
+    ) {
+        let mut counter = SequenceCounter::new();
+        let mut most = 0;
+        for (number, can_be_missing) in &numbers {
+            counter.record_after(*number, *can_be_missing);
+            most += u64::from(*can_be_missing);
+            prop_assert!(counter.lost() <= most);
+        }
+        prop_assert_eq!(counter.received(), numbers.len() as u64);
+        let apart = counter.reordered() + counter.duplicated() + counter.restarts() + counter.jumps();
+        prop_assert!(apart <= counter.received());
     }
 
     /// However often its driver looks, a flow is the same packets, and never faster than its rate.

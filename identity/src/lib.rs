@@ -10,6 +10,7 @@ mod pdu_session;
 mod plmn;
 mod slice;
 mod tac;
+mod teid;
 
 pub use cell::CellId;
 pub use dnn::Dnn;
@@ -19,6 +20,7 @@ pub use pdu_session::{PduSessionId, PduSessionType};
 pub use plmn::Plmn;
 pub use slice::Snssai;
 pub use tac::Tac;
+pub use teid::TeidKey;
 
 /// Why a text is not the identity it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

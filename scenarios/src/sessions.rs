@@ -49,6 +49,34 @@ pub struct Burst {
 impl Flow {
     /// No traffic.
     pub const NONE: Self = Self { rate_bps: 0, packet_octets: (100, 1400), burst: None, volume: None };
+
+    /// The most octets that flow in so long a time, wherever its bursts lie; `None` where nothing flows.
+    pub fn most_octets(&self, time: Duration) -> Option<u64> {
+        if self.rate_bps == 0 {
+            return None;
+        }
+        let flowing = self.burst.map_or(time, |burst| {
+            let turn = burst.on.saturating_add(burst.off).as_nanos().max(1);
+            let turns = u32::try_from(time.as_nanos() / turn).unwrap_or(u32::MAX).saturating_add(1);
+            // The time may begin and end in the middle of a burst.
+            burst.on.saturating_mul(turns).saturating_add(burst.on).min(time)
+        });
+        let octets = flowing.as_nanos().saturating_mul(u128::from(self.rate_bps)) / 8_000_000_000;
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX).saturating_add(u64::from(self.largest()));
+        let volume =
+            self.volume.map_or(u64::MAX, |volume| volume.0.saturating_add(u64::from(self.largest())));
+        Some(octets.min(volume))
+    }
+
+    /// The most packets that these octets can be.
+    pub fn most_packets(&self, octets: u64) -> u64 {
+        octets.div_ceil(u64::from(self.packet_octets.0.min(self.packet_octets.1).max(1)))
+    }
+
+    /// The size of the largest packet, in octets.
+    pub fn largest(&self) -> u16 {
+        self.packet_octets.0.max(self.packet_octets.1)
+    }
 }
 
 /// The traffic that comes with the program: name, and text with the flows of both directions.

@@ -274,7 +274,7 @@ fn target_admits_some_sessions_and_names_the_others() {
     let UPTransportLayerInformation::gTPTunnel(tunnel) = &transfer.dl_ngu_up_tnl_information else {
         panic!()
     };
-    assert_eq!(tunnel.gtp_teid.0, 110u32.to_be_bytes());
+    assert_eq!(tunnel.gtp_teid.0, teid(110).to_be_bytes());
 }
 
 #[test]

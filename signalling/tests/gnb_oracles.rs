@@ -56,7 +56,13 @@ fn everything() -> Vec<Vec<u8>> {
     // Xn, and the release at the end.
     let context = other.gnb.give_up_for_xn(UE).unwrap();
     let mut third = Node::ready(signalling::GnbSettings {
-        n3: Some(signalling::N3Settings { address: [0xfd; 16].into(), first_teid: 1, teid_step: 1 }),
+        n3: Some(signalling::N3Settings {
+            address: [0xfd; 16].into(),
+            first: 1,
+            step: 1,
+            last: u32::MAX,
+            key: identity::TeidKey::of_seed(1),
+        }),
         ..settings(3)
     });
     third.handle(GnbEvent::ArriveByXn { ue: UE, cell: 0, context: &context });

@@ -54,7 +54,7 @@ fn session_is_set_up_answered_with_its_tunnel_and_its_nas_delivered() {
         ]
     );
     assert_eq!(kinds(&actions), [Kind::Successful_PDUSessionResourceSetup]);
-    assert_eq!(answer(node.last()), (vec![(1, 100, vec![5, 7], false)], vec![]));
+    assert_eq!(answer(node.last()), (vec![(1, teid(100), vec![5, 7], false)], vec![]));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn sessions_succeed_and_fail_one_by_one() {
     ];
     let actions = node.receive(setup(ran, request));
     let (up, failed) = answer(node.last());
-    assert_eq!(up, [(2, 110, vec![1], true)], "the security result was asked for");
+    assert_eq!(up, [(2, teid(110), vec![1], true)], "the security result was asked for");
     let twice = CauseRadioNetwork::multiple_PDU_session_ID_instances;
     let semantic = || Cause::protocol(CauseProtocol::semantic_error);
     assert_eq!(

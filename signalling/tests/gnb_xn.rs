@@ -44,7 +44,7 @@ fn request_carries_what_the_source_knew() {
     let UPTransportLayerInformation::gTPTunnel(tunnel) = &transfer.dl_ngu_up_tnl_information else {
         panic!()
     };
-    assert_eq!(tunnel.gtp_teid.0, 110u32.to_be_bytes());
+    assert_eq!(tunnel.gtp_teid.0, teid(110).to_be_bytes());
     assert_eq!(transfer.qos_flow_accepted_list.0.len(), 2);
 }
 

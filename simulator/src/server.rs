@@ -8,6 +8,7 @@ mod n3;
 mod newcomers;
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -16,6 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use billing::csv::CsvError;
+use identity::TeidKey;
 use scenarios::Scenario;
 use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, SctpError, Waker};
 
@@ -148,7 +150,8 @@ impl Simulator {
             simulator.ledger.as_deref().map(|path| Ledger::create(path, simulator.says_completeness));
         let ledger = ledger.transpose()?;
         let clock = Clock::starting(simulator.start);
-        let core = make(n3_address);
+        let mut core = make(n3_address);
+        core.upf.draw_teids_by(secret_teids());
         let statistics = Arc::new(Mutex::new(statistics(&core, &n3, ledger.as_ref())));
         let (control, controls) = mpsc::channel();
         let (started, outcome) = mpsc::sync_channel(1);
@@ -506,6 +509,16 @@ fn statistics(core: &Core, n3: &N3, ledger: Option<&Ledger>) -> NetworkStatistic
         faults_injected: Vec::new(),
         ledger: ledger.map(|ledger| ledger.state().clone()),
     }
+}
+
+/// TEIDs that nobody outside can tell: of this process alone, whatever the seed.
+fn secret_teids() -> TeidKey {
+    let random = RandomState::new();
+    let mut secret = [0; 32];
+    for (n, word) in secret.chunks_exact_mut(8).enumerate() {
+        word.copy_from_slice(&random.hash_one(n).to_le_bytes());
+    }
+    TeidKey::of_secret(&secret)
 }
 
 fn options() -> Options {

@@ -315,12 +315,22 @@ pub struct UserPlaneInterval {
     pub downlink_reordered: u64,
     /// T-PDUs that could not be sent.
     pub uplink_dropped: u64,
-    /// GTP-U messages that were not understood, or of no session.
+    /// GTP-U messages that were not understood, of no session, or from a stranger; by kind among the unexpected messages.
     pub strays: u64,
     /// End markers received (TS 29.281 §7.3.2).
     pub end_markers: u64,
     /// Echo requests that were answered, and own ones that were.
     pub echoes: u64,
+    /// T-PDUs whose sequence number had come before.
+    pub downlink_duplicated: u64,
+    /// How often a sender began its sequence numbers anew within a tunnel.
+    pub sequence_restarts: u64,
+    /// How often a sequence number was further away than can have been lost.
+    pub sequence_jumps: u64,
+    /// Messages for a tunnel from an address that is not its other end; among the strays.
+    pub foreign_source: u64,
+    /// Router advertisements that gave a UE its IPv6 prefix (TS 23.501 §5.8.2.2.3).
+    pub router_advertisements: u64,
 }
 
 /// One procedure in one interval of one shard.

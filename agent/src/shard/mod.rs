@@ -188,10 +188,10 @@ impl ShardRunner {
                 tac: gnb.tac,
                 slices: gnb.slices.clone(),
                 cells: gnb.cells,
-                n3: user_plane.map(|end| N3Settings {
-                    address: end.address,
-                    first_teid: (end.slot << UserPlaneEnd::SHIFT) + 1 + place,
-                    teid_step: count.max(1),
+                n3: user_plane.map(|end| {
+                    let (first, last) = end.numbers();
+                    let step = count.max(1);
+                    N3Settings { address: end.address, first: first + place, step, last, key: end.key }
                 }),
             }),
             ends: None,
@@ -464,7 +464,8 @@ impl ShardRunner {
     pub fn report(&mut self, now: Instant) -> Option<IntervalReport> {
         // The first interval of a successor begins where it was taken up, also where that lies ahead.
         let to = self.of_run(now).checked_duration_since(self.start?)?.max(self.reported_to);
-        let (procedures, unexpected) = self.recorder.take();
+        let (procedures, mut unexpected) = self.recorder.take();
+        unexpected.extend(self.user_plane.take_strays().map(|(kind, count)| (kind.to_owned(), count)));
         let (events, events_left_out) = self.ran_events.take();
         let from = std::mem::replace(&mut self.reported_to, to);
         let sequence = self.sequence;

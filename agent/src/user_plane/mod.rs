@@ -9,7 +9,12 @@
 //! A session's traffic flows while the session is up and its UE has a tunnel at the gNB that serves it; what flows
 //! toward the UE is counted wherever it comes, so that a tunnel which the UE has just left is not forgotten.
 
+mod receiving;
+mod routers;
 mod sessions;
+mod strays;
+#[cfg(test)]
+mod tests;
 mod tunnels;
 mod usage;
 
@@ -19,15 +24,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use billing::{Closing, UsageRecord};
-use gtpu::{Direction, GPdu, Message, Packet, QosFlow, TrafficSource};
-use identity::{Imsi, PduSessionId, Plmn};
+use gtpu::{Direction, GPdu, Message, Packet, QosFlow, RateLimit, TrafficSource};
+use identity::{Imsi, PduSessionId, Plmn, TeidKey};
 use scenarios::{Scenario, stream_seed};
 use serde::{Deserialize, Serialize};
 use signalling::{Session, SessionRequest, Tunnel};
 use wire::to_coordinator::{MOST_USAGE, UserPlaneInterval};
 
 use crate::timers::Timers;
-use sessions::{Held, Sessions};
+use sessions::{Held, Sessions, address_of};
+use strays::Strays;
 use tunnels::Tunnels;
 use usage::{PartOf, Usage};
 
@@ -36,13 +42,21 @@ use usage::{PartOf, Usage};
 pub struct UserPlaneEnd {
     /// The address that the agent's socket has.
     pub address: IpAddr,
-    /// The number of the shard within the agent, below 4096: the upper 12 bits of all its TEIDs.
+    /// The number of the shard within the agent, below 4096: the upper 12 bits of the numbers of all its TEIDs.
     pub slot: u32,
+    /// By which a number is turned into a TEID, and back.
+    pub key: TeidKey,
 }
 
 impl UserPlaneEnd {
-    /// How far TEIDs are shifted to show the slot.
+    /// How far the numbers of TEIDs are shifted to show the slot.
     pub const SHIFT: u32 = 20;
+
+    /// The first number of the slot that a gNB may use, and the last one.
+    pub(crate) fn numbers(self) -> (u32, u32) {
+        let first = self.slot << Self::SHIFT;
+        (first + 1, first | ((1 << Self::SHIFT) - 1))
+    }
 }
 
 /// A GTP-U message to send.
@@ -59,6 +73,8 @@ pub(crate) struct Luggage {
     sequence: u32,
     /// Sent by the UE in all its parts: of a flow with a volume, the rest is left.
     uplink: u64,
+    /// The IPv6 prefix that the network has advertised.
+    prefix: Option<[u8; 8]>,
 }
 
 /// The user plane of one shard.
@@ -70,12 +86,16 @@ pub(crate) struct UserPlane {
     sessions: Sessions,
     tunnels: Tunnels,
     due: Timers<(u32, PduSessionId)>,
+    /// When a session asks for its IPv6 prefix.
+    solicitations: Timers<(u32, PduSessionId)>,
     usage: Usage,
     peers: Timers<IpAddr>,
     known_peers: Vec<IpAddr>,
     echo_sequence: u16,
     counters: UserPlaneInterval,
     lost: i64,
+    strays: Strays,
+    answers: RateLimit,
     t_pdu: Vec<u8>,
     /// The UEs send nothing.
     stands_still: bool,
@@ -91,12 +111,15 @@ impl UserPlane {
             sessions: Sessions::default(),
             tunnels: Tunnels::default(),
             due: Timers::new(),
+            solicitations: Timers::new(),
             usage: Usage::new(),
             peers: Timers::new(),
             known_peers: Vec::new(),
             echo_sequence: 0,
             counters: UserPlaneInterval::default(),
             lost: 0,
+            strays: Strays::default(),
+            answers: RateLimit::new(ANSWERS_PER_S),
             t_pdu: Vec::new(),
             stands_still: false,
         }
@@ -148,7 +171,7 @@ impl UserPlane {
         let flow = self.uplink_flow(ue, session.id);
         let seed = self.traffic_seed(supi, session.id, 0);
         let Some(held) = self.sessions.get_mut(ue, session.id) else { return };
-        held.address = address_of(session);
+        held.takes(address_of(session));
         held.up = true;
         held.source.get_or_insert_with(|| {
             let mut source = TrafficSource::new(flow, seed, now);
@@ -165,6 +188,7 @@ impl UserPlane {
     /// The UE has the session no more.
     pub(crate) fn session_down(&mut self, ue: u32, id: PduSessionId, closing: Closing, now: Instant) {
         self.due.stop((ue, id));
+        self.solicitations.stop((ue, id));
         if let Some(part) = self.sessions.remove(ue, id).and_then(|held| held.part) {
             self.usage.end(part, closing, now);
         }
@@ -242,6 +266,7 @@ impl UserPlane {
                 opened_us: of.opened_us.unwrap_or_default(),
                 sequence: of.sequence,
                 uplink,
+                prefix: held.router.prefix(),
             });
         }
         luggage
@@ -301,7 +326,10 @@ impl UserPlane {
             let brought = luggage.iter().find(|brought| brought.session == session.id);
             let template = brought.and_then(|brought| usize::try_from(brought.template).ok());
             let mut held = Held::asked_for(session.id, *supi, template.unwrap_or_default());
-            held.address = address_of(session);
+            held.takes(address_of(session));
+            if let Some(prefix) = brought.and_then(|brought| brought.prefix) {
+                held.advertised(prefix);
+            }
             held.up = true;
             let sequence = brought.map_or(0, |brought| brought.sequence.saturating_add(1));
             held.earlier_uplink = brought.map_or(0, |brought| brought.uplink);
@@ -343,7 +371,7 @@ impl UserPlane {
             held.factor = factor;
             if let Some(source) = &mut held.source {
                 source.throttle(now, factor);
-                if held.holds_until.is_some() {
+                if held.holds_until.is_some() || held.router.is_waited_for() {
                     continue;
                 }
                 match source.next_due() {
@@ -352,68 +380,6 @@ impl UserPlane {
                 }
             }
         }
-    }
-
-    /// A GTP-U message came. Answers go to `out`.
-    pub(crate) fn received(
-        &mut self,
-        from: SocketAddr,
-        octets: &[u8],
-        now: Instant,
-        out: &mut Vec<Outgoing>,
-    ) {
-        let answer = match Message::decode(octets) {
-            Ok(Message::GPdu(packet)) => return self.received_packet(from, &packet, now, out),
-            Ok(Message::EchoRequest { sequence }) => {
-                self.counters.echoes += 1;
-                Message::EchoResponse { sequence }
-            }
-            Ok(Message::EchoResponse { .. }) => {
-                self.counters.echoes += 1;
-                return;
-            }
-            Ok(Message::EndMarker { teid }) => {
-                match self.tunnels.part_of(teid) {
-                    Some(_) => self.counters.end_markers += 1,
-                    None => self.counters.strays += 1,
-                }
-                return;
-            }
-            Err(gtpu::DecodeError::UnsupportedExtensionHeader(_)) => {
-                self.counters.strays += 1;
-                Message::supported()
-            }
-            Ok(_) | Err(_) => {
-                self.counters.strays += 1;
-                return;
-            }
-        };
-        send(from, &answer, out);
-    }
-
-    fn received_packet(
-        &mut self,
-        from: SocketAddr,
-        packet: &GPdu<'_>,
-        now: Instant,
-        out: &mut Vec<Outgoing>,
-    ) {
-        let Some((part, newly_lost, reordered)) = self.tunnels.count(packet.teid, packet.sequence, now)
-        else {
-            self.counters.strays += 1;
-            if let Some(peer) = self.address {
-                // §7.3.1: so that the peer stops. To the port that every endpoint listens on.
-                let to = SocketAddr::new(from.ip(), gtpu::PORT);
-                send(to, &Message::ErrorIndication { teid: packet.teid, peer }, out);
-            }
-            return;
-        };
-        let octets = packet.t_pdu.len() as u64;
-        self.counters.downlink_packets += 1;
-        self.counters.downlink_octets += octets;
-        self.counters.downlink_reordered += u64::from(reordered);
-        self.lost += newly_lost;
-        self.usage.received(part, octets, newly_lost);
     }
 
     /// A message of ours could not be sent.
@@ -429,6 +395,9 @@ impl UserPlane {
         {
             left -= self.send_due(ue, id, left, now, out).max(1).min(left);
         }
+        while let Some((ue, id)) = self.solicitations.pop_expired(now) {
+            self.solicit(ue, id, now, out);
+        }
         while let Some(peer) = self.peers.pop_expired(now) {
             self.echo_sequence = self.echo_sequence.wrapping_add(1);
             let request = Message::EchoRequest { sequence: self.echo_sequence };
@@ -440,8 +409,9 @@ impl UserPlane {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let deadlines = [self.due.next_deadline(), self.usage.next_deadline(), self.peers.next_deadline()];
-        deadlines.into_iter().flatten().min()
+        let traffic = [self.due.next_deadline(), self.solicitations.next_deadline()];
+        let rest = [self.usage.next_deadline(), self.peers.next_deadline()];
+        traffic.into_iter().chain(rest).flatten().min()
     }
 
     /// Sends the packets of one session that are due, at most so many. Returns how many it were.
@@ -512,6 +482,7 @@ impl UserPlane {
     pub(crate) fn close(&mut self, now: Instant) {
         self.sessions.clear();
         self.due = Timers::new();
+        self.solicitations = Timers::new();
         for part in self.usage.unended() {
             self.usage.end(part, Closing::StillOpen, now);
         }
@@ -527,6 +498,7 @@ impl UserPlane {
     pub(crate) fn stand_still(&mut self) {
         self.stands_still = true;
         self.due = Timers::new();
+        self.solicitations = Timers::new();
         self.sessions.all_mut().filter_map(|(_, held)| held.source.as_mut()).for_each(TrafficSource::pause);
     }
 
@@ -562,6 +534,11 @@ impl UserPlane {
         counters
     }
 
+    /// Messages that belong to nothing, by kind, since the last call.
+    pub(crate) fn take_strays(&mut self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.strays.take()
+    }
+
     pub(crate) fn octets(&self) -> usize {
         self.sessions.octets() + self.tunnels.octets() + self.usage.octets() + self.due.octets()
     }
@@ -575,7 +552,8 @@ impl UserPlane {
         let Some(held) = self.sessions.get_mut(ue, id) else { return };
         held.tunnel = Some(teid);
         if let Some(part) = held.part {
-            match self.tunnels.count_for(teid, part) {
+            let flow = self.scenario.sessions.get(held.template).map(|template| template.downlink);
+            match self.tunnels.count_for(teid, part, (ue, id), flow) {
                 Some(before) if before == part => {}
                 before => {
                     self.usage.tunnel_added(part);
@@ -595,6 +573,12 @@ impl UserPlane {
         }
         if let Some(until) = held.holds_until.filter(|until| *until > now) {
             return self.due.set((ue, id), until);
+        }
+        if held.router.is_to_be_asked() {
+            self.solicitations.set((ue, id), now);
+        }
+        if held.router.is_waited_for() {
+            return;
         }
         let factor = held.factor;
         if let Some(source) = &mut held.source {
@@ -666,20 +650,6 @@ fn send(to: SocketAddr, message: &Message<'_>, out: &mut Vec<Outgoing>) -> bool 
     fits
 }
 
-/// The UE's address in the session. An IPv6 prefix comes by router advertisement, which is not played: the link-local
-/// address has the interface identifier by which a UPF knows the UE (TS 23.501 §5.8.2.2.3).
-fn address_of(session: &Session) -> IpAddr {
-    match (session.ipv4, session.ipv6_interface_id) {
-        (Some(ipv4), _) => ipv4.into(),
-        (None, Some(id)) => {
-            let mut octets = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-            octets[8..].copy_from_slice(&id);
-            octets.into()
-        }
-        (None, None) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-    }
-}
-
 /// Whom the UEs send to: addresses kept for documentation (RFC 5737, RFC 3849).
 fn server(of: IpAddr) -> IpAddr {
     match of {
@@ -697,6 +667,8 @@ const PACKETS_AT_ONCE: usize = 64;
 const USAGE_AT_ONCE: usize = if MOST_USAGE < 16_384 { MOST_USAGE } else { 16_384 };
 /// TS 29.281 §7.2.1: no more often than every minute.
 const ECHO_INTERVAL: Duration = Duration::from_secs(60);
+/// Answers to strays in a second: each may be a stranger's who has somebody else answered (TS 29.281 §7.3.1 wants one each).
+const ANSWERS_PER_S: u32 = 100;
 /// UPFs that are asked whether they are alive.
 const PEERS_LIMIT: usize = 64;
 /// The discard service (RFC 863).

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use gtpu::TrafficSource;
 use identity::{Imsi, PduSessionId};
+use signalling::Session;
 
+use super::routers::Router;
 use super::usage::PartId;
 
 /// Sessions by UE. A UE without any takes no memory here.
@@ -24,6 +26,7 @@ pub(super) struct Held {
     /// The UE has it.
     pub(super) up: bool,
     pub(super) address: IpAddr,
+    pub(super) router: Router,
     /// The part of it that counts.
     pub(super) part: Option<PartId>,
     /// Sent by the UE in the parts before.
@@ -45,12 +48,36 @@ impl Held {
             template,
             up: false,
             address: Ipv4Addr::UNSPECIFIED.into(),
+            router: Router::NotNeeded,
             part: None,
             earlier_uplink: 0,
             tunnel: None,
             source: None,
             factor: 1.0,
             holds_until: None,
+        }
+    }
+
+    /// The network has given it this address. A link-local one wants a prefix.
+    pub(super) fn takes(&mut self, address: IpAddr) {
+        let same_host = match (self.address, address) {
+            (IpAddr::V6(before), IpAddr::V6(now)) => before.octets()[8..] == now.octets()[8..],
+            _ => false,
+        };
+        if same_host && self.router.prefix().is_some() {
+            return;
+        }
+        self.address = address;
+        self.router = if address.is_ipv6() { Router::Asked(0) } else { Router::NotNeeded };
+    }
+
+    /// The network has told its IPv6 prefix.
+    pub(super) fn advertised(&mut self, prefix: [u8; 8]) {
+        if let IpAddr::V6(address) = self.address {
+            let mut octets = address.octets();
+            octets[..8].copy_from_slice(&prefix);
+            self.address = octets.into();
+            self.router = Router::Advertised(prefix);
         }
     }
 
@@ -116,5 +143,18 @@ impl Sessions {
     pub(super) fn octets(&self) -> usize {
         let held: usize = self.of_ue.values().map(|all| all.capacity() * size_of::<Held>()).sum();
         self.of_ue.capacity() * (size_of::<(u32, Vec<Held>)>() + 1) + held
+    }
+}
+
+/// The UE's address in the session as the accept has it: of IPv6 the link-local one (TS 23.501 §5.8.2.2.3).
+pub(super) fn address_of(session: &Session) -> IpAddr {
+    match (session.ipv4, session.ipv6_interface_id) {
+        (Some(ipv4), _) => ipv4.into(),
+        (None, Some(id)) => {
+            let mut octets = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            octets[8..].copy_from_slice(&id);
+            octets.into()
+        }
+        (None, None) => Ipv4Addr::UNSPECIFIED.into(),
     }
 }

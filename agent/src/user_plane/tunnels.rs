@@ -4,8 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use gtpu::{Arrival, SequenceCounter};
+use gtpu::{Arrival, MOST_MISSING, SequenceCounter};
 use identity::PduSessionId;
+use scenarios::Flow;
 use signalling::Tunnel;
 
 use super::usage::{LINGER, PartId};
@@ -22,10 +23,52 @@ struct End {
     tunnel: Tunnel,
     /// What its packets count for.
     part: Option<PartId>,
+    /// Whose session it is, when the UE is here.
+    of: Option<(u32, PduSessionId)>,
+    /// The other end before it was changed: some of its packets may be on their way.
+    former: Option<IpAddr>,
     downlink: SequenceCounter,
+    /// What the other end is expected to send.
+    flow: Option<Flow>,
+    /// When the first packet came and the last one, and the octets of all.
+    came: Option<(Instant, Instant)>,
+    octets: u64,
     uplink: u16,
     last_used: Option<Instant>,
     released: Option<Instant>,
+}
+
+/// How a packet came.
+pub(super) enum Came {
+    /// Through the tunnel of a session.
+    Through {
+        /// What it counts for.
+        part: PartId,
+        /// By its sequence number, where it has one.
+        arrival: Option<Arrival>,
+        /// Whose session it is.
+        of: Option<(u32, PduSessionId)>,
+    },
+    /// From an address that is not the tunnel's other end.
+    Foreign,
+    /// For a tunnel whose UE is not at the gNB: not yet, or no more.
+    Nobodys,
+    /// For no tunnel.
+    Unknown,
+}
+
+impl End {
+    fn is_remote(&self, from: IpAddr) -> bool {
+        let mut ends = [Some(self.tunnel.remote), self.former].into_iter().flatten();
+        ends.any(|end| gtpu::is_same_address(end, from))
+    }
+
+    /// How many packets can have been lost since the last one came.
+    fn most_missing(&self, now: Instant) -> u16 {
+        let (Some(flow), Some((first, last))) = (&self.flow, self.came) else { return MOST_MISSING };
+        let (since_first, idle) = (now.saturating_duration_since(first), now.saturating_duration_since(last));
+        gtpu::most_missing(flow, since_first, idle, self.octets)
+    }
 }
 
 impl Tunnels {
@@ -33,6 +76,9 @@ impl Tunnels {
     pub(super) fn set(&mut self, ue: u32, gnb: u16, tunnel: Tunnel) -> Option<PartId> {
         let teid = tunnel.local_teid;
         if let Some(end) = self.ends.get_mut(&teid).filter(|end| end.released.is_none()) {
+            if !gtpu::is_same_address(end.tunnel.remote, tunnel.remote) {
+                end.former = Some(end.tunnel.remote);
+            }
             end.tunnel = tunnel;
             return None;
         }
@@ -40,7 +86,12 @@ impl Tunnels {
         let end = End {
             tunnel,
             part: None,
+            of: None,
+            former: None,
             downlink: SequenceCounter::new(),
+            flow: None,
+            came: None,
+            octets: 0,
             uplink: 0,
             last_used: None,
             released: None,
@@ -68,31 +119,44 @@ impl Tunnels {
         self.by_resource.get(&(ue, gnb, session)).copied()
     }
 
-    /// What comes in the tunnel counts for this part. Returns what it counted for before.
-    pub(super) fn count_for(&mut self, teid: u32, part: PartId) -> Option<PartId> {
-        self.ends.get_mut(&teid)?.part.replace(part)
+    /// What comes in the tunnel counts for this part of this session, whose other end sends this flow. Returns what it counted
+    /// for before.
+    pub(super) fn count_for(
+        &mut self,
+        teid: u32,
+        part: PartId,
+        of: (u32, PduSessionId),
+        flow: Option<Flow>,
+    ) -> Option<PartId> {
+        let end = self.ends.get_mut(&teid)?;
+        (end.of, end.flow) = (Some(of), flow);
+        end.part.replace(part)
     }
 
-    pub(super) fn part_of(&self, teid: u32) -> Option<PartId> {
-        self.ends.get(&teid)?.part
+    /// Whether what comes from this address comes from the tunnel's other end; nothing for a tunnel that is not there.
+    pub(super) fn is_from_its_end(&self, teid: u32, from: IpAddr) -> Option<bool> {
+        Some(self.ends.get(&teid)?.is_remote(from))
     }
 
-    /// A packet came in a tunnel: what it counts for, how many more are missing, and whether it was late.
+    /// A packet of so many octets came in a tunnel.
     pub(super) fn count(
         &mut self,
         teid: u32,
-        sequence: Option<u16>,
+        from: IpAddr,
+        (sequence, octets): (Option<u16>, u64),
         now: Instant,
-    ) -> Option<(PartId, i64, bool)> {
-        let end = self.ends.get_mut(&teid)?;
-        let part = end.part?;
+    ) -> Came {
+        let Some(end) = self.ends.get_mut(&teid) else { return Came::Unknown };
+        if !end.is_remote(from) {
+            return Came::Foreign;
+        }
+        let Some(part) = end.part else { return Came::Nobodys };
         end.last_used = Some(now);
-        let (newly_lost, late) = match sequence.map(|number| end.downlink.record(number)) {
-            Some(Arrival::After(missing)) => (i64::from(missing), false),
-            Some(Arrival::Late) => (-1, true),
-            _ => (0, false),
-        };
-        Some((part, newly_lost, late))
+        let most = end.most_missing(now);
+        end.came = Some((end.came.map_or(now, |(first, _)| first), now));
+        end.octets = end.octets.saturating_add(octets);
+        let arrival = sequence.map(|number| end.downlink.record_after(number, most));
+        Came::Through { part, arrival, of: end.of }
     }
 
     /// The other end, and the QoS flow.

@@ -72,6 +72,9 @@ fn print(statistics: &NetworkStatistics) {
         decimal_octets(upf.downlink_octets as f64),
         count(upf.downlink_packets)
     );
+    for (kind, n) in upf.not_taken() {
+        println!("  {} × {kind}", count(n));
+    }
     println!("charged {} {} in {} records", charging.amount, charging.currency, count(charging.records));
     for (fault, n) in &charging.faults {
         println!("  {n} × {} on purpose", fault.as_str());

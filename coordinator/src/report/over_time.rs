@@ -153,7 +153,7 @@ pub(super) fn traffic(run: &Run<'_>) -> Markup {
                         div { dt { (name) } dd { (known(total(key), decimal_octets)) } }
                     }
                     div { dt { "Lost on the way to the UE" } dd { (known(sent, |(lost, all)| format!("{} ({})", decimal(lost), if all > 0.0 { percent(lost, all) } else { UNKNOWN.to_owned() }))) } }
-                    @for (name, key) in [("End markers", "end_markers"), ("Echoes", "echoes"), ("Strays", "strays")] {
+                    @for (name, key) in [("End markers", "end_markers"), ("Echoes", "echoes"), ("Strays", "strays"), ("Strays from strangers", "foreign_source"), ("Restarts of sequence numbers", "sequence_restarts"), ("Jumps of sequence numbers", "sequence_jumps")] {
                         div { dt { (name) } dd { (known(total(key), decimal)) } }
                     }
                 }

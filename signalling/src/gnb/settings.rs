@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use identity::{Plmn, Snssai, Tac};
+use identity::{Plmn, Snssai, Tac, TeidKey};
 
 /// What a gNB is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,16 +23,20 @@ pub struct GnbSettings {
     pub n3: Option<N3Settings>,
 }
 
-/// The gNB's end of the NG-U tunnels. It hands out the TEIDs `first_teid`, `first_teid + teid_step` and so on, so that many
-/// gNBs can share one address.
+/// The gNB's end of the NG-U tunnels. It takes the numbers `first`, `first + step` and so on up to `last`, so that many gNBs
+/// can share one address, and hands out their TEIDs under `key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct N3Settings {
     /// The address.
     pub address: IpAddr,
-    /// The first TEID; 0 is no TEID (TS 29.281 §5.1), and is left out.
-    pub first_teid: u32,
-    /// How far the next TEID is; at least 1.
-    pub teid_step: u32,
+    /// The first number. One whose TEID is 0 is left out: that is no TEID (TS 29.281 §5.1).
+    pub first: u32,
+    /// How far the next number is; at least 1.
+    pub step: u32,
+    /// No number is above this one.
+    pub last: u32,
+    /// By which a number is turned into a TEID.
+    pub key: TeidKey,
 }
 
 impl GnbSettings {

@@ -76,18 +76,14 @@ impl QosFlows {
 /// The TEIDs of a gNB. One that was released waits behind many others before it is used again, so that user data which is
 /// still on its way is not taken for that of the next session.
 pub(super) struct Teids {
-    step: u32,
+    n3: Option<N3Settings>,
     next: Option<u32>,
     released: VecDeque<u32>,
 }
 
 impl Teids {
     pub(super) fn new(n3: Option<&N3Settings>) -> Self {
-        Self {
-            step: n3.map_or(1, |n3| n3.teid_step.max(1)),
-            next: n3.map(|n3| n3.first_teid),
-            released: VecDeque::new(),
-        }
+        Self { n3: n3.copied(), next: n3.map(|n3| n3.first), released: VecDeque::new() }
     }
 
     /// `None` when every TEID is taken, or the gNB has no user plane.
@@ -95,8 +91,10 @@ impl Teids {
         if self.released.len() > RESTING {
             return self.released.pop_front();
         }
-        while let Some(teid) = self.next {
-            self.next = teid.checked_add(self.step);
+        let n3 = self.n3.as_ref()?;
+        while let Some(number) = self.next.filter(|number| *number <= n3.last) {
+            self.next = number.checked_add(n3.step.max(1));
+            let teid = n3.key.teid(number);
             if teid != 0 {
                 return Some(teid);
             }
@@ -114,21 +112,40 @@ const RESTING: usize = 1024;
 
 #[cfg(test)]
 mod tests {
+    use identity::TeidKey;
+
     use super::*;
 
-    fn teids(first_teid: u32, teid_step: u32) -> Teids {
-        Teids::new(Some(&N3Settings { address: [127, 0, 0, 2].into(), first_teid, teid_step }))
+    fn key() -> TeidKey {
+        TeidKey::of_seed(7)
+    }
+
+    fn teids(first: u32, step: u32) -> Teids {
+        let address = [127, 0, 0, 2].into();
+        Teids::new(Some(&N3Settings { address, first, step, last: u32::MAX, key: key() }))
     }
 
     #[test]
-    fn teids_go_by_steps_leave_out_0_and_end_with_the_last() {
+    fn teids_are_those_of_the_numbers_without_0_and_end_with_the_last() {
         let mut first = teids(0, 3);
-        assert_eq!([first.take(), first.take()], [Some(3), Some(6)]);
+        assert_eq!([first.take(), first.take()], [0, 3].map(|number| Some(key().teid(number))));
+        let nothing = key().number(0);
+        let mut around_nothing = teids(nothing, 2);
+        assert_eq!(around_nothing.take(), Some(key().teid(nothing + 2)), "0 is no TEID");
         let mut last = teids(u32::MAX - 1, 2);
-        assert_eq!([last.take(), last.take()], [Some(u32::MAX - 1), None]);
-        last.release(u32::MAX - 1);
-        assert_eq!(last.take(), Some(u32::MAX - 1), "better at once than never");
+        let teid = key().teid(u32::MAX - 1);
+        assert_eq!([last.take(), last.take()], [Some(teid), None]);
+        last.release(teid);
+        assert_eq!(last.take(), Some(teid), "better at once than never");
         assert_eq!(Teids::new(None).take(), None);
+    }
+
+    #[test]
+    fn no_teid_is_of_a_number_above_the_last() {
+        let address = [127, 0, 0, 2].into();
+        let mut teids = Teids::new(Some(&N3Settings { address, first: 5, step: 2, last: 8, key: key() }));
+        let taken: Vec<u32> = std::iter::from_fn(|| teids.take()).map(|teid| key().number(teid)).collect();
+        assert_eq!(taken, [5, 7]);
     }
 
     #[test]
@@ -143,7 +160,8 @@ mod tests {
                 teid
             })
             .collect();
-        assert!(taken.iter().all(|teid| *teid <= 2 + u32::try_from(RESTING).unwrap()), "they are used again");
+        let most = 2 + u32::try_from(RESTING).unwrap();
+        assert!(taken.iter().all(|teid| key().number(*teid) <= most), "they are used again");
         assert!(taken[..RESTING].iter().all(|teid| *teid != first), "but not soon");
     }
 

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use identity::PduSessionId;
+use identity::{PduSessionId, TeidKey};
 use oxirush_ngap::aper::BitString;
 use oxirush_ngap::helpers::*;
 use oxirush_ngap::ngap::*;
@@ -32,7 +32,13 @@ pub(crate) fn settings(gnb_id: u32) -> GnbSettings {
         tac: identity::Tac::new(1).unwrap(),
         slices: vec!["1".parse().unwrap()],
         cells: 3,
-        n3: Some(N3Settings { address: [127, 1, 2, 3].into(), first_teid: 100, teid_step: 10 }),
+        n3: Some(N3Settings {
+            address: [127, 1, 2, 3].into(),
+            first: 100,
+            step: 10,
+            last: u32::MAX,
+            key: teid_key(),
+        }),
     }
 }
 
@@ -129,7 +135,7 @@ pub(crate) fn tunnel(id: u8, n: u32) -> Tunnel {
     let remote = [127, 9, 9, id].into();
     Tunnel {
         session: session(id),
-        local_teid: 100 + 10 * n,
+        local_teid: teid(100 + 10 * n),
         remote,
         remote_teid: 0x1000 + u32::from(id),
         qfi: 5,
@@ -162,6 +168,15 @@ pub(crate) fn ids(pdu: &NGAP_PDU) -> (Option<u64>, Option<u32>) {
 
 pub(crate) fn cause_of(pdu: &NGAP_PDU) -> Cause {
     pdu.ie::<oxirush_ngap::ie::Cause>().unwrap().unwrap()
+}
+
+pub(crate) fn teid_key() -> TeidKey {
+    TeidKey::of_seed(1)
+}
+
+/// The TEID that a gNB of these tests gives for a number.
+pub(crate) fn teid(number: u32) -> u32 {
+    teid_key().teid(number)
 }
 
 pub(crate) fn up_tunnel(address: &[u8], teid: u32) -> UPTransportLayerInformation<'static> {
@@ -298,8 +313,12 @@ pub(crate) fn modify(
     gone: &[u64],
 ) -> Result<NGAP_PDU, Error> {
     let mut ies = Vec::new();
-    if let Some((address, teid)) = uplink {
-        let item = ULNGUUPTNLModifyItem::new(up_tunnel(address, teid), up_tunnel(&[127, 1, 2, 3], 100), None);
+    if let Some((address, remote)) = uplink {
+        let item = ULNGUUPTNLModifyItem::new(
+            up_tunnel(address, remote),
+            up_tunnel(&[127, 1, 2, 3], teid(100)),
+            None,
+        );
         let list = ULNGUUPTNLModifyList(vec![item]);
         ies.push(build_ngap_ie!(PDUSessionResourceModifyRequestTransfer, UL_NGU_UP_TNLModifyList(list))?);
     }

@@ -2,9 +2,11 @@
 //! networks.
 
 mod counters;
+mod gateway;
 mod peers;
 mod session;
 mod settings;
+mod sources;
 mod volumes;
 mod wakeups;
 
@@ -13,15 +15,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use billing::Octets;
-use gtpu::{DecodeError, GPdu, Message};
-use identity::{Imsi, PduSessionId, Plmn};
+use gtpu::{DecodeError, GPdu, Message, RateLimit};
+use identity::{Imsi, PduSessionId, Plmn, TeidKey};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use peers::{Peers, RateLimit};
+use peers::Peers;
 use session::{Drop, Session};
 use wakeups::Wakeups;
 
 pub use counters::UpfCounters;
+pub(crate) use gateway::{DNS_V4, DNS_V6, LINK_MTU};
 pub use settings::{N3End, SessionSpec, UeAddresses, UpfSettings};
 pub use volumes::Volumes;
 
@@ -63,7 +66,10 @@ pub struct Upf {
     sessions: FxHashMap<u32, Session>,
     /// The sessions that ended last, so that what comes too late is told from what never had a tunnel.
     ended: Ended,
-    teids: u32,
+    /// Whose tunnel a gNB's end is.
+    by_downlink: FxHashMap<N3End, u32>,
+    /// The number of the last TEID.
+    numbers: u32,
     wakeups: Wakeups,
     peers: Peers,
     answers: RateLimit,
@@ -80,7 +86,8 @@ impl Upf {
         Self {
             sessions: FxHashMap::default(),
             ended: Ended::default(),
-            teids: session::first_teid(settings.seed),
+            by_downlink: FxHashMap::default(),
+            numbers: 0,
             wakeups: Wakeups::default(),
             peers: Peers::new(settings.echo_interval),
             answers: RateLimit::new(settings.answers_per_s),
@@ -90,6 +97,11 @@ impl Upf {
             packet: Vec::new(),
             settings,
         }
+    }
+
+    /// From now on TEIDs are drawn by this key, which nobody else should know.
+    pub fn draw_teids_by(&mut self, key: TeidKey) {
+        self.settings.teids = key;
     }
 
     /// Makes a session. Its downlink flows from the first [`Upf::set_downlink`] on. `None`: there is no room for it.
@@ -105,11 +117,14 @@ impl Upf {
     }
 
     /// The downlink tunnel of a session, or that it has none any more: what comes for the UE is then reported, once.
-    /// A tunnel that replaces another one has an end marker sent to the other.
+    /// A tunnel that replaces another one has an end marker sent to the other. From now on the uplink comes from its address.
     pub fn set_downlink(&mut self, now: Instant, teid: u32, tunnel: Option<(IpAddr, u32)>) {
         let Some(session) = self.sessions.get_mut(&teid) else { return };
-        let tunnel = tunnel.map(|(address, teid)| N3End { address, teid });
-        let old = session.redirect(now, tunnel);
+        let tunnel = tunnel.map(|(address, teid)| N3End { address: address.to_canonical(), teid });
+        if let Some(before) = session.tunnel().filter(|before| self.by_downlink.get(before) == Some(&teid)) {
+            self.by_downlink.remove(&before);
+        }
+        let old = session.redirect(now, tunnel, &mut self.counters);
         if let Some(due) = session.next_due() {
             self.wakeups.set(teid, &mut session.wakeup, due);
         }
@@ -118,7 +133,9 @@ impl Upf {
             self.send(now, old.address, &Message::EndMarker { teid: old.teid });
         }
         if let Some(tunnel) = tunnel {
+            self.by_downlink.insert(tunnel, teid);
             self.peers.meet(now, tunnel.address);
+            self.reply(now, teid);
         }
     }
 
@@ -149,6 +166,9 @@ impl Upf {
     pub fn release(&mut self, _now: Instant, teid: u32) -> Volumes {
         let Some(session) = self.sessions.remove(&teid) else { return Volumes::default() };
         self.ended.push(teid);
+        if let Some(tunnel) = session.tunnel().filter(|tunnel| self.by_downlink.get(tunnel) == Some(&teid)) {
+            self.by_downlink.remove(&tunnel);
+        }
         if self.wakeups.len() > 64 + 2 * self.sessions.len() {
             let sessions = &self.sessions;
             self.wakeups
@@ -186,7 +206,11 @@ impl Upf {
             }
             Ok(Message::EndMarker { teid }) => {
                 // The uplink of this tunnel is over (TS 23.501 §5.8.2.9): nothing depends on it here.
-                self.counters.end_markers_received += u64::from(self.sessions.contains_key(&teid));
+                match self.sessions.get(&teid).map(|session| session.is_from_its_gnb(from.ip())) {
+                    Some(true) => self.counters.end_markers_received += 1,
+                    Some(false) => self.counters.foreign_source += 1,
+                    None => self.counters.ignored += 1,
+                }
             }
             Ok(Message::SupportedExtensionHeaders(_) | Message::Other { .. }) => self.counters.ignored += 1,
             Err(DecodeError::UnsupportedExtensionHeader(_)) => {
@@ -242,16 +266,34 @@ impl Upf {
         let Some(session) = self.sessions.get_mut(&g_pdu.teid) else {
             return self.refuse(now, from, g_pdu.teid, g_pdu.t_pdu.len());
         };
-        match session.uplink(from, g_pdu) {
+        match session.uplink(now, from, g_pdu, &mut self.counters) {
             Ok(quota_reached) => {
                 self.counters.uplink_packets += 1;
                 self.counters.uplink_octets += g_pdu.t_pdu.len() as u64;
+                self.reply(now, g_pdu.teid);
                 if quota_reached {
                     self.ask(now, UpfAction::QuotaReached { teid: g_pdu.teid });
                 }
             }
             Err(Drop::NotUplink) => self.counters.not_uplink += 1,
+            Err(Drop::UnknownFlow) => self.counters.unknown_flow += 1,
+            Err(Drop::NotIp) => self.counters.not_ip += 1,
             Err(Drop::NotTheUes) => self.counters.not_the_ues += 1,
+            Err(Drop::ForeignSource) => self.counters.foreign_source += 1,
+        }
+    }
+
+    /// Sends what the gateway has to say to a UE, as far as there is room.
+    fn reply(&mut self, now: Instant, teid: u32) {
+        let room = OUTBOX.saturating_sub(self.outbox.len());
+        let Some(session) = self.sessions.get_mut(&teid) else { return };
+        let before = self.outbox.len();
+        let quota_reached = session.reply(room, &mut self.packet, &mut self.counters, &mut self.outbox);
+        if self.outbox.len() > before {
+            self.outbox_since.get_or_insert(now);
+        }
+        if quota_reached {
+            self.ask(now, UpfAction::QuotaReached { teid });
         }
     }
 
@@ -270,15 +312,19 @@ impl Upf {
         }
     }
 
-    /// The gNB does not know the tunnel: nothing is sent into it until the SMF gives another (TS 23.527 §5.3.2.1).
+    /// The gNB does not know the tunnel: nothing is sent into it until the SMF gives another (TS 23.527 §5.3.2.1). Only the
+    /// gNB itself can say so.
     fn indicated(&mut self, from: SocketAddr, tunnel: N3End) {
+        let from = from.ip().to_canonical();
+        let named = tunnel.address.to_canonical();
+        if !named.is_unspecified() && named != from {
+            self.counters.foreign_source += 1;
+            return;
+        }
         self.counters.error_indications_received += 1;
-        let tunnel = N3End {
-            address: if tunnel.address.is_unspecified() { from.ip() } else { tunnel.address },
-            ..tunnel
-        };
-        // Rare, and never while traffic is heavy: a look at every session will do.
-        for session in self.sessions.values_mut() {
+        let tunnel = N3End { address: from, ..tunnel };
+        let session = self.by_downlink.remove(&tunnel).and_then(|teid| self.sessions.get_mut(&teid));
+        if let Some(session) = session {
             session.lost(tunnel);
         }
     }
@@ -305,10 +351,10 @@ impl Upf {
     /// Never 0, none in use, none used lately.
     fn free_teid(&mut self) -> u32 {
         loop {
-            self.teids = self.teids.wrapping_add(session::TEID_STEP);
-            if self.teids != 0 && !self.sessions.contains_key(&self.teids) && !self.ended.contains(self.teids)
-            {
-                return self.teids;
+            self.numbers = self.numbers.wrapping_add(1);
+            let teid = self.settings.teids.teid(self.numbers);
+            if teid != 0 && !self.sessions.contains_key(&teid) && !self.ended.contains(teid) {
+                return teid;
             }
         }
     }

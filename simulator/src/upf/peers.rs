@@ -84,29 +84,6 @@ impl Peers {
     }
 }
 
-/// So many a second, and as many at once.
-pub(super) struct RateLimit {
-    per_s: u32,
-    left: u32,
-    since: Option<Instant>,
-}
-
-impl RateLimit {
-    pub(super) fn new(per_s: u32) -> Self {
-        Self { per_s, left: per_s, since: None }
-    }
-
-    pub(super) fn allow(&mut self, now: Instant) -> bool {
-        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1)) {
-            self.since = Some(now);
-            self.left = self.per_s;
-        }
-        let allowed = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        allowed
-    }
-}
-
 /// TS 29.281 §12: how long an answer is waited for, and how often it is asked for.
 const T3_RESPONSE: Duration = Duration::from_secs(3);
 const N3_REQUESTS: u8 = 3;

@@ -1,13 +1,15 @@
 //! One session: its tunnels, its downlink, and what it has used.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use billing::Octets;
-use gtpu::{Direction, GPdu, Packet, QosFlow, SequenceCounter, Skipped, TrafficSource};
+use gtpu::{Direction, GPdu, IpPacket, Packet, QosFlow, Skipped, TrafficSource};
 use scenarios::stream_seed;
 
-use super::{N3End, SessionSpec, UpfAction, UpfCounters, Volumes};
+use super::gateway::Gateway;
+use super::sources::{Source, Sources};
+use super::{N3End, SessionSpec, UpfAction, UpfCounters, Volumes, gateway};
 
 pub(super) struct Session {
     pub(super) spec: SessionSpec,
@@ -22,9 +24,9 @@ pub(super) struct Session {
     packet: Option<Packet>,
     /// Of the next packet in the downlink tunnel.
     sequence: u16,
-    /// Who sends the uplink.
-    uplink_from: Option<SocketAddr>,
-    uplink_sequence: SequenceCounter,
+    /// Who sends the uplink, and what is missing of it.
+    sources: Sources,
+    gateway: Gateway,
     volumes: Volumes,
     /// The total at which the quota is used up.
     granted_up_to: Option<u64>,
@@ -46,7 +48,10 @@ enum Path {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Drop {
     NotUplink,
+    UnknownFlow,
+    NotIp,
     NotTheUes,
+    ForeignSource,
 }
 
 impl Session {
@@ -54,31 +59,50 @@ impl Session {
         // Where there are both, the downlink is IPv4.
         let to = spec.ue.ipv4.map(IpAddr::from).or_else(|| spec.ue.ipv6.map(IpAddr::from));
         let packet = to.map(|to| {
-            let from = if to.is_ipv4() { SERVER_V4.into() } else { SERVER_V6.into() };
+            let from = if to.is_ipv4() { gateway::SERVER_V4.into() } else { gateway::SERVER_V6.into() };
             Packet { from, to, from_port: SERVER_PORT, to_port: UE_PORT }
         });
         Self {
             wakeup: None,
             teid,
-            seed: stream_seed(seed, &[DOWNLINK, u64::from(teid)]),
+            // Not of the TEID, which is another in each run.
+            seed: stream_seed(seed, &[DOWNLINK, spec.supi.value(), u64::from(spec.session.value())]),
             path: Path::None,
             source: None,
             throttle: 1.0,
             packet,
             sequence: 0,
-            uplink_from: None,
-            uplink_sequence: SequenceCounter::new(),
+            sources: Sources::default(),
+            gateway: Gateway::default(),
             volumes: Volumes::default(),
             granted_up_to: None,
             spec,
         }
     }
 
+    /// The gNB's end that the downlink goes to.
+    pub(super) fn tunnel(&self) -> Option<N3End> {
+        match self.path {
+            Path::To(tunnel) => Some(tunnel),
+            Path::None | Path::Waits { .. } => None,
+        }
+    }
+
+    pub(super) fn is_from_its_gnb(&self, from: IpAddr) -> bool {
+        self.sources.judge(self.tunnel(), from) == Source::Known
+    }
+
     /// The way down changes. The old one, where it has to be closed with an end marker (TS 23.502 §4.9.1.2.2).
-    pub(super) fn redirect(&mut self, now: Instant, tunnel: Option<N3End>) -> Option<N3End> {
+    pub(super) fn redirect(
+        &mut self,
+        now: Instant,
+        tunnel: Option<N3End>,
+        counters: &mut UpfCounters,
+    ) -> Option<N3End> {
         let old = self.path;
         let Some(tunnel) = tunnel else {
-            if let Path::To(_) = old {
+            if let Path::To(old) = old {
+                self.sources.left(old.address);
                 self.path = Path::Waits { reported: false };
             }
             return None;
@@ -86,12 +110,24 @@ impl Session {
         if old == Path::To(tunnel) {
             return None;
         }
+        if let Path::To(old) = old {
+            self.sources.left(old.address);
+        }
         self.path = Path::To(tunnel);
+        let (packets, octets) = self.sources.adopt(now, tunnel.address);
+        self.volumes.uplink.0 += octets;
+        self.volumes.uplink_packets += packets;
+        counters.foreign_source = counters.foreign_source.saturating_sub(packets);
+        counters.uplink_packets += packets;
+        counters.uplink_octets += octets;
         // TS 29.281 §5.1: numbers are those of one tunnel.
         self.sequence = 0;
         match &mut self.source {
             Some(source) => source.resume(now),
-            None => self.source = Some(TrafficSource::new(self.spec.downlink, self.seed, now)),
+            None => {
+                self.gateway.advertise(self.spec.ue);
+                self.source = Some(TrafficSource::new(self.spec.downlink, self.seed, now));
+            }
         }
         self.throttle(now, self.throttle);
         match old {
@@ -103,6 +139,7 @@ impl Session {
     /// The gNB does not know this tunnel.
     pub(super) fn lost(&mut self, tunnel: N3End) {
         if self.path == Path::To(tunnel) {
+            self.sources.left(tunnel.address);
             self.path = Path::None;
         }
     }
@@ -154,24 +191,14 @@ impl Session {
             && let Some(size) = source.packet(now)
         {
             scratch.clear();
-            let Ok(octets) = gtpu::build(packet, size, scratch) else { break };
-            let g_pdu = GPdu {
-                teid: tunnel.teid,
-                sequence: Some(self.sequence),
-                qos_flow: Some(QosFlow { direction: Direction::Downlink, qfi: self.spec.qfi }),
-                t_pdu: scratch,
-            };
-            let mut datagram = Vec::with_capacity(octets + HEADERS);
-            if g_pdu.encode(&mut datagram).is_err() {
+            if gtpu::build(packet, size, scratch).is_err() {
                 break;
             }
+            let mut pipe =
+                Pipe { spec: &self.spec, sequence: &mut self.sequence, volumes: &mut self.volumes };
+            let Some(action) = pipe.send(tunnel, scratch, counters) else { break };
+            out.push(action);
             made += 1;
-            self.sequence = self.sequence.wrapping_add(1);
-            self.volumes.downlink.0 += octets as u64;
-            self.volumes.downlink_packets += 1;
-            counters.downlink_packets += 1;
-            counters.downlink_octets += octets as u64;
-            out.push(UpfAction::Send { to: SocketAddr::new(tunnel.address, gtpu::PORT), octets: datagram });
         }
         if self.quota_reached() {
             out.push(UpfAction::QuotaReached { teid: self.teid });
@@ -179,25 +206,63 @@ impl Session {
         made
     }
 
+    /// Sends what the gateway has to say, `room` packets at most, while the UE can be reached. Whether that used up the quota.
+    pub(super) fn reply(
+        &mut self,
+        room: usize,
+        scratch: &mut Vec<u8>,
+        counters: &mut UpfCounters,
+        out: &mut Vec<UpfAction>,
+    ) -> bool {
+        let Path::To(tunnel) = self.path else { return false };
+        let mut sent = 0;
+        while sent < room
+            && let Some(reply) = self.gateway.next(self.spec.ue, counters)
+        {
+            scratch.clear();
+            scratch.extend_from_slice(&reply);
+            let mut pipe =
+                Pipe { spec: &self.spec, sequence: &mut self.sequence, volumes: &mut self.volumes };
+            out.extend(pipe.send(tunnel, scratch, counters));
+            sent += 1;
+        }
+        sent > 0 && self.quota_reached()
+    }
+
     /// A packet from the UE, which counts. Whether it used up the quota.
-    pub(super) fn uplink(&mut self, from: SocketAddr, g_pdu: &GPdu<'_>) -> Result<bool, Drop> {
-        if g_pdu.qos_flow.is_none_or(|flow| flow.direction != Direction::Uplink) {
-            return Err(Drop::NotUplink);
-        }
-        let packet = gtpu::read(g_pdu.t_pdu).map_err(|_| Drop::NotTheUes)?;
-        if !self.is_the_ues(packet.from) {
-            return Err(Drop::NotTheUes);
-        }
-        if let Some(sequence) = g_pdu.sequence {
-            if self.uplink_from.replace(from) != Some(from) {
-                self.uplink_sequence.begin_again();
+    pub(super) fn uplink(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        g_pdu: &GPdu<'_>,
+        counters: &mut UpfCounters,
+    ) -> Result<bool, Drop> {
+        let (octets, packet) = (g_pdu.t_pdu.len() as u64, self.judge(g_pdu));
+        if self.sources.judge(self.tunnel(), from.ip()) == Source::Foreign {
+            if packet.is_ok() {
+                self.sources.set_aside(now, from.ip(), octets);
             }
-            self.uplink_sequence.record(sequence);
-            self.volumes.uplink_lost = self.uplink_sequence.lost();
+            return Err(Drop::ForeignSource);
         }
-        self.volumes.uplink.0 += g_pdu.t_pdu.len() as u64;
+        let packet = packet?;
+        if let Some(sequence) = g_pdu.sequence {
+            self.sources.count(now, from.ip(), sequence, octets, self.spec.uplink.as_ref(), counters);
+            self.volumes.uplink_lost = self.sources.lost();
+        }
+        self.volumes.uplink.0 += octets;
         self.volumes.uplink_packets += 1;
+        self.gateway.asked(self.spec.ue, &packet, counters);
         Ok(self.quota_reached())
+    }
+
+    /// Whether it is a packet of the session, wherever it comes from.
+    fn judge<'a>(&self, g_pdu: &GPdu<'a>) -> Result<IpPacket<'a>, Drop> {
+        let flow = g_pdu.qos_flow.filter(|flow| flow.direction == Direction::Uplink);
+        if flow.ok_or(Drop::NotUplink)?.qfi != self.spec.qfi {
+            return Err(Drop::UnknownFlow);
+        }
+        let packet = gtpu::read_ip(g_pdu.t_pdu).map_err(|_| Drop::NotIp)?;
+        if gateway::is_of(self.spec.ue, &packet) { Ok(packet) } else { Err(Drop::NotTheUes) }
     }
 
     pub(super) fn volumes(&self) -> Volumes {
@@ -216,34 +281,39 @@ impl Session {
         }
         reached
     }
+}
 
-    fn is_the_ues(&self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(address) => self.spec.ue.ipv4 == Some(address),
-            // The prefix comes with a router advertisement, which a UE need not have heard yet (TS 23.501 §5.8.2.2.3).
-            IpAddr::V6(address) => {
-                self.spec.ue.ipv6.is_some_and(|own| own.octets()[8..] == address.octets()[8..])
-            }
-        }
+/// What goes into a downlink tunnel, and counts.
+struct Pipe<'a> {
+    spec: &'a SessionSpec,
+    sequence: &'a mut u16,
+    volumes: &'a mut Volumes,
+}
+
+impl Pipe<'_> {
+    /// `None`: it is larger than a datagram.
+    fn send(&mut self, tunnel: N3End, t_pdu: &[u8], counters: &mut UpfCounters) -> Option<UpfAction> {
+        let g_pdu = GPdu {
+            teid: tunnel.teid,
+            sequence: Some(*self.sequence),
+            qos_flow: Some(QosFlow { direction: Direction::Downlink, qfi: self.spec.qfi }),
+            t_pdu,
+        };
+        let mut octets = Vec::with_capacity(t_pdu.len() + HEADERS);
+        g_pdu.encode(&mut octets).ok()?;
+        *self.sequence = self.sequence.wrapping_add(1);
+        self.volumes.downlink.0 += t_pdu.len() as u64;
+        self.volumes.downlink_packets += 1;
+        counters.downlink_packets += 1;
+        counters.downlink_octets += t_pdu.len() as u64;
+        Some(UpfAction::Send { to: SocketAddr::new(tunnel.address, gtpu::PORT), octets })
     }
 }
 
-/// Where the TEIDs begin.
-pub(super) fn first_teid(seed: u64) -> u32 {
-    u32::try_from(stream_seed(seed, &[TEIDS]) >> 32).unwrap_or(1)
-}
-
-/// Odd, so that every TEID comes once before any comes again.
-pub(super) const TEID_STEP: u32 = 0x9e37_79b1;
-
-/// Who talks to UEs: addresses that are kept for documentation (RFC 5737, RFC 3849).
-const SERVER_V4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
-const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 /// Ports that no protocol is read into.
 const SERVER_PORT: u16 = 61_001;
 const UE_PORT: u16 = 61_002;
 /// Of GTP-U, with a sequence number and one extension.
 const HEADERS: usize = 16;
-/// The streams of the UPF's seed.
-const TEIDS: u64 = 1;
+/// The stream of the UPF's seed.
 const DOWNLINK: u64 = 2;

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use identity::{Dnn, Imsi, PduSessionId, Plmn};
+use identity::{Dnn, Imsi, PduSessionId, Plmn, TeidKey};
 use scenarios::Flow;
 
 /// What a UPF is.
@@ -9,8 +9,10 @@ use scenarios::Flow;
 pub struct UpfSettings {
     /// Its address on N3.
     pub address: IpAddr,
-    /// Of the sizes of its packets and of its TEIDs.
+    /// Of the sizes of its packets.
     pub seed: u64,
+    /// By which it draws its TEIDs.
+    pub teids: TeidKey,
     /// What it holds at most.
     pub sessions: usize,
     /// Packets that one call of [`super::Upf::advance`] makes at most.
@@ -24,11 +26,12 @@ pub struct UpfSettings {
 }
 
 impl UpfSettings {
-    /// With the usual limits.
+    /// With the usual limits, and TEIDs that whoever knows the seed can tell: see [`super::Upf::draw_teids_by`].
     pub fn new(address: IpAddr, seed: u64) -> Self {
         Self {
             address,
             seed,
+            teids: TeidKey::of_seed(seed),
             sessions: 1 << 20,
             packets_per_advance: 1_024,
             tick: Duration::from_millis(2),
@@ -53,7 +56,7 @@ pub struct SessionSpec {
     pub qfi: u8,
     /// The UE's addresses. What comes from another one is dropped.
     pub ue: UeAddresses,
-    /// What the UE is expected to send; nothing is made of it.
+    /// What the UE is expected to send: what is missing by its sequence numbers can be no more than this.
     pub uplink: Option<Flow>,
     /// What flows to the UE.
     pub downlink: Flow,
@@ -75,6 +78,6 @@ pub struct N3End {
 pub struct UeAddresses {
     /// The IPv4 address.
     pub ipv4: Option<Ipv4Addr>,
-    /// The IPv6 address: a prefix of 64 bits and the interface identifier.
+    /// The IPv6 address: a prefix of 64 bits, which is advertised, and the interface identifier.
     pub ipv6: Option<Ipv6Addr>,
 }

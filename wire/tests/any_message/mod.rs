@@ -298,7 +298,7 @@ fn any_handover() -> impl Strategy<Value = HandoverCount> {
 }
 
 fn any_user_plane() -> impl Strategy<Value = UserPlaneInterval> {
-    any::<[u64; 10]>().prop_map(|n| UserPlaneInterval {
+    any::<[u64; 15]>().prop_map(|n| UserPlaneInterval {
         uplink_packets: n[0],
         uplink_octets: n[1],
         downlink_packets: n[2],
@@ -309,5 +309,10 @@ fn any_user_plane() -> impl Strategy<Value = UserPlaneInterval> {
         strays: n[7],
         end_markers: n[8],
         echoes: n[9],
+        downlink_duplicated: n[10],
+        sequence_restarts: n[11],
+        sequence_jumps: n[12],
+        foreign_source: n[13],
+        router_advertisements: n[14],
     })
 }
