@@ -192,6 +192,7 @@ impl Faults {
             from_us: beside.opened_us(),
             uplink: Octets(volume % 100_000 + 1),
             downlink: Octets((volume >> 32) % 1_000_000 + 1),
+            uplink_lost: 0,
             ..*used
         };
         press.push(orphan.rate(&made_up, tariff, &mut 0));

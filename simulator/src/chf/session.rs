@@ -31,6 +31,7 @@ pub(super) struct Used {
     pub(super) to_us: u64,
     pub(super) uplink: Octets,
     pub(super) downlink: Octets,
+    pub(super) uplink_lost: u64,
     pub(super) closing: Closing,
 }
 
@@ -74,10 +75,11 @@ impl Session {
         self.noted
     }
 
-    /// These are the totals now: they only grow.
+    /// These are the totals now: volumes only grow, and what was missing may come after all.
     pub(super) fn note(&mut self, totals: Volumes) {
         self.noted.uplink = self.noted.uplink.max(totals.uplink);
         self.noted.downlink = self.noted.downlink.max(totals.downlink);
+        self.noted.uplink_lost = totals.uplink_lost;
     }
 
     pub(super) fn moves_to(&mut self, serving: Plmn) {
@@ -94,6 +96,7 @@ impl Session {
             to_us,
             uplink: Octets(self.noted.uplink.0 - self.part_from.uplink.0),
             downlink: Octets(self.noted.downlink.0 - self.part_from.downlink.0),
+            uplink_lost: self.noted.uplink_lost.saturating_sub(self.part_from.uplink_lost),
             closing,
         };
         self.sequence += 1;
@@ -179,6 +182,7 @@ impl Session {
             recorded_us: used.to_us,
             uplink: used.uplink,
             downlink: used.downlink,
+            uplink_lost: used.uplink_lost,
             rate: rate.map(|rate| rate.name.clone()).unwrap_or_default(),
             amount: charge.map_or(Money::ZERO, |(_, amount)| amount),
             currency: tariff.currency,
@@ -192,12 +196,14 @@ impl Used {
     pub(super) fn halves(self) -> (Self, Self) {
         let middle_us = self.from_us + (self.to_us - self.from_us) / 2;
         let (uplink, downlink) = (Octets(self.uplink.0 / 2), Octets(self.downlink.0 / 2));
-        let first = Self { to_us: middle_us, uplink, downlink, closing: Closing::Quota, ..self };
+        let uplink_lost = self.uplink_lost / 2;
+        let first = Self { to_us: middle_us, uplink, downlink, uplink_lost, closing: Closing::Quota, ..self };
         let second = Self {
             sequence: self.sequence + 1,
             from_us: middle_us,
             uplink: Octets(self.uplink.0 - uplink.0),
             downlink: Octets(self.downlink.0 - downlink.0),
+            uplink_lost: self.uplink_lost - uplink_lost,
             ..self
         };
         (first, second)

@@ -5,12 +5,14 @@ use oxirush_nas::nas_5gs::{
     GsmCause, Nas5gsMessage, Nas5gsmMessage, NasDnn, NasExtendedProtocolConfigurationOptions, NasFGsmCause,
     NasPduAddress, NasPduSessionEstablishmentAccept, NasPduSessionEstablishmentReject,
     NasPduSessionEstablishmentRequest, NasPduSessionModificationCommand, NasPduSessionModificationReject,
-    NasPduSessionReleaseCommand, NasPduSessionType, NasQosRules, NasSNssai, NasSessionAmbr, NasSscMode, Pco,
-    PcoDirection, PcoEntry, PduSessionTypeValue, QosPacketFilter, QosPacketFilterComponent,
-    QosPacketFilterDirection, QosRule, QosRuleOpCode, SscModeValue,
+    NasPduSessionReleaseCommand, NasPduSessionType, NasQosFlowDescriptions, NasQosRules, NasSNssai,
+    NasSessionAmbr, NasSscMode, Pco, PcoDirection, PcoEntry, PduSessionTypeValue, QosFlowDescription,
+    QosFlowOpCode, QosFlowParameter, QosPacketFilter, QosPacketFilterComponent, QosPacketFilterDirection,
+    QosRule, QosRuleOpCode, SscModeValue,
 };
 
-use super::session::{DEFAULT_QFI, Session};
+use super::session::{DEFAULT_QFI, FIVE_QI, Session};
+use crate::upf::{DNS_V4, DNS_V6, LINK_MTU};
 
 /// What a PDU SESSION ESTABLISHMENT REQUEST asks for, or why it cannot be had.
 pub(crate) fn wanted(request: &NasPduSessionEstablishmentRequest) -> Result<PduSessionType, GsmCause> {
@@ -28,6 +30,38 @@ pub(crate) fn wanted(request: &NasPduSessionEstablishmentRequest) -> Result<PduS
     }
 }
 
+/// What a UE wants to be told of its session's network (TS 24.008 §10.5.6.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AskedFor {
+    dns_v4: bool,
+    dns_v6: bool,
+    mtu: bool,
+}
+
+/// What a request asks to be told.
+pub(crate) fn asked_for(request: &NasPduSessionEstablishmentRequest) -> AskedFor {
+    let options = request.extended_protocol_configuration_options.as_ref();
+    let options = options.and_then(|options| options.pco(PcoDirection::Uplink));
+    let has = |identifier| options.as_ref().is_some_and(|options| options.entry(identifier).is_some());
+    AskedFor { dns_v4: has(DNS_SERVER_IPV4), dns_v6: has(DNS_SERVER_IPV6), mtu: has(LINK_MTU_IPV4) }
+}
+
+/// What the UE asked for, as far as its session has it, and the charging identifier.
+fn options(session: &Session) -> Option<NasExtendedProtocolConfigurationOptions> {
+    let AskedFor { dns_v4, dns_v6, mtu } = session.asked_for;
+    let charging = session.anchor?.charging.0.to_be_bytes();
+    let (ipv4, ipv6) = (session.ipv4().is_some(), session.interface_id().is_some());
+    let all = [
+        (dns_v6 && ipv6, DNS_SERVER_IPV6, DNS_V6.octets().to_vec()),
+        (dns_v4 && ipv4, DNS_SERVER_IPV4, DNS_V4.octets().to_vec()),
+        (mtu && ipv4, LINK_MTU_IPV4, LINK_MTU.to_be_bytes().to_vec()),
+        (true, CHARGING_ID_CONTAINER, charging.to_vec()),
+    ];
+    let told = all.into_iter().filter(|(told, ..)| *told);
+    let entries = told.map(|(_, identifier, contents)| PcoEntry { identifier, contents }).collect();
+    NasExtendedProtocolConfigurationOptions::from_pco(&Pco::new(0, entries), PcoDirection::Downlink).ok()
+}
+
 /// PDU SESSION ESTABLISHMENT ACCEPT. `None` before the session is anchored.
 pub(crate) fn establishment_accept(session: &Session) -> Option<Vec<u8>> {
     let type_ = match session.type_ {
@@ -41,8 +75,6 @@ pub(crate) fn establishment_accept(session: &Session) -> Option<Vec<u8>> {
         (Some(ipv4), Some(interface_id)) => NasPduAddress::from_ipv4v6(interface_id, ipv4.octets()),
         (None, None) => return None,
     };
-    let charging = session.anchor?.charging.0.to_be_bytes().to_vec();
-    let options = Pco::new(0, vec![PcoEntry { identifier: CHARGING_ID_CONTAINER, contents: charging }]);
     let accept = NasPduSessionEstablishmentAccept::new(
         NasPduSessionType::from_session_type(type_),
         NasSscMode::from_mode(SscModeValue::Ssc1),
@@ -51,9 +83,8 @@ pub(crate) fn establishment_accept(session: &Session) -> Option<Vec<u8>> {
     )
     .with_pdu_address(address)
     .with_s_nssai(NasSNssai::from_sst_sd(session.slice.sst, session.slice.sd))
-    .with_extended_protocol_configuration_options(
-        NasExtendedProtocolConfigurationOptions::from_pco(&options, PcoDirection::Downlink).ok()?,
-    )
+    .with_authorized_qos_flow_descriptions(default_flow()?)
+    .with_extended_protocol_configuration_options(options(session)?)
     .with_dnn(NasDnn::new(session.dnn.octets()));
     encoded(accept, session.id.value(), session.pti)
 }
@@ -103,6 +134,13 @@ fn default_rule() -> Option<NasQosRules> {
     NasQosRules::from_rules(&[rule]).ok()
 }
 
+/// What the QoS flow of the default rule is: its QFI is not its 5QI, so the UE has to be told (§6.2.5.1.1.4).
+fn default_flow() -> Option<NasQosFlowDescriptions> {
+    let parameters = vec![QosFlowParameter::FiveQi(FIVE_QI)];
+    let flow = QosFlowDescription::new(DEFAULT_QFI, QosFlowOpCode::Create, true, parameters);
+    NasQosFlowDescriptions::from_descriptions(&[flow]).ok()
+}
+
 fn ambr(session: &Session) -> Option<NasSessionAmbr> {
     let (uplink, downlink) = session.ambr_bps;
     NasSessionAmbr::from_kbps(downlink / 1000, uplink / 1000).ok()
@@ -110,3 +148,7 @@ fn ambr(session: &Session) -> Option<NasSessionAmbr> {
 
 /// The first container for operator-specific use (TS 24.008 §10.5.6.3): it tells the UE the charging identifier.
 const CHARGING_ID_CONTAINER: u16 = 0xff00;
+/// Containers that a UE asks with, and that answer it (TS 24.008 table 10.5.154).
+const DNS_SERVER_IPV6: u16 = 0x0003;
+const DNS_SERVER_IPV4: u16 = 0x000d;
+const LINK_MTU_IPV4: u16 = 0x0010;

@@ -17,7 +17,7 @@ use oxirush_ngap::ngap::{
 };
 use oxirush_ngap::{Error, Octets, build_ngap_ie, ngap};
 
-use super::session::{DEFAULT_QFI, Session};
+use super::session::{DEFAULT_QFI, FIVE_QI, Session};
 use crate::N3End;
 
 /// PDU Session Resource Setup Request Transfer, also that of a handover (§9.3.4.1).
@@ -128,9 +128,9 @@ fn ambr(session: &Session) -> PDUSessionAggregateMaximumBitRate {
     PDUSessionAggregateMaximumBitRate::new(BitRate(downlink), BitRate(uplink), None)
 }
 
-/// 5QI 9 (TS 23.501 table 5.7.4-1), with the lowest priority of allocation.
+/// The 5QI that the UE is told, too, with the lowest priority of allocation.
 fn best_effort() -> QosFlowLevelQosParameters {
-    let descriptor = NonDynamic5QIDescriptor::new(FiveQI(9), None, None, None, None);
+    let descriptor = NonDynamic5QIDescriptor::new(FiveQI(FIVE_QI.into()), None, None, None, None);
     let priority = AllocationAndRetentionPriority::new(
         PriorityLevelARP(15),
         PreEmptionCapability::shall_not_trigger_pre_emption,

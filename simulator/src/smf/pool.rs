@@ -41,14 +41,15 @@ pub(super) fn interface_id(place: u32) -> [u8; 8] {
     [0, 0, 0, 0, a, b, c, d]
 }
 
-/// The link-local address of a place (RFC 4291 §2.5.6): no router advertises a prefix here.
+/// The IPv6 address of a place: its interface identifier in a prefix of its own (TS 23.501 §5.8.2.2.1), of the addresses that
+/// are kept for documentation (RFC 3849). The prefix of place 0, which nobody has, is that of the data networks.
 pub(super) fn ipv6(place: u32) -> Ipv6Addr {
-    let [a, b, c, d, e, f, g, h] = interface_id(place);
-    Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h])
+    let ([p, q, r, s], [a, b, c, d, e, f, g, h]) = (place.to_be_bytes(), interface_id(place));
+    Ipv6Addr::from([0x20, 1, 0xd, 0xb8, p, q, r, s, a, b, c, d, e, f, g, h])
 }
 
-/// 10.0.0.0/8 without its first and last address.
-const MAX_PLACES: u32 = (1 << 24) - 2;
+/// 10.0.0.0/8 without its first and last address, and without that of the gateway before the last.
+const MAX_PLACES: u32 = (1 << 24) - 3;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use billing::ChargingId;
 use identity::{Dnn, Imsi, PduSessionId, PduSessionType, Plmn, Snssai};
 
+use super::gsm::AskedFor;
 use super::pool;
 use crate::N3End;
 use crate::amf::timers::TimerId;
@@ -20,6 +21,8 @@ pub(crate) struct Session {
     /// Its name here.
     pub(crate) dnn: Dnn,
     pub(crate) type_: PduSessionType,
+    /// What the UE wants to be told.
+    pub(crate) asked_for: AskedFor,
     pub(crate) slice: Snssai,
     pub(crate) home: Plmn,
     /// The network that serves it.
@@ -117,3 +120,5 @@ impl Session {
 
 /// The QoS flow of the default QoS rule.
 pub(crate) const DEFAULT_QFI: u8 = 1;
+/// Its 5QI: best effort (TS 23.501 table 5.7.4-1).
+pub(crate) const FIVE_QI: u8 = 9;

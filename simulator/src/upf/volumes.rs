@@ -11,7 +11,7 @@ pub struct Volumes {
     pub uplink_packets: u64,
     /// Packets that were sent to the UE.
     pub downlink_packets: u64,
-    /// Packets from the UE that went missing, by their sequence numbers.
+    /// Packets from the UE that went missing, by their sequence numbers; fewer when one comes late.
     pub uplink_lost: u64,
 }
 

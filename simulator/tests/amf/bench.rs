@@ -205,6 +205,11 @@ impl Bench {
 
     /// A packet of 500 octets comes up in the first session.
     pub(crate) fn uplink_packet(&mut self, teid: u32) {
+        self.uplink_packet_from(GNB, teid);
+    }
+
+    /// The same from another gNB.
+    pub(crate) fn uplink_packet_from(&mut self, gnb: u32, teid: u32) {
         let from = std::net::Ipv4Addr::new(10, 0, 0, 1).into();
         let to = std::net::Ipv4Addr::new(198, 51, 100, 1).into();
         let path = gtpu::Packet { from, to, from_port: 9, to_port: 9 };
@@ -213,7 +218,8 @@ impl Bench {
         let qos_flow = Some(gtpu::QosFlow { direction: gtpu::Direction::Uplink, qfi: 1 });
         let packet = gtpu::GPdu { teid, sequence: None, qos_flow, t_pdu: &t_pdu };
         gtpu::Message::GPdu(packet).encode(&mut octets).unwrap();
-        self.upf.received(self.now, ([127, 0, 1, 1], gtpu::PORT).into(), &octets);
+        let gnb = u8::try_from(gnb).unwrap();
+        self.upf.received(self.now, ([127, 0, 1, gnb], gtpu::PORT).into(), &octets);
     }
 
     /// Runs a whole registration.

@@ -133,7 +133,7 @@ fn a_session_that_ends_at_a_border_counts_until_its_gnb_has_released_it() {
         did.iter().any(|did| matches!(did, Did::Other(ABROAD, name, _) if name.contains("ResourceRelease"))),
         "{did:?}"
     );
-    bench.uplink_packet(teid);
+    bench.uplink_packet_from(ABROAD, teid);
     bench.settle(&mut ue, did);
     let charged: u64 = bench.chf.take_records(0).map(|record| record.uplink.0).sum();
     assert_eq!((bench.sessions(), charged, ue.registered), (0, 500, true));

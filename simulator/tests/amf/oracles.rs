@@ -12,7 +12,7 @@ use simulator::amf::Message;
 
 use crate::bench::*;
 use crate::ran;
-use crate::sessions::{connected, with_session};
+use crate::sessions::{asking, connected, with_session};
 use crate::ue::TestUe;
 
 /// The lives of some UEs under the null cipher, so that the AMF sends each kind of message of sessions and handovers.
@@ -51,6 +51,7 @@ fn sessions(bench: &mut Bench) {
         let rate = NasIntegrityProtectionMaximumDataRate::new(0xffff);
         let mut request = NasPduSessionEstablishmentRequest::new(rate);
         request.pdu_session_type = Some(NasPduSessionType::from_session_type(type_));
+        request.extended_protocol_configuration_options = Some(asking(&[0x0003, 0x000d, 0x0010]));
         let request = ue.gsm_uplink(request, id, id, Some("internet"));
         uplink(bench, &mut ue, request);
     }
@@ -194,5 +195,15 @@ fn tshark_finds_nothing_malformed() {
     assert_eq!(tshark("ngap").lines().count(), bench.pdus.len());
     assert_eq!(tshark("_ws.malformed || _ws.expert.severity == error"), "");
     let accepts = bench.sent(Message::SessionEstablishmentAccept);
-    assert_eq!(tshark("nas_5gs.sm.message_type == 0xc2").lines().count(), usize::try_from(accepts).unwrap());
+    let accepts = usize::try_from(accepts).unwrap();
+    assert_eq!(tshark("nas_5gs.sm.message_type == 0xc2").lines().count(), accepts);
+    let described = "nas_5gs.sm.message_type == 0xc2 && nas_5gs.sm.5qi == 9 && nas_5gs.sm.qfi == 1";
+    assert_eq!(tshark(described).lines().count(), accepts);
+    for told in [
+        "gsm_a.gm.sm.pco.dns.ipv4 == 10.255.255.254",
+        "gsm_a.gm.sm.pco.dns.ipv6 == 2001:db8::1",
+        "gsm_a.gm.sm.pco.ipv4_link_mtu_size == 1400",
+    ] {
+        assert!(!tshark(told).is_empty(), "{told}");
+    }
 }

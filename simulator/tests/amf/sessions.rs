@@ -48,6 +48,61 @@ fn the_accept_carries_address_rule_rate_and_charging_identifier() {
     assert_eq!((bench.sessions(), bench.amf.statistics().events(Event::SessionEstablished)), (1, 1));
 }
 
+/// Protocol configuration options that ask for these.
+pub(crate) fn asking(identifiers: &[u16]) -> NasExtendedProtocolConfigurationOptions {
+    let entries = identifiers.iter().map(|&identifier| PcoEntry { identifier, contents: Vec::new() });
+    let options = Pco::new(0, entries.collect());
+    NasExtendedProtocolConfigurationOptions::from_pco(&options, PcoDirection::Uplink).unwrap()
+}
+
+#[test]
+fn the_accept_describes_its_qos_flow_as_the_gnb_is_told_it() {
+    let mut bench = Bench::new();
+    let ue = with_session(&mut bench, 1);
+    let Some(Nas5gsmMessage::PduSessionEstablishmentAccept(accept)) = ue.gsm.last() else { panic!() };
+    let flows = accept.authorized_qos_flow_descriptions.as_ref().unwrap().descriptions();
+    let [flow] = &flows[..] else { panic!("{flows:?}") };
+    assert_eq!(accept.authorized_qos_rules.rules()[0].qfi, Some(flow.qfi));
+    assert_eq!((flow.op_code, flow.e_flag), (QosFlowOpCode::Create, true));
+    assert_eq!(flow.params, [QosFlowParameter::FiveQi(9)]);
+}
+
+#[test]
+fn the_accept_tells_dns_servers_and_mtu_to_who_asks_for_them() {
+    const DNS_V6: u16 = 0x0003;
+    const DNS_V4: u16 = 0x000d;
+    const MTU: u16 = 0x0010;
+    const ALL: [u16; 3] = [DNS_V6, DNS_V4, MTU];
+    for (type_, asked, told) in [
+        (PduSessionTypeValue::Ipv4, &ALL[..], &[DNS_V4, MTU][..]),
+        (PduSessionTypeValue::Ipv6, &ALL, &[DNS_V6]),
+        (PduSessionTypeValue::Ipv4v6, &ALL, &ALL),
+        (PduSessionTypeValue::Ipv4v6, &[DNS_V4], &[DNS_V4]),
+        (PduSessionTypeValue::Ipv4v6, &[], &[]),
+    ] {
+        let mut bench = Bench::new();
+        let mut ue = connected(&mut bench, 1);
+        let rate = NasIntegrityProtectionMaximumDataRate::new(0xffff);
+        let mut request = NasPduSessionEstablishmentRequest::new(rate);
+        request.pdu_session_type = Some(NasPduSessionType::from_session_type(type_));
+        request.extended_protocol_configuration_options = Some(asking(asked));
+        let request = ue.gsm_uplink(request, 1, 1, Some("internet"));
+        let did = bench.uplink(&ue, request);
+        bench.settle(&mut ue, did);
+        let Some(Nas5gsmMessage::PduSessionEstablishmentAccept(accept)) = ue.gsm.last() else { panic!() };
+        let options = accept.extended_protocol_configuration_options.as_ref().unwrap();
+        let options = options.pco(PcoDirection::Downlink).unwrap();
+        let found: Vec<u16> = options.entries.iter().map(|entry| entry.identifier).collect();
+        assert_eq!(found, [told, &[0xff00]].concat(), "{type_:?} asked for {asked:x?}");
+        let contents = |identifier| options.entry(identifier).map(|entry| entry.contents.clone());
+        let server_v6: std::net::Ipv6Addr = "2001:db8::1".parse().unwrap();
+        assert!(contents(DNS_V6).is_none_or(|it| it == server_v6.octets()));
+        assert!(contents(DNS_V4).is_none_or(|it| it == [10, 255, 255, 254]));
+        assert!(contents(MTU).is_none_or(|it| it == 1_400u16.to_be_bytes()));
+        assert!(accept.pdu_address.is_some());
+    }
+}
+
 #[test]
 fn a_session_ends_once_and_its_address_is_free() {
     let mut bench = Bench::new();

@@ -48,6 +48,7 @@ pub(in crate::amf) fn requested(
         asked,
         dnn,
         type_,
+        asked_for: gsm::asked_for(request),
         slice,
         home,
         serving,
