@@ -41,6 +41,12 @@ pub struct Account {
     pub charged_uplink: u64,
     /// Octets to UEs that were charged.
     pub charged_downlink: u64,
+    /// Sessions whose two sides agree but for octets that packets which went missing explain.
+    pub explained_by_loss_sessions: u64,
+    /// Those octets from UEs: sent, and not charged.
+    pub explained_by_loss_uplink: u64,
+    /// Those octets to UEs: charged, and not received.
+    pub explained_by_loss_downlink: u64,
     /// Records of usage.
     pub usage_records: u64,
     /// Records of charging.
@@ -93,5 +99,17 @@ impl Account {
             all.push(format!("{count} sessions are not judged ({cause}): {why}"));
         }
         all
+    }
+
+    /// Octets that only lost packets explain, of both directions.
+    pub fn explained_by_loss(&self) -> u64 {
+        self.explained_by_loss_uplink.saturating_add(self.explained_by_loss_downlink)
+    }
+
+    /// The part of all octets that only lost packets explain, from 0 to 1.
+    pub fn loss_share(&self) -> f64 {
+        let uplink = self.used_uplink.max(self.charged_uplink);
+        let all = uplink.saturating_add(self.used_downlink.max(self.charged_downlink));
+        if all == 0 { 0.0 } else { self.explained_by_loss() as f64 / all as f64 }
     }
 }

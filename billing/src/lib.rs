@@ -14,10 +14,12 @@ pub use account::Account;
 pub use money::{Currency, Money};
 pub use rating::{Charge, Meter, Part, RatingError};
 pub use reconcile::{
-    Cause, Difference, Losses, LostUsage, ReconcileError, Reconciler, RunWindow, Settings, Side,
-    UnreconciledWriter, reconcile_files, reconcile_files_to,
+    Carried, Cause, Difference, Losses, LostUsage, ReconcileError, Reconciler, RunWindow, Settings, Side,
+    Traffic, UnreconciledWriter, reconcile_files, reconcile_files_to,
 };
 pub use record::{ChargingId, ChargingRecord, Closing, Octets, UsageRecord};
-pub use rules::{DurationTolerance, RatedPer, RatingRules, Ratio, Rules, VolumeTolerance};
+pub use rules::{
+    DurationTolerance, LossJudgement, LossRules, RatedPer, RatingRules, Ratio, Rules, VolumeTolerance,
+};
 pub use tariff::{Hours, NoRate, Rate, Rounding, Scope, Tariff, TariffError, Unit};
 pub use yaml::in_words as yaml_in_words;

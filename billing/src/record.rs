@@ -82,6 +82,8 @@ pub struct ChargingRecord {
     pub uplink: Octets,
     /// To the UE.
     pub downlink: Octets,
+    /// T-PDUs from the UE that went missing on the way, by their sequence numbers. A foreign ledger may lack it.
+    pub uplink_lost: u64,
     /// The rate of the tariff that was applied.
     pub rate: String,
     /// What is charged for this part.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Money, Octets, Unit};
+use crate::{Account, Money, Octets, Unit};
 
 /// What is tolerated. Where a file says nothing of a rule, the default holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,11 +26,13 @@ pub struct Rules {
     #[serde(with = "text")]
     #[schemars(with = "String")]
     pub lateness: Duration,
-    /// What a T-PDU that went missing on its way to the UE may have held at most: so much of the charged downlink is
-    /// explained by each; `1500B`.
+    /// What a T-PDU that went missing on its way may have held at most: so much of a difference is explained by each, where
+    /// the traffic of the session can have carried it; `1500B`.
     #[serde(with = "text")]
     #[schemars(with = "String")]
     pub lost_packet: Octets,
+    /// What part of all octets may be explained by packets that went missing.
+    pub loss: LossRules,
     /// How amounts are recomputed.
     pub rating: RatingRules,
 }
@@ -94,7 +96,50 @@ impl Default for Rules {
             clock_skew: Duration::from_secs(5),
             lateness: Duration::from_secs(5 * 60),
             lost_packet: Octets(1_500),
+            loss: LossRules::default(),
             rating: RatingRules::default(),
+        }
+    }
+}
+
+/// What part of all octets may be explained by packets that went missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LossRules {
+    /// More is a warning; `1%`.
+    pub warning: Ratio,
+    /// With more nothing is proven of the billing; `10%`.
+    pub limit: Ratio,
+}
+
+impl Default for LossRules {
+    fn default() -> Self {
+        Self { warning: Ratio(10_000), limit: Ratio(100_000) }
+    }
+}
+
+/// What losses make of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossJudgement {
+    /// They explain little, or nothing.
+    Harmless,
+    /// They explain so much that somebody should know.
+    Noticeable,
+    /// They explain so much that sessions which agree prove nothing.
+    NotProvable,
+}
+
+impl LossRules {
+    /// Judges what lost packets explain of an account.
+    pub fn judge(self, account: &Account) -> LossJudgement {
+        let share = account.loss_share();
+        let above = |ratio: Ratio| share > f64::from(ratio.0) / 1e6;
+        if above(self.limit) {
+            LossJudgement::NotProvable
+        } else if above(self.warning) {
+            LossJudgement::Noticeable
+        } else {
+            LossJudgement::Harmless
         }
     }
 }
@@ -265,6 +310,30 @@ mod tests {
         let json = serde_json::to_string(&rules).unwrap();
         assert_eq!(serde_json::from_str::<Rules>(&json).unwrap(), rules);
         assert_eq!(Rules::from_yaml("# nothing\n", "rules.yaml"), Ok(Rules::default()));
+    }
+
+    #[test]
+    fn losses_are_judged_by_their_share() {
+        let rules = Rules::from_yaml("loss: {warning: 2%, limit: 20%}\n", "rules.yaml").unwrap();
+        for (explained, defaults, own) in [
+            (100, LossJudgement::Harmless, LossJudgement::Harmless),
+            (101, LossJudgement::Noticeable, LossJudgement::Harmless),
+            (1_000, LossJudgement::Noticeable, LossJudgement::Noticeable),
+            (1_001, LossJudgement::NotProvable, LossJudgement::Noticeable),
+            (2_001, LossJudgement::NotProvable, LossJudgement::NotProvable),
+        ] {
+            let account = Account {
+                used_uplink: 2_000,
+                charged_uplink: 2_000,
+                used_downlink: 8_000 - explained,
+                charged_downlink: 8_000,
+                explained_by_loss_downlink: explained,
+                ..Account::default()
+            };
+            assert_eq!(LossRules::default().judge(&account), defaults, "{explained}");
+            assert_eq!(rules.loss.judge(&account), own, "{explained}");
+        }
+        assert_eq!(LossRules::default().judge(&Account::default()), LossJudgement::Harmless);
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn charging() -> ChargingRecord {
         recorded_us: usage.to_us + 5,
         uplink: usage.uplink,
         downlink: usage.downlink,
+        uplink_lost: 4,
         rate: "a, \"b\"".to_owned(),
         amount: Money::from_micros(-2_500),
         currency: Currency::EUR,

@@ -71,8 +71,11 @@ fn usage_that_was_lost_at_the_very_end_of_a_gap_is_explained_though_clocks_diffe
     assert!(used < to_us, "{used} {charged}");
     history.usage.retain(|record| record.charging_id != id || record.from_us > to_us);
     let gap = LostUsage { shard: 1, from_us: used - 60_000_000, to_us };
-    let (account, differences) =
-        reconcile_with(&history, usize::MAX, Losses { gaps: &[gap], shard_of: Some(&|_| Some(1)) });
+    let (account, differences) = reconcile_with(
+        &history,
+        usize::MAX,
+        Losses { gaps: &[gap], shard_of: Some(&|_| Some(1)), traffic: None },
+    );
     assert_eq!(account.unreconciled, 0, "{differences:#?}");
     assert_eq!(account.explained.get("agent-lost"), Some(&1), "{differences:#?}");
 }
@@ -120,7 +123,7 @@ proptest! {
             shard_of(record.supi) == Some(1) && record.from_us <= gap.to_us && record.to_us >= gap.from_us
         };
         history.usage.retain(|record| !lost(record));
-        let losses = Losses { gaps: &[gap], shard_of: Some(&shard_of) };
+        let losses = Losses { gaps: &[gap], shard_of: Some(&shard_of), traffic: None };
         let (account, differences) = reconcile_with(&history, usize::MAX, losses);
         let touched = |difference: &Difference| {
             let sides = [&difference.usage, &difference.charging];

@@ -78,6 +78,9 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
     for line in summary.billing.account.not_judged() {
         println!("    {line}");
     }
+    if let Some(line) = summary.billing.explained_by_loss() {
+        println!("  billing: {line}");
+    }
     let lateness = summary.generator.lateness_us;
     if summary.generator.attempts > 0 {
         println!(

@@ -82,6 +82,14 @@ impl Run {
                     .push(format!("{never} attempts of {name} were never started: {}", reasons.join(", ")));
             }
         }
+        let foreign = evidence.user_plane.foreign_source;
+        if foreign > 0 {
+            warnings.push(format!(
+                "{foreign} GTP-U messages for our tunnels came from addresses that are not the other ends of these tunnels, \
+                 and count for nothing (gtpu-foreign-source): a stranger's, or a UPF that sends from another address than it \
+                 gives in N2"
+            ));
+        }
         warnings.into_iter().for_each(|warning| self.core.warn(warning));
     }
 
@@ -194,7 +202,8 @@ impl Run {
                 |reason: &&String| !verdict.reasons.iter().any(|told| told.ends_with(reason.as_str()));
             let unknown: Vec<_> = billing.reason.iter().filter(known).collect();
             let unknown = unknown.into_iter().map(|reason| format!("billing is not reconciled: {reason}"));
-            verdict.reasons.extend(unknown.chain(billing.reasons()));
+            let unproven = billing.not_provable.iter().map(|why| format!("billing is not provable: {why}"));
+            verdict.reasons.extend(unknown.chain(unproven).chain(billing.reasons()));
         }
         verdict
     }

@@ -61,7 +61,7 @@ pub use moves::{HandoverCells, HandoverSummary};
 pub use network::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
 pub use ran_events::{AmfSummary, RanEvents, ShownEvent};
-pub use reconciliation::BillingSummary;
+pub use reconciliation::{BillingSummary, carried};
 pub use run_folder::{RunFolder, render_report, write_search};
 pub use store::{SqliteStore, Stored};
 pub use summary::{

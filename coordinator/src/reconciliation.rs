@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use billing::csv::Mappings;
 use billing::{
-    Account, Difference, Losses, LostUsage, ReconcileError, Rules, RunWindow, Settings, Tariff,
-    reconcile_files_to,
+    Account, Carried, Difference, LossJudgement, Losses, LostUsage, ReconcileError, Rules, RunWindow,
+    Settings, Tariff, reconcile_files_to,
 };
-use scenarios::Plan;
+use identity::Dnn;
+use scenarios::{Plan, Scenario};
 use serde::Serialize;
 
 use crate::network::Ledger;
@@ -22,6 +24,9 @@ pub struct BillingSummary {
     /// Why there is nothing to tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why the sessions that agree prove nothing, where that is so: lost packets explain too much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_provable: Option<String>,
     /// How the sessions came out.
     #[serde(flatten)]
     pub account: Account,
@@ -50,9 +55,36 @@ impl BillingSummary {
     }
 
     /// What an SLO on it is held against. Where nothing was used and nothing charged, or no session could be judged, nothing
-    /// is proven.
+    /// is proven; nor that sessions agree where lost packets explain too much.
     pub(crate) fn measured(&self) -> Option<u64> {
-        (self.reconciled && self.account.judged() > 0).then_some(self.account.unreconciled)
+        let proven = self.not_provable.is_none() || self.account.unreconciled > 0;
+        (self.reconciled && self.account.judged() > 0 && proven).then_some(self.account.unreconciled)
+    }
+
+    /// What lost packets explain, in a sentence; nothing where they explain nothing.
+    pub fn explained_by_loss(&self) -> Option<String> {
+        let octets = self.account.explained_by_loss();
+        let sessions = self.account.explained_by_loss_sessions;
+        let share = self.account.loss_share() * 100.0;
+        (octets > 0).then(|| {
+            format!("explained by loss: {octets} octets in {sessions} sessions, {share:.2} % of the traffic")
+        })
+    }
+
+    /// Weighs what lost packets explain. The warning, where there is one.
+    fn weigh_losses(&mut self, rules: &Rules) -> Option<String> {
+        let explained = self.explained_by_loss()?;
+        match rules.loss.judge(&self.account) {
+            LossJudgement::Harmless => None,
+            LossJudgement::Noticeable => {
+                Some(format!("{explained}; more than {} of it is worth a look", rules.loss.warning))
+            }
+            LossJudgement::NotProvable => {
+                let why = format!("{explained}; above {} nothing is proven of the rest", rules.loss.limit);
+                self.not_provable = Some(why.clone());
+                Some(format!("billing is not provable: {why}"))
+            }
+        }
     }
 
     /// The sessions that the verdict names, and how many more there are.
@@ -139,6 +171,9 @@ impl Run {
             self.core.warn(text);
             billing.account.usage_records = merged;
         }
+        if let Some(warning) = billing.weigh_losses(&Rules::default()) {
+            self.core.warn(warning);
+        }
         billing.faults_injected.clone_from(&self.network.charging_faults);
         billing
     }
@@ -183,7 +218,8 @@ fn ledgers(
     let mut billing =
         BillingSummary { reconciled: true, window, ledger_complete, ..BillingSummary::default() };
     let shard_of = |supi| plan.shard_of_subscriber(supi);
-    let losses = Losses { gaps: &lost_usage, shard_of: Some(&shard_of) };
+    let traffic = |dnn: &Dnn, length_us| carried(plan.scenario(), dnn, length_us);
+    let losses = Losses { gaps: &lost_usage, shard_of: Some(&shard_of), traffic: Some(&traffic) };
     let rules = Rules::default();
     // What does not fit into memory waits beside the ledgers: where there was room for them.
     let settings = Settings {
@@ -200,6 +236,30 @@ fn ledgers(
     Ok(billing)
 }
 
+/// What a session to a data network can have carried in so long a time: by the scenario's traffic, of several templates the
+/// larger. `None` where some template says nothing of what comes down.
+pub fn carried(scenario: &Scenario, dnn: &Dnn, length_us: u64) -> Option<Carried> {
+    let length = Duration::from_micros(length_us).saturating_add(BEYOND);
+    let templates = scenario.sessions.iter().filter(|template| template.dnn == *dnn);
+    let of_each = templates.map(|template| {
+        Some(Carried {
+            downlink: template.downlink.most_octets(length)?,
+            largest_downlink: template.downlink.largest().into(),
+            largest_uplink: template.uplink.largest().into(),
+        })
+    });
+    of_each.reduce(|one, other| {
+        let (one, other) = (one?, other?);
+        Some(Carried {
+            downlink: one.downlink.max(other.downlink),
+            largest_downlink: one.largest_downlink.max(other.largest_downlink),
+            largest_uplink: one.largest_uplink.max(other.largest_uplink),
+        })
+    })?
+}
+
+/// The network's side of a session begins and ends by so much beside the UE's, with some answers of the gateway.
+const BEYOND: Duration = Duration::from_secs(2);
 /// Sessions that the verdict names.
 const MOST_NAMED: usize = 20;
 /// Sessions that the report shows with both sides.

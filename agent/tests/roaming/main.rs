@@ -5,7 +5,9 @@
 
 mod mix_ups;
 mod moves;
+mod n3;
 mod races;
+mod strangers;
 mod world;
 
 use std::time::Duration;

@@ -17,6 +17,7 @@ use wire::to_agent::{Lease, Takeover, TracePolicy, UeBatch};
 use wire::to_coordinator::{IntervalReport, Recovery};
 
 use crate::mix_ups::MixUp;
+use crate::n3::{N3, STRANGER};
 
 const AMF: u32 = 0;
 const STREAMS: u16 = 8;
@@ -72,6 +73,7 @@ pub(crate) struct World {
     /// UEs registered in each shard, by its last report.
     pub(crate) registered: Vec<u64>,
     pub(crate) user_plane: wire::to_coordinator::UserPlaneInterval,
+    pub(crate) n3: N3,
     /// When [`World::settled`] is looked at, after the start.
     pub(crate) look_after: Option<Duration>,
     pub(crate) settled: Option<Standing>,
@@ -145,6 +147,7 @@ impl World {
             used: Vec::new(),
             charged: Vec::new(),
             registered: vec![0; plan.shards() as usize],
+            n3: N3::default(),
             user_plane: wire::to_coordinator::UserPlaneInterval::default(),
             look_after: None,
             settled: None,
@@ -275,12 +278,18 @@ impl World {
     fn deliver_packets(&mut self) {
         while self.packets.front().is_some_and(|(at, ..)| *at <= self.now) {
             let (_, from, to, octets) = self.packets.pop_front().unwrap();
-            if to.ip() == CORE {
-                let moment = self.moment();
-                self.core.received(moment, from, &octets);
-            } else if let Some(shard) = self.held_at(to.ip()) {
-                self.shards[shard].received_gtpu(from, &octets, self.now, &mut self.shard_actions);
-                self.carry_out(shard);
+            if self.n3.loses(&octets, self.now - self.start) {
+                continue;
+            }
+            let forged = self.n3.forged(&octets, to).into_iter().map(|octets| (STRANGER, octets));
+            for (from, octets) in std::iter::once((from, octets)).chain(forged) {
+                if to.ip() == CORE {
+                    let moment = self.moment();
+                    self.core.received(moment, from, &octets);
+                } else if let Some(shard) = self.held_at(to.ip()) {
+                    self.shards[shard].received_gtpu(from, &octets, self.now, &mut self.shard_actions);
+                    self.carry_out(shard);
+                }
             }
         }
     }
@@ -555,6 +564,7 @@ impl World {
         self.user_plane.downlink_lost += report.user_plane.downlink_lost;
         self.user_plane.strays += report.user_plane.strays;
         self.user_plane.end_markers += report.user_plane.end_markers;
+        self.user_plane.foreign_source += report.user_plane.foreign_source;
     }
 
     pub(crate) fn succeeded(&self, procedure: &str) -> u64 {
@@ -591,12 +601,24 @@ impl World {
         }
     }
 
+    pub(crate) fn upf_counters(&self) -> simulator::UpfCounters {
+        self.core.upf.counters()
+    }
+
     /// What the reconciliation makes of the two ledgers.
     pub(crate) fn reconcile(&self) -> (billing::Account, Vec<billing::Difference>) {
+        self.reconcile_with(None)
+    }
+
+    /// The same, where it is known what the traffic can have carried.
+    pub(crate) fn reconcile_with(
+        &self,
+        traffic: Option<&billing::Traffic<'_>>,
+    ) -> (billing::Account, Vec<billing::Difference>) {
         let rules = billing::Rules::default();
         let plan = &self.plan;
         let shard_of = |supi| plan.shard_of_subscriber(supi);
-        let losses = billing::Losses { gaps: &self.lost, shard_of: Some(&shard_of) };
+        let losses = billing::Losses { gaps: &self.lost, shard_of: Some(&shard_of), traffic };
         let settings = billing::Settings { losses, ..billing::Settings::new(None, &rules) };
         let mut reconciler = billing::Reconciler::new(settings);
         self.used.iter().for_each(|record| reconciler.used(record).unwrap());
@@ -665,7 +687,8 @@ fn holder(
         key: [7; 32],
         takeover,
     };
-    let end = UserPlaneEnd { address: address(shard, generation), slot: 3 };
+    let key = identity::TeidKey::of_secret(&lease.key);
+    let end = UserPlaneEnd { address: address(shard, generation), slot: 3, key };
     ShardRunner::new(plan, &lease, Some(end))
 }
 

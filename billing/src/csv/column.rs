@@ -33,6 +33,8 @@ pub enum Column {
     Downlink,
     /// T-PDUs that went missing on their way to the UE.
     DownlinkLost,
+    /// T-PDUs that went missing on their way from the UE; may be left out.
+    UplinkLost,
     /// The rate that was applied.
     Rate,
     /// What was charged.
@@ -55,7 +57,7 @@ pub enum Ledger {
 
 impl Column {
     /// How many there are.
-    pub(crate) const COUNT: usize = 17;
+    pub(crate) const COUNT: usize = 18;
 
     /// As it stands in the header.
     pub fn as_str(self) -> &'static str {
@@ -73,11 +75,17 @@ impl Column {
             Self::Uplink => "uplink",
             Self::Downlink => "downlink",
             Self::DownlinkLost => "downlink_lost",
+            Self::UplinkLost => "uplink_lost",
             Self::Rate => "rate",
             Self::Amount => "amount",
             Self::Currency => "currency",
             Self::Closing => "closing",
         }
+    }
+
+    /// Whether a ledger in our own form may lack it: those of before it was there do.
+    pub(crate) fn may_be_absent(self) -> bool {
+        self == Self::UplinkLost
     }
 
     pub(crate) fn number(self) -> usize {
@@ -131,7 +139,7 @@ const USAGE: [Column; 13] = [
     Column::Closing,
 ];
 
-const CHARGING: [Column; 16] = [
+const CHARGING: [Column; 17] = [
     Column::ChargingId,
     Column::Supi,
     Column::Session,
@@ -144,6 +152,7 @@ const CHARGING: [Column; 16] = [
     Column::RecordedUs,
     Column::Uplink,
     Column::Downlink,
+    Column::UplinkLost,
     Column::Rate,
     Column::Amount,
     Column::Currency,

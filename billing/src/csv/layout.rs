@@ -38,7 +38,11 @@ impl Layout {
                 let columns = ledger.columns();
                 let names = || columns.iter().map(|column| column.as_str()).collect::<Vec<_>>().join(",");
                 for &column in columns {
-                    let n = find(column.as_str()).ok_or_else(|| {
+                    let found = find(column.as_str());
+                    if found.is_none() && column.may_be_absent() {
+                        continue;
+                    }
+                    let n = found.ok_or_else(|| {
                         format!("the column {column} is missing: a {ledger} ledger begins with {}", names())
                     })?;
                     places[column.number()] = Place::Field(n, Form::default());

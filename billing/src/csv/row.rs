@@ -43,6 +43,7 @@ pub(crate) struct Row<'a> {
     pub(crate) uplink: Octets,
     pub(crate) downlink: Octets,
     pub(crate) downlink_lost: u64,
+    pub(crate) uplink_lost: u64,
     pub(crate) rate: &'a str,
     pub(crate) amount: Money,
     pub(crate) currency: Option<Currency>,
@@ -107,6 +108,9 @@ impl<'a> Row<'a> {
             downlink_lost: read
                 .optional(Column::DownlinkLost, |text, _| number(text, LARGEST))?
                 .unwrap_or_default(),
+            uplink_lost: read
+                .optional(Column::UplinkLost, |text, _| number(text, LARGEST))?
+                .unwrap_or_default(),
             rate: read.text(Column::Rate)?,
             amount: read.optional(Column::Amount, amount)?.unwrap_or_default(),
             currency: read.optional(Column::Currency, |text, _| text.parse())?,
@@ -124,9 +128,9 @@ impl Row<'_> {
         UnreadLine { line, supi: supi.ok().flatten(), charging_id: charging_id.ok().flatten() }
     }
 
-    /// What only one of the ledgers has: T-PDUs lost, or when it was recorded.
-    pub(crate) fn extra(&self) -> u64 {
-        if self.charging { self.recorded_us } else { self.downlink_lost }
+    /// T-PDUs that went missing, as the side of the ledger knows them.
+    pub(crate) fn lost(&self) -> u64 {
+        if self.charging { self.uplink_lost } else { self.downlink_lost }
     }
 }
 
@@ -290,6 +294,7 @@ impl Record for UsageRecord {
             uplink: self.uplink,
             downlink: self.downlink,
             downlink_lost: self.downlink_lost,
+            uplink_lost: 0,
             rate: "",
             amount: Money::ZERO,
             currency: None,
@@ -336,6 +341,7 @@ impl Record for ChargingRecord {
         field(format_args!("{}", self.recorded_us));
         field(format_args!("{}", self.uplink));
         field(format_args!("{}", self.downlink));
+        field(format_args!("{}", self.uplink_lost));
         field(format_args!("{}", self.rate));
         field(format_args!("{}", self.amount));
         field(format_args!("{}", self.currency));
@@ -358,6 +364,7 @@ impl Record for ChargingRecord {
             uplink: self.uplink,
             downlink: self.downlink,
             downlink_lost: 0,
+            uplink_lost: self.uplink_lost,
             rate: &self.rate,
             amount: self.amount,
             currency: Some(self.currency),
@@ -380,6 +387,7 @@ impl Record for ChargingRecord {
             recorded_us: row.recorded_us,
             uplink: row.uplink,
             downlink: row.downlink,
+            uplink_lost: row.uplink_lost,
             rate: row.rate.to_owned(),
             amount: row.amount,
             currency: row.currency.unwrap_or(Currency::NONE),

@@ -2,6 +2,7 @@
 
 use super::compact::Compact;
 use super::difference::Cause;
+use super::loss::Allowed;
 use super::totals::{Gap, Totals, gap};
 use crate::csv::Ledger;
 use crate::rules::micros;
@@ -30,7 +31,7 @@ impl Finding {
 ///
 /// A record may also be written in two pieces that add up, with the same number: that is nothing to complain of. So
 /// what looks like a copy is one only where the octets are nearer to what was used without it.
-pub(super) fn written_again(charging: &[Compact], used: Totals, rules: &Rules) -> Vec<usize> {
+pub(super) fn written_again(charging: &[Compact], used: Totals, allowed: Allowed<'_>) -> Vec<usize> {
     let suspicious = |pair: &[Compact]| match pair {
         [one, other] => one.sequence == other.sequence && (one.sequence.is_some() || same(one, other)),
         _ => false,
@@ -38,10 +39,10 @@ pub(super) fn written_again(charging: &[Compact], used: Totals, rules: &Rules) -
     if !charging.windows(2).any(suspicious) {
         return Vec::new();
     }
-    let all = Totals::of(charging.iter(), false);
+    let all = Totals::of(charging.iter());
     let without = |again: &[usize]| {
         let kept = charging.iter().enumerate().filter(|(n, _)| !again.contains(n)).map(|(_, part)| part);
-        Totals::of(kept, false)
+        Totals::of(kept)
     };
     let nearer = |again: &[usize]| used.distance(without(again)) <= used.distance(all);
     // Looked for among neighbours only: a part is rarely written more than twice.
@@ -55,8 +56,8 @@ pub(super) fn written_again(charging: &[Compact], used: Totals, rules: &Rules) -
     let renumbered: Vec<usize> = (1..charging.len())
         .filter(|&n| charging[n].sequence.is_some() && charging[n].sequence == charging[n - 1].sequence)
         .collect();
-    let explains =
-        !renumbered.is_empty() && !used.agrees(all, rules) && used.agrees(without(&renumbered), rules);
+    let agrees = |charged: Totals| allowed.agree(used, charged).is_some();
+    let explains = !renumbered.is_empty() && !agrees(all) && agrees(without(&renumbered));
     if explains { renumbered } else { Vec::new() }
 }
 
@@ -81,17 +82,23 @@ pub(super) fn missing_part(usage: &[Compact], charging: &[Compact]) -> Option<Fi
 }
 
 /// More or fewer octets than the rules allow.
-pub(super) fn volume(used: Totals, charged: Totals, rules: &Rules) -> Option<Finding> {
-    if used.agrees(charged, rules) {
+pub(super) fn volume(used: Totals, charged: Totals, allowed: Allowed<'_>) -> Option<Finding> {
+    if allowed.agree(used, charged).is_some() {
         return None;
     }
-    let lost = match used.lost {
+    let most = allowed.by_loss(used, charged);
+    let missing = |lost: u64, way: &str, most: u64| match lost {
         0 => String::new(),
-        lost => format!(", {lost} T-PDUs to it went missing"),
+        lost => format!(", {lost} T-PDUs {way} it went missing, which explains {most} octets at most"),
     };
     let explanation = format!(
-        "octets from the UE: {} used, {} charged; to the UE: {} used, {} charged{lost}",
-        used.uplink, charged.uplink, used.downlink, charged.downlink
+        "octets from the UE: {} used, {} charged{}; to the UE: {} used, {} charged{}",
+        used.uplink,
+        charged.uplink,
+        missing(charged.lost, "from", most.uplink),
+        used.downlink,
+        charged.downlink,
+        missing(used.lost, "to", most.downlink),
     );
     let finding = Finding::new(Cause::Volume, explanation);
     let (less, more) = (charged.is_within(used), used.is_within(charged));
@@ -124,8 +131,8 @@ pub(super) fn duration(usage: &[Compact], charging: &[Compact], rules: &Rules) -
 /// Recorded later than the rules allow.
 pub(super) fn late(charging: &[Compact], rules: &Rules) -> Option<Finding> {
     let limit = micros(rules.lateness);
-    let late = |part: &&Compact| part.extra.saturating_sub(part.to_us) > limit;
-    let worst = charging.iter().filter(late).map(|part| part.extra - part.to_us).max()?;
+    let late = |part: &&Compact| part.recorded_us.saturating_sub(part.to_us) > limit;
+    let worst = charging.iter().filter(late).map(|part| part.recorded_us - part.to_us).max()?;
     let explanation =
         format!("recorded {} s after it ended, where {} s are allowed", worst / 1_000_000, limit / 1_000_000);
     let at_least = charging.iter().filter(late).map(|part| part.amount).sum();
@@ -136,13 +143,13 @@ pub(super) fn late(charging: &[Compact], rules: &Rules) -> Option<Finding> {
 pub(super) fn order(charging: &[Compact], rules: &Rules) -> Option<Finding> {
     let turned = |pair: &&[Compact]| match pair {
         [one, next] if one.sequence.is_some() && one.sequence < next.sequence => {
-            next.extra < one.extra || next.from_us < one.from_us
+            next.recorded_us < one.recorded_us || next.from_us < one.from_us
         }
         _ => false,
     };
     let pair = charging.windows(2).find(turned)?;
     let ended_us = charging.iter().map(|part| part.to_us).max()?;
-    let recorded_us = charging.iter().map(|part| part.extra).max()?;
+    let recorded_us = charging.iter().map(|part| part.recorded_us).max()?;
     if recorded_us.saturating_sub(ended_us) > micros(rules.lateness) {
         return None;
     }

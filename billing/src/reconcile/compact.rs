@@ -1,4 +1,4 @@
-//! A record of either ledger in 88 octets, nothing of it on the heap: what is sorted, spilled and compared.
+//! A record of either ledger in 96 octets, nothing of it on the heap: what is sorted, spilled and compared.
 
 use identity::{Imsi, PduSessionId, Plmn};
 
@@ -17,8 +17,10 @@ pub(super) struct Compact {
     pub(super) to_us: u64,
     pub(super) uplink: u64,
     pub(super) downlink: u64,
-    /// Usage: T-PDUs lost. Charging: when it was recorded.
-    pub(super) extra: u64,
+    /// When it was recorded; of usage when it ended.
+    pub(super) recorded_us: u64,
+    /// T-PDUs that went missing: of usage those to the UE, of charging those from it.
+    pub(super) lost: u64,
     pub(super) amount: Money,
     pub(super) charging_id: Option<ChargingId>,
     /// `None` where a foreign ledger doesn't say.
@@ -54,7 +56,8 @@ impl Compact {
             to_us: row.to_us,
             uplink: row.uplink.0,
             downlink: row.downlink.0,
-            extra: row.extra(),
+            recorded_us: row.recorded_us,
+            lost: row.lost(),
             amount: row.amount,
             charging_id: row.charging_id,
             sequence: row.sequence,
@@ -87,8 +90,8 @@ impl Compact {
     }
 
     /// Where nothing else does, this orders records.
-    pub(super) fn rest(&self) -> (u64, u16, u16, Closing, Option<Currency>) {
-        (self.extra, self.dnn, self.rate, self.closing, self.currency)
+    pub(super) fn rest(&self) -> (u64, u64, u16, u16, Closing, Option<Currency>) {
+        (self.recorded_us, self.lost, self.dnn, self.rate, self.closing, self.currency)
     }
 
     pub(super) fn supi_of(imsi: Imsi) -> u64 {
@@ -115,7 +118,8 @@ impl Compact {
             self.to_us,
             self.uplink,
             self.downlink,
-            self.extra,
+            self.recorded_us,
+            self.lost,
             self.amount.micros().cast_unsigned(),
             u64::from(self.charging_id.map_or(0, |id| id.0)) << 32 | u64::from(self.sequence.unwrap_or(0)),
             u64::from(x) << 48
@@ -132,18 +136,19 @@ impl Compact {
             | u8::from(self.sequence.is_some()) << 2
             | u8::from(self.currency.is_some()) << 3;
         let [a, b, c] = self.currency.unwrap_or(Currency::NONE).octets();
-        octets[80..].copy_from_slice(&[flags, self.session, self.closing as u8, a, b, c, 0, 0]);
+        octets[88..].copy_from_slice(&[flags, self.session, self.closing as u8, a, b, c, 0, 0]);
         octets
     }
 
     /// From a spill file, with the final numbers of its names.
     pub(super) fn decode(octets: &[u8; ENCODED], names: &FinalNames) -> Option<Self> {
-        let mut words = [0; 10];
+        let mut words = [0; 11];
         for (word, octets) in words.iter_mut().zip(octets.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*octets);
         }
-        let [supi, opened_us, from_us, to_us, uplink, downlink, extra, amount, numbers, named] = words;
-        let [flags, session, closing, a, b, c, ..] = octets[80..] else { return None };
+        let [supi, opened_us, from_us, to_us, uplink, downlink, recorded_us, lost, amount, numbers, named] =
+            words;
+        let [flags, session, closing, a, b, c, ..] = octets[88..] else { return None };
         let [_, x, y, z, ..] = named.to_be_bytes();
         let [_, _, dnn, rate] = sixteens(named);
         let [charging_id, sequence] = thirty_twos(numbers);
@@ -154,7 +159,8 @@ impl Compact {
             to_us,
             uplink,
             downlink,
-            extra,
+            recorded_us,
+            lost,
             amount: Money::from_micros(amount.cast_signed()),
             charging_id: (flags & 2 != 0).then_some(ChargingId(charging_id)),
             sequence: (flags & 4 != 0).then_some(sequence),
@@ -179,4 +185,4 @@ fn sixteens(word: u64) -> [u16; 4] {
 }
 
 /// Octets of an encoded record.
-pub(super) const ENCODED: usize = 88;
+pub(super) const ENCODED: usize = 96;

@@ -135,6 +135,9 @@ pub struct Side {
     pub downlink: Octets,
     /// T-PDUs that went missing on their way to the UE; usage only.
     pub downlink_lost: u64,
+    /// T-PDUs of the UE that went missing on their way; charging only.
+    #[serde(default)]
+    pub uplink_lost: u64,
     /// The rates that were applied, in order; charging only.
     pub rates: Vec<String>,
     /// Why it ended.

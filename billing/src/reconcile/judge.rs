@@ -7,6 +7,7 @@
 use super::checks::{Finding, duration, in_proportion, late, missing_part, order, volume, written_again};
 use super::compact::{Compact, is_home};
 use super::difference::{Cause, Difference, Side};
+use super::loss::{Allowed, Traffic};
 use super::losses::Gaps;
 use super::names::FinalNames;
 use super::scope::{RunWindow, is_open_at_the_end};
@@ -30,6 +31,7 @@ pub(super) struct Judge<'a> {
     complete: bool,
     unread: &'a Unread,
     pub(super) found: Found,
+    traffic: Option<&'a Traffic<'a>>,
     names: &'a FinalNames,
     /// The names' numbers of the tariff's rates, and of a rate that isn't named.
     rates: Vec<Option<u16>>,
@@ -55,6 +57,7 @@ impl<'a> Judge<'a> {
             complete,
             unread,
             found: Found::default(),
+            traffic: losses.traffic,
             names,
             rates,
             unnamed: names.rate_named(""),
@@ -133,7 +136,7 @@ impl<'a> Judge<'a> {
             let line = unread.line_of(ledger, &[usage, charging], &mut self.found)?;
             Some((ledger, line))
         };
-        let (used, charged) = (Totals::of(usage.iter(), true), Totals::of(charging.iter(), false));
+        let (used, charged) = (Totals::of(usage.iter()), Totals::of(charging.iter()));
         let (ledger, line) = match (finding.cause, finding.lacks) {
             (_, Some(ledger)) => line(ledger)?,
             // What the unread line says of times, amounts and the order of parts is not known either.
@@ -153,7 +156,7 @@ impl<'a> Judge<'a> {
 
     /// Charged, and nothing used: for nobody, or once more under another identifier.
     fn orphan(&mut self, charging: &[Compact], twin: Option<Option<ChargingId>>) {
-        let totals = Totals::of(charging.iter(), false);
+        let totals = Totals::of(charging.iter());
         if totals.volume() == 0 && charging.iter().all(|part| part.amount == Money::ZERO) {
             // The UE never had this session, nothing flowed and nothing is charged: that agrees.
             self.tally.unused += 1;
@@ -181,11 +184,13 @@ impl<'a> Judge<'a> {
     }
 
     fn pair(&mut self, usage: &[Compact], charging: &[Compact]) {
-        let used = Totals::of(usage.iter(), true);
-        let again = written_again(charging, used, self.rules);
+        let used = Totals::of(usage.iter());
+        let again = written_again(charging, used, self.allowed(usage));
         if again.is_empty() {
             let (finding, expected) = self.compare(usage, charging, used);
             let unread = finding.as_ref().and_then(|finding| self.not_read(finding, usage, charging));
+            let explained = self.allowed(usage).agree(used, Totals::of(charging.iter()));
+            self.tally.explained_by_loss(explained.unwrap_or_default());
             return match unread.or(finding) {
                 None => {
                     self.tally.used(usage);
@@ -215,13 +220,19 @@ impl<'a> Judge<'a> {
         self.difference(finding, usage, charging, expected);
     }
 
+    /// What is tolerated of a session that was used like this.
+    fn allowed(&self, usage: &[Compact]) -> Allowed<'a> {
+        let dnn = usage.first().and_then(|part| self.names.dnns.get(usize::from(part.dnn)));
+        Allowed { rules: self.rules, traffic: self.traffic, dnn }
+    }
+
     /// The cause, if there is one, and what should have been charged.
     fn compare(&mut self, usage: &[Compact], charging: &[Compact], used: Totals) -> (Option<Finding>, Money) {
-        let charged = Totals::of(charging.iter(), false);
+        let charged = Totals::of(charging.iter());
         let amount: Money = charging.iter().map(|part| part.amount).sum();
         let physical = missing_part(usage, charging)
             .or_else(|| self.serving_network(usage, charging, used, charged))
-            .or_else(|| volume(used, charged, self.rules))
+            .or_else(|| volume(used, charged, self.allowed(usage)))
             .or_else(|| duration(usage, charging, self.rules));
         if let Some(finding) = physical {
             let expected = match self.tariff {
@@ -256,7 +267,7 @@ impl<'a> Judge<'a> {
         }
         let uplink = charged.uplink.max(used.uplink);
         let at_most = Totals { uplink, downlink: charged.downlink.max(used.downlink), ..charged };
-        if !used.agrees(at_most, self.rules) {
+        if self.allowed(usage).agree(used, at_most).is_none() {
             return None;
         }
         let amount: Money = charging.iter().map(|part| part.amount).sum();
@@ -276,7 +287,7 @@ impl<'a> Judge<'a> {
         usage: &[Compact],
         charging: &[Compact],
     ) -> (Finding, Money) {
-        let (used, charged) = (Totals::of(usage.iter(), true), Totals::of(charging.iter(), false));
+        let (used, charged) = (Totals::of(usage.iter()), Totals::of(charging.iter()));
         let explains = Gaps::explain(used, charged, finding.cause, self.rules)
             && self.gaps.concern(charging)
             && gap(charging.iter()).is_none();
@@ -303,7 +314,7 @@ impl<'a> Judge<'a> {
         used: Totals,
         charged: Totals,
     ) -> Option<Finding> {
-        let explanation = match networks(usage, charging.iter(), self.rules) {
+        let explanation = match networks(usage, charging.iter(), self.allowed(usage)) {
             Networks::Same => return None,
             Networks::NeverServed(plmn) => format!("charged in network {}, which did not serve it", plmn),
             Networks::NeverCharged(plmn) if charged.volume() < used.volume() => {
@@ -314,7 +325,7 @@ impl<'a> Judge<'a> {
                 format!("what network {} served was charged in another one", plmn)
             }
             // Where the sums differ, too, octets are wrong and not their network.
-            Networks::OtherShare(_) if !used.agrees(charged, self.rules) => return None,
+            Networks::OtherShare(_) if self.allowed(usage).agree(used, charged).is_none() => return None,
             Networks::OtherShare(plmn) => {
                 format!("network {} was charged for another share than it served", plmn)
             }
@@ -424,7 +435,7 @@ impl<'a> Judge<'a> {
 
     fn side(&self, parts: &[Compact], usage: bool) -> Option<Side> {
         let (first, last) = (parts.first()?, parts.last()?);
-        let totals = Totals::of(parts.iter(), usage);
+        let totals = Totals::of(parts.iter());
         let mut serving = Vec::new();
         let mut rates: Vec<String> = Vec::new();
         for part in parts {
@@ -441,10 +452,11 @@ impl<'a> Judge<'a> {
             records: u32::try_from(parts.len()).unwrap_or(u32::MAX),
             from_us: parts.iter().map(|part| part.from_us).min()?,
             to_us: parts.iter().map(|part| part.to_us).max()?,
-            recorded_us: parts.iter().map(|part| part.extra).max().filter(|_| !usage),
+            recorded_us: parts.iter().map(|part| part.recorded_us).max().filter(|_| !usage),
             uplink: Octets(totals.uplink),
             downlink: Octets(totals.downlink),
-            downlink_lost: totals.lost,
+            downlink_lost: if usage { totals.lost } else { 0 },
+            uplink_lost: if usage { 0 } else { totals.lost },
             rates,
             closing: last.closing,
         })

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compact::Compact;
 use super::difference::Cause;
+use super::loss::Traffic;
 use super::totals::Totals;
 use crate::rules::micros;
 use crate::{Rules, UsageRecord};
@@ -34,6 +35,8 @@ pub struct Losses<'a> {
     pub gaps: &'a [LostUsage],
     /// The shard that a subscriber was in all the time; without an answer it may have been in any.
     pub shard_of: Option<&'a (dyn Fn(Imsi) -> Option<u32> + Sync)>,
+    /// What the traffic of a session can have carried: a bound on what lost packets explain.
+    pub traffic: Option<&'a Traffic<'a>>,
 }
 
 impl std::fmt::Debug for Losses<'_> {

@@ -19,6 +19,7 @@ mod checks;
 mod compact;
 mod difference;
 mod judge;
+mod loss;
 mod losses;
 mod names;
 mod run;
@@ -31,6 +32,7 @@ mod unread;
 mod unreconciled;
 
 pub use difference::{Cause, Difference, Side};
+pub use loss::{Carried, Traffic};
 pub use losses::{Losses, LostUsage};
 pub use scope::RunWindow;
 pub(crate) use unread::UnreadLine;

@@ -2,6 +2,7 @@
 
 use super::compact::Compact;
 use super::difference::Cause;
+use super::loss::Explained;
 use super::totals::Totals;
 use crate::{Account, Money};
 
@@ -19,12 +20,14 @@ pub(super) struct Tally {
     expected: i128,
     used_octets: (u128, u128),
     charged_octets: (u128, u128),
+    /// Sessions with octets that are explained by lost packets, and those octets.
+    by_loss: (u64, u128, u128),
 }
 
 impl Tally {
     /// A session's usage.
     pub(super) fn used(&mut self, parts: &[Compact]) {
-        let totals = Totals::of(parts.iter(), true);
+        let totals = Totals::of(parts.iter());
         self.used_octets.0 += u128::from(totals.uplink);
         self.used_octets.1 += u128::from(totals.downlink);
     }
@@ -57,8 +60,15 @@ impl Tally {
         self.by_cause[to as usize].0 += 1;
     }
 
+    /// Octets of a session whose volumes agree but for lost packets.
+    pub(super) fn explained_by_loss(&mut self, octets: Explained) {
+        self.by_loss.0 += u64::from(octets != Explained::default());
+        self.by_loss.1 += u128::from(octets.uplink);
+        self.by_loss.2 += u128::from(octets.downlink);
+    }
+
     fn charged(&mut self, charging: &[Compact], expected: Money) {
-        let totals = Totals::of(charging.iter(), false);
+        let totals = Totals::of(charging.iter());
         self.charged_octets.0 += u128::from(totals.uplink);
         self.charged_octets.1 += u128::from(totals.downlink);
         self.expected += i128::from(expected.micros());
@@ -81,6 +91,9 @@ impl Tally {
         self.used_octets.1 += other.used_octets.1;
         self.charged_octets.0 += other.charged_octets.0;
         self.charged_octets.1 += other.charged_octets.1;
+        self.by_loss.0 += other.by_loss.0;
+        self.by_loss.1 += other.by_loss.1;
+        self.by_loss.2 += other.by_loss.2;
     }
 
     /// Into the account. What does not fit stops at the largest number there is.
@@ -110,6 +123,9 @@ impl Tally {
             used_downlink: octets(self.used_octets.1),
             charged_uplink: octets(self.charged_octets.0),
             charged_downlink: octets(self.charged_octets.1),
+            explained_by_loss_sessions: self.by_loss.0,
+            explained_by_loss_uplink: octets(self.by_loss.1),
+            explained_by_loss_downlink: octets(self.by_loss.2),
             unused: self.unused,
             redelivered: self.redelivered,
             before_run: self.out_of_scope.0,

@@ -3,42 +3,32 @@
 use identity::Plmn;
 
 use super::compact::Compact;
-use crate::{Closing, Rules};
+use super::loss::Allowed;
+use crate::Closing;
 
 /// Octets of a session's parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     pub(super) uplink: u64,
     pub(super) downlink: u64,
-    /// T-PDUs lost on their way to the UE; of usage.
+    /// T-PDUs that went missing: of usage those to the UE, of charging those from it.
     pub(super) lost: u64,
+    /// How long the parts lasted, in µs.
+    pub(super) length_us: u64,
 }
 
 impl Totals {
-    pub(super) fn of<'a>(parts: impl Iterator<Item = &'a Compact>, usage: bool) -> Self {
+    pub(super) fn of<'a>(parts: impl Iterator<Item = &'a Compact>) -> Self {
         parts.fold(Self::default(), |sum, part| Self {
             uplink: sum.uplink.saturating_add(part.uplink),
             downlink: sum.downlink.saturating_add(part.downlink),
-            lost: sum.lost.saturating_add(if usage { part.extra } else { 0 }),
+            lost: sum.lost.saturating_add(part.lost),
+            length_us: sum.length_us.saturating_add(part.to_us.saturating_sub(part.from_us)),
         })
     }
 
     pub(super) fn volume(self) -> u64 {
         self.uplink.saturating_add(self.downlink)
-    }
-
-    /// Whether what was charged is what was used, as far as the rules go: what went missing on its way to the UE was
-    /// charged and not received.
-    pub(super) fn agrees(self, charged: Self, rules: &Rules) -> bool {
-        let uplink = self.uplink.abs_diff(charged.uplink) <= rules.volume.of(self.uplink);
-        let tolerance = rules.volume.of(self.downlink);
-        let explained = self.lost.saturating_mul(rules.lost_packet.0).saturating_add(tolerance);
-        let downlink = if charged.downlink > self.downlink {
-            charged.downlink - self.downlink <= explained
-        } else {
-            self.downlink - charged.downlink <= tolerance
-        };
-        uplink && downlink
     }
 
     /// Whether neither direction has more than the other's.
@@ -69,7 +59,7 @@ pub(super) enum Networks {
 pub(super) fn networks<'a>(
     usage: &'a [Compact],
     charging: impl Iterator<Item = &'a Compact> + Clone,
-    rules: &Rules,
+    allowed: Allowed<'_>,
 ) -> Networks {
     let Some(first) = usage.first() else { return Networks::Same };
     if usage.iter().chain(charging.clone()).all(|part| part.serving == first.serving) {
@@ -85,12 +75,12 @@ pub(super) fn networks<'a>(
     let mut other = Networks::Same;
     for plmn in known {
         let of = |part: &&Compact| part.serving == plmn;
-        let used = Totals::of(usage.iter().filter(of), true);
-        let charged = Totals::of(charging.clone().filter(of), false);
+        let used = Totals::of(usage.iter().filter(of));
+        let charged = Totals::of(charging.clone().filter(of));
         if !charging.clone().any(|part| part.serving == plmn) && used.volume() > 0 {
             return Networks::NeverCharged(plmn);
         }
-        if !used.agrees(charged, rules) && other == Networks::Same {
+        if allowed.agree(used, charged).is_none() && other == Networks::Same {
             other = Networks::OtherShare(plmn);
         }
     }

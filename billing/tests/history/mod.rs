@@ -101,13 +101,15 @@ impl One {
         while at_us < end_us {
             let mut to_us = end_us.min(at_us + rng.random_range(1..2_000_000_000u64));
             to_us = tariff.next_change_us(at_us).map_or(to_us, |change_us| to_us.min(change_us));
+            let downlink = rng.random_range(0..3) * rng.random_range(0..1_000_000u64);
             pieces.push(Piece {
                 serving: PLMNS[plmn % PLMNS.len()].parse().unwrap(),
                 from_us: at_us,
                 to_us,
                 uplink: rng.random_range(0..3) * rng.random_range(0..100_000u64),
-                downlink: rng.random_range(0..3) * rng.random_range(0..1_000_000u64),
-                lost: u64::from(rng.random_bool(0.2)) * rng.random_range(1..5u64),
+                downlink,
+                // No more goes missing than comes.
+                lost: (u64::from(rng.random_bool(0.2)) * rng.random_range(1..5u64)).min(downlink / 1_500),
             });
             at_us = to_us;
             plmn += usize::from(rng.random_bool(0.3));
@@ -173,6 +175,7 @@ impl One {
                 recorded_us: to_us + rng.random_range(0..1_000),
                 uplink: Octets(part.iter().map(|piece| piece.uplink).sum()),
                 downlink: Octets(part.iter().map(|piece| piece.downlink).sum::<u64>() + lost),
+                uplink_lost: 0,
                 rate: String::new(),
                 amount: Money::ZERO,
                 currency: tariff.currency,

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use anyhow::{Context, Error, anyhow, bail};
 use billing::csv::Mappings;
 use billing::{
-    Account, Difference, Losses, LostUsage, Rules, RunWindow, Settings, Tariff, reconcile_files_to,
+    Account, Difference, LossJudgement, Losses, LostUsage, Rules, RunWindow, Settings, Tariff,
+    reconcile_files_to,
 };
 use coordinator::units;
+use identity::Dnn;
 use scenarios::{Plan, Scenario};
 use serde_json::Value;
 
@@ -15,7 +17,8 @@ use crate::exit::Exit;
 
 /// Holds usage against charging: of a run folder, or of ledgers from elsewhere.
 ///
-/// Exit codes: 0 every session agrees, 1 some don't, 2 the input is wrong, in part or as a whole.
+/// Exit codes: 0 every session agrees, 1 some don't, 2 the input is wrong, in part or as a whole, 3 lost packets explain so much
+/// that nothing is proven.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// A run, by its folder or its name under --out (or runs/): its usage.csv and charging.csv, its tariff, when it was, and what
@@ -66,7 +69,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     fs::create_dir_all(out).with_context(|| format!("making the folder {}", out.display()))?;
     let about = run.as_deref().map(OfRun::read).transpose()?.unwrap_or_default();
     let shard_of = |supi| about.plan.as_ref()?.shard_of_subscriber(supi);
-    let losses = Losses { gaps: &about.lost_usage, shard_of: Some(&shard_of) };
+    let scenario = run.as_deref().map(scenario).transpose()?.flatten();
+    let traffic = |dnn: &Dnn, length_us| coordinator::carried(scenario.as_ref()?, dnn, length_us);
+    let losses = Losses { gaps: &about.lost_usage, shard_of: Some(&shard_of), traffic: Some(&traffic) };
     // What the run knows of its own ledger says nothing about another one.
     let complete = arguments.complete || (arguments.charging.is_none() && about.ledger_complete);
     let settings =
@@ -86,6 +91,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     } else {
         print(&account, &shown, out);
     }
+    let by_loss = rules.loss.judge(&account);
+    if by_loss != LossJudgement::Harmless {
+        let share = account.loss_share() * 100.0;
+        eprintln!("warning: lost packets explain {share:.2} % of all octets: see docs/billing.md");
+    }
     let rejected = account.rejected_usage + account.rejected_charging;
     if rejected > 0 {
         bail!(
@@ -94,7 +104,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
             out.display()
         );
     }
-    Ok(if account.unreconciled > 0 { Exit::SloFailed } else { Exit::Pass })
+    Ok(match by_loss {
+        _ if account.unreconciled > 0 => Exit::SloFailed,
+        // Sessions that agree only by what is said to be lost prove nothing.
+        LossJudgement::NotProvable => Exit::Invalid,
+        LossJudgement::Harmless | LossJudgement::Noticeable => Exit::Pass,
+    })
 }
 
 impl Arguments {
@@ -169,6 +184,12 @@ impl Arguments {
     }
 }
 
+/// The scenario of a run folder, which says what its traffic can have carried.
+fn scenario(folder: &Path) -> Result<Option<Scenario>, Error> {
+    let path = folder.join("scenario.yaml");
+    Ok(path.is_file().then(|| Scenario::load(&name(&path), &[])).transpose()?)
+}
+
 /// What a run's folder says of it beside its ledgers.
 #[derive(Default)]
 struct OfRun {
@@ -228,6 +249,15 @@ fn print(account: &Account, shown: &[Difference], out: &Path) {
         units::count(account.charged_uplink),
         units::count(account.charged_downlink)
     );
+    if account.explained_by_loss() > 0 {
+        println!(
+            "explained by loss: {} octets in {} sessions ({} up, {} down)",
+            units::count(account.explained_by_loss()),
+            units::count(account.explained_by_loss_sessions),
+            units::count(account.explained_by_loss_uplink),
+            units::count(account.explained_by_loss_downlink)
+        );
+    }
     if account.redelivered > 0 {
         println!("{} usage records were delivered again, and counted once", account.redelivered);
     }

@@ -38,6 +38,7 @@ fn answer(billing: &Value) -> Markup {
             p.quiet { "No charged session took place, so there is nothing to reconcile." }
         } @else {
             p.lead { (match unreconciled {
+                Some(0) if billing.get("not_provable").is_some() => html! { (Status::Unknown.badge()) " The " (count(sessions)) " sessions agree, but too much of it rests on lost packets." },
                 Some(0) if judged == 0 => html! { (Status::Unknown.badge()) " None of " (count(sessions)) " sessions could be judged." },
                 Some(0) if judged < sessions => html! { (Status::Pass.badge()) " Every one of the " (count(judged)) " sessions that could be judged was charged once, for what was used; "
                     (count(sessions - judged)) " could not be judged." },
@@ -46,6 +47,23 @@ fn answer(billing: &Value) -> Markup {
                     @if let Some(stake) = amount(billing, "at_stake_micros") { ", " strong { (stake) } " is at stake" } "; unreconciled.csv lists them." },
                 None => html! { span.quiet { "Not reconciled." } },
             }) }
+            (by_loss(billing))
+        }
+    }
+}
+
+/// What only lost packets explain, and whether that leaves anything proven.
+fn by_loss(billing: &Value) -> Markup {
+    let of = |key: &str| whole(billing, key).unwrap_or(0);
+    let (up, down) = (of("explained_by_loss_uplink"), of("explained_by_loss_downlink"));
+    html! {
+        @if up.saturating_add(down) > 0 {
+            p.note { "Explained by loss: " (count(up.saturating_add(down))) " octets in " (count(of("explained_by_loss_sessions")))
+                " sessions, " (count(up)) " of them from UEs and " (count(down)) " to UEs. They were sent and did not arrive, by their sequence numbers, "
+                "and the sessions’ traffic can have carried them." }
+        }
+        @if let Some(why) = text(billing, "not_provable") {
+            p { (Status::Unknown.badge()) strong { " Not provable: " } (why) "." }
         }
     }
 }

@@ -69,6 +69,7 @@ fn charge(usage: &Path, ledger: &Path, lost: &[&str]) {
             from_us: used.from_us,
             to_us: used.to_us,
             recorded_us: used.to_us + 10,
+            uplink_lost: 0,
             uplink: used.uplink,
             downlink: used.downlink,
             rate: "everything".to_owned(),
