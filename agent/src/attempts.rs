@@ -1,10 +1,12 @@
 //! The attempts in flight. Every attempt that begins is ended exactly once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use signalling::{Cause, ConnectionRefusal, Outcome, Procedure};
+use signalling::{Outcome, Procedure};
 
+use crate::parts::PartSet;
 use crate::recorder::Recorder;
 
 /// The attempts in flight: of each UE at most one of its own procedures and one of its gNB's.
@@ -25,6 +27,21 @@ struct Attempt {
     procedure: Procedure,
     due: Instant,
     began: Instant,
+    parts: PartSet,
+    /// Somebody answers it, so that it has a latency.
+    answered: bool,
+    /// The last message of the network that the UE could not use: why it waits, and for what it is released.
+    discarded: Option<&'static str>,
+}
+
+/// When an attempt was due and begins, and what it counts for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begin {
+    pub(crate) due: Instant,
+    pub(crate) now: Instant,
+    pub(crate) parts: PartSet,
+    /// Somebody answers it.
+    pub(crate) answered: bool,
 }
 
 /// How an attempt ends. The texts are causes that reports count by.
@@ -33,7 +50,7 @@ pub(crate) enum End {
     Succeeded,
     Failed(String),
     TimedOut(String),
-    /// It never left: this is no failure of the network's.
+    /// It never left, or the UE gave it up: this is no failure of the network's.
     Abandoned(String),
 }
 
@@ -41,9 +58,7 @@ impl From<Outcome> for End {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Succeeded => Self::Succeeded,
-            Outcome::Failed(cause @ Cause::Connection(ConnectionRefusal::BarredByOverload)) => {
-                Self::Abandoned(cause.to_string())
-            }
+            Outcome::Failed(cause) if cause.is_the_ues_own() => Self::Abandoned(cause.to_string()),
             Outcome::Failed(cause) => Self::Failed(cause.to_string()),
             Outcome::TimedOut(timer) => Self::TimedOut(timer.as_str().to_owned()),
         }
@@ -69,20 +84,21 @@ impl Attempts {
         self.in_flight.len()
     }
 
-    /// The UE begins now what was due at `due`. An attempt that it has in flight still is ended: superseded.
-    pub(crate) fn begin(
-        &mut self,
-        ue: u32,
-        procedure: Procedure,
-        due: Instant,
-        now: Instant,
-        recorder: &mut Recorder,
-    ) {
-        let attempt = Attempt { procedure, due, began: now };
+    /// The UE begins this. An attempt that it has in flight still is ended: superseded.
+    pub(crate) fn begin(&mut self, ue: u32, procedure: Procedure, begin: Begin, recorder: &mut Recorder) {
+        let Begin { due, now, parts, answered } = begin;
+        let attempt = Attempt { procedure, due, began: now, parts, answered, discarded: None };
         if let Some(previous) = self.in_flight.insert((ue, layer(procedure)), attempt) {
-            recorder.abandoned(previous.procedure.as_str(), "superseded", 1);
+            recorder.abandoned(previous.procedure.as_str(), previous.parts, "superseded");
         }
-        recorder.started(procedure.as_str());
+        recorder.started(procedure.as_str(), parts);
+    }
+
+    /// The UE could not use a message of the network, while it attempts something or not.
+    pub(crate) fn discarded(&mut self, ue: u32, kind: &'static str) {
+        if let Some(attempt) = self.in_flight.get_mut(&(ue, Layer::Ue)) {
+            attempt.discarded = Some(kind);
+        }
     }
 
     /// The UE's attempt has ended. False when it had none of this procedure.
@@ -99,13 +115,15 @@ impl Attempts {
         }
         let Some(attempt) = self.in_flight.remove(&(ue, layer(procedure))) else { return false };
         let name = procedure.as_str();
+        let parts = attempt.parts;
         match end {
+            End::Succeeded if !attempt.answered => recorder.unanswered(name, parts),
             End::Succeeded => {
-                recorder.succeeded(name, since(now, attempt.due), since(now, attempt.began));
+                recorder.succeeded(name, parts, since(now, attempt.due), since(now, attempt.began));
             }
-            End::Failed(cause) => recorder.failed(name, cause),
-            End::TimedOut(timer) => recorder.timed_out(name, timer),
-            End::Abandoned(reason) => recorder.abandoned(name, reason, 1),
+            End::Failed(cause) => recorder.failed(name, parts, &attempt.in_depth(cause)),
+            End::TimedOut(timer) => recorder.timed_out(name, parts, &attempt.in_depth(timer)),
+            End::Abandoned(reason) => recorder.abandoned(name, parts, reason),
         }
         true
     }
@@ -113,7 +131,7 @@ impl Attempts {
     /// Gives up what the UE itself attempts: it is gone.
     pub(crate) fn abandon(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
         if let Some(attempt) = self.in_flight.remove(&(ue, Layer::Ue)) {
-            recorder.abandoned(attempt.procedure.as_str(), reason, 1);
+            recorder.abandoned(attempt.procedure.as_str(), attempt.parts, reason);
         }
     }
 
@@ -121,7 +139,7 @@ impl Attempts {
     pub(crate) fn abandon_with(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
         for layer in [Layer::Ue, Layer::Gnb] {
             if let Some(attempt) = self.in_flight.remove(&(ue, layer)) {
-                recorder.abandoned(attempt.procedure.as_str(), reason, 1);
+                recorder.abandoned(attempt.procedure.as_str(), attempt.parts, reason);
             }
         }
     }
@@ -135,7 +153,7 @@ impl Attempts {
         let mut ues = Vec::with_capacity(self.in_flight.len());
         for ((ue, _), attempt) in self.in_flight.drain() {
             let reason = reason(ue);
-            recorder.abandoned(attempt.procedure.as_str(), &reason, 1);
+            recorder.abandoned(attempt.procedure.as_str(), attempt.parts, &reason);
             ues.push((ue, reason));
         }
         ues.sort_unstable();
@@ -153,6 +171,20 @@ impl Attempts {
     }
 }
 
+impl Attempt {
+    /// The cause with what lies beneath it: a release and a timer say nothing of the answer that came and was discarded.
+    fn in_depth<'a>(&self, cause: &'a str) -> Cow<'a, str> {
+        let hides = HIDING.contains(&cause) || cause.starts_with('T');
+        match self.discarded.filter(|_| hides) {
+            Some(kind) => Cow::Owned(format!("{cause} ({kind})")),
+            None => Cow::Borrowed(cause),
+        }
+    }
+}
+
+/// Causes behind which another may stand.
+const HIDING: [&str; 2] = ["connection-released", "deregistered-by-network"];
+
 fn layer(procedure: Procedure) -> Layer {
     match procedure {
         Procedure::HandoverN2 | Procedure::HandoverXn | Procedure::UeContextRelease => Layer::Gnb,
@@ -167,12 +199,57 @@ fn since(now: Instant, then: Instant) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use signalling::Cause;
+    use wire::to_coordinator::ProcedureInterval;
+
+    fn at(now: Instant) -> Begin {
+        Begin { due: now, now, parts: PartSet::default(), answered: true }
+    }
+
+    /// What one registration ended as.
+    fn recorded(answered: bool, discarded: Option<&'static str>, end: &End) -> ProcedureInterval {
+        let (mut attempts, mut recorder, now) = (Attempts::new(), Recorder::new(), Instant::now());
+        attempts.begin(1, Procedure::Registration, Begin { answered, ..at(now) }, &mut recorder);
+        if let Some(kind) = discarded {
+            attempts.discarded(1, kind);
+        }
+        assert!(attempts.end(1, Procedure::Registration, end, now, &mut recorder));
+        recorder.take().0.remove(0)
+    }
+
+    #[test]
+    fn what_a_ue_keeps_back_itself_is_abandoned_and_no_failure() {
+        let barred = End::from(Outcome::Failed(Cause::Barred));
+        let ended = recorded(true, None, &barred);
+        assert_eq!((ended.failed, ended.abandoned), (vec![], vec![("barred".to_owned(), 1)]));
+    }
+
+    #[test]
+    fn what_nobody_answers_has_no_latency() {
+        let ended = recorded(false, None, &End::Succeeded);
+        assert_eq!((ended.succeeded, ended.unanswered), (1, 1));
+        assert!(ended.latency_v2.is_empty() && ended.service_v2.is_empty());
+    }
+
+    #[test]
+    fn a_release_names_the_answer_that_was_discarded_before_it_and_a_reject_stands_for_itself() {
+        let cause = |end: &End| recorded(true, Some("nas-integrity"), end);
+        let released = cause(&End::Failed("connection-released".to_owned()));
+        assert_eq!(released.failed, [("connection-released (nas-integrity)".to_owned(), 1)]);
+        assert_eq!(
+            cause(&End::TimedOut("T3510".to_owned())).timed_out,
+            [("T3510 (nas-integrity)".to_owned(), 1)]
+        );
+        assert_eq!(cause(&End::Failed("illegal-ue".to_owned())).failed, [("illegal-ue".to_owned(), 1)]);
+        let plain = recorded(true, None, &End::Failed("connection-released".to_owned()));
+        assert_eq!(plain.failed, [("connection-released".to_owned(), 1)]);
+    }
 
     #[test]
     fn an_update_during_a_handover_does_not_supersede_it() {
         let (mut attempts, mut recorder, now) = (Attempts::new(), Recorder::new(), Instant::now());
-        attempts.begin(1, Procedure::HandoverN2, now, now, &mut recorder);
-        attempts.begin(1, Procedure::MobilityRegistrationUpdate, now, now, &mut recorder);
+        attempts.begin(1, Procedure::HandoverN2, at(now), &mut recorder);
+        attempts.begin(1, Procedure::MobilityRegistrationUpdate, at(now), &mut recorder);
         assert_eq!(attempts.len(), 2);
         for procedure in [Procedure::MobilityRegistrationUpdate, Procedure::HandoverN2] {
             assert!(attempts.end(1, procedure, &End::Succeeded, now, &mut recorder));

@@ -23,6 +23,7 @@ mod interval_histogram;
 mod lease_clock;
 mod line;
 mod pacer;
+mod parts;
 mod population;
 mod radio;
 mod ran_events;

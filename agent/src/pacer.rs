@@ -28,6 +28,8 @@ struct Load {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DueAttempt {
     pub(crate) procedure: Procedure,
+    /// The load's place in the scenario.
+    pub(crate) load: usize,
     /// Its number within the shard's part of its load.
     pub(crate) index: u64,
     /// When it should have left.
@@ -100,7 +102,7 @@ impl Pacer {
         load.passed += 1;
         let shifted = self.shifted_to.is_some_and(|to| due < to);
         let due = self.shifted_to.map_or(due, |to| due.max(to));
-        Some(DueAttempt { procedure: load.procedure, index, due, shifted })
+        Some(DueAttempt { procedure: load.procedure, load: number, index, due, shifted })
     }
 
     /// How many attempts of each load are started, or accounted for otherwise.

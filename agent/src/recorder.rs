@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use identity::CellId;
-use wire::to_coordinator::{HandoverCount, MOST_HANDOVERS, ProcedureInterval};
+use wire::to_coordinator::{HandoverCount, MOST_HANDOVERS, PartInterval, ProcedureInterval};
 
 use crate::interval_histogram::IntervalHistogram;
+use crate::parts::PartSet;
 
 /// What happened in one shard since the last report.
 pub(crate) struct Recorder {
     procedures: BTreeMap<&'static str, Counts>,
+    /// What is counted apart too.
+    parts: BTreeMap<(u32, &'static str), Counts>,
     handovers: BTreeMap<(&'static str, CellId, CellId), (u64, u64)>,
     unexpected: BTreeMap<String, u64>,
 }
@@ -31,50 +34,77 @@ struct Counts {
 
 impl Recorder {
     pub(crate) fn new() -> Self {
-        Self { procedures: BTreeMap::new(), handovers: BTreeMap::new(), unexpected: BTreeMap::new() }
-    }
-
-    /// The schedule made an attempt due, and its turn came so much later.
-    pub(crate) fn due(&mut self, procedure: &'static str, late: Duration) {
-        let counts = self.counts(procedure);
-        counts.interval.due += 1;
-        counts.lateness.record(micros(late));
-    }
-
-    /// The UE began an attempt by itself.
-    pub(crate) fn self_started(&mut self, procedure: &'static str) {
-        let interval = &mut self.counts(procedure).interval;
-        interval.due += 1;
-        interval.self_started += 1;
-    }
-
-    pub(crate) fn started(&mut self, procedure: &'static str) {
-        self.counts(procedure).interval.started += 1;
-    }
-
-    pub(crate) fn never_started(&mut self, procedure: &'static str, reason: &str, count: u64) {
-        if count > 0 {
-            add(&mut self.counts(procedure).never_started, reason, count);
+        Self {
+            procedures: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            handovers: BTreeMap::new(),
+            unexpected: BTreeMap::new(),
         }
     }
 
-    pub(crate) fn succeeded(&mut self, procedure: &'static str, latency: Duration, service: Duration) {
-        let counts = self.counts(procedure);
-        counts.interval.succeeded += 1;
-        counts.latency.record(micros(latency));
-        counts.service.record(micros(service));
+    /// The schedule made an attempt due, and its turn came so much later.
+    pub(crate) fn due(&mut self, procedure: &'static str, parts: PartSet, late: Duration) {
+        self.each(procedure, parts, |counts| counts.interval.due += 1);
+        self.counts(procedure).lateness.record(micros(late));
     }
 
-    pub(crate) fn failed(&mut self, procedure: &'static str, cause: &str) {
-        add(&mut self.counts(procedure).failed, cause, 1);
+    /// The UE began an attempt by itself.
+    pub(crate) fn self_started(&mut self, procedure: &'static str, parts: PartSet) {
+        self.each(procedure, parts, |counts| {
+            counts.interval.due += 1;
+            counts.interval.self_started += 1;
+        });
     }
 
-    pub(crate) fn timed_out(&mut self, procedure: &'static str, timer: &str) {
-        add(&mut self.counts(procedure).timed_out, timer, 1);
+    pub(crate) fn started(&mut self, procedure: &'static str, parts: PartSet) {
+        self.each(procedure, parts, |counts| counts.interval.started += 1);
     }
 
-    pub(crate) fn abandoned(&mut self, procedure: &'static str, reason: &str, count: u64) {
-        add(&mut self.counts(procedure).abandoned, reason, count);
+    pub(crate) fn never_started(
+        &mut self,
+        procedure: &'static str,
+        parts: PartSet,
+        reason: &str,
+        count: u64,
+    ) {
+        if count > 0 {
+            self.each(procedure, parts, |counts| add(&mut counts.never_started, reason, count));
+        }
+    }
+
+    pub(crate) fn succeeded(
+        &mut self,
+        procedure: &'static str,
+        parts: PartSet,
+        latency: Duration,
+        service: Duration,
+    ) {
+        let (latency, service) = (micros(latency), micros(service));
+        self.each(procedure, parts, |counts| {
+            counts.interval.succeeded += 1;
+            counts.latency.record(latency);
+            counts.service.record(service);
+        });
+    }
+
+    /// It is done with its only message: there is no answer whose time could be taken.
+    pub(crate) fn unanswered(&mut self, procedure: &'static str, parts: PartSet) {
+        self.each(procedure, parts, |counts| {
+            counts.interval.succeeded += 1;
+            counts.interval.unanswered += 1;
+        });
+    }
+
+    pub(crate) fn failed(&mut self, procedure: &'static str, parts: PartSet, cause: &str) {
+        self.each(procedure, parts, |counts| add(&mut counts.failed, cause, 1));
+    }
+
+    pub(crate) fn timed_out(&mut self, procedure: &'static str, parts: PartSet, timer: &str) {
+        self.each(procedure, parts, |counts| add(&mut counts.timed_out, timer, 1));
+    }
+
+    pub(crate) fn abandoned(&mut self, procedure: &'static str, parts: PartSet, reason: &str) {
+        self.each(procedure, parts, |counts| add(&mut counts.abandoned, reason, 1));
     }
 
     /// A phase of an attempt that succeeded took this long.
@@ -128,6 +158,22 @@ impl Recorder {
     pub(crate) fn take(&mut self) -> (Vec<ProcedureInterval>, Vec<(String, u64)>) {
         let procedures = self.procedures.iter_mut().filter_map(|(name, counts)| counts.take(name));
         (procedures.collect(), std::mem::take(&mut self.unexpected).into_iter().collect())
+    }
+
+    /// What was counted apart since the last call.
+    pub(crate) fn take_parts(&mut self) -> Vec<PartInterval> {
+        let parts = self.parts.iter_mut().filter_map(|((part, name), counts)| {
+            counts.take(name).map(|procedure| PartInterval { part: *part, procedure })
+        });
+        parts.collect()
+    }
+
+    /// Counts in the procedure as a whole, and in each of these parts of it.
+    fn each(&mut self, procedure: &'static str, parts: PartSet, count: impl Fn(&mut Counts)) {
+        count(self.counts(procedure));
+        for part in parts.numbers() {
+            count(self.parts.entry((part, procedure)).or_insert_with(Counts::new));
+        }
     }
 
     fn counts(&mut self, procedure: &'static str) -> &mut Counts {
@@ -197,10 +243,10 @@ mod tests {
     fn report_tells_the_lateness_of_every_attempt_that_it_counts() {
         let mut recorder = Recorder::new();
         for late_ms in [1, 2, 3_000] {
-            recorder.due("registration", Duration::from_millis(late_ms));
+            recorder.due("registration", PartSet::default(), Duration::from_millis(late_ms));
         }
-        recorder.never_started("registration", "no-idle-ue", 1);
-        recorder.self_started("service-request");
+        recorder.never_started("registration", PartSet::default(), "no-idle-ue", 1);
+        recorder.self_started("service-request", PartSet::default());
         let (procedures, _) = recorder.take();
         let [registration, service_request] = procedures.as_slice() else { panic!("{procedures:?}") };
         let read = |octets: &[u8]| -> hdrhistogram::Histogram<u64> {

@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Pass,
     /// 1: an SLO was missed, or a comparison found a regression.
     SloFailed,
+    /// 2: a comparison in which nothing could be judged.
+    NotJudged,
     /// 3
     Invalid,
     /// 75: a supervised agent that is to be started again later.
@@ -31,6 +33,7 @@ pub(crate) fn code(result: Result<Exit, Error>) -> ExitCode {
     match result {
         Ok(Exit::Pass) => ExitCode::SUCCESS,
         Ok(Exit::SloFailed) => ExitCode::from(1),
+        Ok(Exit::NotJudged) => ExitCode::from(2),
         Ok(Exit::Invalid) => ExitCode::from(3),
         Ok(Exit::TryAgain) => ExitCode::from(supervisor::TRY_AGAIN),
         Ok(Exit::Child(code)) => ExitCode::from(code),

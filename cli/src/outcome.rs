@@ -55,12 +55,11 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
             procedure.succeeded,
             parts.collect::<String>()
         );
-        for (cause, count) in
-            procedure.failed.iter().chain(&procedure.abandoned).chain(&procedure.never_started_by_reason)
-        {
+        let causes = procedure.failed.iter().chain(&procedure.timed_out_by_timer).chain(&procedure.abandoned);
+        for (cause, count) in causes.chain(&procedure.never_started_by_reason) {
             println!("    {count} × {cause}");
         }
-        if procedure.succeeded > 0 {
+        if procedure.succeeded > procedure.unanswered {
             let (latency, service) = (procedure.latency_us, procedure.service_us);
             println!(
                 "    latency p50 {}  p95 {}  p99 {}  max {}   service p50 {}",
@@ -70,6 +69,8 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
                 duration(latency.max),
                 duration(service.p50)
             );
+        } else if procedure.unanswered > 0 {
+            println!("    no latency: nobody answers a UE that is switched off");
         }
     }
     if let Some(line) = billing(&summary.billing) {

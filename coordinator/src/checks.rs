@@ -1,10 +1,13 @@
 //! Whether the content of a report can be true. An agent may be wrong, or lie: nothing of it is taken on trust.
 
+use std::collections::BTreeSet;
+
 use billing::UsageRecord;
 use serde::{Deserialize, Serialize};
 use wire::bounds::{LONGEST_CAUSE, fold};
 use wire::to_coordinator::{
-    HandoverCount, IntervalReport, MOST_HANDOVERS, MOST_USAGE, ProcedureInterval, UserPlaneInterval,
+    HandoverCount, IntervalReport, MOST_HANDOVERS, MOST_PARTS, MOST_USAGE, PartInterval, ProcedureInterval,
+    UserPlaneInterval,
 };
 
 use crate::figures::PhaseSamples;
@@ -61,7 +64,25 @@ pub(crate) fn check(mut report: IntervalReport, limits: Limits) -> Result<Checke
         }
         measured.push(measurements(procedure)?);
     }
-    Ok(Checked { report, measured })
+    let measured_parts = parts(&report.parts)?;
+    Ok(Checked { report, measured, measured_parts })
+}
+
+/// What is counted apart must be procedures too, each once in a part.
+fn parts(parts: &[PartInterval]) -> Result<Vec<Measurements>, Fault> {
+    let mut seen = BTreeSet::new();
+    let check = |part: &PartInterval| {
+        let name = part.procedure.procedure.as_str();
+        if !known(&part.procedure) {
+            return Err(Fault::Procedure(name.chars().take(LONGEST_CAUSE).collect()));
+        }
+        // A number that no condition has is bounded all the same.
+        if part.part >= MOST_PARTS || !seen.insert((part.part, name.to_owned())) {
+            return Err(Fault::Counts("a part that does not exist, or is there twice"));
+        }
+        measurements(&part.procedure)
+    };
+    parts.iter().map(check).collect()
 }
 
 fn measurements(procedure: &ProcedureInterval) -> Result<Measurements, Fault> {
@@ -72,7 +93,9 @@ fn measurements(procedure: &ProcedureInterval) -> Result<Measurements, Fault> {
     let unreadable = |fault: HistogramFault| Fault::Histogram { procedure: name.clone(), fault };
     let (latency, service) = (decode_v2(&procedure.latency_v2), decode_v2(&procedure.service_v2));
     let (latency, service) = (latency.map_err(unreadable)?, service.map_err(unreadable)?);
-    let succeeded = procedure.succeeded;
+    let Some(succeeded) = procedure.succeeded.checked_sub(procedure.unanswered) else {
+        return Err(Fault::Counts("more successes without an answer than successes"));
+    };
     for samples in [histogram::total(&latency), histogram::total(&service)] {
         if samples != succeeded {
             return Err(Fault::Samples { procedure: name.clone(), succeeded, samples });
@@ -183,7 +206,7 @@ fn usage(record: &UsageRecord, limits: Limits) -> Result<(), Fault> {
 /// The names that agents report: the scenario's procedures, and what a UE starts by itself.
 fn known(procedure: &ProcedureInterval) -> bool {
     let name = procedure.procedure.as_str();
-    name == "registration-retry" || scenarios::Procedure::ALL.iter().any(|known| known.as_str() == name)
+    scenarios::Subject::all().any(|subject| subject.counted_as().contains(&name))
 }
 
 pub(crate) const OVERFLOW: Fault = Fault::Counts("more attempts than any agent can make");

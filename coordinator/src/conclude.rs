@@ -127,7 +127,8 @@ impl Run {
     ) -> Summary {
         let duration_s = self.core.measured_s();
         let scenario = std::sync::Arc::clone(self.core.plan().scenario());
-        let measured = Measured { unreconciled: billing.measured(), ..self.core.measured(duration_s) };
+        let measured =
+            Measured { unreconciled: billing.measured(), ..self.core.measured(self.core.played()) };
         let slos = self.core.slos(&measured);
         let verdict = self.verdict(&slos, &billing);
         let state = self.core.state();
@@ -149,6 +150,7 @@ impl Run {
             command: self.config.command.clone(),
             slos,
             guardrails: state.guards.iter().map(crate::slo::Guard::result).collect(),
+            unexpected_outcomes: self.core.unexpected_outcomes(),
             procedures: self.procedure_summaries(),
             billing,
             handovers: evidence.moves.summary(),
@@ -195,7 +197,8 @@ impl Run {
     /// A missed SLO on billing is followed by the sessions that it is about.
     fn verdict(&self, slos: &[SloResult], billing: &BillingSummary) -> Verdict {
         let state = self.core.state();
-        let mut verdict = Verdict::of(state.invalid.clone(), state.broken_guardrails.clone(), slos);
+        let scenario = self.core.plan().scenario();
+        let mut verdict = Verdict::of(state.invalid.clone(), self.core.broken(), slos).of_scenario(scenario);
         if slos.iter().any(|slo| slo.name.starts_with("billing.") && !slo.pass) {
             // A ledger that cannot be used has invalidated the run already, and its reason stands there.
             let known =
@@ -216,6 +219,7 @@ impl Run {
                 due: counts.due,
                 started: counts.started,
                 succeeded: counts.succeeded,
+                unanswered: counts.unanswered,
                 failed: counts.failed.clone(),
                 timed_out: crate::figures::sum(&counts.timed_out),
                 timed_out_by_timer: counts.timed_out.clone(),

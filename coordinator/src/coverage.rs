@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use scenarios::Metric;
+use scenarios::{Metric, Scenario, Slo, Subject};
 use serde::{Deserialize, Serialize};
 
 use crate::accounting::planned;
@@ -75,19 +75,47 @@ pub(crate) fn of_procedure(plan: &BTreeMap<String, u64>, procedure: &str, counts
 /// The SLO of a run that is over, with what its figure is of. Without all of its evidence it does not pass.
 pub(crate) fn judge(
     slo: SloResult,
-    metric: &Metric,
+    condition: &Slo,
     evidence: &Evidence,
+    scenario: &Scenario,
     plan: &BTreeMap<String, u64>,
 ) -> SloResult {
-    let coverage = match metric {
+    let coverage = match condition.metric {
         Metric::GeneratorLateness(_) => evidence.lateness_coverage(),
-        Metric::BillingUnreconciled => return slo,
+        Metric::BillingUnreconciled | Metric::Procedure { subject: Subject::Recovery, .. } => return slo,
         Metric::Procedure { subject, .. } => {
-            let counts = evidence.procedures.get(subject.as_str()).map(|figures| figures.counts.clone());
-            of_procedure(plan, subject.as_str(), &counts.unwrap_or_default())
+            let whole = of_subject(subject, evidence, plan);
+            match scenario.parts().iter().position(|part| part.limits == condition.limits) {
+                Some(part) => of_part(part, subject, whole, evidence),
+                None => whole,
+            }
         }
     };
     SloResult { pass: slo.pass && coverage.is_complete(), coverage: Some(coverage), ..slo }
+}
+
+fn of_subject(subject: Subject, evidence: &Evidence, plan: &BTreeMap<String, u64>) -> Coverage {
+    let mut sum = Coverage::default();
+    for name in subject.counted_as() {
+        let counts = evidence.procedures.get(*name).map(|figures| figures.counts.clone()).unwrap_or_default();
+        let Coverage { covers, of, lost } = of_procedure(plan, name, &counts);
+        sum.covers = sum.covers.saturating_add(covers);
+        sum.of = sum.of.saturating_add(of);
+        sum.lost = sum.lost.saturating_add(lost);
+    }
+    sum
+}
+
+/// What a lost agent had begun of a part is known to have begun, and counts among what the fleet lost of the whole.
+fn of_part(part: usize, subject: Subject, whole: Coverage, evidence: &Evidence) -> Coverage {
+    let of_part = u32::try_from(part).ok().and_then(|part| evidence.parts.get(&part));
+    let mut counts = Counts::default();
+    let names = subject.counted_as().iter();
+    names.filter_map(|name| of_part?.get(*name)).for_each(|figures| counts.merge(&figures.counts));
+    let covers = counts.judged();
+    let never = counts.accounted().saturating_sub(covers.saturating_add(counts.lost_to_fleet()));
+    let of = counts.due.saturating_sub(never);
+    Coverage { covers, of, lost: of.saturating_sub(covers).min(whole.lost) }
 }
 
 #[cfg(test)]
@@ -134,10 +162,12 @@ mod tests {
             unit: "ms".to_owned(),
             pass: true,
             coverage: None,
+            limits: BTreeMap::new(),
         };
+        let scenario = Scenario::load("smoke", &[]).unwrap();
         let judged = |name: &str, target: &str| {
-            let metric = format!("{name} {target}").parse::<scenarios::Slo>().unwrap().metric;
-            judge(slo(name, target), &metric, &evidence, &plan(625))
+            let condition: Slo = format!("{name} {target}").parse().unwrap();
+            judge(slo(name, target), &condition, &evidence, &scenario, &plan(625))
         };
         let lateness = judged("generator.lateness.p99", "< 1ms");
         assert!(!lateness.pass);

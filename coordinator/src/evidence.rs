@@ -7,7 +7,7 @@ use wire::to_coordinator::Recovery;
 
 use crate::UserPlaneSummary;
 use crate::core::record::Gap;
-use crate::figures::{AGENT_LOST, Counts, Procedures, tally};
+use crate::figures::{AGENT_LOST, Counts, Parts, Procedures, add_parts, tally};
 use crate::histogram::{self, Histogram};
 use crate::merge::Checked;
 use crate::moves::Moves;
@@ -17,6 +17,8 @@ use crate::ran_events::{AmfSummary, RanEvents};
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Evidence {
     pub(crate) procedures: Procedures,
+    /// What conditions are about is counted apart as well.
+    pub(crate) parts: Parts,
     /// How late the attempts of all procedures left, µs.
     pub(crate) lateness: Histogram,
     /// Attempts that came due when nobody reported any more: lost with their agents.
@@ -46,6 +48,7 @@ impl Evidence {
     pub(crate) fn new() -> Self {
         Self {
             procedures: Procedures::new(),
+            parts: Parts::new(),
             lateness: histogram::empty(),
             unreported: 0,
             unexpected: BTreeMap::new(),
@@ -73,6 +76,7 @@ impl Evidence {
             self.procedures.entry(procedure.procedure.clone()).or_default().add(procedure, measured);
             histogram::add(&mut self.lateness, &measured.lateness);
         }
+        add_parts(&mut self.parts, checked);
         self.moves.add(checked);
         self.user_plane.add(&report.user_plane);
         self.usage_records = self.usage_records.saturating_add(report.usage.len() as u64);

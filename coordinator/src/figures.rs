@@ -7,7 +7,7 @@ use wire::bounds::OTHER;
 use wire::to_coordinator::ProcedureInterval;
 
 use crate::histogram::{self, Histogram, Samples};
-use crate::merge::Measurements;
+use crate::merge::{Checked, Measurements};
 
 /// Attempts by what became of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct Counts {
     pub started: u64,
     /// Ended as wanted.
     pub succeeded: u64,
+    /// Of these, those that nobody answers, so that they have no latency.
+    pub unanswered: u64,
     /// Refused or broken off by the network, by cause.
     pub failed: BTreeMap<String, u64>,
     /// Ended by a timer, by timer.
@@ -38,6 +40,7 @@ impl Counts {
             (&mut self.self_started, interval.self_started),
             (&mut self.started, interval.started),
             (&mut self.succeeded, interval.succeeded),
+            (&mut self.unanswered, interval.unanswered),
         ] {
             *sum = sum.saturating_add(more);
         }
@@ -58,6 +61,7 @@ impl Counts {
             (&mut self.self_started, other.self_started),
             (&mut self.started, other.started),
             (&mut self.succeeded, other.succeeded),
+            (&mut self.unanswered, other.unanswered),
         ] {
             *sum = sum.saturating_add(more);
         }
@@ -95,9 +99,10 @@ impl Counts {
         self.ended().saturating_add(sum(&self.never_started))
     }
 
-    /// Attempts that the target had a part in: all that ended, but those that the fleet gave up for reasons of its own.
+    /// Attempts that the target had a part in: all that ended, but those that the fleet or the UE gave up for reasons of
+    /// its own.
     pub fn judged(&self) -> u64 {
-        let own = OWN_REASONS.iter().filter_map(|reason| self.abandoned.get(*reason));
+        let own = OWN_REASONS.iter().chain(&KEPT_BACK).filter_map(|reason| self.abandoned.get(*reason));
         own.fold(self.ended(), |judged, n| judged.saturating_sub(*n))
     }
 
@@ -167,6 +172,22 @@ impl ProcedureFigures {
 /// Everything that is measured by procedure.
 pub(crate) type Procedures = BTreeMap<String, ProcedureFigures>;
 
+/// Whether an attempt that was given up for this reason says nothing about the target.
+pub(crate) fn is_own_reason(reason: &str) -> bool {
+    OWN_REASONS.contains(&reason) || KEPT_BACK.contains(&reason)
+}
+
+/// The figures of each part of the attempts that conditions are about, by its number.
+pub(crate) type Parts = BTreeMap<u32, Procedures>;
+
+/// Adds what a report counts apart.
+pub(crate) fn add_parts(parts: &mut Parts, checked: &Checked) {
+    for (part, measured) in checked.parts() {
+        let procedures = parts.entry(part.part).or_default();
+        procedures.entry(part.procedure.procedure.clone()).or_default().add(&part.procedure, measured);
+    }
+}
+
 /// The sum over all causes.
 pub(crate) fn sum(by_cause: &BTreeMap<String, u64>) -> u64 {
     by_cause.values().fold(0, |sum, n| sum.saturating_add(*n))
@@ -186,6 +207,9 @@ pub(crate) fn tally(sums: &mut BTreeMap<String, u64>, cause: &str, n: u64) {
 pub(crate) const AGENT_LOST: &str = "agent-lost";
 /// The reason of an agent that stopped because its lease was not renewed.
 const LEASE_LAPSED: &str = "lease-lapsed";
-/// Reasons that say nothing about the target.
+/// Reasons of the fleet, which say nothing about the target.
 const OWN_REASONS: [&str; 3] = [AGENT_LOST, LEASE_LAPSED, "shard-moved"];
+/// Reasons of a UE that kept an attempt back or gave it up itself. They say nothing about the target either.
+const KEPT_BACK: [&str; 6] =
+    ["barred", "barred-by-overload", "procedure-running", "switched-off", "not-of-ue", "not-encodable"];
 const MOST_CAUSES: usize = 256;

@@ -7,8 +7,9 @@ pub(crate) fn render(summary: &Summary) -> String {
     let valid = summary.verdict.status != Status::Invalid;
     let broken: Vec<_> =
         summary.guardrails.iter().filter(|guardrail| guardrail.broken_at_s.is_some()).collect();
-    let failures = summary.slos.iter().filter(|slo| !slo.pass).count() + broken.len();
-    let tests = summary.slos.len() + summary.guardrails.len() + 1;
+    let outcomes = usize::from(!summary.unexpected_outcomes.is_empty());
+    let failures = summary.slos.iter().filter(|slo| !slo.pass).count() + broken.len() + outcomes;
+    let tests = summary.slos.len() + summary.guardrails.len() + 2;
     let (scenario, errors, time) = (escape(&summary.scenario), u8::from(!valid), summary.duration_s);
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{scenario}\" tests=\"{tests}\" \
@@ -29,6 +30,8 @@ pub(crate) fn render(summary: &Summary) -> String {
     };
     let reasons = || ("error", summary.verdict.reasons.join("; "));
     case("the run is valid", (!valid).then(reasons));
+    let outcomes = (outcomes > 0).then(|| ("failure", summary.unexpected_outcomes.join("; ")));
+    case("what is attempted succeeds at least once, unless it is expected not to", outcomes);
     for slo in &summary.slos {
         // Who reads only this must know which sessions are meant.
         let named = || if slo.name.starts_with("billing.") { summary.billing.reasons() } else { Vec::new() };

@@ -16,6 +16,7 @@ pub mod core;
 mod coverage;
 mod drift;
 mod evidence;
+mod expectations;
 mod figures;
 mod files;
 mod generator;
@@ -49,7 +50,9 @@ mod user_plane;
 mod verdict;
 mod wall_clock;
 
-pub use compare::{CompareError, ComparedRun, ComparedRuns, compare_runs, comparison_text, write_comparison};
+pub use compare::{
+    CompareError, ComparedRun, ComparedRuns, compare_runs, comparison_text, page_name, write_comparison,
+};
 pub use config::{CoordinatorConfig, CoordinatorError, StopRequest};
 pub use coordinator::Coordinator;
 pub use coverage::Coverage;

@@ -32,7 +32,7 @@ impl Core {
     pub fn progress(&self) -> Progress {
         let state = self.state();
         let elapsed = self.elapsed();
-        let measured = self.measured(elapsed.as_secs_f64());
+        let measured = self.measured(elapsed);
         let all_over = state.shards.iter().all(crate::core::Shard::is_over);
         let last = state.window.back();
         let gauge = |of: fn(&crate::timeline::Second) -> u64| last.map_or(0, |second| of(second));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wire::to_coordinator::{IntervalReport, ProcedureInterval};
+use wire::to_coordinator::{IntervalReport, PartInterval, ProcedureInterval};
 
 use crate::checks::{Limits, MOST_ATTEMPTS, OVERFLOW, attempts, check};
 use crate::figures::PhaseSamples;
@@ -36,6 +36,8 @@ pub struct Checked {
     pub report: IntervalReport,
     /// What was measured of each of its procedures.
     pub(crate) measured: Vec<Measurements>,
+    /// What was measured of each of its parts.
+    pub(crate) measured_parts: Vec<Measurements>,
 }
 
 /// The histograms of one procedure.
@@ -51,6 +53,11 @@ impl Checked {
     /// Procedures with what was measured of them.
     pub(crate) fn procedures(&self) -> impl Iterator<Item = (&ProcedureInterval, &Measurements)> {
         self.report.procedures.iter().zip(&self.measured)
+    }
+
+    /// What is counted apart, with what was measured of it.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&PartInterval, &Measurements)> {
+        self.report.parts.iter().zip(&self.measured_parts)
     }
 }
 

@@ -1,20 +1,26 @@
 //! SLOs and guardrails, evaluated on a whole run or on one second of it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use scenarios::{Guardrail, Metric, MetricKind, Slo};
+use scenarios::{Guardrail, Limits, Metric, MetricKind, Scenario, Slo, Subject};
+use wire::to_coordinator::Recovery;
 
 use crate::SloResult;
-use crate::figures::{Procedures, sum};
+use crate::figures::{Parts, ProcedureFigures, Procedures, sum};
 use crate::histogram::Histogram;
 use crate::summary::GuardrailResult;
 
 /// What metrics are read from.
 pub(crate) struct Measured<'a> {
+    pub(crate) scenario: &'a Scenario,
     pub(crate) procedures: &'a Procedures,
+    /// What is counted apart for conditions with limits.
+    pub(crate) parts: &'a Parts,
+    pub(crate) recovery: Recovery,
     pub(crate) lateness: &'a Histogram,
-    /// How long it took, in seconds.
-    pub(crate) seconds: f64,
+    /// The stretch of the run that this is of. A rate is counted over what of it is planned time.
+    pub(crate) span: (Duration, Duration),
     /// Billing sessions that don't reconcile; nothing while they have not been reconciled.
     pub(crate) unreconciled: Option<u64>,
 }
@@ -22,23 +28,22 @@ pub(crate) struct Measured<'a> {
 impl Measured<'_> {
     /// The metric in the scenario language's own unit: µs, a ratio of 0 to 1, or a number. Nothing without samples.
     ///
-    /// Ratios are of all attempts that ended, whatever ended them, except those that were lost with their agent.
-    pub(crate) fn metric(&self, metric: &Metric) -> Option<f64> {
-        let percentile = |histogram: &Histogram, percent: f64| {
-            (!histogram.is_empty()).then(|| float(histogram.value_at_quantile(percent / 100.0)))
-        };
+    /// Ratios are of all attempts that ended, whatever ended them, except those that were lost with their agent or that a
+    /// UE kept back itself.
+    pub(crate) fn metric(&self, metric: &Metric, limits: &Limits) -> Option<f64> {
         match metric {
             Metric::GeneratorLateness(p) => percentile(self.lateness, p.percent()),
             Metric::BillingUnreconciled => self.unreconciled.map(float),
+            Metric::Procedure { subject: Subject::Recovery, kind } => self.recovered(*kind),
             Metric::Procedure { subject, kind } => {
-                let figures = self.procedures.get(subject.as_str())?;
+                let figures = self.figures(*subject, limits)?;
                 let counts = &figures.counts;
                 let share = |n: u64| (counts.judged() > 0).then(|| float(n) / float(counts.judged()));
                 match kind {
                     MetricKind::Success => share(counts.succeeded),
                     MetricKind::Failure => share(sum(&counts.failed)),
                     MetricKind::TimeoutRatio => share(sum(&counts.timed_out)),
-                    MetricKind::Rate => (self.seconds > 0.0).then(|| float(counts.succeeded) / self.seconds),
+                    MetricKind::Rate => self.rate(*subject, limits, counts.succeeded),
                     MetricKind::Latency(p) => percentile(&figures.latency, p.percent()),
                     MetricKind::Service(p) => percentile(&figures.service, p.percent()),
                 }
@@ -46,22 +51,71 @@ impl Measured<'_> {
         }
     }
 
+    /// What is counted of this, all of it or the part that the limits allow; nothing where there was none.
+    fn figures(&self, subject: Subject, limits: &Limits) -> Option<Cow<'_, ProcedureFigures>> {
+        let procedures = if limits.is_none() {
+            self.procedures
+        } else {
+            let part = self.scenario.parts().iter().position(|part| part.limits == *limits)?;
+            self.parts.get(&u32::try_from(part).ok()?)?
+        };
+        let mut found = subject.counted_as().iter().filter_map(|name| procedures.get(*name));
+        let first = found.next()?;
+        Some(found.fold(Cow::Borrowed(first), |mut sum, more| {
+            sum.to_mut().merge(more);
+            sum
+        }))
+    }
+
+    /// Successes a second of planned time. What the plan had to round to whole attempts is as good as done.
+    fn rate(&self, subject: Subject, limits: &Limits, succeeded: u64) -> Option<f64> {
+        let (from, to) = self.span;
+        let planned = self.scenario.planned_time(subject, limits).into_iter();
+        let nanos = planned.fold(0u128, |sum, (begins, ends)| {
+            sum + ends.min(to).saturating_sub(begins.max(from)).as_nanos()
+        });
+        // Whole nanoseconds, so that 400 in 4 s are 100/s and no hair less.
+        let nanos = u64::try_from(nanos).ok().filter(|nanos| *nanos > 0)?;
+        let rounding = if limits.is_none() { self.scenario.rounding_of(subject) } else { 1.0 };
+        Some(twelve_digits(float(succeeded) * rounding * 1e9 / float(nanos)))
+    }
+
+    fn recovered(&self, kind: MetricKind) -> Option<f64> {
+        let Recovery { succeeded, failed, .. } = self.recovery;
+        let all = succeeded.saturating_add(failed);
+        let share = |n: u64| (all > 0).then(|| float(n) / float(all));
+        match kind {
+            MetricKind::Success => share(succeeded),
+            MetricKind::Failure => share(failed),
+            _ => None,
+        }
+    }
+
     /// The SLO as `summary.json` shows it.
     pub(crate) fn slo(&self, slo: &Slo) -> SloResult {
-        let actual = self.metric(&slo.metric);
+        let actual = self.metric(&slo.metric, &slo.limits);
         let target = slo.target().to_owned();
-        let name = slo.text.strip_suffix(slo.target()).unwrap_or(&slo.text).trim().to_owned();
         let pass = actual.is_some_and(|actual| slo.holds(actual));
         let (unit, per_unit) = unit_of(&target, &slo.metric);
         SloResult {
-            name,
+            name: slo.name(),
             actual: actual.map(|actual| actual * per_unit),
             target,
             unit: unit.to_owned(),
             pass,
             coverage: None,
+            limits: slo.limits.written().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         }
     }
+}
+
+fn percentile(histogram: &Histogram, percent: f64) -> Option<f64> {
+    (!histogram.is_empty()).then(|| float(histogram.value_at_quantile(percent / 100.0)))
+}
+
+/// Without the last digits, in which only binary fractions differ.
+fn twelve_digits(value: f64) -> f64 {
+    format!("{value:.11e}").parse().unwrap_or(value)
 }
 
 /// A guardrail ends the run when its condition was true in as many seconds as its window has, with no good one between.
@@ -81,17 +135,17 @@ impl Guard {
     /// One more second of the run. The reason to end it, once.
     pub(crate) fn observe(&mut self, at_s: u64, second: &Measured<'_>) -> Option<String> {
         let condition = &self.guardrail.condition;
-        match second.metric(&condition.metric) {
+        match second.metric(&condition.metric, &condition.limits) {
             Some(actual) if !condition.holds(actual) => self.holding = Duration::ZERO,
             None => {}
-            Some(_) => self.holding += Duration::from_secs_f64(second.seconds),
+            Some(_) => self.holding += second.span.1.saturating_sub(second.span.0),
         }
         if self.holding.is_zero() || self.holding < self.guardrail.for_ || self.broken_at_s.is_some() {
             return None;
         }
         self.broken_at_s = Some(float(at_s + 1));
-        let (text, seconds) = (&condition.text, self.guardrail.for_.as_secs_f64());
-        Some(format!("guardrail {text} for {seconds} s broke at {} s", at_s + 1))
+        let seconds = self.guardrail.for_.as_secs_f64();
+        Some(format!("guardrail {condition} for {seconds} s broke at {} s", at_s + 1))
     }
 
     /// How it stands: how long its condition has held, and when it broke.
@@ -106,7 +160,7 @@ impl Guard {
 
     pub(crate) fn result(&self) -> GuardrailResult {
         GuardrailResult {
-            condition: self.guardrail.condition.text.clone(),
+            condition: self.guardrail.condition.to_string(),
             for_s: self.guardrail.for_.as_secs_f64(),
             broken_at_s: self.broken_at_s,
         }
@@ -162,11 +216,106 @@ mod tests {
         Procedures::from([("registration".to_owned(), figures)])
     }
 
+    fn scenario() -> Scenario {
+        let text = "name: t\nsubscribers: [{plmn: 001/01, imsi: \"001010000000001\", count: 9, k: \"465B5CE8B199B49FAA5F0A2EE238A6BC\", opc: \"E8ED289DEBA952E4283B54E88E6183CA\"}]\nload: [{procedure: registration, phases: [{name: first, rate: 100/s, for: 4s}, {hold: 9s}]}]\nslos: [{that: registration.success >= 85%, phase: first}]\n";
+        Scenario::from_yaml(text, "t.yaml").unwrap()
+    }
+
+    fn measure<T>(
+        procedures: &Procedures,
+        parts: &Parts,
+        span: (u64, u64),
+        read: impl Fn(&Measured<'_>) -> T,
+    ) -> T {
+        let (scenario, lateness) = (scenario(), histogram::empty());
+        let span = (Duration::from_secs(span.0), Duration::from_secs(span.1));
+        let recovery = Recovery { succeeded: 3, failed: 1, ..Recovery::default() };
+        read(&Measured {
+            scenario: &scenario,
+            procedures,
+            parts,
+            recovery,
+            lateness: &lateness,
+            span,
+            unreconciled: None,
+        })
+    }
+
     fn observe(guard: &mut Guard, at_s: u64, procedures: &Procedures) -> Option<String> {
-        guard.observe(
-            at_s,
-            &Measured { procedures, lateness: &histogram::empty(), seconds: 1.0, unreconciled: None },
-        )
+        let (scenario, lateness, parts) = (scenario(), histogram::empty(), Parts::new());
+        let span = (Duration::from_secs(at_s), Duration::from_secs(at_s + 1));
+        let second = Measured {
+            scenario: &scenario,
+            procedures,
+            parts: &parts,
+            recovery: Recovery::default(),
+            lateness: &lateness,
+            span,
+            unreconciled: None,
+        };
+        guard.observe(at_s, &second)
+    }
+
+    #[test]
+    fn a_rate_is_counted_over_planned_time_alone() {
+        let rate = "registration.rate >= 100/s".parse::<Slo>().unwrap();
+        let whole = second(400, 0);
+        // The last one ended a little after the load, and a hold followed.
+        let judged = measure(&whole, &Parts::new(), (0, 14), |measured| measured.slo(&rate));
+        assert_eq!((judged.actual, judged.pass), (Some(100.0), true));
+        // While the load is under way, what has passed of it counts.
+        let half = measure(&second(200, 0), &Parts::new(), (0, 2), |measured| measured.slo(&rate));
+        assert_eq!((half.actual, half.pass), (Some(100.0), true));
+        // A second of the hold has no rate, whatever straggles in it.
+        assert_eq!(
+            measure(&second(1, 0), &Parts::new(), (5, 6), |measured| measured
+                .metric(&rate.metric, &rate.limits)),
+            None
+        );
+        let one_less = measure(&second(399, 1), &Parts::new(), (0, 14), |measured| measured.slo(&rate));
+        assert!(!one_less.pass, "{one_less:?}");
+    }
+
+    #[test]
+    fn retries_count_in_the_sum_and_under_their_own_name() {
+        let mut procedures = second(9, 1);
+        let retries = second(0, 10).remove("registration").unwrap();
+        procedures.insert("registration-retry".to_owned(), retries);
+        let read = |text: &str| {
+            let slo: Slo = text.parse().unwrap();
+            measure(&procedures, &Parts::new(), (0, 9), |measured| measured.metric(&slo.metric, &slo.limits))
+        };
+        assert_eq!(read("registration.success > 1%"), Some(0.9));
+        assert_eq!(read("registration-retry.success > 1%"), Some(0.0));
+        assert_eq!(read("registration.all.success > 1%"), Some(0.45));
+        assert_eq!(read("recovery.success > 1%"), Some(0.75));
+        assert_eq!(read("pdu-session.all.success > 1%"), None);
+    }
+
+    #[test]
+    fn what_a_ue_keeps_back_lowers_no_success() {
+        let mut procedures = second(9, 1);
+        let counts = &mut procedures.get_mut("registration").unwrap().counts;
+        counts.abandoned.insert("barred".to_owned(), 7000);
+        let slo: Slo = "registration.success > 1%".parse().unwrap();
+        let read = |procedures: &Procedures| {
+            measure(procedures, &Parts::new(), (0, 9), |measured| measured.metric(&slo.metric, &slo.limits))
+        };
+        assert_eq!(read(&procedures), Some(0.9));
+        // What the drain cut off is the target's: it had not answered.
+        procedures.get_mut("registration").unwrap().counts.abandoned.insert("end-of-run".to_owned(), 10);
+        assert_eq!(read(&procedures), Some(0.45));
+    }
+
+    #[test]
+    fn a_condition_with_limits_reads_its_part_and_says_so() {
+        let slo = scenario().slos.remove(0);
+        let parts = Parts::from([(0, second(1, 9))]);
+        let judged = measure(&second(100, 0), &parts, (0, 9), |measured| measured.slo(&slo));
+        assert_eq!((judged.name.as_str(), judged.pass), ("registration.success (phase first)", false));
+        assert_eq!((judged.actual, judged.limits["phase"].as_str()), (Some(10.0), "first"));
+        let none = measure(&second(100, 0), &Parts::new(), (0, 9), |measured| measured.slo(&slo));
+        assert_eq!((none.actual, none.pass), (None, false), "nothing in the part is no pass");
     }
 
     fn guard() -> Guard {
@@ -200,23 +349,25 @@ mod tests {
 
     #[test]
     fn slo_is_shown_in_the_unit_of_its_target() {
-        let (procedures, lateness) = (second(9, 1), histogram::empty());
-        let measured =
-            Measured { procedures: &procedures, lateness: &lateness, seconds: 2.0, unreconciled: None };
-        let success = measured.slo(&"registration.success >= 85%".parse().unwrap());
+        let procedures = second(9, 1);
+        let slo = |text: &str| {
+            let slo: Slo = text.parse().unwrap();
+            measure(&procedures, &Parts::new(), (0, 2), |measured| measured.slo(&slo))
+        };
+        let success = slo("registration.success >= 85%");
         assert_eq!(
             (success.name.as_str(), success.target.as_str(), success.pass),
             ("registration.success", ">= 85%", true)
         );
         assert!((success.actual.unwrap() - 90.0).abs() < 1e-9);
-        let latency = measured.slo(&"registration.latency.p50 < 200ms".parse().unwrap());
+        let latency = slo("registration.latency.p50 < 200ms");
         assert!(!latency.pass && (latency.actual.unwrap() - 250.0).abs() < 1.0, "{latency:?}");
         assert_eq!(latency.measured().as_deref(), Some("250 ms"));
-        let mixed = measured.slo(&"registration.latency.p50 < 1m30s".parse().unwrap());
+        let mixed = slo("registration.latency.p50 < 1m30s");
         assert_eq!((mixed.unit.as_str(), mixed.measured().as_deref()), ("s", Some("250 ms")));
-        let fraction = measured.slo(&"registration.success >= 0.85".parse().unwrap());
+        let fraction = slo("registration.success >= 0.85");
         assert_eq!((fraction.measured().as_deref(), fraction.pass), (Some("90.00 %"), true));
-        let nothing = measured.slo(&"deregistration.success >= 85%".parse().unwrap());
+        let nothing = slo("deregistration.success >= 85%");
         assert_eq!((nothing.actual, nothing.pass), (None, false));
     }
 }

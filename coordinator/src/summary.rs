@@ -56,6 +56,9 @@ pub struct Summary {
     pub slos: Vec<SloResult>,
     /// The guardrails and whether one broke.
     pub guardrails: Vec<GuardrailResult>,
+    /// What failed the run without any SLO, one sentence each: a procedure that never once succeeded, or one that did where
+    /// the scenario expects none to.
+    pub unexpected_outcomes: Vec<String>,
     /// The account and the latencies of each procedure.
     pub procedures: BTreeMap<String, ProcedureSummary>,
     /// The difference between the two ledgers.
@@ -134,12 +137,15 @@ pub struct SloResult {
     /// How many attempts the figure is of, once the run is over. Nothing for what is not of attempts.
     #[serde(default)]
     pub coverage: Option<Coverage>,
+    /// To which attempts the condition is limited: `phase`, `during`, `dnn`, `network`, `slice`, `cells`. The name says it too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, String>,
 }
 
 impl SloResult {
-    /// What was measured, as people read it: `1.20 ms`, `99.95 %`, `3`.
+    /// What was measured, as people read it: `1.20 ms`, `99.95 %`, `3`; on the side of the target that the judgement says.
     pub fn measured(&self) -> Option<String> {
-        self.actual.map(|actual| units::in_unit(actual, &self.unit))
+        self.actual.map(|actual| units::beside(actual, &self.unit, &self.target, self.pass))
     }
 
     /// Why it was not met, in a sentence.
@@ -177,6 +183,8 @@ pub struct ProcedureSummary {
     pub started: u64,
     /// Ended as wanted.
     pub succeeded: u64,
+    /// Of these, those that nobody answers (a UE that is switched off): they have no latency.
+    pub unanswered: u64,
     /// Refused or broken off by the network, by cause.
     pub failed: BTreeMap<String, u64>,
     /// Ended by a timer.

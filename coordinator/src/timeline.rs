@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use wire::to_coordinator::Recovery;
 
-use crate::figures::{Procedures, sum};
+use crate::figures::{Parts, Procedures, add_parts, sum};
 use crate::histogram::{self, Histogram};
 use crate::merge::Checked;
 use crate::ran_events::ShownEvent;
@@ -18,6 +19,9 @@ pub struct Second {
     /// 1, or more where several are one interval of the files.
     pub(crate) for_s: u64,
     pub(crate) procedures: Procedures,
+    pub(crate) parts: Parts,
+    /// What takeovers made agents do.
+    pub(crate) recovery: Recovery,
     pub(crate) lateness: Histogram,
     pub(crate) agents: u64,
     pub(crate) registered: u64,
@@ -47,6 +51,8 @@ pub(crate) struct Timeline {
 #[derive(Serialize, Deserialize)]
 struct OpenSecond {
     procedures: Procedures,
+    parts: Parts,
+    recovery: Recovery,
     lateness: Histogram,
     gauges: BTreeMap<u32, Gauges>,
     user_plane: UserPlaneSummary,
@@ -74,6 +80,9 @@ impl Timeline {
             open.procedures.entry(procedure.procedure.clone()).or_default().add(procedure, measured);
             histogram::add(&mut open.lateness, &measured.lateness);
         }
+        add_parts(&mut open.parts, checked);
+        open.recovery.succeeded = open.recovery.succeeded.saturating_add(report.recovery.succeeded);
+        open.recovery.failed = open.recovery.failed.saturating_add(report.recovery.failed);
         open.user_plane.add(&report.user_plane);
         let (in_flight, registered, sessions) = (report.in_flight, report.registered, report.sessions);
         open.gauges.insert(report.shard, Gauges { in_flight, registered, sessions });
@@ -109,6 +118,8 @@ impl Timeline {
                 at_s,
                 for_s: 1,
                 procedures: open.procedures,
+                parts: open.parts,
+                recovery: open.recovery,
                 lateness: open.lateness,
                 agents,
                 registered: total(|g| g.registered),
@@ -153,6 +164,8 @@ impl OpenSecond {
     fn new() -> Self {
         Self {
             procedures: Procedures::new(),
+            parts: Parts::new(),
+            recovery: Recovery::default(),
             lateness: histogram::empty(),
             gauges: BTreeMap::new(),
             user_plane: UserPlaneSummary::default(),

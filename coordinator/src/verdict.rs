@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::SloResult;
 
+use scenarios::Scenario;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -21,7 +23,7 @@ pub enum Status {
 pub struct Verdict {
     /// pass, fail or invalid.
     pub status: Status,
-    /// One sentence each; none for a pass.
+    /// One sentence each. A pass has none, but where nothing was judged.
     pub reasons: Vec<String>,
 }
 
@@ -36,6 +38,17 @@ impl Verdict {
             (true, true) => Status::Pass,
         };
         Self { status, reasons: invalidating.into_iter().chain(failing).collect() }
+    }
+
+    /// Says of a pass that it means nothing, where the scenario has no condition that could have failed.
+    pub(crate) fn of_scenario(mut self, scenario: &Scenario) -> Self {
+        let judges = !scenario.slos.is_empty()
+            || !scenario.guardrails.is_empty()
+            || !scenario.expect.never_succeeds.is_empty();
+        if self.status == Status::Pass && !judges {
+            self.reasons.push(NOTHING_JUDGED.to_owned());
+        }
+        self
     }
 
     /// Something that was found later makes the run invalid.
@@ -54,13 +67,26 @@ impl Verdict {
     }
 }
 
+/// What a pass without a condition says.
+pub(crate) const NOTHING_JUDGED: &str = "nothing was judged: the scenario has neither SLOs nor guardrails, so this says only that the run is valid";
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn slo(pass: bool, actual: Option<f64>) -> SloResult {
         let (name, target) = ("registration.success".to_owned(), ">= 99.5%".to_owned());
-        SloResult { name, target, actual, unit: "%".to_owned(), pass, coverage: None }
+        SloResult {
+            name,
+            target,
+            actual,
+            unit: "%".to_owned(),
+            pass,
+            limits: BTreeMap::new(),
+            coverage: None,
+        }
     }
 
     #[test]

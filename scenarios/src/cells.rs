@@ -19,6 +19,8 @@ pub struct Cells {
     pub slices: Vec<Snssai>,
     /// The identifier of the first gNB; the others follow (TS 38.413 §9.3.1.6).
     pub first_gnb_id: u32,
+    /// Groups of gNBs by their names, for conditions that are about one of them.
+    pub groups: Vec<CellGroup>,
     /// After this long without signalling a gNB asks for the release of a UE. `None`: it never does.
     pub inactivity: Option<Duration>,
     /// What gNBs do when an AMF says that it is overloaded.
@@ -34,6 +36,24 @@ pub enum Overload {
     Ignore,
     /// The gNBs refuse the connections that the AMF wants fewer of; those attempts are `barred-by-overload`, and no failures.
     Obey,
+}
+
+/// Some gNBs that follow each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellGroup {
+    /// What conditions call it.
+    pub name: String,
+    /// The first one's place among all gNBs, from 0, as in `roamstorm-gnb-0000`.
+    pub first: u32,
+    /// How many there are.
+    pub count: u32,
+}
+
+impl CellGroup {
+    /// Whether the gNB of this place among all belongs to it.
+    pub fn contains(&self, index: u32) -> bool {
+        (self.first..self.first.saturating_add(self.count)).contains(&index)
+    }
 }
 
 /// The gNBs of one network.

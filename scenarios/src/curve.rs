@@ -13,6 +13,9 @@ pub(crate) struct Curve {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Piece {
+    /// Since the start of the run.
+    starts: Duration,
+    length: Duration,
     /// Seconds since the start of the run.
     starts_s: f64,
     length_s: f64,
@@ -36,6 +39,11 @@ impl Curve {
     /// Λ at the end: the attempts, before rounding.
     pub(crate) fn total(&self) -> f64 {
         self.total
+    }
+
+    /// From when to when the rate is above zero.
+    pub(crate) fn busy_pieces(&self) -> Vec<(Duration, Duration)> {
+        self.pieces.iter().map(|piece| (piece.starts, piece.starts.saturating_add(piece.length))).collect()
     }
 
     /// The attempts of the whole load.
@@ -84,7 +92,8 @@ impl Curve {
         let area = length_s * (from_per_s + to_per_s) / 2.0;
         if area > 0.0 {
             let starts_s = starts.as_secs_f64();
-            self.pieces.push(Piece { starts_s, length_s, from_per_s, to_per_s, due_before: self.total });
+            let due_before = self.total;
+            self.pieces.push(Piece { starts, length, starts_s, length_s, from_per_s, to_per_s, due_before });
             self.total += area;
         }
     }

@@ -10,6 +10,7 @@ mod conditions;
 mod curve;
 mod difference;
 mod error;
+mod expect;
 mod file;
 mod load;
 mod mobility;
@@ -30,11 +31,12 @@ mod warnings;
 mod yaml;
 
 pub use catalogue::{CatalogueEntry, catalogue};
-pub use cells::{Cells, Gnb, Overload, RadioNetwork};
+pub use cells::{CellGroup, Cells, Gnb, Overload, RadioNetwork};
 pub use charging::{Charging, ChargingFaults, tariffs};
 pub use conditions::{Conditions, Impairment, ImpairmentKind, Override, Window};
 pub use difference::differing_fields;
 pub use error::ScenarioError;
+pub use expect::Expectation;
 pub use file::json_schema;
 pub use load::{Arrivals, Load, Phase, Procedure, Shape};
 pub use mobility::{Mobility, Path, SimSwap};
@@ -47,6 +49,9 @@ pub use scenario::Scenario;
 pub use schedule::{Due, Schedule};
 pub use search::CapacitySearch;
 pub use sessions::{Burst, Flow, SessionTemplate, traffic_profiles};
-pub use slo::{Comparison, Guardrail, Metric, MetricKind, Percentile, Slo};
+pub use slo::{
+    Comparison, Guardrail, Limits, MOST_PARTS, Metric, MetricKind, Part, Percentile, SelfStarted, Slo,
+    Subject,
+};
 pub use stretch::parse_duration;
 pub use subscribers::{KeySource, Subscriber, SubscriberGroup, SuciScheme};

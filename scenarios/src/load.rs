@@ -86,19 +86,24 @@ impl Procedure {
 
     /// Its name in scenarios and reports.
     pub fn as_str(self) -> &'static str {
+        self.as_slice()[0]
+    }
+
+    /// The same, for who wants a list of names.
+    pub(crate) fn as_slice(self) -> &'static [&'static str; 1] {
         match self {
-            Self::Registration => "registration",
-            Self::Deregistration => "deregistration",
-            Self::ServiceRequest => "service-request",
-            Self::MobilityRegistrationUpdate => "mobility-registration-update",
-            Self::PeriodicRegistrationUpdate => "periodic-registration-update",
-            Self::PduSession => "pdu-session",
-            Self::PduSessionModification => "pdu-session-modification",
-            Self::PduSessionRelease => "pdu-session-release",
-            Self::HandoverN2 => "handover-n2",
-            Self::HandoverXn => "handover-xn",
-            Self::UeContextRelease => "ue-context-release",
-            Self::SimSwap => "sim-swap",
+            Self::Registration => &["registration"],
+            Self::Deregistration => &["deregistration"],
+            Self::ServiceRequest => &["service-request"],
+            Self::MobilityRegistrationUpdate => &["mobility-registration-update"],
+            Self::PeriodicRegistrationUpdate => &["periodic-registration-update"],
+            Self::PduSession => &["pdu-session"],
+            Self::PduSessionModification => &["pdu-session-modification"],
+            Self::PduSessionRelease => &["pdu-session-release"],
+            Self::HandoverN2 => &["handover-n2"],
+            Self::HandoverXn => &["handover-xn"],
+            Self::UeContextRelease => &["ue-context-release"],
+            Self::SimSwap => &["sim-swap"],
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    CapacitySearch, Cells, Charging, Conditions, Guardrail, Load, Mobility, Nas, Network, RadioProfile,
-    SessionTemplate, SimSwap, Slo, Subscriber, SubscriberGroup,
+    CapacitySearch, Cells, Charging, Conditions, Expectation, Guardrail, Load, Mobility, Nas, Network,
+    RadioProfile, SessionTemplate, SimSwap, Slo, Subscriber, SubscriberGroup,
 };
 
 /// Everything that a run does. Made by [`Scenario::from_yaml`] or [`Scenario::load`], and checked there.
@@ -40,6 +40,8 @@ pub struct Scenario {
     pub slos: Vec<Slo>,
     /// Judged all along; one that breaks aborts the run.
     pub guardrails: Vec<Guardrail>,
+    /// What would otherwise fail the run.
+    pub expect: Expectation,
     /// What the embedded simulator does. A real target ignores it.
     pub network: Network,
     /// How the embedded simulator charges.

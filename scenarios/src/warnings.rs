@@ -18,6 +18,7 @@ impl Scenario {
                 ends.as_secs_f64()
             ));
         }
+        warnings.extend(self.unseen());
         if self.slos.is_empty() && self.search.is_none() {
             warnings.push("no SLOs: the verdict can only say that the run was valid".to_owned());
         }
@@ -95,10 +96,6 @@ impl Scenario {
                 ));
             }
         }
-    }
-
-    fn starts(&self, procedure: Procedure) -> bool {
-        self.load.iter().any(|load| load.procedure == procedure)
     }
 }
 

@@ -25,13 +25,13 @@ fn unknown_fields_are_located_and_near_ones_suggested() {
         "subscriber:",
         "bad.yaml:2:1: subscriber: unknown field \"subscriber\"; did you mean \"subscribers\"? (accepted here: name, \
          description, seed, subscribers, cells, nas, radio, sessions, mobility, sim-swap, conditions, load, slos, \
-         guardrails, network, charging, drain)",
+         guardrails, expect, network, charging, drain)",
     );
     assert_error(
         "gnbs: 2",
         "gnb: 2",
         "bad.yaml:8:9: cells.gnb: unknown field \"gnb\"; did you mean \"gnbs\"? (accepted here: gnbs, cells-per-gnb, \
-         plmn, tacs, networks, slices, first-gnb-id, inactivity, overload)",
+         plmn, tacs, networks, slices, first-gnb-id, groups, inactivity, overload)",
     );
     assert_error(
         "rate: 10/s, for",
@@ -372,7 +372,7 @@ fn overrides_change_the_scenario_and_errors_name_them() {
             "cells.gnb",
             "1",
             "--set cells.gnb=1: cells.gnb: unknown field \"gnb\"; did you mean \"gnbs\"? (accepted here: gnbs, \
-             cells-per-gnb, plmn, tacs, networks, slices, first-gnb-id, inactivity, overload)",
+             cells-per-gnb, plmn, tacs, networks, slices, first-gnb-id, groups, inactivity, overload)",
         ),
         ("load.7.procedure", "x", "--set load.7.procedure=x: load has 4 items: 0 to 4 are accepted, not 7"),
         ("cells.gnbs", "0", "--set cells.gnbs=0: cells.gnbs: 0 gNBs: 1 to 100000 are accepted"),

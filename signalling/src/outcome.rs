@@ -59,6 +59,22 @@ pub enum Cause {
     NotEncodable,
 }
 
+impl Cause {
+    /// Whether the UE itself kept the attempt back or gave it up, so that it says nothing about the network: it is barred by
+    /// a back-off, has no free hand, is switched off, or cannot build the message.
+    pub fn is_the_ues_own(self) -> bool {
+        matches!(
+            self,
+            Self::Barred
+                | Self::ProcedureRunning
+                | Self::SwitchedOff
+                | Self::NotOfUe
+                | Self::NotEncodable
+                | Self::Connection(ConnectionRefusal::BarredByOverload)
+        )
+    }
+}
+
 /// Why a UE refuses a challenge of the network (TS 24.501 §5.4.1.3.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AuthenticationFailure {

@@ -151,9 +151,15 @@ fn the_same_seed_gives_the_same_comparison_and_short_runs_are_not_judged() {
     assert!(!raises_an_alarm(&compare(&base, &base, &strict())), "a run differs from itself");
     let short = Target { seconds: 20, ..target }.run(&mut draws, |_| 3.0);
     let comparison = compare(&base, &short, &strict());
-    assert_eq!(comparison.judged(), 0);
-    let Judgement::NotJudged(why) = &comparison.findings[0].judgement else { panic!("{comparison:?}") };
-    assert!(why.contains("it lasted 20 intervals, 60 are needed"), "{why}");
+    // Success is judged by its counts, and three times slower lies far apart; p99.9 has too few attempts in any case.
+    let of = |figure| comparison.findings.iter().find(|f| f.figure == figure).unwrap();
+    assert_eq!(of(Figure::Success).judgement, Judgement::Same);
+    let p999 = of(Figure::Latency(Percentile::P999));
+    let Judgement::NotJudged(why) = &p999.judgement else { panic!("{p999:?}") };
+    assert!(why.contains("other run: 800 attempts succeeded, 20000 are needed"), "{why}");
+    let rate = of(Figure::Rate);
+    let Judgement::NotJudged(why) = &rate.judgement else { panic!("{rate:?}") };
+    assert!(why.contains("other run: it lasted 20 intervals, 60 are needed"), "{why}");
 }
 
 #[test]
@@ -186,4 +192,127 @@ fn study_of_false_alarms() {
             );
         }
     }
+}
+
+fn success_alarms(target: Target, pairs: u32, seed: u64) -> u32 {
+    let mut draws = Draws::new(seed);
+    (0..pairs)
+        .map(|pair| {
+            let (base, run) = (target.run(&mut draws, |_| 1.0), target.run(&mut draws, |_| 1.0));
+            u32::from(raises_an_alarm(&compare(&base, &run, &Settings { seed: u64::from(pair), ..strict() })))
+        })
+        .sum()
+}
+
+/// Runs that are too short for intervals are judged by counts, and by what lies far apart.
+#[test]
+fn equal_short_runs_raise_an_alarm_in_at_most_5_of_100_comparisons() {
+    let (seed, pairs) = (50, 60);
+    let target = Target { seconds: 31, per_s: 40, memory: 0.0, wander: 0.1, spread: 0.5, failures: 0.005 };
+    let kinds = [
+        target,
+        Target { failures: 0.1, ..target },
+        Target { memory: 0.8, failures: 0.05, ..target },
+        Target { seconds: 2, per_s: 50, failures: 0.02, ..target },
+        Target { seconds: 8, per_s: 20, failures: 0.3, memory: 0.5, ..target },
+        Target { memory: 0.95, wander: 0.3, failures: 0.02, ..target },
+    ];
+    let mut all = 0;
+    for (number, target) in (0..).zip(kinds) {
+        let alarms = success_alarms(target, pairs, seed + number);
+        println!("seed {}: {alarms} of {pairs} alarms, {target:?}", seed + number);
+        all += alarms;
+    }
+    assert!(all <= 18, "{all} of 360 pairs of equal short runs raise an alarm, seed {seed}");
+}
+
+fn judged(base: &RunSeries, run: &RunSeries) -> BTreeMap<String, statistics::Finding> {
+    let comparison = compare(base, run, &Settings::default());
+    comparison.findings.into_iter().map(|finding| (finding.figure.to_string(), finding)).collect()
+}
+
+/// Nothing of it succeeds any more.
+fn all_failed(mut run: RunSeries) -> RunSeries {
+    for unit in run.procedures.values_mut().flatten() {
+        (unit.succeeded, unit.latency, unit.service) = (0, Samples::default(), Samples::default());
+    }
+    run
+}
+
+#[test]
+fn a_target_that_refuses_everybody_is_worse_however_short_the_runs() {
+    let mut draws = Draws::new(8);
+    for (seconds, per_s) in [(75, 50), (31, 300), (2, 50), (1, 100)] {
+        let target = Target { seconds, per_s, memory: 0.2, wander: 0.05, spread: 0.5, failures: 0.0 };
+        let base = target.run(&mut draws, |_| 1.0);
+        let run = all_failed(target.run(&mut draws, |_| 1.0));
+        let found = judged(&base, &run);
+        assert_eq!(found["success"].judgement, Judgement::Worse, "{seconds} s: {:?}", found["success"]);
+        let p50 = &found["latency.p50"];
+        assert_eq!(p50.judgement, Judgement::Worse, "{seconds} s: {p50:?}");
+        assert!(p50.basis.as_ref().unwrap().contains("other run: nothing succeeded"), "{p50:?}");
+        let back = judged(&run, &base);
+        assert_eq!(back["success"].judgement, Judgement::Better, "{seconds} s");
+    }
+    // Half of them, in runs of half a minute.
+    let target = Target { seconds: 31, per_s: 300, memory: 0.2, wander: 0.05, spread: 0.5, failures: 0.0 };
+    let half = Target { failures: 0.55, ..target }.run(&mut draws, |_| 1.0);
+    let found = judged(&target.run(&mut draws, |_| 1.0), &half);
+    assert_eq!(found["success"].judgement, Judgement::Worse, "{:?}", found["success"]);
+    // Three against three are too few for anything.
+    let few = Target { seconds: 1, per_s: 3, ..target };
+    let found = judged(&few.run(&mut draws, |_| 1.0), &all_failed(few.run(&mut draws, |_| 1.0)));
+    assert!(matches!(found["success"].judgement, Judgement::NotJudged(_)), "{:?}", found["success"]);
+}
+
+#[test]
+fn a_procedure_of_the_plan_that_no_longer_happens_is_worse_and_a_retry_that_does_not_is_nothing() {
+    let target = Target { seconds: 31, per_s: 40, memory: 0.2, wander: 0.05, spread: 0.5, failures: 0.0 };
+    let mut draws = Draws::new(9);
+    let (mut base, mut run) = (target.run(&mut draws, |_| 1.0), target.run(&mut draws, |_| 1.0));
+    let retries = base.procedures["registration"].clone();
+    base.procedures.insert("registration-retry".to_owned(), retries);
+    run.procedures.insert("registration".to_owned(), vec![Unit::default(); 31]);
+    let comparison = compare(&base, &run, &Settings::default());
+    let of = |name: &str| {
+        let finding = comparison.findings.iter().find(|f| f.procedure == name && f.figure == Figure::Success);
+        finding.unwrap().judgement.clone()
+    };
+    assert_eq!(of("registration"), Judgement::Worse);
+    let Judgement::NotJudged(why) = of("registration-retry") else { panic!("{comparison:?}") };
+    assert!(why.contains("other run: there is nothing to measure"), "{why}");
+}
+
+#[test]
+fn ten_times_slower_is_worse_also_where_no_interval_can_be_given() {
+    let mut draws = Draws::new(10);
+    for (seconds, memory) in [(31, 0.3), (75, 0.97)] {
+        let target = Target { seconds, per_s: 50, memory, wander: 0.15, spread: 0.3, failures: 0.0 };
+        let (base, run) = (target.run(&mut draws, |_| 1.0), target.run(&mut draws, |_| 10.0));
+        let p50 = &judged(&base, &run)["latency.p50"];
+        assert_eq!(p50.judgement, Judgement::Worse, "{seconds} s: {p50:?}");
+        let back = judged(&run, &base);
+        assert_eq!(back["latency.p50"].judgement, Judgement::Better, "{seconds} s");
+    }
+}
+
+#[test]
+fn the_run_that_is_slow_is_the_one_that_is_named() {
+    let steady = Target { seconds: 90, per_s: 60, memory: 0.0, wander: 0.05, spread: 0.3, failures: 0.0 };
+    let slow = Target { memory: 0.99, wander: 0.6, ..steady };
+    let mut draws = Draws::new(14);
+    let (steady, slow) = (steady.run(&mut draws, |_| 1.0), slow.run(&mut draws, |_| 1.0));
+    let why = |base: &RunSeries, run: &RunSeries| match &judged(base, run)["latency.p90"].judgement {
+        Judgement::NotJudged(why) => why.clone(),
+        other => panic!("{other:?}"),
+    };
+    let (named, blamed) = (why(&steady, &slow), why(&slow, &steady));
+    assert!(
+        named.contains("other run: it goes up and down too slowly") && !named.contains("base run"),
+        "{named}"
+    );
+    assert!(
+        blamed.contains("base run: it goes up and down too slowly") && !blamed.contains("other run"),
+        "{blamed}"
+    );
 }

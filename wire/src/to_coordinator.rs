@@ -250,6 +250,8 @@ pub struct IntervalReport {
     pub events_left_out: u64,
     /// What each AMF was to the shard; at most [`MOST_AMFS`].
     pub amfs: Vec<AmfInterval>,
+    /// What is counted apart as well, because conditions of the scenario are about it; at most [`MOST_PARTS`] parts.
+    pub parts: Vec<PartInterval>,
 }
 
 /// AMFs of one report.
@@ -268,6 +270,18 @@ pub struct AmfInterval {
     pub sent: u64,
     /// NGAP messages received from it.
     pub received: u64,
+}
+
+/// Parts of the attempts that are counted apart.
+pub const MOST_PARTS: u32 = 32;
+
+/// One procedure in one part of the attempts, in one interval of one shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartInterval {
+    /// The number of the part among those of the scenario.
+    pub part: u32,
+    /// What is counted in it; it is counted in the procedure as a whole too.
+    pub procedure: ProcedureInterval,
 }
 
 /// Registrations and PDU sessions that put a lost shard's UEs back into the state that they had.
@@ -367,6 +381,8 @@ pub struct ProcedureInterval {
     /// available for has its sample too: it is `due`, and not `self_started`.
     #[serde(with = "serde_bytes")]
     pub lateness_v2: Vec<u8>,
+    /// Of the succeeded attempts, those that nobody answers (a UE that is switched off): they have no latency.
+    pub unanswered: u64,
 }
 
 /// How an agent is doing. Nothing that a verdict rests on is in it: what is lost with a connection is not told again.

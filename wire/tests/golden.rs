@@ -11,8 +11,8 @@ use identity::{CellId, PduSessionId};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, Part, ProcedureInterval, RanEvent,
-    Recovery, Return, ToCoordinator, Trace, TracePacket, UserPlaneInterval,
+    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, Part, PartInterval,
+    ProcedureInterval, RanEvent, Recovery, Return, ToCoordinator, Trace, TracePacket, UserPlaneInterval,
 };
 
 #[test]
@@ -128,6 +128,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         service_v2: vec![],
         phases: vec![("preparation".to_owned(), vec![0x1c, 0x84])],
         lateness_v2: vec![0x1c, 0x85],
+        unanswered: 16,
     };
     let report = IntervalReport {
         run: "r1".to_owned(),
@@ -185,6 +186,14 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
             connections: 17,
             sent: 18,
             received: 19,
+        }],
+        parts: vec![PartInterval {
+            part: 2,
+            procedure: ProcedureInterval {
+                procedure: "registration".to_owned(),
+                due: 17,
+                ..ProcedureInterval::default()
+            },
         }],
     };
     let health = AgentHealth {

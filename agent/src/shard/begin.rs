@@ -6,16 +6,17 @@ use scenarios::SimSwap;
 use signalling::{GnbEvent, Procedure, ReleaseCause, UeEvent};
 
 use super::{ShardAction, ShardRunner};
-use crate::attempts::End;
+use crate::attempts::{Begin, End};
 use crate::handovers::Step;
 use crate::pacer::DueAttempt;
+use crate::parts::{Begun, PartSet, Place};
 use crate::population::{procedure_of, usim};
 
 impl ShardRunner {
     pub(super) fn begin(&mut self, attempt: DueAttempt, now: Instant, out: &mut Vec<ShardAction>) {
         let procedure = procedure_of(attempt.procedure);
         let name = procedure.as_str();
-        self.recorder.due(name, now.saturating_duration_since(attempt.due));
+        let late = now.saturating_duration_since(attempt.due);
         self.shifted += u64::from(attempt.shifted);
         let attempts = &self.attempts;
         let handovers = &self.handovers;
@@ -31,12 +32,17 @@ impl ShardRunner {
                     () if self.population.has_away() => AWAY,
                     () => reason,
                 };
-                return self.recorder.never_started(name, reason, 1);
+                let parts = self.parts_of(None, procedure, Some(attempt.load), attempt.due);
+                self.recorder.due(name, parts, late);
+                return self.recorder.never_started(name, parts, reason, 1);
             }
         };
-        self.attempts.begin(ue, procedure, attempt.due, now, &mut self.recorder);
+        let parts = self.parts_of(Some(ue), procedure, Some(attempt.load), attempt.due);
+        self.recorder.due(name, parts, late);
+        let begin = Begin { due: attempt.due, now, parts, answered: true };
+        self.attempts.begin(ue, procedure, begin, &mut self.recorder);
         let due = self.start.map(|start| attempt.due.saturating_duration_since(start)).unwrap_or_default();
-        let late = now.saturating_duration_since(attempt.due).as_micros();
+        let late = late.as_micros();
         self.tracer.begins(ue, || {
             format!(
                 "{name} {} begins {late} µs after it was due at {:.6} s",
@@ -92,10 +98,39 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        self.recorder.self_started(procedure.as_str());
-        self.attempts.begin(ue, procedure, now, now, &mut self.recorder);
+        self.began_itself(ue, procedure, now);
         self.tracer.begins(ue, || format!("{} begins: {why}", procedure.as_str()));
         self.start_procedure(ue, procedure, now, out);
+    }
+
+    /// Counts what no load has planned. Only a UE that is switched off deregisters of itself, and nobody answers that
+    /// (TS 24.501 §5.5.2.2.2).
+    pub(super) fn began_itself(&mut self, ue: u32, procedure: Procedure, now: Instant) {
+        let parts = self.parts_of(Some(ue), procedure, None, now);
+        self.recorder.self_started(procedure.as_str(), parts);
+        let begin = Begin { due: now, now, parts, answered: procedure != Procedure::Deregistration };
+        self.attempts.begin(ue, procedure, begin, &mut self.recorder);
+    }
+
+    /// The parts of the attempts that this one belongs to.
+    fn parts_of(&self, ue: Option<u32>, procedure: Procedure, load: Option<usize>, due: Instant) -> PartSet {
+        if self.parts.is_empty() {
+            return PartSet::default();
+        }
+        let due = self.start.map(|start| due.saturating_duration_since(start)).unwrap_or_default();
+        let place = ue.and_then(|ue| {
+            let gnb = self.population.peek(ue)?.gnb;
+            let session = match procedure {
+                Procedure::PduSession => self.user_plane.next_session(),
+                _ => self.user_plane.session_of(ue),
+            };
+            Some(Place {
+                network: self.population.plmn_of(gnb)?,
+                gnb: self.shard.gnbs.get(usize::from(gnb))?.index,
+                session: session.map(|session| (&session.dnn, session.slice)),
+            })
+        });
+        self.parts.with(&Begun { procedure: procedure.as_str(), load, due, place })
     }
 
     /// A UE that moves while connected loses its old cell first; there is no handover in this.

@@ -40,6 +40,7 @@ use crate::attempts::Attempts;
 use crate::conditions::Weather;
 use crate::handovers::Handovers;
 use crate::pacer::Pacer;
+use crate::parts::{PartSet, Parts};
 use crate::population::Population;
 use crate::ran_events::RanEvents;
 use crate::recorder::Recorder;
@@ -76,6 +77,7 @@ pub struct ShardRunner {
     weather: Weather,
     pacer: Pacer,
     attempts: Attempts,
+    parts: Parts,
     /// UEs that are connected first, for a handover.
     preludes: HashMap<u32, Procedure>,
     handovers: Handovers,
@@ -225,6 +227,7 @@ impl ShardRunner {
             weather: Weather::new(plan, &shard),
             pacer: Pacer::new(shard.schedules(), &lease.resume_at),
             attempts: Attempts::new(),
+            parts: Parts::of(scenario),
             preludes: HashMap::new(),
             handovers: Handovers::new(),
             seal: Seal::new(&lease.key, &lease.run, lease.shard, lease.epoch),
@@ -447,7 +450,7 @@ impl ShardRunner {
             return;
         }
         for (procedure, left) in self.pacer.cancel() {
-            self.recorder.never_started(procedure.as_str(), reason, left);
+            self.recorder.never_started(procedure.as_str(), PartSet::default(), reason, left);
         }
         self.duration = Duration::ZERO;
         self.end = Some(until);
@@ -494,6 +497,7 @@ impl ShardRunner {
             events,
             events_left_out,
             amfs: self.take_amfs(),
+            parts: self.recorder.take_parts(),
         })
     }
 

@@ -104,8 +104,7 @@ impl ShardRunner {
             UeAction::SetTimer(timer, after) => self.ue_timers.set((ue, timer), now + after),
             UeAction::StopTimer(timer) => self.ue_timers.stop((ue, timer)),
             UeAction::Started(procedure) => {
-                self.recorder.self_started(procedure.as_str());
-                self.attempts.begin(ue, procedure, now, now, &mut self.recorder);
+                self.began_itself(ue, procedure, now);
                 self.tracer.begins(ue, || format!("{} begins, started by the UE itself", procedure.as_str()));
             }
             UeAction::Finished { procedure, outcome } => self.finished(ue, procedure, outcome, now, out),
@@ -122,7 +121,10 @@ impl ShardRunner {
                 let closing = if registered { Closing::Released } else { Closing::Deregistered };
                 self.user_plane.session_down(ue, id, closing, now);
             }
-            UeAction::Unexpected(kind) => self.recorder.unexpected(kind),
+            UeAction::Unexpected(kind) => {
+                self.attempts.discarded(ue, kind);
+                self.recorder.unexpected(kind);
+            }
         }
     }
 

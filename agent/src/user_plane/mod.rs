@@ -132,20 +132,36 @@ impl UserPlane {
 
     // Sessions, as the UE knows them.
 
-    /// What the UE asks for next: templates are dealt by their shares, the one that is furthest behind first.
-    pub(crate) fn request(&mut self, ue: u32, supi: Imsi) -> Option<SessionRequest> {
+    /// The session that the UE has or has asked for; of several the first.
+    pub(crate) fn session_of(&self, ue: u32) -> Option<&scenarios::SessionTemplate> {
+        let template = self.sessions.of(ue).map(|held| held.template).next()?;
+        self.scenario.sessions.get(template)
+    }
+
+    /// The session that the next UE asks for.
+    pub(crate) fn next_session(&self) -> Option<&scenarios::SessionTemplate> {
+        self.scenario.sessions.get(self.next_template()?)
+    }
+
+    /// Templates are dealt by their shares, the one that is furthest behind first.
+    fn next_template(&self) -> Option<usize> {
         let templates = &self.scenario.sessions;
         let total: f64 = templates.iter().map(|template| template.share).sum();
         let next = self.dealt.iter().sum::<u64>() + 1;
         let behind = |(template, dealt): (&scenarios::SessionTemplate, &u64)| {
             template.share / total * next as f64 - *dealt as f64
         };
-        let number = (0..templates.len()).max_by(|&a, &b| {
+        (0..templates.len()).max_by(|&a, &b| {
             let of = |at: usize| templates.get(at).zip(self.dealt.get(at)).map_or(f64::MIN, behind);
             // Of two equals the first is taken: max_by takes the last.
             of(a).total_cmp(&of(b)).then(b.cmp(&a))
-        })?;
-        let template = templates.get(number)?;
+        })
+    }
+
+    /// What the UE asks for next.
+    pub(crate) fn request(&mut self, ue: u32, supi: Imsi) -> Option<SessionRequest> {
+        let number = self.next_template()?;
+        let template = self.scenario.sessions.get(number)?;
         *self.dealt.get_mut(number)? += 1;
         let id = (1..=15).filter_map(PduSessionId::new).find(|id| self.sessions.get(ue, *id).is_none())?;
         self.sessions.insert(ue, Held::asked_for(id, supi, number));

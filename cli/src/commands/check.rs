@@ -30,6 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     print_mobility(scenario);
     print_impairments(&description, scenario);
     print_charging(scenario);
+    print_conditions(scenario);
     print_shards(&description);
     Ok(Exit::Pass)
 }
@@ -226,6 +227,22 @@ fn print_charging(scenario: &Scenario) {
     let faults: Vec<String> = faults.collect();
     if !faults.is_empty() {
         println!("  faults: {}", faults.join(", "));
+    }
+}
+
+fn print_conditions(scenario: &Scenario) {
+    if scenario.slos.is_empty() && scenario.guardrails.is_empty() {
+        return;
+    }
+    println!();
+    for slo in &scenario.slos {
+        println!("must hold: {slo}");
+    }
+    for guardrail in &scenario.guardrails {
+        println!("aborts the run after {}: {}", seconds(guardrail.for_), guardrail.condition);
+    }
+    for subject in &scenario.expect.never_succeeds {
+        println!("never succeeds: {subject}");
     }
 }
 

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Error, ensure};
-use coordinator::{ComparedRuns, compare_runs, comparison_text, write_comparison};
+use coordinator::{ComparedRuns, compare_runs, comparison_text, page_name, write_comparison};
 use statistics::{Judgement, Settings};
 
 use crate::exit::Exit;
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// Compares runs that are not alike.
     #[arg(long)]
     force: bool,
-    /// Where the page goes; compare.html in RUN's folder when absent.
+    /// Where the page goes; compare-with-BASE.html in RUN's folder when absent.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Prints the comparison as JSON on standard output, and nothing else.
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     };
     let (base, run) = (arguments.runs.find(&arguments.base)?, arguments.runs.find(&arguments.run)?);
     let compared = compare_runs(&base, &run, &settings, arguments.force)?;
-    let page = arguments.html.clone().unwrap_or_else(|| run.join("compare.html"));
+    let page = arguments.html.clone().unwrap_or_else(|| run.join(page_name(&compared)));
     write_comparison(&compared, &page).context("writing the page")?;
     if arguments.json {
         crate::stdout::json(&serde_json::to_string_pretty(&compared)?);
@@ -60,12 +60,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         print(&compared);
         println!("page: {}", page.display());
     }
-    Ok(if compared.regression { Exit::SloFailed } else { Exit::Pass })
+    Ok(match compared.regression {
+        true => Exit::SloFailed,
+        // Neither good nor bad: whoever gates on this must not take it for good.
+        false if compared.comparison.judged() == 0 && !compared.same_run => Exit::NotJudged,
+        false => Exit::Pass,
+    })
 }
 
 fn print(compared: &ComparedRuns) {
-    let word = if compared.regression { "WORSE" } else { "NOT WORSE" };
+    let word = match (compared.regression, compared.comparison.judged()) {
+        _ if compared.same_run => "THE SAME RUN",
+        (true, _) => "WORSE",
+        (false, 0) => "NOT JUDGED",
+        (false, _) => "NOT WORSE",
+    };
     println!("{word}: {} against {}", compared.run.run_id, compared.base.run_id);
+    println!("  {}", compared.in_words());
     for field in &compared.differ {
         println!("  not alike: {field}");
     }
@@ -83,6 +94,8 @@ fn print(compared: &ComparedRuns) {
             Judgement::Same => String::new(),
             Judgement::NotJudged(why) => format!("not judged: {why}"),
         };
+        let basis = finding.basis.as_deref().map(|basis| format!(" ({basis})")).unwrap_or_default();
+        let judgement = judgement + &basis;
         let line = format!(
             "  {:<32}{base:>12}{run:>12}{difference:>12}  {interval:<24}{judgement}",
             finding.figure.to_string()

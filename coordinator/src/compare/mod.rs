@@ -27,6 +27,8 @@ pub struct ComparedRuns {
     pub comparison: Comparison,
     /// True when a figure is worse beyond chance and by more than the least effect.
     pub regression: bool,
+    /// Both folders hold the same run: nothing can differ.
+    pub same_run: bool,
 }
 
 /// One of them.
@@ -58,15 +60,12 @@ pub enum CompareError {
     /// They did not do the same.
     #[error("the two runs are not alike: {}; --force compares them all the same", .0.join("; "))]
     Unlike(Vec<String>),
-    /// Neither figure of any procedure can be judged.
-    #[error("nothing can be judged: {0}")]
-    TooShort(String),
 }
 
 /// Compares the runs of two folders.
 ///
 /// # Errors
-/// [`CompareError`]: a folder is not that of a run that has ended; the runs are unlike and `force` is not given; neither says enough.
+/// [`CompareError`]: a folder is not that of a run that has ended; the runs are unlike and `force` is not given.
 pub fn compare_runs(
     base: &Path,
     run: &Path,
@@ -79,24 +78,54 @@ pub fn compare_runs(
         return Err(CompareError::Unlike(differ));
     }
     let comparison = statistics::compare(&of_base.series, &of_run.series, settings);
-    let mut times = comparison.findings.iter().filter(|finding| finding.figure.more_is_worse()).peekable();
-    // A run whose latencies are not judged must not be called "not worse" for its success alone.
-    if comparison.judged() == 0 || (times.peek().is_some() && times.all(|finding| finding.interval.is_none()))
-    {
-        let why = comparison.findings.iter().find_map(|finding| match &finding.judgement {
-            Judgement::NotJudged(why) => Some(format!("{} {}: {why}", finding.procedure, finding.figure)),
-            _ => None,
-        });
-        return Err(CompareError::TooShort(why.unwrap_or_else(|| "no procedure was measured".to_owned())));
-    }
     let regression = comparison.worse().next().is_some();
+    let place = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let same_run = place(base) == place(run)
+        || of_base.summary.get("run_id") == of_run.summary.get("run_id")
+            && of_base.summary.get("started_at").is_some()
+            && of_base.summary.get("started_at") == of_run.summary.get("started_at");
     Ok(ComparedRuns {
         base: of_base.described(base),
         run: of_run.described(run),
         differ,
         comparison,
         regression,
+        same_run,
     })
+}
+
+impl ComparedRuns {
+    /// Times that only stand in the table: whoever reads "not worse" must know that they were not judged.
+    pub fn times_not_judged(&self) -> usize {
+        let open = |finding: &&Finding| {
+            finding.figure.more_is_worse() && matches!(finding.judgement, Judgement::NotJudged(_))
+        };
+        self.comparison.findings.iter().filter(open).count()
+    }
+
+    /// What the comparison comes to, in a sentence.
+    pub fn in_words(&self) -> String {
+        let judged = self.comparison.judged();
+        let sentence = match (self.regression, judged) {
+            _ if self.same_run => "Both are the same run: nothing can differ.".to_owned(),
+            (true, _) => "The run is worse than its base.".to_owned(),
+            (false, 0) => "Nothing can be judged: what was measured stands in the table.".to_owned(),
+            (false, _) => "Nothing shows that the run is worse than its base.".to_owned(),
+        };
+        match self.times_not_judged() {
+            0 => sentence,
+            _ if self.same_run || judged == 0 => sentence,
+            open => format!("{sentence} {open} times are not judged; their rows say why."),
+        }
+    }
+}
+
+/// The page of a comparison is named after its base, so that the next one does not take its place.
+pub fn page_name(compared: &ComparedRuns) -> String {
+    let plain =
+        |letter: char| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '_' };
+    let base: String = compared.base.run_id.chars().take(LONGEST_NAME).map(plain).collect();
+    format!("compare-with-{base}.html")
 }
 
 /// Writes the page of a comparison.
@@ -148,6 +177,8 @@ fn unlike(base: &read::RunRead, run: &read::RunRead) -> Vec<String> {
     differ
 }
 
+/// Letters of a run's name in that of a file.
+const LONGEST_NAME: usize = 100;
 /// More differing fields are only counted.
 const MOST_FIELDS: usize = 8;
 

@@ -13,7 +13,7 @@ use statistics::{RunSeries, Samples, Unit};
 
 use super::ComparedRun;
 use crate::CoordinatorError;
-use crate::figures::AGENT_LOST;
+use crate::figures::is_own_reason;
 use crate::run_folder::{lines_of, parse, read};
 
 /// What a folder holds of a run.
@@ -76,7 +76,7 @@ fn counts(timeline: &[Value]) -> RunSeries {
     let number = |of: &Value, key: &str| of.get(key).and_then(Value::as_u64).unwrap_or_default();
     let tally = |of: Option<&Value>| match of {
         Some(Value::Object(causes)) => {
-            causes.iter().filter(|(cause, _)| *cause != AGENT_LOST).filter_map(|(_, n)| n.as_u64()).sum()
+            causes.iter().filter(|(cause, _)| !is_own_reason(cause)).filter_map(|(_, n)| n.as_u64()).sum()
         }
         Some(count) => count.as_u64().unwrap_or_default(),
         None => 0u64,

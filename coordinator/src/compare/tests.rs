@@ -16,24 +16,45 @@ use wire::to_coordinator::{IntervalReport, ProcedureInterval};
 
 /// A run of 80 s with 60 registrations a second.
 fn folder(runs: &Path, name: &str, seed: u64, slower: f64, scenario: &str) -> PathBuf {
+    folder_of(runs, name, seed, scenario, &Kind { slower, ..Kind::default() })
+}
+
+/// What a run is like.
+struct Kind {
+    seconds: u64,
+    slower: f64,
+    /// Of 61 in a second.
+    succeeded: u64,
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        Self { seconds: 80, slower: 1.0, succeeded: 60 }
+    }
+}
+
+fn folder_of(runs: &Path, name: &str, seed: u64, scenario: &str, kind: &Kind) -> PathBuf {
+    let Kind { seconds, slower, succeeded } = *kind;
     let folder = RunFolder::create(runs, Some(name), "test").unwrap();
     let mut hlog =
         HistogramLog::begin(folder.appender("histograms.hlog").unwrap(), SystemTime::UNIX_EPOCH).unwrap();
     let mut lines = folder.appender("timeline.ndjson").unwrap();
     let (mut timeline, mut merge, mut draws) = (Timeline::default(), Merge::new(1), Draws::new(seed));
-    for second in 0..80 {
+    for second in 0..seconds {
         let mut latency = hdrhistogram::Histogram::<u64>::new_with_bounds(1, 600_000_000, 3).unwrap();
-        for _ in 0..60 {
+        for _ in 0..succeeded {
             latency.record((slower * 5_000.0 * (0.3 * draws.normal()).exp()) as u64).unwrap();
         }
         let mut latency_v2 = Vec::new();
-        V2Serializer::new().serialize(&latency, &mut latency_v2).unwrap();
+        if succeeded > 0 {
+            V2Serializer::new().serialize(&latency, &mut latency_v2).unwrap();
+        }
         let procedure = ProcedureInterval {
             procedure: "registration".to_owned(),
             due: 61,
             started: 61,
-            succeeded: 60,
-            failed: vec![("congestion".to_owned(), 1)],
+            succeeded,
+            failed: vec![("authentication-rejected".to_owned(), 61 - succeeded)],
             service_v2: latency_v2.clone(),
             latency_v2,
             ..ProcedureInterval::default()
@@ -57,9 +78,11 @@ fn folder(runs: &Path, name: &str, seed: u64, slower: f64, scenario: &str) -> Pa
             hlog.second(&second).unwrap();
         }
     }
-    let summary = json!({"run_id": name, "scenario": "test", "verdict": {"status": "pass", "reasons": []}, "planned_s": 80.0});
+    let summary = json!({"run_id": name, "scenario": "test", "verdict": {"status": "pass", "reasons": []}, "planned_s": seconds});
     folder.write("summary.json", summary.to_string().as_bytes()).unwrap();
-    folder.write("plan.json", json!({"planned": {"registration": 61 * 80}}).to_string().as_bytes()).unwrap();
+    folder
+        .write("plan.json", json!({"planned": {"registration": 61 * seconds}}).to_string().as_bytes())
+        .unwrap();
     folder.write("scenario.yaml", scenario.as_bytes()).unwrap();
     folder.path().to_owned()
 }
@@ -87,6 +110,74 @@ fn a_slower_run_is_a_regression_and_its_page_says_so() {
     write_comparison(&worse, &page).unwrap();
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("The run is worse than its base.") && page.contains("latency.p50"));
+}
+
+#[test]
+fn a_core_that_refuses_everybody_is_a_regression_in_short_runs_and_long_ones() {
+    let runs = tempfile::tempdir().unwrap();
+    let settings = Settings::default();
+    for seconds in [2, 31, 80] {
+        let good = Kind { seconds, succeeded: 61, ..Kind::default() };
+        let base = folder_of(runs.path(), &format!("base-{seconds}"), 1, "load: 1", &good);
+        let none = Kind { succeeded: 0, ..good };
+        let run = folder_of(runs.path(), &format!("run-{seconds}"), 2, "load: 1", &none);
+        let compared = compare_runs(&base, &run, &settings, false).unwrap();
+        assert!(compared.regression, "{seconds} s: {:?}", compared.comparison.findings);
+        assert_eq!(compared.in_words(), "The run is worse than its base.");
+        let figures = judgements(&compared);
+        assert_eq!(
+            (&figures["success"], &figures["latency.p50"]),
+            (&Judgement::Worse, &Judgement::Worse),
+            "{seconds} s"
+        );
+        // Less than half of them, as a core that was overrun.
+        let some = Kind { succeeded: 26, ..good };
+        let run = folder_of(runs.path(), &format!("some-{seconds}"), 3, "load: 1", &some);
+        let compared = compare_runs(&base, &run, &settings, false).unwrap();
+        assert_eq!(judgements(&compared)["success"], Judgement::Worse, "{seconds} s");
+    }
+}
+
+#[test]
+fn short_runs_are_compared_and_say_what_is_not_judged() {
+    let runs = tempfile::tempdir().unwrap();
+    for seconds in [2, 31] {
+        let kind = Kind { seconds, ..Kind::default() };
+        let base = folder_of(runs.path(), &format!("base-{seconds}"), 1, "load: 1", &kind);
+        let run = folder_of(runs.path(), &format!("run-{seconds}"), 2, "load: 1", &kind);
+        let compared = compare_runs(&base, &run, &Settings::default(), false).unwrap();
+        assert!(!compared.regression && compared.comparison.judged() == 1, "{:?}", compared.comparison);
+        assert!(compared.in_words().contains("10 times are not judged"), "{}", compared.in_words());
+        for finding in &compared.comparison.findings {
+            assert!(
+                finding.base.is_some() && finding.run.is_some() && finding.difference.is_some(),
+                "{finding:?}"
+            );
+        }
+        let page = report::render_comparison(&compared);
+        assert!(page.contains(&format!("both runs: it lasted {seconds} intervals, 60 are needed")), "{page}");
+    }
+}
+
+#[test]
+fn ten_times_slower_is_a_regression_and_a_run_against_itself_is_said_to_be_that() {
+    let runs = tempfile::tempdir().unwrap();
+    let kind = Kind { seconds: 31, ..Kind::default() };
+    let base = folder_of(runs.path(), "base", 1, "load: 1", &kind);
+    let slow = folder_of(runs.path(), "run-slow", 2, "load: 1", &Kind { slower: 10.0, ..kind });
+    let compared = compare_runs(&base, &slow, &Settings::default(), false).unwrap();
+    assert_eq!(judgements(&compared)["latency.p50"], Judgement::Worse);
+    assert!(compared.regression && !compared.same_run);
+    assert_eq!(
+        page_name(&compare_runs(&slow, &base, &Settings::default(), false).unwrap()),
+        "compare-with-run-slow.html"
+    );
+    let itself = compare_runs(&base, &base, &Settings::default(), false).unwrap();
+    assert!(
+        itself.same_run && !itself.regression && itself.in_words().contains("the same run"),
+        "{}",
+        itself.in_words()
+    );
 }
 
 #[test]

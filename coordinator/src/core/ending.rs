@@ -77,7 +77,8 @@ impl Core {
     pub(crate) fn slos(&self, measured: &Measured<'_>) -> Vec<SloResult> {
         let slos = self.plan.scenario().slos.iter();
         let evidence = &self.state.evidence;
-        slos.map(|slo| coverage::judge(measured.slo(slo), &slo.metric, evidence, &self.planned)).collect()
+        let scenario = self.plan.scenario();
+        slos.map(|slo| coverage::judge(measured.slo(slo), slo, evidence, scenario, &self.planned)).collect()
     }
 
     /// A run that lost agents is valid as long as it did nearly all of what it was to do.

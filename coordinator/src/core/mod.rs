@@ -277,12 +277,23 @@ impl Core {
     /// The verdict on what is measured so far: of a run that is over, the one that `summary.json` will hold as far as
     /// billing does not change it.
     pub fn verdict(&self) -> Verdict {
-        let seconds = crate::slo::float(self.state.evidence.last_us) / 1e6;
-        let slos = self.slos(&self.measured(seconds));
+        let slos = self.slos(&self.measured(self.played()));
         let mut invalid = self.state.invalid.clone();
         invalid.extend(self.doubts());
         invalid.extend(crate::generator::assess(&self.state.evidence.lateness).reasons);
-        Verdict::of(invalid, self.state.broken_guardrails.clone(), &slos)
+        Verdict::of(invalid, self.broken(), &slos).of_scenario(self.plan.scenario())
+    }
+
+    /// What fails the run beside its SLOs: a guardrail that broke, a procedure that never succeeded.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        let mut broken = self.state.broken_guardrails.clone();
+        broken.extend(self.unexpected_outcomes());
+        broken
+    }
+
+    /// What never once succeeded, and what did where none was expected to.
+    pub(crate) fn unexpected_outcomes(&self) -> Vec<String> {
+        crate::expectations::broken(self.plan.scenario(), &self.state.evidence.procedures)
     }
 
     /// Where the run's clock stands still, since the start; `None` while it goes.

@@ -46,15 +46,24 @@ impl Core {
         self.close_before(end);
     }
 
-    /// The whole run so far.
-    pub(crate) fn measured(&self, seconds: f64) -> Measured<'_> {
+    /// The whole run until then.
+    pub(crate) fn measured(&self, until: Duration) -> Measured<'_> {
         let evidence = &self.state.evidence;
         Measured {
+            scenario: self.plan.scenario(),
             procedures: &evidence.procedures,
+            parts: &evidence.parts,
+            recovery: evidence.recovery,
             lateness: &evidence.lateness,
-            seconds,
+            span: (Duration::ZERO, until),
             unreconciled: None,
         }
+    }
+
+    /// How far the schedules have come: to their end, unless the run was cut short.
+    pub(crate) fn played(&self) -> Duration {
+        let cut = self.state.drain.is_some();
+        if cut { Duration::from_micros(self.state.evidence.last_us) } else { Duration::MAX }
     }
 
     /// Seconds since the start that anything is known of.

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use scenarios::Plan;
+use scenarios::{Plan, Scenario};
 use serde::{Deserialize, Serialize};
 use wire::to_coordinator::Part;
 
@@ -27,6 +28,9 @@ pub(crate) struct State {
     pub(crate) merge: Merge,
     pub(crate) evidence: Evidence,
     pub(crate) timeline: Timeline,
+    /// What conditions are read with.
+    #[serde(skip)]
+    pub(crate) scenario: Option<Arc<Scenario>>,
     /// What the scenario says of them is not stored, but how they stand ([`super::snapshot`]).
     #[serde(skip)]
     pub(crate) guards: Vec<Guard>,
@@ -142,6 +146,7 @@ impl State {
             merge: Merge::new(plan.shards()),
             evidence: Evidence::new(),
             timeline: Timeline::default(),
+            scenario: Some(Arc::clone(plan.scenario())),
             guards,
             broken_guardrails: Vec::new(),
             merged: 0,
@@ -421,11 +426,16 @@ impl State {
     }
 
     fn close_seconds(&mut self, before: u64, agents: u64, seconds: &mut Vec<Arc<Second>>) {
+        let Some(scenario) = self.scenario.clone() else { return };
         for second in self.timeline.close_before(before, agents) {
+            let at = Duration::from_secs(second.at_s);
             let measured = Measured {
+                scenario: &scenario,
                 procedures: &second.procedures,
+                parts: &second.parts,
+                recovery: second.recovery,
                 lateness: &second.lateness,
-                seconds: 1.0,
+                span: (at, at + Duration::from_secs(second.for_s)),
                 unreconciled: None,
             };
             let broken = self.guards.iter_mut().filter_map(|guard| guard.observe(second.at_s, &measured));

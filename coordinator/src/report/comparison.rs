@@ -35,7 +35,12 @@ pub(crate) fn render(compared: &ComparedRuns) -> String {
 }
 
 fn word(compared: &ComparedRuns) -> &'static str {
-    if compared.regression { "worse" } else { "not worse" }
+    match (compared.regression, compared.comparison.judged()) {
+        _ if compared.same_run => "the same run",
+        (true, _) => "worse",
+        (false, 0) => "not judged",
+        (false, _) => "not worse",
+    }
 }
 
 fn header(compared: &ComparedRuns) -> Markup {
@@ -44,7 +49,11 @@ fn header(compared: &ComparedRuns) -> Markup {
         findings.map(sentence).collect::<Vec<_>>()
     };
     let (worse, better) = (of(&Judgement::Worse), of(&Judgement::Better));
-    let class = if compared.regression { "fail" } else { "pass" };
+    let class = match word(compared) {
+        "worse" => "fail",
+        "not worse" => "pass",
+        _ => "invalid",
+    };
     html! {
         header.top {
             p.brand { "Roamstorm · comparison of two runs" }
@@ -53,7 +62,7 @@ fn header(compared: &ComparedRuns) -> Markup {
                 span class={ "badge " (class) } { (word(compared)) }
             }
             div class={ "verdict " (class) } role="note" aria-label="Verdict" {
-                p { @if compared.regression { "The run is worse than its base." } @else { "Nothing shows that the run is worse than its base." } }
+                p { (compared.in_words()) }
                 @if !worse.is_empty() { ul { @for line in &worse { li { (line) } } } }
                 @if !better.is_empty() { p { "Better:" } ul { @for line in &better { li { (line) } } } }
             }
@@ -162,7 +171,8 @@ fn row(finding: &Finding, reach: f64) -> Markup {
         td.n { (known(finding.interval, |interval| range(finding, interval))) }
         td.bar aria-hidden="true" { @if let (Some(interval), Some(difference)) = (finding.interval, finding.difference) { (whisker(interval, difference, reach)) } }
         td { strong class=(class) { (verdict(&finding.judgement)) }
-            @if let Judgement::NotJudged(why) = &finding.judgement { br; span.note { (why) } } }
+            @if let Judgement::NotJudged(why) = &finding.judgement { br; span.note { (why) } }
+            @if let Some(basis) = &finding.basis { br; span.note { (basis) } } }
     } }
 }
 
@@ -245,6 +255,7 @@ mod tests {
             difference: Some(0.175),
             interval: Some(Interval { low: 0.0912, high: 0.263 }),
             judgement: Judgement::Worse,
+            basis: None,
         };
         assert_eq!(
             sentence(&finding),

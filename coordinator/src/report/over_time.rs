@@ -40,10 +40,9 @@ pub(super) fn latencies(run: &Run<'_>, name: &str) -> Markup {
     let line = |key: &'static str, tone| {
         run.timeline.series(key, tone, move |entry| {
             let figures = of(entry, name)?;
-            // Where nothing succeeded there is no latency, whatever the entry says.
-            (number(figures, "succeeded") != Some(0.0))
-                .then(|| number(figures.get("latency_us")?, key))
-                .flatten()
+            // Where nothing succeeded, or nobody answered, there is no latency, whatever the entry says.
+            let latencies = figures.get("latency_us").filter(|l| number(l, "max") != Some(0.0));
+            (number(figures, "succeeded") != Some(0.0)).then(|| number(latencies?, key)).flatten()
         })
     };
     let mut lines = vec![

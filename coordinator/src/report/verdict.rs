@@ -79,7 +79,7 @@ pub(super) fn header(run: &Run<'_>) -> Markup {
             }
             @if let Some(description) = text(summary, "description") { p.quiet { (description) } }
             div class={ "verdict " (status.word()) } role="note" aria-label="Verdict" {
-                p { (status.sentence()) }
+                p { (if judges_nothing(run) { "The run is valid and every attempt is accounted for. Nothing was judged." } else { status.sentence() }) }
                 @if !first.is_empty() { ul { @for reason in first.iter().take(50) { li { (reason) } } } }
                 @if !sessions.is_empty() {
                     details { summary { "The sessions" } ul { @for session in sessions.iter().take(50) { li { (session) } } } }
@@ -102,6 +102,12 @@ pub(super) fn header(run: &Run<'_>) -> Markup {
             }
         }
     }
+}
+
+/// A pass without a condition means less than one with some.
+fn judges_nothing(run: &Run<'_>) -> bool {
+    run.status() == Status::Pass
+        && ["slos", "guardrails"].iter().all(|conditions| list(run.summary, conditions).is_empty())
 }
 
 /// The URL, and how SCTP was carried where the URL doesn't tell.
@@ -165,7 +171,7 @@ pub(super) fn key_figures(run: &Run<'_>) -> Markup {
                 None => "nothing was planned".to_owned(),
             }))
             @for (name, figures) in most_asked(&run.procedures) {
-                @let latencies = figures.get("latency_us");
+                @let latencies = figures.get("latency_us").filter(|l| number(l, "max") != Some(0.0));
                 @let read = |key| known(latencies.and_then(|l| number(l, key)), latency);
                 (tile(&format!("{} p50", title(name)), read("p50"), format!("p99 {} · max {}", read("p99"), read("max"))))
             }
@@ -254,7 +260,8 @@ fn actual(slo: &Value) -> String {
     let unit = text(slo, "unit").unwrap_or_else(|| {
         target.trim_start_matches(|c: char| !c.is_alphabetic() && !matches!(c, '%' | '/')).to_owned()
     });
-    units::in_unit(value, unit.trim())
+    let holds = slo.get("pass").and_then(Value::as_bool).unwrap_or_default();
+    units::beside(value, unit.trim(), &target, holds)
 }
 
 #[cfg(test)]
@@ -273,7 +280,8 @@ mod tests {
 
     #[test]
     fn measured_value_has_the_unit_of_the_target() {
-        let shown = |target: &str, value: f64| actual(&json!({"target": target, "actual": value}));
+        let shown =
+            |target: &str, value: f64| actual(&json!({"target": target, "actual": value, "pass": true}));
         assert_eq!(shown(">= 99.5%", 99.9), "99.90 %");
         assert_eq!(shown("< 300ms", 12.34), "12.3 ms");
         assert_eq!(shown("< 5 s", 0.2), "200 ms");

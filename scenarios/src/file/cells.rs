@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::at::{At, each};
 use crate::units::DurationText;
 use crate::yaml::Complaint;
-use crate::{Cells, Overload, RadioNetwork, SubscriberGroup};
+use crate::{CellGroup, Cells, Overload, RadioNetwork, SubscriberGroup};
 
 /// The base stations: of one network, or of several with `networks`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -39,11 +39,29 @@ pub(super) struct CellsFile {
     /// The identifier of the first gNB; the others follow.
     #[schemars(range(max = 4_194_303))]
     pub(super) first_gnb_id: u32,
+    /// Groups of gNBs with names, for SLOs and guardrails that are about one of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) groups: Vec<CellGroupFile>,
     /// After this long without signalling a gNB asks for the release of a UE. Default: it never does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) inactivity: Option<DurationText>,
     /// What gNBs do when an AMF says that it is overloaded: ignore, or obey.
     pub(super) overload: Overload,
+}
+
+/// gNBs that follow each other, as numbered in their names, roamstorm-gnb-0000 being the first.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping such as {name: border, first: 0, count: 4}")]
+pub(super) struct CellGroupFile {
+    /// What conditions call it.
+    #[schemars(length(min = 1))]
+    pub(super) name: String,
+    /// The number of the first gNB, from 0.
+    #[serde(default)]
+    pub(super) first: u32,
+    /// How many gNBs.
+    #[schemars(range(min = 1))]
+    pub(super) count: u32,
 }
 
 /// The gNBs of one network.
@@ -71,6 +89,7 @@ impl Default for CellsFile {
             networks: None,
             slices: vec![Snssai { sst: 1, sd: None }],
             first_gnb_id: 1,
+            groups: Vec::new(),
             inactivity: None,
             overload: Overload::Ignore,
         }
@@ -82,8 +101,18 @@ pub(super) fn check(
     subscribers: &[SubscriberGroup],
     at: &At<'_>,
 ) -> Result<Cells, Complaint> {
-    let CellsFile { gnbs, cells_per_gnb, plmn, tacs, networks, slices, first_gnb_id, inactivity, overload } =
-        file;
+    let CellsFile {
+        gnbs,
+        cells_per_gnb,
+        plmn,
+        tacs,
+        networks,
+        slices,
+        first_gnb_id,
+        groups,
+        inactivity,
+        overload,
+    } = file;
     let networks = match networks {
         Some(networks) => {
             for (field, given) in [("plmn", plmn.is_some()), ("tacs", tacs.is_some())] {
@@ -122,7 +151,25 @@ pub(super) fn check(
             .wrong("0s would release every UE at once: leave it out, or take 1s or more");
     }
     let inactivity = inactivity.map(|text| text.0);
-    Ok(Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, inactivity, overload })
+    let groups = cell_groups(groups, gnbs, &at.field("groups"))?;
+    Ok(Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, groups, inactivity, overload })
+}
+
+fn cell_groups(groups: Vec<CellGroupFile>, gnbs: u32, at: &At<'_>) -> Result<Vec<CellGroup>, Complaint> {
+    let groups = each(groups, at, |CellGroupFile { name, first, count }, at| {
+        at.field("name")
+            .require(!name.trim().is_empty(), || "a group needs a name, such as border".to_owned())?;
+        at.field("count").require(count > 0, || "0 gNBs are no group: 1 or more are accepted".to_owned())?;
+        at.field("first").require(first.checked_add(count).is_some_and(|end| end <= gnbs), || {
+            format!("there are {gnbs} gNBs, numbered from 0: {count} from number {first} on go beyond them")
+        })?;
+        Ok(CellGroup { name, first, count })
+    })?;
+    for (index, group) in groups.iter().enumerate() {
+        let twice = groups.iter().take(index).any(|earlier| earlier.name == group.name);
+        at.item(index).field("name").require(!twice, || format!("{:?} is in the list twice", group.name))?;
+    }
+    Ok(groups)
 }
 
 fn several(networks: Vec<RadioNetworkFile>, at: &At<'_>) -> Result<Vec<RadioNetwork>, Complaint> {
@@ -160,9 +207,16 @@ impl From<&Cells> for CellsFile {
             networks: one.is_none().then(networks),
             slices: cells.slices.clone(),
             first_gnb_id: cells.first_gnb_id,
+            groups: cells.groups.iter().map(CellGroupFile::from).collect(),
             inactivity: cells.inactivity.map(DurationText),
             overload: cells.overload,
         }
+    }
+}
+
+impl From<&CellGroup> for CellGroupFile {
+    fn from(group: &CellGroup) -> Self {
+        Self { name: group.name.clone(), first: group.first, count: group.count }
     }
 }
 

@@ -3,7 +3,9 @@
 mod at;
 mod cells;
 mod charging;
+mod condition_text;
 mod conditions;
+mod expect;
 mod load;
 mod mobility;
 mod nas;

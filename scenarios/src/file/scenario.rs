@@ -9,17 +9,18 @@ use super::at::{At, each};
 use super::cells::{self, CellsFile};
 use super::charging::{self, Charged, ChargingFile, Folder};
 use super::conditions::{self, ConditionsFile};
+use super::expect::{self, ExpectFile};
 use super::mobility::{self, MobilityFile};
 use super::nas::{self, NasFile};
 use super::network::{self, NetworkFile};
 use super::radio::{self, ProfileFile, RadioFile};
 use super::search::{self, LoadsFile};
 use super::sessions::{self, SessionFile};
-use super::slos::{self, GuardrailFile};
+use super::slos::{self, GuardrailFile, SloFile};
 use super::subscribers::{self, SubscribersFile};
 use crate::units::DurationText;
 use crate::yaml::{Complaint, Node};
-use crate::{Load, Procedure, Scenario, SimSwap};
+use crate::{Expectation, Load, Procedure, Scenario, SimSwap};
 
 /// What a run does: who signals, through which cells, how often, and what counts as good.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -66,10 +67,13 @@ pub(super) struct ScenarioFile {
     pub(super) load: LoadsFile,
     /// What must hold at the end, such as `registration.success >= 99.5%`.
     #[serde(default)]
-    pub(super) slos: Vec<String>,
+    pub(super) slos: Vec<SloFile>,
     /// What aborts the run.
     #[serde(default)]
     pub(super) guardrails: Vec<GuardrailFile>,
+    /// What would otherwise fail the run.
+    #[serde(default)]
+    pub(super) expect: ExpectFile,
     /// What the embedded simulator does; a real target ignores it.
     #[serde(default)]
     pub(super) network: NetworkFile,
@@ -94,12 +98,9 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
     let radio = radio::check(file.radio, &at.field("radio"))?;
     let count = subscribers.iter().map(|group| group.count).sum();
     let (load, search) = search::check(file.load, count, &at.field("load"))?;
-    let slos = each(file.slos, &at.field("slos"), |text, at| slos::check(&text, &load, at))?;
-    at.field("slos").require(slos.is_empty() || search.is_none(), || {
+    at.field("slos").require(file.slos.is_empty() || search.is_none(), || {
         "the conditions of a search stand in load.while: no slos are expected beside it".to_owned()
     })?;
-    let guardrails =
-        each(file.guardrails, &at.field("guardrails"), |file, at| slos::guardrail(file, &load, at))?;
     let sessions = sessions::check(file.sessions, &cells, &at.field("sessions"))?;
     at.field("sessions").require(
         !sessions.is_empty() || load.iter().all(|load| load.procedure != Procedure::PduSession),
@@ -122,7 +123,7 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
     let charged =
         Charged { subscribers: &subscribers, cells: &cells, sessions: &sessions, network: &network };
     let charging = charging::check(file.charging, &charged, folder, &at.field("charging"))?;
-    Ok(Scenario {
+    let mut scenario = Scenario {
         name: file.name,
         description: file.description,
         seed: file.seed,
@@ -136,12 +137,20 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
         conditions,
         load,
         search,
-        slos,
-        guardrails,
+        slos: Vec::new(),
+        guardrails: Vec::new(),
+        expect: Expectation::default(),
         network,
         charging,
         drain: file.drain.0,
-    })
+    };
+    // What can be measured follows from everything else.
+    scenario.slos = each(file.slos, &at.field("slos"), |file, at| slos::slo(file, &scenario, at))?;
+    scenario.guardrails =
+        each(file.guardrails, &at.field("guardrails"), |file, at| slos::guardrail(file, &scenario, at))?;
+    slos::few_parts(&scenario, &at.field("slos"))?;
+    scenario.expect = expect::check(file.expect, &scenario, &at.field("expect"))?;
+    Ok(scenario)
 }
 
 fn name(name: &str, at: &At<'_>) -> Result<(), Complaint> {
@@ -168,8 +177,9 @@ impl From<&Scenario> for ScenarioFile {
             sim_swap: scenario.sim_swap,
             conditions: ConditionsFile::from(&scenario.conditions),
             load: LoadsFile::from(scenario),
-            slos: scenario.slos.iter().map(|slo| slo.text.clone()).collect(),
+            slos: scenario.slos.iter().map(SloFile::from).collect(),
             guardrails: scenario.guardrails.iter().map(GuardrailFile::from).collect(),
+            expect: ExpectFile::from(&scenario.expect),
             network: NetworkFile::from(&scenario.network),
             charging: ChargingFile::from(&scenario.charging),
             drain: DurationText(scenario.drain),

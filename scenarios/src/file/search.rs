@@ -142,7 +142,7 @@ fn find(file: FindFile, subscribers: u64, at: &At<'_>) -> Result<CapacitySearch,
         format!("{} for {} is no attempt at all", file.from, file.probe)
     })?;
     for condition in file.while_.split(" and ") {
-        search.conditions.push(slos::check(condition, &loads, &at.field("while"))?);
+        search.conditions.push(slos::of_search(condition, &loads, &at.field("while"))?);
     }
     Ok(search)
 }

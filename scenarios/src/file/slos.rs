@@ -1,58 +1,308 @@
-//! SLOs and guardrails.
+//! SLOs and guardrails: conditions, and what they are limited to.
 
+use std::fmt;
 use std::time::Duration;
 
+use identity::{Dnn, Plmn, Snssai};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::at::At;
-use crate::units::DurationText;
+use super::condition_text::ConditionText;
+use crate::units::{DurationText, Span};
 use crate::yaml::Complaint;
-use crate::{Guardrail, Load, Procedure, Slo};
+use crate::{Guardrail, Limits, Load, MOST_PARTS, Metric, Procedure, Scenario, Slo, Subject};
+
+/// What must hold at the end.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum SloFile {
+    /// Of all attempts.
+    Plain(ConditionText),
+    /// Of some of them.
+    Limited(LimitedFile),
+}
+
+/// A condition on some of the attempts.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping such as {that: registration.success >= 99.5%, phase: peak}"
+)]
+pub(super) struct LimitedFile {
+    /// The condition, such as `registration.success >= 99.5%`.
+    that: ConditionText,
+    /// Those that were due in a phase of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phase: Option<String>,
+    /// Those that were due in this part of the run, such as `10s..40s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    during: Option<Span>,
+    /// Those of UEs that ask for a session with this data network, or have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dnn: Option<Dnn>,
+    /// Those that began in this network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<Plmn>,
+    /// Those of UEs that ask for a session in this slice, or have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slice: Option<Snssai>,
+    /// Those that began in a cell of this group of cells.groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cells: Option<String>,
+}
 
 /// What aborts the run.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a mapping with abort-when and for")]
 pub(super) struct GuardrailFile {
     /// A condition such as `registration.success < 50%`.
-    pub(super) abort_when: String,
+    abort_when: ConditionText,
     /// How long it must have been true without a break.
     #[serde(rename = "for", default = "default_patience")]
-    pub(super) for_: DurationText,
+    for_: DurationText,
+    /// Counts attempts that were due in a phase of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phase: Option<String>,
+    /// Counts attempts that were due in this part of the run, such as `10s..40s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    during: Option<Span>,
+    /// Counts attempts of UEs that ask for a session with this data network, or have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dnn: Option<Dnn>,
+    /// Counts attempts that began in this network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<Plmn>,
+    /// Counts attempts of UEs that ask for a session in this slice, or have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slice: Option<Snssai>,
+    /// Counts attempts that began in a cell of this group of cells.groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cells: Option<String>,
 }
 
 fn default_patience() -> DurationText {
     DurationText(Duration::from_secs(5))
 }
 
-pub(super) fn check(text: &str, load: &[Load], at: &At<'_>) -> Result<Slo, Complaint> {
-    let slo: Slo = match text.parse() {
-        Ok(slo) => slo,
-        Err(message) => return at.wrong::<Slo>(message),
-    };
+// Written by hand: serde's untagged enums forget what was wrong inside.
+impl<'de> Deserialize<'de> for SloFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SloVisitor)
+    }
+}
+
+struct SloVisitor;
+
+impl<'de> Visitor<'de> for SloVisitor {
+    type Value = SloFile;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a condition such as registration.success >= 99.5%, or a mapping such as {that: registration.success >= 99.5%, \
+             phase: peak}",
+        )
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<SloFile, E> {
+        Ok(SloFile::Plain(ConditionText(text.to_owned())))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SloFile, A::Error> {
+        LimitedFile::deserialize(MapAccessDeserializer::new(map)).map(SloFile::Limited)
+    }
+}
+
+/// An SLO of a scenario whose other parts are checked.
+pub(super) fn slo(file: SloFile, scenario: &Scenario, at: &At<'_>) -> Result<Slo, Complaint> {
+    match file {
+        SloFile::Plain(ConditionText(text)) => measurable(&text, Limits::default(), scenario, at, at),
+        SloFile::Limited(file) => {
+            let LimitedFile { that, phase, during, dnn, network, slice, cells } = file;
+            let during = during.map(|span| span.0);
+            let limits = Limits { phase, during, dnn, network, slice, cells };
+            at.require(!limits.is_none(), || {
+                "nothing limits this condition: phase, during, dnn, network, slice or cells is expected, or the condition \
+                 alone"
+                    .to_owned()
+            })?;
+            measurable(&that.0, limits, scenario, &at.field("that"), at)
+        }
+    }
+}
+
+/// A guardrail of a scenario whose other parts are checked.
+pub(super) fn guardrail(
+    file: GuardrailFile,
+    scenario: &Scenario,
+    at: &At<'_>,
+) -> Result<Guardrail, Complaint> {
+    let GuardrailFile { abort_when, for_, phase, during, dnn, network, slice, cells } = file;
+    let limits = Limits { phase, during: during.map(|span| span.0), dnn, network, slice, cells };
+    let condition = measurable(&abort_when.0, limits, scenario, &at.field("abort-when"), at)?;
+    Ok(Guardrail { condition, for_: for_.0 })
+}
+
+/// What is counted apart is bounded.
+pub(super) fn few_parts(scenario: &Scenario, at: &At<'_>) -> Result<(), Complaint> {
+    let parts = scenario.parts().len();
+    at.require(parts <= MOST_PARTS, || {
+        format!("the conditions are limited in {parts} different ways: at most {MOST_PARTS} are accepted")
+    })
+}
+
+/// A condition of a capacity search: on what its one load starts.
+pub(super) fn of_search(text: &str, load: &[Load], at: &At<'_>) -> Result<Slo, Complaint> {
+    let slo = parsed(text, at)?;
     if let Some(subject) = slo.metric.subject() {
-        let started: Vec<Procedure> = load.iter().map(|load| load.procedure).collect();
-        at.require(started.contains(&subject), || {
-            let mut names: Vec<&str> = started.iter().map(|procedure| procedure.as_str()).collect();
-            names.dedup();
-            let subject = subject.as_str();
-            format!(
-                "no load starts {subject}, so {} never has a value (started: {})",
-                slo.metric,
-                names.join(", ")
-            )
-        })?;
+        let planned = |load: &Load| Some(load.procedure) == subject.procedure();
+        at.require(load.iter().any(planned), || never_has_a_value(subject, &slo.metric, load))?;
     }
     Ok(slo)
 }
 
-impl From<&Guardrail> for GuardrailFile {
-    fn from(guardrail: &Guardrail) -> Self {
-        Self { abort_when: guardrail.condition.text.clone(), for_: DurationText(guardrail.for_) }
+fn parsed(text: &str, at: &At<'_>) -> Result<Slo, Complaint> {
+    text.parse().or_else(|message: String| at.wrong(message))
+}
+
+/// `that` is where the condition stands, `at` where its limits do.
+fn measurable(
+    text: &str,
+    limits: Limits,
+    scenario: &Scenario,
+    that: &At<'_>,
+    at: &At<'_>,
+) -> Result<Slo, Complaint> {
+    let slo = Slo { limits, ..parsed(text, that)? };
+    if let Some(subject) = slo.metric.subject() {
+        that.require(scenario.may_attempt(subject), || {
+            never_has_a_value(subject, &slo.metric, &scenario.load)
+        })?;
+    }
+    if let Some(why) = scenario.has_no_answer(&slo.metric) {
+        return that.wrong(format!("{} never has a value: {why}", slo.metric));
+    }
+    if !slo.limits.is_none() {
+        possible(&slo.metric, &slo.limits, scenario, that, at)?;
+    }
+    Ok(slo)
+}
+
+fn never_has_a_value(subject: Subject, metric: &Metric, load: &[Load]) -> String {
+    let mut names: Vec<&str> = load.iter().map(|load| load.procedure.as_str()).collect();
+    names.dedup();
+    let subject = subject.procedure().map_or_else(|| subject.to_string(), |own| own.as_str().to_owned());
+    format!("no load starts {subject}, so {metric} never has a value (started: {})", names.join(", "))
+}
+
+/// Limits that some attempt can be within.
+fn possible(
+    metric: &Metric,
+    limits: &Limits,
+    scenario: &Scenario,
+    that: &At<'_>,
+    at: &At<'_>,
+) -> Result<(), Complaint> {
+    let Some(subject) = metric.subject().filter(|subject| *subject != Subject::Recovery) else {
+        return that.wrong(format!(
+            "{metric} is of the whole run: phase, during, dnn, network, slice and cells don't go with it"
+        ));
+    };
+    if let Some(phase) = &limits.phase {
+        let loads = scenario.loads_with_phases_of(subject);
+        let known: Vec<&str> =
+            loads.iter().flat_map(|load| &load.phases).filter_map(|phase| phase.name.as_deref()).collect();
+        at.field("phase").require(known.contains(&phase.as_str()), || {
+            let known = if known.is_empty() { "none has a name".to_owned() } else { known.join(", ") };
+            format!("no phase of {subject} is called {phase:?} (phases: {known})")
+        })?;
+    }
+    if let Some(during) = limits.during {
+        let end = scenario.load.iter().map(Load::ends_after).max().unwrap_or_default();
+        at.field("during").require(during.at < end, || {
+            format!("nothing is due then any more: the loads end after {}", DurationText(end))
+        })?;
+    }
+    let sessions = &scenario.sessions;
+    for (field, given) in [("dnn", limits.dnn.is_some()), ("slice", limits.slice.is_some())] {
+        at.field(field).require(!given || has_a_session(subject), || {
+            format!("an attempt at {subject} is of no session: what can be limited by {field} are pdu-session, its modification and release, service-request, handovers, updates, ue-context-release and deregistration")
+        })?;
+    }
+    if let Some(dnn) = &limits.dnn {
+        at.field("dnn").require(sessions.iter().any(|session| session.dnn == *dnn), || {
+            format!(
+                "no session asks for {dnn} (asked for: {})",
+                listed(sessions.iter().map(|session| &session.dnn))
+            )
+        })?;
+    }
+    if let Some(slice) = limits.slice {
+        at.field("slice").require(sessions.iter().any(|session| session.slice == slice), || {
+            format!(
+                "no session is in slice {slice} (slices: {})",
+                listed(sessions.iter().map(|session| session.slice))
+            )
+        })?;
+    }
+    let cells = &scenario.cells;
+    if let Some(plmn) = limits.network {
+        at.field("network").require(cells.networks.iter().any(|network| network.plmn == plmn), || {
+            format!(
+                "no gNB is of {plmn} (networks: {})",
+                listed(cells.networks.iter().map(|network| network.plmn))
+            )
+        })?;
+    }
+    if let Some(group) = &limits.cells {
+        at.field("cells").require(cells.groups.iter().any(|known| known.name == *group), || {
+            let known = listed(cells.groups.iter().map(|known| &known.name));
+            format!("cells.groups has no group {group:?} (groups: {known})")
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether UEs have a session when they attempt it, or ask for one by it.
+fn has_a_session(subject: Subject) -> bool {
+    !matches!(
+        subject,
+        Subject::Procedure(Procedure::Registration | Procedure::SimSwap)
+            | Subject::All(Procedure::Registration | Procedure::SimSwap)
+            | Subject::RegistrationRetry
+    )
+}
+
+fn listed(names: impl Iterator<Item = impl fmt::Display>) -> String {
+    let names: Vec<String> = names.map(|name| name.to_string()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+impl From<&Slo> for SloFile {
+    fn from(slo: &Slo) -> Self {
+        let that = ConditionText(slo.text.clone());
+        if slo.limits.is_none() {
+            return Self::Plain(that);
+        }
+        let Limits { phase, during, dnn, network, slice, cells } = slo.limits.clone();
+        Self::Limited(LimitedFile { that, phase, during: during.map(Span), dnn, network, slice, cells })
     }
 }
 
-pub(super) fn guardrail(file: GuardrailFile, load: &[Load], at: &At<'_>) -> Result<Guardrail, Complaint> {
-    let condition = check(&file.abort_when, load, &at.field("abort-when"))?;
-    Ok(Guardrail { condition, for_: file.for_.0 })
+impl From<&Guardrail> for GuardrailFile {
+    fn from(guardrail: &Guardrail) -> Self {
+        let Limits { phase, during, dnn, network, slice, cells } = guardrail.condition.limits.clone();
+        Self {
+            abort_when: ConditionText(guardrail.condition.text.clone()),
+            for_: DurationText(guardrail.for_),
+            phase,
+            during: during.map(Span),
+            dnn,
+            network,
+            slice,
+            cells,
+        }
+    }
 }

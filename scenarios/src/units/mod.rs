@@ -1,5 +1,6 @@
 //! Values with their unit written out: `90s`, `1000/s`, `0.5%`; and what was probably meant by a misspelt name.
 
+mod span;
 mod volume;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub(crate) use span::Span;
 pub(crate) use volume::{BitRate, Volume};
 
 /// A duration: a number and `h`, `m`, `s`, `ms`, `us` or `ns`; or several of them, such as `1m30s`.

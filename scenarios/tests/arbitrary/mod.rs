@@ -12,9 +12,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use scenarios::{
-    Arrivals, Cells, Congestion, Freeze, Guardrail, HandoverPolicy, KeySource, Load, Nas, Network, Overload,
-    Phase, PolicyControl, Procedure, RadioNetwork, RadioProfile, Retry, Scenario, Shape, Slo,
-    SubscriberGroup, SuciScheme,
+    Arrivals, CellGroup, Cells, Congestion, Expectation, Freeze, Guardrail, HandoverPolicy, KeySource,
+    Limits, Load, Nas, Network, Overload, Phase, PolicyControl, Procedure, RadioNetwork, RadioProfile, Retry,
+    Scenario, Shape, Slo, Subject, SubscriberGroup, SuciScheme, Window,
 };
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
@@ -26,7 +26,8 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
         |((name, description, seed), own, load, network, moved, charging)| {
             let (subscribers, cells, nas, radio, drain, pick) = own;
             let (sessions, mobility, sim_swap, conditions) = moved;
-            let subject = pick.get(&load).procedure.as_str();
+            let judged = pick.get(&load);
+            let (subject, limits) = (judged.procedure.as_str(), limits(judged, &cells, drain));
             let slo = |text: String| text.parse::<Slo>().unwrap();
             let mobility = roaming::fitting(mobility, &cells);
             let end = load.iter().map(Load::ends_after).max().unwrap_or_default() + drain;
@@ -46,8 +47,16 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 slos: vec![
                     slo(format!("{subject}.success >= 99.95%")),
                     slo("generator.lateness.p99 < 1ms".into()),
+                    Slo { limits: limits.clone(), ..slo(format!("{subject}.all.failure < 1%")) },
                 ],
-                guardrails: vec![Guardrail { condition: slo(format!("{subject}.rate<3/s")), for_: drain }],
+                guardrails: vec![
+                    Guardrail { condition: slo(format!("{subject}.rate<3/s")), for_: drain },
+                    Guardrail {
+                        condition: Slo { limits, ..slo(format!("{subject}.success<3%")) },
+                        for_: drain,
+                    },
+                ],
+                expect: Expectation { never_succeeds: vec![Subject::Procedure(judged.procedure)] },
                 load,
                 search: None,
                 charging,
@@ -55,6 +64,19 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             }
         },
     )
+}
+
+/// Limits that fit the load and the cells.
+fn limits(load: &Load, cells: &Cells, some: Duration) -> Limits {
+    let phase = load.phases.iter().find_map(|phase| phase.name.clone());
+    let at = load.ends_after() / 3;
+    Limits {
+        phase,
+        during: Some(Window { at, for_: some + Duration::from_nanos(1) }),
+        network: cells.networks.last().map(|network| network.plmn),
+        cells: cells.groups.first().map(|group| group.name.clone()),
+        ..Limits::default()
+    }
 }
 
 /// Loads of a few thousand attempts at most, so that a property can look at each of them.
@@ -142,8 +164,9 @@ fn cells() -> impl Strategy<Value = Cells> {
                 .zip(plmns)
                 .map(|((gnbs, tacs), plmn)| RadioNetwork { plmn, gnbs: gnbs + 1, tacs })
                 .collect();
-            let gnbs = networks.iter().map(|network| network.gnbs).sum();
-            Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, inactivity, overload }
+            let gnbs: u32 = networks.iter().map(|network| network.gnbs).sum();
+            let groups = vec![CellGroup { name: "border".to_owned(), first: gnbs - 1, count: 1 }];
+            Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, groups, inactivity, overload }
         },
     )
 }

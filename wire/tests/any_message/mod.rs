@@ -7,8 +7,8 @@ use proptest::option;
 use proptest::prelude::*;
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, Part, ProcedureInterval, RanEvent,
-    Recovery, Return, ToCoordinator, Trace, TracePacket, UserPlaneInterval,
+    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, Part, PartInterval,
+    ProcedureInterval, RanEvent, Recovery, Return, ToCoordinator, Trace, TracePacket, UserPlaneInterval,
 };
 
 pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
@@ -179,6 +179,10 @@ fn any_report() -> impl Strategy<Value = IntervalReport> {
     (head, parts, recovery).prop_map(|(head, parts, recovery)| {
         let ((run, shard, epoch, sequence), unexpected) = head;
         let (procedures, usage, handovers, user_plane) = parts;
+        let parts = (0u32..)
+            .zip(&procedures)
+            .map(|(part, of)| PartInterval { part, procedure: of.clone() })
+            .collect();
         IntervalReport {
             run,
             shard,
@@ -208,6 +212,7 @@ fn any_report() -> impl Strategy<Value = IntervalReport> {
             events: vec![RanEvent { at_us: recovery[0], ..RanEvent::default() }],
             events_left_out: recovery[1],
             amfs: vec![AmfInterval { connections: recovery[2], ..AmfInterval::default() }],
+            parts,
         }
     })
 }

@@ -1,5 +1,9 @@
 //! Figures as people read them, each with its unit: on the terminal, in the report, in `junit.xml`.
 
+mod beside;
+
+pub use beside::beside;
+
 /// Shown where there is no figure.
 pub const UNKNOWN: &str = "—";
 

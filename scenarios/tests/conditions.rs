@@ -1,0 +1,198 @@
+//! Conditions: which figures they may name, what they may be limited to, what the schema says of them, and which warnings come.
+
+use scenarios::{Scenario, json_schema};
+
+const GOOD: &str = r#"name: good
+subscribers:
+  - {plmn: 001/01, imsi: "001010000000001", count: 40, k: "465B5CE8B199B49FAA5F0A2EE238A6BC", opc: "E8ED289DEBA952E4283B54E88E6183CA"}
+cells: {gnbs: 2, slices: ["1", "1-000001"], groups: [{name: border, first: 1, count: 1}]}
+sessions: [{dnn: internet, slice: "1"}, {dnn: ims, slice: "1-000001"}]
+load:
+  - {procedure: registration, phases: [{name: calm, rate: 1/s, for: 10s}, {name: peak, rate: 2/s, for: 5s}]}
+  - {procedure: pdu-session, starts-after: 1s, phases: [{rate: 1/s, for: 10s}]}
+"#;
+
+fn with(rest: &str) -> Result<Scenario, String> {
+    Scenario::from_yaml(&format!("{GOOD}{rest}\n"), "c.yaml").map_err(|error| error.to_string())
+}
+
+#[test]
+fn limits_are_read_and_written_again() {
+    let scenario = with(concat!(
+        "slos:\n",
+        "  - registration.success >= 99%\n",
+        "  - {that: registration.latency.p99 < 300ms, phase: peak}\n",
+        "  - {that: registration.all.success >= 90%, during: 2s..4500ms, network: 001/01, cells: border}\n",
+        "  - {that: pdu-session.success >= 99%, dnn: ims, slice: 1-000001}\n",
+        "guardrails:\n",
+        "  - {abort-when: registration-retry.success < 10%, for: 2s, phase: peak}\n",
+        "expect: {never-succeeds: [pdu-session]}\n",
+    ))
+    .unwrap();
+    let names: Vec<String> = scenario.slos.iter().map(scenarios::Slo::name).collect();
+    assert_eq!(
+        names,
+        [
+            "registration.success",
+            "registration.latency.p99 (phase peak)",
+            "registration.all.success (during 2s..4500ms, network 001/01, cells border)",
+            "pdu-session.success (dnn ims, slice 1-000001)",
+        ]
+    );
+    // Two conditions with the same limits are one part, of all that they name.
+    let parts = scenario.parts();
+    assert_eq!(parts.len(), 3);
+    assert_eq!(parts[0].procedures, ["registration", "registration-retry"]);
+    assert_eq!(Scenario::from_yaml(&scenario.to_yaml(), "again.yaml").unwrap(), scenario);
+}
+
+#[test]
+fn limits_that_nothing_can_be_within_are_refused_where_they_stand() {
+    for (limits, part) in [
+        (
+            "phase: peek",
+            "c.yaml:10:48: slos[0].phase: no phase of registration is called \"peek\" (phases: calm, peak)",
+        ),
+        ("during: 15s..20s", "slos[0].during: nothing is due then any more: the loads end after 15s"),
+        ("during: 5s..2s", "ends before it begins"),
+        ("during: 5s", "is not a part of the run such as 10s..40s"),
+        ("dnn: ims", "slos[0].dnn: an attempt at registration is of no session"),
+        ("slice: \"1\"", "slos[0].slice: an attempt at registration is of no session"),
+        ("network: 208/01", "slos[0].network: no gNB is of 208/01 (networks: 001/01)"),
+        ("cells: middle", "slos[0].cells: cells.groups has no group \"middle\" (groups: border)"),
+        ("cell: border", "unknown field \"cell\"; did you mean \"cells\"?"),
+    ] {
+        let error = with(&format!("slos:\n  - {{that: registration.success >= 99%, {limits}}}")).unwrap_err();
+        assert!(error.contains(part), "{limits}: {error}");
+    }
+    for (slo, part) in [
+        ("{that: registration.success >= 99%}", "slos[0]: nothing limits this condition"),
+        ("{phase: peak}", "slos[0].that: missing, "),
+        (
+            "{that: generator.lateness.p99 < 1ms, phase: peak}",
+            "slos[0].that: generator.lateness.p99 is of the whole run",
+        ),
+        (
+            "{that: pdu-session.success >= 9%, dnn: imms}",
+            "slos[0].dnn: no session asks for imms (asked for: internet, ims)",
+        ),
+        ("{that: registration.success >= 101%, phase: peak}", "slos[0].that: \"101%\" is not a percentage"),
+        ("7", "expected a condition such as registration.success >= 99.5%, or a mapping"),
+    ] {
+        let error = with(&format!("slos: [{slo}]")).unwrap_err();
+        assert!(error.contains(part), "{slo}: {error}");
+    }
+    let many = (0..33).map(|n| format!("  - {{that: registration.success >= 1%, during: {n}ms..1s}}\n"));
+    let error = with(&format!("slos:\n{}", many.collect::<String>())).unwrap_err();
+    assert!(error.contains("slos: the conditions are limited in 33 different ways: at most 32"), "{error}");
+}
+
+#[test]
+fn a_figure_that_cannot_come_to_be_is_refused_with_the_reason() {
+    let storm =
+        "conditions: {impairments: [{signalling-storm: {share: 50%, period: 1s}, at: 2s, for: 3s}]}\n";
+    for (slo, part) in [
+        ("handover-n2.success >= 1%", "no load starts handover-n2"),
+        ("ue-context-release.success >= 1%", "no load starts ue-context-release"),
+        ("deregistration.success >= 1%", "no load starts deregistration"),
+    ] {
+        let error = with(&format!("slos: [{slo}]")).unwrap_err();
+        assert!(error.contains(part), "{slo}: {error}");
+    }
+    let error = with(&format!("{storm}slos: [deregistration.latency.p50 < 1s]")).unwrap_err();
+    assert!(
+        error.contains("deregistration.latency.p50 never has a value") && error.contains("is not answered"),
+        "{error}"
+    );
+    with(&format!("{storm}slos: [deregistration.success >= 1%, registration-retry.success >= 1%]")).unwrap();
+    let error = with("expect: {never-succeeds: [handover-n2]}").unwrap_err();
+    assert!(error.contains("expect.never-succeeds[0]: nothing attempts handover-n2"), "{error}");
+    let error = with("expect: {never-succeeds: [registration.all]}").unwrap_err();
+    assert!(error.contains("registration.all is no procedure of its own"), "{error}");
+    let error = with("expect: {never-succeeds: [registraton]}").unwrap_err();
+    assert!(error.contains("did you mean \"registration\"?"), "{error}");
+}
+
+#[test]
+fn groups_of_cells_are_of_gnbs_that_exist() {
+    for (groups, part) in [
+        ("[{name: a, first: 1, count: 2}]", "cells.groups[0].first: there are 2 gNBs, numbered from 0"),
+        ("[{name: a, count: 0}]", "cells.groups[0].count: 0 gNBs are no group"),
+        ("[{name: \"\", count: 1}]", "cells.groups[0].name: a group needs a name"),
+        ("[{name: a, count: 1}, {name: a, count: 1}]", "cells.groups[1].name: \"a\" is in the list twice"),
+    ] {
+        let text = GOOD.replace("[{name: border, first: 1, count: 1}]", groups);
+        let error = Scenario::from_yaml(&text, "c.yaml").unwrap_err().to_string();
+        assert!(error.contains(part), "{groups}: {error}");
+    }
+}
+
+#[test]
+fn attempts_that_no_condition_sees_are_warned_of() {
+    let warnings = |rest: &str| with(rest).unwrap().warnings().join("\n");
+    let storm = "conditions: {impairments: [{name: evening, signalling-storm: {share: 50%, period: 1s}, at: 2s, for: 3s}]}\n";
+    let unseen = "starts attempts at registration-retry that no SLO and no guardrail sees: registration-retry.success or \
+                  registration.all.success does";
+    let blind = warnings(&format!("{storm}slos: [registration.success >= 95%]"));
+    assert!(blind.contains(&format!("the impairment \"evening\" (signalling-storm) {unseen}")), "{blind}");
+    for seeing in [
+        "slos: [registration.all.success >= 95%]",
+        "slos: [registration-retry.latency.p99 < 1s]",
+        "slos: [registration.success >= 95%]\nguardrails: [{abort-when: registration.all.success < 60%}]",
+    ] {
+        let told = warnings(&format!("{storm}{seeing}"));
+        assert!(!told.contains("no guardrail sees"), "{seeing}: {told}");
+    }
+    let refusing = "nas: {retry: as-specified}\nnetwork: {congestion: {max-registrations-per-s: 5}}\nslos: [registration.success >= 95%]";
+    let told = warnings(refusing);
+    assert!(told.contains(&format!("network.congestion with nas.retry: as-specified {unseen}")), "{told}");
+    let idle = "conditions: {impairments: [{rrc-oscillation: {share: 50%, period: 1s}, at: 2s, for: 3s}]}\nslos: [registration.success >= 95%]";
+    let told = warnings(idle);
+    assert!(
+        told.contains("starts attempts at service-request that")
+            && told.contains("at ue-context-release that"),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_schema_proposes_conditions_and_refuses_what_is_none() {
+    let validator = jsonschema::validator_for(&json_schema()).unwrap();
+    let document = |slo: &str| {
+        let mut document: serde_json::Value = serde_saphyr::from_str(GOOD).unwrap();
+        document["slos"] = serde_json::json!([slo]);
+        document
+    };
+    for good in [
+        "registration.success >= 99.5%",
+        "registration.all.failure<0.5%",
+        "registration-retry.success >= 0.995",
+        "pdu-session.latency.p99.9 < 1m30s",
+        "registration.service.max <= 250us",
+        "registration.rate >= 120/min",
+        "recovery.success == 100%",
+        "generator.lateness.p99 < 10ms",
+        "billing.unreconciled == 0",
+    ] {
+        assert!(validator.is_valid(&document(good)), "{good}");
+        let parsed = good.parse::<scenarios::Slo>();
+        assert!(parsed.is_ok(), "{good}: {parsed:?}");
+    }
+    for bad in [
+        "registraton.success >= 99.5%",
+        "registration.succes >= 99.5%",
+        "registration.success = 99.5%",
+        "registration.success >= 130%",
+        "registration.success >= 99",
+        "registration.latency < 1s",
+        "registration.latency.p99 < 300",
+        "registration.rate >= 10",
+        "recovery.latency.p99 < 1s",
+        "billing.all.unreconciled == 0",
+        "registration.success",
+    ] {
+        assert!(!validator.is_valid(&document(bad)), "{bad}");
+    }
+    let text = json_schema().to_string();
+    assert!(text.contains("\"registration.all.success >= 99%\""), "an editor has something to propose");
+}
