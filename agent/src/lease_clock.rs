@@ -14,6 +14,12 @@ pub(crate) fn now() -> Instant {
     base + since_boot().saturating_sub(booted)
 }
 
+/// An instant of this clock by the time since the machine's boot.
+pub(crate) fn at(booted: Duration) -> Instant {
+    let (now, ago) = (now(), since_boot().saturating_sub(booted));
+    now.checked_sub(ago).unwrap_or(now)
+}
+
 /// An instant of this clock by the one that stands still in suspension.
 pub(crate) fn monotonic(at: Instant) -> Instant {
     let suspended = now().saturating_duration_since(Instant::now());

@@ -6,8 +6,8 @@ use billing::UsageRecord;
 use serde::{Deserialize, Serialize};
 use wire::bounds::{LONGEST_CAUSE, fold};
 use wire::to_coordinator::{
-    HandoverCount, IntervalReport, MOST_HANDOVERS, MOST_PARTS, MOST_USAGE, PartInterval, ProcedureInterval,
-    UserPlaneInterval,
+    HandoverCount, IntervalReport, MOST_HANDOVERS, MOST_PARTS, MOST_STANDSTILLS, MOST_USAGE, PartInterval,
+    ProcedureInterval, UserPlaneInterval,
 };
 
 use crate::figures::PhaseSamples;
@@ -48,6 +48,11 @@ pub(crate) fn check(mut report: IntervalReport, limits: Limits) -> Result<Checke
     for procedure in &mut report.procedures {
         let ProcedureInterval { failed, timed_out, abandoned, never_started, .. } = procedure;
         [failed, timed_out, abandoned, never_started].into_iter().for_each(fold);
+    }
+    if report.standstills.len() > MOST_STANDSTILLS
+        || report.standstills.iter().any(|stood| stood.until_us > limits.horizon_us)
+    {
+        return Err(Fault::Counts("too many standstills, or one in the future"));
     }
     handovers(&report.handovers)?;
     user_plane(&report.user_plane)?;

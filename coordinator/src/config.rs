@@ -30,6 +30,8 @@ pub struct CoordinatorConfig {
     pub folder: Option<RunFolder>,
     /// The network side, where it is run beside the agents; it is closed when they have gone.
     pub network: Option<SharedNetwork>,
+    /// The agents run in this process: when it stands still, nothing that the run measured is of the target alone.
+    pub agents_inside: bool,
     /// The ledger of a charging function elsewhere, read at the end of the run.
     pub charging: Option<PathBuf>,
     /// Which UEs' messages are kept.
@@ -57,6 +59,7 @@ impl CoordinatorConfig {
             run_id: None,
             folder: None,
             network: None,
+            agents_inside: false,
             charging: None,
             trace: TracePolicy::Failed,
             lease: Duration::from_secs(30),

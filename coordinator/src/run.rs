@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
+use wire::standstill::Watch;
 use wire::to_agent::ToAgent;
 use wire::{AgentLink, CoordinatorEndpoint, WireError};
 
@@ -79,6 +80,8 @@ pub(crate) struct Run {
     joins: mpsc::Receiver<Result<AgentLink, String>>,
     endpoint: Arc<CoordinatorEndpoint>,
     acceptor: JoinHandle<()>,
+    /// Where the agents are in this process: whether it stands still, and as far as the core was told.
+    watch: Option<(Arc<Watch>, u64)>,
 }
 
 enum Event {
@@ -146,7 +149,9 @@ impl Run {
             tracing::warn!(%error, "the run has no control socket: it cannot be watched, paused or stopped from elsewhere");
         });
         let now = Instant::now();
+        let watch = config.agents_inside.then(Watch::of_this_process);
         Ok(Self {
+            watch: watch.map(|watch| (Arc::clone(&watch), watch.now())),
             core,
             config,
             clock: SteadyClock::open(&folder.path),
@@ -191,6 +196,7 @@ impl Run {
         while self.core.end().is_none() || self.awaits_returning() {
             self.step(&mut source).await;
         }
+        self.notice_standstills();
         self.settle().await;
         self.dismiss().await;
         if self.core.end() == Some(End::TooFewAgents) {
@@ -231,6 +237,7 @@ impl Run {
         let mut show = false;
         match event {
             Event::Tick => {
+                self.notice_standstills();
                 self.handle(Input::Tick, Instant::now());
                 self.is_busy = std::mem::take(&mut self.heard) >= MANY;
                 show = true;
@@ -255,6 +262,14 @@ impl Run {
         if show {
             self.show_now_and_then();
             self.checkpoint_when_due();
+        }
+    }
+
+    fn notice_standstills(&mut self) {
+        let Some((watch, told)) = &mut self.watch else { return };
+        for stood in watch.since(told) {
+            // What came meanwhile waits in the inbox: the run's clock has gone on all the same.
+            self.core.stood_still(&stood);
         }
     }
 

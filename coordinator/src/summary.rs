@@ -337,6 +337,8 @@ pub struct AgentSummary {
     pub clock_offset_us: i64,
     /// Reports that it had to drop; the account cannot be proven then.
     pub reports_dropped: u64,
+    /// How long its process did not run, in seconds: each time of a second and more.
+    pub stood_still_s: f64,
     /// Trace packets that it had to drop.
     pub trace_dropped: u64,
     /// Most octets of reports that waited on its disk.

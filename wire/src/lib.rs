@@ -26,6 +26,7 @@ mod opening;
 mod resets;
 pub mod roll_call;
 mod settings;
+pub mod standstill;
 mod tls;
 pub mod to_agent;
 pub mod to_coordinator;

@@ -181,6 +181,9 @@ pub const LONGEST_USAGE: usize = 197;
 /// Pairs of cells of one report, each of at most 52 octets. What is beyond them goes into the next report.
 pub const MOST_HANDOVERS: usize = 20_000;
 
+/// Standstills of one report. Of more, the shortest are left out.
+pub const MOST_STANDSTILLS: usize = 64;
+
 /// Events of one report. What is beyond them goes into the next report.
 pub const MOST_EVENTS: usize = 256;
 
@@ -252,6 +255,11 @@ pub struct IntervalReport {
     pub amfs: Vec<AmfInterval>,
     /// What is counted apart as well, because conditions of the scenario are about it; at most [`MOST_PARTS`] parts.
     pub parts: Vec<PartInterval>,
+    /// Times in which the agent's process did not run at all, since the last report; at most [`MOST_STANDSTILLS`].
+    pub standstills: Vec<Standstill>,
+    /// Reports of this lease that were dropped since the last one that was not: there was no room for them. What they
+    /// counted is missing in the account.
+    pub dropped: u64,
 }
 
 /// AMFs of one report.
@@ -282,6 +290,15 @@ pub struct PartInterval {
     pub part: u32,
     /// What is counted in it; it is counted in the procedure as a whole too.
     pub procedure: ProcedureInterval,
+}
+
+/// The agent's process was stopped, or its machine suspended. What waited for it then was not the target's fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standstill {
+    /// When it went on, µs since the run's start; 0 before it.
+    pub until_us: u64,
+    /// How long it had not run, µs.
+    pub for_us: u64,
 }
 
 /// Registrations and PDU sessions that put a lost shard's UEs back into the state that they had.

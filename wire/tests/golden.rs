@@ -12,7 +12,8 @@ use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
     AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, Part, PartInterval,
-    ProcedureInterval, RanEvent, Recovery, Return, ToCoordinator, Trace, TracePacket, UserPlaneInterval,
+    ProcedureInterval, RanEvent, Recovery, Return, Standstill, ToCoordinator, Trace, TracePacket,
+    UserPlaneInterval,
 };
 
 #[test]
@@ -195,6 +196,8 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
                 ..ProcedureInterval::default()
             },
         }],
+        standstills: vec![Standstill { until_us: 13_000_000, for_us: 10_000_000 }],
+        dropped: 20,
     };
     let health = AgentHealth {
         at_us: 1,

@@ -3,13 +3,14 @@
 //! ```text
 //! worker ──► number ──┬── in memory ─────────────────────────┬──► sent ──► acknowledged: forgotten
 //!                     ├── memory is full: on disk ──► fetched ┘      │
-//!                     └── disk is full: dropped, counted             └── connection lost: sent again, in order
+//!                     └── disk is full: a word of it                 └── connection lost: sent again, in order
 //! ```
-//! A report is dropped before it has a number, so that those after it can still be merged.
+//! What had to be dropped is told in the place of it, by a report that counts nothing: whoever merges it knows that something
+//! is missing, and those after it can still be merged.
 
 use std::collections::BTreeMap;
 
-use wire::to_coordinator::{IntervalReport, ToCoordinator};
+use wire::to_coordinator::{IntervalReport, MOST_STANDSTILLS, ToCoordinator, UserPlaneInterval};
 
 use super::messages::{Output, ReportId};
 
@@ -39,13 +40,8 @@ enum Place {
 }
 
 impl Reports {
-    /// Numbers a report and keeps it; false when there is no room for it.
-    pub(super) fn take(
-        &mut self,
-        mut report: Box<IntervalReport>,
-        room: &mut Room,
-        out: &mut Vec<Output>,
-    ) -> bool {
+    /// Numbers a report and keeps it, or a word of it when there is no room for it.
+    pub(super) fn take(&mut self, mut report: Box<IntervalReport>, room: &mut Room, out: &mut Vec<Output>) {
         report.sequence = self.next;
         let octets = octets(&report);
         let place = if room.take_memory(octets) {
@@ -54,12 +50,43 @@ impl Reports {
             out.push(Output::Spool { id: id(&report), report });
             Place::Writing
         } else {
-            room.dropped += 1;
-            return false;
+            return self.leave_word(*report, room);
         };
         self.kept.insert(self.next, Kept { octets, place });
         self.next += 1;
-        true
+    }
+
+    /// Keeps of a report that it is dropped, and where the shard stood. Several in a row are one, so that it stays one
+    /// small report of each lease that is over the limit of memory.
+    fn leave_word(&mut self, report: IntervalReport, room: &mut Room) {
+        room.dropped += 1;
+        let mut word = IntervalReport {
+            dropped: report.dropped + 1,
+            procedures: Vec::new(),
+            unexpected: Vec::new(),
+            usage: Vec::new(),
+            handovers: Vec::new(),
+            events: Vec::new(),
+            amfs: Vec::new(),
+            parts: Vec::new(),
+            user_plane: UserPlaneInterval::default(),
+            ..report
+        };
+        let last = self.next.checked_sub(1).filter(|last| *last >= self.sent_to);
+        let is_word = |kept: &Kept| matches!(&kept.place, Place::Memory(earlier) if earlier.dropped > 0 && earlier.procedures.is_empty());
+        if let Some(last) = last.filter(|last| self.kept.get(last).is_some_and(is_word))
+            && let Some(Kept { octets, place: Place::Memory(earlier) }) = self.kept.remove(&last)
+        {
+            room.memory_used = room.memory_used.saturating_sub(octets);
+            (word.sequence, word.from_us) = (last, earlier.from_us);
+            word.dropped += earlier.dropped;
+            word.standstills.splice(0..0, earlier.standstills);
+            word.standstills.truncate(MOST_STANDSTILLS);
+        }
+        let (sequence, octets) = (word.sequence, octets(&word));
+        room.memory_used += octets;
+        self.kept.insert(sequence, Kept { octets, place: Place::Memory(Box::new(word)) });
+        self.next = sequence + 1;
     }
 
     /// Sends what the window allows. True when everything is sent.

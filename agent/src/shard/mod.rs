@@ -113,6 +113,8 @@ pub struct ShardRunner {
     at_rest: Option<AtRest>,
     recovery: Recovery,
     shifted: u64,
+    standstills: Vec<(Instant, Duration)>,
+    reports_dropped: u64,
     sent: u64,
     received: u64,
     /// What is to be sent at the next [`Self::advance`].
@@ -261,6 +263,8 @@ impl ShardRunner {
             at_rest: None,
             recovery: Recovery::default(),
             shifted: 0,
+            standstills: Vec::new(),
+            reports_dropped: 0,
             sent: 0,
             received: 0,
             unsent: Vec::new(),
@@ -498,7 +502,14 @@ impl ShardRunner {
             events_left_out,
             amfs: self.take_amfs(),
             parts: self.recorder.take_parts(),
+            standstills: self.take_standstills(),
+            dropped: std::mem::take(&mut self.reports_dropped),
         })
+    }
+
+    /// There was no room for this report: the next one says so.
+    pub fn report_dropped(&mut self, report: &IntervalReport) {
+        self.reports_dropped += report.dropped + 1;
     }
 
     /// The traces that are complete.

@@ -1,9 +1,12 @@
-//! The run's clock stands still, and goes on: what is planned happens later, what is under way ends as ever.
+//! The run's clock stands still, and goes on: what is planned happens later, what is under way ends as ever. Or the process
+//! stood still, and only says so: the clock has gone on, and what was due meanwhile is late.
 
 use std::time::{Duration, Instant};
 
-use super::ShardRunner;
+use wire::to_coordinator::{MOST_STANDSTILLS, Standstill};
+
 use super::ending::Ending;
+use super::{ShardRunner, micros};
 
 impl ShardRunner {
     /// Nothing is due from this instant on, and the UEs' traffic rests.
@@ -31,7 +34,24 @@ impl ShardRunner {
     /// The run's time, µs since its start; 0 before it.
     pub(super) fn run_us(&self, now: Instant) -> u64 {
         let elapsed = self.start.map(|start| self.of_run(now).saturating_duration_since(start));
-        super::micros(elapsed.unwrap_or_default())
+        micros(elapsed.unwrap_or_default())
+    }
+
+    /// The process did not run for so long, until this instant: the next report says it.
+    pub fn stood_still(&mut self, until: Instant, lasted: Duration) {
+        if self.standstills.len() < MOST_STANDSTILLS {
+            self.standstills.push((until, lasted));
+        } else if let Some(shortest) = self.standstills.iter_mut().min_by_key(|(_, lasted)| *lasted)
+            && shortest.1 < lasted
+        {
+            *shortest = (until, lasted);
+        }
+    }
+
+    pub(super) fn take_standstills(&mut self) -> Vec<Standstill> {
+        let told = std::mem::take(&mut self.standstills).into_iter();
+        told.map(|(until, lasted)| Standstill { until_us: self.run_us(until), for_us: micros(lasted) })
+            .collect()
     }
 
     /// What the run's clock shows: the instant at which it stands still, where it does.

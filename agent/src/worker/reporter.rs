@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
+use wire::standstill::Watch;
 use wire::to_coordinator::Trace;
 
 use super::FromWorker;
@@ -27,11 +28,15 @@ pub(super) struct Reporter {
     start: Option<Instant>,
     paused_at: Option<Instant>,
     next: Option<Instant>,
+    watch: Arc<Watch>,
+    /// As far as the shards were told of standstills.
+    watched: u64,
 }
 
 impl Reporter {
     /// On the worker's thread, whose processor time it tells.
     pub(super) fn new(worker: usize, notices: UnboundedSender<FromWorker>, backlog: Arc<AtomicU64>) -> Self {
+        let watch = Watch::of_this_process();
         Self {
             worker,
             notices,
@@ -42,6 +47,8 @@ impl Reporter {
             start: None,
             paused_at: None,
             next: None,
+            watched: watch.now(),
+            watch,
         }
     }
 
@@ -68,6 +75,12 @@ impl Reporter {
         }
     }
 
+    /// When the process has stood still since the last call, until when by the clock of the shards, and for how long.
+    pub(super) fn standstills(&mut self) -> impl Iterator<Item = (Instant, Duration)> + use<> {
+        let told = self.watch.since(&mut self.watched).into_iter();
+        told.map(|stood| (lease_clock::monotonic(lease_clock::at(stood.until)), stood.lasted))
+    }
+
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.next.is_some_and(|at| at <= now)
     }
@@ -88,9 +101,14 @@ impl Reporter {
         let report = runner.report(now);
         self.hand_over_traces(traces);
         let Some(report) = report else { return false };
-        if self.has_room() {
+        let fits = self.has_room();
+        if !fits && is_last {
+            self.backlog.fetch_add(1, Ordering::Relaxed);
+        }
+        if fits || is_last {
             self.say(Notice::Report(Box::new(report)));
         } else {
+            runner.report_dropped(&report);
             self.reports_dropped += 1;
         }
         true

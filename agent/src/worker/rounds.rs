@@ -65,6 +65,7 @@ impl Rounds {
     pub(super) fn run(mut self) {
         let mut events = Vec::new();
         while self.listen() {
+            self.notice_standstills();
             self.drain_user_plane();
             let now = Instant::now();
             self.advance(now);
@@ -302,6 +303,15 @@ impl Rounds {
         }
     }
 
+    /// What a shard does after a standstill is not reported before the standstill is.
+    fn notice_standstills(&mut self) {
+        for (until, lasted) in self.reporter.standstills() {
+            tracing::warn!(worker = self.number, seconds = lasted.as_secs_f64(), "this process stood still");
+            let runners = self.shards.values_mut().filter_map(Held::runner);
+            runners.for_each(|runner| runner.stood_still(until, lasted));
+        }
+    }
+
     fn report_if_due(&mut self, now: Instant) {
         let due = self.reporter.is_due(now);
         let ends = |held: &Held| match &held.stage {
@@ -313,6 +323,7 @@ impl Rounds {
         if !due && !self.shards.values().any(ends) {
             return;
         }
+        self.notice_standstills();
         // First how the worker is doing, so that it has arrived when a shard says that it is finished.
         self.reporter.health(now, self.shards.values().filter_map(Held::runner_ref));
         for (&shard, held) in &mut self.shards {
@@ -357,6 +368,7 @@ impl Rounds {
     /// Gives up every shard whose lease has ended: nothing of it that is queued leaves any more.
     fn give_up_lapsed(&mut self) {
         while let Some(shard) = self.shards.values().find(|held| held.has_lapsed()).map(|held| held.shard) {
+            self.notice_standstills();
             let Some(held) = self.remove(shard, Closing::Abort) else { continue };
             tracing::warn!(shard, "the lease has lapsed: the shard is given up");
             let (now, epoch) = (Instant::now(), held.epoch);

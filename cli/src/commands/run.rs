@@ -79,6 +79,7 @@ async fn play(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<Ru
         agents_wanted: agents,
         folder: Some(folder),
         network: target.network,
+        agents_inside: true,
         charging: arguments.charging.clone(),
         ..arguments.campaign.coordinator_config(([127, 0, 0, 1], 0).into(), identity, &target.url)
     })

@@ -82,9 +82,11 @@ pub fn assert_summary_passed(code: Option<i32>, summary: &Value, stderr: &str) {
         .map(|reasons| reasons.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();
     let of_lateness = |reason: &&str| {
-        ["generator limited", "generator.lateness.", ".latency."].iter().any(|text| reason.contains(text))
+        let texts = ["generator limited", "stood still for", "generator.lateness.", ".latency."];
+        texts.iter().any(|text| reason.contains(text))
     };
-    let late = summary["generator"]["limited"] == true && reasons.iter().all(of_lateness);
+    let stood_still = reasons.iter().any(|reason| reason.contains("stood still for"));
+    let late = (summary["generator"]["limited"] == true || stood_still) && reasons.iter().all(of_lateness);
     assert!(code == Some(3) && late, "{code:?} {status}: {reasons:#?}\n{stderr}");
 }
 

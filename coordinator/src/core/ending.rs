@@ -67,6 +67,7 @@ impl Core {
                 doubts.push(format!("accounting not proven: agent {name} dropped {dropped} reports"));
             }
         }
+        doubts.extend(self.standstill_doubts());
         doubts.extend(self.fleet_lost());
         doubts.extend(self.state.evidence.lateness_doubt());
         doubts.extend(unproven(&self.planned, self.figures()));

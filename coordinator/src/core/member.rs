@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use wire::to_coordinator::{AgentHealth, Hello};
+use wire::to_coordinator::{AgentHealth, Hello, Standstill};
 
 use super::record::{Fate, Joined};
 use crate::clock::ClockOffset;
@@ -34,6 +34,10 @@ pub(crate) struct Member {
     /// Every shard that it ever had.
     pub(crate) ran: BTreeSet<u32>,
     pub(crate) lateness: Histogram,
+    /// When its process did not run.
+    pub(crate) standstills: Vec<Standstill>,
+    /// Reports that it had to drop, as those after them say.
+    dropped: u64,
     pub(crate) attempts: u64,
     /// Started in the last report of each shard, summed: attempts a second.
     pub(crate) recent: Vec<(u32, u64)>,
@@ -56,6 +60,8 @@ impl Member {
             held: BTreeSet::new(),
             ran: BTreeSet::new(),
             lateness: histogram::empty(),
+            standstills: Vec::new(),
+            dropped: 0,
             attempts: 0,
             recent: Vec::new(),
             health: AgentHealth::default(),
@@ -84,7 +90,12 @@ impl Member {
 
     /// Reports that it had to drop: they are missing in the account.
     pub(crate) fn reports_dropped(&self) -> u64 {
-        self.health.reports_dropped
+        self.dropped.max(self.health.reports_dropped)
+    }
+
+    /// Reports are missing before one that was merged.
+    pub(crate) fn dropped(&mut self, reports: u64) {
+        self.dropped = self.dropped.saturating_add(reports);
     }
 
     pub(crate) fn trace_dropped(&self) -> u64 {
@@ -126,7 +137,8 @@ impl Member {
             },
             round_trip_us: clock.round_trip_us(),
             clock_offset_us: clock.offset_us(),
-            reports_dropped: health.reports_dropped,
+            reports_dropped: self.reports_dropped(),
+            stood_still_s: self.standstills.iter().map(|stood| float(stood.for_us) / 1e6).sum(),
             trace_dropped: health.trace_dropped,
             spooled_octets: health.spooled_octets,
         }

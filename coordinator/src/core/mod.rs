@@ -27,6 +27,7 @@ mod run_clock;
 mod seconds;
 mod shown;
 mod snapshot;
+mod standstill;
 mod state;
 mod store;
 mod takeover;

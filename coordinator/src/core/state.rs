@@ -276,6 +276,8 @@ impl State {
         if let Some(member) = state.holder.and_then(|agent| self.agents.get_mut(agent)) {
             member.started(report.shard, started);
             checked.procedures().for_each(|(_, measured)| member.late(&measured.lateness));
+            report.standstills.iter().for_each(|stood| member.stood_still(stood));
+            member.dropped(report.dropped);
         }
         self.end_when_merged(report.shard);
     }

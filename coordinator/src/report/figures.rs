@@ -172,6 +172,11 @@ pub(super) fn cut(text: &str) -> String {
     }
 }
 
+/// How many attempts a figure of the summary is of, where it says so.
+pub(super) fn coverage(of: &Value) -> Option<crate::Coverage> {
+    serde_json::from_value(of.get("coverage")?.clone()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

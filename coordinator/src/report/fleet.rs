@@ -33,6 +33,7 @@ pub(super) fn generator(run: &Run<'_>) -> Markup {
                     @if !reasons.is_empty() { ul { @for reason in reasons.iter().take(20) { li { (scalar(reason).unwrap_or_default()) } } } }
                     dl.facts {
                         (fact("Lateness p50", &lateness("p50"))) (fact("Lateness p99", &lateness("p99"))) (fact("Lateness max", &lateness("max")))
+                        @if let Some(covers) = super::figures::coverage(figures).and_then(|coverage| coverage.shown()) { (fact("Lateness", &covers)) }
                         @for (name, value) in others(figures, &["limited"]) { (fact(&name, &value)) }
                         @if let Some(late) = number(thresholds, "late_us") { (fact("Late is more than", &latency(late))) }
                         @if let Some(share) = number(thresholds, "most_late_share") { (fact("Late attempts allowed", &percent(share, 1.0))) }

@@ -215,7 +215,7 @@ pub(super) fn objectives(run: &Run<'_>) -> Markup {
                     tbody { @for slo in slos.iter().take(super::MOST_ROWS) { tr {
                         th scope="row" { @for part in text(slo, "name").as_deref().unwrap_or(UNKNOWN).split_inclusive('.') { (part) wbr; } }
                         td.n { (text(slo, "target").unwrap_or_else(|| UNKNOWN.to_owned())) }
-                        td.n { (actual(slo)) }
+                        td.n { (actual(slo)) @if let Some(covers) = super::figures::coverage(slo).and_then(|coverage| coverage.shown()) { div.note { (covers) } } }
                         td { (match slo.get("pass").and_then(Value::as_bool) {
                             Some(true) => Status::Pass.badge(),
                             Some(false) => Status::Fail.badge(),

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
     AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, Part, PartInterval,
-    ProcedureInterval, RanEvent, Recovery, Return, ToCoordinator, Trace, TracePacket, UserPlaneInterval,
+    ProcedureInterval, RanEvent, Recovery, Return, Standstill, ToCoordinator, Trace, TracePacket,
+    UserPlaneInterval,
 };
 
 pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
@@ -213,6 +214,8 @@ fn any_report() -> impl Strategy<Value = IntervalReport> {
             events_left_out: recovery[1],
             amfs: vec![AmfInterval { connections: recovery[2], ..AmfInterval::default() }],
             parts,
+            standstills: vec![Standstill { until_us: recovery[0], for_us: recovery[1] }],
+            dropped: recovery[2],
         }
     })
 }
