@@ -1,15 +1,17 @@
 //! The account held against what really happened.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use coordinator::core::{Core, End, Record};
+use coordinator::core::{Core, End, Gap, Record};
 use coordinator::{Phase, Status};
 use hdrhistogram::Histogram;
 use scenarios::Plan;
 use wire::to_coordinator::IntervalReport;
 
 use crate::coordinator_process::CoordinatorProcess;
-use crate::drill::Drill;
+use crate::drill::{Drill, Fault};
+use crate::generator::Generator;
 use crate::shard::Made;
 use crate::target::{Attempt, Target};
 use crate::truth::Truth;
@@ -17,7 +19,15 @@ use crate::truth::Truth;
 pub(crate) struct Checked {
     pub(crate) violations: Vec<String>,
     pub(crate) lost: u64,
+    pub(crate) late: u64,
+    pub(crate) limited: bool,
     pub(crate) moves: usize,
+}
+
+impl Checked {
+    fn nothing_but(violations: Vec<String>) -> Self {
+        Self { violations, lost: 0, late: 0, limited: false, moves: 0 }
+    }
 }
 
 /// Everything that must hold after a drill, whatever went wrong in it.
@@ -30,11 +40,7 @@ pub(crate) fn check(
 ) -> Checked {
     let mut violations = Vec::new();
     let Some(core) = coordinator.core() else {
-        return Checked {
-            violations: vec!["the coordinator is down at the end".to_owned()],
-            lost: 0,
-            moves: 0,
-        };
+        return Checked::nothing_but(vec!["the coordinator is down at the end".to_owned()]);
     };
     let reports: Vec<&IntervalReport> = coordinator
         .committed()
@@ -49,7 +55,7 @@ pub(crate) fn check(
         if !target.starts().is_empty() || core.verdict().status != Status::Invalid {
             violations.push("a run that never began has started attempts, or is not invalid".to_owned());
         }
-        return Checked { violations, lost: 0, moves: 0 };
+        return Checked::nothing_but(violations);
     }
     violations.extend(order_of(&reports));
     violations.extend(
@@ -58,9 +64,13 @@ pub(crate) fn check(
     let made: Vec<&Made> = reports.iter().filter_map(|report| truth.of(report)).collect();
     let mut lost = 0;
     for (load, schedule) in plan.scenario().load.iter().enumerate() {
-        let account = Account::of(load, schedule.procedure.as_str(), core, &made, target, &mut violations);
+        let procedure = schedule.procedure.as_str();
+        let account = Account::of(load, procedure, core, &made, target, &mut violations);
+        violations.extend(account.too_much(drill, plan, core, procedure));
         lost += account.agent_lost;
     }
+    let generator = Generator::of(&made, target);
+    violations.extend(generator.judged(core));
     violations.extend(replayed(coordinator, core));
     if drill.is_calm() && (lost > 0 || !core.gaps().is_empty() || !core.verdict().reasons.is_empty()) {
         violations.push(format!(
@@ -69,7 +79,8 @@ pub(crate) fn check(
             core.verdict().reasons
         ));
     }
-    Checked { violations, lost, moves: core.moves().len() }
+    let (late, limited) = (generator.late(), generator.is_limited());
+    Checked { violations, lost, late, limited, moves: core.moves().len() }
 }
 
 /// `planned = succeeded + failed + timed-out + abandoned + never-started`.
@@ -100,7 +111,12 @@ fn order_of(reports: &[&IntervalReport]) -> Vec<String> {
 }
 
 struct Account {
+    load: usize,
     agent_lost: u64,
+    /// Attempts that were reported to have begun.
+    started: BTreeSet<Attempt>,
+    /// Those of them of which no end was reported.
+    never_ended: u64,
 }
 
 impl Account {
@@ -150,7 +166,46 @@ impl Account {
         if !started.is_subset(&seen) {
             violations.push(format!("{procedure}: reports tell of attempts that the target never saw"));
         }
-        Self { agent_lost }
+        Self { load, agent_lost, started, never_ended }
+    }
+
+    /// What is abandoned with an agent was in flight, or came due in a gap, before it was sure that its agent starts nothing
+    /// more: until its lease had ended, where nothing but the agent was in trouble.
+    fn too_much(&self, drill: &Drill, plan: &Plan, core: &Core, procedure: &str) -> Option<String> {
+        let troubled = drill.faults.iter().any(|(_, fault)| {
+            use Fault::{FullDisk, KillCoordinator, SlowDisk};
+            matches!(fault, KillCoordinator { .. } | FullDisk { .. } | SlowDisk { .. })
+        });
+        // Who has not heard of a pause may have gone on in it: so much further its starts may reach.
+        let deaf = drill.faults.iter().filter_map(|(_, fault)| match fault {
+            Fault::Pause { lasts } => Some(Duration::from_micros(*lasts)),
+            _ => None,
+        });
+        let deaf: Duration = deaf.sum();
+        let lease = wire::lease::grantor_limit(drill.lease);
+        let sure = |gap: &Gap| {
+            let known = Duration::from_micros(gap.from_us) + lease + UNHEARD;
+            let to = Duration::from_micros(gap.to_us);
+            deaf + if troubled { to } else { to.min(known) }
+        };
+        let mut possible: BTreeSet<Attempt> = BTreeSet::new();
+        for gap in core.gaps() {
+            // What came due before the gap, while the shard was on its way, has no report either.
+            let until = sure(gap) + DRIFT;
+            let schedule = plan.shard(gap.shard).schedules().into_iter().nth(self.load);
+            let due = schedule.into_iter().flatten().take_while(|due| due.at <= until);
+            let due = due.map(|due| (gap.shard, self.load, due.index));
+            possible.extend(due.filter(|attempt| !self.started.contains(attempt)));
+        }
+        let most = self.never_ended + possible.len() as u64;
+        (self.agent_lost > most).then(|| {
+            format!(
+                "{procedure}: {} abandoned with their agents, but {} were in flight, and at most {} others can have been started untold",
+                self.agent_lost,
+                self.never_ended,
+                possible.len()
+            )
+        })
     }
 }
 
@@ -173,3 +228,9 @@ fn replayed(coordinator: &CoordinatorProcess, core: &Core) -> Option<String> {
         && core.gaps() == again.gaps();
     (!same).then(|| "a core made from the records differs from the one that ran".to_owned())
 }
+
+/// From an agent's last report that arrived, so long may pass until it last asked for its leases: an interval, and what a
+/// datagram that is lost takes to be sent again.
+const UNHEARD: Duration = Duration::from_secs(3);
+/// What the agents' clocks and the coordinator's are apart at most, in a drill.
+const DRIFT: Duration = Duration::from_millis(200);

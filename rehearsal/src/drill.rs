@@ -64,6 +64,9 @@ impl Drill {
         let wanted = if rng.random_bool(0.1) { 0 } else { rng.random_range(1..=6) };
         faults
             .extend((0..wanted).map(|_| (rng.random_range(0..end + second), Fault::random(&mut rng, hosts))));
+        if rng.random_bool(0.15) {
+            faults.extend(nobody_listens(&mut rng, hosts, end));
+        }
         faults.sort_by_key(|(at, _)| *at);
         let drift = (0..=hosts).map(|_| rng.random_range(-500..=500)).collect();
         Self {
@@ -105,6 +108,21 @@ impl Fault {
             _ => Self::Pause { lasts },
         }
     }
+}
+
+/// Agents stand still while nobody hears how late they are: their coordinator is dead, or cut off.
+fn nobody_listens(rng: &mut SmallRng, hosts: usize, end: Time) -> Vec<(Time, Fault)> {
+    let (at, frozen) = (rng.random_range(0..end), rng.random_range(100_000..4_000_000));
+    let (before, after) = (rng.random_range(1_000..800_000), rng.random_range(1_000..2_000_000));
+    let deaf = before + frozen + after;
+    let mut faults: Vec<(Time, Fault)> =
+        (0..hosts).map(|host| (at + before, Fault::Freeze { host, lasts: frozen })).collect();
+    if rng.random_bool(0.7) {
+        faults.push((at, Fault::KillCoordinator { back_after: deaf }));
+    } else {
+        faults.extend((0..hosts).map(|host| (at, Fault::Cut { host, way: Way::ToCoordinator, lasts: deaf })));
+    }
+    faults
 }
 
 fn scenario(rng: &mut SmallRng, gnbs: usize, lasts_s: u64) -> String {

@@ -24,6 +24,8 @@ pub(crate) struct Host {
     pub(crate) supervisor: Option<Supervisor>,
     /// How often a process was started here: names the present one.
     pub(crate) incarnation: u64,
+    /// When it was last stopped.
+    pub(crate) frozen_since: Time,
     /// SIGSTOP until then.
     pub(crate) frozen_until: Option<Time>,
     /// What waits for a frozen process.
@@ -66,6 +68,7 @@ impl Host {
             process: None,
             supervisor: None,
             incarnation: 0,
+            frozen_since: 0,
             frozen_until: None,
             deferred: Vec::new(),
             rng: SmallRng::seed_from_u64(seed ^ (number as u64 + 1)),
@@ -153,6 +156,13 @@ impl Process {
             if self.left.is_some() || (!again && inputs.is_empty()) {
                 return said;
             }
+        }
+    }
+
+    /// It goes on, and its workers find that they had not run for so long.
+    pub(crate) fn stood_still(&mut self, at: Time, lasted: Duration) {
+        if lasted >= wire::standstill::LIMIT {
+            self.worker.stood_still(at, lasted);
         }
     }
 

@@ -14,6 +14,7 @@ mod check;
 mod clock;
 mod coordinator_process;
 mod drill;
+mod generator;
 mod host;
 mod network;
 mod queue;
@@ -39,6 +40,10 @@ pub struct Outcome {
     pub starts: usize,
     /// Attempts that were lost with their agents.
     pub lost: u64,
+    /// Attempts that left more than 10 ms after they were due, by the target's record.
+    pub late: u64,
+    /// Whether that is more than a valid run may have.
+    pub limited: bool,
     /// Shards that went from one agent to another.
     pub moves: usize,
     /// Events of virtual time.

@@ -53,12 +53,14 @@ fn main() -> ExitCode {
     let failed = results.iter().filter(|outcome| !outcome.violations.is_empty()).count();
     let sum = |of: fn(&Outcome) -> u64| results.iter().map(of).sum::<u64>();
     println!(
-        "{} drills, {} failed: {} faults, {} starts, {} lost with their agents, {} moves, {} events",
+        "{} drills, {} failed: {} faults, {} starts, {} lost with their agents, {} late in {} runs too late, {} moves, {} events",
         results.len(),
         failed,
         sum(|outcome| outcome.faults as u64),
         sum(|outcome| outcome.starts as u64),
         sum(|outcome| outcome.lost),
+        sum(|outcome| outcome.late),
+        sum(|outcome| u64::from(outcome.limited)),
         sum(|outcome| outcome.moves as u64),
         sum(|outcome| outcome.events),
     );

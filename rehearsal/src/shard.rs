@@ -8,9 +8,9 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use scenarios::{Due, Plan, Schedule};
 use wire::to_agent::Lease;
-use wire::to_coordinator::{IntervalReport, ProcedureInterval};
+use wire::to_coordinator::{IntervalReport, ProcedureInterval, Standstill};
 
-use crate::clock::Time;
+use crate::clock::{Clock, Time};
 use crate::target::{Attempt, Fate, Start, Target};
 
 /// What one report stands for.
@@ -20,6 +20,8 @@ pub(crate) struct Made {
     pub(crate) ended: Vec<Attempt>,
     /// Latencies of what succeeded, µs, by load.
     pub(crate) latencies: Vec<(usize, u64)>,
+    /// It tells that its process stood still.
+    pub(crate) stood_still: bool,
 }
 
 /// One leased shard.
@@ -41,6 +43,7 @@ pub(crate) struct Shard {
     in_flight: Vec<Flight>,
     counts: BTreeMap<usize, Counts>,
     shifted: u64,
+    standstills: Vec<(Instant, Duration)>,
     reported_to: Duration,
     made: Made,
     /// Nothing more is started; what is in flight then is abandoned for this reason.
@@ -98,6 +101,7 @@ impl Shard {
             in_flight: Vec::new(),
             counts: BTreeMap::new(),
             shifted: 0,
+            standstills: Vec::new(),
             reported_to: Duration::ZERO,
             made: Made::default(),
             ending: None,
@@ -169,6 +173,11 @@ impl Shard {
         self.start.is_some()
     }
 
+    /// Its process did not run for so long, until now.
+    pub(crate) fn stood_still(&mut self, until: Instant, lasted: Duration) {
+        self.standstills.push((until, lasted));
+    }
+
     /// All of the plan is started and ended, or cancelled.
     pub(crate) fn is_finished(&self) -> bool {
         let exhausted = self.loads.iter().all(|load| load.next.is_none() && load.passed == load.planned);
@@ -176,13 +185,7 @@ impl Shard {
     }
 
     /// Starts what is due and ends what has ended.
-    pub(crate) fn advance(
-        &mut self,
-        now: Instant,
-        at: Time,
-        wall: impl Fn(Time) -> Instant,
-        target: &mut Target,
-    ) {
+    pub(crate) fn advance(&mut self, now: Instant, at: Time, clock: Clock, target: &mut Target) {
         if self.stopped {
             return;
         }
@@ -209,7 +212,9 @@ impl Shard {
                 self.shifted += u64::from(shifted);
                 let due_at = if shifted { self.ready_at } else { due_at };
                 let attempt = (self.number, number, due.index);
-                let fate = target.start(attempt, Start { at, epoch: self.epoch, agent: self.agent });
+                let start =
+                    Start { at, due: clock.when(due_at).min(at), epoch: self.epoch, agent: self.agent };
+                let fate = target.start(attempt, start);
                 let late = micros(now.saturating_duration_since(due_at)).max(1);
                 let counts = self.counts.entry(number).or_default();
                 counts.interval.due += 1;
@@ -218,7 +223,12 @@ impl Shard {
                 self.made.started.push(attempt);
                 let (Fate::Succeeds { after_us } | Fate::Fails { after_us } | Fate::TimesOut { after_us }) =
                     fate;
-                self.in_flight.push(Flight { attempt, due: due_at, ends: wall(at + after_us), fate });
+                self.in_flight.push(Flight {
+                    attempt,
+                    due: due_at,
+                    ends: clock.instant(at + after_us),
+                    fate,
+                });
             }
         }
     }
@@ -289,6 +299,15 @@ impl Shard {
             let twice = procedures.insert(name, interval).is_some();
             assert!(!twice, "each load of a rehearsal has a procedure of its own");
         }
+        let of_run = |at: Instant| self.start.map(|start| at.saturating_duration_since(start));
+        let standstills: Vec<Standstill> = std::mem::take(&mut self.standstills)
+            .into_iter()
+            .map(|(until, lasted)| Standstill {
+                until_us: micros(of_run(until).unwrap_or_default()),
+                for_us: micros(lasted),
+            })
+            .collect();
+        self.made.stood_still = !standstills.is_empty();
         let report = IntervalReport {
             run: self.run.clone(),
             shard: self.number,
@@ -300,6 +319,7 @@ impl Shard {
             in_flight: self.in_flight.len() as u64,
             registered: self.registered,
             shifted: std::mem::take(&mut self.shifted),
+            standstills,
             ..IntervalReport::default()
         };
         Some((report, std::mem::take(&mut self.made)))

@@ -13,6 +13,8 @@ pub(crate) type Attempt = (u32, usize, u64);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
     pub(crate) at: Time,
+    /// When it was due, by the clock of its agent.
+    pub(crate) due: Time,
     pub(crate) epoch: u64,
     pub(crate) agent: usize,
 }
@@ -57,6 +59,12 @@ impl Target {
             *newest = (start.epoch, start.at);
         }
         self.fate(attempt)
+    }
+
+    /// How late an attempt left, µs: from when it was due until it was here.
+    pub(crate) fn late_us(&self, attempt: &Attempt) -> Option<u64> {
+        let start = self.starts.get(attempt)?.first()?;
+        Some(start.at.saturating_sub(start.due))
     }
 
     pub(crate) fn starts(&self) -> &BTreeMap<Attempt, Vec<Start>> {

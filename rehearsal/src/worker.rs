@@ -66,6 +66,12 @@ impl Worker {
         }
     }
 
+    /// Nothing of the process ran for so long, until now.
+    pub(crate) fn stood_still(&mut self, at: Time, lasted: Duration) {
+        let now = self.clock.instant(at);
+        self.shards.values_mut().for_each(|shard| shard.stood_still(now, lasted));
+    }
+
     /// Everything that is due by now.
     pub(crate) fn advance(&mut self, at: Time, target: &mut Target, truth: &mut Truth) -> Vec<Notice> {
         let now = self.clock.instant(at);
@@ -83,7 +89,7 @@ impl Worker {
                 notices.push(Notice::Released { shard, epoch, lapsed });
                 return false;
             }
-            held.advance(now, at, |at| clock.instant(at), target);
+            held.advance(now, at, clock, target);
             if !held.told_ready && held.ready_at <= now {
                 held.told_ready = true;
                 notices.push(Notice::Ready { shard, epoch });

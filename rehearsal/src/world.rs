@@ -173,6 +173,8 @@ impl World {
             faults: self.drill.faults.len(),
             starts: self.target.starts().len(),
             lost: verdict.lost,
+            late: verdict.late,
+            limited: verdict.limited,
             moves: verdict.moves,
             events: self.events,
         }
@@ -492,6 +494,10 @@ impl World {
         }
         known.frozen_until = None;
         let incarnation = known.incarnation;
+        let lasted = Duration::from_micros(self.now - known.frozen_since);
+        if let Some(process) = &mut known.process {
+            process.stood_still(self.now, lasted);
+        }
         self.run_agent(host, None);
         for deferred in std::mem::take(&mut self.hosts[host].deferred) {
             if self.hosts[host].incarnation != incarnation {
@@ -593,7 +599,7 @@ impl World {
             return;
         }
         let until = self.now + lasts;
-        known.frozen_until = Some(until);
+        (known.frozen_since, known.frozen_until) = (self.now, Some(until));
         let connection = known.process.as_ref().and_then(|process| process.connection);
         self.queue.plan(until, Event::Thaw { host });
         let idle = self.network.idle();

@@ -1,0 +1,73 @@
+//! Whether the generator was in time, by the target's own record: when each start came, against when it was due.
+
+use coordinator::core::Core;
+
+use crate::shard::Made;
+use crate::target::Target;
+
+/// How late the attempts really left that merged reports tell of.
+pub(crate) struct Generator {
+    late_us: Vec<u64>,
+    stood_still: bool,
+}
+
+impl Generator {
+    pub(crate) fn of(made: &[&Made], target: &Target) -> Self {
+        let started = made.iter().flat_map(|made| &made.started);
+        Self {
+            late_us: started.filter_map(|attempt| target.late_us(attempt)).collect(),
+            stood_still: made.iter().any(|made| made.stood_still),
+        }
+    }
+
+    /// Attempts that left too late.
+    pub(crate) fn late(&self) -> u64 {
+        self.later_than(LATE_US)
+    }
+
+    /// Whether more of them did than a valid run may have.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limited_at(LATE_US)
+    }
+
+    /// A run is invalid for its generator if and only if it was late, or stood still; and it is known how late every
+    /// attempt left that is in the account.
+    pub(crate) fn judged(&self, core: &Core) -> Vec<String> {
+        let reasons = core.verdict().reasons;
+        let told = |what: &str| reasons.iter().any(|reason| reason.contains(what));
+        let mut violations = Vec::new();
+        // Between them the resolution of a histogram decides.
+        let sure = self.limited_at(LATE_US + RESOLUTION_US) == self.limited_at(LATE_US - RESOLUTION_US);
+        if sure && told("generator limited") != self.is_limited() {
+            violations.push(format!(
+                "{} of {} attempts left late by the target's record, and the run says {reasons:?}",
+                self.late(),
+                self.late_us.len()
+            ));
+        }
+        if told("stood still") != self.stood_still {
+            violations.push(format!(
+                "that agents stood still was told: {}, and the run says {reasons:?}",
+                self.stood_still
+            ));
+        }
+        if told("lateness covers") {
+            violations.push(format!("lateness got lost: {reasons:?}"));
+        }
+        violations
+    }
+
+    fn limited_at(&self, late_us: u64) -> bool {
+        let late = self.later_than(late_us);
+        // 1 %, and never fewer than ten.
+        late >= 10 && late * 100 > self.late_us.len() as u64
+    }
+
+    fn later_than(&self, late_us: u64) -> u64 {
+        self.late_us.iter().filter(|late| **late > late_us).count() as u64
+    }
+}
+
+const LATE_US: u64 = 10_000;
+/// Three digits, and clocks that are 500 millionths wrong.
+const RESOLUTION_US: u64 = 100;
