@@ -157,7 +157,7 @@ impl Run {
             user_plane: evidence.user_plane,
             sessions_at_once: state.timeline.sessions_at_once(),
             network_events: self.network.events.clone(),
-            ran_events: crate::RanEvents { last: Vec::new(), ..evidence.ran_events.clone() },
+            ran_events: evidence.ran_events.clone(),
             amfs: evidence.amfs.clone(),
             impairments: impairments::executed(&scenario, Duration::from_secs_f64(duration_s)),
             generator,

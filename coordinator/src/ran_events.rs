@@ -15,8 +15,7 @@ pub struct RanEvents {
     pub by_kind: BTreeMap<String, u64>,
     /// The first of them, in the order of their merging; at most 500.
     pub first: Vec<ShownEvent>,
-    /// The last few, for a live view; at most 8.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    /// The last of them; at most 8.
     pub last: Vec<ShownEvent>,
     /// Events that agents could not keep: there were too many at once.
     pub left_out: u64,
