@@ -276,13 +276,13 @@ impl Core {
     }
 
     /// The verdict on what is measured so far: of a run that is over, the one that `summary.json` will hold as far as
-    /// billing does not change it.
+    /// billing does not change it. Whether anything was judged at all is said there alone.
     pub fn verdict(&self) -> Verdict {
         let slos = self.slos(&self.measured(self.played()));
         let mut invalid = self.state.invalid.clone();
         invalid.extend(self.doubts());
         invalid.extend(crate::generator::assess(&self.state.evidence.lateness).reasons);
-        Verdict::of(invalid, self.broken(), &slos).of_scenario(self.plan.scenario())
+        Verdict::of(invalid, self.broken(), &slos)
     }
 
     /// What fails the run beside its SLOs: a guardrail that broke, a procedure that never succeeded.
