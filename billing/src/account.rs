@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Currency, Money};
+use crate::{Currency, Damage, Money};
 
 /// How the sessions of a run came out: each is matched, unreconciled or explained, and the latter two have a cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,9 @@ pub struct Account {
     /// Charged sessions that began after the run had ended: likewise.
     #[serde(skip_serializing_if = "is_zero")]
     pub after_run: u64,
+    /// Columns that are damaged as a whole.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<Damage>,
     /// Lines of the usage ledger that could not be read.
     pub rejected_usage: u64,
     /// Lines of the charging ledger that could not be read.
@@ -82,7 +85,7 @@ impl Account {
 
     /// What was left out or not judged, a sentence each; nothing where all was judged.
     pub fn not_judged(&self) -> Vec<String> {
-        let mut all = Vec::new();
+        let mut all: Vec<String> = self.damaged.iter().map(ToString::to_string).collect();
         if self.before_run > 0 {
             all.push(format!("{} sessions of before this run, left out", self.before_run));
         }
@@ -93,6 +96,7 @@ impl Account {
             let why = match cause.as_str() {
                 "agent-lost" => "their usage was lost with its agent; what was charged is rightly rated",
                 "still-open" => "they were open when the run ended, and are not charged to their end yet",
+                "column-damaged" => "they agree once the damaged column is put right",
                 "not-read" => "lines that are theirs, or may be, could not be read",
                 _ => "not judged",
             };

@@ -15,6 +15,9 @@ impl Money {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// The largest amount.
+    pub const LARGEST: Self = Self(i64::MAX);
+
     /// From micro-units.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
@@ -23,6 +26,17 @@ impl Money {
     /// In micro-units.
     pub const fn micros(self) -> i64 {
         self.0
+    }
+
+    /// Whether it is nothing.
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// The sum of all, or `None` when it does not fit.
+    pub fn total(amounts: impl Iterator<Item = Self>) -> Option<Self> {
+        // Added up wider, so that the order does not matter even where a partial sum would not fit.
+        i64::try_from(amounts.map(|amount| i128::from(amount.0)).sum::<i128>()).ok().map(Self)
     }
 
     /// `None` when the sum does not fit.

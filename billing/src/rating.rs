@@ -49,6 +49,8 @@ pub enum RatingError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meter {
     totals: Vec<Total>,
+    /// The session has begun: what it costs by itself, and the first step, are counted.
+    begun: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ struct Total {
     octets: u128,
     time_us: u128,
     price: Money,
+    /// The session began with it.
+    begins: bool,
 }
 
 impl Meter {
@@ -84,13 +88,15 @@ impl Meter {
         let same = |total: &Total| total.serving == part.serving && total.rate == rate;
         let n = self.totals.iter().position(same).unwrap_or_else(|| {
             let (serving, price) = (part.serving, Money::ZERO);
-            self.totals.push(Total { serving, rate, octets: 0, time_us: 0, price });
+            let begins = !std::mem::replace(&mut self.begun, true);
+            self.totals.push(Total { serving, rate, octets: 0, time_us: 0, price, begins });
             self.totals.len() - 1
         });
         let total = &mut self.totals[n];
         let octets = total.octets + u128::from(part.volume.0);
         let time_us = total.time_us + u128::from(part.to_us.saturating_sub(part.from_us));
-        let price = tariff.rates[rate].price_of(octets, time_us).ok_or_else(|| too_large.clone())?;
+        let price =
+            tariff.rates[rate].price_of(octets, time_us, total.begins).ok_or_else(|| too_large.clone())?;
         let amount = price.checked_sub(total.price).ok_or(too_large)?;
         (total.octets, total.time_us, total.price) = (octets, time_us, price);
         Ok(Charge { rate, amount })
@@ -99,25 +105,44 @@ impl Meter {
     /// Ready for another session, keeping its memory.
     pub(crate) fn reset(&mut self) {
         self.totals.clear();
+        self.begun = false;
+    }
+
+    /// Ready for another record of the same session, which is rated by itself.
+    pub(crate) fn next_record(&mut self) {
+        self.totals.clear();
     }
 }
 
 impl Rate {
-    /// The price of so much use in one session. `None` when it does not fit.
-    pub fn price_of(&self, octets: u128, time_us: u128) -> Option<Money> {
+    /// The price of so much use in one session, which began at this rate or went on at it. `None` when it does not fit.
+    pub fn price_of(&self, octets: u128, time_us: u128, begins: bool) -> Option<Money> {
         let (used, unit) = match self.unit {
             Unit::Octets(unit) => (octets, u128::from(unit)),
             Unit::Time(unit) => (time_us, unit.as_micros()),
         };
         let (whole, rest) = (used.checked_div(unit)?, used % unit);
-        let units = match self.rounding {
+        let counted = match self.rounding {
             Rounding::Up => whole + u128::from(rest > 0),
             Rounding::Down => whole,
             Rounding::Nearest => whole + u128::from(rest * 2 >= unit),
         };
+        let first = if begins && used > 0 { self.first_units().unwrap_or_default() } else { 0 };
+        let units = counted.max(first);
         let paid = i128::try_from(units.saturating_sub(u128::from(self.free_units))).ok()?;
         let micros = paid.checked_mul(i128::from(self.price.micros()))?;
-        i64::try_from(micros).ok().map(Money::from_micros)
+        let setup = if begins { i128::from(self.setup.micros()) } else { 0 };
+        i64::try_from(micros.checked_add(setup)?).ok().map(Money::from_micros)
+    }
+
+    /// How many units the first step has; `None` where that is no whole number, or there is none.
+    pub(crate) fn first_units(&self) -> Option<u128> {
+        let (first, unit) = match (self.first?, self.unit) {
+            (Unit::Octets(first), Unit::Octets(unit)) => (u128::from(first), u128::from(unit)),
+            (Unit::Time(first), Unit::Time(unit)) => (first.as_micros(), unit.as_micros()),
+            _ => return None,
+        };
+        first.checked_div(unit).filter(|units| units * unit == first && *units > 0)
     }
 }
 
@@ -167,6 +192,36 @@ mod tests {
         }
     }
 
+    /// 30 s at least, then every 6 s, and a fee for the session.
+    #[test]
+    fn a_session_is_set_up_once_and_its_first_step_is_longer() {
+        let tariff = Tariff::from_yaml(
+            "name: voice\ncurrency: EUR\nzone: Europe/Berlin\nrates:\n\
+             - {name: day, per: 6s, price: 0.01, setup: 0.05, first: 30s, hours: 08:00-20:00}\n\
+             - {name: night, per: 6s, price: 0.001, setup: 0.02, first: 30s}\n",
+            "tariff.yaml",
+        )
+        .unwrap();
+        let dnn = "ims".parse().unwrap();
+        // 12:00 and 19:30 UTC on 1 July 2026: 14:00 and 21:30 there.
+        let (noon, evening) = (1_782_907_200, 1_782_934_200);
+        let cost = |parts: &[(u64, u64)]| {
+            let mut meter = Meter::new();
+            let cost = |&(from, to): &(u64, u64)| {
+                meter.add(&tariff, &part(&dnn, "001/01", from, to, 0)).unwrap().amount
+            };
+            Money::total(parts.iter().map(cost)).unwrap().micros()
+        };
+        assert_eq!(cost(&[(noon, noon)]), 50_000, "nothing was used");
+        assert_eq!(cost(&[(noon, noon + 1)]), 100_000);
+        assert_eq!(cost(&[(noon, noon + 30)]), 100_000);
+        assert_eq!(cost(&[(noon, noon + 31)]), 110_000);
+        assert_eq!(cost(&[(noon, noon + 10), (noon + 10, noon + 31)]), 110_000);
+        assert_eq!(cost(&[(evening, evening + 31)]), 26_000);
+        // The other rate goes on without its own.
+        assert_eq!(cost(&[(noon, noon + 60), (evening, evening + 6)]), 50_000 + 100_000 + 1_000);
+    }
+
     #[test]
     fn a_use_without_a_rate_is_named() {
         let ims = "ims".parse().unwrap();
@@ -191,11 +246,15 @@ mod tests {
             volumes in prop::collection::vec(0u64..5_000_000, 1..20),
             free in 0u64..20,
             unit in 1u64..2_000_000,
+            setup in 0i64..1_000_000,
+            first in 0u64..50,
             rounding in prop::sample::select(vec![Rounding::Up, Rounding::Down, Rounding::Nearest]),
         ) {
             let mut tariff = Tariff::default();
             tariff.rates[0].unit = Unit::Octets(unit);
             tariff.rates[0].free_units = free;
+            tariff.rates[0].setup = Money::from_micros(setup);
+            tariff.rates[0].first = (first > 0).then(|| Unit::Octets(unit * first));
             tariff.rates[0].rounding = rounding;
             let dnn = "internet".parse().unwrap();
             let mut meter = Meter::new();

@@ -19,7 +19,7 @@ pub struct Rules {
     pub duration: DurationTolerance,
     /// How far the clocks of the two sides may be apart, where records without a charging identifier are matched by
     /// time; `5s`.
-    #[serde(with = "text")]
+    #[serde(with = "text", alias = "clock-skew")]
     #[schemars(with = "String")]
     pub clock_skew: Duration,
     /// How long after the end of its part a record may be written; `5min`.
@@ -28,7 +28,7 @@ pub struct Rules {
     pub lateness: Duration,
     /// What a T-PDU that went missing on its way may have held at most: so much of a difference is explained by each, where
     /// the traffic of the session can have carried it; `1500B`.
-    #[serde(with = "text")]
+    #[serde(with = "text", alias = "lost-packet")]
     #[schemars(with = "String")]
     pub lost_packet: Octets,
     /// What part of all octets may be explained by packets that went missing.
@@ -257,10 +257,20 @@ mod text {
             Unit::Time(*self).to_string()
         }
         fn read(text: &str) -> Result<Self, String> {
-            match text.parse() {
-                Ok(Unit::Time(time)) => Ok(time),
-                _ => Err(format!("{text:?} is not a duration such as 10s, 300ms or 5min")),
+            let error = || format!("{text:?} is not a duration such as 10s, 300ms, 1m30s, 5m or 5min");
+            // As scenarios have them: 1m30s, 1.5s.
+            let (mut micros, mut rest) = (0u64, text);
+            while !rest.is_empty() || text.is_empty() {
+                let digit = |letter: char| letter.is_ascii_digit() || letter == '.';
+                let (number, after) = rest.split_at(rest.find(|letter| !digit(letter)).ok_or_else(error)?);
+                let (unit, next) = after.split_at(after.find(digit).unwrap_or(after.len()));
+                let Ok(Unit::Time(unit)) = format!("1{unit}").parse() else { return Err(error()) };
+                let form = crate::csv::NumberForm::default();
+                let part = form.scaled(number, super::micros(unit)).ok_or_else(error)?;
+                micros = micros.checked_add(part).ok_or_else(error)?;
+                rest = next;
             }
+            Ok(Self::from_micros(micros))
         }
     }
 
@@ -338,6 +348,10 @@ mod tests {
 
     #[test]
     fn a_mistake_in_the_rules_is_named() {
+        assert_eq!(
+            Rules::from_yaml("clock-skew: 1m30s\nlateness: 5m\nlost-packet: 1kB", "rules.yaml"),
+            Rules::from_yaml("clock_skew: 1.5min\nlateness: 300s\nlost_packet: 1kB", "rules.yaml")
+        );
         for (text, expected) in [
             ("volume: {relative: 1}", "rules.yaml:1:20: "),
             ("volume: {relative: 101%}", "not a percentage"),

@@ -132,10 +132,24 @@ fn sessions_of_other_runs_are_left_out_and_counted() {
     assert_eq!((found, account.matched, account.before_run, account.after_run), (vec![], 1, 2, 1));
     assert_eq!(account.charged.micros(), 1_000, "what is left out is in no figure");
     // Within the clocks' difference it may be the run's; and what went on into the run is.
-    for (from_s, to_s) in [(900, 995), (900, 1_050), (1_105, 1_200)] {
+    for (from_s, to_s) in [(900, 1_050), (996, 1_050), (999, 1_000), (1_099, 1_200)] {
         let stranger = [charged("7", 7, (0, from_s), from_s, to_s, 100_000, "released")];
         assert_eq!(reconcile(&[], &stranger, Some(WINDOW), true).1, [Cause::Orphan], "{from_s} to {to_s}");
     }
+    // One run right after the other: what nobody used was over when the run began, or was there long before it.
+    for (from_s, to_s, before, after) in [(997, 999, 1, 0), (900, 1_003, 1, 0), (1_101, 1_102, 0, 1)] {
+        let stranger = [charged("7", 7, (0, from_s), from_s, to_s, 100_000, "released")];
+        let (account, found) = reconcile(&[], &stranger, Some(WINDOW), true);
+        assert_eq!(
+            (found, account.before_run, account.after_run),
+            (vec![], before, after),
+            "{from_s} to {to_s}"
+        );
+    }
+    // By a clock that is behind a session of the run ended before it began.
+    let early = [charged("1", 1, (0, 997), 997, 999, 100_000, "released")];
+    let first = [used("1", 1, 1_000, 1_002, 100_000, "released")];
+    assert_eq!(reconcile(&first, &early, Some(WINDOW), true).0.matched, 1);
     assert_eq!(
         reconcile(&[], &charging[3..], None, true).1,
         [Cause::Orphan],

@@ -87,3 +87,86 @@ fn wrong_input_is_named() {
         assert!(stderr.contains(expected), "{expected}: {stderr}");
     }
 }
+
+/// The fenced block of a page that is named so.
+fn block(page: &str, name: &str) -> String {
+    let begins = page.lines().position(|line| line.starts_with("```") && line.ends_with(name));
+    let begins = begins.unwrap_or_else(|| panic!("no block {name}"));
+    page.lines().skip(begins + 1).take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn the_example_of_the_page_on_foreign_ledgers_ends_in_its_verdict() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/foreign-ledgers.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["usage.csv", "mapping.yaml", "tariff.yaml"] {
+        std::fs::write(folder.path().join(name), block(&page, name)).unwrap();
+    }
+    // As the spreadsheet wrote it: Windows-1252, which is ISO 8859-1 for what stands in it, and line ends of Windows.
+    let export = block(&page, "export.csv").replace('\n', "\r\n");
+    let windows: Vec<u8> = export.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
+    assert!(std::str::from_utf8(&windows).is_err());
+    std::fs::write(folder.path().join("export.csv"), windows).unwrap();
+    let command = page.lines().find_map(|line| line.strip_prefix("roamstorm reconcile --usage")).unwrap();
+    let output = roamstorm()
+        .args(["reconcile", "--usage"])
+        .args(command.split_whitespace())
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), block(&page, "output"));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_run_is_held_against_another_ledger_with_its_own_tariff_and_a_tariff_has_a_name() {
+    let folder = run_folder("clean");
+    std::fs::remove_file(folder.path().join("charging.csv")).unwrap();
+    let reconcile = |more: &[&str]| {
+        let output = roamstorm()
+            .arg("reconcile")
+            .arg(folder.path())
+            .args(["--charging", &golden("clean/charging.csv")])
+            .args(more)
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), format!("{stdout}{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    let (code, text) = reconcile(&[]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.starts_with("6 sessions: 6 matched, 0 unreconciled\ncharged 0.051000 EUR, expected 0.051000"),
+        "{text}"
+    );
+    let (code, text) = reconcile(&["--tariff", "roaming"]);
+    assert!(code == Some(1) || code == Some(2), "{text}");
+    assert!(text.contains("rating"), "its prices are others: {text}");
+    let (code, text) = reconcile(&["--tariff", "raoming"]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("or one of default") || text.contains("default, "), "{text}");
+}
+
+#[test]
+fn without_a_tariff_nothing_is_expected_and_nothing_at_stake() {
+    let out = tempfile::tempdir().unwrap();
+    let output = roamstorm()
+        .args([
+            "reconcile",
+            "--usage",
+            &golden("faults/usage.csv"),
+            "--charging",
+            &golden("faults/charging.csv"),
+            "--out",
+        ])
+        .arg(out.path())
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    for word in ["expected", "at stake", "XXX"] {
+        assert!(!stdout.contains(word), "{word}: {stdout}");
+    }
+}

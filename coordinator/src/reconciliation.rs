@@ -57,8 +57,11 @@ impl BillingSummary {
     /// What an SLO on it is held against. Where nothing was used and nothing charged, or no session could be judged, nothing
     /// is proven; nor that sessions agree where lost packets explain too much.
     pub(crate) fn measured(&self) -> Option<u64> {
-        let proven = self.not_provable.is_none() || self.account.unreconciled > 0;
-        (self.reconciled && self.account.judged() > 0 && proven).then_some(self.account.unreconciled)
+        // Sessions that agree but for a damaged column are no proof that they were charged rightly.
+        let proves =
+            self.account.judged() > 0 && self.account.damaged.is_empty() && self.not_provable.is_none();
+        let proven = proves || self.account.unreconciled > 0;
+        (self.reconciled && proven).then_some(self.account.unreconciled)
     }
 
     /// What lost packets explain, in a sentence; nothing where they explain nothing.
@@ -161,9 +164,8 @@ impl Run {
                 "{bad} lines of charging.csv could not be read: charging.rejected.csv has them"
             ));
         }
-        if billing.reconciled && billing.account.sessions > 0 && billing.account.judged() == 0 {
-            billing.reason =
-                Some(format!("no session could be judged: {}", billing.account.not_judged().join("; ")));
+        if billing.reconciled && billing.account.sessions > 0 && billing.measured().is_none() {
+            billing.reason = Some(format!("nothing is proven: {}", billing.account.not_judged().join("; ")));
         }
         billing.account.not_judged().into_iter().for_each(|line| self.core.warn(format!("billing: {line}")));
         if let (Some(why), true, false) = (&billing.reason, merged > 0, billing.reconciled) {

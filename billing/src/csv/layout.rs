@@ -18,7 +18,7 @@ pub(crate) enum Place {
     #[default]
     Absent,
     /// From the field with this number.
-    Field(usize, Form),
+    Field(usize, Box<Form>),
     /// The same in every record.
     Constant(Box<str>),
 }
@@ -32,8 +32,15 @@ impl Layout {
     ) -> Result<Self, String> {
         let mut places: [Place; Column::COUNT] = Default::default();
         let find = |name: &str| header.iter().position(|column| column.trim() == name);
+        // Columns that nobody asks for may have any name, or none, or the same.
+        let find_one = |name: &str| match header.iter().filter(|column| column.trim() == name).count() {
+            0 | 1 => Ok(find(name)),
+            many => Err(format!(
+                "{many} columns are named {name:?}, and the mapping uses one of them: nobody knows which"
+            )),
+        };
         match mapping {
-            Some(mapping) => mapping.places(ledger, find, &mut places)?,
+            Some(mapping) => mapping.places(ledger, find_one, &mut places)?,
             None => {
                 let columns = ledger.columns();
                 let names = || columns.iter().map(|column| column.as_str()).collect::<Vec<_>>().join(",");
@@ -45,7 +52,7 @@ impl Layout {
                     let n = found.ok_or_else(|| {
                         format!("the column {column} is missing: a {ledger} ledger begins with {}", names())
                     })?;
-                    places[column.number()] = Place::Field(n, Form::default());
+                    places[column.number()] = Place::Field(n, Box::default());
                 }
                 let known = |name: &&&str| !columns.iter().any(|column| column.as_str() == name.trim());
                 if let Some(name) = header.iter().find(known) {
@@ -55,10 +62,12 @@ impl Layout {
                         names()
                     ));
                 }
+                if let Some((n, twice)) =
+                    header.iter().enumerate().find(|(n, name)| header[..*n].contains(name))
+                {
+                    return Err(format!("column {} is named {twice:?} like one before it", n + 1));
+                }
             }
-        }
-        if let Some((n, twice)) = header.iter().enumerate().find(|(n, name)| header[..*n].contains(name)) {
-            return Err(format!("column {} is named {twice:?} like one before it", n + 1));
         }
         let delimiter = mapping.map_or(b',', Mapping::delimiter);
         Ok(Self { delimiter, width: header.len(), places })

@@ -8,24 +8,36 @@ use std::path::{Path, PathBuf};
 
 mod column;
 mod completeness;
+mod encoding;
+mod escape;
 mod form;
 mod layout;
 mod lines;
 mod mapping;
+mod number;
 mod reader;
 mod row;
+mod source;
 mod split;
+mod subscriber;
+mod time;
 mod writer;
 
 pub use column::{Column, Ledger};
 pub use completeness::Completeness;
+pub use encoding::Encoding;
+pub(crate) use escape::escaped;
 pub(crate) use form::Form;
-pub use form::TimeForm;
-pub use mapping::{Detailed, Mapping, Mappings, Source};
+pub use mapping::{Mapping, Mappings};
+pub(crate) use number::NumberForm;
 pub use reader::Reader;
 pub(crate) use reader::Rows;
 pub(crate) use row::Row;
 pub use row::{FieldError, Record, RowRef};
+pub use source::{Detailed, Source};
+pub(crate) use subscriber::network_identifier;
+pub use time::TimeForm;
+pub(crate) use time::zone;
 pub use writer::Writer;
 
 /// Reads usage.csv.

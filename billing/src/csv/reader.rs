@@ -1,15 +1,18 @@
 //! Reads a ledger line by line: good lines come out, bad ones are counted and written aside with their reason.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Read};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use super::layout::Layout;
+use super::encoding::{Decoder, Encoding};
+use super::escape::escaped;
+use super::layout::{Layout, Place};
 use super::lines::{LONGEST_LINE, Line, Lines};
 use super::row::{FieldError, Record, Row, RowRef};
 use super::split::Splitter;
-use super::{CsvError, Ledger, Mapping};
+use super::{Column, CsvError, Ledger, Mapping};
 use crate::reconcile::UnreadLine;
 
 /// Reads the records of one ledger.
@@ -75,7 +78,9 @@ impl<T: Record> Iterator for Reader<T> {
 pub(crate) struct Rows<R> {
     ledger: Ledger,
     path: PathBuf,
-    lines: Lines<R>,
+    lines: Lines<Decoder<R>>,
+    /// Not our own form: what can be understood is.
+    foreign: bool,
     splitter: Splitter,
     layout: Layout,
     header: Box<[u8]>,
@@ -86,6 +91,9 @@ pub(crate) struct Rows<R> {
     pub(crate) unread: Vec<UnreadLine>,
     /// Bad lines that hold no record: the header again.
     pub(crate) headers_again: u64,
+    /// Bad lines whose subscriber is a floating-point number, and one of these.
+    pub(crate) floating: u64,
+    pub(crate) floating_example: Option<String>,
     aside: Option<PathBuf>,
     rejects: Option<csv::Writer<BufWriter<File>>>,
 }
@@ -105,23 +113,43 @@ impl<R: Read> Rows<R> {
         mapping: Option<&Mapping>,
     ) -> Result<Self, CsvError> {
         let header_error = |message: String| CsvError::Header { path: path.to_owned(), ledger, message };
-        let mut lines = Lines::new(input);
-        let header: Box<[u8]> = match lines.next().map_err(|source| CsvError::unreadable(path, source))? {
-            Some(Line::Whole(text) | Line::Last(text)) => text.strip_prefix(BOM).unwrap_or(text).into(),
-            Some(Line::TooLong(_)) => return Err(header_error("it is too long for a header".to_owned())),
-            None => return Err(header_error("the file is empty".to_owned())),
-        };
+        let encoding = mapping.map_or(Encoding::Utf8, |mapping| mapping.encoding);
+        let mut lines = Lines::new(Decoder::new(input, encoding));
         let mut splitter = Splitter::default();
         let delimiter = mapping.map_or(b',', Mapping::delimiter);
-        let text = std::str::from_utf8(&header).map_err(|_| header_error("it is not UTF-8".to_owned()))?;
-        let fields = splitter.split(text, delimiter);
+        let is_record = |text: &[u8]| mapping.is_none() || splitter.is_closed(text, delimiter, None);
+        let header: Box<[u8]> =
+            match lines.next(is_record).map_err(|source| CsvError::unreadable(path, source))? {
+                Some(Line::Whole(text) | Line::Last(text)) => text.strip_prefix(BOM).unwrap_or(text).into(),
+                Some(Line::TooLong(_)) => return Err(header_error("it is too long for a header".to_owned())),
+                None => return Err(header_error("the file is empty".to_owned())),
+            };
+        if header.starts_with(&[0xff, 0xfe]) || header.starts_with(&[0xfe, 0xff]) {
+            return Err(header_error("it is UTF-16: encoding: utf-16 in a mapping reads it".to_owned()));
+        }
+        // Names that the mapping does not use may be anything.
+        let text = match (std::str::from_utf8(&header), mapping) {
+            (Ok(text), _) => Cow::Borrowed(text),
+            (Err(_), Some(_)) => String::from_utf8_lossy(&header),
+            (Err(_), None) => return Err(header_error("it is not UTF-8".to_owned())),
+        };
+        let lossy = matches!(text, Cow::Owned(_));
+        let mut splitter = Splitter::default();
+        let fields = splitter.split(&text, delimiter);
         let fields = fields.ok_or_else(|| header_error("a quote is never closed".to_owned()))?;
         let names: Vec<&str> = fields.iter().collect();
-        let layout = Layout::from_header(ledger, &names, mapping).map_err(header_error)?;
+        let layout = Layout::from_header(ledger, &names, mapping).map_err(|mut message| {
+            if lossy {
+                message
+                    .push_str("; the header is not UTF-8: encoding: windows-1252 in the mapping may read it");
+            }
+            header_error(message)
+        })?;
         Ok(Self {
             ledger,
             path: path.to_owned(),
             lines,
+            foreign: mapping.is_some(),
             splitter,
             layout,
             header,
@@ -129,9 +157,16 @@ impl<R: Read> Rows<R> {
             problems: Vec::new(),
             unread: Vec::new(),
             headers_again: 0,
+            floating: 0,
+            floating_example: None,
             aside: None,
             rejects: None,
         })
+    }
+
+    /// Whether the file has this field, in a column or by the mapping.
+    pub(crate) fn has(&self, column: Column) -> bool {
+        !matches!(self.layout.place(column), Place::Absent)
     }
 
     /// Where bad lines are written. A file of that name from before is removed.
@@ -146,8 +181,13 @@ impl<R: Read> Rows<R> {
         mut take: impl FnMut(Row<'_>) -> Result<(), FieldError>,
     ) -> Result<bool, CsvError> {
         loop {
-            let number = self.lines.number() + 1;
-            let line = self.lines.next().map_err(|source| CsvError::unreadable(&self.path, source))?;
+            let (number, foreign) = (self.lines.next_number(), self.foreign);
+            let splitter = &mut self.splitter;
+            let (delimiter, width) = (self.layout.delimiter, self.layout.width);
+            let is_record = |text: &[u8]| !foreign || splitter.is_closed(text, delimiter, Some(width));
+            let line =
+                self.lines.next(is_record).map_err(|source| CsvError::unreadable(&self.path, source))?;
+            let whole = matches!(line, Some(Line::Whole(_)));
             let (text, result) = match line {
                 None => {
                     if let Some(mut rejects) = self.rejects.take() {
@@ -157,36 +197,26 @@ impl<R: Read> Rows<R> {
                     return Ok(false);
                 }
                 Some(Line::Whole(b"") | Line::Last(b"")) => continue,
+                // A spreadsheet writes empty rows behind the last.
+                Some(Line::Whole(text) | Line::Last(text))
+                    if foreign && text.iter().all(|octet| *octet == delimiter || *octet == b' ') =>
+                {
+                    continue;
+                }
                 Some(Line::TooLong(text)) => {
                     (text, Err(plain(format!("more than {LONGEST_LINE} octets are too many for a line"))))
                 }
-                Some(Line::Whole(text)) => {
-                    let read = take_line(
-                        self.ledger,
-                        &self.layout,
-                        &self.header,
-                        &mut self.splitter,
-                        text,
-                        &mut take,
-                    );
-                    (text, read)
-                }
-                Some(Line::Last(text)) => {
-                    let read = take_line(
-                        self.ledger,
-                        &self.layout,
-                        &self.header,
-                        &mut self.splitter,
-                        text,
-                        &mut take,
-                    );
-                    (
-                        text,
-                        read.map_err(|mut error| {
+                Some(Line::Whole(text) | Line::Last(text)) => {
+                    let context =
+                        Context { ledger: self.ledger, foreign, layout: &self.layout, header: &self.header };
+                    let read = take_line(&context, &mut self.splitter, text, &mut take);
+                    let read = read.map_err(|mut error| {
+                        if !whole {
                             error.message.push_str("; the file ends in this line, which may be cut");
-                            error
-                        }),
-                    )
+                        }
+                        error
+                    });
+                    (text, read)
                 }
             };
             let Err(error) = result else { return Ok(true) };
@@ -197,6 +227,10 @@ impl<R: Read> Rows<R> {
                 let unread = identify(number, &self.layout, &mut self.splitter, text);
                 self.unread.push(unread);
             }
+            if let Some(number) = error.floating.filter(|_| error.column == Some(Column::Supi)) {
+                self.floating += 1;
+                self.floating_example.get_or_insert(number);
+            }
             let reason = match error.column {
                 Some(column) => format!("{column}: {}", error.message),
                 None => error.message,
@@ -205,32 +239,46 @@ impl<R: Read> Rows<R> {
                 self.problems.push(format!("{}:{number}: {reason}", self.path.display()));
             }
             let Some(aside) = &self.aside else { continue };
-            let fields = [number.to_string().as_bytes(), reason.as_bytes(), text].map(<[u8]>::to_vec);
+            let text = String::from_utf8_lossy(text);
+            let fields = [number.to_string().into(), escaped(&reason), escaped(&text)]
+                .map(|cell: Cow<'_, str>| cell.as_bytes().to_vec());
             write_aside(&mut self.rejects, aside, &fields)
                 .map_err(|source| CsvError::unwritable(aside, source))?;
         }
     }
 }
 
-fn take_line(
+/// What the lines of a file have in common.
+struct Context<'a> {
     ledger: Ledger,
-    layout: &Layout,
-    header: &[u8],
+    foreign: bool,
+    layout: &'a Layout,
+    header: &'a [u8],
+}
+
+fn take_line(
+    context: &Context<'_>,
     splitter: &mut Splitter,
     text: &[u8],
     take: &mut impl FnMut(Row<'_>) -> Result<(), FieldError>,
 ) -> Result<(), FieldError> {
-    if text == header {
+    let Context { ledger, foreign, layout, header } = context;
+    if text == *header {
         return Err(plain("the header again: a ledger has one, in its first line".to_owned()));
     }
-    let text = std::str::from_utf8(text)
-        .map_err(|error| plain(format!("octet {} is not UTF-8", error.valid_up_to() + 1)))?;
-    let fields = splitter.split(text, layout.delimiter);
+    // What is not used of a foreign line may be anything.
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) if *foreign => String::from_utf8_lossy(text),
+        Err(error) => return Err(plain(format!("octet {} is not UTF-8", error.valid_up_to() + 1))),
+    };
+    let lossy = matches!(text, Cow::Owned(_));
+    let fields = splitter.split(&text, layout.delimiter);
     let fields = fields.ok_or_else(|| plain("a quote is never closed".to_owned()))?;
     if fields.len() != layout.width {
         return Err(plain(format!("{} fields, where the header has {}", fields.len(), layout.width)));
     }
-    take(Row::read(ledger, layout, fields)?)
+    take(Row::read(*ledger, layout, fields, lossy)?)
 }
 
 /// Whose a line is that could not be read, as far as that can be read.
@@ -266,7 +314,7 @@ fn write_aside(
 }
 
 fn plain(message: String) -> FieldError {
-    FieldError { column: None, message }
+    FieldError { column: None, message, floating: None }
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";

@@ -1,27 +1,34 @@
 //! One line of a ledger, its fields parsed and nothing allocated.
 
+use std::borrow::Cow;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use identity::{Imsi, PduSessionId, Plmn};
 
-use super::form::digits;
+use super::escape::unescaped;
+use super::form::bare;
 use super::layout::{Layout, Place};
-use super::mapping::plmn_digits;
+use super::number::{digits, is_floating};
 use super::split::Fields;
+use super::subscriber;
+use super::time::Fold;
 use super::{Column, Form, Ledger};
 use crate::reconcile::UnreadLine;
-use crate::{ChargingId, ChargingRecord, Closing, Currency, Money, Octets, UsageRecord};
+use crate::{ChargingName, ChargingRecord, Closing, Currency, Money, Octets, UsageRecord};
 
 /// What is wrong with a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
     pub(crate) column: Option<Column>,
     pub(crate) message: String,
+    /// What a spreadsheet has made of it, where that is a floating-point number.
+    pub(crate) floating: Option<String>,
 }
 
 impl FieldError {
     pub(crate) fn new(column: Column, message: String) -> Self {
-        Self { column: Some(column), message }
+        Self { column: Some(column), message, floating: None }
     }
 }
 
@@ -30,7 +37,7 @@ impl FieldError {
 pub(crate) struct Row<'a> {
     /// Of the charging ledger.
     pub(crate) charging: bool,
-    pub(crate) charging_id: Option<ChargingId>,
+    pub(crate) charging_id: Option<ChargingName>,
     pub(crate) supi: Imsi,
     pub(crate) session: PduSessionId,
     pub(crate) serving: Plmn,
@@ -44,7 +51,7 @@ pub(crate) struct Row<'a> {
     pub(crate) downlink: Octets,
     pub(crate) downlink_lost: u64,
     pub(crate) uplink_lost: u64,
-    pub(crate) rate: &'a str,
+    pub(crate) rate: Cow<'a, str>,
     pub(crate) amount: Money,
     pub(crate) currency: Option<Currency>,
     pub(crate) closing: Closing,
@@ -74,35 +81,39 @@ pub struct RowRef<'r, 'a>(pub(crate) &'r Row<'a>);
 
 impl<'a> Row<'a> {
     /// Reads the fields of one line.
-    pub(crate) fn read(ledger: Ledger, layout: &'a Layout, fields: Fields<'a>) -> Result<Self, FieldError> {
-        let read = Read { layout, fields };
+    /// Reads the fields of one line. `lossy`: what was no text in it is U+FFFD.
+    pub(crate) fn read(
+        ledger: Ledger,
+        layout: &'a Layout,
+        fields: Fields<'a>,
+        lossy: bool,
+    ) -> Result<Self, FieldError> {
+        let read = Read { layout, fields, lossy };
         let charging = ledger == Ledger::Charging;
-        let from_us = read.time(Column::FromUs)?.ok_or_else(|| empty(Column::FromUs))?;
-        let to_us = read.time(Column::ToUs)?.ok_or_else(|| empty(Column::ToUs))?;
+        let from_us = read.time_after(Column::FromUs, 0)?.ok_or_else(|| empty(Column::FromUs))?;
+        let to_us = read.time_after(Column::ToUs, from_us)?.ok_or_else(|| empty(Column::ToUs))?;
         if to_us < from_us {
             let message = format!("\"{to_us}\" is before from_us, {from_us}: a part ends after it began");
-            return Err(FieldError { column: Some(Column::ToUs), message });
+            return Err(FieldError::new(Column::ToUs, message));
         }
         Ok(Self {
             charging,
             charging_id: read.optional(Column::ChargingId, charging_id)?,
-            supi: read.required(Column::Supi, |text, _| parsed(text))?,
-            session: read.required(Column::Session, |text, _| {
-                let id = digits(text).and_then(|id| PduSessionId::new(u8::try_from(id).ok()?));
-                id.ok_or_else(|| format!("{text:?} is not a PDU session identity: 1 to 15 are"))
-            })?,
-            serving: read.required(Column::Serving, |text, form| match plmn_digits(text) {
-                Some(slashed) if form.foreign => parsed(&slashed),
-                _ => parsed(text),
-            })?,
+            supi: read.required(Column::Supi, imsi)?,
+            session: read.required(Column::Session, |text, _| session(text))?,
+            serving: read.required(Column::Serving, |text, form| network(text, form.foreign))?,
             dnn: read.text(Column::Dnn)?,
             sequence: read.optional(Column::Sequence, |text, _| {
                 number(text, u64::from(u32::MAX)).map(|n| u32::try_from(n).unwrap_or_default())
             })?,
-            opened_us: read.time(Column::OpenedUs)?,
+            opened_us: read.time_after(Column::OpenedUs, 0)?,
             from_us,
             to_us,
-            recorded_us: if charging { read.time(Column::RecordedUs)?.unwrap_or(to_us) } else { to_us },
+            recorded_us: if charging {
+                read.time_after(Column::RecordedUs, to_us)?.unwrap_or(to_us)
+            } else {
+                to_us
+            },
             uplink: read.required(Column::Uplink, volume)?,
             downlink: read.required(Column::Downlink, volume)?,
             downlink_lost: read
@@ -111,7 +122,7 @@ impl<'a> Row<'a> {
             uplink_lost: read
                 .optional(Column::UplinkLost, |text, _| number(text, LARGEST))?
                 .unwrap_or_default(),
-            rate: read.text(Column::Rate)?,
+            rate: read.name(Column::Rate)?,
             amount: read.optional(Column::Amount, amount)?.unwrap_or_default(),
             currency: read.optional(Column::Currency, |text, _| text.parse())?,
             closing: read.optional(Column::Closing, |text, _| text.parse())?.unwrap_or(Closing::Released),
@@ -122,9 +133,9 @@ impl<'a> Row<'a> {
 impl Row<'_> {
     /// Whose a line is, as far as it can be read.
     pub(crate) fn identify(layout: &Layout, fields: Fields<'_>, line: u64) -> UnreadLine {
-        let read = Read { layout, fields };
+        let read = Read { layout, fields, lossy: true };
         let charging_id = read.optional(Column::ChargingId, charging_id);
-        let supi = read.optional(Column::Supi, |text, _| parsed(text));
+        let supi = read.optional(Column::Supi, imsi);
         UnreadLine { line, supi: supi.ok().flatten(), charging_id: charging_id.ok().flatten() }
     }
 
@@ -137,11 +148,19 @@ impl Row<'_> {
 struct Read<'a> {
     layout: &'a Layout,
     fields: Fields<'a>,
+    /// What was no text is U+FFFD.
+    lossy: bool,
 }
 
 impl<'a> Read<'a> {
     fn text(&self, column: Column) -> Result<&'a str, FieldError> {
         Ok(self.formed(column)?.0)
+    }
+
+    /// A name, as it was before it was written.
+    fn name(&self, column: Column) -> Result<Cow<'a, str>, FieldError> {
+        let (text, form) = self.formed(column)?;
+        Ok(if form.foreign { Cow::Borrowed(text) } else { unescaped(text) })
     }
 
     /// The text of a field and its form; empty where the ledger has no such field.
@@ -151,10 +170,13 @@ impl<'a> Read<'a> {
             Place::Constant(text) => Ok((text, &FOREIGN)),
             Place::Field(n, form) => {
                 let text = self.fields.get(*n).unwrap_or_default();
+                if self.lossy && text.contains(char::REPLACEMENT_CHARACTER) {
+                    return Err(FieldError::new(column, NOT_UTF_8.to_owned()));
+                }
                 if !form.foreign {
                     return Ok((text, form));
                 }
-                let text = text.trim();
+                let text = bare(text);
                 let ours = form.values.iter().find(|(theirs, _)| **theirs == *text);
                 Ok((ours.map_or(text, |(_, ours)| ours), form))
             }
@@ -175,7 +197,10 @@ impl<'a> Read<'a> {
                 _ => Ok(None),
             };
         }
-        read(text, form).map(Some).map_err(|message| FieldError { column: Some(column), message })
+        let floating = || (form.foreign && is_floating(text)).then(|| shown(text).to_owned());
+        read(text, form)
+            .map(Some)
+            .map_err(|message| FieldError { floating: floating(), ..FieldError::new(column, message) })
     }
 
     fn required<T>(
@@ -186,51 +211,107 @@ impl<'a> Read<'a> {
         self.optional(column, read)?.ok_or_else(|| empty(column))
     }
 
-    fn time(&self, column: Column) -> Result<Option<u64>, FieldError> {
+    /// A time. Of two that a clock shows alike, when summer time ends, it is the first, unless that is before `after_us`.
+    fn time_after(&self, column: Column, after_us: u64) -> Result<Option<u64>, FieldError> {
         self.optional(column, |text, form| {
-            let time = form.time.read(text).filter(|time| *time <= LATEST_US);
+            let read = |fold| form.time.read(text, form.zone.as_ref(), fold);
+            let earlier = read(Fold::Earlier);
+            let later = earlier.filter(|time| *time < after_us).and_then(|_| read(Fold::Later));
+            let time = later.or(earlier).filter(|time| *time <= LATEST_US);
             time.ok_or_else(|| format!("{:?} is not {}", shown(text), form.time.expected()))
         })
     }
 }
 
-fn charging_id(text: &str, _: &Form) -> Result<ChargingId, String> {
-    number(text, u64::from(u32::MAX)).map(|id| ChargingId(u32::try_from(id).unwrap_or_default()))
+/// Whether a text can stand for this field of ours.
+pub(super) fn check_value(column: Column, text: &str) -> Result<(), String> {
+    let form = Form { foreign: true, ..Form::default() };
+    match column {
+        Column::ChargingId => charging_id(text, &form).map(drop),
+        Column::Supi => imsi(text, &form).map(drop),
+        Column::Session => session(text).map(drop),
+        Column::Serving => network(text, true).map(drop),
+        Column::Dnn => parsed::<identity::Dnn>(text).map(drop),
+        Column::Currency => text.parse::<Currency>().map(drop),
+        Column::Closing => text.parse::<Closing>().map(drop),
+        Column::Amount => text.parse::<Money>().map(drop),
+        Column::Rate => Ok(()),
+        _ => number(text, u64::MAX).map(drop),
+    }
+}
+
+fn charging_id(text: &str, form: &Form) -> Result<ChargingName, String> {
+    if !form.foreign {
+        let id = number(text, u64::from(u32::MAX))?;
+        return ChargingName::read(&id.to_string(), false);
+    }
+    not_floating(text)?;
+    ChargingName::read(text, form.hexadecimal)
+}
+
+fn imsi(text: &str, form: &Form) -> Result<Imsi, String> {
+    if !form.foreign {
+        return parsed(text);
+    }
+    not_floating(text)?;
+    subscriber::imsi(text).map_or_else(|| parsed(text), Ok)
+}
+
+fn session(text: &str) -> Result<PduSessionId, String> {
+    let id = digits(text).and_then(|id| PduSessionId::new(u8::try_from(id).ok()?));
+    id.ok_or_else(|| format!("{text:?} is not a PDU session identity: 1 to 15 are"))
+}
+
+fn network(text: &str, foreign: bool) -> Result<Plmn, String> {
+    match subscriber::plmn(text) {
+        Some(slashed) if foreign => parsed(&slashed),
+        _ => parsed(text),
+    }
+}
+
+fn not_floating(text: &str) -> Result<(), String> {
+    if is_floating(text) {
+        return Err(format!(
+            "a spreadsheet has made the floating-point number {:?} of it, and its digits are lost: export the column as text",
+            shown(text)
+        ));
+    }
+    Ok(())
 }
 
 fn volume(text: &str, form: &Form) -> Result<Octets, String> {
     let unit = form.unit.unwrap_or(1);
-    let octets = match digits(text) {
-        Some(count) => count.checked_mul(unit),
-        // A foreign system may write 1.5 kB.
-        None if form.unit.is_some() => decimal(text, unit),
-        None => None,
-    };
+    let octets = if form.foreign { form.number.scaled(text, unit) } else { digits(text) };
     let octets = octets.filter(|octets| *octets <= LARGEST);
     octets.map(Octets).ok_or_else(|| {
-        format!("{:?} is not a volume: whole octets from 0 to {LARGEST} are accepted", shown(text))
+        let accepted = match (form.foreign, form.unit) {
+            (false, _) => format!("whole octets from 0 to {LARGEST} are accepted"),
+            (true, _) => {
+                format!("a number from 0 is accepted, with {:?} before a fraction", form.number.decimal)
+            }
+        };
+        format!("{:?} is not a volume: {accepted}", shown(text))
     })
 }
 
 fn amount(text: &str, form: &Form) -> Result<Money, String> {
-    match form.unit {
-        None => text.parse(),
-        Some(unit) => {
-            let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-            let micros = decimal(digits, unit).and_then(|micros| i64::try_from(micros).ok());
-            let micros = micros.ok_or_else(|| format!("{:?} is not an amount", shown(text)))?;
-            Ok(Money::from_micros(if negative { -micros } else { micros }))
-        }
+    if !form.foreign {
+        return text.parse();
     }
-}
-
-/// A decimal number times a unit; `None` when that is not whole.
-fn decimal(text: &str, unit: u64) -> Option<u64> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    let power = 10u128.checked_pow(u32::try_from(part.len()).ok()?)?;
-    let all = u128::from(digits(whole)?).checked_mul(power)?.checked_add(u128::from(digits(part)?))?;
-    let scaled = all.checked_mul(u128::from(unit))?;
-    scaled.is_multiple_of(power).then(|| u64::try_from(scaled / power).ok()).flatten()
+    // Some systems write the sign behind.
+    let (negative, digits) = match (text.strip_prefix(['-', '\u{2212}']), text.strip_suffix('-')) {
+        (Some(rest), _) | (None, Some(rest)) => (true, rest.trim()),
+        (None, None) => (false, text),
+    };
+    let micros = form.number.scaled(digits, form.unit.unwrap_or(1_000_000));
+    let micros = micros.and_then(|micros| i64::try_from(micros).ok()).ok_or_else(|| {
+        let decimal = form.number.decimal;
+        format!(
+            "{:?} is not an amount: a decimal number is accepted, with {decimal:?} before a fraction",
+            shown(text)
+        )
+    })?;
+    Ok(Money::from_micros(if negative { -micros } else { micros }))
 }
 
 fn number(text: &str, largest: u64) -> Result<u64, String> {
@@ -244,7 +325,7 @@ fn parsed<T: FromStr<Err = identity::IdentityError>>(text: &str) -> Result<T, St
 }
 
 fn empty(column: Column) -> FieldError {
-    FieldError { column: Some(column), message: "it is empty".to_owned() }
+    FieldError::new(column, "it is empty".to_owned())
 }
 
 /// As much of a text as an error shows.
@@ -253,7 +334,7 @@ fn shown(text: &str) -> &str {
 }
 
 fn dnn(text: &str) -> Result<identity::Dnn, FieldError> {
-    parsed(text).map_err(|message| FieldError { column: Some(Column::Dnn), message })
+    parsed(text).map_err(|message| FieldError::new(Column::Dnn, message))
 }
 
 impl Record for UsageRecord {
@@ -281,7 +362,7 @@ impl Record for UsageRecord {
     fn with_row<R>(&self, take: impl FnOnce(RowRef<'_, '_>) -> R) -> R {
         take(RowRef(&Row {
             charging: false,
-            charging_id: self.charging_id,
+            charging_id: self.charging_id.map(ChargingName::from),
             supi: self.supi,
             session: self.session,
             serving: self.serving,
@@ -295,7 +376,7 @@ impl Record for UsageRecord {
             downlink: self.downlink,
             downlink_lost: self.downlink_lost,
             uplink_lost: 0,
-            rate: "",
+            rate: Cow::Borrowed(""),
             amount: Money::ZERO,
             currency: None,
             closing: self.closing,
@@ -305,7 +386,7 @@ impl Record for UsageRecord {
     fn from_row(row: RowRef<'_, '_>) -> Result<Self, FieldError> {
         let row = row.0;
         Ok(Self {
-            charging_id: row.charging_id,
+            charging_id: own_id(row.charging_id)?,
             supi: row.supi,
             session: row.session,
             serving: row.serving,
@@ -351,7 +432,7 @@ impl Record for ChargingRecord {
     fn with_row<R>(&self, take: impl FnOnce(RowRef<'_, '_>) -> R) -> R {
         take(RowRef(&Row {
             charging: true,
-            charging_id: self.charging_id,
+            charging_id: self.charging_id.map(ChargingName::from),
             supi: self.supi,
             session: self.session,
             serving: self.serving,
@@ -365,7 +446,7 @@ impl Record for ChargingRecord {
             downlink: self.downlink,
             downlink_lost: 0,
             uplink_lost: self.uplink_lost,
-            rate: &self.rate,
+            rate: Cow::Borrowed(&self.rate),
             amount: self.amount,
             currency: Some(self.currency),
             closing: self.closing,
@@ -375,7 +456,7 @@ impl Record for ChargingRecord {
     fn from_row(row: RowRef<'_, '_>) -> Result<Self, FieldError> {
         let row = row.0;
         Ok(Self {
-            charging_id: row.charging_id,
+            charging_id: own_id(row.charging_id)?,
             supi: row.supi,
             session: row.session,
             serving: row.serving,
@@ -388,7 +469,7 @@ impl Record for ChargingRecord {
             uplink: row.uplink,
             downlink: row.downlink,
             uplink_lost: row.uplink_lost,
-            rate: row.rate.to_owned(),
+            rate: row.rate.clone().into_owned(),
             amount: row.amount,
             currency: row.currency.unwrap_or(Currency::NONE),
             closing: row.closing,
@@ -396,9 +477,21 @@ impl Record for ChargingRecord {
     }
 }
 
-static PLAIN: Form = Form { time: super::TimeForm::Us, unit: None, values: Vec::new(), foreign: false };
-static FOREIGN: Form = Form { time: super::TimeForm::Us, unit: None, values: Vec::new(), foreign: true };
+/// Records of ours have numbers.
+fn own_id(name: Option<ChargingName>) -> Result<Option<crate::ChargingId>, FieldError> {
+    let number = |name: ChargingName| {
+        let error =
+            || FieldError::new(Column::ChargingId, format!("{name} is no number from 0 to {}", u32::MAX));
+        name.number().ok_or_else(error)
+    };
+    name.map(number).transpose()
+}
 
+static PLAIN: LazyLock<Form> = LazyLock::new(Form::default);
+static FOREIGN: LazyLock<Form> = LazyLock::new(|| Form { foreign: true, ..Form::default() });
+
+const NOT_UTF_8: &str =
+    "it is not UTF-8: where a spreadsheet has written it, encoding: windows-1252 in the mapping reads it";
 /// More octets than this nobody sends in one session: 10¹⁸. Sums of many still fit.
 const LARGEST: u64 = 1_000_000_000_000_000_000;
 /// The year 10000.

@@ -34,6 +34,15 @@ impl<'a> Fields<'a> {
 }
 
 impl Splitter {
+    /// Whether every quote of a line is closed, and it has so many fields where that is known.
+    pub(crate) fn is_closed(&mut self, line: &[u8], delimiter: u8, width: Option<usize>) -> bool {
+        if memchr::memchr(b'"', line).is_none() {
+            return true;
+        }
+        let line = String::from_utf8_lossy(line);
+        self.split(&line, delimiter).is_some_and(|fields| width.is_none_or(|width| fields.len() == width))
+    }
+
     /// The fields of this line; `None` when a quote is never closed.
     pub(crate) fn split<'a>(&'a mut self, line: &'a str, delimiter: u8) -> Option<Fields<'a>> {
         self.ends.clear();

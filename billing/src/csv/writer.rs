@@ -5,7 +5,7 @@ use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use super::{CsvError, Record};
+use super::{CsvError, Record, escaped};
 
 /// Writes the records of one ledger.
 pub struct Writer<T> {
@@ -72,7 +72,7 @@ impl<T: Record> Writer<T> {
             self.field.clear();
             // Into memory: this cannot fail.
             let _ = self.field.write_fmt(field);
-            self.line.push_field(&self.field);
+            self.line.push_field(escaped(&String::from_utf8_lossy(&self.field)).as_bytes());
         });
         let written = self.output.write_byte_record(&self.line);
         written.map_err(|error| CsvError::unwritable(&self.path, error.into()))

@@ -1,10 +1,10 @@
-//! A record of either ledger in 96 octets, nothing of it on the heap: what is sorted, spilled and compared.
+//! A record of either ledger in 112 octets, nothing of it on the heap: what is sorted, spilled and compared.
 
 use identity::{Imsi, PduSessionId, Plmn};
 
 use super::names::{FinalNames, LocalNames, Names};
-use crate::csv::{Column, FieldError, Row};
-use crate::{ChargingId, Closing, Currency, Money, Octets};
+use crate::csv::{Column, FieldError, Row, network_identifier};
+use crate::{ChargingName, Closing, Currency, Money, Octets};
 
 /// A record of either ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) struct Compact {
     /// T-PDUs that went missing: of usage those to the UE, of charging those from it.
     pub(super) lost: u64,
     pub(super) amount: Money,
-    pub(super) charging_id: Option<ChargingId>,
+    pub(super) charging_id: Option<ChargingName>,
     /// `None` where a foreign ledger doesn't say.
     pub(super) sequence: Option<u32>,
     pub(super) serving: Plmn,
@@ -47,8 +47,10 @@ pub(super) fn is_home(plmn: Plmn, supi: u64) -> bool {
 
 impl Compact {
     pub(super) fn from_row(row: &Row<'_>, names: &Names, local: &mut LocalNames) -> Result<Self, FieldError> {
-        let dnn = local.dnn(names, row.dnn).map_err(|message| FieldError::new(Column::Dnn, message))?;
-        let rate = local.rate(names, row.rate).map_err(|message| FieldError::new(Column::Rate, message))?;
+        let dnn = local
+            .dnn(names, network_identifier(row.dnn))
+            .map_err(|message| FieldError::new(Column::Dnn, message))?;
+        let rate = local.rate(names, &row.rate).map_err(|message| FieldError::new(Column::Rate, message))?;
         Ok(Self {
             supi: Self::supi_of(row.supi),
             opened_us: row.opened_us,
@@ -121,7 +123,7 @@ impl Compact {
             self.recorded_us,
             self.lost,
             self.amount.micros().cast_unsigned(),
-            u64::from(self.charging_id.map_or(0, |id| id.0)) << 32 | u64::from(self.sequence.unwrap_or(0)),
+            u64::from(self.sequence.unwrap_or(0)),
             u64::from(x) << 48
                 | u64::from(y) << 40
                 | u64::from(z) << 32
@@ -136,7 +138,9 @@ impl Compact {
             | u8::from(self.sequence.is_some()) << 2
             | u8::from(self.currency.is_some()) << 3;
         let [a, b, c] = self.currency.unwrap_or(Currency::NONE).octets();
-        octets[88..].copy_from_slice(&[flags, self.session, self.closing as u8, a, b, c, 0, 0]);
+        let (kind, length, value) = self.charging_id.map_or((0, 0, 0), ChargingName::parts);
+        octets[88..96].copy_from_slice(&[flags, self.session, self.closing as u8, a, b, c, kind, length]);
+        octets[96..].copy_from_slice(&value.to_le_bytes());
         octets
     }
 
@@ -148,10 +152,14 @@ impl Compact {
         }
         let [supi, opened_us, from_us, to_us, uplink, downlink, recorded_us, lost, amount, numbers, named] =
             words;
-        let [flags, session, closing, a, b, c, ..] = octets[88..] else { return None };
+        let [flags, session, closing, a, b, c, kind, length, ref value @ ..] = octets[88..] else {
+            return None;
+        };
+        let value = u128::from_le_bytes(value.try_into().ok()?);
         let [_, x, y, z, ..] = named.to_be_bytes();
         let [_, _, dnn, rate] = sixteens(named);
-        let [charging_id, sequence] = thirty_twos(numbers);
+        let charging_id = ChargingName::from_parts((kind, length, value));
+        let sequence = u32::try_from(numbers).ok()?;
         Some(Self {
             supi,
             opened_us: (flags & 1 != 0).then_some(opened_us),
@@ -162,7 +170,7 @@ impl Compact {
             recorded_us,
             lost,
             amount: Money::from_micros(amount.cast_signed()),
-            charging_id: (flags & 2 != 0).then_some(ChargingId(charging_id)),
+            charging_id: charging_id.filter(|_| flags & 2 != 0),
             sequence: (flags & 4 != 0).then_some(sequence),
             serving: Plmn::from_octets([x, y, z])?,
             dnn: names.dnn_rank(dnn),
@@ -174,15 +182,10 @@ impl Compact {
     }
 }
 
-fn thirty_twos(word: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = word.to_be_bytes();
-    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
-}
-
 fn sixteens(word: u64) -> [u16; 4] {
     let [a, b, c, d, e, f, g, h] = word.to_be_bytes();
     [[a, b], [c, d], [e, f], [g, h]].map(u16::from_be_bytes)
 }
 
 /// Octets of an encoded record.
-pub(super) const ENCODED: usize = 96;
+pub(super) const ENCODED: usize = 112;

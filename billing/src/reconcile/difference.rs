@@ -6,7 +6,7 @@ use identity::{Dnn, Imsi, PduSessionId, Plmn};
 use serde::{Deserialize, Serialize};
 
 use crate::csv::Ledger;
-use crate::{ChargingId, Closing, Currency, Money, Octets};
+use crate::{ChargingName, Closing, Currency, Money, Octets};
 
 /// The root cause of a difference. Where several hold, the first of these is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,11 +36,13 @@ pub enum Cause {
     StillOpen,
     /// A line that is, or may be, this session's could not be read: explained.
     NotRead,
+    /// It agrees once a column that is damaged as a whole is put right: explained.
+    ColumnDamaged,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Missing,
         Self::Orphan,
         Self::Duplicate,
@@ -53,6 +55,7 @@ impl Cause {
         Self::AgentLost,
         Self::StillOpen,
         Self::NotRead,
+        Self::ColumnDamaged,
     ];
 
     /// As it stands in summary.json and unreconciled.csv.
@@ -70,12 +73,13 @@ impl Cause {
             Self::AgentLost => "agent-lost",
             Self::StillOpen => "still-open",
             Self::NotRead => "not-read",
+            Self::ColumnDamaged => "column-damaged",
         }
     }
 
     /// Whether the session cannot be judged, for a reason that is known: it does not count as unreconciled.
     pub fn is_explained(self) -> bool {
-        matches!(self, Self::AgentLost | Self::StillOpen | Self::NotRead)
+        matches!(self, Self::AgentLost | Self::StillOpen | Self::NotRead | Self::ColumnDamaged)
     }
 }
 
@@ -95,7 +99,7 @@ pub struct Difference {
     /// The UE's number of the session.
     pub session: PduSessionId,
     /// What the network called the session, by either side.
-    pub charging_id: Option<ChargingId>,
+    pub charging_id: Option<ChargingName>,
     /// What was used.
     pub usage: Option<Side>,
     /// What was charged.
@@ -146,7 +150,7 @@ pub struct Side {
 
 impl Difference {
     /// By subscriber, then by time.
-    pub(super) fn order(&self) -> (Imsi, u64, PduSessionId, Option<ChargingId>, Cause) {
+    pub(super) fn order(&self) -> (Imsi, u64, PduSessionId, Option<ChargingName>, Cause) {
         let from = |side: &Option<Side>| side.as_ref().map(|side| side.from_us);
         let from_us = from(&self.usage).or_else(|| from(&self.charging)).unwrap_or_default();
         (self.supi, from_us, self.session, self.charging_id, self.cause)

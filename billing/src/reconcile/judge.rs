@@ -6,11 +6,12 @@
 
 use super::checks::{Finding, duration, in_proportion, late, missing_part, order, volume, written_again};
 use super::compact::{Compact, is_home};
+use super::damage::{AMOUNTS, Figures, Repair, VOLUMES};
 use super::difference::{Cause, Difference, Side};
 use super::loss::{Allowed, Traffic};
 use super::losses::Gaps;
 use super::names::FinalNames;
-use super::scope::{RunWindow, is_open_at_the_end};
+use super::scope::{Lies, RunWindow, is_open_at_the_end};
 use super::sessions::{Sessions, drop_redelivered, sort_charging, sort_usage};
 use super::tally::Tally;
 use super::totals::{Gap, Networks, Totals, gap, networks};
@@ -18,7 +19,7 @@ use super::unread::{Found, Unread};
 use crate::csv::Ledger;
 use crate::rules::micros;
 use crate::{
-    ChargingId, Currency, Meter, Money, Octets, Part, RatedPer, RatingError, Rules, Settings, Tariff,
+    ChargingName, Currency, Meter, Money, Octets, Part, RatedPer, RatingError, Rules, Settings, Tariff,
 };
 
 /// Judges the sessions of one part of the subscribers after another.
@@ -32,6 +33,8 @@ pub(super) struct Judge<'a> {
     unread: &'a Unread,
     pub(super) found: Found,
     traffic: Option<&'a Traffic<'a>>,
+    /// How damaged columns are put right.
+    repair: &'a Repair,
     names: &'a FinalNames,
     /// The names' numbers of the tariff's rates, and of a rate that isn't named.
     rates: Vec<Option<u16>>,
@@ -44,7 +47,12 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(settings: &Settings<'a>, names: &'a FinalNames, unread: &'a Unread) -> Self {
+    pub(super) fn new(
+        settings: &Settings<'a>,
+        names: &'a FinalNames,
+        unread: &'a Unread,
+        repair: &'a Repair,
+    ) -> Self {
         let &Settings { tariff, rules, losses, window, complete, .. } = settings;
         let rates = tariff.map_or_else(Vec::new, |tariff| {
             tariff.rates.iter().map(|rate| names.rate_named(&rate.name)).collect()
@@ -58,6 +66,7 @@ impl<'a> Judge<'a> {
             unread,
             found: Found::default(),
             traffic: losses.traffic,
+            repair,
             names,
             rates,
             unnamed: names.rate_named(""),
@@ -71,15 +80,78 @@ impl<'a> Judge<'a> {
 
     /// Judges the sessions of these records, of whole subscribers.
     pub(super) fn judge(&mut self, usage: &mut Vec<Compact>, charging: &mut [Compact]) {
+        self.tally.redelivered += self.put_in_order(usage, charging);
+        self.each_subscriber(usage, charging, Self::subscriber);
+    }
+
+    /// What the pairs of sessions of these records have in common.
+    pub(super) fn look(&mut self, usage: &mut Vec<Compact>, charging: &mut [Compact], figures: &mut Figures) {
+        self.put_in_order(usage, charging);
+        self.each_subscriber(usage, charging, |judge, usage, charging| {
+            let mut sessions = std::mem::take(&mut judge.sessions);
+            sessions.set(usage, charging, judge.window, micros(judge.rules.clock_skew));
+            for (n, session) in sessions.usage.iter().enumerate() {
+                if let &[(_, m)] = sessions.charged_for(n) {
+                    let (parts, charged) = (&usage[session.start..session.end], &sessions.charging[m]);
+                    judge.look_at_pair(parts, &charging[charged.start..charged.end], figures);
+                }
+            }
+            judge.sessions = sessions;
+        });
+    }
+
+    fn look_at_pair(&mut self, usage: &[Compact], charging: &[Compact], figures: &mut Figures) {
+        let (used, charged) = (Totals::of(usage.iter()), Totals::of(charging.iter()));
+        let records = u64::try_from(charging.len()).unwrap_or(u64::MAX);
+        figures.uplink.add(used.uplink, charged.uplink, records, &VOLUMES);
+        figures.downlink.add(used.downlink, charged.downlink, records, &VOLUMES);
+        if self.tariff.is_none() {
+            return;
+        }
+        let (expected, note) = self.price(usage);
+        let amount: i128 = charging.iter().map(|part| i128::from(part.amount.micros())).sum();
+        // Another rate than the tariff's is a mistake of rating, whatever the amounts have in common.
+        let wrong_rate = self.names_another_rate(charging);
+        if let (Ok(expected), Ok(amount), true) =
+            (u64::try_from(expected.micros()), u64::try_from(amount), note.is_empty())
+        {
+            let amount = if wrong_rate { expected } else { amount };
+            figures.amount.add(expected, amount, 1, &AMOUNTS);
+        }
+    }
+
+    /// Whether a record names another rate than the tariff has for it.
+    fn names_another_rate(&mut self, charging: &[Compact]) -> bool {
+        let Some(tariff) = self.tariff else { return false };
+        self.meter.reset();
+        charging.iter().any(|part| match rate(tariff, &mut self.meter, self.names, self.rules, part) {
+            Ok(charge) => Some(part.rate) != self.unnamed && Some(part.rate) != self.rates[charge.rate],
+            Err(_) => true,
+        })
+    }
+
+    /// How many were delivered again.
+    fn put_in_order(&self, usage: &mut Vec<Compact>, charging: &mut [Compact]) -> u64 {
+        if self.repair.is_of_all() {
+            self.repair.place(usage, charging);
+        }
         sort_usage(usage);
         sort_charging(charging);
-        self.tally.redelivered += drop_redelivered(usage);
-        let (mut used, mut charged) = (&usage[..], &*charging);
+        drop_redelivered(usage)
+    }
+
+    fn each_subscriber(
+        &mut self,
+        usage: &[Compact],
+        charging: &[Compact],
+        mut then: impl FnMut(&mut Self, &[Compact], &[Compact]),
+    ) {
+        let (mut used, mut charged) = (usage, charging);
         while let Some(supi) = used.first().into_iter().chain(charged.first()).map(|one| one.supi).min() {
             let split = |records: &[Compact]| records.iter().take_while(|one| one.supi == supi).count();
             let (used_here, used_after) = used.split_at(split(used));
             let (charged_here, charged_after) = charged.split_at(split(charged));
-            self.subscriber(used_here, charged_here);
+            then(self, used_here, charged_here);
             (used, charged) = (used_after, charged_after);
         }
     }
@@ -155,12 +227,15 @@ impl<'a> Judge<'a> {
     }
 
     /// Charged, and nothing used: for nobody, or once more under another identifier.
-    fn orphan(&mut self, charging: &[Compact], twin: Option<Option<ChargingId>>) {
+    fn orphan(&mut self, charging: &[Compact], twin: Option<Option<ChargingName>>) {
         let totals = Totals::of(charging.iter());
         if totals.volume() == 0 && charging.iter().all(|part| part.amount == Money::ZERO) {
             // The UE never had this session, nothing flowed and nothing is charged: that agrees.
             self.tally.unused += 1;
             self.tally.matched(charging, Money::ZERO);
+            return;
+        }
+        if twin.is_none() && self.is_of_another_run(charging) {
             return;
         }
         let finding = match twin {
@@ -183,18 +258,37 @@ impl<'a> Judge<'a> {
         self.difference(finding, &[], charging, expected);
     }
 
+    /// Counts a session that nobody used, and that was over when the run began, or began when it was over.
+    fn is_of_another_run(&mut self, charging: &[Compact]) -> bool {
+        let from_us = charging.iter().map(|part| part.from_us).min().unwrap_or_default();
+        let to_us = charging.iter().map(|part| part.to_us).max().unwrap_or_default();
+        let lies = self.window.map_or(Lies::Within, |window| window.place_of_nobodys(from_us, to_us));
+        self.tally.out_of_scope.0 += u64::from(lies == Lies::Before);
+        self.tally.out_of_scope.1 += u64::from(lies == Lies::After);
+        lies != Lies::Within
+    }
+
     fn pair(&mut self, usage: &[Compact], charging: &[Compact]) {
         let used = Totals::of(usage.iter());
         let again = written_again(charging, used, self.allowed(usage));
         if again.is_empty() {
-            let (finding, expected) = self.compare(usage, charging, used);
+            let (mut finding, mut expected) = self.compare(usage, charging, used);
+            let right = finding.as_ref().and_then(|_| self.repair.figures(used, charging));
+            if let Some(right) = &right {
+                (finding, expected) = self.compare(usage, right, used);
+            }
+            let damaged = right.is_some() || self.repair.is_of_all();
             let unread = finding.as_ref().and_then(|finding| self.not_read(finding, usage, charging));
             let explained = self.allowed(usage).agree(used, Totals::of(charging.iter()));
             self.tally.explained_by_loss(explained.unwrap_or_default());
             return match unread.or(finding) {
                 None => {
                     self.tally.used(usage);
-                    self.tally.matched(charging, expected);
+                    if damaged {
+                        self.tally.damaged(charging, expected);
+                    } else {
+                        self.tally.matched(charging, expected);
+                    }
                 }
                 Some(finding) if finding.cause == Cause::NotRead => {
                     let amount = charging.iter().map(|part| part.amount).sum();
@@ -267,9 +361,7 @@ impl<'a> Judge<'a> {
         }
         let uplink = charged.uplink.max(used.uplink);
         let at_most = Totals { uplink, downlink: charged.downlink.max(used.downlink), ..charged };
-        if self.allowed(usage).agree(used, at_most).is_none() {
-            return None;
-        }
+        self.allowed(usage).agree(used, at_most)?;
         let amount: Money = charging.iter().map(|part| part.amount).sum();
         let (wrong, rated) = self.rating(usage, charging, amount);
         if wrong.is_some() {
@@ -473,7 +565,7 @@ fn rate(
     let too_large = || RatingError::TooLarge(part.volume().0);
     let dnn = names.dnns.get(usize::from(part.dnn)).ok_or_else(too_large)?;
     if rules.rating.per == RatedPer::Record {
-        meter.reset();
+        meter.next_record();
     }
     let roaming = !is_home(part.serving, part.supi);
     let (from_us, to_us, volume) = (part.from_us, part.to_us, part.volume());

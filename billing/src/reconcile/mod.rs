@@ -17,6 +17,7 @@ use std::sync::{Mutex, PoisonError};
 
 mod checks;
 mod compact;
+mod damage;
 mod difference;
 mod judge;
 mod loss;
@@ -31,6 +32,7 @@ mod totals;
 mod unread;
 mod unreconciled;
 
+pub use damage::Damage;
 pub use difference::{Cause, Difference, Side};
 pub use loss::{Carried, Traffic};
 pub use losses::{Losses, LostUsage};
@@ -39,14 +41,15 @@ pub(crate) use unread::UnreadLine;
 pub use unreconciled::UnreconciledWriter;
 
 use self::compact::Compact;
+use self::damage::{Figures, Places, Repair, SAMPLE};
 use self::judge::Judge;
 use self::names::{FinalNames, LocalNames, Names};
 use self::run::Run;
 use self::store::{PARTS, Store};
 use self::tally::Tally;
 use self::unread::{Found, Unread, UnreadLines};
-use crate::csv::{CsvError, FieldError, Ledger, Mappings, Record, Row, Rows};
-use crate::{Account, ChargingRecord, Rules, Tariff, UsageRecord};
+use crate::csv::{Column, CsvError, FieldError, Ledger, Mappings, Record, Row, Rows};
+use crate::{Account, ChargingRecord, Money, Rules, Tariff, UsageRecord};
 
 /// Why a reconciliation cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +72,15 @@ pub enum ReconcileError {
         lines: u64,
         /// What is wrong with the first, as `file:line: reason`.
         first: String,
+    },
+    /// Amounts add up to more than any account holds: nothing is said of the money then.
+    #[error(
+        "the amounts {what} add up to more than {}, the largest that is counted: are they in another unit?",
+        Money::LARGEST
+    )]
+    TooMuch {
+        /// Which.
+        what: &'static str,
     },
     /// A record that no ledger could hold.
     #[error("a record cannot be taken: {}", .0.message)]
@@ -129,6 +141,11 @@ struct Intake {
     unread: Vec<UnreadLine>,
     /// Of the lines that could not be read, those that are of no session: a header again.
     of_no_session: u64,
+    /// Amounts that the ledger has no column for are not judged.
+    lacks_amounts: bool,
+    /// Of them, those whose subscriber is a floating-point number, and one of these.
+    floating: u64,
+    floating_example: Option<String>,
 }
 
 impl<'a> Reconciler<'a> {
@@ -143,6 +160,9 @@ impl<'a> Reconciler<'a> {
             problems: Vec::new(),
             unread: Vec::new(),
             of_no_session: 0,
+            lacks_amounts: false,
+            floating: 0,
+            floating_example: None,
         };
         let (usage, charging) = (intake(Ledger::Usage), intake(Ledger::Charging));
         Self { settings, names: Names::default(), usage, charging }
@@ -183,9 +203,15 @@ impl<'a> Reconciler<'a> {
         mut self,
         sink: &mut dyn FnMut(&Difference) -> io::Result<()>,
     ) -> Result<Account, ReconcileError> {
-        let names = self.names.finish();
+        if self.charging.lacks_amounts {
+            self.settings.tariff = None;
+        }
+        let names = std::mem::take(&mut self.names).finish();
         let unread = Unread { usage: self.usage.unread_lines(), charging: self.charging.unread_lines() };
-        let judged = Judged::new(&self.settings, &names, &unread, &self.usage.store, &self.charging.store);
+        let (repair, mut damaged) = self.look_for_damage(&names, &unread).map_err(ReconcileError::Spill)?;
+        damaged.extend([&self.usage, &self.charging].into_iter().filter_map(Intake::floating_subscribers));
+        let stores = (&self.usage.store, &self.charging.store);
+        let judged = Judged::new(&self.settings, &names, &unread, &repair, stores);
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| judged.work())).collect();
@@ -210,6 +236,7 @@ impl<'a> Reconciler<'a> {
         .map_err(ReconcileError::Sink)?;
         let mut problems = self.usage.problems;
         problems.extend(self.charging.problems);
+        let account = tally.account().map_err(|what| ReconcileError::TooMuch { what })?;
         Ok(Account {
             currency: self.settings.tariff.map(|tariff| tariff.currency),
             usage_records: self.usage.records,
@@ -217,8 +244,38 @@ impl<'a> Reconciler<'a> {
             rejected_usage: self.usage.rejected,
             rejected_charging: self.charging.rejected,
             problems,
-            ..tally.account()
+            damaged,
+            ..account
         })
+    }
+}
+
+impl Reconciler<'_> {
+    /// Looks at some thousand sessions for what they have in common, before any is judged.
+    fn look_for_damage(&self, names: &FinalNames, unread: &Unread) -> io::Result<(Repair, Vec<Damage>)> {
+        let (mut repair, mut found) = (Repair::default(), Vec::new());
+        let skew_us = crate::rules::micros(self.settings.rules.clock_skew);
+        let window = self.settings.window;
+        let within = |us: u64| window.is_none_or(|window| (window.from_us..=window.to_us).contains(&us));
+        let (mut octets, mut usage, mut charging) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut places, mut looked_at) = (Places::default(), 0);
+        while looked_at < PARTS && places.sessions() < SAMPLE {
+            self.usage.store.read(looked_at, names, &mut octets, &mut usage)?;
+            self.charging.store.read(looked_at, names, &mut octets, &mut charging)?;
+            places.look(&usage, &charging, skew_us, within);
+            looked_at += 1;
+        }
+        places.conclude(skew_us, window.is_some(), &mut repair, &mut found);
+        let mut figures = Figures::default();
+        let mut judge = Judge::new(&self.settings, names, unread, &repair);
+        for n in 0..looked_at {
+            self.usage.store.read(n, names, &mut octets, &mut usage)?;
+            self.charging.store.read(n, names, &mut octets, &mut charging)?;
+            judge.look(&mut usage, &mut charging, &mut figures);
+        }
+        drop(judge);
+        figures.conclude(&mut repair, &mut found);
+        Ok((repair, found))
     }
 }
 
@@ -240,6 +297,7 @@ impl Intake {
         if let Some(folder) = rejects {
             rows.rejects_to(&folder.join(format!("{}.rejected.csv", self.ledger)));
         }
+        self.lacks_amounts |= self.ledger == Ledger::Charging && !rows.has(Column::Amount);
         let mut spilled = Ok(());
         while spilled.is_ok()
             && rows.next(|row| {
@@ -251,6 +309,8 @@ impl Intake {
         {}
         self.rejected += rows.rejected;
         self.of_no_session += rows.headers_again;
+        self.floating += rows.floating;
+        self.floating_example = self.floating_example.take().or_else(|| rows.floating_example.take());
         self.unread.append(&mut rows.unread);
         self.problems.append(&mut rows.problems);
         spilled.map_err(ReconcileError::Spill)
@@ -260,6 +320,17 @@ impl Intake {
 impl Intake {
     fn unread_lines(&mut self) -> UnreadLines {
         UnreadLines::new(std::mem::take(&mut self.unread), self.rejected.saturating_sub(self.of_no_session))
+    }
+
+    /// Subscribers that a spreadsheet has made floating-point numbers of.
+    fn floating_subscribers(&self) -> Option<Damage> {
+        let example = self.floating_example.as_deref()?;
+        let (shown_by, of) = (self.floating, self.records + self.rejected);
+        let finding = format!(
+            "{shown_by} of {of} lines have a floating-point number such as {example:?} for a subscriber, whose digits are lost: a \
+             spreadsheet has taken it for a number; export the column as text"
+        );
+        Some(Damage { ledger: self.ledger, column: "supi".to_owned(), shown_by, of, finding })
     }
 
     /// A ledger of which nothing can be read accuses nobody.
@@ -289,6 +360,7 @@ struct Judged<'a> {
     settings: &'a Settings<'a>,
     names: &'a FinalNames,
     unread: &'a Unread,
+    repair: &'a Repair,
     usage: &'a Store,
     charging: &'a Store,
     next: AtomicUsize,
@@ -307,16 +379,16 @@ impl<'a> Judged<'a> {
         settings: &'a Settings<'a>,
         names: &'a FinalNames,
         unread: &'a Unread,
-        usage: &'a Store,
-        charging: &'a Store,
+        repair: &'a Repair,
+        (usage, charging): (&'a Store, &'a Store),
     ) -> Self {
         let (next, results) = (AtomicUsize::new(0), Mutex::default());
-        Self { settings, names, unread, usage, charging, next, results }
+        Self { settings, names, unread, repair, usage, charging, next, results }
     }
 
     /// Judges part after part until none is left.
     fn work(&self) -> io::Result<()> {
-        let mut judge = Judge::new(self.settings, self.names, self.unread);
+        let mut judge = Judge::new(self.settings, self.names, self.unread, self.repair);
         let (mut octets, mut usage, mut charging) = (Vec::new(), Vec::new(), Vec::new());
         let mut runs = Vec::new();
         loop {

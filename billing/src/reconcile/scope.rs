@@ -28,12 +28,23 @@ pub(super) enum Lies {
 impl RunWindow {
     /// How a session from one time to another lies to the run, by clocks that may be so far apart.
     pub(super) fn place(self, from_us: u64, to_us: u64, skew_us: u64) -> Lies {
-        if to_us.saturating_add(skew_us) < self.from_us {
+        // What began before the run can be no session of it, and was closed before it as far as the clocks can tell.
+        let began_before = from_us.saturating_add(skew_us) < self.from_us;
+        if began_before && to_us <= self.from_us.saturating_add(skew_us) {
             Lies::Before
         } else if from_us > self.to_us.saturating_add(skew_us) {
             Lies::After
         } else {
             Lies::Within
+        }
+    }
+
+    /// The same of a session that nobody in the run used: then the clocks are taken at their word.
+    pub(super) fn place_of_nobodys(self, from_us: u64, to_us: u64) -> Lies {
+        match (to_us < self.from_us, from_us > self.to_us) {
+            (true, _) => Lies::Before,
+            (_, true) => Lies::After,
+            _ => Lies::Within,
         }
     }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::compact::Compact;
 use super::scope::{Lies, RunWindow};
-use crate::ChargingId;
+use crate::ChargingName;
 
 /// One session in one ledger: its parts stand together in the sorted records.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ pub(super) struct Session {
     /// The range of its records.
     pub(super) start: usize,
     pub(super) end: usize,
-    pub(super) charging_id: Option<ChargingId>,
+    pub(super) charging_id: Option<ChargingName>,
     session: u8,
     pub(super) from_us: u64,
     to_us: u64,
@@ -27,7 +27,7 @@ pub(super) struct Session {
 pub(super) struct Sessions {
     pub(super) usage: Vec<Session>,
     pub(super) charging: Vec<Session>,
-    by_id: Vec<(ChargingId, u64, usize)>,
+    by_id: Vec<(ChargingName, u64, usize)>,
     /// Used sessions, and the charged ones that belong to them.
     pairs: Vec<(usize, usize)>,
     /// Charged sessions of before the run, and of after it.
@@ -77,7 +77,7 @@ pub(super) fn drop_redelivered(records: &mut Vec<Compact>) -> u64 {
 fn usage_key(record: &Compact) -> (u8, u64) {
     match (record.opened_us, record.charging_id) {
         (Some(opened_us), _) => (0, opened_us),
-        (None, Some(id)) => (1, u64::from(id.0)),
+        (None, Some(id)) => (1, id.key()),
         (None, None) => (2, record.from_us),
     }
 }
@@ -215,8 +215,11 @@ impl Sessions {
             let start = end.saturating_sub(NEIGHBOURS);
             let candidates = self.usage[start..end].iter().enumerate().filter(|(_, used)| {
                 let may = match (used.charging_id, charged.charging_id) {
-                    (Some(_), Some(_)) => false,
-                    (None, Some(_)) => used.partner.is_none(),
+                    // A number and a UUID are names by two systems: they say nothing of each other.
+                    (Some(ours), Some(theirs)) if ours.number().is_some() == theirs.number().is_some() => {
+                        false
+                    }
+                    (_, Some(_)) => used.partner.is_none(),
                     // A part that lost its identifier joins the others.
                     (_, None) => true,
                 };

@@ -101,9 +101,10 @@ impl Store {
 
 fn part_of(supi: u64) -> usize {
     // The multiplier spreads neighbours (Knuth, 2⁶⁴ over the golden ratio); the upper bits are the well mixed ones.
-    let mixed = supi.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PARTS.ilog2());
+    // By the number alone: who has lost leading zeros is dealt to where the others are.
+    let mixed = (supi >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PARTS.ilog2());
     usize::try_from(mixed).unwrap_or_default() % PARTS
 }
 
 /// Octets of a part that are written at once.
-const CHUNK: usize = 372 * ENCODED;
+const CHUNK: usize = 315 * ENCODED;

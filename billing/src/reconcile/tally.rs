@@ -15,6 +15,8 @@ pub(super) struct Tally {
     pub(super) redelivered: u64,
     /// Charged sessions of before the run, and of after it.
     pub(super) out_of_scope: (u64, u64),
+    /// The amounts of a session do not fit together.
+    too_much: bool,
     by_cause: [(u64, i128); Cause::ALL.len()],
     charged: i128,
     expected: i128,
@@ -35,6 +37,12 @@ impl Tally {
     /// A session whose sides agree.
     pub(super) fn matched(&mut self, charging: &[Compact], expected: Money) {
         self.matched += 1;
+        self.charged(charging, expected);
+    }
+
+    /// One whose sides agree once a damaged column is put right.
+    pub(super) fn damaged(&mut self, charging: &[Compact], expected: Money) {
+        self.by_cause[Cause::ColumnDamaged as usize].0 += 1;
         self.charged(charging, expected);
     }
 
@@ -72,11 +80,14 @@ impl Tally {
         self.charged_octets.0 += u128::from(totals.uplink);
         self.charged_octets.1 += u128::from(totals.downlink);
         self.expected += i128::from(expected.micros());
-        self.charged += charging.iter().map(|part| i128::from(part.amount.micros())).sum::<i128>();
+        let amount: i128 = charging.iter().map(|part| i128::from(part.amount.micros())).sum();
+        self.too_much |= i64::try_from(amount).is_err();
+        self.charged += amount;
     }
 
     pub(super) fn add(&mut self, other: &Self) {
         self.matched += other.matched;
+        self.too_much |= other.too_much;
         self.unused += other.unused;
         self.redelivered += other.redelivered;
         self.out_of_scope.0 += other.out_of_scope.0;
@@ -96,17 +107,23 @@ impl Tally {
         self.by_loss.2 += other.by_loss.2;
     }
 
-    /// Into the account. What does not fit stops at the largest number there is.
-    pub(super) fn account(&self) -> Account {
-        let money = |micros: i128| {
-            Money::from_micros(i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX }))
-        };
+    /// Into the account; which amounts do not fit.
+    pub(super) fn account(&self) -> Result<Account, &'static str> {
+        let stakes: i128 = self.by_cause.iter().map(|(_, sum)| sum).sum();
+        let sums = [("charged", self.charged), ("expected", self.expected), ("at stake", stakes)];
+        if let Some((what, _)) = sums.into_iter().find(|(_, sum)| i64::try_from(*sum).is_err()) {
+            return Err(what);
+        }
+        if self.too_much {
+            return Err("of one session");
+        }
+        let money = |micros: i128| Money::from_micros(i64::try_from(micros).unwrap_or_default());
         let octets = |octets: u128| u64::try_from(octets).unwrap_or(u64::MAX);
         let found = Cause::ALL.into_iter().zip(self.by_cause).filter(|(_, (count, _))| *count > 0);
         let (explained, found): (Vec<_>, Vec<_>) = found.partition(|(cause, _)| cause.is_explained());
         let count = |of: &[(Cause, (u64, i128))]| of.iter().map(|(_, (count, _))| count).sum::<u64>();
         let unreconciled = count(&found);
-        Account {
+        Ok(Account {
             sessions: self.matched + unreconciled + count(&explained),
             explained: explained.iter().map(|(cause, (count, _))| (cause.to_string(), *count)).collect(),
             matched: self.matched,
@@ -131,6 +148,6 @@ impl Tally {
             before_run: self.out_of_scope.0,
             after_run: self.out_of_scope.1,
             ..Account::default()
-        }
+        })
     }
 }

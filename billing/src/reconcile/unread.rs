@@ -6,7 +6,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::compact::Compact;
-use crate::ChargingId;
+use crate::ChargingName;
 use crate::csv::Ledger;
 
 /// What could be read of a line that could not be read as a whole.
@@ -15,14 +15,14 @@ pub(crate) struct UnreadLine {
     /// Its number in the file.
     pub(crate) line: u64,
     pub(crate) supi: Option<identity::Imsi>,
-    pub(crate) charging_id: Option<ChargingId>,
+    pub(crate) charging_id: Option<ChargingName>,
 }
 
 /// The unread lines of one ledger.
 #[derive(Default)]
 pub(super) struct UnreadLines {
     lines: Vec<UnreadLine>,
-    by_id: FxHashMap<ChargingId, Vec<usize>>,
+    by_id: FxHashMap<ChargingName, Vec<usize>>,
     by_supi: FxHashMap<u64, Vec<usize>>,
     /// Lines of which nothing is known, and those that were too many to be kept.
     unknown: u64,
@@ -66,7 +66,7 @@ impl UnreadLines {
         }
         let records = || parts.iter().copied().flatten();
         let supi = records().next()?.supi;
-        let ids: Vec<ChargingId> = records().filter_map(|part| part.charging_id).collect();
+        let ids: Vec<ChargingName> = records().filter_map(|part| part.charging_id).collect();
         let same_supi = |n: &&usize| {
             self.lines.get(**n).is_some_and(|line| line.supi.is_none_or(|one| Compact::supi_of(one) == supi))
         };

@@ -6,13 +6,12 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use super::difference::Difference;
-use crate::csv::CsvError;
+use crate::csv::{CsvError, escaped};
 
 /// Writes the differences.
 pub struct UnreconciledWriter {
     path: PathBuf,
     output: csv::Writer<BufWriter<File>>,
-    line: Vec<String>,
 }
 
 impl UnreconciledWriter {
@@ -24,38 +23,40 @@ impl UnreconciledWriter {
             Ok(output)
         };
         let output = create().map_err(|source| CsvError::unwritable(path, source))?;
-        Ok(Self { path: path.to_owned(), output, line: Vec::new() })
+        Ok(Self { path: path.to_owned(), output })
     }
 
     /// Adds a difference.
     pub fn write(&mut self, difference: &Difference) -> io::Result<()> {
-        self.line.clear();
-        let line = &mut self.line;
-        line.push(difference.cause.to_string());
-        line.push(difference.supi.to_string());
-        line.push(difference.session.to_string());
-        line.push(optional(difference.charging_id));
-        line.push(difference.currency.to_string());
-        line.extend(
-            [difference.expected, difference.charged, difference.at_stake].map(|one| one.to_string()),
-        );
-        line.push(difference.explanation.clone());
-        for side in [&difference.usage, &difference.charging] {
-            let side = side.as_ref();
+        let mut line: Vec<String> = vec![
+            difference.cause.to_string(),
+            difference.supi.to_string(),
+            difference.session.to_string(),
+            optional(difference.charging_id),
+            difference.explanation.clone(),
+            difference.at_stake.to_string(),
+            difference.currency.to_string(),
+            difference.expected.to_string(),
+            difference.charged.to_string(),
+        ];
+        let (used, charged) = (difference.usage.as_ref(), difference.charging.as_ref());
+        for side in [used, charged] {
             line.push(side.map_or_else(String::new, |side| joined(&side.serving)));
             line.push(optional(side.map(|side| &side.dnn)));
             line.push(optional(side.map(|side| side.records)));
-            line.push(optional(side.map(|side| side.from_us)));
-            line.push(optional(side.map(|side| side.to_us)));
+            line.extend([side.map(|side| side.from_us), side.map(|side| side.to_us)].map(iso));
             line.push(optional(side.map(|side| side.uplink)));
             line.push(optional(side.map(|side| side.downlink)));
             line.push(optional(side.map(|side| side.closing)));
         }
-        line.push(optional(difference.usage.as_ref().map(|side| side.downlink_lost)));
-        let charging = difference.charging.as_ref();
-        line.push(optional(charging.and_then(|side| side.recorded_us)));
-        line.push(charging.map_or_else(String::new, |side| joined(&side.rates)));
-        Ok(self.output.write_record(&self.line)?)
+        line.push(optional(used.map(|side| side.downlink_lost)));
+        line.push(iso(charged.and_then(|side| side.recorded_us)));
+        line.push(charged.map_or_else(String::new, |side| joined(&side.rates)));
+        for side in [used, charged] {
+            line.extend([side.map(|side| side.from_us), side.map(|side| side.to_us)].map(optional));
+        }
+        line.push(optional(charged.and_then(|side| side.recorded_us)));
+        Ok(self.output.write_record(line.iter().map(|cell| escaped(cell).into_owned()))?)
     }
 
     /// Hands everything to the operating system.
@@ -72,33 +73,45 @@ fn joined(values: &[impl Display]) -> String {
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join("+")
 }
 
-const COLUMNS: [&str; 28] = [
+/// UTC, to the microsecond.
+fn iso(us: Option<u64>) -> String {
+    let time = us.and_then(|us| jiff::Timestamp::from_microsecond(i64::try_from(us).ok()?).ok());
+    time.map_or_else(String::new, |time| format!("{time:.6}"))
+}
+
+/// What is read first comes first; the times as the ledgers have them are at the end.
+const COLUMNS: [&str; 33] = [
     "cause",
     "supi",
     "session",
     "charging_id",
+    "explanation",
+    "at_stake",
     "currency",
     "expected",
     "charged",
-    "at_stake",
-    "explanation",
     "used_serving",
     "used_dnn",
     "used_records",
-    "used_from_us",
-    "used_to_us",
+    "used_from",
+    "used_to",
     "used_uplink",
     "used_downlink",
     "used_closing",
     "charged_serving",
     "charged_dnn",
     "charged_records",
-    "charged_from_us",
-    "charged_to_us",
+    "charged_from",
+    "charged_to",
     "charged_uplink",
     "charged_downlink",
     "charged_closing",
     "used_downlink_lost",
-    "charged_recorded_us",
+    "charged_recorded",
     "charged_rates",
+    "used_from_us",
+    "used_to_us",
+    "charged_from_us",
+    "charged_to_us",
+    "charged_recorded_us",
 ];

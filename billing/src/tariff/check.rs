@@ -41,6 +41,16 @@ impl Rate {
         if self.price.micros() < 0 {
             return Some(format!("price: {} is negative", self.price));
         }
+        if self.setup.micros() < 0 {
+            return Some(format!("setup: {} is negative", self.setup));
+        }
+        if self.first.is_some() && self.first_units().is_none() {
+            let first = self.first.map(|first| first.to_string()).unwrap_or_default();
+            return Some(format!(
+                "first: {first} is not a whole number of units of {}: such as 30s with per: 6s is accepted",
+                self.unit
+            ));
+        }
         None
     }
 
@@ -50,7 +60,9 @@ impl Rate {
         }
         let alike =
             |rate: &&Self| (rate.serving, &rate.dnn, rate.scope) == (self.serving, &self.dnn, self.scope);
-        if let Some(twin) = earlier.iter().filter(alike).find(|rate| rate.hours == self.hours) {
+        if let Some(twin) =
+            earlier.iter().filter(alike).find(|rate| (rate.hours, &rate.zone) == (self.hours, &self.zone))
+        {
             return Some(format!("it overlaps {:?}, which is for the same use at the same hours", twin.name));
         }
         if self.is_covered_by(earlier) {
@@ -63,7 +75,10 @@ impl Rate {
         }
         // A rate for some hours before one for all of them is the special before the general.
         let overlapping = |rate: &&Self| match (rate.hours, self.hours) {
-            (Some(one), Some(other)) => minutes().any(|minute| one.hold(minute) && other.hold(minute)),
+            // How hours of two zones lie to each other depends on the day.
+            (Some(one), Some(other)) if rate.zone == self.zone => {
+                minutes().any(|minute| one.hold(minute) && other.hold(minute))
+            }
             _ => false,
         };
         let twin = earlier.iter().filter(alike).find(overlapping)?;
@@ -82,6 +97,7 @@ impl Rate {
             .iter()
             .filter(|rate| rate.serving.is_none() || rate.serving == self.serving)
             .filter(|rate| rate.dnn.is_none() || rate.dnn == self.dnn)
+            .filter(|rate| rate.hours.is_none() || rate.zone == self.zone)
             .collect();
         let holds = |rate: &Self, roaming: bool, minute: u16| {
             rate.scope.holds(roaming) && rate.hours.is_none_or(|hours| hours.hold(minute))
@@ -145,6 +161,16 @@ mod tests {
                 "- {name: a, per: 1MB, price: 1, hours: 08:00-20:00}\n\
                  - {name: b, per: 1MB, price: 1, hours: 19:00-21:00}",
                 "rates[1]: hours: 19:00-21:00 overlap those of \"a\", 08:00-20:00",
+            ),
+            ("- {name: a, per: 1MB, price: 1, setup: -1}", "rates[0]: setup: -1.000000 is negative"),
+            (
+                "- {name: a, per: 7s, price: 1, first: 30s}",
+                "rates[0]: first: 30s is not a whole number of units of 7s",
+            ),
+            ("- {name: a, per: 1MB, price: 1, first: 30s}", "rates[0]: first: 30s is not a whole number"),
+            (
+                "- {name: a, per: 1s, price: 1, hours: 08:00-20:00, zone: Berlin}",
+                "\"Berlin\" is no time zone",
             ),
             ("- {name: a, per: 1MB, price: 1.0000001}", "tariff.yaml:4"),
             ("- {name: a, per: 1MB, prize: 1}", "prize"),

@@ -6,12 +6,15 @@ use identity::{Dnn, Plmn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::csv::network_identifier;
 use crate::{Currency, Money};
 
 mod check;
 mod text;
+mod zone;
 
 pub use check::TariffError;
+pub use zone::Zone;
 
 /// The prices of one run. The first rate that fits a part of a session is applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +24,9 @@ pub struct Tariff {
     pub name: String,
     /// The currency of every price.
     pub currency: Currency,
+    /// The zone of the rates' hours; UTC where it is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
     /// In order of precedence.
     pub rates: Vec<Rate>,
 }
@@ -37,9 +43,12 @@ impl Default for Tariff {
             price: Money::from_micros(1_000),
             rounding: Rounding::Up,
             free_units: 0,
+            setup: Money::ZERO,
+            first: None,
             hours: None,
+            zone: None,
         };
-        Self { name: "default".to_owned(), currency: Currency::EUR, rates: vec![everything] }
+        Self { name: "default".to_owned(), currency: Currency::EUR, zone: None, rates: vec![everything] }
     }
 }
 
@@ -71,9 +80,20 @@ pub struct Rate {
     /// Units of each session, in each serving network, that cost nothing.
     #[serde(default, rename = "free")]
     pub free_units: u64,
-    /// The hours of the day (UTC) in which it holds; `None` for all.
+    /// What a session costs by itself, once, at the rate at which it begins.
+    #[serde(default, with = "text::money", skip_serializing_if = "Money::is_zero")]
+    #[schemars(schema_with = "text::price_schema")]
+    pub setup: Money,
+    /// What is counted at least of a session that begins at this rate and uses anything: 30s, where it then goes on in steps of
+    /// 6s. A whole number of units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Unit>,
+    /// The hours of the day in which it holds; `None` for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<Hours>,
+    /// The zone of its hours; that of the tariff where it is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
 }
 
 /// Where a subscriber must be.
@@ -114,9 +134,9 @@ pub enum Rounding {
 /// A time of the day, from one minute to before another, over midnight when `to` is not later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hours {
-    /// Minutes since midnight, UTC.
+    /// Minutes since midnight, in the zone of the rate.
     pub from_min: u16,
-    /// Minutes since midnight, UTC.
+    /// Minutes since midnight, likewise.
     pub to_min: u16,
 }
 
@@ -157,10 +177,17 @@ impl Tariff {
     ) -> Option<(usize, &Rate)> {
         self.rates.iter().enumerate().find(|(_, rate)| {
             rate.serving.is_none_or(|plmn| plmn == serving)
-                && rate.dnn.as_ref().is_none_or(|name| name == dnn)
+                && rate.dnn.as_ref().is_none_or(|name| name == dnn || same_network(name, dnn))
                 && rate.scope.holds(roaming)
-                && rate.hours.is_none_or(|hours| hours.hold_at(at_us))
+                && rate.hours.is_none_or(|hours| hours.hold(self.minute_at(rate, at_us)))
         })
+    }
+
+    /// The minute of the day by which a rate's hours are judged.
+    fn minute_at(&self, rate: &Rate, at_us: u64) -> u16 {
+        let zone = rate.zone.as_ref().or(self.zone.as_ref());
+        let utc = || u16::try_from(at_us / MINUTE_US % MINUTES_A_DAY).unwrap_or_default();
+        zone.and_then(|zone| zone.minute_at(at_us)).unwrap_or_else(utc)
     }
 
     /// The error for a use without a rate.
@@ -172,13 +199,17 @@ impl Tariff {
     pub fn next_change_us(&self, after_us: u64) -> Option<u64> {
         let day_us = 24 * 60 * MINUTE_US;
         let midnight = after_us - after_us % day_us;
-        let hours = self.rates.iter().filter_map(|rate| rate.hours);
-        let minutes = hours.flat_map(|hours| [hours.from_min, hours.to_min]);
-        let times = minutes.flat_map(|min| {
-            let today = midnight.saturating_add(u64::from(min) * MINUTE_US);
-            [today, today.saturating_add(day_us)]
+        let rates = self.rates.iter().filter_map(|rate| Some((rate.hours?, rate)));
+        let times = rates.filter_map(|(hours, rate)| {
+            let minutes = [hours.from_min, hours.to_min];
+            if let Some(zone) = rate.zone.as_ref().or(self.zone.as_ref()) {
+                return zone.next_us(after_us, &minutes);
+            }
+            let of_day = minutes.map(|min| midnight.saturating_add(u64::from(min) * MINUTE_US));
+            let times = of_day.into_iter().flat_map(|today| [today, today.saturating_add(day_us)]);
+            times.filter(|time| *time > after_us).min()
         });
-        times.filter(|time| *time > after_us).min()
+        times.min()
     }
 }
 
@@ -193,12 +224,6 @@ impl Scope {
 }
 
 impl Hours {
-    /// Whether they hold at this time (UNIX time in µs).
-    pub fn hold_at(self, at_us: u64) -> bool {
-        let minute = u16::try_from(at_us / MINUTE_US % MINUTES_A_DAY).unwrap_or_default();
-        self.hold(minute)
-    }
-
     /// Whether they hold in this minute of the day.
     pub(crate) fn hold(self, minute: u16) -> bool {
         if self.from_min < self.to_min {
@@ -207,6 +232,12 @@ impl Hours {
             minute >= self.from_min || minute < self.to_min
         }
     }
+}
+
+/// Whether two names are of one data network, with its operator identifier or without.
+fn same_network(one: &Dnn, other: &Dnn) -> bool {
+    let (one, other) = (network_identifier(one.as_str()), network_identifier(other.as_str()));
+    one.eq_ignore_ascii_case(other)
 }
 
 fn place(roaming: bool) -> &'static str {

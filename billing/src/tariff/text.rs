@@ -13,8 +13,7 @@ impl FromStr for Unit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let error =
-            || format!("{text:?} is not a unit: a volume such as 1MB or a time such as 1s or 1min is");
+        let error = || format!("{text:?} is not a unit: a volume such as 1MB or a time such as 1s or 1m is");
         let ends = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(error)?;
         let (number, unit) = text.split_at(ends);
         match TIMES.iter().find(|(name, _)| *name == unit) {
@@ -91,11 +90,11 @@ macro_rules! as_text {
         }
     };
 }
-as_text!(Unit, "^[0-9]+(\\.[0-9]+)?[A-Za-z]*$", "A volume such as 1MB, or a time such as 1s or 1min.");
+as_text!(Unit, "^[0-9]+(\\.[0-9]+)?[A-Za-z]*$", "A volume such as 1MB, or a time such as 1s or 1m.");
 as_text!(
     Hours,
     "^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$",
-    "Hours of the day in UTC, such as 08:00-20:00."
+    "Hours of the day in the zone of the tariff, else in UTC, such as 08:00-20:00."
 );
 
 /// A price may be written with or without quotes.
@@ -126,5 +125,12 @@ pub(super) mod money {
     }
 }
 
-const TIMES: [(&str, u64); 5] =
-    [("us", 1), ("ms", 1_000), ("s", 1_000_000), ("min", 60_000_000), ("h", 3_600_000_000)];
+/// A minute has two names.
+const TIMES: [(&str, u64); 6] = [
+    ("us", 1),
+    ("ms", 1_000),
+    ("s", 1_000_000),
+    ("m", 60_000_000),
+    ("min", 60_000_000),
+    ("h", 3_600_000_000),
+];

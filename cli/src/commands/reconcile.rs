@@ -17,7 +17,7 @@ use crate::exit::Exit;
 
 /// Holds usage against charging: of a run folder, or of ledgers from elsewhere.
 ///
-/// Exit codes: 0 every session agrees, 1 some don't, 2 the input is wrong, in part or as a whole, 3 lost packets explain so much
+/// Exit codes: 0 every session that can be judged agrees, 1 some don't, 2 the input is wrong, in part or as a whole, 3 lost packets explain so much
 /// that nothing is proven.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -90,6 +90,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         crate::stdout::json(&serde_json::to_string_pretty(&account)?);
     } else {
         print(&account, &shown, out);
+    }
+    if let Some(damage) = account.damaged.first() {
+        bail!("a column is damaged as a whole: {damage}; the sessions were judged as if it were right");
     }
     let by_loss = rules.loss.judge(&account);
     if by_loss != LossJudgement::Harmless {
@@ -240,7 +243,10 @@ fn print(account: &Account, shown: &[Difference], out: &Path) {
             "charged {}{currency}, expected {}{currency}, at stake {}{currency}",
             account.charged, account.expected, account.at_stake
         ),
-        None => println!("charged {}; without a tariff amounts are not judged", account.charged),
+        None => println!(
+            "charged {}; amounts are not judged: that takes a tariff, and a column of amounts",
+            account.charged
+        ),
     }
     println!(
         "octets used {} up, {} down; charged {} up, {} down",

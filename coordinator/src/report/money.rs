@@ -151,6 +151,10 @@ fn causes(billing: &Value) -> Markup {
         @for (cause, n) in Tally::read(billing, "explained").unwrap_or_default().by_cause {
             p.note { (count(n)) " sessions are not judged (" (cause) "), and count as neither matched nor unreconciled: " (meaning(&cause)) "." }
         }
+        @for damage in list(billing, "damaged").iter().take(10) {
+            p { strong.fail { "A column of the " (text(damage, "ledger").unwrap_or_default()) " ledger is damaged: " (text(damage, "column").unwrap_or_default()) ". " }
+                (text(damage, "finding").unwrap_or_default()) }
+        }
         @for (key, when) in [("before_run", "before this run"), ("after_run", "after this run")] {
             @if let Some(n) = whole(billing, key).filter(|n| *n > 0) {
                 p.note { (count(n)) " charged sessions of " (when) " are left out: the ledger is older, or newer, than the run." }
@@ -192,6 +196,9 @@ fn meaning(cause: &str) -> &'static str {
             "the agent that knew the usage was lost: no error of the charging, and no proof of it"
         }
         "still-open" => "open when the run ended, and not charged to its end yet",
+        "column-damaged" => {
+            "agrees once the damaged column is put right: nobody is accused by it, and nothing is proven"
+        }
         "not-read" => "a line of a ledger that is its, or may be, could not be read",
         _ => "",
     }

@@ -2,19 +2,15 @@
 
 use billing::Tariff;
 
-/// Whether a time of day at which a rate begins or ends lies after minute `before` and no later than minute `after`,
-/// both counted since 1970.
+/// Whether a time at which a rate begins or ends lies after minute `before` and no later than minute `after`, both counted
+/// since 1970.
 pub(super) fn changes(tariff: &Tariff, before: u64, after: u64) -> bool {
-    let passed = |minute_of_day: u16| {
-        // The first such minute after `before`.
-        let ahead = (u64::from(minute_of_day) + DAY - 1 - before % DAY) % DAY;
-        before + 1 + ahead <= after
-    };
-    let mut hours = tariff.rates.iter().filter_map(|rate| rate.hours);
-    hours.any(|hours| passed(hours.from_min) || passed(hours.to_min))
+    tariff
+        .next_change_us(before.saturating_mul(MINUTE_US))
+        .is_some_and(|next_us| next_us / MINUTE_US <= after)
 }
 
-const DAY: u64 = 24 * 60;
+const MINUTE_US: u64 = 60_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -24,6 +20,7 @@ mod tests {
 
     #[test]
     fn a_minute_of_the_day_is_passed_once_a_day() {
+        const DAY: u64 = 24 * 60;
         let mut tariff = Tariff::default();
         assert!(!changes(&tariff, 0, 10 * DAY));
         tariff.rates[0].hours = Some(Hours { from_min: 0, to_min: 480 });
@@ -36,5 +33,8 @@ mod tests {
         ] {
             assert_eq!(changes(&tariff, before, after), passed, "{before} to {after}");
         }
+        tariff.zone = Some("Asia/Kolkata".parse().unwrap());
+        // 08:00 there is 02:30 UTC.
+        assert!(changes(&tariff, 149, 150) && !changes(&tariff, 150, 151) && !changes(&tariff, 479, 480));
     }
 }
