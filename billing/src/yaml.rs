@@ -70,7 +70,7 @@ mod tests {
             ("[1, 2, 3]", "a mapping"),
             ("volume: [1]", "a mapping"),
             ("lateness: [1]", "text"),
-            ("a: &a [*a]", "alias"),
+            ("volume: &a {absolute: *a}", "alias"),
             (&"[".repeat(100_000), "nested deeper"),
         ] {
             let error = read::<Rules>(text, "rules.yaml").unwrap_err();
