@@ -12,6 +12,7 @@ mod difference;
 mod error;
 mod expect;
 mod file;
+mod home_network;
 mod load;
 mod mobility;
 mod nas;
@@ -38,6 +39,7 @@ pub use difference::differing_fields;
 pub use error::ScenarioError;
 pub use expect::Expectation;
 pub use file::json_schema;
+pub use home_network::HomeAnswer;
 pub use load::{Arrivals, Load, Phase, Procedure, Shape};
 pub use mobility::{Mobility, Path, SimSwap};
 pub use nas::{Nas, Retry};
@@ -54,4 +56,4 @@ pub use slo::{
     Subject,
 };
 pub use stretch::parse_duration;
-pub use subscribers::{KeySource, Subscriber, SubscriberGroup, SuciScheme};
+pub use subscribers::{KeySource, OperatorKey, Subscriber, SubscriberGroup, SuciScheme, opc_of};

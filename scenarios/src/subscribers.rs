@@ -5,6 +5,8 @@ use std::fmt;
 use identity::{Imsi, Key128, Plmn};
 use oxirush_security::milenage::{K, Op, Opc};
 
+use crate::HomeAnswer;
+
 /// A range of consecutive IMSIs with one home network and one source of keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriberGroup {
@@ -16,12 +18,14 @@ pub struct SubscriberGroup {
     pub count: u64,
     /// Where K comes from.
     pub k: KeySource,
-    /// OPc, the same for all (TS 35.205 §8.1).
-    pub opc: Key128,
+    /// What the operator has made MILENAGE its own with.
+    pub operator: OperatorKey,
     /// The authentication management field (TS 33.102 §6.3); bit 0 of octet 0 set for 5G (TS 33.501 annex A.1).
     pub amf: [u8; 2],
     /// How the IMSI is concealed.
     pub suci: SuciScheme,
+    /// What the simulator's home network says of them; `None`: they are served.
+    pub refused: Option<HomeAnswer>,
 }
 
 impl SubscriberGroup {
@@ -33,8 +37,41 @@ impl SubscriberGroup {
     pub(crate) fn subscriber(&self, offset: u64, index: u64, group: usize) -> Option<Subscriber> {
         let imsi = self.first_imsi.plus(offset)?;
         let k = self.k.of(imsi);
-        Some(Subscriber { index, group, imsi, plmn: self.plmn, k, opc: self.opc, amf: self.amf })
+        let (opc, op) = (self.operator.opc(&k), self.operator.op());
+        Some(Subscriber { index, group, imsi, plmn: self.plmn, k, opc, op, amf: self.amf })
     }
+}
+
+/// The operator's variant of MILENAGE (TS 35.205 §8.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperatorKey {
+    /// OPc, the same for all.
+    Opc(Key128),
+    /// OP, the same for all: the OPc of each subscriber follows from it and from K.
+    Op(Key128),
+}
+
+impl OperatorKey {
+    /// OPc of the subscriber with this K: OPc = AES_K(OP) ⊕ OP (TS 35.206 §2.3).
+    pub fn opc(&self, k: &Key128) -> Key128 {
+        match self {
+            Self::Opc(opc) => *opc,
+            Self::Op(op) => opc_of(op, k),
+        }
+    }
+
+    /// OP, where it is known.
+    pub fn op(&self) -> Option<Key128> {
+        match self {
+            Self::Opc(_) => None,
+            Self::Op(op) => Some(*op),
+        }
+    }
+}
+
+/// OPc of OP and K.
+pub fn opc_of(op: &Key128, k: &Key128) -> Key128 {
+    Key128(*Opc::from_op(&K::new(&k.0), &Op::new(&op.0)).as_octets())
 }
 
 /// Where a subscriber's K comes from.
@@ -111,16 +148,19 @@ pub struct Subscriber {
     pub k: Key128,
     /// The operator's variant, ciphered.
     pub opc: Key128,
+    /// The operator's variant, where the scenario has it: OPc is of it and of K.
+    pub op: Option<Key128>,
     /// The authentication management field.
     pub amf: [u8; 2],
 }
 
 impl Subscriber {
     /// The same subscriber with the card that replaces this one: its K is AES-128 under the old K of the IMSI, as for
-    /// [`KeySource::Derived`]. OPc stays: it is the operator's.
+    /// [`KeySource::Derived`]. An OPc that is given stays, and one that follows from OP is that of the new K.
     #[must_use]
     pub fn after_swap(self) -> Self {
-        Self { k: derive(&self.k, self.imsi), ..self }
+        let k = derive(&self.k, self.imsi);
+        Self { k, opc: self.op.map_or(self.opc, |op| opc_of(&op, &k)), ..self }
     }
 }
 
@@ -158,6 +198,37 @@ mod tests {
         let imsi: Imsi = "001010000000001".parse().unwrap();
         assert_eq!(hex::encode(bcd(imsi)), "00000000000000000001010000000001");
         assert_eq!(KeySource::Derived(master).of(imsi).to_string(), "18df673c9eebbbf11666630760929797");
+    }
+
+    #[test]
+    fn opc_follows_from_op_and_k() {
+        // TS 35.208 §4.3, test set 1.
+        let k: Key128 = "465b5ce8b199b49faa5f0a2ee238a6bc".parse().unwrap();
+        let op: Key128 = "cdc202d5123e20f62b6d676ac72cb318".parse().unwrap();
+        let opc = "cd63cb71954a9f4e48a5994e37a02baf";
+        assert_eq!(OperatorKey::Op(op).opc(&k).to_string(), opc);
+        assert_eq!(OperatorKey::Opc(opc.parse().unwrap()).opc(&k).to_string(), opc);
+    }
+
+    #[test]
+    fn the_card_after_a_swap_has_the_opc_of_its_key() {
+        let key = |text: &str| text.parse::<Key128>().unwrap();
+        let (k, op) = (key("465b5ce8b199b49faa5f0a2ee238a6bc"), key("cdc202d5123e20f62b6d676ac72cb318"));
+        let (plmn, imsi) = ("001/01".parse().unwrap(), "001010000000001".parse().unwrap());
+        let subscriber = |operator: OperatorKey| Subscriber {
+            index: 0,
+            group: 0,
+            imsi,
+            plmn,
+            k,
+            opc: operator.opc(&k),
+            op: operator.op(),
+            amf: [0x80, 0],
+        };
+        let swapped = subscriber(OperatorKey::Op(op)).after_swap();
+        assert_eq!(swapped.opc, opc_of(&op, &swapped.k));
+        let given = subscriber(OperatorKey::Opc(op));
+        assert_eq!(given.after_swap().opc, given.opc);
     }
 
     #[test]

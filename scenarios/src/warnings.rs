@@ -25,6 +25,13 @@ impl Scenario {
         warnings
     }
 
+    /// Those of [`Scenario::warnings`] that matter to who only serves the network.
+    pub fn network_warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        self.warn_of_networks(&mut warnings);
+        warnings
+    }
+
     /// Loads whose UEs never get to where they can start.
     fn warn_of_loads(&self, warnings: &mut Vec<String>) {
         let registers = self.starts(Procedure::Registration);

@@ -200,6 +200,28 @@ fn keys_and_schemes_have_their_lengths() {
         "opc: \"E8\"",
         "bad.yaml:7:10: subscribers[0].opc: \"E8\" is not a key of 32 hexadecimal digits",
     );
+    // OP is no typing error of OPc: one in the place of the other would fail every MAC.
+    let both = "op: \"CDC202D5123E20F62B6D676AC72CB318\"\n    opc: \"E8ED289DEBA952E4283B54E88E6183CA\"";
+    assert_error(
+        "opc: \"E8ED289DEBA952E4283B54E88E6183CA\"",
+        both,
+        "bad.yaml:7:9: subscribers[0].op: there is an opc too: one of them is accepted, for OPc follows from OP and K \
+         (TS 35.206 §2.3)",
+    );
+    assert_error(
+        "    opc: \"E8ED289DEBA952E4283B54E88E6183CA\"\n",
+        "",
+        "bad.yaml:3:5: subscribers[0]: missing field \"opc\" or \"op\": OPc, or the OP that it follows from (TS 35.206 \
+         §2.3)",
+    );
+    assert_error(
+        "    count: 10\n",
+        "    count: 10\n    refused: roaming\n",
+        "bad.yaml:6:14: subscribers[0].refused: unknown value \"roaming\" (accepted: user-not-found, \
+         serving-network-not-authorized, no-subscription, roaming-not-allowed, roaming-not-allowed-in-area, \
+         roaming-not-allowed-in-cells, access-not-allowed, rat-not-allowed, barred, dnn-not-allowed, \
+         session-roaming-not-allowed, session-user-not-found)",
+    );
     assert_error(
         "{derived-from: \"465B5CE8B199B49FAA5F0A2EE238A6BC\"}",
         "[1]",
@@ -426,4 +448,19 @@ fn errors_speak_of_the_scenario_not_of_the_library() {
             assert!(!error.contains(talk), "{talk}: {error}");
         }
     }
+}
+
+#[test]
+fn who_serves_a_network_needs_no_load_and_who_runs_one_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("served.yaml");
+    let load = GOOD.find("load:").unwrap();
+    let served = GOOD[..load].to_owned() + "slos: [registration.success >= 99%, pdu-session.success >= 1%]\n";
+    std::fs::write(&path, served).unwrap();
+    let path = path.to_str().unwrap();
+    let scenario = Scenario::load_network(path, &[]).unwrap();
+    assert_eq!((scenario.slos.len(), scenario.guardrails.len()), (0, 0));
+    assert_eq!(scenario.network_warnings(), [""; 0]);
+    let error = Scenario::load(path, &[]).unwrap_err().to_string();
+    assert!(error.contains("load"), "{error}");
 }

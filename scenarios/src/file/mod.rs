@@ -37,7 +37,7 @@ impl Scenario {
     /// Reads and checks a scenario. `file` names the text in errors, which say line, column, field, and what would be
     /// accepted. The first mistake ends the reading.
     pub fn from_yaml(text: &str, file: &str) -> Result<Self, ScenarioError> {
-        from_text(text, file, &[], None)
+        from_text(text, file, &[], None, Purpose::Run)
     }
 
     /// Reads a file, or the scenario of the catalogue with this name, and applies each `--set path=value` in order. A
@@ -46,17 +46,16 @@ impl Scenario {
         name_or_path: &(impl AsRef<OsStr> + ?Sized),
         overrides: &[(String, String)],
     ) -> Result<Self, ScenarioError> {
-        let path = Path::new(name_or_path);
-        // As it is shown; a path may be any octets.
-        let name_or_path = &*path.to_string_lossy();
-        let entry = catalogue().iter().find(|entry| entry.name == name_or_path);
-        match (entry, path.is_file()) {
-            (Some(entry), false) => {
-                from_text(entry.yaml, &format!("{}.yaml (catalogue)", entry.name), overrides, None)
-            }
-            (None, false) if !path.exists() => Err(unknown(name_or_path)),
-            _ => from_text(&read_file(path)?, name_or_path, overrides, path.parent()),
-        }
+        found(Path::new(name_or_path), overrides, Purpose::Run)
+    }
+
+    /// As [`Scenario::load`], for who only serves the network of a scenario: one without `load` is accepted, and its conditions on
+    /// what a run measures are not read then.
+    pub fn load_network(
+        name_or_path: &(impl AsRef<OsStr> + ?Sized),
+        overrides: &[(String, String)],
+    ) -> Result<Self, ScenarioError> {
+        found(Path::new(name_or_path), overrides, Purpose::ServeNetwork)
     }
 
     /// The whole scenario with every default and profile written out: `from_yaml(to_yaml(s)) == s`.
@@ -83,11 +82,48 @@ pub fn json_schema() -> serde_json::Value {
     schema.to_value()
 }
 
+/// What a scenario is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Run,
+    /// Nothing is attempted.
+    ServeNetwork,
+}
+
+fn found(path: &Path, overrides: &[(String, String)], purpose: Purpose) -> Result<Scenario, ScenarioError> {
+    // As it is shown; a path may be any octets.
+    let name_or_path = &*path.to_string_lossy();
+    let entry = catalogue().iter().find(|entry| entry.name == name_or_path);
+    match (entry, path.is_file()) {
+        (Some(entry), false) => {
+            from_text(entry.yaml, &format!("{}.yaml (catalogue)", entry.name), overrides, None, purpose)
+        }
+        (None, false) if !path.exists() => Err(unknown(name_or_path)),
+        _ => from_text(&read_file(path)?, name_or_path, overrides, path.parent(), purpose),
+    }
+}
+
+/// Stands for the load that a scenario has not, where none is attempted.
+fn without_load(root: &mut Node) {
+    if root.get("load").is_some() {
+        return;
+    }
+    for (path, value) in [
+        ("load", "[{procedure: registration, phases: [{rate: 1/s, for: 1s}]}]"),
+        ("slos", "[]"),
+        ("guardrails", "[]"),
+    ] {
+        // What is wrong with the root is told when it is read.
+        let _ = Override::parse(usize::MAX, path, value).and_then(|set| set.apply(root));
+    }
+}
+
 fn from_text(
     text: &str,
     file: &str,
     overrides: &[(String, String)],
     folder: Folder<'_>,
+    purpose: Purpose,
 ) -> Result<Scenario, ScenarioError> {
     let octets = text.len() as u64;
     if octets > MAX_OCTETS {
@@ -102,6 +138,9 @@ fn from_text(
         Override::parse(number, path, value)
             .and_then(|set| set.apply(&mut root))
             .map_err(|message| ScenarioError::Override { set: set(), message })?;
+    }
+    if purpose == Purpose::ServeNetwork {
+        without_load(&mut root);
     }
     let scenario = read::<ScenarioFile>(&root).and_then(|file| scenario::check(file, &root, folder));
     scenario.map_err(|complaint| ScenarioError::Invalid(Box::new(problem(&complaint, file, overrides))))

@@ -11,15 +11,16 @@ use super::at::{At, every};
 use super::overlap::first_overlap;
 use crate::units::Hex;
 use crate::yaml::Complaint;
-use crate::{KeySource, SubscriberGroup, SuciScheme};
+use crate::{HomeAnswer, KeySource, OperatorKey, SubscriberGroup, SuciScheme};
 
 /// A range of consecutive IMSIs.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(
     rename_all = "kebab-case",
     deny_unknown_fields,
-    expecting = "a mapping with plmn, imsi, count, k and opc"
+    expecting = "a mapping with plmn, imsi, count, k and opc or op"
 )]
+#[schemars(extend("oneOf" = [{"required": ["opc"]}, {"required": ["op"]}]))]
 pub(super) struct SubscribersFile {
     /// The home network, MCC/MNC.
     pub(super) plmn: Plmn,
@@ -30,8 +31,12 @@ pub(super) struct SubscribersFile {
     pub(super) count: u64,
     /// The secret key: one for all, or `derived-from` a master key, one for each.
     pub(super) k: KeyFile,
-    /// OPc, one for all.
-    pub(super) opc: Key128,
+    /// OPc, one for all; or op in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) opc: Option<Key128>,
+    /// OP, one for all: OPc follows from it and from K.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) op: Option<Key128>,
     /// The authentication management field, four hexadecimal digits.
     #[serde(default = "default_amf")]
     #[schemars(regex(pattern = "^[0-9A-Fa-f]{4}$"))]
@@ -39,6 +44,9 @@ pub(super) struct SubscribersFile {
     /// How the IMSI is concealed.
     #[serde(default)]
     pub(super) suci: SuciFile,
+    /// What the simulator's home network says of them, so that they are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<HomeAnswer>,
 }
 
 /// The secret key K.
@@ -135,7 +143,7 @@ pub(super) fn check(groups: Vec<SubscribersFile>, at: &At<'_>) -> Result<Vec<Sub
 }
 
 fn group(file: SubscribersFile, at: &At<'_>) -> Result<SubscriberGroup, Complaint> {
-    let SubscribersFile { plmn, imsi, count, k, opc, amf, suci } = file;
+    let SubscribersFile { plmn, imsi, count, k, opc, op, amf, suci, refused } = file;
     let home = format!("{}{}", plmn.mcc(), plmn.mnc());
     at.field("imsi").require(imsi.to_string().starts_with(&home), || {
         format!("{imsi} does not begin with its PLMN {plmn}: an IMSI such as {home}… is accepted")
@@ -155,8 +163,22 @@ fn group(file: SubscribersFile, at: &At<'_>) -> Result<SubscriberGroup, Complain
         KeyFile::Shared(k) => KeySource::Shared(k),
         KeyFile::Derived(derived) => KeySource::Derived(derived.derived_from),
     };
+    let operator = match (opc, op) {
+        (Some(opc), None) => OperatorKey::Opc(opc),
+        (None, Some(op)) => OperatorKey::Op(op),
+        (None, None) => {
+            return at.wrong(
+                "missing field \"opc\" or \"op\": OPc, or the OP that it follows from (TS 35.206 §2.3)",
+            );
+        }
+        (Some(_), Some(_)) => {
+            return at.field("op").wrong(
+                "there is an opc too: one of them is accepted, for OPc follows from OP and K (TS 35.206 §2.3)",
+            );
+        }
+    };
     let suci = suci_scheme(suci, &at.field("suci"))?;
-    Ok(SubscriberGroup { plmn, first_imsi: imsi, count, k, opc, amf, suci })
+    Ok(SubscriberGroup { plmn, first_imsi: imsi, count, k, operator, amf, suci, refused })
 }
 
 fn suci_scheme(file: SuciFile, at: &At<'_>) -> Result<SuciScheme, Complaint> {
@@ -214,9 +236,14 @@ impl From<&SubscriberGroup> for SubscribersFile {
                 KeySource::Shared(k) => KeyFile::Shared(k),
                 KeySource::Derived(derived_from) => KeyFile::Derived(DerivedFile { derived_from }),
             },
-            opc: group.opc,
+            opc: match group.operator {
+                OperatorKey::Opc(opc) => Some(opc),
+                OperatorKey::Op(_) => None,
+            },
+            op: group.operator.op(),
             amf: Hex(group.amf.to_vec()),
             suci: SuciFile::from(&group.suci),
+            refused: group.refused,
         }
     }
 }

@@ -12,9 +12,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use scenarios::{
-    Arrivals, CellGroup, Cells, Congestion, Expectation, Freeze, Guardrail, HandoverPolicy, KeySource,
-    Limits, Load, Nas, Network, Overload, Phase, PolicyControl, Procedure, RadioNetwork, RadioProfile, Retry,
-    Scenario, Shape, Slo, Subject, SubscriberGroup, SuciScheme, Window,
+    Arrivals, CellGroup, Cells, Congestion, Expectation, Freeze, Guardrail, HandoverPolicy, HomeAnswer,
+    KeySource, Limits, Load, Nas, Network, OperatorKey, Overload, Phase, PolicyControl, Procedure,
+    RadioNetwork, RadioProfile, Retry, Scenario, Shape, Slo, Subject, SubscriberGroup, SuciScheme, Window,
 };
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
@@ -119,21 +119,31 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 fn subscribers() -> impl Strategy<Value = Vec<SubscriberGroup>> {
-    let group = (1u64..5000, key_source(), any::<[u8; 16]>(), any::<[u8; 2]>(), suci());
+    let group = (1u64..5000, key_source(), operator_key(), any::<[u8; 2]>(), suci(), refused());
     vec(group, 1..4).prop_map(|groups| {
         let groups = groups.into_iter().zip(0u64..);
         groups
-            .map(|((count, k, opc, amf, suci), number)| SubscriberGroup {
+            .map(|((count, k, operator, amf, suci, refused), number)| SubscriberGroup {
                 plmn: if number == 1 { plmn("001/01") } else { plmn("310/410") },
                 first_imsi: imsi(if number == 1 { "00101" } else { "310410" }, number * 1_000_000),
                 count,
                 k,
-                opc: Key128(opc),
+                operator,
                 amf,
                 suci,
+                refused,
             })
             .collect()
     })
+}
+
+fn refused() -> impl Strategy<Value = Option<HomeAnswer>> {
+    option::of(prop::sample::select(HomeAnswer::ALL.to_vec()))
+}
+
+fn operator_key() -> impl Strategy<Value = OperatorKey> {
+    (any::<[u8; 16]>(), any::<bool>())
+        .prop_map(|(key, op)| if op { OperatorKey::Op(Key128(key)) } else { OperatorKey::Opc(Key128(key)) })
 }
 
 fn key_source() -> impl Strategy<Value = KeySource> {
