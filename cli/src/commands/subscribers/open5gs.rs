@@ -1,0 +1,58 @@
+//! Open5GS: a document of its `subscribers` collection, schema version 1.
+
+use scenarios::{Scenario, Subscriber};
+use serde_json::{Value, json};
+
+use super::{amf_field, data_networks, sd_text};
+
+/// The document of one subscriber, as mongoimport reads it (MongoDB Extended JSON).
+pub(super) fn document(scenario: &Scenario, subscriber: &Subscriber) -> Value {
+    let gbps = json!({ "value": 1, "unit": 3 });
+    let ambr = json!({ "downlink": gbps, "uplink": gbps });
+    let arp = json!({ "priority_level": 8, "pre_emption_capability": 1, "pre_emption_vulnerability": 1 });
+    let slices: Vec<Value> = scenario
+        .cells
+        .slices
+        .iter()
+        .enumerate()
+        .map(|(number, slice)| {
+            let sessions: Vec<Value> = data_networks(scenario, *slice)
+                .into_iter()
+                .map(|(dnn, type_)| {
+                    let qos = json!({ "index": 9, "arp": arp });
+                    json!({ "name": dnn, "type": type_.value(), "qos": qos, "ambr": ambr })
+                })
+                .collect();
+            let mut document =
+                json!({ "sst": slice.sst, "default_indicator": number == 0, "session": sessions });
+            if let (Some(sd), Some(fields)) = (slice.sd, document.as_object_mut()) {
+                fields.insert("sd".to_owned(), json!(sd_text(sd)));
+            }
+            document
+        })
+        .collect();
+    json!({
+        "schema_version": 1,
+        "imsi": subscriber.imsi.to_string(),
+        "msisdn": [], "imeisv": [], "mme_host": [], "mme_realm": [], "purge_flag": [],
+        "security": {
+            "k": subscriber.k.to_string(),
+            "amf": amf_field(subscriber),
+            "op": subscriber.op.map(|op| op.to_string()),
+            "opc": subscriber.op.is_none().then(|| subscriber.opc.to_string()),
+            // Open5GS reads a 64-bit integer and nothing else.
+            "sqn": { "$numberLong": SQN.to_string() },
+        },
+        "ambr": ambr,
+        "slice": slices,
+        "access_restriction_data": 32,
+        "subscriber_status": 0,
+        "network_access_mode": 0,
+        "subscribed_rau_tau_timer": 12,
+        "__v": 0,
+    })
+}
+
+/// SEQ 2^28 of IND 0: not 0, which costs each USIM a resynchronisation, and too large for stores that keep a small number as a 32-bit
+/// integer. It is the furthest that a USIM follows at once (TS 33.102 §C.3.2: Δ is 2^28).
+const SQN: u64 = 1 << 33;
