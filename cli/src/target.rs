@@ -98,7 +98,7 @@ fn left_behind(statistics: NetworkStatistics) -> Result<NetworkClosed, String> {
 fn told(noticed: &Noticed) -> NetworkEvent {
     let details = match noticed.event {
         Event::SimSwapDetected => "registers with the keys of another card than before",
-        Event::DeviceChangedIdentity => "registers with a device that had another subscriber before",
+        Event::DeviceChanged => "registers with another device than before",
         _ => "",
     };
     NetworkEvent {
@@ -121,7 +121,7 @@ fn only_counted(statistics: &Statistics) -> BTreeMap<String, u64> {
         let noted = statistics.noticed.iter().filter(|noticed| noticed.event == *event).count();
         (event.as_str().to_owned(), statistics.events(*event).saturating_sub(noted as u64))
     };
-    let events = [Event::SimSwapDetected, Event::DeviceChangedIdentity];
+    let events = [Event::SimSwapDetected, Event::DeviceChanged];
     events.iter().map(beyond).filter(|(_, n)| *n > 0).collect()
 }
 

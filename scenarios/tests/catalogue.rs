@@ -139,3 +139,22 @@ fn schema_describes_every_field() {
     }
     assert_eq!(schema["additionalProperties"], false);
 }
+
+#[test]
+fn fields_may_have_low_lines_for_hyphens_and_minutes_two_names() {
+    let smoke = catalogue().iter().find(|entry| entry.name == "smoke").unwrap().yaml;
+    let hyphens: Vec<(usize, char)> = smoke.char_indices().filter(|(_, letter)| *letter == '-').collect();
+    let is_field = |at: usize| {
+        let word = smoke[at + 1..].find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+        let before = smoke[..at].ends_with(|letter: char| letter.is_ascii_lowercase());
+        before && word.is_some_and(|end| smoke[at + 1 + end..].starts_with(':'))
+    };
+    let mut low = smoke.to_owned();
+    let fields: Vec<usize> = hyphens.iter().map(|(at, _)| *at).filter(|at| is_field(*at)).collect();
+    assert!(!fields.is_empty(), "smoke has fields of several words");
+    fields.into_iter().for_each(|at| low.replace_range(at..=at, "_"));
+    let drain = |text: &str, time: &str| text.replace("drain: 5s", &format!("drain: {time}"));
+    let low = drain(&low, "2min");
+    let expected = Scenario::from_yaml(&drain(smoke, "2m"), "smoke.yaml");
+    assert_eq!(Scenario::from_yaml(&low, "low.yaml").unwrap(), expected.unwrap(), "{low}");
+}

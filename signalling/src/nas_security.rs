@@ -160,6 +160,21 @@ impl NasContext {
         Some(plain)
     }
 
+    /// Whether a message that [`Self::unprotect`] refused is authentic, with a COUNT below what is still accepted: one that was
+    /// sent again as it was (§4.4.3.2). Those of the last 256 COUNTs are told from what nobody sent.
+    pub(crate) fn is_replay(&self, octets: &[u8]) -> bool {
+        let replayed = || {
+            let (mac, covered) = (octets.get(2..6)?, octets.get(6..)?);
+            let lowest = self.downlink.unwrap_or(NasCount::MAX).get();
+            let sequence_number = u32::from(*covered.first()?);
+            let below = lowest.checked_sub(1)?;
+            let behind = (below & 0xff).wrapping_sub(sequence_number) & 0xff;
+            let count = NasCount::new(below.checked_sub(behind)?).ok()?;
+            Some(constant_time_eq(&self.mac(count, Direction::Downlink, covered), mac))
+        };
+        self.integrity != IntegrityAlgorithm::Null && replayed().unwrap_or(false)
+    }
+
     fn cipher(&self, count: NasCount, direction: Direction, octets: &mut [u8]) {
         nas_cipher(&self.k_enc, count, NasConnection::ThreeGpp, direction, octets, self.ciphering);
     }
@@ -288,6 +303,22 @@ mod tests {
         let mut changed = second.clone();
         changed[8] ^= 1;
         assert_eq!(ours.unprotect(&changed), None);
+        assert!(ours.is_replay(&first) && !ours.is_replay(&changed) && !ours.is_replay(&second));
         assert!(ours.unprotect(&second).is_some());
+    }
+
+    #[test]
+    fn a_replay_is_known_over_a_sequence_number_that_has_wrapped() {
+        use oxirush_nas::nas_5gs::Nas5gsSecurityHeaderType as Type;
+        let (mut ours, mut theirs) = pair();
+        let ciphered = Type::IntegrityProtectedAndCiphered;
+        let sent: Vec<_> = (0..300)
+            .map(|_| theirs.protect(&status(), ciphered, oxirush_nas::Direction::Downlink).unwrap())
+            .collect();
+        for message in &sent {
+            assert!(!ours.is_replay(message));
+            assert!(ours.unprotect(message).is_some());
+        }
+        assert!(sent[300 - 256..].iter().all(|message| ours.is_replay(message)));
     }
 }

@@ -1,7 +1,7 @@
 //! What the NGAP procedures share of the codec.
 
 use identity::{Plmn, Tac};
-use oxirush_ngap::ngap::{Cause, CauseProtocol, NGAP_PDU, NGAPPDU, NRCGI, PLMNIdentity, TAI};
+use oxirush_ngap::ngap::{NGAP_PDU, NRCGI, PLMNIdentity, TAI};
 use oxirush_ngap::{Error, Message, Ngap, helpers};
 
 use crate::gnb::{GnbSettings, TargetGnb};
@@ -44,13 +44,6 @@ pub(crate) fn cell_of(settings: &GnbSettings, cgi: &NRCGI) -> Option<u32> {
         cgi.plmn_identity == plmn(settings.plmn) && identity >> cell_bits == u64::from(settings.gnb_id);
     let cell = u32::try_from(identity & ((1 << cell_bits) - 1)).ok()?;
     (ours && cell < settings.cells).then_some(cell)
-}
-
-/// The cause of the answer to a request that lacks an IE which it must have, or has one that does not decode (§10.3.5).
-pub(crate) fn protocol_cause(pdu: &NGAPPDU<'_>) -> Cause {
-    let deviations = pdu.check().unwrap_or_default();
-    let cause = deviations.iter().find_map(|deviation| deviation.cause());
-    Cause::protocol(cause.unwrap_or(CauseProtocol::abstract_syntax_error_reject))
 }
 
 /// The algorithms of the UE (TS 38.413 §9.3.1.86), and back.

@@ -88,6 +88,13 @@ def ngap_of_amf():
          [(114, "reject", ("UE-NGAP-IDs", pair)), (15, "ignore", ("Cause", ("nas", "normal-release")))])
     ngap("ng_setup_failure", "unsuccessfulOutcome", 21, "reject", "NGSetupFailure",
          [(15, "ignore", ("Cause", ("misc", "unknown-PLMN-or-SNPN"))), (107, "ignore", ("TimeToWait", "v5s"))])
+    plmn = b"\0\xf1\x10"
+    guami = {"pLMNIdentity": plmn, "aMFRegionID": (1, 8), "aMFSetID": (1, 10), "aMFPointer": (0, 6)}
+    slices = [{"s-NSSAI": {"sST": b"\x01"}}]
+    ngap("ng_setup_response", "successfulOutcome", 21, "reject", "NGSetupResponse",
+         [(1, "reject", ("AMFName", "amf-1")), (96, "reject", ("ServedGUAMIList", [{"gUAMI": guami}])),
+          (86, "ignore", ("RelativeAMFCapacity", 255)),
+          (80, "reject", ("PLMNSupportList", [{"pLMNIdentity": plmn, "sliceSupportList": slices}]))])
     ngap("ng_reset", "initiatingMessage", 20, "reject", "NGReset",
          [(15, "ignore", ("Cause", ("misc", "unspecified"))),
           (88, "reject", ("ResetType", ("nG-Interface", "reset-all")))])

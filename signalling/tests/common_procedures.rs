@@ -196,7 +196,7 @@ fn security_mode_command_that_is_repeated_octet_for_octet_is_discarded() {
     phone.downlink(&network.challenge());
     let command = network.security_mode_command();
     phone.downlink(&command);
-    assert_eq!(phone.downlink(&command), [UeAction::Unexpected("nas-integrity")]);
+    assert_eq!(phone.downlink(&command), [UeAction::Unexpected("nas-replay")]);
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn replayed_and_forged_messages_are_discarded() {
     let (mut phone, mut network) = registered(settings());
     let message = network.protect(NasFGmmStatus::new(NasFGmmCause::new(111)));
     assert_eq!(phone.downlink(&message), [UeAction::Unexpected("5gmm-status")]);
-    assert_eq!(phone.downlink(&message), [UeAction::Unexpected("nas-integrity")]);
+    assert_eq!(phone.downlink(&message), [UeAction::Unexpected("nas-replay")]);
     let mut forged = network.protect(NasAuthenticationReject::new());
     *forged.last_mut().unwrap() ^= 1;
     assert_eq!(phone.downlink(&forged), [UeAction::Unexpected("nas-integrity")]);

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use network::*;
 use oxirush_nas::nas_5gs::*;
+use oxirush_ngap::helpers::{guami, plmn, s_nssai};
 use oxirush_ngap::ngap;
 use oxirush_ngap::ngap::{
     AMFUENGAPID, Cause, CauseMisc, CauseNas, NGAP_PDU, RANUENGAPID, ResetAll, ResetType, UENGAPIDPair,
@@ -161,11 +162,26 @@ fn all(actions: Vec<UeAction>) -> Vec<Vec<u8>> {
     pdus
 }
 
+fn setup_response() -> Result<NGAP_PDU, oxirush_ngap::Error> {
+    let network = plmn("001", "01")?;
+    let slices = ngap::SliceSupportList(vec![ngap::SliceSupportItem::new(s_nssai(1, None), None)]);
+    let guami = ngap::ServedGUAMIItem::new(guami(network, 1, 1, 0)?, None, None);
+    build_ngap!(
+        SuccessfulOutcome,
+        NGSetup,
+        NGSetupResponse,
+        AMFName("amf-1"),
+        ServedGUAMIList(ngap::ServedGUAMIList(vec![guami])),
+        RelativeAMFCapacity(ngap::RelativeAMFCapacity(255)),
+        PLMNSupportList(ngap::PLMNSupportList(vec![ngap::PLMNSupportItem::new(network, slices, None)])),
+    )
+}
+
 /// Each kind of NGAP PDU.
 fn ngap_pdus() -> Vec<Vec<u8>> {
     let mut driver = Driver::new();
     driver.handle(GnbEvent::AssociationUp { streams_out: 4 });
-    driver.receive(build_ngap!(SuccessfulOutcome, NGSetup, NGSetupResponse,));
+    driver.receive(setup_response());
     let nas = [0x7e, 0, 0x41, 0x79, 0, 0x0d, 1, 0, 0xf1, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0x10];
     let nas = nas.as_slice();
     let cause = EstablishmentCause::MoSignalling;

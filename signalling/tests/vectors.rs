@@ -180,8 +180,7 @@ fn messages_of_pycrate_do_to_the_gnb_what_they_say() {
             .any(|a| matches!(a, GnbAction::SetupRefused { retry_after, .. } if *retry_after == wait))
     );
     handle(GnbEvent::AssociationUp { streams_out: 2 });
-    // An NG SETUP RESPONSE without IEs: what it says is not used.
-    let response = hex::decode("20150003000000").unwrap();
+    let response = octets(include_str!("../testdata/ngap/ng_setup_response.hex"));
     handle(GnbEvent::Received { stream: 0, octets: &response });
     let cause = EstablishmentCause::MoSignalling;
     handle(GnbEvent::Connect { ue: 9, cell: 0, nas: &[0x7e], cause, s_tmsi: None });

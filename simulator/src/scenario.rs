@@ -90,9 +90,11 @@ impl SubscriberData for ScenarioSubscribers {
         Some(SubscriberRecord {
             k: subscriber.k,
             opc: subscriber.opc,
+            op: subscriber.op,
             amf_field: subscriber.amf,
             slices: None,
             home: Some(subscriber.plmn),
+            refused: self.0.subscribers.get(subscriber.group).and_then(|group| group.refused),
         })
     }
 }

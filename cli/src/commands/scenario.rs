@@ -36,6 +36,16 @@ impl ScenarioArguments {
         Ok(scenario)
     }
 
+    /// The network of the scenario, and its seed: what is attempted, and what must hold, are another's.
+    pub(crate) fn network(&self) -> Result<(Plan, u64), Error> {
+        let scenario = Scenario::load_network(&self.scenario, &self.set)?;
+        for warning in scenario.network_warnings() {
+            eprintln!("warning: {warning}");
+        }
+        let seed = self.seed.or(scenario.seed).unwrap_or_else(drawn_seed);
+        Ok((Plan::new(Arc::new(scenario), seed, 1)?, seed))
+    }
+
     /// Cut into shards for this many agents.
     pub(crate) fn plan(&self, agents: u16) -> Result<Plan, Error> {
         let scenario = self.load()?;

@@ -1,9 +1,13 @@
+mod summary;
+mod view;
+
+use std::io::{Write, stdout};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Error};
-use coordinator::units::{count, decimal_octets};
-use simulator::{NetworkStatistics, Simulator, SimulatorOptions};
+use simulator::{Simulator, SimulatorOptions};
 
 use super::scenario::ScenarioArguments;
 use crate::exit::Exit;
@@ -24,72 +28,56 @@ pub(crate) struct Arguments {
     /// beside it says whether the ledger is complete, charging-faults.csv what was done wrong on purpose.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// At the end, prints every counter as JSON on standard output.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
-    let plan = arguments.scenario.plan(1)?;
+    let (plan, seed) = arguments.scenario.network()?;
     super::have_memory(plan.memory().simulator, "the simulator")?;
+    let scenario = plan.scenario();
     let options = SimulatorOptions {
         gtpu_address: arguments.gtpu_address,
         ledger: arguments.ledger.clone(),
         says_completeness: true,
         start: None,
     };
-    let simulator = Simulator::start(plan.scenario(), plan.seed(), &arguments.listen, &options)?;
+    let simulator = Simulator::start(scenario, seed, &arguments.listen, &options)?;
     eprintln!(
         "simulator: {} subscribers, listening on {}, UPF at {}",
-        plan.scenario().subscriber_count(),
+        scenario.subscriber_count(),
         simulator.address(),
         simulator.gtpu_address()
     );
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(super::interrupted());
+    runtime.block_on(watch(&simulator));
     let statistics = simulator.stop();
     tracing::info!("{statistics:?}");
-    print(&statistics);
+    let text =
+        if arguments.json { summary::json(&statistics).to_string() } else { summary::text(&statistics) };
+    // A reader that has gone does not matter to what was served.
+    let _ = writeln!(stdout(), "{text}");
     if let Some(error) = statistics.ledger.and_then(|ledger| ledger.error) {
         anyhow::bail!("the charging records are not whole: {error}");
     }
     Ok(Exit::Pass)
 }
 
-/// What it served; all of its counters are in the log at level info.
-fn print(statistics: &NetworkStatistics) {
-    let NetworkStatistics { amf, upf, charging, .. } = statistics;
-    println!(
-        "registrations {} accepted, service requests {}, deregistrations {}; registered at the end {}",
-        count(amf.registrations_accepted),
-        count(amf.services_accepted),
-        count(amf.deregistrations),
-        amf.registered
-    );
-    println!(
-        "sessions {}; {} from UEs in {} packets, {} to UEs in {} packets",
-        count(upf.sessions_made),
-        decimal_octets(upf.uplink_octets as f64),
-        count(upf.uplink_packets),
-        decimal_octets(upf.downlink_octets as f64),
-        count(upf.downlink_packets)
-    );
-    for (kind, n) in upf.not_taken() {
-        println!("  {} × {kind}", count(n));
-    }
-    println!("charged {} {} in {} records", charging.amount, charging.currency, count(charging.records));
-    for (fault, n) in &charging.faults {
-        println!("  {n} × {} on purpose", fault.as_str());
-    }
-    let turned = &statistics.turned;
-    for (n, what) in [
-        (turned.never_set_up, "associations ended because NG was not set up in time"),
-        (turned.beyond_share, "associations ended because their address had its share"),
-        (turned.not_ngap, "messages that were not NGAP ignored"),
-    ] {
-        if n > 0 {
-            println!("{} {what}", count(n));
+/// Shows what it serves until it is interrupted.
+async fn watch(simulator: &Simulator) {
+    let mut view = view::View::new();
+    let mut ticks = tokio::time::interval(LOOK);
+    let interrupted = super::interrupted();
+    tokio::pin!(interrupted);
+    loop {
+        tokio::select! {
+            () = &mut interrupted => break,
+            _ = ticks.tick() => view.show(&simulator.statistics()),
         }
     }
-    if let Some(ledger) = &statistics.ledger {
-        println!("ledger: {}", ledger.path.display());
-    }
+    view.close();
 }
+
+const LOOK: Duration = Duration::from_secs(1);

@@ -217,7 +217,7 @@ use text_unit;
 text_unit!(
     DurationText,
     "Duration",
-    r"^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$",
+    r"^([0-9]+(\.[0-9]+)?(h|m|min|s|ms|us|µs|ns))+$",
     "A duration: a number and h, m, s, ms or us, such as 90s, 300ms or 1m30s."
 );
 text_unit!(
@@ -285,9 +285,10 @@ fn decimal_times(number: &str, unit_nanos: u128) -> Option<u128> {
 }
 
 /// Longest first: a duration is printed in the longest unit of which it is a multiple.
-const UNITS: [(&str, u128); 7] = [
+const UNITS: [(&str, u128); 8] = [
     ("h", HOUR),
     ("m", 60 * SECOND),
+    ("min", 60 * SECOND),
     ("s", SECOND),
     ("ms", 1_000_000),
     ("us", 1_000),
@@ -312,9 +313,13 @@ mod tests {
         for text in ["0s", "90s", "300ms", "5m", "1h", "250us", "7ns", "3601s", "1500ms"] {
             assert_eq!(text.parse::<DurationText>().unwrap().to_string(), text);
         }
-        for (text, nanos) in
-            [("1.5s", 1_500_000_000), ("1m30s", 90_000_000_000), ("0.1ms", 100_000), ("2µs", 2_000)]
-        {
+        for (text, nanos) in [
+            ("1.5s", 1_500_000_000),
+            ("1m30s", 90_000_000_000),
+            ("5min", 300_000_000_000),
+            ("0.1ms", 100_000),
+            ("2µs", 2_000),
+        ] {
             assert_eq!(text.parse::<DurationText>().unwrap().0.as_nanos(), nanos, "{text}");
         }
         for text in ["", "5", "s", "-5s", "5 s", "1s1m", "1e3s", "5min", "0.1ns", "9000h", ".s", "1..2s", "∞"]

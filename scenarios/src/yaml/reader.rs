@@ -239,7 +239,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Complaint> {
         let Some((key, node)) = self.entries.next() else { return Ok(None) };
         self.value = Some((key, node));
-        let name: StrDeserializer<'_, Complaint> = key.name.as_str().into_deserializer();
+        let name = FieldName(&key.name);
         seed.deserialize(name).map(Some).map_err(|complaint| complaint.at(key.place).within(&key.name))
     }
 
@@ -248,6 +248,37 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Err(Complaint::custom("a value without its key"));
         };
         seed.deserialize(Reader(node)).map_err(|complaint| complaint.at(node.place).within(&key.name))
+    }
+}
+
+/// A key of a mapping. Where it names a field of the language it may have low lines for hyphens; a name of the user's own is
+/// as it stands.
+struct FieldName<'a>(&'a str);
+
+impl<'de> Deserializer<'de> for FieldName<'_> {
+    type Error = Complaint;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Complaint> {
+        visitor.visit_str(self.0)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Complaint> {
+        visitor.visit_str(&self.0.replace('_', "-"))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Complaint> {
+        let name_of_variant: StrDeserializer<'_, Complaint> = self.0.into_deserializer();
+        name_of_variant.deserialize_enum(name, variants, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct ignored_any
     }
 }
 

@@ -40,8 +40,10 @@ fn tariff() -> impl Strategy<Value = Tariff> {
     let plmn: identity::Plmn = "262/01".parse().unwrap();
     let hours = (0u16..1440, 1u16..1440)
         .prop_map(|(from_min, length)| Hours { from_min, to_min: (from_min + length) % 1440 });
-    ("\\PC{0,10}", dnn(), rate("narrow"), rate("wide"), rate("all"), hours).prop_map(
-        move |(name, dnn, narrow, wide, all, hours)| {
+    let zone = option::of(prop::sample::select(vec!["Europe/Berlin", "UTC", "America/St_Johns"]));
+    let zone = zone.prop_map(|zone| zone.map(|zone| zone.parse().unwrap()));
+    ("\\PC{0,10}", dnn(), rate("narrow"), rate("wide"), rate("all"), hours, zone).prop_map(
+        move |(name, dnn, narrow, wide, all, hours, zone)| {
             let narrow = Rate {
                 dnn: Some(dnn),
                 serving: Some(plmn),
@@ -50,7 +52,7 @@ fn tariff() -> impl Strategy<Value = Tariff> {
                 ..narrow
             };
             let wide = Rate { serving: Some(plmn), ..wide };
-            Tariff { name, currency: Currency::EUR, rates: vec![narrow, wide, all] }
+            Tariff { name, currency: Currency::EUR, zone, rates: vec![narrow, wide, all] }
         },
     )
 }
@@ -61,7 +63,9 @@ fn rate(name: &'static str) -> impl Strategy<Value = Rate> {
         (1u64..1 << 40).prop_map(|micros| Unit::Time(Duration::from_micros(micros)))
     ];
     let rounding = prop::sample::select(vec![Rounding::Up, Rounding::Down, Rounding::Nearest]);
-    (unit, 0i64..1 << 50, rounding, any::<u64>()).prop_map(move |(unit, price, rounding, free_units)| Rate {
+    let first = option::of(1u32..1 << 10);
+    let figures = (unit, 0i64..1 << 50, rounding, any::<u64>(), 0i64..1 << 50, first);
+    figures.prop_map(move |(unit, price, rounding, free_units, setup, first)| Rate {
         name: name.to_owned(),
         serving: None,
         dnn: None,
@@ -70,6 +74,12 @@ fn rate(name: &'static str) -> impl Strategy<Value = Rate> {
         price: Money::from_micros(price),
         rounding,
         free_units,
+        setup: Money::from_micros(setup),
+        first: first.map(|times| match unit {
+            Unit::Octets(octets) => Unit::Octets(octets * u64::from(times)),
+            Unit::Time(time) => Unit::Time(time * times),
+        }),
         hours: None,
+        zone: None,
     })
 }

@@ -14,19 +14,13 @@ use oxirush_ngap::ngap::{Cause, CauseRadioNetwork, NGAPPDU};
 use super::connections::{Connection, Phase};
 use super::sessions::acceptable;
 use super::{Gnb, GnbAction, Out, Receipt, Refusal, Released, nas, release};
-use crate::ngap::protocol_cause;
 use crate::procedures::{handover_notification, handover_resource_allocation, ran_status_transfer};
 use crate::timers::{self, GnbTimer};
 
 /// HANDOVER REQUEST (§8.4.2.2).
 pub(super) fn requested(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, now: Instant, out: &mut Out) -> Result<(), Error> {
-    let amf = handover_resource_allocation::amf(pdu)?;
-    let Ok(request) = handover_resource_allocation::request(pdu, &gnb.settings) else {
-        // §8.4.2.4, §10.3.5.
-        out.push(GnbAction::Unexpected("handover-request"));
-        gnb.send_non_ue(handover_resource_allocation::failure(amf, protocol_cause(pdu)), out);
-        return Ok(());
-    };
+    let request = handover_resource_allocation::request(pdu, &gnb.settings)?;
+    let amf = request.amf;
     match consider(gnb, request, now) {
         Ok(action) => out.push(action),
         Err(cause) => {

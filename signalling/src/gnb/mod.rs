@@ -8,6 +8,7 @@ mod event;
 mod handover_source;
 mod handover_target;
 mod interface;
+mod judging;
 mod modification;
 mod nas;
 mod receipt;
@@ -25,6 +26,7 @@ pub(crate) use cause::Refusal;
 pub use cause::{HandoverFailure, NgapCause, Released};
 use connections::{Connections, Phase};
 pub(crate) use connections::{Resource, SecurityCapabilities};
+use criticality::ngap::{Ids, Reports};
 pub use event::{GnbEvent, ReleaseCause};
 use interface::Interface;
 use oxirush_ngap::ngap::{Cause, CauseRadioNetwork, NGAP_PDU, NGAPPDU};
@@ -50,6 +52,8 @@ pub struct Gnb {
     streams_out: u16,
     connections: Connections,
     teids: Teids,
+    /// What responses have still to say of their requests.
+    reports: Reports,
 }
 
 type Out = Vec<GnbAction>;
@@ -62,6 +66,7 @@ impl Gnb {
             streams_out: 1,
             connections: Connections::new(),
             teids: Teids::new(settings.n3.as_ref()),
+            reports: Reports::default(),
             settings,
         }
     }
@@ -75,6 +80,7 @@ impl Gnb {
             }
             GnbEvent::AssociationDown => {
                 self.interface.down(out);
+                self.reports.forget(THE_ASSOCIATION);
                 self.release_all(Released::AssociationLost, out);
             }
             GnbEvent::Received { octets, .. } => self.received(octets, now, out),
@@ -140,18 +146,35 @@ impl Gnb {
     fn received(&mut self, octets: &[u8], now: Instant, out: &mut Out) {
         let Ok(pdu) = NGAP_PDU::decode_borrowed(octets) else {
             out.push(GnbAction::Unexpected("ngap-unreadable"));
-            return self.send_non_ue(error_indication::transfer_syntax(), out);
-        };
-        if let Err(error) = self.procedure(&pdu, now, out) {
-            out.push(GnbAction::Unexpected("ngap-faulty"));
-            // §10.1: an ERROR INDICATION is not answered with another; §10.3.5: a faulty answer is ours to cope with, and the
-            // timer of its procedure does.
-            if pdu.is_initiating()
-                && pdu.kind() != NgapPduKind::Initiating_ErrorIndication
-                && let Some(octets) = error_indication::faulty(&pdu, &error)
-            {
-                out.push(GnbAction::Send { stream: NON_UE_STREAM, octets, ue: None });
+            if let Some(answer) = criticality::ngap::unreadable(octets) {
+                self.answer(&answer, out);
             }
+            return;
+        };
+        let comprehended = judging::comprehends(&pdu.kind());
+        let Ok(judgement) = criticality::ngap::judge(&pdu, comprehended) else {
+            return out.push(GnbAction::Unexpected("not-encodable"));
+        };
+        if judgement.faulty {
+            out.push(GnbAction::Unexpected(if comprehended {
+                "ngap-faulty"
+            } else {
+                "ngap-not-comprehended"
+            }));
+        }
+        if let Some(answer) = judgement.answer {
+            self.answer(&answer, out);
+        }
+        if !judgement.proceed {
+            // What fails by a faulty answer is ended by the timer of its procedure.
+            return;
+        }
+        if let Some(report) = judgement.report {
+            self.reports.keep(THE_ASSOCIATION, &pdu, report);
+        }
+        // TS 38.413 §10.3.5: what is missing has the criticality *ignore*, and nothing can be done without it.
+        if self.procedure(&pdu, now, out).is_err() {
+            out.push(GnbAction::Unexpected("ngap-faulty"));
         }
     }
 
@@ -197,12 +220,8 @@ impl Gnb {
                 let unavailable = amf_management::status_indication(pdu);
                 out.push(GnbAction::Told(AmfNotice::Unavailable(unavailable)));
             }
-            _ => {
-                out.push(GnbAction::Unexpected("ngap-not-comprehended"));
-                if let Some(octets) = error_indication::not_comprehended(pdu) {
-                    out.push(GnbAction::Send { stream: NON_UE_STREAM, octets, ue: None });
-                }
-            }
+            // `judging::comprehends` lists what is above.
+            _ => out.push(GnbAction::Unexpected("ngap-not-comprehended")),
         }
         Ok(())
     }
@@ -231,7 +250,7 @@ impl Gnb {
         }
     }
 
-    fn unknown(&self, amf: Option<u64>, ran: Option<u32>, cause: CauseRadioNetwork, out: &mut Out) {
+    fn unknown(&mut self, amf: Option<u64>, ran: Option<u32>, cause: CauseRadioNetwork, out: &mut Out) {
         out.push(GnbAction::Unexpected("unknown-ue"));
         self.send_non_ue(error_indication::about_ue(amf, ran, Cause::radioNetwork(cause)), out);
     }
@@ -301,21 +320,41 @@ impl Gnb {
         if others == 0 { NON_UE_STREAM } else { u16::try_from(1 + ran % others).unwrap_or(NON_UE_STREAM) }
     }
 
-    fn send_ue(&self, ran: u32, message: Result<Vec<u8>, Error>, out: &mut Out) {
+    fn send_ue(&mut self, ran: u32, message: Result<Vec<u8>, Error>, out: &mut Out) {
         let ue = self.connections.get(ran).and_then(|connection| connection.ue);
-        match message {
-            Ok(octets) => out.push(GnbAction::Send { stream: self.stream_of(ran), octets, ue }),
+        self.send(self.stream_of(ran), ue, message, out);
+    }
+
+    fn send_non_ue(&mut self, message: Result<Vec<u8>, Error>, out: &mut Out) {
+        self.send(NON_UE_STREAM, None, message, out);
+    }
+
+    fn send(&mut self, stream: u16, ue: Option<u32>, message: Result<Vec<u8>, Error>, out: &mut Out) {
+        match message.and_then(|octets| self.with_report(octets)) {
+            Ok(octets) => out.push(GnbAction::Send { stream, octets, ue }),
             Err(_) => out.push(GnbAction::Unexpected("not-encodable")),
         }
     }
 
-    fn send_non_ue(&self, message: Result<Vec<u8>, Error>, out: &mut Out) {
-        match message {
-            Ok(octets) => out.push(GnbAction::Send { stream: NON_UE_STREAM, octets, ue: None }),
-            Err(_) => out.push(GnbAction::Unexpected("not-encodable")),
+    /// A response with what it is to report of its request.
+    fn with_report(&mut self, octets: Vec<u8>) -> Result<Vec<u8>, Error> {
+        if self.reports.is_empty() {
+            return Ok(octets);
+        }
+        self.reports.complete(THE_ASSOCIATION, NGAP_PDU::decode(&octets)?).encode()
+    }
+
+    /// Answers a message that is at fault, on the stream of the UE where it is of one (TS 38.412 §7).
+    fn answer(&mut self, answer: &NGAP_PDU, out: &mut Out) {
+        let ids = Ids::of(answer);
+        match self.connections.find(ids.amf, ids.ran) {
+            Some(ran) => self.send_ue(ran, answer.encode(), out),
+            None => self.send_non_ue(answer.encode(), out),
         }
     }
 }
 
 /// The stream of the non-UE-associated procedures (TS 38.412 §7).
 const NON_UE_STREAM: u16 = 0;
+/// A gNB has one association at a time.
+const THE_ASSOCIATION: u32 = 0;

@@ -68,7 +68,7 @@ pub(super) fn forsake(gnb: &mut Gnb, ue: u32, out: &mut Out) {
 }
 
 /// TS 38.413 §8.6.3.
-pub(super) fn uplink(gnb: &Gnb, ue: u32, nas: &[u8], out: &mut Out) {
+pub(super) fn uplink(gnb: &mut Gnb, ue: u32, nas: &[u8], out: &mut Out) {
     let Some((ran, connection)) = gnb.connections.of_ue(ue) else {
         return out.push(GnbAction::Unexpected("uplink-without-connection"));
     };
@@ -93,7 +93,7 @@ pub(super) fn downlink(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Resul
 }
 
 /// A NAS message to the UE, or back to the AMF when the UE is not there (§8.6.4): the AMF sends it again where the UE went.
-pub(super) fn deliver(gnb: &Gnb, ran: u32, amf: u64, nas: Vec<u8>, out: &mut Out) {
+pub(super) fn deliver(gnb: &mut Gnb, ran: u32, amf: u64, nas: Vec<u8>, out: &mut Out) {
     let Some(connection) = gnb.connections.get(ran) else { return };
     match connection.ue {
         Some(ue) if !connection.lost && connection.phase.is_reachable() => {

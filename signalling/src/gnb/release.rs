@@ -27,7 +27,7 @@ pub(super) fn request(gnb: &mut Gnb, ue: u32, cause: ReleaseCause, out: &mut Out
 }
 
 /// UE CONTEXT RELEASE REQUEST with the sessions of the connection.
-pub(super) fn ask(gnb: &Gnb, ran: u32, amf: u64, cause: CauseRadioNetwork, out: &mut Out) {
+pub(super) fn ask(gnb: &mut Gnb, ran: u32, amf: u64, cause: CauseRadioNetwork, out: &mut Out) {
     let sessions = gnb.connections.get(ran).map_or(&[][..], |connection| &connection.sessions);
     gnb.send_ue(ran, ue_context_release::request(amf, ran, sessions, cause), out);
 }

@@ -21,11 +21,7 @@ pub(super) fn initial_context_setup(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut 
     if !gnb.associate(amf, ran, out) {
         return Ok(());
     }
-    let Ok(request) = context::request(pdu, gnb.address()) else {
-        out.push(GnbAction::Unexpected("initial-context-setup"));
-        gnb.send_ue(ran, context::failure(amf, ran, pdu), out);
-        return Ok(());
-    };
+    let request = context::request(pdu, gnb.address())?;
     if let Some(connection) = gnb.connections.get_mut(ran) {
         connection.security = Some(request.security);
     }

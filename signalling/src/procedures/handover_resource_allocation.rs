@@ -25,12 +25,6 @@ pub(crate) struct Source {
     pub(crate) container: Vec<u8>,
 }
 
-/// The AMF's id alone: it tells whom a failure is about.
-pub(crate) fn amf(pdu: &NGAPPDU<'_>) -> Result<u64, Error> {
-    extract_ngap_ies!(pdu, HandoverRequest, req amf: u64 = AMF_UE_NGAP_ID(id),);
-    Ok(amf)
-}
-
 pub(crate) fn request(pdu: &NGAPPDU<'_>, settings: &GnbSettings) -> Result<Request, Error> {
     extract_ngap_ies!(pdu, HandoverRequest,
         req amf: u64 = AMF_UE_NGAP_ID(id),

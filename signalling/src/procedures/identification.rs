@@ -46,7 +46,7 @@ pub(crate) fn imeisv(imsi: Imsi) -> Option<NasFGsMobileIdentity> {
 }
 
 /// Type allocation code and serial number. A code that begins with 00 is for tests (GSMA TS.06); the rest of it tells
-/// apart subscribers whose IMSIs end alike, such as those of two networks: two UEs with one IMEI are a SIM swap to the AMF.
+/// apart subscribers whose IMSIs end alike, such as those of two networks: two UEs with one IMEI are two with a stolen device to an equipment register.
 fn equipment(imsi: Imsi) -> String {
     let (range, serial) = (imsi.value() / 1_000_000, imsi.value() % 1_000_000);
     format!("00{:06}{serial:06}", range % RANGES)

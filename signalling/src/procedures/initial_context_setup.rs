@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use oxirush_ngap::ngap::*;
-use oxirush_ngap::{Error, build_ngap, build_ngap_ie, extract_ngap_ies};
+use oxirush_ngap::{Error, build_ngap_ie, extract_ngap_ies};
 
 use super::pdu_session_resource_setup::{Answer, Item, slice, unsuccessful, wanted};
 use crate::gnb::{Refusal, SecurityCapabilities};
@@ -81,23 +81,4 @@ pub(crate) fn response(
         )?);
     }
     encode(&Message::new(ProtocolIEContainer(ies)))
-}
-
-/// INITIAL CONTEXT SETUP FAILURE (TS 38.413 §9.2.2.3), for a request that lacks what a context needs.
-pub(crate) fn failure(amf: u64, ran: u32, pdu: &NGAPPDU<'_>) -> Result<Vec<u8>, Error> {
-    let deviations = pdu.check().unwrap_or_default();
-    let cause = deviations
-        .iter()
-        .find_map(|deviation| deviation.cause())
-        .unwrap_or(CauseProtocol::abstract_syntax_error_reject);
-    build_ngap!(
-        UnsuccessfulOutcome,
-        InitialContextSetup,
-        InitialContextSetupFailure,
-        AMF_UE_NGAP_ID(amf),
-        RAN_UE_NGAP_ID(ran),
-        Cause(Cause::protocol(cause)),
-        CriticalityDiagnostics(pdu.criticality_diagnostics_for_response(&deviations)),
-    )?
-    .encode()
 }

@@ -31,13 +31,12 @@ pub(crate) fn uplink(amf: u64, ran: u32, sessions: usize) -> Result<Vec<u8>, Err
     .encode()
 }
 
-/// DOWNLINK RAN STATUS TRANSFER (TS 38.413 §9.2.3.14).
+/// DOWNLINK RAN STATUS TRANSFER (TS 38.413 §9.2.3.14). There is no radio interface whose counters the container could set: it is
+/// not read.
 pub(crate) fn downlink(pdu: &NGAPPDU<'_>) -> Result<(u64, u32), Error> {
     extract_ngap_ies!(pdu, DownlinkRANStatusTransfer,
         req amf: u64 = AMF_UE_NGAP_ID(id),
         req ran: u32 = RAN_UE_NGAP_ID(id),
-        req _container: RANStatusTransferTransparentContainer =
-            RANStatusTransfer_TransparentContainer(container) => container,
     );
     Ok((amf, ran))
 }

@@ -138,7 +138,7 @@ impl Ue {
                 self.nas.send(reject(cause), out);
             }
             // §4.4.3.2: a COUNT is accepted once.
-            Err(Refusal::Replayed) => out.push(UeAction::Unexpected("nas-integrity")),
+            Err(Refusal::Replayed) => out.push(UeAction::Unexpected("nas-replay")),
         }
     }
 }

@@ -32,7 +32,11 @@ impl Ue {
                     None if header == Header::Integrity && !self.nas.secured => {
                         self.unprotected(payload(octets), context, out);
                     }
-                    None => out.push(UeAction::Unexpected("nas-integrity")),
+                    None => {
+                        let replay =
+                            self.nas.context.as_ref().is_some_and(|current| current.is_replay(octets));
+                        out.push(UeAction::Unexpected(if replay { "nas-replay" } else { "nas-integrity" }));
+                    }
                 }
             }
         }

@@ -57,12 +57,18 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// A gNB that is set up.
-    pub(crate) fn ready(settings: GnbSettings) -> Self {
+    /// A gNB that has asked for its NG interface.
+    pub(crate) fn asking(settings: GnbSettings) -> Self {
         let (gnb, now) = (Gnb::new(settings), Instant::now());
         let mut node = Self { gnb, now, timers: BTreeSet::new(), sent: Vec::new(), octets: Vec::new() };
         node.handle(GnbEvent::AssociationUp { streams_out: 4 });
-        node.receive(build_ngap!(SuccessfulOutcome, NGSetup, NGSetupResponse,));
+        node
+    }
+
+    /// A gNB that is set up.
+    pub(crate) fn ready(settings: GnbSettings) -> Self {
+        let mut node = Self::asking(settings);
+        node.receive(setup_response());
         assert!(node.gnb.is_ready());
         node
     }
@@ -177,6 +183,21 @@ pub(crate) fn teid_key() -> TeidKey {
 /// The TEID that a gNB of these tests gives for a number.
 pub(crate) fn teid(number: u32) -> u32 {
     teid_key().teid(number)
+}
+
+/// NG SETUP RESPONSE.
+pub(crate) fn setup_response() -> Result<NGAP_PDU, Error> {
+    let network = plmn("001", "01")?;
+    let slices = SliceSupportList(vec![SliceSupportItem::new(s_nssai(1, None), None)]);
+    build_ngap!(
+        SuccessfulOutcome,
+        NGSetup,
+        NGSetupResponse,
+        AMFName("amf-1"),
+        ServedGUAMIList(ServedGUAMIList(vec![ServedGUAMIItem::new(amf_guami(), None, None)])),
+        RelativeAMFCapacity(RelativeAMFCapacity(255)),
+        PLMNSupportList(PLMNSupportList(vec![PLMNSupportItem::new(network, slices, None)])),
+    )
 }
 
 pub(crate) fn up_tunnel(address: &[u8], teid: u32) -> UPTransportLayerInformation<'static> {

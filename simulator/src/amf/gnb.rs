@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use identity::Tac;
+use identity::{Plmn, Snssai, Tac};
 use rustc_hash::FxHashMap;
 
 use super::connection::ConnectionId;
@@ -11,11 +11,11 @@ use super::connection::ConnectionId;
 pub(super) struct Gnb {
     /// How many outbound streams the association has.
     pub(super) streams_out: u16,
-    pub(super) identity: Option<GnbIdentity>,
+    pub(super) identity: Option<NodeIdentity>,
     /// It has sent NG SETUP REQUEST.
     pub(super) has_asked: bool,
-    /// The tracking areas that it broadcasts and the AMF serves, each with the place of its PLMN in the settings.
-    pub(super) areas: Vec<(usize, Tac)>,
+    /// What it broadcasts and the AMF serves.
+    pub(super) areas: Vec<Area>,
     /// Its UE-associated logical NG-connections, by RAN UE NGAP ID.
     pub(super) connections: FxHashMap<u32, ConnectionId>,
     /// UEs that may be handed over to it: the gNB has given them no RAN UE NGAP ID yet.
@@ -35,12 +35,53 @@ pub enum NgSetup {
     Done,
 }
 
-/// The global gNB ID (TS 38.413 §9.3.1.6): two gNBs with the same one are one gNB.
+/// A tracking area of a gNB, in one PLMN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Area {
+    /// The place of the PLMN in the settings.
+    pub(super) plmn: usize,
+    pub(super) tac: Tac,
+    /// The slices that the gNB supports there.
+    pub(super) slices: Vec<Snssai>,
+}
+
+/// The global RAN node ID (TS 38.413 §9.3.1.5): two nodes with the same one are one node. An identifier of another length is
+/// another one, whatever its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct GnbIdentity {
+pub(super) struct NodeIdentity {
     pub(super) plmn: [u8; 3],
+    pub(super) kind: NodeKind,
     pub(super) value: u64,
     pub(super) bits: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NodeKind {
+    /// §9.3.1.6: 22 to 32 bits.
+    Gnb,
+    /// §9.3.1.8: macro of 20, short macro of 18 or long macro of 21 bits.
+    NgEnb,
+}
+
+impl std::fmt::Display for NodeIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind {
+            NodeKind::Gnb => "gNB",
+            NodeKind::NgEnb => "ng-eNB",
+        };
+        write!(f, "{kind} {} of {} bits, {}", self.value, self.bits, plmn_text(self.plmn))
+    }
+}
+
+/// A PLMN as NGAP has it (TS 38.413 §9.3.3.5), or its octets where they are none.
+pub(super) fn plmn_text(octets: [u8; 3]) -> String {
+    let [a, b, c] = octets;
+    // In NAS the third digit of an MNC comes before the other two, and takes its place where it has only two.
+    let nas = if b >> 4 == 0xf { octets } else { [a, c & 0xf0 | b & 0xf, c << 4 | b >> 4] };
+    match Plmn::from_octets(nas) {
+        Some(plmn) => format!("PLMN {plmn}"),
+        None => format!("PLMN octets {a:02x}{b:02x}{c:02x}"),
+    }
 }
 
 impl Gnb {
@@ -54,6 +95,11 @@ impl Gnb {
             arriving: Vec::new(),
             last_due: None,
         }
+    }
+
+    /// What it has in a tracking area of a PLMN; `None` where it does not broadcast it.
+    pub(super) fn area(&self, plmn: usize, tac: Tac) -> Option<&Area> {
+        self.areas.iter().find(|area| area.plmn == plmn && area.tac == tac)
     }
 
     /// All its UE-associated logical NG-connections, which it is to have no longer.
@@ -72,5 +118,19 @@ impl Gnb {
                 u16::try_from(connection.0 % others + 1).unwrap_or(1)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_ngap_is_told_in_its_digits() {
+        for text in ["001/01", "310/410", "208/93", "001/001"] {
+            let plmn: Plmn = text.parse().unwrap();
+            assert_eq!(plmn_text(plmn.ngap_octets()), format!("PLMN {text}"));
+        }
+        assert_eq!(plmn_text([0xff, 0xff, 0xff]), "PLMN octets ffffff");
     }
 }

@@ -6,6 +6,7 @@ mod admission;
 mod connection;
 mod gnb;
 mod gprs_timer;
+mod home_network;
 mod nas;
 mod ngap;
 mod outbox;
@@ -23,6 +24,7 @@ mod ue;
 use std::time::Instant;
 
 use billing::{ChargingId, Closing};
+use criticality::ngap::Reports;
 use identity::{Imsi, PduSessionId, Plmn, Tac};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -43,7 +45,9 @@ use ue::{UeId, Ues};
 
 pub use gnb::NgSetup;
 pub use settings::{AmfSettings, Congestion, HomeNetworkKey, Limits, ServedNetwork};
-pub use statistics::{Event, MOST_NOTICED, Message, Noticed, Refusal, Statistics};
+pub use statistics::{
+    Event, MOST_NOTICED, MOST_TURNED_AWAY, Message, Noticed, Refusal, Statistics, TurnedAway,
+};
 pub use subscribers::{SubscriberData, SubscriberRecord};
 pub use turn::Turn;
 
@@ -154,8 +158,10 @@ pub struct Amf {
     admission: Option<TokenBucket>,
     rng: ChaCha8Rng,
     statistics: Statistics,
-    /// Who had each device last, by its IMEISV.
-    devices: FxHashMap<[u8; 9], Imsi>,
+    /// The device that each subscriber had last, by its IMEISV.
+    devices: FxHashMap<Imsi, [u8; 9]>,
+    /// What responses have still to say of their requests.
+    reports: Reports,
     smf: Smf,
 }
 
@@ -190,6 +196,7 @@ impl Amf {
             rng: ChaCha8Rng::seed_from_u64(settings.seed),
             statistics: Statistics::default(),
             devices: FxHashMap::default(),
+            reports: Reports::default(),
             smf: Smf::new(settings.smf.clone()),
             settings,
         }
@@ -321,6 +328,7 @@ impl Amf {
     /// Forgets a gNB; its UEs are idle.
     fn lose(&mut self, turn: &mut Turn<'_>, association: u32) {
         let Some(mut gnb) = self.gnbs.remove(&association) else { return };
+        self.reports.forget(association);
         for id in gnb.take_connections() {
             ue_context_release::locally(self, turn, id);
         }

@@ -83,12 +83,15 @@ fn protected(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8], i
             malformed(amf, turn, id, answer, protection);
         }
         (judged, _) => {
-            if judged.is_some() {
-                amf.refuse(Refusal::NasIntegrity);
+            let is_none = judged.is_none();
+            match judged {
+                Some(Judged::Replayed) => amf.refuse(Refusal::NasReplay),
+                Some(_) => amf.refuse(Refusal::NasIntegrity),
+                None => {}
             }
             match envelope {
                 Some(message) if !secured => unverified(amf, turn, id, message, pdu, true),
-                _ if judged.is_none() => amf.refuse(Refusal::NotProtected),
+                _ if is_none => amf.refuse(Refusal::NotProtected),
                 _ => {}
             }
         }
@@ -109,6 +112,7 @@ fn with_new_context(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &
         }
         Judged::Verified { .. } => amf.refuse(Refusal::OutOfState),
         Judged::NotIntact => amf.refuse(Refusal::NasIntegrity),
+        Judged::Replayed => amf.refuse(Refusal::NasReplay),
         Judged::Malformed { answer } => malformed(amf, turn, id, answer, Protection::New),
     }
 }

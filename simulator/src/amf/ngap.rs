@@ -2,14 +2,14 @@
 
 use crate::amf::Turn;
 
-use oxirush_ngap::NgapPduKind;
 use oxirush_ngap::ngap::*;
+use oxirush_ngap::{Error, NgapPduKind};
 
 use super::Amf;
 use super::connection::ConnectionId;
 use super::procedures::{
     error_indication, handover, handover_target, initial_context_setup, nas_transport, ng_reset, ng_setup,
-    path_switch_request, pdu_session_resource, ue_context_release,
+    path_switch_request, pdu_session_resource, ran_configuration_update, ue_context_release,
 };
 use super::statistics::{Message, Refusal};
 
@@ -18,77 +18,103 @@ pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, oct
     let set_up = gnb.identity.is_some();
     let Ok(pdu) = NGAP_PDU::decode_borrowed(octets) else {
         amf.refuse(Refusal::MalformedNgap);
-        let cause = Cause::protocol(CauseProtocol::transfer_syntax_error);
-        return error_indication::send(amf, turn, association, None, cause);
+        if let Some(answer) = criticality::ngap::unreadable(octets) {
+            error_indication::answer(amf, turn, association, answer);
+        }
+        return;
     };
     let kind = pdu.kind();
     gnb.has_asked |= matches!(kind, NgapPduKind::Initiating_NGSetup);
     amf.statistics.count_received(name_of(&kind));
-    let outcome = match kind {
-        NgapPduKind::Initiating_NGSetup => ng_setup::requested(amf, turn, association, &pdu),
-        NgapPduKind::Initiating_ErrorIndication => error_indication::received(amf, turn, association, &pdu),
-        _ if !set_up => {
-            amf.refuse(Refusal::UnexpectedNgap);
-            let cause = Cause::protocol(CauseProtocol::message_not_compatible_with_receiver_state);
-            return error_indication::send(amf, turn, association, None, cause);
-        }
-        NgapPduKind::Initiating_InitialUEMessage => nas_transport::initial(amf, turn, association, &pdu),
-        NgapPduKind::Initiating_UplinkNASTransport => nas_transport::uplink(amf, turn, association, &pdu),
-        NgapPduKind::Initiating_NASNonDeliveryIndication => {
-            nas_transport::not_delivered(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Successful_InitialContextSetup => {
-            initial_context_setup::succeeded(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Unsuccessful_InitialContextSetup => {
-            initial_context_setup::failed(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Initiating_UEContextReleaseRequest => {
-            ue_context_release::requested(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Successful_UEContextRelease => {
-            ue_context_release::completed(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Successful_PDUSessionResourceSetup => {
-            pdu_session_resource::set_up_answered(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Successful_PDUSessionResourceModify => {
-            pdu_session_resource::modify_answered(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Successful_PDUSessionResourceRelease => {
-            pdu_session_resource::release_answered(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Initiating_PDUSessionResourceNotify => {
-            pdu_session_resource::notified(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Initiating_HandoverPreparation => handover::required(amf, turn, association, &pdu),
-        NgapPduKind::Initiating_HandoverCancel => handover::cancelled(amf, turn, association, &pdu),
-        NgapPduKind::Initiating_UplinkRANStatusTransfer => handover::status(amf, turn, association, &pdu),
-        NgapPduKind::Successful_HandoverResourceAllocation => {
-            handover_target::acknowledged(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Unsuccessful_HandoverResourceAllocation => {
-            handover_target::failed(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Initiating_HandoverNotification => {
-            handover_target::notified(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Initiating_PathSwitchRequest => {
-            path_switch_request::requested(amf, turn, association, &pdu)
-        }
-        NgapPduKind::Initiating_NGReset => ng_reset::by_gnb(amf, turn, association, &pdu),
-        NgapPduKind::Successful_NGReset | NgapPduKind::Initiating_UERadioCapabilityInfoIndication => Ok(()),
-        _ => {
-            amf.refuse(Refusal::UnexpectedNgap);
-            let cause = Cause::protocol(CauseProtocol::abstract_syntax_error_ignore_and_notify);
-            return error_indication::send(amf, turn, association, None, cause);
-        }
+    let procedure = procedure_of(&kind);
+    let Ok(judgement) = criticality::ngap::judge(&pdu, procedure.is_some()) else {
+        return amf.refuse(Refusal::CannotEncode);
     };
-    if outcome.is_err() {
-        amf.refuse(Refusal::MalformedNgap);
-        let cause = Cause::protocol(CauseProtocol::abstract_syntax_error_reject);
-        error_indication::send(amf, turn, association, None, cause);
+    if judgement.faulty {
+        amf.refuse(if procedure.is_some() { Refusal::MalformedNgap } else { Refusal::UnexpectedNgap });
     }
+    if let Some(answer) = judgement.answer {
+        error_indication::answer(amf, turn, association, answer);
+    }
+    let Some(procedure) = procedure.filter(|_| judgement.proceed) else {
+        return error_indication::failed_locally(amf, turn, association, &pdu);
+    };
+    let begins = matches!(kind, NgapPduKind::Initiating_NGSetup | NgapPduKind::Initiating_ErrorIndication);
+    if !set_up && !begins {
+        amf.refuse(Refusal::UnexpectedNgap);
+        let cause = Cause::protocol(CauseProtocol::message_not_compatible_with_receiver_state);
+        return error_indication::out_of_state(amf, turn, association, &pdu, cause);
+    }
+    if let Some(report) = judgement.report {
+        amf.reports.keep(association, &pdu, report);
+    }
+    // TS 38.413 §10.3.5: what is missing has the criticality *ignore*, and nothing can be done without it.
+    if procedure(amf, turn, association, &pdu).is_err() {
+        amf.refuse(Refusal::MalformedNgap);
+    }
+}
+
+type Procedure = fn(&mut Amf, &mut Turn<'_>, u32, &NGAPPDU<'_>) -> Result<(), Error>;
+
+/// What the AMF does with a message of a gNB; `None` for what it does not comprehend (TS 38.413 §10.3.4.1).
+fn procedure_of(kind: &NgapPduKind) -> Option<Procedure> {
+    Some(match kind {
+        NgapPduKind::Initiating_NGSetup => ng_setup::requested,
+        NgapPduKind::Initiating_RANConfigurationUpdate => ran_configuration_update::requested,
+        NgapPduKind::Initiating_ErrorIndication => error_indication::received,
+        NgapPduKind::Initiating_InitialUEMessage => nas_transport::initial,
+        NgapPduKind::Initiating_UplinkNASTransport => nas_transport::uplink,
+        NgapPduKind::Initiating_NASNonDeliveryIndication => nas_transport::not_delivered,
+        NgapPduKind::Successful_InitialContextSetup => initial_context_setup::succeeded,
+        NgapPduKind::Unsuccessful_InitialContextSetup => initial_context_setup::failed,
+        NgapPduKind::Initiating_UEContextReleaseRequest => ue_context_release::requested,
+        NgapPduKind::Successful_UEContextRelease => ue_context_release::completed,
+        NgapPduKind::Successful_PDUSessionResourceSetup => pdu_session_resource::set_up_answered,
+        NgapPduKind::Successful_PDUSessionResourceModify => pdu_session_resource::modify_answered,
+        NgapPduKind::Successful_PDUSessionResourceRelease => pdu_session_resource::release_answered,
+        NgapPduKind::Initiating_PDUSessionResourceNotify => pdu_session_resource::notified,
+        NgapPduKind::Initiating_HandoverPreparation => handover::required,
+        NgapPduKind::Initiating_HandoverCancel => handover::cancelled,
+        NgapPduKind::Initiating_UplinkRANStatusTransfer => handover::status,
+        NgapPduKind::Successful_HandoverResourceAllocation => handover_target::acknowledged,
+        NgapPduKind::Unsuccessful_HandoverResourceAllocation => handover_target::failed,
+        NgapPduKind::Initiating_HandoverNotification => handover_target::notified,
+        NgapPduKind::Initiating_PathSwitchRequest => path_switch_request::requested,
+        NgapPduKind::Initiating_NGReset => ng_reset::by_gnb,
+        NgapPduKind::Successful_NGReset | NgapPduKind::Initiating_UERadioCapabilityInfoIndication => {
+            |_, _, _, _| Ok(())
+        }
+        _ => return None,
+    })
+}
+
+/// The connection that an answer of a gNB is about. An answer that lacks one of the identifiers is taken by the other
+/// (TS 38.413 §10.3.5: their criticality is *ignore* there).
+pub(super) fn answered(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    association: u32,
+    amf_ue_id: Option<u64>,
+    ran_ue_id: Option<u32>,
+) -> Option<ConnectionId> {
+    match (amf_ue_id, ran_ue_id) {
+        (Some(amf_ue_id), Some(ran_ue_id)) => connection_of(amf, turn, association, amf_ue_id, ran_ue_id),
+        _ => known(amf, association, amf_ue_id, ran_ue_id),
+    }
+}
+
+/// The connection of a gNB that has these identifiers, as far as they are given.
+pub(super) fn known(
+    amf: &Amf,
+    association: u32,
+    amf_ue_id: Option<u64>,
+    ran_ue_id: Option<u32>,
+) -> Option<ConnectionId> {
+    let by_ran = || amf.gnbs.get(&association)?.connections.get(&ran_ue_id?).copied();
+    let id = amf_ue_id.map(ConnectionId).or_else(by_ran)?;
+    let connection = amf.connections.get(&id).filter(|connection| connection.association == association)?;
+    let agrees = ran_ue_id.is_none_or(|ran| !connection.ran_ue_id_known || connection.ran_ue_id == ran);
+    agrees.then_some(id)
 }
 
 /// The connection that a message of a UE names. One that this gNB does not have, or has under another RAN UE NGAP
@@ -124,9 +150,12 @@ pub(super) fn connection_of(
     None
 }
 
-fn name_of(kind: &NgapPduKind) -> Message {
+pub(super) fn name_of(kind: &NgapPduKind) -> Message {
     match kind {
         NgapPduKind::Initiating_NGSetup => Message::NgSetupRequest,
+        NgapPduKind::Unsuccessful_NGSetup => Message::NgSetupFailure,
+        NgapPduKind::Initiating_RANConfigurationUpdate => Message::RanConfigurationUpdate,
+        NgapPduKind::Unsuccessful_RANConfigurationUpdate => Message::RanConfigurationUpdateFailure,
         NgapPduKind::Initiating_NGReset => Message::NgReset,
         NgapPduKind::Successful_NGReset => Message::NgResetAcknowledge,
         NgapPduKind::Initiating_ErrorIndication => Message::ErrorIndication,
@@ -148,6 +177,8 @@ fn name_of(kind: &NgapPduKind) -> Message {
         NgapPduKind::Unsuccessful_HandoverResourceAllocation => Message::HandoverFailure,
         NgapPduKind::Initiating_HandoverNotification => Message::HandoverNotify,
         NgapPduKind::Initiating_PathSwitchRequest => Message::PathSwitchRequest,
+        NgapPduKind::Unsuccessful_HandoverPreparation => Message::HandoverPreparationFailure,
+        NgapPduKind::Unsuccessful_PathSwitchRequest => Message::PathSwitchRequestFailure,
         _ => Message::OtherNgap,
     }
 }

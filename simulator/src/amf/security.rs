@@ -5,7 +5,7 @@ use oxirush_nas::nas_5gs::{
     NasSecurityContext, NasUeSecurityCapability,
 };
 use oxirush_nas::{NasError, nas_5gs::NasCount};
-use oxirush_security::nas_5gs::{KGnb, derive_nh};
+use oxirush_security::nas_5gs::{KGnb, NasConnection, derive_knas_int, derive_nh, nas_mac};
 
 /// A 5G NAS security context, with the KAMF that KgNB is derived from.
 pub(super) struct Security {
@@ -20,8 +20,10 @@ pub(super) struct Security {
 pub(super) enum Judged {
     /// Its MAC is right and its NAS COUNT is fresh. The count is what KgNB may be derived with.
     Verified { message: Nas5gmmMessage, count: NasCount },
-    /// A wrong MAC, or a NAS COUNT that was received before: the two cannot be told apart.
+    /// A wrong MAC.
     NotIntact,
+    /// It is of the UE, with a NAS COUNT that was received before, or is below one that was.
+    Replayed,
     /// It is of the UE, and malformed. What TS 24.501 §7 has the AMF answer, if anything.
     Malformed { answer: Option<Nas5gsMessage> },
 }
@@ -64,8 +66,31 @@ impl Security {
             Err(error @ NasError::AuthenticMessageRefused { .. }) => {
                 Judged::Malformed { answer: Nas5gsMessage::answer_to_refused(pdu, &error, Direction::Uplink) }
             }
+            Err(_) if self.is_replay(pdu) => Judged::Replayed,
             Err(_) => Judged::NotIntact,
         }
+    }
+
+    /// Whether the MAC is right under the last COUNT of this sequence number, which is no longer accepted (§4.4.3.2).
+    fn is_replay(&self, pdu: &[u8]) -> bool {
+        let integrity = match self.context.integrity_algorithm() {
+            IntegrityAlgorithm::NIA1 => 1,
+            IntegrityAlgorithm::NIA2 => 2,
+            IntegrityAlgorithm::NIA3 => 3,
+            _ => return false,
+        };
+        let replayed = || {
+            let integrity = oxirush_security::IntegrityAlgorithm::try_from(integrity).ok()?;
+            let (mac, covered) = (pdu.get(2..6)?, pdu.get(6..)?);
+            let next = self.context.nas_count(Direction::Uplink, NasConnection::ThreeGpp)?;
+            let last = next.get().checked_sub(1)?;
+            let behind = (last & 0xff).wrapping_sub(u32::from(*covered.first()?)) & 0xff;
+            let count = NasCount::new(last.checked_sub(behind)?).ok()?;
+            let key = derive_knas_int(&self.kamf, integrity);
+            let (access, uplink) = (NasConnection::ThreeGpp, oxirush_security::Direction::Uplink);
+            Some(nas_mac(&key, count, access, uplink, covered, integrity).to_be_bytes() == *mac)
+        };
+        replayed().unwrap_or(false)
     }
 }
 

@@ -22,7 +22,8 @@ pub(super) fn of_ue(
     message: Message,
     pdu: Result<NGAP_PDU, Error>,
 ) {
-    let Ok(octets) = pdu.and_then(|pdu| pdu.encode()) else { return amf.refuse(Refusal::CannotEncode) };
+    let Some(connection) = amf.connections.get(&id) else { return };
+    let Some(octets) = octets(amf, connection.association, pdu) else { return };
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let action = AmfAction::Send { association: connection.association, stream: connection.stream, octets };
     amf.statistics.count_sent(message);
@@ -37,11 +38,20 @@ pub(super) fn of_gnb(
     message: Message,
     pdu: Result<NGAP_PDU, Error>,
 ) {
-    let Ok(octets) = pdu.and_then(|pdu| pdu.encode()) else { return amf.refuse(Refusal::CannotEncode) };
+    let Some(octets) = octets(amf, association, pdu) else { return };
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     amf.statistics.count_sent(message);
     let action = AmfAction::Send { association, stream: 0, octets };
     gnb.last_due = Some(amf.outbox.send(turn.now, gnb.last_due, &mut amf.rng, action));
+}
+
+/// What leaves: a response has what it is to report of its request.
+fn octets(amf: &mut Amf, association: u32, pdu: Result<NGAP_PDU, Error>) -> Option<Vec<u8>> {
+    let octets = pdu.map(|pdu| amf.reports.complete(association, pdu)).and_then(|pdu| pdu.encode());
+    if octets.is_err() {
+        amf.refuse(Refusal::CannotEncode);
+    }
+    octets.ok()
 }
 
 /// Sends a NAS message in a DOWNLINK NAS TRANSPORT (TS 38.413 §8.6.2).

@@ -39,9 +39,17 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// What is requested, served and subscribed is allowed; who requests nothing gets what is subscribed.
-    pub(super) fn new(served: &[Snssai], subscribed: Option<&[Snssai]>, requested: &[Snssai]) -> Self {
-        let may = |slice: &Snssai| subscribed.is_none_or(|subscribed| subscribed.contains(slice));
+    /// What is requested, served, supported where the UE is, and subscribed is allowed; who requests nothing gets what is
+    /// subscribed.
+    pub(super) fn new(
+        served: &[Snssai],
+        supported: &[Snssai],
+        subscribed: Option<&[Snssai]>,
+        requested: &[Snssai],
+    ) -> Self {
+        let may = |slice: &Snssai| {
+            supported.contains(slice) && subscribed.is_none_or(|subscribed| subscribed.contains(slice))
+        };
         let wants = |slice: &Snssai| requested.is_empty() || requested.contains(slice);
         let mut allowed = SliceSet::default();
         let mut count = 0;
@@ -86,7 +94,8 @@ mod tests {
     #[test]
     fn a_slice_is_allowed_when_served_subscribed_and_requested() {
         let served = [slice(1), slice(2), slice(3)];
-        let selection = Selection::new(&served, Some(&[slice(1), slice(2)]), &[slice(2), slice(3), slice(9)]);
+        let selection =
+            Selection::new(&served, &served, Some(&[slice(1), slice(2)]), &[slice(2), slice(3), slice(9)]);
         assert_eq!(selection.allowed.of(&served).collect::<Vec<_>>(), [slice(2)]);
         assert_eq!(selection.rejected, [slice(3), slice(9)]);
     }
@@ -94,7 +103,7 @@ mod tests {
     #[test]
     fn who_requests_nothing_gets_what_is_subscribed() {
         let served = [slice(1), slice(2)];
-        let selection = Selection::new(&served, Some(&[slice(2)]), &[]);
+        let selection = Selection::new(&served, &served, Some(&[slice(2)]), &[]);
         assert_eq!(selection.allowed.of(&served).collect::<Vec<_>>(), [slice(2)]);
         assert!(selection.rejected.is_empty());
     }

@@ -1,5 +1,8 @@
 //! What the AMF counted, for a run to be cross-checked from the other end.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use identity::Imsi;
 
 /// Names that are counted, each in its own slot: counting costs one addition.
@@ -27,6 +30,9 @@ counted! {
         NgSetupRequest = "ng-setup-request",
         NgSetupResponse = "ng-setup-response",
         NgSetupFailure = "ng-setup-failure",
+        RanConfigurationUpdate = "ran-configuration-update",
+        RanConfigurationUpdateAcknowledge = "ran-configuration-update-acknowledge",
+        RanConfigurationUpdateFailure = "ran-configuration-update-failure",
         NgReset = "ng-reset",
         NgResetAcknowledge = "ng-reset-acknowledge",
         ErrorIndication = "error-indication",
@@ -114,16 +120,19 @@ counted! {
         UnknownPlmn = "unknown-plmn",
         UnknownTac = "unknown-tac",
         NoCommonSlice = "no-common-slice",
+        ConfigurationRefused = "ran-configuration-refused",
         DuplicateGnb = "duplicate-gnb-id",
         TooManyAssociations = "too-many-associations",
         TooManyConnections = "too-many-connections",
         TooManyUes = "too-many-ues",
         MalformedNas = "malformed-nas",
         NasIntegrity = "nas-integrity",
+        NasReplay = "nas-replay",
         NotProtected = "not-protected",
         OutOfState = "out-of-state",
         Congestion = "congestion",
         UnknownSubscriber = "unknown-subscriber",
+        HomeNetworkRefused = "home-network-refused",
         SuciNotDeconcealed = "suci-not-deconcealed",
         WrongResStar = "wrong-res-star",
         UeFoundMacFailure = "ue-found-mac-failure",
@@ -176,7 +185,7 @@ counted! {
         PathSwitched = "path-switched",
         NetworkChanged = "network-changed",
         SimSwapDetected = "sim-swap-detected",
-        DeviceChangedIdentity = "device-changed-identity",
+        DeviceChanged = "device-changed",
     }
 }
 
@@ -191,8 +200,19 @@ pub struct Noticed {
     pub supi: Imsi,
 }
 
-/// The counters of an [`Amf`](super::Amf) since it started, and what it holds now.
+/// A gNB or UE that was refused, as a line for an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// UNIX time in µs.
+    pub at_us: u64,
+    /// Which gNB, or which subscriber.
+    pub who: String,
+    /// What it did, and why it was refused.
+    pub why: String,
+}
+
+/// The counters of an [`Amf`](super::Amf) since it started, and what it holds now.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Statistics {
     pub(super) received: [u64; Message::ALL.len()],
     pub(super) sent: [u64; Message::ALL.len()],
@@ -200,6 +220,12 @@ pub struct Statistics {
     pub(super) events: [u64; Event::ALL.len()],
     /// The first of what an operator wants to hear of: [`MOST_NOTICED`] at most. All of it is counted.
     pub noticed: Vec<Noticed>,
+    /// The first gNBs and UEs that were refused: [`MOST_TURNED_AWAY`] at most.
+    pub turned_away: Vec<TurnedAway>,
+    /// All of them.
+    pub turned_away_total: u64,
+    /// REGISTRATION REJECTs by their 5GMM cause.
+    pub rejections: BTreeMap<u8, u64>,
     /// Registrations (of any type) whose REGISTRATION ACCEPT was sent, without its repetitions.
     pub registrations_accepted: u64,
     /// Of these, those that the UE completed, or that needed no REGISTRATION COMPLETE.
@@ -240,6 +266,9 @@ impl Default for Statistics {
             refusals: [0; Refusal::ALL.len()],
             events: [0; Event::ALL.len()],
             noticed: Vec::new(),
+            turned_away: Vec::new(),
+            turned_away_total: 0,
+            rejections: BTreeMap::new(),
             sessions: 0,
             registrations_accepted: 0,
             registrations_completed: 0,
@@ -327,6 +356,18 @@ impl Statistics {
         }
     }
 
+    /// Counts a gNB or UE that is refused, and notes the first ones.
+    pub(super) fn turn_away(&mut self, at_us: u64, who: impl FnOnce() -> String, why: String) {
+        self.turned_away_total += 1;
+        if self.turned_away.len() < MOST_TURNED_AWAY {
+            self.turned_away.push(TurnedAway { at_us, who: who(), why });
+        }
+    }
+
+    pub(super) fn count_rejection(&mut self, cause: u8) {
+        *self.rejections.entry(cause).or_default() += 1;
+    }
+
     pub(super) fn count_refusal(&mut self, reason: Refusal) {
         if let Some(count) = self.refusals.get_mut(reason as usize) {
             *count += 1;
@@ -334,5 +375,50 @@ impl Statistics {
     }
 }
 
+/// Every counter with its name; what is 0 is left out.
+impl fmt::Debug for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Named<'a, K>(&'a [(K, u64)]);
+        impl<K: AsRef<str>> fmt::Debug for Named<'_, K> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_map().entries(self.0.iter().map(|(name, count)| (name.as_ref(), count))).finish()
+            }
+        }
+        let messages: Vec<_> = self.messages().collect();
+        let count = |which: fn(&(&'static str, u64, u64)) -> u64| {
+            messages.iter().map(move |row| (row.0, which(row))).filter(|(_, n)| *n > 0).collect::<Vec<_>>()
+        };
+        let (received, sent) = (count(|row| row.1), count(|row| row.2));
+        let (refused, happened): (Vec<_>, Vec<_>) = (self.refused().collect(), self.happened().collect());
+        let rejections = self.rejections.iter().map(|(cause, n)| (format!("#{cause}"), *n));
+        let rejections: Vec<_> = rejections.collect();
+        f.debug_struct("Statistics")
+            .field("received", &Named(&received))
+            .field("sent", &Named(&sent))
+            .field("refused", &Named(&refused))
+            .field("happened", &Named(&happened))
+            .field("registrations_accepted", &self.registrations_accepted)
+            .field("registrations_completed", &self.registrations_completed)
+            .field("registrations_rejected", &Named(&rejections))
+            .field("services_accepted", &self.services_accepted)
+            .field("deregistrations", &self.deregistrations)
+            .field("authentications", &self.authentications)
+            .field("turned_away", &self.turned_away_total)
+            .field("sends_dropped", &self.sends_dropped)
+            .field("sends_refused", &self.sends_refused)
+            .field("associations", &self.associations)
+            .field("gnbs", &self.gnbs)
+            .field("connections", &self.connections)
+            .field("sessions", &self.sessions)
+            .field("registered", &self.registered)
+            .field("ues", &self.ues)
+            .field("timers", &self.timers)
+            .field("sends_waiting", &self.sends_waiting)
+            .finish_non_exhaustive()
+    }
+}
+
 /// So many are enough to find the pattern, and few enough to be copied with every look at the statistics.
 pub const MOST_NOTICED: usize = 1_000;
+/// More lines than anybody reads, and few enough to be copied alike.
+pub const MOST_TURNED_AWAY: usize = 200;

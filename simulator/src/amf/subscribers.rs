@@ -5,7 +5,7 @@ use oxirush_security::Rand;
 use oxirush_security::milenage::{Amf as AmfField, AuthenticationVector, Auts, K, Milenage, Opc, Sqn};
 use oxirush_security::nas_5gs::{HomeNetworkPrivateKey, ProtectionScheme, Suci};
 use rustc_hash::FxHashMap;
-use scenarios::KeySource;
+use scenarios::{HomeAnswer, KeySource};
 
 use super::settings::HomeNetworkKey;
 
@@ -22,18 +22,23 @@ pub struct SubscriberRecord {
     pub k: Key128,
     /// The operator variant, derived for this key.
     pub opc: Key128,
+    /// What it is derived from, where that is known: another card has another one then.
+    pub op: Option<Key128>,
     /// The authentication management field of the challenges; its separation bit must be set (TS 33.501 Annex A).
     pub amf_field: [u8; 2],
     /// The subscribed slices; `None` for all that the AMF serves.
     pub slices: Option<Vec<Snssai>>,
     /// The home network; `None`: wherever the subscriber is.
     pub home: Option<Plmn>,
+    /// What the home network says of the subscriber; `None`: the UE is served.
+    pub refused: Option<HomeAnswer>,
 }
 
 impl SubscriberRecord {
     /// With the card that replaces this one: as [`scenarios::Subscriber::after_swap`].
     pub fn after_swap(self, imsi: Imsi) -> Self {
-        Self { k: KeySource::Derived(self.k).of(imsi), ..self }
+        let k = KeySource::Derived(self.k).of(imsi);
+        Self { k, opc: self.op.map_or(self.opc, |op| scenarios::opc_of(&op, &k)), ..self }
     }
 }
 

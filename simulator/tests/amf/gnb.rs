@@ -1,7 +1,9 @@
 //! What happens to the UEs of a gNB when the gNB, or the AMF, errs or goes.
 
+use oxirush_ngap::aper::Bits;
+use oxirush_ngap::helpers::{global_gnb_id, plmn, s_nssai, tai};
 use oxirush_ngap::{build_ngap, ngap::*};
-use simulator::amf::{Limits, Refusal};
+use simulator::amf::{Limits, MOST_TURNED_AWAY, Refusal};
 use simulator::{AmfEvent, Command};
 
 use crate::bench::*;
@@ -14,12 +16,154 @@ fn connected(bench: &mut Bench, number: u32) -> TestUe {
     ue
 }
 
-fn reset(kind: ResetType) -> Vec<u8> {
+pub(crate) fn reset(kind: ResetType) -> Vec<u8> {
     let cause = Cause::misc(CauseMisc::om_intervention);
     build_ngap!(InitiatingMessage, NGReset, NGReset, Cause(cause), ResetType(kind),)
         .unwrap()
         .encode()
         .unwrap()
+}
+
+/// RAN CONFIGURATION UPDATE to a tracking area and a slice, and with whose identity.
+pub(crate) fn configuration_update(tac: u8, sst: u8, node: Option<GlobalRANNodeID>) -> Vec<u8> {
+    let network = plmn("001", "01").unwrap();
+    let slices = SliceSupportList(vec![SliceSupportItem::new(s_nssai(sst, None), None)]);
+    let plmns = BroadcastPLMNList(vec![BroadcastPLMNItem::new(network, slices, None)]);
+    let areas = SupportedTAList(vec![SupportedTAItem::new(TAC([0, 0, tac]), plmns, None)]);
+    let pdu = match node {
+        None => build_ngap!(
+            InitiatingMessage,
+            RANConfigurationUpdate,
+            RANConfigurationUpdate,
+            SupportedTAList(areas),
+            DefaultPagingDRX(PagingDRX::v128),
+        ),
+        Some(node) => build_ngap!(
+            InitiatingMessage,
+            RANConfigurationUpdate,
+            RANConfigurationUpdate,
+            SupportedTAList(areas),
+            DefaultPagingDRX(PagingDRX::v128),
+            GlobalRANNodeID(node),
+        ),
+    };
+    pdu.unwrap().encode().unwrap()
+}
+
+fn kind(did: &[Did]) -> &str {
+    match did {
+        [Did::Other(_, name, _)] => name,
+        _ => panic!("{did:?}"),
+    }
+}
+
+/// An AMF of two tracking areas and two slices.
+fn two_of_each() -> simulator::AmfSettings {
+    let mut settings = settings();
+    settings.networks[0].tacs.push(identity::Tac::new(2).unwrap());
+    settings.slices.push(identity::Snssai { sst: 2, sd: None });
+    settings
+}
+
+#[test]
+fn a_configuration_update_moves_the_gnb_to_another_area_and_slice() {
+    let mut bench = Bench::with(two_of_each());
+    let mut ue = TestUe::new(1);
+    bench.register(&mut ue);
+    let imsi = ue.imsi.parse().unwrap();
+    let update = configuration_update(2, 2, None);
+    assert_eq!(kind(&bench.ngap(GNB, &update)), "Successful_RANConfigurationUpdate");
+    // The area is one with the first, so the UE is paged in it, at a gNB that has left the first.
+    assert_eq!(bench.command(Command::Page { imsi }).len(), 1);
+    // A UE that wants two slices where only slice 2 is supported gets no other.
+    let mut there = TestUe::new(2);
+    there.tac = 2;
+    there.requested = [1, 2].map(|sst| oxirush_nas::nas_5gs::NasSNssai::from_sst_sd(sst, None)).to_vec();
+    bench.register(&mut there);
+    let accept = there.received.iter().find_map(|message| match message {
+        oxirush_nas::nas_5gs::Nas5gmmMessage::RegistrationAccept(accept) => accept.allowed_nssai.clone(),
+        _ => None,
+    });
+    let allowed: Vec<u8> = accept.unwrap().parse_all().iter().map(|slice| slice.sst).collect();
+    assert_eq!(allowed, [2]);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_served_is_refused_and_the_one_before_stays() {
+    for (tac, sst, reason) in [(9, 1, Refusal::UnknownTac), (1, 7, Refusal::NoCommonSlice)] {
+        let mut bench = Bench::new();
+        let mut ue = TestUe::new(1);
+        bench.register(&mut ue);
+        let did = bench.ngap(GNB, &configuration_update(tac, sst, None));
+        assert_eq!(kind(&did), "Unsuccessful_RANConfigurationUpdate");
+        assert_eq!(bench.refusals(reason), 1);
+        let imsi = ue.imsi.parse().unwrap();
+        assert_eq!(bench.command(Command::Page { imsi }).len(), 1, "the gNB has its tracking area still");
+    }
+}
+
+#[test]
+fn a_configuration_update_of_another_node_is_refused() {
+    let node = |id, bits| {
+        GlobalRANNodeID::globalGNB_ID(global_gnb_id(plmn("001", "01").unwrap(), id, bits).unwrap())
+    };
+    for (node, answer) in [
+        (node(1, 24), "Successful_RANConfigurationUpdate"),
+        (node(1, 25), "Unsuccessful_RANConfigurationUpdate"),
+        (node(2, 24), "Unsuccessful_RANConfigurationUpdate"),
+    ] {
+        let mut bench = Bench::new();
+        assert_eq!(kind(&bench.ngap(GNB, &configuration_update(1, 1, Some(node)))), answer);
+    }
+}
+
+/// NG SETUP REQUEST of any node.
+fn setup_of(node: GlobalRANNodeID) -> Vec<u8> {
+    let mut pdu = NGAP_PDU::decode(&ng_setup("001", "01", [0, 0, 1], 1, 1)).unwrap();
+    let mut ies = pdu.protocol_ies().unwrap().into_owned();
+    ies.0[0].value = encode_open_type(&node).unwrap();
+    pdu.set_protocol_ies(ies).unwrap();
+    pdu.encode().unwrap()
+}
+
+#[test]
+fn identifiers_of_every_length_name_nodes_of_their_own() {
+    let network = plmn("001", "01").unwrap();
+    let gnbs = (22..=32).map(|bits| GlobalRANNodeID::globalGNB_ID(global_gnb_id(network, 5, bits).unwrap()));
+    let enb = |id| GlobalRANNodeID::globalNgENB_ID(GlobalNgENBID::new(network, id, None));
+    let enbs = [
+        NgENBID::macroNgENB_ID(Bits::low(5, 20)),
+        NgENBID::shortMacroNgENB_ID(Bits::low(5, 18)),
+        NgENBID::longMacroNgENB_ID(Bits::low(5, 21)),
+    ];
+    let nodes: Vec<_> = gnbs.chain(enbs.map(enb)).collect();
+    let mut bench = Bench::without_gnb(settings());
+    for (association, node) in (1..).zip(&nodes) {
+        bench.event(AmfEvent::AssociationUp { association, streams_out: 2 });
+        let did = bench.ngap(association, &setup_of(node.clone()));
+        assert_eq!(did, [Did::SetupResponse(association)], "{node:?}");
+    }
+    assert_eq!(bench.amf.statistics().gnbs, nodes.len());
+    assert_eq!(bench.refusals(Refusal::DuplicateGnb), 0);
+}
+
+#[test]
+fn a_ue_of_an_ng_enb_registers() {
+    let mut bench = Bench::new();
+    let network = plmn("001", "01").unwrap();
+    let cell = EUTRACGI::new(network, EUTRACellIdentity(Bits::low(0x100, 28)), None);
+    let location = UserLocationInformationEUTRA::new(cell, tai(network, [0, 0, 1]), None, None);
+    let location = UserLocationInformation::userLocationInformationEUTRA(location);
+    let pdu = build_ngap!(
+        InitiatingMessage,
+        InitialUEMessage,
+        InitialUEMessage,
+        RAN_UE_NGAP_ID(1u32),
+        NAS_PDU(TestUe::new(1).registration_request()),
+        UserLocationInformation(location),
+        RRCEstablishmentCause(RRCEstablishmentCause::mo_Signalling),
+    );
+    assert_eq!(nas(&bench.ngap(GNB, &pdu.unwrap().encode().unwrap())).len(), 1);
 }
 
 #[test]
@@ -34,8 +178,33 @@ fn a_gnb_of_another_network_area_or_slice_is_refused() {
         let did = bench.ngap(2, &ng_setup(mcc, "01", [0, 0, tac], sst, 2));
         assert_eq!(did, [Did::SetupFailure(2, expected.to_owned())]);
         assert_eq!(bench.refusals(reason), 1);
-        assert_eq!(bench.amf.statistics().gnbs, 1);
+        let statistics = bench.amf.statistics();
+        assert_eq!((statistics.gnbs, statistics.turned_away_total), (1, 1));
+        // An operator reads which gNB it was, why, and what it said of itself.
+        let [turned_away] = &statistics.turned_away[..] else { panic!("{:?}", statistics.turned_away) };
+        assert!(turned_away.who.starts_with("gNB 2 of 24 bits, PLMN "), "{}", turned_away.who);
+        let said = format!("{}; it has PLMN {mcc}/01 TAC {tac} slices {sst}", reason.as_str());
+        assert_eq!(turned_away.why, format!("NG setup refused: {said}"));
     }
+}
+
+#[test]
+fn counters_are_told_by_their_names_and_refused_ues_by_theirs() {
+    let mut bench = Bench::new();
+    let mut ue = TestUe::new(1);
+    ue.requested = vec![oxirush_nas::nas_5gs::NasSNssai::from_sst_sd(9, None)];
+    for _ in 0..300 {
+        bench.register(&mut ue);
+    }
+    let statistics = bench.amf.statistics();
+    assert_eq!(statistics.rejections.get(&62), Some(&300));
+    assert_eq!((statistics.turned_away_total, statistics.turned_away.len()), (300, MOST_TURNED_AWAY));
+    let first = &statistics.turned_away[0];
+    assert_eq!(first.who, "UE 001010000000001");
+    assert!(first.why.starts_with("registration rejected with 5GMM cause #62 "), "{}", first.why);
+    let told = format!("{statistics:?}");
+    assert!(told.contains("\"registration-reject\": 300") && told.contains("\"#62\": 300"), "{told}");
+    assert!(!told.contains(": [0, "), "{told}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::ue::TestUe;
 pub(crate) const TARGET: u32 = 2;
 
 /// Two gNBs, and a UE with session 1 at the first.
-fn ready() -> (Bench, TestUe) {
+pub(crate) fn ready() -> (Bench, TestUe) {
     let mut bench = Bench::new();
     assert_eq!(bench.set_up(TARGET, 2), [Did::SetupResponse(TARGET)]);
     let ue = with_session(&mut bench, 1);
@@ -37,7 +37,7 @@ fn names(did: &[Did]) -> Vec<&str> {
 }
 
 /// Up to the HANDOVER COMMAND. The AMF UE NGAP ID at the target.
-fn commanded(bench: &mut Bench, ue: &TestUe) -> u64 {
+pub(crate) fn commanded(bench: &mut Bench, ue: &TestUe) -> u64 {
     let did = required(bench, ue, 2);
     let [Did::Other(TARGET, name, octets)] = did.as_slice() else { panic!("{did:?}") };
     assert_eq!(name, "Initiating_HandoverResourceAllocation");

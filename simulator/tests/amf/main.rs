@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
 
 mod bench;
+mod criticality;
 mod deregistration;
 mod final_volumes;
 mod gnb;

@@ -159,20 +159,18 @@ fn a_card_with_new_keys_is_found_out_once_and_the_old_one_is_refused() {
 }
 
 #[test]
-fn a_device_with_another_identity_is_found_out() {
+fn a_subscriber_with_another_device_is_found_out_and_a_device_of_many_is_none() {
     let mut bench = Bench::new();
-    for number in [1, 1, 2] {
+    let (shared, own) = ("3520990017614823", "3520990017614824");
+    for (number, imeisv) in [(1, shared), (2, shared), (3, shared), (1, shared), (2, own), (2, own)] {
         let mut ue = TestUe::new(number);
-        ue.imeisv = Some("3520990017614823");
+        ue.imeisv = Some(imeisv);
         bench.register(&mut ue);
         assert!(ue.registered);
     }
-    assert_eq!(bench.amf.statistics().events(Event::DeviceChangedIdentity), 1);
+    assert_eq!(bench.amf.statistics().events(Event::DeviceChanged), 1);
     let [noticed] = bench.amf.statistics().noticed[..] else { panic!("one is noticed") };
-    assert_eq!(
-        (noticed.event, noticed.supi),
-        (Event::DeviceChangedIdentity, "001010000000002".parse().unwrap())
-    );
+    assert_eq!((noticed.event, noticed.supi), (Event::DeviceChanged, "001010000000002".parse().unwrap()));
 }
 
 #[test]
@@ -186,7 +184,7 @@ fn what_is_noticed_is_bounded_and_all_of_it_is_counted() {
         }
     }
     let statistics = bench.amf.statistics();
-    let counted = statistics.events(Event::DeviceChangedIdentity);
+    let counted = statistics.events(Event::DeviceChanged);
     assert!(counted > MOST_NOTICED as u64, "{counted}");
     assert_eq!(statistics.noticed.len(), MOST_NOTICED);
 }

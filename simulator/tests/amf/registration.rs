@@ -5,9 +5,11 @@ use std::time::Duration;
 use identity::Snssai;
 use oxirush_nas::nas_5gs::*;
 use oxirush_security::nas_5gs::HomeNetworkPrivateKey;
+use scenarios::HomeAnswer;
 use simulator::amf::{Congestion, HomeNetworkKey, Message, Refusal};
 
 use crate::bench::{Bench, Did, nas, network, released, settings};
+use crate::subscriber::Everyone;
 use crate::ue::{TestUe, plain};
 
 #[test]
@@ -173,14 +175,66 @@ fn a_ue_without_an_allowed_slice_is_rejected() {
 }
 
 #[test]
-fn a_stranger_is_illegal() {
-    let (mut bench, mut ue) = (Bench::new(), TestUe::new(1));
-    ue.imsi = "262010000000001".to_owned();
-    let did = bench.register(&mut ue);
-    let Some(Nas5gmmMessage::RegistrationReject(reject)) = ue.received.last() else { panic!() };
-    assert_eq!(reject.fgmm_cause.cause(), Some(GmmCause::IllegalUe));
-    assert!(released(&did));
-    assert_eq!(bench.refusals(Refusal::UnknownSubscriber), 1);
+fn a_stranger_is_told_what_its_home_network_would_say() {
+    // Nobody of our own network; and somebody of a network that there is no agreement with.
+    for (imsi, cause, refusal) in [
+        ("001010000000001", GmmCause::FiveGsServicesNotAllowed, Refusal::UnknownSubscriber),
+        ("262010000000001", GmmCause::PlmnNotAllowed, Refusal::HomeNetworkRefused),
+    ] {
+        let mut bench = Bench::of(settings(), Everyone { nobody: true, ..Everyone::default() });
+        let mut ue = TestUe::new(1);
+        ue.imsi = imsi.to_owned();
+        let did = bench.register(&mut ue);
+        let Some(Nas5gmmMessage::RegistrationReject(reject)) = ue.received.last() else { panic!() };
+        assert_eq!(reject.fgmm_cause.cause(), Some(cause), "{imsi}");
+        assert!(released(&did));
+        assert_eq!(bench.refusals(refusal), 1);
+    }
+}
+
+/// Each row of the table of docs/targets.md that refuses a registration.
+#[test]
+fn a_refusal_of_the_home_network_reaches_the_ue_as_its_cause() {
+    for (answer, cause, authenticated) in [
+        (HomeAnswer::UserNotFound, 7, false),
+        (HomeAnswer::ServingNetworkNotAuthorized, 73, false),
+        (HomeAnswer::NoSubscription, 7, true),
+        (HomeAnswer::RoamingNotAllowed, 11, true),
+        (HomeAnswer::RoamingNotAllowedInArea, 13, true),
+        (HomeAnswer::RoamingNotAllowedInCells, 15, true),
+        (HomeAnswer::AccessNotAllowed, 7, true),
+        (HomeAnswer::RatNotAllowed, 27, true),
+        (HomeAnswer::Barred, 11, true),
+    ] {
+        let mut bench = Bench::of(settings(), Everyone { refused: Some(answer), ..Everyone::default() });
+        let mut ue = TestUe::new(1);
+        let did = bench.register(&mut ue);
+        let Some(Nas5gmmMessage::RegistrationReject(reject)) = ue.received.last() else { panic!() };
+        assert_eq!(reject.fgmm_cause.value, cause, "{answer:?}");
+        assert!(released(&did));
+        let statistics = bench.amf.statistics();
+        assert_eq!((statistics.registered, statistics.authentications > 0), (0, authenticated), "{answer:?}");
+    }
+}
+
+/// And each that refuses a session of a UE that is registered.
+#[test]
+fn a_refusal_of_the_home_network_s_session_management_reaches_the_ue_as_its_cause() {
+    for (answer, cause) in [
+        (HomeAnswer::DnnNotAllowed, GsmCause::MissingOrUnknownDnn),
+        (HomeAnswer::SessionRoamingNotAllowed, GsmCause::UserAuthenticationOrAuthorizationFailed),
+        (HomeAnswer::SessionUserNotFound, GsmCause::UserAuthenticationOrAuthorizationFailed),
+    ] {
+        let mut bench = Bench::of(settings(), Everyone { refused: Some(answer), ..Everyone::default() });
+        let mut ue = TestUe::new(1);
+        ue.follow_on = true;
+        bench.register(&mut ue);
+        assert!(ue.registered, "{answer:?}");
+        bench.establish(&mut ue, 1);
+        let Some(Nas5gsmMessage::PduSessionEstablishmentReject(reject)) = ue.gsm.last() else { panic!() };
+        assert_eq!(reject.fgsm_cause.cause(), Some(cause), "{answer:?}");
+        assert_eq!(bench.sessions(), 0);
+    }
 }
 
 #[test]

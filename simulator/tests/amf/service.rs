@@ -72,6 +72,27 @@ fn a_paged_ue_answers_and_gets_another_guti() {
     assert_eq!(nas(&bench.initial(&mut ue, request)), [vec![0x7e, 0x00, 0x4d, 0x09]]);
 }
 
+/// TS 33.501 §6.12.3: what the UE says that it comes for does not matter.
+#[test]
+fn every_answer_to_a_paging_gets_another_guti_and_a_service_request_without_one_does_not() {
+    for service in [ServiceType::Signalling, ServiceType::Data, ServiceType::MobileTerminatedServices] {
+        for paged in [true, false] {
+            let mut bench = Bench::new();
+            let (mut ue, imsi) = idle(&mut bench);
+            let old = ue.guti;
+            if paged {
+                bench.command(Command::Page { imsi });
+            }
+            let request = ue.service_request(service);
+            let did = bench.initial(&mut ue, request);
+            bench.settle(&mut ue, did);
+            let answers = paged || service == ServiceType::MobileTerminatedServices;
+            assert_eq!(ue.guti != old, answers, "{service:?}, paged {paged}");
+            assert_eq!(bench.sent(Message::ConfigurationUpdateCommand), u64::from(answers));
+        }
+    }
+}
+
 #[test]
 fn an_unanswered_configuration_update_leaves_both_gutis_valid() {
     let mut bench = Bench::new();

@@ -14,12 +14,20 @@ use rand::RngCore;
 use super::{identification, registration, security_mode, ue_context_release};
 use crate::amf::connection::{Challenge, ConnectionId, Protection, State};
 use crate::amf::timers::ConnectionTimer;
-use crate::amf::{Amf, Event, Message, Refusal, sending};
+use crate::amf::{Amf, Event, Message, Refusal, home_network, sending};
 
 /// AUTHENTICATION REQUEST, with a fresh vector for who the UE says it is.
 pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     let Some(connection) = amf.connections.get(&id) else { return };
     let Some(imsi) = connection.attempt.as_ref().and_then(|attempt| attempt.imsi) else { return };
+    let refused = match amf.subscribers.find(imsi) {
+        Some(record) => record.refused.filter(|answer| home_network::prevents_authentication(*answer)),
+        None => Some(home_network::of_unknown(amf, imsi)),
+    };
+    if let Some(answer) = refused {
+        return registration::refused_at_home(amf, turn, id, answer);
+    }
+    let Some(connection) = amf.connections.get(&id) else { return };
     // §5.4.1.3.2: a ngKSI that neither the UE nor the AMF uses.
     let known = amf.ues.find(imsi).and_then(|ue| amf.ues.get(ue)).and_then(|ue| ue.security.as_ref());
     let before = connection.attempt.as_ref().and_then(|attempt| attempt.challenge.as_ref());
@@ -27,7 +35,7 @@ pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId
     let ngksi = used.map_or(0, |ngksi| (ngksi + 1) % NGKSI_NO_KEY);
     let Some((challenge, autn)) = challenge(amf, id, ngksi) else {
         amf.refuse(Refusal::UnknownSubscriber);
-        return registration::reject(amf, turn, id, GmmCause::IllegalUe);
+        return registration::reject(amf, turn, id, GmmCause::FiveGsServicesNotAllowed);
     };
     let Ok(ksi) = NasKeySetIdentifier::from_key_set_identifier(KeySetIdentifier::Native(ngksi)) else {
         return;

@@ -2,11 +2,12 @@
 
 use crate::amf::Turn;
 
-use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
+use criticality::ngap::Ids;
+use oxirush_ngap::{Error, NgapPduKind, build_ngap, extract_ngap_ies, ngap::*};
 
-use super::ue_context_release;
+use super::{handover_target, ue_context_release};
 use crate::amf::connection::ConnectionId;
-use crate::amf::{Amf, Message, sending};
+use crate::amf::{Amf, Message, Refusal, ngap, sending};
 
 /// Reports an error to a gNB; `ids` are the AMF UE NGAP ID and RAN UE NGAP ID of the message at fault.
 pub(in crate::amf) fn send(
@@ -28,6 +29,58 @@ pub(in crate::amf) fn send(
         None => build_ngap!(InitiatingMessage, ErrorIndication, ErrorIndication, Cause(cause),),
     };
     sending::of_gnb(amf, turn, association, Message::ErrorIndication, pdu);
+}
+
+/// Answers a message that is at fault: to the UE's gNB on the stream of the UE, where it is of one.
+pub(in crate::amf) fn answer(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, answer: NGAP_PDU) {
+    let name = ngap::name_of(&answer.kind());
+    let connection = Ids::of(&answer)
+        .amf
+        .map(ConnectionId)
+        .filter(|id| amf.connections.get(id).is_some_and(|connection| connection.association == association));
+    match connection {
+        Some(id) => sending::of_ue(amf, turn, id, name, Ok(answer)),
+        None => sending::of_gnb(amf, turn, association, name, Ok(answer)),
+    }
+}
+
+/// A message that is understood, and cannot be served (TS 38.413 §10.4): what begins a procedure is refused, an answer is ignored.
+pub(in crate::amf) fn out_of_state(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    association: u32,
+    pdu: &NGAPPDU<'_>,
+    cause: Cause,
+) {
+    if !pdu.is_initiating() {
+        return;
+    }
+    match criticality::ngap::refusal(pdu, cause, &[]) {
+        Ok(refusal) => answer(amf, turn, association, refusal),
+        Err(_) => amf.refuse(Refusal::CannotEncode),
+    }
+}
+
+/// An answer of a gNB is at fault: the procedure has failed (§10.3.4.2, §10.3.5, §10.3.6).
+pub(in crate::amf) fn failed_locally(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    association: u32,
+    pdu: &NGAPPDU<'_>,
+) {
+    let ids = Ids::of(pdu);
+    let id = ngap::known(amf, association, ids.amf, ids.ran);
+    match (pdu.kind(), id) {
+        (NgapPduKind::Successful_InitialContextSetup, Some(id)) => {
+            amf.refuse(Refusal::ContextSetupFailed);
+            let cause = CauseRadioNetwork::failure_in_radio_interface_procedure;
+            ue_context_release::command(amf, turn, id, Cause::radioNetwork(cause));
+        }
+        (NgapPduKind::Successful_HandoverResourceAllocation, Some(id)) => {
+            handover_target::unusable(amf, turn, id);
+        }
+        _ => {}
+    }
 }
 
 /// A gNB reports an error: a UE that it does not know has no connection (TS 38.413 §10.6). It is never answered.

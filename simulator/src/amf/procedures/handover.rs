@@ -3,11 +3,12 @@
 
 use identity::{PduSessionId, Tac};
 use oxirush_ngap::helpers::{guami, s_nssai, ue_security_capabilities};
-use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
+use oxirush_ngap::{Error, build_ngap, build_ngap_ie, extract_ngap_ies, ngap::*};
 use rand::Rng;
 
 use super::{nas_transport, ng_setup, pdu_session, pdu_session_resource, ue_context_release};
 use crate::amf::connection::{Arrival, ConnectionId, Leg, State};
+use crate::amf::gnb::Area;
 use crate::amf::timers::Expiry;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn, ngap, sending};
@@ -55,10 +56,16 @@ pub(in crate::amf) fn required(
             return Ok(());
         }
     };
-    let items = items(amf, ue, &sessions);
+    let known = amf.ues.get(ue).is_some_and(|ue| ue.sessions.iter().any(|one| sessions.contains(&one.id)));
+    let items = items(amf, ue, &sessions, amf.gnbs.get(&to).and_then(|gnb| gnb.area(plmn, tac)));
     if items.is_empty() {
-        amf.refuse(Refusal::OutOfState);
-        fail(amf, turn, source, CauseRadioNetwork::unknown_PDU_session_ID);
+        let (refusal, cause) = if known {
+            (Refusal::HandoverNotAllowed, CauseRadioNetwork::slice_not_supported)
+        } else {
+            (Refusal::OutOfState, CauseRadioNetwork::unknown_PDU_session_ID)
+        };
+        amf.refuse(refusal);
+        fail(amf, turn, source, cause);
         return Ok(());
     }
     let Some(target) = nas_transport::expect(amf, to, plmn, tac) else {
@@ -88,7 +95,7 @@ fn judge(
     let (association, gnb) = known.ok_or(unknown)?;
     let (association, tai) = (*association, &target.selected_tai);
     let (plmn, tac) = nas_transport::area(amf, tai).ok_or(unknown)?;
-    if !gnb.areas.contains(&(plmn, tac)) {
+    if gnb.area(plmn, tac).is_none() {
         return Err(unknown);
     }
     let connection = amf.connections.get(&source).filter(|connection| connection.secured).ok_or(of_no_ue)?;
@@ -105,11 +112,19 @@ fn judge(
     Ok((ue_id, association, plmn, tac))
 }
 
-/// The sessions that the target is asked to take.
-fn items(amf: &Amf, ue: UeId, sessions: &[PduSessionId]) -> Vec<PDUSessionResourceSetupItemHOReq<'static>> {
+/// The sessions that the target is asked to take: those of slices that it does not support stay behind.
+fn items(
+    amf: &Amf,
+    ue: UeId,
+    sessions: &[PduSessionId],
+    area: Option<&Area>,
+) -> Vec<PDUSessionResourceSetupItemHOReq<'static>> {
     let Some(ue) = amf.ues.get(ue) else { return Vec::new() };
     let wanted = ue.sessions.iter().filter(|session| {
-        sessions.contains(&session.id) && session.is_established() && session.ran.is_some()
+        sessions.contains(&session.id)
+            && session.is_established()
+            && session.ran.is_some()
+            && area.is_some_and(|area| area.slices.contains(&session.slice))
     });
     let item = |session: &crate::smf::session::Session| {
         let (number, slice) = (PDUSessionID(session.id.value()), session.slice);
@@ -235,8 +250,6 @@ pub(in crate::amf) fn status(
     extract_ngap_ies!(pdu, UplinkRANStatusTransfer,
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
-        req container: RANStatusTransferTransparentContainer =
-            RANStatusTransfer_TransparentContainer(container) => container,
     );
     let Some(source) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else {
         return Ok(());
@@ -248,16 +261,27 @@ pub(in crate::amf) fn status(
     };
     let target = *target;
     let Some(connection) = amf.connections.get(&target) else { return Ok(()) };
-    let pdu = build_ngap!(
-        InitiatingMessage,
-        DownlinkRANStatusTransfer,
-        DownlinkRANStatusTransfer,
-        AMF_UE_NGAP_ID(target.0),
-        RAN_UE_NGAP_ID(connection.ran_ue_id),
-        RANStatusTransfer_TransparentContainer(container),
-    );
+    // The container is between the two gNBs: it passes unread.
+    let ies = pdu.protocol_ies()?;
+    let container = ies.0.iter().find(|ie| ie.id == ID_RANSTATUS_TRANSFER_TRANSPARENT_CONTAINER);
+    let pdu = downlink_status(target, connection.ran_ue_id, container.cloned());
     sending::of_ue(amf, turn, target, Message::DownlinkRanStatusTransfer, pdu);
     Ok(())
+}
+
+/// DOWNLINK RAN STATUS TRANSFER, with the container as the source has written it.
+fn downlink_status(
+    target: ConnectionId,
+    ran_ue_id: u32,
+    container: Option<ProtocolIEField<'_>>,
+) -> Result<NGAP_PDU, Error> {
+    let mut ies = vec![
+        build_ngap_ie!(DownlinkRANStatusTransfer, AMF_UE_NGAP_ID(target.0))?,
+        build_ngap_ie!(DownlinkRANStatusTransfer, RAN_UE_NGAP_ID(ran_ue_id))?,
+    ];
+    ies.extend(container);
+    let message = DownlinkRANStatusTransfer::new(ProtocolIEContainer(ies));
+    NGAP_PDU::of_message(&message, Criticality::ignore)
 }
 
 /// The handover that the connection is the source of is over: the target is released. `false` when there is none.

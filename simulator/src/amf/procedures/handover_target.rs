@@ -145,6 +145,15 @@ pub(in crate::amf) fn failed(
     Ok(())
 }
 
+/// The answer of the target cannot be used: the handover has failed, and what the target may have is released.
+pub(in crate::amf) fn unusable(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+    let Some(arrival) = handover::forget_target(amf, id) else { return };
+    amf.refuse(Refusal::HandoverAborted);
+    handover::without_target(amf, turn, id, &arrival);
+    let cause = Cause::protocol(CauseProtocol::abstract_syntax_error_reject);
+    ue_context_release::command(amf, turn, id, cause);
+}
+
 /// HANDOVER NOTIFY: the UE has arrived. Its sessions follow it, and the source is released.
 pub(in crate::amf) fn notified(
     amf: &mut Amf,

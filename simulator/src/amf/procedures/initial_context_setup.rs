@@ -111,13 +111,13 @@ pub(in crate::amf) fn succeeded(
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
     extract_ngap_ies!(pdu, InitialContextSetupResponse,
-        req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
-        req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
+        lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
+        lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         lax done: PDUSessionResourceSetupListCxtRes = PDUSessionResourceSetupListCxtRes(list) => list,
         lax failed: PDUSessionResourceFailedToSetupListCxtRes =
             PDUSessionResourceFailedToSetupListCxtRes(list) => list,
     );
-    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::answered(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     let Some(ue) = amf.connections.get(&id).and_then(|connection| connection.ue) else { return Ok(()) };
     for item in done.iter().flat_map(|list| &list.0) {
         let transfer = item.pdu_session_resource_setup_response_transfer.as_slice();
@@ -137,10 +137,10 @@ pub(in crate::amf) fn failed(
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
     extract_ngap_ies!(pdu, InitialContextSetupFailure,
-        req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
-        req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
+        lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
+        lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    if let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) {
+    if let Some(id) = ngap::answered(amf, turn, association, amf_ue_id, ran_ue_id) {
         amf.refuse(Refusal::ContextSetupFailed);
         let cause = CauseRadioNetwork::failure_in_radio_interface_procedure;
         ue_context_release::command(amf, turn, id, Cause::radioNetwork(cause));

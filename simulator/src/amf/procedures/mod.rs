@@ -19,6 +19,7 @@ pub(super) mod pdu_session_establishment;
 pub(super) mod pdu_session_modification;
 pub(super) mod pdu_session_release;
 pub(super) mod pdu_session_resource;
+pub(super) mod ran_configuration_update;
 pub(super) mod registration;
 pub(super) mod security_mode;
 pub(super) mod service_request;

@@ -21,14 +21,10 @@ pub(in crate::amf) fn initial(
         req nas: NASPDU = NAS_PDU(nas) => nas,
         req location: UserLocationInformation = UserLocationInformation(location) => location,
     );
-    let place = match &location {
-        UserLocationInformation::userLocationInformationNR(location) => area(amf, &location.tai),
-        _ => None,
-    };
-    let Some((plmn, tac)) = place else {
+    let Some((plmn, tac)) = tai(&location).and_then(|tai| area(amf, tai)) else {
         amf.refuse(Refusal::UnknownPlmn);
         let cause = Cause::misc(CauseMisc::unknown_PLMN_or_SNPN);
-        error_indication::send(amf, turn, association, None, cause);
+        error_indication::out_of_state(amf, turn, association, pdu, cause);
         return Ok(());
     };
     // A RAN UE NGAP ID that is used again: the gNB has forgotten the UE before.
@@ -39,7 +35,7 @@ pub(in crate::amf) fn initial(
     if amf.connections.len() >= amf.settings.limits.connections {
         amf.refuse(Refusal::TooManyConnections);
         let cause = Cause::misc(CauseMisc::control_processing_overload);
-        error_indication::send(amf, turn, association, None, cause);
+        error_indication::out_of_state(amf, turn, association, pdu, cause);
         return Ok(());
     }
     let Some(id) = connect(amf, association, ran_ue_id, plmn, tac) else { return Ok(()) };
@@ -120,6 +116,15 @@ pub(in crate::amf) fn adopt(
     (connection.ran_ue_id, connection.ran_ue_id_known) = (ran_ue_id, true);
 }
 
+/// The tracking area of a UE at a gNB or an ng-eNB (TS 38.413 §9.3.1.16).
+pub(in crate::amf) fn tai<'a>(location: &'a UserLocationInformation<'_>) -> Option<&'a TAI> {
+    match location {
+        UserLocationInformation::userLocationInformationNR(location) => Some(&location.tai),
+        UserLocationInformation::userLocationInformationEUTRA(location) => Some(&location.tai),
+        _ => None,
+    }
+}
+
 /// The place of the PLMN in the settings, and the tracking area. `None` for a PLMN that is not served.
 pub(in crate::amf) fn area(amf: &Amf, tai: &TAI) -> Option<(usize, Tac)> {
     let plmn = amf.serving.iter().position(|plmn| plmn.octets == tai.plmn_identity.0)?;
@@ -133,8 +138,7 @@ pub(in crate::amf) fn locate(
     id: ConnectionId,
     location: Option<&UserLocationInformation<'_>>,
 ) {
-    let Some(UserLocationInformation::userLocationInformationNR(location)) = location else { return };
-    let Some((plmn, tac)) = area(amf, &location.tai) else { return };
+    let Some((plmn, tac)) = location.and_then(tai).and_then(|tai| area(amf, tai)) else { return };
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     (connection.plmn, connection.tac) = (plmn, tac);
 }

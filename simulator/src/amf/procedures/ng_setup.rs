@@ -2,11 +2,11 @@
 
 use crate::amf::Turn;
 
-use identity::{Snssai, Tac};
+use identity::Snssai;
 use oxirush_ngap::helpers::{guami, s_nssai};
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
-use crate::amf::gnb::GnbIdentity;
+use crate::amf::gnb::{Area, NodeIdentity, NodeKind, plmn_text};
 use crate::amf::{Amf, AmfAction, Message, Refusal, sending};
 
 /// NG SETUP REQUEST: accepted when the gNB and the AMF have a PLMN, a tracking area and a slice in common.
@@ -16,14 +16,14 @@ pub(in crate::amf) fn requested(
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
-    let Ok((node, areas)) = read(pdu) else {
-        amf.refuse(Refusal::MalformedNgap);
-        let cause = CauseProtocol::abstract_syntax_error_reject;
-        fail(amf, turn, association, Cause::protocol(cause));
-        return Ok(());
-    };
+    extract_ngap_ies!(pdu, NGSetupRequest,
+        req node: GlobalRANNodeID = GlobalRANNodeID(node) => node,
+        req areas: SupportedTAList = SupportedTAList(areas) => areas,
+    );
     let Some(identity) = identity_of(&node) else {
         amf.refuse(Refusal::MalformedNgap);
+        let why = "NG setup refused: it is neither a gNB nor an ng-eNB".to_owned();
+        amf.statistics.turn_away(turn.wall_us, || format!("the RAN node of association {association}"), why);
         fail(amf, turn, association, Cause::protocol(CauseProtocol::semantic_error));
         return Ok(());
     };
@@ -31,22 +31,16 @@ pub(in crate::amf) fn requested(
         Ok(areas) => accept(amf, turn, association, identity, areas),
         Err((reason, cause)) => {
             amf.refuse(reason);
+            let why = format!("NG setup refused: {}; it has {}", reason.as_str(), told(&areas));
+            amf.statistics.turn_away(turn.wall_us, || identity.to_string(), why);
             fail(amf, turn, association, cause);
         }
     }
     Ok(())
 }
 
-fn read(pdu: &NGAPPDU<'_>) -> Result<(GlobalRANNodeID, SupportedTAList), Error> {
-    extract_ngap_ies!(pdu, NGSetupRequest,
-        req node: GlobalRANNodeID = GlobalRANNodeID(node) => node,
-        req areas: SupportedTAList = SupportedTAList(areas) => areas,
-    );
-    Ok((node, areas))
-}
-
 /// The tracking areas in common, or what there is not.
-fn judge(amf: &Amf, areas: &SupportedTAList) -> Result<Vec<(usize, Tac)>, (Refusal, Cause)> {
+pub(in crate::amf) fn judge(amf: &Amf, areas: &SupportedTAList) -> Result<Vec<Area>, (Refusal, Cause)> {
     let served = |plmn: &PLMNIdentity| amf.serving.iter().any(|serving| serving.octets == plmn.0);
     let broadcast = || {
         areas.0.iter().flat_map(|area| area.broadcast_plmn_list.0.iter().map(move |plmn| (area.tac.0, plmn)))
@@ -54,37 +48,53 @@ fn judge(amf: &Amf, areas: &SupportedTAList) -> Result<Vec<(usize, Tac)>, (Refus
     if !broadcast().any(|(_, item)| served(&item.plmn_identity)) {
         return Err((Refusal::UnknownPlmn, Cause::misc(CauseMisc::unknown_PLMN_or_SNPN)));
     }
-    let known = |tac: [u8; 3], plmn: &PLMNIdentity| {
-        let place = amf.serving.iter().position(|serving| serving.octets == plmn.0)?;
-        let tacs = &amf.settings.networks.get(place)?.tacs;
-        Some((place, tacs.iter().find(|served| served.octets() == tac).copied()?))
-    };
-    let in_common = || {
-        broadcast()
-            .filter(|(_, item)| served(&item.plmn_identity))
-            .filter_map(|(tac, item)| Some((known(tac, &item.plmn_identity)?, &item.tai_slice_support_list)))
-    };
+    let in_common = broadcast().filter_map(|(tac, item)| {
+        let plmn = amf.serving.iter().position(|serving| serving.octets == item.plmn_identity.0)?;
+        let tacs = &amf.settings.networks.get(plmn)?.tacs;
+        let tac = tacs.iter().find(|served| served.octets() == tac).copied()?;
+        let slices = item
+            .tai_slice_support_list
+            .0
+            .iter()
+            .map(|item| Snssai { sst: item.s_nssai.sst.0[0], sd: item.s_nssai.sd.as_ref().map(|sd| sd.0) });
+        Some(Area { plmn, tac, slices: slices.collect() })
+    });
+    let in_common: Vec<Area> = in_common.collect();
     // No cause of TS 38.413 §9.3.1.2 says that a tracking area is unknown.
-    if in_common().next().is_none() {
+    if in_common.is_empty() {
         return Err((Refusal::UnknownTac, Cause::misc(CauseMisc::unspecified)));
     }
-    let has = |item: &SliceSupportItem| {
-        let slice = Snssai { sst: item.s_nssai.sst.0[0], sd: item.s_nssai.sd.as_ref().map(|sd| sd.0) };
-        amf.settings.slices.contains(&slice)
-    };
-    if !in_common().any(|(_, slices)| slices.0.iter().any(has)) {
+    let mut slices = in_common.iter().flat_map(|area| &area.slices);
+    if !slices.any(|slice| amf.settings.slices.contains(slice)) {
         return Err((Refusal::NoCommonSlice, Cause::radioNetwork(CauseRadioNetwork::slice_not_supported)));
     }
-    Ok(in_common().map(|(area, _)| area).collect())
+    Ok(in_common)
 }
 
-fn accept(
-    amf: &mut Amf,
-    turn: &mut Turn<'_>,
-    association: u32,
-    identity: GnbIdentity,
-    areas: Vec<(usize, Tac)>,
-) {
+/// What a node says that it broadcasts, for a person: the first few areas of it.
+fn told(areas: &SupportedTAList) -> String {
+    let one = |tac: &TAC, item: &BroadcastPLMNItem| {
+        let slices = item.tai_slice_support_list.0.iter().take(AREAS_TOLD).map(|slice| {
+            let sd = slice.s_nssai.sd.as_ref().map(|sd| sd.0);
+            let sd = sd.map(|[a, b, c]| format!("-{a:02x}{b:02x}{c:02x}")).unwrap_or_default();
+            format!("{}{sd}", slice.s_nssai.sst.0[0])
+        });
+        let [a, b, c] = tac.0;
+        let tac = u32::from_be_bytes([0, a, b, c]);
+        let slices = slices.collect::<Vec<_>>().join(", ");
+        format!("{} TAC {tac} slices {slices}", plmn_text(item.plmn_identity.0))
+    };
+    let all = || {
+        areas.0.iter().flat_map(|area| area.broadcast_plmn_list.0.iter().map(move |item| (&area.tac, item)))
+    };
+    let shown: Vec<String> = all().take(AREAS_TOLD).map(|(tac, item)| one(tac, item)).collect();
+    match all().count().saturating_sub(AREAS_TOLD) {
+        0 => shown.join("; "),
+        more => format!("{}; and {more} more", shown.join("; ")),
+    }
+}
+
+fn accept(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, identity: NodeIdentity, areas: Vec<Area>) {
     // The latest association of a gNB is the valid one: after a loss that only the gNB has noticed, or when an
     // agent takes over the gNBs of another, the one before is dead.
     let before = |(other, gnb): (&u32, &crate::amf::gnb::Gnb)| {
@@ -144,12 +154,22 @@ fn fail(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, cause: Cause) {
     sending::of_gnb(amf, turn, association, Message::NgSetupFailure, pdu);
 }
 
-/// The global gNB ID of a gNB; nothing for other RAN nodes.
-pub(in crate::amf) fn identity_of(node: &GlobalRANNodeID) -> Option<GnbIdentity> {
-    match node {
+/// The identity of a gNB or ng-eNB; nothing for other RAN nodes, whose UEs are not on 3GPP access.
+pub(in crate::amf) fn identity_of(node: &GlobalRANNodeID) -> Option<NodeIdentity> {
+    let (plmn, kind, id) = match node {
         GlobalRANNodeID::globalGNB_ID(GlobalGNBID { plmn_identity, gnb_id: GNBID::gNB_ID(id), .. }) => {
-            Some(GnbIdentity { plmn: plmn_identity.0, value: id.value(), bits: id.len() })
+            (plmn_identity, NodeKind::Gnb, id)
         }
-        _ => None,
-    }
+        GlobalRANNodeID::globalNgENB_ID(GlobalNgENBID {
+            plmn_identity,
+            ng_enb_id:
+                NgENBID::macroNgENB_ID(id) | NgENBID::shortMacroNgENB_ID(id) | NgENBID::longMacroNgENB_ID(id),
+            ..
+        }) => (plmn_identity, NodeKind::NgEnb, id),
+        _ => return None,
+    };
+    Some(NodeIdentity { plmn: plmn.0, kind, value: id.value(), bits: id.len() })
 }
+
+/// A line has room for so many.
+const AREAS_TOLD: usize = 3;

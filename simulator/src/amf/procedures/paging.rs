@@ -67,7 +67,7 @@ fn page(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
     let cells: Vec<u32> = amf
         .gnbs
         .iter()
-        .filter(|(_, gnb)| gnb.areas.iter().any(|(of, tac)| *of == plmn && area.contains(tac)))
+        .filter(|(_, gnb)| gnb.areas.iter().any(|one| one.plmn == plmn && area.contains(&one.tac)))
         .map(|(association, _)| *association)
         .collect();
     for association in cells {

@@ -66,9 +66,9 @@ fn judge(
     }
     let ue_id = connection.ue.ok_or(unknown)?;
     let ue = amf.ues.get(ue_id).ok_or(unknown)?;
-    let area = match location {
-        Some(UserLocationInformation::userLocationInformationNR(at)) => nas_transport::area(amf, &at.tai),
-        _ => Some((connection.plmn, connection.tac)),
+    let area = match location.and_then(nas_transport::tai) {
+        Some(tai) => nas_transport::area(amf, tai),
+        None => Some((connection.plmn, connection.tac)),
     };
     let (plmn, _) = area.ok_or(not_allowed)?;
     let serving = amf.serving.get(plmn).map(|serving| serving.plmn).ok_or(not_allowed)?;

@@ -8,7 +8,7 @@ use super::{pdu_session, pdu_session_resource};
 use crate::amf::connection::ConnectionId;
 use crate::amf::timers::SessionTimer;
 use crate::amf::ue::UeId;
-use crate::amf::{Amf, Event, Message, Refusal, Turn};
+use crate::amf::{Amf, Event, Message, Refusal, Turn, home_network};
 use crate::smf::session::{Session, State};
 use crate::smf::{Policy, gsm};
 
@@ -34,6 +34,11 @@ pub(in crate::amf) fn requested(
     }
     let Some(serving) = amf.serving.get(ue.plmn).map(|serving| serving.plmn) else { return Ok(()) };
     let home = ue.home.unwrap_or(serving);
+    let answer = amf.subscribers.find(ue.imsi).and_then(|record| record.refused);
+    if let Some(cause) = answer.and_then(home_network::session_cause) {
+        refuse(amf, turn, connection, (id, pti), cause);
+        return Ok(());
+    }
     let judged = gsm::wanted(request).and_then(|type_| Ok((type_, amf.smf.name(&asked, home, serving)?)));
     let (type_, (dnn, local_breakout)) = match judged {
         Ok(judged) => judged,

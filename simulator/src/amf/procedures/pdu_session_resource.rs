@@ -61,13 +61,13 @@ pub(in crate::amf) fn set_up_answered(
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
     extract_ngap_ies!(pdu, PDUSessionResourceSetupResponse,
-        req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
-        req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
+        lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
+        lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         lax done: PDUSessionResourceSetupListSURes = PDUSessionResourceSetupListSURes(list) => list,
         lax failed: PDUSessionResourceFailedToSetupListSURes =
             PDUSessionResourceFailedToSetupListSURes(list) => list,
     );
-    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::answered(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     let Some(ue) = amf.connections.get(&id).and_then(|connection| connection.ue) else { return Ok(()) };
     for item in done.iter().flat_map(|list| &list.0) {
         let transfer = item.pdu_session_resource_setup_response_transfer.as_slice();
@@ -150,10 +150,10 @@ pub(in crate::amf) fn modify_answered(
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
     extract_ngap_ies!(pdu, PDUSessionResourceModifyResponse,
-        req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
-        req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
+        lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
+        lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id);
+    ngap::answered(amf, turn, association, amf_ue_id, ran_ue_id);
     Ok(())
 }
 
@@ -202,11 +202,11 @@ pub(in crate::amf) fn release_answered(
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
     extract_ngap_ies!(pdu, PDUSessionResourceReleaseResponse,
-        req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
-        req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
+        lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
+        lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         lax released: PDUSessionResourceReleasedListRelRes = PDUSessionResourceReleasedListRelRes(list) => list,
     );
-    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::answered(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     let ue = amf.connections.get(&id).and_then(|connection| connection.ue);
     for item in released.iter().flat_map(|list| &list.0) {
         let Some(session) = PduSessionId::new(item.pdu_session_id.0) else { continue };

@@ -3,7 +3,7 @@
 use crate::amf::Turn;
 
 use billing::Closing;
-use identity::Imsi;
+use identity::{Imsi, Snssai};
 use oxirush_nas::nas_5gs::{
     GmmCause, Guti, NasCount, NasFGmmCause, NasFGsMobileIdentity, NasFGsRegistrationResult,
     NasFGsTrackingAreaIdentityList, NasGprsTimer2, NasPlmnList, NasRegistrationAccept, NasRegistrationReject,
@@ -11,6 +11,7 @@ use oxirush_nas::nas_5gs::{
 };
 use oxirush_ngap::ngap::{Cause, CauseNas};
 use rand::RngCore;
+use scenarios::HomeAnswer;
 
 use super::{
     authentication, configuration_update, deregistration, identification, initial_context_setup, mobility,
@@ -22,7 +23,7 @@ use crate::amf::nas::Incoming;
 use crate::amf::slices::{self, Selection};
 use crate::amf::timers::ConnectionTimer;
 use crate::amf::ue::{Pending, UeId};
-use crate::amf::{Amf, Message, Refusal, sending};
+use crate::amf::{Amf, Message, Refusal, home_network, sending};
 use crate::smf::session::Session;
 
 /// REGISTRATION REQUEST.
@@ -180,8 +181,26 @@ pub(in crate::amf) fn accept(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionI
     let (kind, requested) = (attempt.kind, attempt.requested.clone());
     let (status, uplink) = (attempt.session_status.clone(), attempt.uplink_data.clone());
     let Some(imsi) = amf.ues.get(ue_id).map(|ue| ue.imsi) else { return };
-    let subscribed = amf.subscribers.find(imsi).and_then(|record| record.slices);
-    let selection = Selection::new(&amf.settings.slices, subscribed.as_deref(), &requested);
+    let record = amf.subscribers.find(imsi);
+    let refused = record.as_ref().and_then(|record| record.refused);
+    if let Some(answer) = refused.filter(|answer| home_network::registration_cause(*answer).is_some()) {
+        if let Some(connection) = amf.connections.get_mut(&id) {
+            connection.secured = true;
+        }
+        return refused_at_home(amf, turn, id, answer);
+    }
+    let subscribed = record.and_then(|record| record.slices);
+    let Some(connection) = amf.connections.get(&id) else { return };
+    // TS 23.501 §5.15.4.1.1: what is allowed is supported where the UE is.
+    // Deviation: a UE of which nothing is supported there is registered all the same; its sessions will not find resources.
+    let gnb = amf.gnbs.get(&connection.association);
+    let there = gnb.and_then(|gnb| gnb.area(connection.plmn, connection.tac)).map(|area| &area.slices);
+    let supported = |slice: &&Snssai| there.is_none_or(|there| there.contains(slice));
+    let served: Vec<Snssai> = amf.settings.slices.iter().filter(supported).copied().collect();
+    let select =
+        |served: &[Snssai]| Selection::new(&amf.settings.slices, served, subscribed.as_deref(), &requested);
+    let there = select(&served);
+    let selection = if there.allowed.is_empty() { select(&amf.settings.slices) } else { there };
     if selection.allowed.is_empty() {
         amf.refuse(Refusal::NoSliceAllowed);
         if let Some(connection) = amf.connections.get_mut(&id) {
@@ -328,15 +347,34 @@ pub(in crate::amf) fn reject(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionI
         GmmCause::NoNetworkSlicesAvailable => {
             let attempt = amf.connections.get(&id).and_then(|connection| connection.attempt.as_ref());
             let requested = attempt.map(|attempt| attempt.requested.clone()).unwrap_or_default();
-            body.rejected_nssai = Selection::new(&[], None, &requested).rejected_nssai();
+            body.rejected_nssai = Selection::new(&[], &[], None, &requested).rejected_nssai();
         }
         _ => {}
     }
-    let secured = amf.connections.get(&id).is_some_and(|connection| connection.secured);
+    let connection = amf.connections.get(&id);
+    let imsi = connection.and_then(|connection| connection.attempt.as_ref()).and_then(|attempt| attempt.imsi);
+    let who = || imsi.map_or_else(|| "a UE of unknown identity".to_owned(), |imsi| format!("UE {imsi}"));
+    let why = format!("registration rejected with 5GMM cause #{} ({cause:?})", body.fgmm_cause.value);
+    let secured = connection.is_some_and(|connection| connection.secured);
+    amf.statistics.turn_away(turn.wall_us, who, why);
+    amf.statistics.count_rejection(body.fgmm_cause.value);
     let protection = if secured { Protection::Current } else { Protection::Plain };
     sending::settle(amf, id);
     sending::nas(amf, turn, id, Message::RegistrationReject, body, protection);
     ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
+}
+
+/// The home network does not want the UE served: REGISTRATION REJECT with the cause that tells it so (TS 29.524 §4).
+pub(in crate::amf) fn refused_at_home(
+    amf: &mut Amf,
+    turn: &mut Turn<'_>,
+    id: ConnectionId,
+    answer: HomeAnswer,
+) {
+    let Some(cause) = home_network::registration_cause(answer) else { return };
+    let unknown = answer == HomeAnswer::UserNotFound;
+    amf.refuse(if unknown { Refusal::UnknownSubscriber } else { Refusal::HomeNetworkRefused });
+    reject(amf, turn, id, cause);
 }
 
 /// T3550 expired for the fifth time: the UE is registered, under both of its 5G-GUTIs (§5.5.1.2.8 c).

@@ -85,7 +85,7 @@ pub(in crate::amf) fn completed(
     let device =
         complete.imeisv.as_ref().and_then(|imeisv| <[u8; 9]>::try_from(imeisv.value.as_slice()).ok());
     if let Some(device) = device {
-        belongs_to(amf, turn, device, imsi);
+        has_device(amf, turn, imsi, device);
     }
     let home = amf.subscribers.find(imsi).and_then(|record| record.home);
     if let Some(ue) = amf.ues.get_mut(ue_id) {
@@ -100,14 +100,15 @@ pub(in crate::amf) fn completed(
     registration::accept(amf, turn, id, count);
 }
 
-/// A device that had another subscriber before has changed its card (its PEI is the IMEISV, TS 23.003 §6.2.2).
-fn belongs_to(amf: &mut Amf, turn: &Turn<'_>, device: [u8; 9], imsi: Imsi) {
+/// A subscriber with another device than before (its PEI is the IMEISV, TS 23.003 §6.2.2). That several subscribers say the same
+/// IMEISV is no change of any: test equipment has one for all its UEs.
+fn has_device(amf: &mut Amf, turn: &Turn<'_>, imsi: Imsi, device: [u8; 9]) {
     let full = amf.devices.len() >= amf.settings.limits.ues;
-    if full && !amf.devices.contains_key(&device) {
+    if full && !amf.devices.contains_key(&imsi) {
         return amf.refuse(Refusal::TooManyUes);
     }
-    if amf.devices.insert(device, imsi).is_some_and(|before| before != imsi) {
-        amf.statistics.notice(turn.wall_us, Event::DeviceChangedIdentity, imsi);
+    if amf.devices.insert(imsi, device).is_some_and(|before| before != device) {
+        amf.statistics.notice(turn.wall_us, Event::DeviceChanged, imsi);
     }
 }
 

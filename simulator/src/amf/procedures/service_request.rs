@@ -34,6 +34,8 @@ pub(in crate::amf) fn requested(
     if busy {
         return amf.refuse(Refusal::OutOfState);
     }
+    // Whatever the UE says that it comes for (§5.6.1.1): to a UE that was paged, this answers the paging.
+    let was_paged = amf.ues.get(ue_id).is_some_and(|ue| ue.paged.is_some());
     amf.bind(turn, id, ue_id);
     if let Some(connection) = amf.connections.get_mut(&id) {
         connection.secured = true;
@@ -45,7 +47,9 @@ pub(in crate::amf) fn requested(
     }
     let pending = std::mem::take(&mut ue.pending);
     // TS 33.501 §6.12.3: a 5G-GUTI that was paged is not used again.
-    let paged = request.service_type.service_type() == Some(ServiceType::MobileTerminatedServices);
+    let mobile_terminated =
+        request.service_type.service_type() == Some(ServiceType::MobileTerminatedServices);
+    let paged = was_paged || mobile_terminated;
     let uplink = request.uplink_data_status.as_ref();
     let sessions = pdu_session::synchronise(amf, turn, ue_id, request.pdu_session_status.as_ref());
     let wanted: Vec<_> = sessions

@@ -74,10 +74,10 @@ pub(in crate::amf) fn completed(
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
     extract_ngap_ies!(pdu, UEContextReleaseComplete,
-        req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
-        req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
+        lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
+        lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::answered(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     let state = amf.connections.get(&id).map(|connection| connection.state);
     if state != Some(State::ExpectReleaseComplete) {
         amf.refuse(Refusal::UnexpectedNgap);
