@@ -206,7 +206,7 @@ pub fn read_router_advertisement(octets: &[u8]) -> Option<Advertised> {
             (MTU, &[_, _, _, _, a, b, c, d]) => mtu = Some(u32::from_be_bytes([a, b, c, d])),
             (RECURSIVE_DNS_SERVER, _) => {
                 let first: Option<[u8; 16]> = option.get(8..24).and_then(|octets| octets.try_into().ok());
-                dns = dns.or(first.map(Ipv6Addr::from));
+                dns = dns.or_else(|| first.map(Ipv6Addr::from));
             }
             _ => {}
         }

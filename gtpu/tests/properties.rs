@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use billing::Octets;
-use gtpu::{Direction, GPdu, MOST_MISSING, Message, QosFlow, SequenceCounter, TrafficSource, build, read};
+use gtpu::{
+    ALL_NODES, Advertised, Direction, GPdu, MOST_MISSING, Message, QosFlow, SequenceCounter, TrafficSource,
+    build, read, read_ip, read_router_advertisement, router_advertisement,
+};
 use proptest::prelude::*;
 use scenarios::{Burst, Flow};
 
@@ -31,6 +34,31 @@ proptest! {
     fn any_octets_are_read_without_a_panic(octets in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = Message::decode(&octets);
         let _ = read(&octets);
+        let _ = (read_ip(&octets), read_router_advertisement(&octets));
+    }
+
+    /// A router advertisement that was spoilt, too: it is refused, or read.
+    #[test]
+    fn spoilt_advertisements_are_read_without_a_panic(
+        prefix in any::<[u8; 8]>(),
+        mtu in prop::option::of(any::<u32>()),
+        dns in prop::option::of(any::<u128>().prop_map(std::net::Ipv6Addr::from)),
+        spoil in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in 0usize..20,
+    ) {
+        let advertised = Advertised { prefix, mtu, dns };
+        let router = "fe80::1".parse().unwrap();
+        let mut octets = router_advertisement(router, ALL_NODES, &advertised);
+        prop_assert_eq!(read_router_advertisement(&octets), Some(advertised));
+        let untouched = octets.clone();
+        for (at, octet) in spoil {
+            let at = at.index(octets.len());
+            octets[at] = octet;
+        }
+        octets.truncate(octets.len() - cut);
+        let read = read_router_advertisement(&octets);
+        prop_assert!(octets != untouched || read == Some(advertised));
+        let _ = read_ip(&octets);
     }
 
     /// Octets that begin as a GTP-U message, too.
