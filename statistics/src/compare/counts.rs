@@ -7,6 +7,7 @@
 
 use super::{Interval, RunSeries, Unit};
 use crate::distributions::{normal_tail, student_quantile_above};
+use crate::{LongRun, long_run};
 
 /// Two success ratios by their counts.
 pub(super) struct Counted {
@@ -120,7 +121,25 @@ fn dispersion(runs: &[(&Vec<Unit>, Ratio)]) -> (f64, f64) {
             }
         }
     }
-    largest.unwrap_or((1.0, MUCH_FREEDOM))
+    slow_movements(runs, largest).unwrap_or((1.0, MUCH_FREEDOM))
+}
+
+/// The same with what neighbouring intervals have in common, where there are enough of them to tell.
+fn slow_movements(runs: &[(&Vec<Unit>, Ratio)], so_far: Option<(f64, f64)>) -> Option<(f64, f64)> {
+    let mut largest = so_far?;
+    let mut freedom = USUAL_FREEDOM;
+    for (units, ratio) in runs.iter().filter(|(units, _)| units.len() >= FEWEST_FOR_MOVEMENTS) {
+        let binomial = ratio.ended as f64 * ratio.part() * (1.0 - ratio.part());
+        if binomial <= 0.0 {
+            continue;
+        }
+        let moves = units.iter().map(|unit| unit.succeeded as f64 - ratio.part() * unit.ended as f64);
+        let LongRun { sum_variance, independent } = long_run(&moves.collect::<Vec<f64>>());
+        freedom += (independent - 1.0).max(0.0);
+        largest.0 = largest.0.max(sum_variance / binomial);
+    }
+    largest.1 = if freedom > USUAL_FREEDOM { largest.1.min(freedom) } else { largest.1 };
+    Some(largest)
 }
 
 /// ln of n over k.
@@ -147,6 +166,8 @@ const MUCH_FREEDOM: f64 = 1000.0;
 /// Where attempts share the fate of their second a little, as if seen in so many intervals.
 const USUAL_DISPERSION: f64 = 2.0;
 const USUAL_FREEDOM: f64 = 4.0;
+/// Fewer intervals say nothing about their neighbours.
+const FEWEST_FOR_MOVEMENTS: usize = 8;
 /// A wider interval says nothing.
 const WIDEST: f64 = 0.5;
 const MOST_TABLES: u64 = 20_000;
