@@ -118,6 +118,15 @@ fn with_causes(error: &Error) -> String {
     text
 }
 
+/// A file that may not grow any more (`ulimit -f`) is an error of that file, and not the end of the process.
+pub(crate) fn outlive_the_limit_of_files() {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+    let _guard = runtime.enter();
+    // The handler stays when nobody listens to it any more: the signal ends nothing then, and the write fails.
+    let kind = tokio::signal::unix::SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    let _ = tokio::signal::unix::signal(kind);
+}
+
 /// Certificates, the names of runs and the times of records count from 1970.
 pub(crate) fn have_a_clock() -> Result<(), Error> {
     let since = std::time::UNIX_EPOCH.elapsed();

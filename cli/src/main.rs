@@ -94,6 +94,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> ExitCode {
     exit::log_to_stderr(arguments.log.as_deref());
+    exit::outlive_the_limit_of_files();
     if let Err(error) = exit::have_a_clock() {
         return exit::code(Err(error));
     }

@@ -142,7 +142,9 @@ impl Drop for Event {
 /// Makes a panic one line here, wherever it happens.
 pub(crate) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let said = panic.payload_as_str().unwrap_or("no message");
+        let payload = panic.payload();
+        let said = payload.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| payload.downcast_ref().copied()).unwrap_or("no message");
         let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or("unnamed");

@@ -44,7 +44,7 @@ fn stray(source: &str, ours: bool) -> Vec<(usize, String)> {
         let line = line.trim_start();
         let own = ours && !line.contains("std::") && !line.contains("eprint!(") && !line.contains("dbg!(");
         let is_stray = |text: &&str| line.contains(*text) && !(own && text.ends_with("!("));
-        !line.starts_with("//") && STRAY.iter().any(|text| is_stray(&text))
+        !line.starts_with("//") && STRAY.iter().any(is_stray)
     };
     let lines = code.lines().enumerate().filter(|(_, line)| prints(line));
     lines.map(|(number, line)| (number + 1, line.trim().to_owned())).collect()
