@@ -9,9 +9,9 @@ use std::time::Duration;
 use fleet::{Fleet, bind, hello, in_time, loopback, meet, short};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
-use wire::frame::LIMIT;
+use wire::frame::{LIMIT, encode};
 use wire::to_agent::{ToAgent, Welcome};
-use wire::to_coordinator::ToCoordinator;
+use wire::to_coordinator::{ToCoordinator, Trace, TracePacket};
 use wire::{
     CertificateFault, CoordinatorEndpoint, FrameError, Identity, IdentityError, PROGRAM, Role, Settings,
     VERSION, WireError, join, join_with,
@@ -49,14 +49,33 @@ async fn agent_of_the_fleet_joins_and_both_speak() {
 #[tokio::test]
 async fn large_message_passes_and_too_large_is_refused_before_it_is_sent() {
     let (_endpoint, mut agent, mut coordinator) = Fleet::new().joined().await;
-    let octets = |size| ToCoordinator::Leaving { reason: "x".repeat(size) };
+    let octets = trace_of;
+    // Everything around the octets, with their length of four octets.
+    let around = encode(&octets(LIMIT / 2)).unwrap().len() - LIMIT / 2;
     let error = coordinator.send(&octets(LIMIT)).await.unwrap_err();
     assert!(matches!(error, WireError::Frame { source: FrameError::TooLong { .. }, .. }), "{error}");
 
-    let largest = octets(LIMIT - 5);
+    let largest = octets(LIMIT - around);
     let (sent, received) = in_time(async { tokio::join!(coordinator.send(&largest), agent.receive()) }).await;
     sent.unwrap();
     assert_eq!(received.unwrap(), Some(largest));
+}
+
+/// A message with so many octets, of which none is a text that would be cut.
+fn trace_of(size: usize) -> ToCoordinator {
+    let packet = TracePacket {
+        at_us: 0,
+        uplink: true,
+        ran: String::new(),
+        core: String::new(),
+        stream: 0,
+        ppid: 60,
+        octets: vec![7; size],
+        name: String::new(),
+        comment: String::new(),
+    };
+    let (imsi, why) = (String::new(), "all".to_owned());
+    ToCoordinator::Trace(Box::new(Trace { shard: 0, imsi, why, failed: false, packets: vec![packet] }))
 }
 
 #[tokio::test]
@@ -64,7 +83,7 @@ async fn sender_waits_for_a_receiver_that_does_not_read() {
     let (_endpoint, mut agent, coordinator) = Fleet::new().joined().await;
     let (mut sender, _receiver) = coordinator.split();
     let window = u64::from(Settings::default().window);
-    let message = ToCoordinator::Leaving { reason: "x".repeat(100_000) };
+    let message = trace_of(100_000);
     // Sends until it has to wait; the reader then takes everything, in order.
     let mut sent = 0u32;
     while tokio::time::timeout(Duration::from_millis(300), sender.send(&message)).await.is_ok() {

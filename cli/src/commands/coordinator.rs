@@ -46,6 +46,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     campaign::Options::expect_ledger(arguments.charging.as_deref());
     let identity = Identity::load(&arguments.certs, Role::Coordinator)?;
+    super::have_threads(threads() + 2)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads())
         .enable_all()

@@ -32,6 +32,30 @@ pub(crate) async fn interrupted() {
     }
 }
 
+/// Refuses a machine that gives too few threads, before a runtime has some of them and waits for the others for ever.
+pub(crate) fn have_threads(count: usize) -> Result<(), Error> {
+    let (ends, mut threads) = (std::sync::mpsc::channel::<()>(), Vec::new());
+    let end = std::sync::Arc::new(std::sync::Mutex::new(ends.1));
+    for _ in 0..count {
+        let end = std::sync::Arc::clone(&end);
+        // Each waits until the last one has been started.
+        let waits = move || drop(end.lock().map(|end| end.recv()));
+        match std::thread::Builder::new().stack_size(64 << 10).spawn(waits) {
+            Ok(thread) => threads.push(thread),
+            Err(error) => {
+                drop(ends.0);
+                anyhow::bail!(
+                    "only {} of {count} threads can be started: {error}: allow this user more processes (ulimit -u), or this one more memory (ulimit -v)",
+                    threads.len()
+                );
+            }
+        }
+    }
+    drop(ends.0);
+    threads.into_iter().for_each(|thread| drop(thread.join()));
+    Ok(())
+}
+
 /// Refuses what cannot be held here: memory that is refused later would end the process without a verdict.
 pub(crate) fn have_memory(octets: u64, what: &str) -> Result<(), Error> {
     let Some(available) = memory::available() else { return Ok(()) };

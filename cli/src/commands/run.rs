@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     let here =
         if arguments.target.iter().any(|target| target.starts_with("sim:")) { needs.simulator } else { 0 };
     super::have_memory(needs.agents.saturating_add(here), "the run")?;
+    super::have_threads(THREADS + usize::from(arguments.agents))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -158,6 +159,9 @@ impl Arguments {
         Ok(Ends { network: None, agents: vec![None; agents] })
     }
 }
+
+/// Of the runtime, the coordinator, the simulator and the first agent.
+const THREADS: usize = 8;
 
 /// Whether everything that a target's URL names is a loopback address, however it is written.
 fn is_on_this_machine(target: &str) -> bool {
