@@ -62,7 +62,11 @@ impl RunFolder {
 
     /// Removes the folder, with all that is in it: the run could not begin.
     pub fn abandon(&self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+        let removed = std::fs::remove_dir_all(&self.path);
+        if let Err(error) = removed.or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        }) {
             tracing::warn!(%error, path = %self.path.display(), "the folder of a run that could not begin is left over");
         }
     }
