@@ -77,7 +77,7 @@ const SCENES: &[Scene] = &[
         mandatory: &[(10, REJECT, true), (85, REJECT, true)],
         make: || {
             let report = RRCInactiveTransitionReportRequest::subsequent_state_transition_report;
-            at_ue(|ran| context_modification(ran, AMF, report.clone()))
+            at_ue(|ran| context_modification(ran, AMF, report))
         },
     },
     Scene {

@@ -299,7 +299,7 @@ fn damaged(octets: &[u8], damage: Damage) -> Vec<u8> {
 /// What the AMF sends upon the message, damaged or not.
 fn run(scene: &Scene, damage: Option<Damage>) -> Vec<NGAP_PDU> {
     let (mut bench, association, octets) = (scene.make)();
-    let octets = damage.map_or(octets.clone(), |damage| damaged(&octets, damage));
+    let octets = damage.map_or_else(|| octets.clone(), |damage| damaged(&octets, damage));
     bench.pdus.clear();
     bench.ngap(association, &octets);
     bench.pdus.iter().map(|octets| NGAP_PDU::decode(octets).unwrap()).collect()
