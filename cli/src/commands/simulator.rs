@@ -1,7 +1,6 @@
 mod summary;
 mod view;
 
-use std::io::{Write, stdout};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,10 +54,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     runtime.block_on(watch(&simulator));
     let statistics = simulator.stop();
     tracing::info!("{statistics:?}");
-    let text =
-        if arguments.json { summary::json(&statistics).to_string() } else { summary::text(&statistics) };
-    // A reader that has gone does not matter to what was served.
-    let _ = writeln!(stdout(), "{text}");
+    if arguments.json {
+        // gNBs chose some of the names in it.
+        crate::stdout::json(&summary::json(&statistics).to_string());
+    } else {
+        for line in summary::text(&statistics).lines() {
+            println!("{line}");
+        }
+    }
     if let Some(error) = statistics.ledger.and_then(|ledger| ledger.error) {
         anyhow::bail!("the charging records are not whole: {error}");
     }
