@@ -151,8 +151,8 @@ mod tests {
     #[test]
     fn slo_without_all_of_its_evidence_does_not_pass() {
         let mut evidence = Evidence::new();
-        let mut figures = crate::ProcedureFigures::default();
-        figures.counts = Counts { due: 625, started: 625, succeeded: 625, ..Counts::default() };
+        let counts = Counts { due: 625, started: 625, succeeded: 625, ..Counts::default() };
+        let figures = crate::ProcedureFigures { counts, ..Default::default() };
         evidence.procedures.insert("registration".to_owned(), figures);
         evidence.lateness.record_n(100, 453);
         let slo = |name: &str, target: &str| SloResult {

@@ -150,7 +150,7 @@ mod tests {
         let expected = vec![StoodStill { until: ms(13_099), lasted: ms(10_000) }];
         let asked = |watch: &Watch, cursor: &mut u64| {
             let kept = watch.kept();
-            let new = (watch.count.load(Ordering::Acquire) - *cursor) as usize;
+            let new = usize::try_from(watch.count.load(Ordering::Acquire) - *cursor).unwrap();
             *cursor += new as u64;
             kept.iter().skip(kept.len() - new).copied().collect::<Vec<_>>()
         };
