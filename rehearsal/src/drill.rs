@@ -135,6 +135,7 @@ subscribers:
          opc: \"E8ED289DEBA952E4283B54E88E6183CA\"}}
 cells: {{gnbs: {gnbs}}}
 drain: 4s
+slos: [registration.success >= 50%, deregistration.success >= 50%]
 load:
   - procedure: registration
     arrivals: {arrivals}
