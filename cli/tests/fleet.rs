@@ -198,7 +198,7 @@ sessions:
   - {dnn: internet, uplink: {rate: 8kbit/s, packet: 200}, downlink: {rate: 16kbit/s, packet: 200}}
 load:
   - {procedure: registration, phases: [{rate: 50/s, for: 2s}]}
-  - {procedure: pdu-session, start: 1s, phases: [{rate: 50/s, for: 2s}, {hold: 2s}]}
+  - {procedure: pdu-session, starts-after: 1s, phases: [{rate: 50/s, for: 2s}, {hold: 2s}]}
 slos: [registration.success >= 99%, billing.unreconciled == 0]
 "#,
     )
