@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use signalling::{Outcome, Procedure};
+use wire::away::AwayOutcome;
 
 use crate::parts::PartSet;
 use crate::recorder::Recorder;
@@ -12,6 +13,28 @@ use crate::recorder::Recorder;
 /// The attempts in flight: of each UE at most one of its own procedures and one of its gNB's.
 pub(crate) struct Attempts {
     in_flight: HashMap<(u32, Layer), Attempt>,
+    /// Those of other shards' accounts that have ended: their homes are to be told.
+    ended: Vec<Ended>,
+}
+
+/// The shard in whose account an attempt is, where that is another one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner {
+    pub(crate) home: u32,
+    /// The home's lease, and the attempt's number under it.
+    pub(crate) epoch: u64,
+    pub(crate) number: u64,
+    /// The UE's number at home.
+    pub(crate) ue: u32,
+}
+
+/// The end of an attempt that is in another shard's account.
+pub(crate) struct Ended {
+    pub(crate) owner: Owner,
+    pub(crate) outcome: AwayOutcome,
+    pub(crate) cause: String,
+    pub(crate) began: Instant,
+    pub(crate) ended: Instant,
 }
 
 /// Who carries out a procedure. A UE may update its registration while its gNB still waits for the end of a handover.
@@ -32,6 +55,7 @@ struct Attempt {
     answered: bool,
     /// The last message of the network that the UE could not use: why it waits, and for what it is released.
     discarded: Option<&'static str>,
+    owner: Option<Owner>,
 }
 
 /// When an attempt was due and begins, and what it counts for.
@@ -67,7 +91,7 @@ impl From<Outcome> for End {
 
 impl Attempts {
     pub(crate) fn new() -> Self {
-        Self { in_flight: HashMap::new() }
+        Self { in_flight: HashMap::new(), ended: Vec::new() }
     }
 
     /// Whether the UE has any attempt in flight.
@@ -87,11 +111,62 @@ impl Attempts {
     /// The UE begins this. An attempt that it has in flight still is ended: superseded.
     pub(crate) fn begin(&mut self, ue: u32, procedure: Procedure, begin: Begin, recorder: &mut Recorder) {
         let Begin { due, now, parts, answered } = begin;
-        let attempt = Attempt { procedure, due, began: now, parts, answered, discarded: None };
+        let attempt = Attempt { procedure, due, began: now, parts, answered, discarded: None, owner: None };
         if let Some(previous) = self.in_flight.insert((ue, layer(procedure)), attempt) {
-            recorder.abandoned(previous.procedure.as_str(), previous.parts, "superseded");
+            self.give_up(&previous, "superseded", recorder);
         }
         recorder.started(procedure.as_str(), parts);
+    }
+
+    /// The UE begins what is due for it at its home, in whose account it is.
+    pub(crate) fn begin_for(
+        &mut self,
+        owner: Owner,
+        ue: u32,
+        procedure: Procedure,
+        now: Instant,
+        recorder: &mut Recorder,
+    ) {
+        let attempt = Attempt {
+            procedure,
+            due: now,
+            began: now,
+            parts: PartSet::default(),
+            answered: true,
+            discarded: None,
+            owner: Some(owner),
+        };
+        if let Some(previous) = self.in_flight.insert((ue, layer(procedure)), attempt) {
+            self.give_up(&previous, "superseded", recorder);
+        }
+    }
+
+    /// Whether the attempt is in another shard's account.
+    pub(crate) fn is_owned(&self, ue: u32, procedure: Procedure) -> bool {
+        self.in_flight.get(&(ue, layer(procedure))).is_some_and(|attempt| attempt.owner.is_some())
+    }
+
+    /// Attempts that are in this shard's own account.
+    pub(crate) fn own(&self) -> usize {
+        self.in_flight.values().filter(|attempt| attempt.owner.is_none()).count()
+    }
+
+    /// The ends of attempts of other shards' accounts since the last call.
+    pub(crate) fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+
+    fn give_up(&mut self, attempt: &Attempt, reason: &str, recorder: &mut Recorder) {
+        match attempt.owner {
+            Some(owner) => self.ended.push(Ended {
+                owner,
+                outcome: AwayOutcome::Abandoned,
+                cause: reason.to_owned(),
+                began: attempt.began,
+                ended: attempt.began,
+            }),
+            None => recorder.abandoned(attempt.procedure.as_str(), attempt.parts, reason),
+        }
     }
 
     /// The UE could not use a message of the network, while it attempts something or not.
@@ -116,6 +191,16 @@ impl Attempts {
         let Some(attempt) = self.in_flight.remove(&(ue, layer(procedure))) else { return false };
         let name = procedure.as_str();
         let parts = attempt.parts;
+        if let Some(owner) = attempt.owner {
+            let (outcome, cause) = match end {
+                End::Succeeded => (AwayOutcome::Succeeded, String::new()),
+                End::Failed(cause) => (AwayOutcome::Failed, attempt.in_depth(cause).into_owned()),
+                End::TimedOut(timer) => (AwayOutcome::TimedOut, attempt.in_depth(timer).into_owned()),
+                End::Abandoned(reason) => (AwayOutcome::Abandoned, reason.clone()),
+            };
+            self.ended.push(Ended { owner, outcome, cause, began: attempt.began, ended: now });
+            return true;
+        }
         match end {
             End::Succeeded if !attempt.answered => recorder.unanswered(name, parts),
             End::Succeeded => {
@@ -131,7 +216,7 @@ impl Attempts {
     /// Gives up what the UE itself attempts: it is gone.
     pub(crate) fn abandon(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
         if let Some(attempt) = self.in_flight.remove(&(ue, Layer::Ue)) {
-            recorder.abandoned(attempt.procedure.as_str(), attempt.parts, reason);
+            self.give_up(&attempt, reason, recorder);
         }
     }
 
@@ -139,7 +224,7 @@ impl Attempts {
     pub(crate) fn abandon_with(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
         for layer in [Layer::Ue, Layer::Gnb] {
             if let Some(attempt) = self.in_flight.remove(&(ue, layer)) {
-                recorder.abandoned(attempt.procedure.as_str(), attempt.parts, reason);
+                self.give_up(&attempt, reason, recorder);
             }
         }
     }
@@ -151,9 +236,9 @@ impl Attempts {
         recorder: &mut Recorder,
     ) -> Vec<(u32, String)> {
         let mut ues = Vec::with_capacity(self.in_flight.len());
-        for ((ue, _), attempt) in self.in_flight.drain() {
+        for ((ue, _), attempt) in std::mem::take(&mut self.in_flight) {
             let reason = reason(ue);
-            recorder.abandoned(attempt.procedure.as_str(), attempt.parts, &reason);
+            self.give_up(&attempt, &reason, recorder);
             ues.push((ue, reason));
         }
         ues.sort_unstable();

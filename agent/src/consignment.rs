@@ -34,6 +34,8 @@ pub(crate) enum Item {
         ue: u32,
         group: u16,
         draws: u32,
+        /// In which one, as far as is known.
+        at: Option<u32>,
     },
     /// UEs that wait for a procedure, in order; a line may take several.
     Line { procedure: u8, ues: Vec<u32> },

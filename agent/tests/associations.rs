@@ -159,7 +159,8 @@ impl World {
             {
                 let interface = u16::try_from(association - 1).unwrap();
                 let setup = octets.starts_with(&[0x20, 0x15]);
-                let octets = self.answers.pop_front_if(|_| setup).unwrap_or(octets);
+                let other = if setup { self.answers.pop_front() } else { None };
+                let octets = other.unwrap_or(octets);
                 self.packets.push_back((self.now + DELAY, Way::Down(interface), stream, octets));
             }
         }
@@ -178,6 +179,7 @@ impl World {
                     ShardAction::SendGtpu { .. } => {}
                     ShardAction::Ready => self.ready = true,
                     ShardAction::CannotPrepare(error) => self.unprepared = Some(error),
+                    ShardAction::Ask { .. } | ShardAction::Answer(_) => panic!("there is one shard"),
                     ShardAction::Waits(why) => self.waits.push(why),
                 }
             }

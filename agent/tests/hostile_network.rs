@@ -117,6 +117,7 @@ impl World {
                     ShardAction::SendGtpu { .. } => {}
                     ShardAction::Ready => self.ready = true,
                     ShardAction::CannotPrepare(error) => panic!("cannot prepare: {error}"),
+                    ShardAction::Ask { .. } | ShardAction::Answer(_) => panic!("there is one shard"),
                     ShardAction::Waits(why) => panic!("the core makes it wait: {why}"),
                 }
             }

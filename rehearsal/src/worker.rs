@@ -40,6 +40,8 @@ impl Worker {
         let Some(shard) = self.shards.get_mut(&key) else { return };
         match command.order {
             Order::Take { .. } | Order::RollCall { .. } | Order::FoundAway { .. } => {}
+            // Its UEs stay at home.
+            Order::DueAway(_) | Order::AwayEnded(_) => {}
             Order::ShardLost { number, .. } => {
                 if number > shard.losses + 1 {
                     let heard = shard.losses;

@@ -31,12 +31,12 @@ pub struct AwayEnd {
     pub home: u32,
     /// The lease of the home.
     pub epoch: u64,
-    /// The attempt; 0 where the message tells only where the subscriber is.
+    /// The attempt.
     pub number: u64,
     /// The subscriber's number at home.
     pub ue: u32,
-    /// The shard where it is now.
-    pub at: u32,
+    /// The shard where that subscriber is, where the one that answers knows.
+    pub at: Option<u32>,
     /// It is registered.
     pub registered: bool,
     /// How the attempt ended.
@@ -64,6 +64,3 @@ pub enum AwayOutcome {
     /// It was given up.
     Abandoned,
 }
-
-/// Octets of a cause.
-pub const LONGEST_CAUSE: usize = 200;

@@ -36,6 +36,10 @@ impl Bounded for ToCoordinator {
                 text::make_line(why, LONGEST_ERROR);
                 Ok(())
             }
+            Self::AwayEnded(end) => {
+                text::make_line(&mut end.cause, LONGEST_CAUSE);
+                Ok(())
+            }
             Self::Leaving { reason } | Self::Draining { reason, .. } => {
                 text::make_line(reason, LONGEST_REASON);
                 Ok(())
@@ -53,6 +57,7 @@ impl Bounded for ToCoordinator {
             | Self::Finished { .. }
             | Self::Health(_)
             | Self::Alive { .. }
+            | Self::DueAway { .. }
             | Self::Released { .. } => Ok(()),
         }
     }
@@ -68,7 +73,7 @@ impl Bounded for ToAgent {
             }
             Self::Lease(lease) => {
                 name("the run's name", &lease.run)?;
-                name("the target", &lease.target)?;
+                most("octets of targets", lease.target.len(), LONGEST_TARGETS)?;
                 most("octets of scenario", lease.scenario.len(), LONGEST_SCENARIO)?;
                 most("loads", lease.resume_at.len(), MOST_LOADS)?;
                 let lost = lease.takeover.as_ref().map_or(0, |takeover| takeover.lost.len());
@@ -85,7 +90,12 @@ impl Bounded for ToAgent {
             }
             Self::Ues(batch) => most("octets of UEs", batch.sealed.len(), LARGEST_BATCH),
             Self::FoundAway { found, .. } => most("subscribers found away", found.len(), MOST_FOUND),
+            Self::AwayEnded(end) => {
+                text::make_line(&mut end.cause, LONGEST_CAUSE);
+                Ok(())
+            }
             Self::Ping { .. }
+            | Self::DueAway { .. }
             | Self::Ack { .. }
             | Self::Release { .. }
             | Self::Revoke { .. }
@@ -182,6 +192,8 @@ fn name(what: &'static str, name: &str) -> Result<(), FrameError> {
 
 /// Causes of one kind in one report.
 pub const MOST_CAUSES: usize = 300;
+/// Octets of a lease's targets, several URLs.
+const LONGEST_TARGETS: usize = 16 * 1024;
 /// Characters of a cause.
 pub const LONGEST_CAUSE: usize = 200;
 /// What stands for the causes that there is no room for.

@@ -9,6 +9,7 @@
 //!                                                     link    ── frames ── ToAgent / ToCoordinator
 //! ```
 
+pub mod away;
 pub mod bounds;
 mod endpoint;
 mod error;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::away::{AwayEnd, DueAway};
+
 /// One message to an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToAgent {
@@ -118,6 +120,15 @@ pub enum ToAgent {
         /// Their numbers there, in order; at most [`crate::roll_call::MOST_FOUND`].
         found: Vec<u32>,
     },
+    /// An attempt is due for a guest of a shard that the agent runs.
+    DueAway {
+        /// That shard.
+        to: u32,
+        /// What is due.
+        due: DueAway,
+    },
+    /// What became of one that a shard of the agent has asked for.
+    AwayEnded(AwayEnd),
 }
 
 /// UEs on their way from one holder of a shard to the next, sealed with the key of the run.

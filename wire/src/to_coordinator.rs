@@ -4,6 +4,7 @@ use billing::UsageRecord;
 use identity::CellId;
 use serde::{Deserialize, Serialize};
 
+use crate::away::{AwayEnd, DueAway};
 use crate::to_agent::UeBatch;
 
 /// One message to the coordinator.
@@ -111,6 +112,15 @@ pub enum ToCoordinator {
         /// Who waits for what, for people.
         why: String,
     },
+    /// An attempt is due for a subscriber who is in a shard of another agent: to be passed on.
+    DueAway {
+        /// That shard.
+        to: u32,
+        /// What is due.
+        due: DueAway,
+    },
+    /// What became of one, for its home: to be passed on.
+    AwayEnded(AwayEnd),
 }
 
 /// Who is asking to join.

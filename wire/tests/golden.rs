@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use billing::{ChargingId, Closing, Octets, UsageRecord};
 use identity::{CellId, PduSessionId};
+use wire::away::{AwayEnd, AwayOutcome, DueAway};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
@@ -110,6 +111,8 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
         ("ShardLost", ToAgent::ShardLost { shard: 3, number: 300, late: true }),
         ("RollCall", ToAgent::RollCall { call: 300 }),
         ("FoundAway", ToAgent::FoundAway { shard: 3, call: 300, found: vec![1, 300] }),
+        ("DueAway", ToAgent::DueAway { to: 3, due: due_away() }),
+        ("AwayEnded", ToAgent::AwayEnded(away_end())),
     ])
 }
 
@@ -272,7 +275,28 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         ("ChildExited", ToCoordinator::ChildExited { mark, status: "killed by signal 9".to_owned() }),
         ("Guests", ToCoordinator::Guests { shard: 3, epoch: 300, call: 9, guests: vec![(1, 300), (200, 2)] }),
         ("Waits", ToCoordinator::Waits { shard: 3, epoch: 300, why: "overload".to_owned() }),
+        ("DueAway", ToCoordinator::DueAway { to: 3, due: due_away() }),
+        ("AwayEnded", ToCoordinator::AwayEnded(away_end())),
     ])
+}
+
+fn due_away() -> DueAway {
+    DueAway { home: 2, epoch: 300, number: 9, ue: 200, procedure: 4 }
+}
+
+fn away_end() -> AwayEnd {
+    AwayEnd {
+        home: 2,
+        epoch: 300,
+        number: 9,
+        ue: 200,
+        at: Some(3),
+        registered: true,
+        outcome: AwayOutcome::Failed,
+        cause: "congestion".to_owned(),
+        began_us: 1_000_000,
+        ended_us: 2_000_000,
+    }
 }
 
 /// The second part of two.

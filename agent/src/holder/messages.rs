@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Lease, ToAgent, UeBatch, Welcome};
 use wire::to_coordinator::{IntervalReport, ToCoordinator, Trace};
 
@@ -158,6 +159,10 @@ pub enum Order {
         /// The only subscribers of the shard that are guests anywhere.
         found: Vec<u32>,
     },
+    /// An attempt is due for a guest of the shard: [`Notice::Answer`] tells its home what became of it.
+    DueAway(DueAway),
+    /// What became of an attempt that another shard was asked for.
+    AwayEnded(AwayEnd),
     /// Start nothing more, let what is in flight end, finish.
     Drain {
         /// For `abandoned(reason)`.
@@ -177,6 +182,15 @@ pub enum Notice {
         /// Its lease.
         epoch: u64,
     },
+    /// An attempt is due for a subscriber who is in another shard.
+    Ask {
+        /// Which shard.
+        to: u32,
+        /// What is due.
+        due: DueAway,
+    },
+    /// What became of one, for its home.
+    Answer(AwayEnd),
     /// The core makes the shard wait before it is ready.
     Waits {
         /// Shard number.

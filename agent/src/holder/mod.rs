@@ -274,6 +274,16 @@ impl Holder {
                 self.tell_live(&Order::ShardLost { lost: shard, number, late }, out);
             }
             ToAgent::RollCall { call } => self.tell_live(&Order::RollCall { call }, out),
+            ToAgent::DueAway { to, due } => {
+                if let Some((worker, epoch)) = self.live_lease_of(to) {
+                    tell(worker, to, epoch, Order::DueAway(due), out);
+                }
+            }
+            ToAgent::AwayEnded(end) => {
+                if let Some((worker, epoch)) = self.live_lease_of(end.home) {
+                    tell(worker, end.home, epoch, Order::AwayEnded(end), out);
+                }
+            }
             ToAgent::FoundAway { shard, call, found } => {
                 let of_shard = self.leases.range((shard, 0)..=(shard, u64::MAX));
                 if let Some((&(_, epoch), leased)) = of_shard.rev().find(|(_, leased)| leased.is_live()) {
@@ -304,6 +314,14 @@ impl Holder {
                     self.say(ToCoordinator::Ready { shard, epoch }, out);
                 }
             }
+            Notice::Ask { to, due } => match self.live_lease_of(to) {
+                Some((worker, epoch)) => tell(worker, to, epoch, Order::DueAway(due), out),
+                None => self.say(ToCoordinator::DueAway { to, due }, out),
+            },
+            Notice::Answer(end) => match self.live_lease_of(end.home) {
+                Some((worker, epoch)) => tell(worker, end.home, epoch, Order::AwayEnded(end), out),
+                None => self.say(ToCoordinator::AwayEnded(end), out),
+            },
             Notice::Waits { shard, epoch, why } => self.say(ToCoordinator::Waits { shard, epoch, why }, out),
             Notice::CannotPrepare { shard, epoch, error } => {
                 self.part(shard, epoch, Parting::CannotPrepare { error }, now, out);
@@ -581,6 +599,13 @@ impl Holder {
         self.dealt.fill(0);
         self.fences.clear();
         (self.run, self.clock, self.losses) = (None, None, 0);
+    }
+
+    /// The worker of a shard that runs here, and its lease.
+    fn live_lease_of(&self, shard: u32) -> Option<(usize, u64)> {
+        let of_shard = self.leases.range((shard, 0)..=(shard, u64::MAX));
+        let live = of_shard.rev().find(|(_, leased)| leased.is_live());
+        live.map(|(&(_, epoch), leased)| (leased.worker, epoch))
     }
 
     fn forget_what_is_over(&mut self) {

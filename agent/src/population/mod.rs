@@ -7,7 +7,7 @@ mod lines;
 mod moving;
 mod settings;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use identity::{Imsi, Plmn, Tac};
@@ -32,8 +32,25 @@ pub(crate) struct Population {
     shard: u32,
     /// Where each guest is at home.
     homes: HashMap<u32, Home>,
-    /// The subscribers who are away, and since when each is known to have arrived in another shard.
-    away: HashMap<u32, Option<Instant>>,
+    /// The guest of each home that has one here.
+    guests: HashMap<(u32, u32), u32>,
+    /// The shard that a guest who was here has gone on to, by its home and number there.
+    gone_on: HashMap<(u32, u32), u32>,
+    /// The subscribers who are away.
+    away: HashMap<u32, Away>,
+    /// Whom the next attempt for somebody who is away asks for; may hold some who are back.
+    away_line: VecDeque<u32>,
+}
+
+/// What is known of a subscriber who is away.
+#[derive(Clone, Copy, Debug, Default)]
+struct Away {
+    /// Since when it is known to have arrived in another shard.
+    since: Option<Instant>,
+    /// Which one that is.
+    at: Option<u32>,
+    /// It is not registered there, as far as is known.
+    deregistered: bool,
 }
 
 pub(crate) struct Slot {
@@ -102,7 +119,10 @@ impl Population {
             paged: HashMap::new(),
             shard: shard.number,
             homes: HashMap::new(),
+            guests: HashMap::new(),
+            gone_on: HashMap::new(),
             away: HashMap::new(),
+            away_line: VecDeque::new(),
         };
         for ue in 0..u32::try_from(home).unwrap_or(u32::MAX) {
             population.enqueue(ue);
@@ -292,6 +312,8 @@ impl Population {
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         if (ue as usize) >= home {
             self.homes.insert(ue, at);
+            self.guests.insert((at.shard, at.ue), ue);
+            self.gone_on.remove(&(at.shard, at.ue));
         } else {
             self.away.remove(&ue);
         }
@@ -320,7 +342,8 @@ impl Population {
         slot.ue = Ue::new(&subscriber);
         slot.presence = if (ue as usize) < home { Presence::Away } else { Presence::Expected };
         if (ue as usize) < home {
-            self.away.insert(ue, None);
+            self.away.insert(ue, Away::default());
+            self.away_line.push_back(ue);
         }
         slot.connection = slot.connection.wrapping_add(1);
         self.note_identity(ue, before);
@@ -328,8 +351,8 @@ impl Population {
 
     /// The subscriber who left has arrived elsewhere.
     pub(crate) fn has_arrived(&mut self, ue: u32, now: Instant) {
-        if let Some(since) = self.away.get_mut(&ue) {
-            *since = Some(now);
+        if let Some(away) = self.away.get_mut(&ue) {
+            away.since = Some(now);
         }
     }
 
@@ -339,7 +362,11 @@ impl Population {
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         if (ue as usize) >= home && slot.presence != Presence::Free {
             slot.presence = Presence::Free;
-            self.homes.remove(&ue);
+            if let Some(home) = self.homes.remove(&ue)
+                && self.guests.get(&(home.shard, home.ue)) == Some(&ue)
+            {
+                self.guests.remove(&(home.shard, home.ue));
+            }
             self.free.push(ue);
         }
     }
@@ -434,6 +461,7 @@ pub(crate) fn usim(subscriber: &scenarios::Subscriber) -> signalling::Subscriber
     }
 }
 
+/// Why there is no UE for an attempt.
 fn nobody(procedure: Procedure) -> &'static str {
     match procedure {
         Procedure::Registration => "no-deregistered-subscriber",

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use signalling::Ue;
 
-use super::{GUESTS_LIMIT, Population, Presence, Slot};
+use super::{Away, GUESTS_LIMIT, Population, Presence, Slot};
 use crate::consignment::{Item, LINED_UP};
 use crate::handovers::Home;
 
@@ -25,7 +25,9 @@ impl Population {
     pub(crate) fn travelling_beside(&self) -> impl Iterator<Item = Item> + '_ {
         let away = (0..).zip(self.slots.get(..self.home).unwrap_or_default());
         let away = away.filter(|(_, slot)| slot.presence == Presence::Away);
-        let away = away.map(|(ue, slot)| Item::Away { ue, group: slot.group, draws: slot.draws });
+        let at = |ue: u32| self.away.get(&ue).and_then(|away| away.at);
+        let away =
+            away.map(move |(ue, slot)| Item::Away { ue, group: slot.group, draws: slot.draws, at: at(ue) });
         let lines = self.lines.snapshot().flat_map(|(procedure, ues)| {
             let part = move |ues: &[u32]| Item::Line { procedure, ues: ues.to_vec() };
             ues.chunks(LINED_UP).map(part).collect::<Vec<_>>()
@@ -47,12 +49,13 @@ impl Population {
     }
 
     /// The subscriber is in another shard, or on its way there.
-    pub(crate) fn is_away(&mut self, ue: u32, group: u16, draws: u32) {
+    pub(crate) fn is_away(&mut self, ue: u32, group: u16, draws: u32, at: Option<u32>) {
         if (ue as usize) < self.home
             && let Some(slot) = self.slots.get_mut(ue as usize)
         {
             (slot.presence, slot.group, slot.draws) = (Presence::Away, group, draws);
-            self.away.insert(ue, None);
+            self.away.insert(ue, Away { at, ..Away::default() });
+            self.away_line.push_back(ue);
         }
     }
 
@@ -109,14 +112,67 @@ impl Population {
         !self.away.is_empty()
     }
 
+    /// The subscriber has left for this shard.
+    pub(crate) fn leaves_for(&mut self, ue: u32, shard: u32) {
+        if let Some(away) = self.away.get_mut(&ue) {
+            away.at = Some(shard);
+        }
+    }
+
+    /// The subscriber is known to be in this shard, and registered or not.
+    pub(crate) fn is_now_at(&mut self, ue: u32, shard: u32, registered: bool) {
+        if let Some(away) = self.away.get_mut(&ue) {
+            (away.at, away.deregistered) = (Some(shard), !registered);
+        }
+    }
+
+    /// The subscriber who is away and has waited longest for an attempt, with its shard; of those who are registered there, or
+    /// of the others, or of all.
+    pub(crate) fn next_away(
+        &mut self,
+        registered: Option<bool>,
+        is_asked: impl Fn(u32) -> bool,
+    ) -> Option<(u32, u32)> {
+        for _ in 0..self.away_line.len().min(AWAY_LOOKED_AT) {
+            let ue = self.away_line.pop_front()?;
+            let Some(away) = self.away.get(&ue) else { continue };
+            self.away_line.push_back(ue);
+            if let (Some(at), Some(_)) = (away.at, away.since)
+                && registered.is_none_or(|registered| away.deregistered != registered)
+                && !is_asked(ue)
+            {
+                return Some((ue, at));
+            }
+        }
+        None
+    }
+
+    /// The guest has gone on to this shard.
+    pub(crate) fn has_gone_on(&mut self, home: Home, shard: u32) {
+        if self.gone_on.len() >= GUESTS_LIMIT {
+            self.gone_on.clear();
+        }
+        self.gone_on.insert((home.shard, home.ue), shard);
+    }
+
+    /// Where a guest went who was here.
+    pub(crate) fn went_to(&self, home: u32, ue: u32) -> Option<u32> {
+        self.gone_on.get(&(home, ue)).copied()
+    }
+
+    /// The guest that is this subscriber, where it is here.
+    pub(crate) fn guest_of(&self, home: u32, ue: u32) -> Option<u32> {
+        self.guests.get(&(home, ue)).copied()
+    }
+
     /// Since when a subscriber who is away is known to have arrived elsewhere.
     pub(crate) fn away_since(&self, ue: u32) -> Option<Instant> {
-        self.away.get(&ue).copied().flatten()
+        self.away.get(&ue).and_then(|away| away.since)
     }
 
     /// Nobody is on its way any more.
     pub(crate) fn all_have_arrived(&mut self, now: Instant) {
-        self.away.values_mut().for_each(|since| *since = Some(now));
+        self.away.values_mut().for_each(|away| away.since = Some(now));
     }
 
     /// The UE is as it was when it was bought: switched off, with nothing stored.
@@ -128,3 +184,6 @@ impl Population {
         self.note_identity(ue, before);
     }
 }
+
+/// Subscribers who are away that one attempt looks at.
+const AWAY_LOOKED_AT: usize = 256;

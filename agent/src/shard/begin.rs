@@ -24,6 +24,11 @@ impl ShardRunner {
         let ue = match self.population.next_for(attempt.procedure, is_busy) {
             Ok(ue) => ue,
             Err(reason) => {
+                let parts = self.parts_of(None, procedure, Some(attempt.load), attempt.due);
+                self.recorder.due(name, parts, late);
+                if self.ask_abroad(&attempt, parts, now, out) {
+                    return;
+                }
                 // Whoever is in the middle of something could have been taken otherwise.
                 let busy = self.attempts.ues().chain(self.handovers.leaving()).take(LOOKED_AT);
                 let busy = { busy }.any(|ue| self.population.is_able(ue, attempt.procedure));
@@ -32,8 +37,6 @@ impl ShardRunner {
                     () if self.population.has_away() => AWAY,
                     () => reason,
                 };
-                let parts = self.parts_of(None, procedure, Some(attempt.load), attempt.due);
-                self.recorder.due(name, parts, late);
                 return self.recorder.never_started(name, parts, reason, 1);
             }
         };
@@ -60,7 +63,13 @@ impl ShardRunner {
             || self.population.peek(ue).is_some_and(|slot| slot.recovers)
     }
 
-    fn start_procedure(&mut self, ue: u32, procedure: Procedure, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(super) fn start_procedure(
+        &mut self,
+        ue: u32,
+        procedure: Procedure,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
         match procedure {
             Procedure::MobilityRegistrationUpdate => {
                 self.leave_cell(ue, now, out);

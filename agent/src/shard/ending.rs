@@ -64,7 +64,7 @@ impl ShardRunner {
     }
 
     pub(super) fn wind_down(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
-        let quiet = self.attempts.len() == 0 && self.handovers.is_quiet();
+        let quiet = self.attempts.len() + self.abroad.len() == 0 && self.handovers.is_quiet();
         self.quiet_since = quiet.then(|| self.quiet_since.unwrap_or(now));
         if self.ending == Ending::Running && self.may_close(now) {
             let open = !self.user_plane.is_settled();
@@ -83,7 +83,7 @@ impl ShardRunner {
                 self.come_to_rest(now, out);
             }
         }
-        if !self.hears() && self.attempts.len() > 0 {
+        if !self.hears() && self.attempts.len() + self.abroad.len() > 0 {
             // What a UE begins by itself now would never be reported.
             self.abandon();
         }
@@ -98,7 +98,7 @@ impl ShardRunner {
     pub(super) fn next_ending(&self) -> Option<Instant> {
         match self.ending {
             Ending::Running => {
-                let counts = self.attempts.len() > 0 && self.paused.is_none();
+                let counts = self.attempts.len() + self.abroad.len() > 0 && self.paused.is_none();
                 self.end.filter(|_| counts)
             }
             Ending::Settling => self.answered_at().into_iter().chain(self.end).min(),
@@ -122,7 +122,7 @@ impl ShardRunner {
         let Some(over) = self.start.map(|start| start + self.duration).filter(|over| *over <= of_run) else {
             return false;
         };
-        if !self.pacer.is_exhausted() || self.attempts.len() > 0 {
+        if !self.pacer.is_exhausted() || self.attempts.len() + self.abroad.len() > 0 {
             return false;
         }
         let out_of_time = over + LONGEST_WAIT <= now || self.end.is_some_and(|end| end <= now);

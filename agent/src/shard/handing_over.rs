@@ -172,7 +172,7 @@ impl ShardRunner {
         for item in consignment.items {
             match item {
                 Item::Resident(resident) => count += u64::from(self.take_in(*resident)),
-                Item::Away { ue, group, draws } => self.population.is_away(ue, group, draws),
+                Item::Away { ue, group, draws, at } => self.population.is_away(ue, group, draws, at),
                 Item::Line { procedure, ues } => self.arrived.lines.push((part, procedure, ues)),
                 Item::Taken(seen) => self.handovers.taken.adopt(&seen),
                 Item::Beside { dealt, sessions_left } => {

@@ -172,7 +172,7 @@ impl ShardRunner {
         }
         match target {
             Target::Here(cell) => self.set_out(ue, cell, now),
-            Target::Elsewhere { network, .. } => {
+            Target::Elsewhere { network, shard } => {
                 self.handovers.touch(now);
                 self.user_plane.depart(ue, network, now);
                 self.access.disconnect(ue);
@@ -185,6 +185,7 @@ impl ShardRunner {
                     self.registered = self.registered.saturating_sub(1);
                 }
                 self.population.leave(ue);
+                self.population.leaves_for(ue, shard);
             }
         }
     }
@@ -221,7 +222,9 @@ impl ShardRunner {
         }
         let (name, succeeded) = (procedure.as_str(), *end == End::Succeeded);
         self.recorder.handover(name, departure.from, departure.to, succeeded);
-        if let (true, Some(commanded)) = (succeeded, departure.commanded) {
+        // The phases of an attempt are told where it is counted.
+        let own = !self.attempts.is_owned(ue, procedure);
+        if let (true, true, Some(commanded)) = (own, succeeded, departure.commanded) {
             let arrived = departure.arrived.unwrap_or(now);
             if procedure == Procedure::HandoverN2 {
                 self.recorder.phase(name, "preparation", since(commanded, departure.begun));
@@ -291,6 +294,9 @@ impl ShardRunner {
             if succeeded {
                 if let Some(home) = self.population.home_of(ue) {
                     self.handovers.guest_gone(home, now);
+                    if let Target::Elsewhere { shard, .. } = departure.target {
+                        self.population.has_gone_on(home, shard);
+                    }
                 }
                 self.population.has_arrived(ue, now);
                 self.population.forget(ue);

@@ -12,6 +12,7 @@
 //! Every idea of a shard moves messages between the same UEs and gNBs, so they share one value, with a file for each:
 //! `amf` (associations), `begin` (attempts), `ue` and `gnb` (what each wants done), `mobility` (handovers), `roll_call` (others that are lost), `weather` (impairments), `ending`.
 
+mod abroad;
 mod amf;
 mod begin;
 mod ending;
@@ -32,6 +33,7 @@ use scenarios::{Plan, stream_seed};
 use signalling::{
     Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, N3Settings, Procedure, Timer, UeAction, UeEvent,
 };
+use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Lease, Takeover};
 use wire::to_coordinator::{AmfInterval, IntervalReport, Trace};
 
@@ -49,6 +51,7 @@ use crate::sealing::Seal;
 use crate::timers::Timers;
 use crate::tracer::{Packet, Tracer};
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
+use abroad::Abroad;
 use amf::Outage;
 use ending::Ending;
 use gnb::about;
@@ -77,6 +80,8 @@ pub struct ShardRunner {
     weather: Weather,
     pacer: Pacer,
     attempts: Attempts,
+    /// What other shards were asked for.
+    abroad: Abroad,
     parts: Parts,
     /// UEs that are connected first, for a handover.
     preludes: HashMap<u32, Procedure>,
@@ -154,6 +159,15 @@ pub enum ShardAction {
     CannotPrepare(String),
     /// The core wants a gNB to wait before the start: why, for people.
     Waits(String),
+    /// An attempt is due for a subscriber who is in another shard.
+    Ask {
+        /// Which one.
+        to: u32,
+        /// What is due.
+        due: DueAway,
+    },
+    /// For the home of a guest.
+    Answer(AwayEnd),
 }
 
 /// A gNB with its association.
@@ -229,6 +243,7 @@ impl ShardRunner {
             weather: Weather::new(plan, &shard),
             pacer: Pacer::new(shard.schedules(), &lease.resume_at),
             attempts: Attempts::new(),
+            abroad: Abroad::default(),
             parts: Parts::of(scenario),
             preludes: HashMap::new(),
             handovers: Handovers::new(),
@@ -406,8 +421,10 @@ impl ShardRunner {
         self.deliver_arrived(now, out);
         self.user_plane.advance(now, &mut self.outgoing);
         self.send_user_plane(out);
+        self.tell_homes(now);
+        out.append(&mut self.unsent);
         let over = self.paused.is_none() && self.end.is_some_and(|end| end <= now);
-        if over && self.attempts.len() > 0 {
+        if over && self.attempts.len() + self.abroad.len() > 0 {
             self.abandon();
         }
         self.wind_down(now, out);
@@ -486,7 +503,7 @@ impl ShardRunner {
             to_us: micros(to),
             progress: self.pacer.progress(),
             procedures,
-            in_flight: self.attempts.len() as u64,
+            in_flight: (self.attempts.own() + self.abroad.len()) as u64,
             registered: self.registered,
             unexpected,
             messages_sent: std::mem::take(&mut self.sent),
@@ -567,6 +584,8 @@ impl ShardRunner {
             self.tracer.failed(ue, format!("abandoned: {reason}"));
         }
         self.preludes.clear();
+        let reason = self.drained.clone().unwrap_or_else(|| END_OF_RUN.to_owned());
+        self.give_up_abroad(None, &reason);
     }
 }
 

@@ -58,6 +58,7 @@ impl ShardRunner {
         if self.is_at_rest() || !self.losses.hear(lost, number) || lost == self.number {
             return;
         }
+        self.give_up_abroad(Some(lost), "agent-lost");
         let guests = self.population.guests_that(|home| home.is_hit_by(lost, number));
         for ue in self.handovers.commanded_to(lost) {
             self.attempts.abandon_with(ue, "agent-lost", &mut self.recorder);

@@ -124,6 +124,8 @@ impl Held {
                 return Some(Notice::Guests { shard, epoch, call, guests });
             }
             Order::FoundAway { call, found } => runner.found_away(call, &found),
+            Order::DueAway(due) => runner.due_away(&due, now),
+            Order::AwayEnded(end) => runner.away_ended(&end),
             Order::Drain { reason, grace } => runner.drain(&reason, now, now + grace),
             Order::Take { .. } | Order::Renew { .. } | Order::Release { .. } | Order::Revoke => {}
         }

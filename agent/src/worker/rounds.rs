@@ -286,6 +286,8 @@ impl Rounds {
                 },
                 ShardAction::Ready => self.reporter.say(Notice::Ready { shard, epoch }),
                 ShardAction::CannotPrepare(error) => unprepared = Some(error),
+                ShardAction::Ask { to, due } => self.reporter.say(Notice::Ask { to, due }),
+                ShardAction::Answer(end) => self.reporter.say(Notice::Answer(end)),
                 ShardAction::Waits(why) => self.reporter.say(Notice::Waits { shard, epoch, why }),
             }
         }

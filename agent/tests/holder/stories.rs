@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use agent::holder::{Holder, HolderSettings, Input, Left, Notice, Order, Output};
+use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Takeover, ToAgent, UeBatch};
 use wire::to_coordinator::{Part, ToCoordinator};
 
@@ -415,4 +416,23 @@ fn messages_about_what_is_unknown_change_nothing() {
     }
     desk.put(Input::Notice(Notice::Ready { shard: 0, epoch: 1 }));
     assert!(desk.holder.is_connected());
+}
+
+#[test]
+fn an_attempt_for_a_subscriber_elsewhere_goes_to_the_shard_here_or_to_the_coordinator() {
+    let mut desk = Desk::running(0);
+    desk.put(Input::Message(ToAgent::Lease(lease(1, 1, 0))));
+    let due = DueAway { home: 0, epoch: 1, number: 1, ue: 5, procedure: 4 };
+    let out = desk.put(Input::Notice(Notice::Ask { to: 1, due: due.clone() }));
+    assert_eq!(orders(&out), [&Order::DueAway(due.clone())]);
+    let out = desk.put(Input::Notice(Notice::Ask { to: 2, due: due.clone() }));
+    assert_eq!(sends(&out), [&ToCoordinator::DueAway { to: 2, due: due.clone() }]);
+    let end = AwayEnd { home: 0, epoch: 1, number: 1, ue: 5, ..AwayEnd::default() };
+    let out = desk.put(Input::Message(ToAgent::AwayEnded(end.clone())));
+    assert_eq!(orders(&out), [&Order::AwayEnded(end.clone())]);
+    let end = AwayEnd { home: 3, ..end };
+    let out = desk.put(Input::Notice(Notice::Answer(end.clone())));
+    assert_eq!(sends(&out), [&ToCoordinator::AwayEnded(end)]);
+    let out = desk.put(Input::Message(ToAgent::DueAway { to: 3, due }));
+    assert!(out.is_empty(), "the shard is not here: its home gives the attempt up in the end");
 }

@@ -94,6 +94,36 @@ fn handovers_to_another_agent_carry_the_ue_with_its_sessions_and_traffic() {
     world.assert_charged_as_used();
 }
 
+/// What is due for subscribers whom handovers have taken to other shards happens there, and is counted once, at home.
+#[test]
+fn attempts_follow_their_subscribers_to_other_shards() {
+    let load = "
+  - {procedure: handover-n2, starts-after: 3s, phases: [{rate: 48/s, for: 1s}]}
+  - {procedure: periodic-registration-update, starts-after: 5s, phases: [{rate: 24/s, for: 1s}]}
+  - {procedure: pdu-session-release, starts-after: 7s, phases: [{rate: 24/s, for: 1s}]}
+  - {procedure: deregistration, starts-after: 9s, phases: [{rate: 24/s, for: 1s}]}
+  - {procedure: registration, starts-after: 11s, phases: [{rate: 24/s, for: 1s}]}";
+    for (path, seed) in [("random", 41), ("random", 42), ("random", 43), ("ring", 44)] {
+        // 24 subscribers in two shards, of whom handovers leave more in one than in the other.
+        let plan = plan(&yaml(path, "ideal", "never", load), seed, 4);
+        let mut world = World::new(&plan, seed);
+        world.prepare();
+        world.run();
+        world.assert_balanced();
+        for procedure in ["periodic-registration-update", "pdu-session-release", "deregistration"] {
+            let totals = &world.totals[procedure];
+            assert_eq!(totals.succeeded, 24, "{path} {seed} {procedure}: {totals:?}");
+        }
+        assert_eq!(
+            world.totals["registration"].succeeded, 48,
+            "{path} {seed}: {:?}",
+            world.totals["registration"]
+        );
+        assert_eq!(world.registered.iter().sum::<u64>(), 24, "{path} {seed}: {:?}", world.unexpected);
+        world.assert_charged_as_used();
+    }
+}
+
 #[test]
 fn a_whole_life_ends_with_equal_ledgers() {
     for path in ["ring", "random", "within-shard"] {

@@ -194,6 +194,8 @@ impl World {
                     }
                     ShardAction::Ready => self.ready += 1,
                     ShardAction::CannotPrepare(error) => panic!("cannot prepare: {error}"),
+                    ShardAction::Ask { to, due } => self.shards[to as usize].due_away(&due, self.now),
+                    ShardAction::Answer(end) => self.shards[end.home as usize].away_ended(&end),
                     ShardAction::Waits(why) => panic!("the core makes it wait: {why}"),
                 }
             }

@@ -12,6 +12,7 @@
 //! What records bring back is [`State`]. Links, clock offsets and when an agent last asked for its leases are of this
 //! process only: after a restart every agent is away, and every lease counts as renewed at that moment.
 
+mod away;
 mod ending;
 mod fleet;
 mod grants;
@@ -341,6 +342,8 @@ impl Core {
             ToCoordinator::CannotPrepare { shard, epoch, error } => {
                 self.cannot_prepare(agent, shard, epoch, &error);
             }
+            ToCoordinator::DueAway { to, due } => self.due_away(agent, to, due),
+            ToCoordinator::AwayEnded(end) => self.away_ended(end),
             ToCoordinator::Waits { shard, epoch, why } => self.shard_waits(agent, shard, epoch, &why),
             ToCoordinator::Report(report) => self.report(agent, *report),
             ToCoordinator::Health(health) => self.health(agent, health),

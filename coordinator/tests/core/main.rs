@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, and its helper functions too")]
 
+mod away;
 mod bench;
 mod fleet;
 mod restart;
