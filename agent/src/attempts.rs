@@ -293,7 +293,8 @@ mod tests {
 
     /// What one registration ended as.
     fn recorded(answered: bool, discarded: Option<&'static str>, end: &End) -> ProcedureInterval {
-        let (mut attempts, mut recorder, now) = (Attempts::new(), Recorder::new(), Instant::now());
+        let (mut attempts, mut recorder, now) =
+            (Attempts::new(), Recorder::new(Duration::ZERO), Instant::now());
         attempts.begin(1, Procedure::Registration, Begin { answered, ..at(now) }, &mut recorder);
         if let Some(kind) = discarded {
             attempts.discarded(1, kind);
@@ -332,7 +333,8 @@ mod tests {
 
     #[test]
     fn an_update_during_a_handover_does_not_supersede_it() {
-        let (mut attempts, mut recorder, now) = (Attempts::new(), Recorder::new(), Instant::now());
+        let (mut attempts, mut recorder, now) =
+            (Attempts::new(), Recorder::new(Duration::ZERO), Instant::now());
         attempts.begin(1, Procedure::HandoverN2, at(now), &mut recorder);
         attempts.begin(1, Procedure::MobilityRegistrationUpdate, at(now), &mut recorder);
         assert_eq!(attempts.len(), 2);

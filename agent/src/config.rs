@@ -14,6 +14,8 @@ pub struct AgentConfig {
     pub name: String,
     /// Worker threads; one for each core is best.
     pub workers: usize,
+    /// The place in the queue for a processor that the workers' threads ask for.
+    pub priority: host::Priority,
     /// Its certificate.
     pub identity: Identity,
     /// `host:port` of the coordinator.
@@ -41,6 +43,7 @@ impl AgentConfig {
         Self {
             name,
             workers: 1,
+            priority: host::Priority::None,
             identity,
             coordinator,
             program: usual.program,

@@ -48,11 +48,15 @@ impl Crew {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(crate) fn start(workers: usize, gtpu_address: Option<IpAddr>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        workers: usize,
+        priority: host::Priority,
+        gtpu_address: Option<IpAddr>,
+    ) -> std::io::Result<Self> {
         let (notices_in, notices) = unbounded_channel();
         let backlog = Arc::new(AtomicU64::new(0));
         let workers = (0..workers)
-            .map(|number| Worker::spawn(number, notices_in.clone(), Arc::clone(&backlog)))
+            .map(|number| Worker::spawn(number, priority, notices_in.clone(), Arc::clone(&backlog)))
             .collect::<Result<Vec<_>, _>>()?;
         let (building, builds) = channel();
         let promised = Arc::<AtomicU64>::default();

@@ -5,12 +5,17 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use wire::to_coordinator::AgentHealth;
 
+use crate::machine::Machine;
 use crate::recorder::micros;
 
 /// One worker's part of an agent's health, for one interval.
 pub(crate) struct WorkerHealth {
     pub(crate) worker: usize,
     pub(crate) at_us: u64,
+    /// What the thread got of the scheduler.
+    pub(crate) granted: host::Granted,
+    /// Attempts that left later than their scenario allows.
+    pub(crate) late: u64,
     pub(crate) ues: u64,
     pub(crate) ue_octets: u64,
     pub(crate) cpu: Duration,
@@ -20,6 +25,8 @@ pub(crate) struct WorkerHealth {
 
 /// Adds the workers' parts up.
 pub(crate) struct Collector {
+    late: u64,
+    machine: Machine,
     at_us: u64,
     ues: Vec<(u64, u64)>,
     cpu: Duration,
@@ -30,6 +37,8 @@ pub(crate) struct Collector {
 impl Collector {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
+            late: 0,
+            machine: Machine::new(workers),
             at_us: 0,
             ues: vec![(0, 0); workers],
             cpu: Duration::ZERO,
@@ -39,6 +48,8 @@ impl Collector {
     }
 
     pub(crate) fn add(&mut self, part: &WorkerHealth) {
+        self.late += part.late;
+        self.machine.granted(part.worker, part.granted);
         if let Some(ues) = self.ues.get_mut(part.worker) {
             *ues = (part.ues, part.ue_octets);
         }
@@ -46,6 +57,11 @@ impl Collector {
         self.cpu += part.cpu;
         self.reports_dropped += part.reports_dropped;
         self.trace_dropped += part.trace_dropped;
+    }
+
+    /// A run starts: what was before it says nothing of it.
+    pub(crate) fn run_starts(&mut self) {
+        self.machine.begin();
     }
 
     /// The agent's health since the last call; what is kept of reports is not the workers' to say.
@@ -58,6 +74,7 @@ impl Collector {
             cpu_us: micros(std::mem::take(&mut self.cpu)),
             reports_dropped: self.reports_dropped,
             trace_dropped: self.trace_dropped,
+            machine: self.machine.lap(std::mem::take(&mut self.late) > 0),
             ..AgentHealth::default()
         }
     }

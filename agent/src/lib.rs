@@ -22,6 +22,7 @@ pub mod holder;
 mod interval_histogram;
 mod lease_clock;
 mod line;
+mod machine;
 mod pacer;
 mod parts;
 mod population;

@@ -16,6 +16,9 @@ pub(crate) struct Recorder {
     parts: BTreeMap<(u32, &'static str), Counts>,
     handovers: BTreeMap<(&'static str, CellId, CellId), (u64, u64)>,
     unexpected: BTreeMap<String, u64>,
+    /// What leaves later than this is late.
+    limit: Duration,
+    late: u64,
 }
 
 struct Counts {
@@ -33,17 +36,26 @@ struct Counts {
 }
 
 impl Recorder {
-    pub(crate) fn new() -> Self {
+    /// Counts as late what leaves later than the limit.
+    pub(crate) fn new(limit: Duration) -> Self {
         Self {
             procedures: BTreeMap::new(),
             parts: BTreeMap::new(),
             handovers: BTreeMap::new(),
             unexpected: BTreeMap::new(),
+            limit,
+            late: 0,
         }
+    }
+
+    /// How many attempts were late since the last call.
+    pub(crate) fn take_late(&mut self) -> u64 {
+        std::mem::take(&mut self.late)
     }
 
     /// The schedule made an attempt due, and its turn came so much later.
     pub(crate) fn due(&mut self, procedure: &'static str, parts: PartSet, late: Duration) {
+        self.late += u64::from(late > self.limit);
         self.each(procedure, parts, |counts| counts.interval.due += 1);
         self.counts(procedure).lateness.record(micros(late));
     }
@@ -222,6 +234,11 @@ pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
 }
 
+/// Whole microseconds.
+pub(crate) fn micros_or_none(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 fn add(map: &mut BTreeMap<String, u64>, key: &str, count: u64) {
     // Keys come from causes that a peer sends: bounded, and still counted.
     let known = map.contains_key(key) || map.len() < DISTINCT_LIMIT;
@@ -241,7 +258,7 @@ mod tests {
     /// Every attempt that the schedule made due has its lateness in the report that counts it; a UE's own has none.
     #[test]
     fn report_tells_the_lateness_of_every_attempt_that_it_counts() {
-        let mut recorder = Recorder::new();
+        let mut recorder = Recorder::new(Duration::from_millis(10));
         for late_ms in [1, 2, 3_000] {
             recorder.due("registration", PartSet::default(), Duration::from_millis(late_ms));
         }
@@ -261,7 +278,7 @@ mod tests {
 
     #[test]
     fn handovers_between_many_cells_take_several_reports() {
-        let mut recorder = Recorder::new();
+        let mut recorder = Recorder::new(Duration::from_millis(10));
         for gnb_id in 0..20_001 {
             let cell = |cell| CellId { gnb_id, cell };
             recorder.handover("handover-n2", cell(0), cell(1), true);

@@ -8,7 +8,7 @@ use wire::to_coordinator::ToCoordinator;
 use crate::config::{AgentConfig, AgentError, Interruption};
 use crate::crew::Crew;
 use crate::health::Collector;
-use crate::holder::{Holder, HolderSettings, Input, Left, Notice, Output};
+use crate::holder::{Holder, HolderSettings, Input, Left, Notice, Order, Output};
 use crate::lease_clock;
 use crate::line::{FromLine, Line};
 use crate::spool::Spool;
@@ -80,7 +80,7 @@ impl Session {
         Ok(Self {
             holder: Holder::new(settings, lease_clock::now()),
             line: Line::new(config.identity.clone(), config.coordinator.clone()),
-            crew: Crew::start(workers, config.gtpu_address).map_err(AgentError::Thread)?,
+            crew: Crew::start(workers, config.priority, config.gtpu_address).map_err(AgentError::Thread)?,
             health: Collector::new(workers),
             spool,
             from_spool,
@@ -187,7 +187,12 @@ impl Session {
                 Output::Send(message) => {
                     self.line.send(message);
                 }
-                Output::Tell { worker, command } => self.crew.tell(worker, command),
+                Output::Tell { worker, command } => {
+                    if matches!(command.order, Order::Start { .. }) {
+                        self.health.run_starts();
+                    }
+                    self.crew.tell(worker, command);
+                }
                 Output::Spool { id, report } => {
                     if let Some(spool) = &self.spool {
                         spool.write(id, report);

@@ -24,14 +24,20 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
         }
     }
     for slo in &summary.slos {
-        let mark = if slo.pass { "✓" } else { "✗" };
+        let mark = match (slo.judged, slo.pass) {
+            (false, _) => "·",
+            (true, true) => "✓",
+            (true, false) => "✗",
+        };
         match slo.measured() {
             Some(measured) => {
                 // How many attempts it is of, where that is not all of them.
                 let covers = slo.coverage.and_then(|coverage| coverage.shown());
                 let covers = covers.map(|covers| format!("   {covers}")).unwrap_or_default();
-                println!("  {mark} {} {}   was {measured}{covers}", slo.name, slo.target);
+                let judged = if slo.judged { "" } else { ", not judged" };
+                println!("  {mark} {} {}   was {measured}{covers}{judged}", slo.name, slo.target);
             }
+            None if !slo.judged => println!("  {mark} {} {}   not judged", slo.name, slo.target),
             None => println!("  {mark} {} {}   but nothing was measured", slo.name, slo.target),
         }
     }
@@ -73,7 +79,11 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
             println!("    no latency: nobody answers a UE that is switched off");
         }
     }
-    if let Some(line) = billing(&summary.billing) {
+    if summary.verdict.status == Status::Invalid {
+        if summary.billing.account.sessions > 0 {
+            println!("  billing: {} sessions, not judged", summary.billing.account.sessions);
+        }
+    } else if let Some(line) = billing(&summary.billing) {
         println!("  billing: {line}");
     }
     for line in summary.billing.account.not_judged() {
@@ -91,6 +101,18 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
             duration(lateness.max),
             summary.generator.coverage.shown().map(|covers| format!("   {covers}")).unwrap_or_default(),
         );
+    }
+    for host in &summary.generator.processors {
+        let (shares, when) = match host.while_late {
+            Some(late) if summary.generator.advice.is_some() => (late, " while attempts left late"),
+            _ => (host.run, ""),
+        };
+        let priority = match host.priority.as_str() {
+            "real-time" => "; workers are real-time",
+            "slice" => "; workers have short slices",
+            _ => "",
+        };
+        println!("  {}{when}{priority}", shares.in_words(host.processors));
     }
     print_report("", folder);
 }

@@ -27,6 +27,7 @@ impl Target {
         plan: &Plan,
         folder: &RunFolder,
         gtpu_address: Option<IpAddr>,
+        priority: host::Priority,
     ) -> Result<Self, Error> {
         let [url] = urls else { return Self::elsewhere(urls) };
         let Some(transport) = url.strip_prefix("sim:") else { return Self::elsewhere(urls) };
@@ -40,7 +41,7 @@ impl Target {
             }
         };
         let ledger = Some(folder.path().join("charging.csv"));
-        let options = SimulatorOptions { gtpu_address, ledger, ..SimulatorOptions::default() };
+        let options = SimulatorOptions { gtpu_address, ledger, priority, ..SimulatorOptions::default() };
         let simulator = Simulator::start(plan.scenario(), plan.seed(), &listen.parse()?, &options)?;
         let url = simulator.address().to_string();
         let why = match sctp::pick() {

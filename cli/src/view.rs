@@ -95,9 +95,14 @@ fn screen(progress: &Progress) -> String {
     if progress.agents.len() > AGENTS_SHOWN {
         let _ = write!(text, "\n    and {} more", progress.agents.len() - AGENTS_SHOWN);
     }
+    if let Some(late) = &progress.late {
+        let _ = write!(text, "\n  ! {late}");
+    }
     for slo in &progress.slos {
-        // What is measured at the end, such as billing, is neither kept nor missed yet.
+        // What is measured at the end, such as billing, is neither kept nor missed yet; and a generator that is late says
+        // nothing about the target.
         let mark = match (slo.pass, slo.actual) {
+            _ if progress.late.is_some() => "·",
             (true, _) => "✓",
             (false, Some(_)) => "✗",
             (false, None) => "·",
@@ -139,9 +144,22 @@ struct Lines {
     last: Option<Instant>,
     warned: Vec<String>,
     told: Vec<String>,
+    /// What was said of lateness, without its figures.
+    late: Option<String>,
 }
 
 impl Lines {
+    /// What is to be said of lateness: when it begins, when it becomes certain, and when it is over.
+    fn lateness(&mut self, late: Option<&str>) -> Option<String> {
+        // The figures change all the time; what they mean stands before them.
+        let kind = late.map(|late| late.splitn(3, ": ").take(2).collect::<Vec<_>>().join(": "));
+        let before = std::mem::replace(&mut self.late, kind);
+        if before == self.late {
+            return None;
+        }
+        Some(late.map_or_else(|| "no longer late".to_owned(), |late| format!("warning: {late}")))
+    }
+
     fn show(&mut self, progress: &Progress) {
         for warning in &progress.warnings {
             if !self.warned.contains(warning) {
@@ -155,6 +173,9 @@ impl Lines {
             }
         }
         self.told.clone_from(&progress.events);
+        if let Some(late) = self.lateness(progress.late.as_deref()) {
+            eprintln!("{late}");
+        }
         let new_phase = self.phase.replace(progress.phase) != Some(progress.phase);
         if !new_phase && self.last.is_some_and(|last| last.elapsed() < LINE_INTERVAL) {
             return;
@@ -216,6 +237,40 @@ const LONGEST_WARNING: usize = 1_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lateness_is_said_when_it_begins_changes_and_ends_and_not_with_each_new_figure() {
+        let mut lines = Lines::default();
+        let likely =
+            |n| format!("late: this run will be invalid if it goes on like this: {n} of 900 attempts");
+        let certain = "late: this run will be invalid: 161 of 1,161 attempts".to_owned();
+        assert_eq!(lines.lateness(None), None);
+        assert_eq!(lines.lateness(Some(&likely(20))), Some(format!("warning: {}", likely(20))));
+        assert_eq!(lines.lateness(Some(&likely(30))), None);
+        assert_eq!(lines.lateness(Some(&certain)), Some(format!("warning: {certain}")));
+        assert_eq!(lines.lateness(None).as_deref(), Some("no longer late"));
+    }
+
+    #[test]
+    fn a_late_generator_is_said_and_nothing_of_the_target_is_judged_by_it() {
+        let slo = |pass| coordinator::SloResult {
+            name: "registration.success".to_owned(),
+            target: ">= 99%".to_owned(),
+            actual: Some(50.0),
+            unit: "%".to_owned(),
+            pass,
+            coverage: None,
+            limits: std::collections::BTreeMap::new(),
+            judged: true,
+        };
+        let mut progress = Progress { slos: vec![slo(false), slo(true)], ..Progress::default() };
+        let judged = screen(&progress);
+        assert!(judged.contains("✗") && judged.contains("✓"), "{judged}");
+        progress.late = Some("late: this run will be invalid: 161 of 1,161 attempts".to_owned());
+        let late = screen(&progress);
+        assert!(late.contains("! late: this run will be invalid"), "{late}");
+        assert!(!late.contains("✗") && !late.contains("✓"), "{late}");
+    }
 
     #[test]
     fn user_plane_is_shown_once_there_is_some() {

@@ -6,7 +6,7 @@ mod support;
 
 use std::process::{Child, Command, Stdio};
 
-use support::{finish, registrations, scenario};
+use support::{Run, finish, registrations, scenario};
 
 /// Processes that keep one processor busy; killed when dropped.
 struct Busy(Vec<Child>);
@@ -20,38 +20,61 @@ impl Drop for Busy {
     }
 }
 
-#[test]
-fn a_generator_starved_of_processor_time_makes_the_run_invalid() {
+/// A run with its processes on processor 0, beside two others that never rest there, at nice 15: at ordinary priority it
+/// gets about one fiftieth.
+fn starved(priority: &str) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let path = scenario(folder.path(), &registrations(900, 300, 3, ""));
-    // At nice 15 beside two busy processes, the program gets about one fiftieth of processor 0.
     let spin =
         || Command::new("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"]).spawn().unwrap();
     let busy = Busy(vec![spin(), spin()]);
     let out = tempfile::tempdir().unwrap();
-    let output = Command::new("taskset")
-        .args([
-            "-c",
-            "0",
-            "nice",
-            "-n",
-            "15",
-            env!("CARGO_BIN_EXE_roamstorm"),
-            "run",
-            &path,
-            "--json",
-            "--seed",
-            "4",
-            "--out",
-        ])
-        .arg(out.path())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let program = env!("CARGO_BIN_EXE_roamstorm");
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0", "nice", "-n", "15", program, "run", &path, "--json", "--seed", "4"]);
+    command.args(["--priority", priority, "--out"]).arg(out.path()).stdin(Stdio::null());
+    support::have_the_machine_alone();
+    let output = command.output().unwrap();
     drop(busy);
-    let run = finish(output, out);
+    finish(output, out)
+}
+
+/// The one host of an embedded run.
+fn host(run: &Run) -> &serde_json::Value {
+    &run.summary["generator"]["processors"][0]
+}
+
+#[test]
+fn a_generator_starved_of_processor_time_makes_the_run_invalid_and_says_by_whom() {
+    let run = starved("none");
     assert_eq!((run.code, run.status()), (Some(3), "invalid"), "{}", run.reasons());
     assert!(run.reasons().contains("generator"), "{}", run.reasons());
     assert_eq!(run.summary["generator"]["limited"], true);
+    support::assert_balanced(&run.summary);
+    assert_eq!(run.summary["generator"]["priority"], "none");
+    let late = &host(&run)["while_late"];
+    let share = |who: &str| late[who].as_f64().unwrap();
+    assert_eq!(host(&run)["processors"], 1);
+    assert!(share("busy") > 0.8 && share("other_processes") > share("this_program"), "{late:#}");
+    assert!(run.reasons().contains("other processes"), "{}", run.reasons());
+    assert!(run.stderr.contains("late: this run will be invalid"), "{}", run.stderr);
+    // Nothing of the target is judged by it.
+    for slo in run.summary["slos"].as_array().unwrap() {
+        assert_eq!((&slo["judged"], &slo["pass"]), (&false.into(), &false.into()), "{slo:#}");
+    }
+    let junit = std::fs::read_to_string(run.folder().join("junit.xml")).unwrap();
+    assert!(junit.contains("failures=\"0\" errors=\"1\""), "{junit}");
+    assert!(!junit.contains("<failure") && junit.matches("<skipped").count() >= 1, "{junit}");
+}
+
+/// Where this process may take it; else there is nothing to see.
+#[test]
+fn real_time_priority_keeps_starts_on_time_beside_others_that_never_rest() {
+    let run = starved("auto");
+    if run.summary["generator"]["priority"] != "real-time" {
+        eprintln!("skipped: no real-time priority here");
+        return;
+    }
+    assert_eq!(run.summary["generator"]["limited"], false, "{}", run.summary["generator"]);
     support::assert_balanced(&run.summary);
 }

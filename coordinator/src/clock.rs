@@ -13,6 +13,8 @@ struct Round {
 pub(crate) struct ClockOffset {
     rounds: Vec<Round>,
     next: usize,
+    /// How far the agent's wall clock is ahead of ours, µs, less what its word took to come here.
+    wall_us: Option<i64>,
 }
 
 impl ClockOffset {
@@ -27,6 +29,19 @@ impl ClockOffset {
             None => self.rounds.push(round),
         }
         self.next = (self.next + 1) % KEPT;
+    }
+
+    /// The agent's wall clock said this when it spoke, and ours when it was heard, both in µs. What came fastest tells the most:
+    /// every delay makes the agent's clock look late.
+    pub(crate) fn add_wall(&mut self, agent_us: u64, our_us: u64) {
+        let ahead = i64::try_from(i128::from(agent_us) - i128::from(our_us)).unwrap_or_default();
+        self.wall_us = Some(self.wall_us.map_or(ahead, |known| known.max(ahead)));
+    }
+
+    /// The agent's wall clock minus ours, µs, as exact as half the shortest round trip; `None` where it never told.
+    pub(crate) fn wall_offset_us(&self) -> Option<i64> {
+        let on_its_way = i64::try_from(self.round_trip_us() / 2).unwrap_or_default();
+        self.wall_us.map(|ahead| ahead.saturating_add(on_its_way))
     }
 
     /// How many rounds there were, at most [`KEPT`].
@@ -68,6 +83,18 @@ mod tests {
         clock.add(8_000, 60_000, 9_000);
         assert_eq!((clock.offset_us(), clock.round_trip_us()), (50_000, 200));
         assert_eq!(clock.to_agent(10_000), 60_000);
+    }
+
+    #[test]
+    fn wall_clocks_are_compared_by_what_came_fastest() {
+        let mut clock = ClockOffset::default();
+        assert_eq!(clock.wall_offset_us(), None);
+        // Agent clocks that began with their process are seconds apart, and say nothing of wall clocks.
+        clock.add(1_000, 44_501_100, 1_200);
+        clock.add_wall(2_000_000, 2_090_000);
+        clock.add_wall(3_000_000, 2_999_900);
+        clock.add_wall(4_000_000, 4_000_500);
+        assert_eq!(clock.wall_offset_us(), Some(200));
     }
 
     #[test]

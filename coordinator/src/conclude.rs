@@ -12,8 +12,8 @@ use crate::summary::curve;
 use crate::wall_clock::rfc3339;
 use crate::{
     BillingSummary, CoordinatorError, DriftSummary, GeneratorSummary, Percentiles, ProcedureSummary,
-    RunOutcome, SloResult, Summary, TraceCounts, Verdict, coverage, drift, generator, impairments, junit,
-    render_report,
+    RunOutcome, SloResult, Status, Summary, TraceCounts, Verdict, coverage, drift, generator, impairments,
+    junit, render_report,
 };
 
 impl Run {
@@ -50,9 +50,11 @@ impl Run {
             self.core.state().agents.iter().map(crate::core::Member::trace_dropped).sum();
         self.check();
         let billing = self.reconcile();
-        let evidence = &self.core.state().evidence;
+        let machines = self.core.machines(self.embedded);
+        let (evidence, limits) = (&self.core.state().evidence, self.core.plan().scenario().generator);
         let coverage = evidence.lateness_coverage();
-        let generator = GeneratorSummary { coverage, ..generator::assess(&evidence.lateness) };
+        let assessed = generator::assess(&evidence.lateness, &limits, &machines);
+        let generator = GeneratorSummary { coverage, ..assessed };
         generator.reasons.iter().for_each(|reason| self.core.invalidate(reason.clone()));
         let mut summary = self.summary(generator, billing, traces, trace_counts);
         self.write(&mut summary);
@@ -129,8 +131,11 @@ impl Run {
         let scenario = std::sync::Arc::clone(self.core.plan().scenario());
         let measured =
             Measured { unreconciled: billing.measured(), ..self.core.measured(self.core.played()) };
-        let slos = self.core.slos(&measured);
+        let mut slos = self.core.slos(&measured);
         let verdict = self.verdict(&slos, &billing);
+        if verdict.status == Status::Invalid {
+            slos.iter_mut().for_each(SloResult::not_judged);
+        }
         let state = self.core.state();
         let evidence = &state.evidence;
         let start = state.start_wall_us.map(|us| std::time::UNIX_EPOCH + Duration::from_micros(us));
@@ -199,7 +204,9 @@ impl Run {
         let state = self.core.state();
         let scenario = self.core.plan().scenario();
         let mut verdict = Verdict::of(state.invalid.clone(), self.core.broken(), slos).of_scenario(scenario);
-        if slos.iter().any(|slo| slo.name.starts_with("billing.") && !slo.pass) {
+        // An invalid run accuses nobody.
+        let is_judged = verdict.status != Status::Invalid;
+        if is_judged && slos.iter().any(|slo| slo.name.starts_with("billing.") && !slo.pass) {
             // A ledger that cannot be used has invalidated the run already, and its reason stands there.
             let known =
                 |reason: &&String| !verdict.reasons.iter().any(|told| told.ends_with(reason.as_str()));
@@ -264,6 +271,7 @@ impl Run {
         let give_up = |summary: &mut Summary, error: &CoordinatorError| {
             tracing::error!(%error, "the run folder is not complete");
             summary.verdict.invalidate(format!("the run folder cannot be written: {error}"));
+            summary.slos.iter_mut().for_each(SloResult::not_judged);
         };
         if let Err(error) = self.write_ladders() {
             give_up(summary, &error);

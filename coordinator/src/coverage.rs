@@ -162,6 +162,7 @@ mod tests {
             unit: "ms".to_owned(),
             pass: true,
             coverage: None,
+            judged: true,
             limits: BTreeMap::new(),
         };
         let scenario = Scenario::load("smoke", &[]).unwrap();

@@ -29,6 +29,7 @@ mod junit;
 mod ladders;
 mod link;
 mod live;
+mod machine;
 mod merge;
 mod moves;
 mod network;
@@ -68,8 +69,9 @@ pub use reconciliation::{BillingSummary, carried};
 pub use run_folder::{RunFolder, render_report, write_search};
 pub use store::{SqliteStore, Stored};
 pub use summary::{
-    AgentSummary, GeneratorSummary, ImpairmentSummary, Percentiles, PhaseSummary, ProcedureSummary,
-    RecoverySummary, RunOutcome, SloResult, Summary, SupervisorSummary, TraceCounts,
+    AgentSummary, GeneratorSummary, HostSummary, ImpairmentSummary, Percentiles, PhaseSummary,
+    ProcedureSummary, ProcessorShares, RecoverySummary, RunOutcome, SloResult, Summary, SupervisorSummary,
+    TraceCounts,
 };
 pub use user_plane::UserPlaneSummary;
 pub use verdict::{Status, Verdict};

@@ -7,7 +7,7 @@ use crate::accounting::planned;
 use crate::core::Core;
 use crate::figures::{Counts, sum};
 use crate::run::Run;
-use crate::{Percentiles, ProcedureProgress, Progress, histogram};
+use crate::{Percentiles, ProcedureProgress, Progress, generator, histogram};
 
 impl Run {
     /// A few times a second, and each new phase at once.
@@ -53,6 +53,7 @@ impl Core {
                 gauge(|second| second.user_plane.uplink_octets.saturating_mul(8)),
                 gauge(|second| second.user_plane.downlink_octets.saturating_mul(8)),
             ),
+            late: generator::outlook(&state.evidence.lateness, &state.limits, self.planned().values().sum()),
             lateness_us_p99: Percentiles::of(&state.evidence.lateness).p99,
             slos: self.plan().scenario().slos.iter().map(|slo| measured.slo(slo)).collect(),
             warnings: warnings.into_iter().rev().collect(),

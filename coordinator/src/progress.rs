@@ -57,6 +57,8 @@ pub struct Progress {
     /// What happened last between the RAN nodes and their core, a line each.
     #[serde(default)]
     pub events: Vec<String>,
+    /// Attempts leave so late that the run will be invalid, or will be if it goes on like this.
+    pub late: Option<String>,
 }
 
 /// One agent at one moment.

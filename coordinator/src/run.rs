@@ -46,6 +46,8 @@ pub(crate) struct Run {
     pub(crate) files: Files,
     /// What the network side left, once it is closed.
     pub(crate) network: Network,
+    /// The target is run beside the agents, on this machine.
+    pub(crate) embedded: bool,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) store: Option<Committer>,
     committed: mpsc::UnboundedReceiver<Committed>,
@@ -148,7 +150,7 @@ impl Run {
         let control = control.inspect_err(|error| {
             tracing::warn!(%error, "the run has no control socket: it cannot be watched, paused or stopped from elsewhere");
         });
-        let now = Instant::now();
+        let (now, embedded) = (Instant::now(), config.network.is_some());
         let watch = config.agents_inside.then(Watch::of_this_process);
         Ok(Self {
             watch: watch.map(|watch| (Arc::clone(&watch), watch.now())),
@@ -158,6 +160,7 @@ impl Run {
             folder,
             files,
             network: Network::default(),
+            embedded,
             progress,
             store: Some(store),
             committed,

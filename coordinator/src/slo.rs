@@ -105,6 +105,7 @@ impl Measured<'_> {
             pass,
             coverage: None,
             limits: slo.limits.written().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            judged: true,
         }
     }
 }
@@ -132,9 +133,14 @@ impl Guard {
         Self { guardrail, holding: Duration::ZERO, broken_at_s: None }
     }
 
-    /// One more second of the run. The reason to end it, once.
-    pub(crate) fn observe(&mut self, at_s: u64, second: &Measured<'_>) -> Option<String> {
+    /// One more second of the run. The reason to end it, once. While the generator is the limit, what is measured says
+    /// nothing about the target: only a condition on the generator itself is looked at then.
+    pub(crate) fn observe(&mut self, at_s: u64, second: &Measured<'_>, limited: bool) -> Option<String> {
         let condition = &self.guardrail.condition;
+        if limited && !matches!(condition.metric, Metric::GeneratorLateness(_)) {
+            self.holding = Duration::ZERO;
+            return None;
+        }
         match second.metric(&condition.metric, &condition.limits) {
             Some(actual) if !condition.holds(actual) => self.holding = Duration::ZERO,
             None => {}
@@ -242,7 +248,12 @@ mod tests {
     }
 
     fn observe(guard: &mut Guard, at_s: u64, procedures: &Procedures) -> Option<String> {
-        let (scenario, lateness, parts) = (scenario(), histogram::empty(), Parts::new());
+        observe_late(guard, at_s, procedures, false)
+    }
+
+    fn observe_late(guard: &mut Guard, at_s: u64, procedures: &Procedures, limited: bool) -> Option<String> {
+        let (scenario, mut lateness, parts) = (scenario(), histogram::empty(), Parts::new());
+        lateness.record_n(if limited { 500_000 } else { 10 }, 1_000);
         let span = (Duration::from_secs(at_s), Duration::from_secs(at_s + 1));
         let second = Measured {
             scenario: &scenario,
@@ -253,7 +264,7 @@ mod tests {
             span,
             unreconciled: None,
         };
-        guard.observe(at_s, &second)
+        guard.observe(at_s, &second, limited)
     }
 
     #[test]
@@ -316,6 +327,22 @@ mod tests {
         assert_eq!((judged.actual, judged.limits["phase"].as_str()), (Some(10.0), "first"));
         let none = measure(&second(100, 0), &Parts::new(), (0, 9), |measured| measured.slo(&slo));
         assert_eq!((none.actual, none.pass), (None, false), "nothing in the part is no pass");
+    }
+
+    #[test]
+    fn nothing_of_the_target_ends_a_run_while_the_generator_is_the_limit() {
+        let (mut of_target, bad) = (guard(), second(1, 9));
+        let condition = "generator.lateness.p99 > 100ms".parse().unwrap();
+        let mut of_generator = Guard::new(Guardrail { condition, for_: Duration::from_secs(3) });
+        for at_s in 0..3 {
+            assert_eq!(observe_late(&mut of_target, at_s, &bad, true), None);
+            let ended = observe_late(&mut of_generator, at_s, &bad, true).is_some();
+            assert_eq!(ended, at_s == 2);
+        }
+        // Punctual again, it takes the whole time.
+        assert_eq!(observe(&mut of_target, 3, &bad), None);
+        assert_eq!(observe(&mut of_target, 4, &bad), None);
+        assert!(observe(&mut of_target, 5, &bad).is_some());
     }
 
     fn guard() -> Guard {

@@ -132,7 +132,7 @@ pub struct SloResult {
     pub actual: Option<f64>,
     /// The unit of what was measured: `%`, `us`, `ms`, `s`, `m`, `h`, `/s`, `/min`, `/h`, or nothing for a count.
     pub unit: String,
-    /// Nothing measured is no pass, nor is a figure without all of its evidence.
+    /// Nothing measured is no pass, nor is a figure without all of its evidence; and nothing passes in a run that is invalid.
     pub pass: bool,
     /// How many attempts the figure is of, once the run is over. Nothing for what is not of attempts.
     #[serde(default)]
@@ -140,12 +140,24 @@ pub struct SloResult {
     /// To which attempts the condition is limited: `phase`, `during`, `dnn`, `network`, `slice`, `cells`. The name says it too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, String>,
+    /// False in a run that is invalid: it says nothing about the target, neither good nor bad.
+    #[serde(default = "yes")]
+    pub judged: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl SloResult {
     /// What was measured, as people read it: `1.20 ms`, `99.95 %`, `3`; on the side of the target that the judgement says.
     pub fn measured(&self) -> Option<String> {
         self.actual.map(|actual| units::beside(actual, &self.unit, &self.target, self.pass))
+    }
+
+    /// The run is invalid.
+    pub(crate) fn not_judged(&mut self) {
+        (self.pass, self.judged) = (false, false);
     }
 
     /// Why it was not met, in a sentence.
@@ -296,6 +308,48 @@ pub struct GeneratorSummary {
     pub late_attempts: u64,
     /// What the judgement is by.
     pub thresholds: BTreeMap<String, f64>,
+    /// The place in the queue for a processor that the agents' workers got, the least of them: `real-time`, `slice` or
+    /// `none`; empty where no agent said.
+    pub priority: String,
+    /// Who had the processors, by host.
+    pub processors: Vec<HostSummary>,
+    /// What to do about lateness; nothing where there was none to speak of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+/// The processors of one host of agents, from the run's start to the last word of its agents. Informative: it explains
+/// lateness, and no verdict rests on it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct HostSummary {
+    /// The agents on it.
+    pub agents: Vec<String>,
+    /// What their workers got, the least of them.
+    pub priority: String,
+    /// How often real-time threads were set back to fair shares, because they took too much.
+    pub set_back: u64,
+    /// Processors that the agents may use.
+    pub processors: u32,
+    /// Who had them, all along.
+    pub run: ProcessorShares,
+    /// Who had them in the seconds in which attempts left too late.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub while_late: Option<ProcessorShares>,
+}
+
+/// Shares of all processors together, 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct ProcessorShares {
+    /// Not idle: the sum of the three below.
+    pub busy: f64,
+    /// The agents' processes; in an embedded run that is everything.
+    pub this_program: f64,
+    /// Other processes, and the system's own work.
+    pub other_processes: f64,
+    /// Taken by the host of a virtual machine.
+    pub stolen: f64,
+    /// The part of the time in which the processes stood still, because the quota of their control group was used up.
+    pub held_back: f64,
 }
 
 /// One agent.
@@ -333,8 +387,9 @@ pub struct AgentSummary {
     pub report_octets_per_s: f64,
     /// Round trip of the link, µs.
     pub round_trip_us: u64,
-    /// Its clock minus ours, µs.
-    pub clock_offset_us: i64,
+    /// Its host's wall clock minus ours, µs, as exact as half the round trip; nothing for an agent on our own host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_offset_us: Option<i64>,
     /// Reports that it had to drop; the account cannot be proven then.
     pub reports_dropped: u64,
     /// How long its process did not run, in seconds: each time of a second and more.

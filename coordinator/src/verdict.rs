@@ -28,16 +28,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Weighs what was found. Every reason is kept: the invalidating ones first.
+    /// Weighs what was found. A run that is invalid judges nothing: then only what makes it so is a reason.
     pub fn of(invalidating: Vec<String>, broken_guardrails: Vec<String>, slos: &[SloResult]) -> Self {
+        if !invalidating.is_empty() {
+            return Self { status: Status::Invalid, reasons: invalidating };
+        }
         let missed = slos.iter().filter(|slo| !slo.pass).map(SloResult::missed);
         let failing: Vec<String> = broken_guardrails.into_iter().chain(missed).collect();
-        let status = match (invalidating.is_empty(), failing.is_empty()) {
-            (false, _) => Status::Invalid,
-            (true, false) => Status::Fail,
-            (true, true) => Status::Pass,
-        };
-        Self { status, reasons: invalidating.into_iter().chain(failing).collect() }
+        Self { status: if failing.is_empty() { Status::Pass } else { Status::Fail }, reasons: failing }
     }
 
     /// Says of a pass that it means nothing, where the scenario has no condition that could have failed.
@@ -53,6 +51,9 @@ impl Verdict {
 
     /// Something that was found later makes the run invalid.
     pub(crate) fn invalidate(&mut self, reason: String) {
+        if self.status != Status::Invalid {
+            self.reasons.clear();
+        }
         self.status = Status::Invalid;
         self.reasons.insert(0, reason);
     }
@@ -86,6 +87,7 @@ mod tests {
             pass,
             limits: BTreeMap::new(),
             coverage: None,
+            judged: true,
         }
     }
 
@@ -116,10 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn invalid_dominates_fail_and_keeps_its_reasons() {
-        let verdict =
-            Verdict::of(vec!["aborted by the operator".to_owned()], vec![], &[slo(false, Some(1.0))]);
-        assert_eq!((verdict.status, verdict.exit_code(), verdict.reasons.len()), (Status::Invalid, 3, 2));
-        assert_eq!(verdict.reasons[0], "aborted by the operator");
+    fn invalid_dominates_fail_and_accuses_nobody() {
+        let (aborted, broken) = ("aborted by the operator".to_owned(), "guardrail …".to_owned());
+        let verdict = Verdict::of(vec![aborted.clone()], vec![broken.clone()], &[slo(false, Some(1.0))]);
+        assert_eq!((verdict.status, verdict.exit_code()), (Status::Invalid, 3));
+        assert_eq!(verdict.reasons, [aborted.clone()]);
+        let mut found_later = Verdict::of(vec![], vec![broken], &[slo(false, Some(1.0))]);
+        found_later.invalidate(aborted.clone());
+        found_later.invalidate("the folder is full".to_owned());
+        assert_eq!(found_later.reasons, ["the folder is full".to_owned(), aborted]);
     }
 }

@@ -25,7 +25,7 @@ fn unknown_fields_are_located_and_near_ones_suggested() {
         "subscriber:",
         "bad.yaml:2:1: subscriber: unknown field \"subscriber\"; did you mean \"subscribers\"? (accepted here: name, \
          description, seed, subscribers, cells, nas, radio, sessions, mobility, sim-swap, conditions, load, slos, \
-         guardrails, expect, network, charging, drain)",
+         guardrails, expect, generator, network, charging, drain)",
     );
     assert_error(
         "gnbs: 2",
@@ -463,4 +463,25 @@ fn who_serves_a_network_needs_no_load_and_who_runs_one_does() {
     assert_eq!(scenario.network_warnings(), [""; 0]);
     let error = Scenario::load(path, &[]).unwrap_err().to_string();
     assert!(error.contains("load"), "{error}");
+}
+
+#[test]
+fn lateness_that_nobody_could_judge_by_is_refused() {
+    let with = |generator: &str| format!("drain: 1s\ngenerator: {generator}\n");
+    for (generator, message) in [
+        ("{late: 2s}", "generator.late: from 100us to 1s is expected"),
+        ("{late: 10us}", "generator.late: from 100us to 1s is expected"),
+        ("{late: 25}", "generator.late: "),
+        ("{share: 60%}", "generator.share: at most 50% is expected"),
+        ("{share: 2}", "generator.share: "),
+        ("{late: 25ms, shares: 2%}", "did you mean \"share\"?"),
+        ("25ms", "generator: "),
+    ] {
+        let error = Scenario::from_yaml(&format!("{GOOD}\n{}", with(generator)), "bad.yaml").unwrap_err();
+        assert!(error.to_string().contains(message), "{generator}: {error}");
+    }
+    let text = format!("{GOOD}\n{}", with("{late: 25ms, share: 2%}"));
+    let scenario = Scenario::from_yaml(&text, "good.yaml").unwrap();
+    assert_eq!(scenario.generator.late, std::time::Duration::from_millis(25));
+    assert!((scenario.generator.share - 0.02).abs() < 1e-12);
 }

@@ -23,6 +23,9 @@ pub struct Options {
     /// How long before something due [`crate::Endpoint::wait_until_due`] may wait awake; as long as sleeps are found to be
     /// late, but no longer than this. Zero: never.
     pub spin: Duration,
+    /// The place in the queue for a processor of a thread that the endpoint starts, which only the kernel's SCTP needs:
+    /// that of the thread which the endpoint is for.
+    pub priority: (host::Priority, host::Role),
 }
 
 impl Default for Options {
@@ -41,6 +44,7 @@ impl Default for Options {
             } else {
                 Duration::ZERO
             },
+            priority: (host::Priority::None, host::Role::Generator),
         }
     }
 }

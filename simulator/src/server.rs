@@ -58,6 +58,8 @@ pub struct SimulatorOptions {
     /// What the time is when it starts; `None` for what the system says. Later steps of the system's clock do not
     /// matter to its records.
     pub start: Option<SystemTime>,
+    /// The place in the queue for a processor that its thread asks for.
+    pub priority: host::Priority,
 }
 
 /// What a simulator counted.
@@ -156,11 +158,15 @@ impl Simulator {
         let (control, controls) = mpsc::channel();
         let (started, outcome) = mpsc::sync_channel(1);
         let (published, address) = (Arc::clone(&statistics), listen.clone());
-        let body = move || match Endpoint::listen(&address, &options()) {
-            Err(source) => drop(started.send(Err(SimulatorError::Listen { address, source }))),
-            Ok(endpoint) => {
-                if started.send(Ok((endpoint.local_address(), endpoint.waker()))).is_ok() {
-                    Server::new(core, (endpoint, n3, ledger), clock, freezes, controls, published).run();
+        let priority = simulator.priority;
+        let body = move || {
+            let _place = host::take(priority, host::Role::Target);
+            match Endpoint::listen(&address, &options(priority)) {
+                Err(source) => drop(started.send(Err(SimulatorError::Listen { address, source }))),
+                Ok(endpoint) => {
+                    if started.send(Ok((endpoint.local_address(), endpoint.waker()))).is_ok() {
+                        Server::new(core, (endpoint, n3, ledger), clock, freezes, controls, published).run();
+                    }
                 }
             }
         };
@@ -521,8 +527,8 @@ fn secret_teids() -> TeidKey {
     TeidKey::of_secret(&secret)
 }
 
-fn options() -> Options {
-    Options { max_associations: MOST, ..Options::default() }
+fn options(priority: host::Priority) -> Options {
+    Options { max_associations: MOST, priority: (priority, host::Role::Target), ..Options::default() }
 }
 
 /// How often the statistics are brought up to date.

@@ -435,6 +435,46 @@ pub struct AgentHealth {
     pub report_octets: u64,
     /// Octets of reports that wait on the agent's disk.
     pub spooled_octets: u64,
+    /// What its host gave it since the run's start.
+    pub machine: MachineReport,
+}
+
+/// What the host of an agent gave to it from the run's start on. Informative: it explains lateness, and no verdict rests on
+/// it. Sums, so that the last one that arrives says it all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineReport {
+    /// Which host: the same for all agents of one; 0 where it is not known.
+    pub host: u64,
+    /// Which process: the same for all agents in one.
+    pub process: u64,
+    /// What the workers' threads got of the scheduler, the least of them: `real-time`, `slice` or `none`; empty before the
+    /// start.
+    pub priority: String,
+    /// How often real-time threads were set back to fair shares, because they took too much.
+    pub set_back: u64,
+    /// Processors that the agent may use.
+    pub processors: u32,
+    /// Who had them, all along.
+    pub run: ProcessorTime,
+    /// Who had them in those intervals, of about a second, in which attempts left too late.
+    pub late: ProcessorTime,
+    /// The wall clock of the host when this was said: UNIX time in µs.
+    pub wall_us: u64,
+}
+
+/// Time of all processors together that an agent may use, µs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessorTime {
+    /// The agent's process had it.
+    pub own_us: u64,
+    /// Other processes had it.
+    pub others_us: u64,
+    /// The host took it away from a virtual machine.
+    pub stolen_us: u64,
+    /// Nobody had it.
+    pub idle_us: u64,
+    /// How long the process stood still because its control group's quota was used up; not a part of the others.
+    pub held_back_us: u64,
 }
 
 /// Messages of one UE, or of a gNB's own (NG setup), in order of time.

@@ -12,9 +12,9 @@ use wire::away::{AwayEnd, AwayOutcome, DueAway};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, Part, PartInterval,
-    ProcedureInterval, RanEvent, Recovery, Return, Standstill, ToCoordinator, Trace, TracePacket,
-    UserPlaneInterval,
+    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, MachineReport, Part, PartInterval,
+    ProcedureInterval, ProcessorTime, RanEvent, Recovery, Return, Standstill, ToCoordinator, Trace,
+    TracePacket, UserPlaneInterval,
 };
 
 #[test]
@@ -213,6 +213,16 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         trace_dropped: 9,
         report_octets: 10,
         spooled_octets: 11,
+        machine: MachineReport {
+            host: 12,
+            process: 13,
+            priority: "slice".to_owned(),
+            set_back: 14,
+            processors: 2,
+            run: ProcessorTime { own_us: 15, others_us: 16, stolen_us: 17, idle_us: 18, held_back_us: 19 },
+            late: ProcessorTime { own_us: 1, others_us: 2, stolen_us: 3, idle_us: 4, held_back_us: 5 },
+            wall_us: 20,
+        },
     };
     let packet = TracePacket {
         at_us: -2,

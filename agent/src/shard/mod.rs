@@ -254,7 +254,7 @@ impl ShardRunner {
                 stream_seed(lease.seed, &[SEED_OF_TRAFFIC]),
                 user_plane.map(|end| end.address),
             ),
-            recorder: Recorder::new(),
+            recorder: Recorder::new(scenario.generator.late),
             ran_events: RanEvents::default(),
             tracer: Tracer::new(lease.trace),
             registered: 0,
@@ -482,6 +482,11 @@ impl ShardRunner {
     /// Whether there are sessions, so that user data may come at any time.
     pub fn has_user_plane(&self) -> bool {
         !self.user_plane.is_settled()
+    }
+
+    /// How many attempts left later than the scenario allows, since the last call.
+    pub fn take_late(&mut self) -> u64 {
+        self.recorder.take_late()
     }
 
     /// What happened since the last report. `None` before the start.

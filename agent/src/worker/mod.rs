@@ -18,6 +18,7 @@ use crate::gtpu_port::GtpuPort;
 use crate::health::WorkerHealth;
 use crate::holder::{Command, Notice};
 use crate::shard::ShardRunner;
+use reporter::Reporter;
 use rounds::Rounds;
 
 /// What a worker is told.
@@ -81,6 +82,7 @@ impl Worker {
     /// Starts the thread.
     pub(crate) fn spawn(
         number: usize,
+        priority: host::Priority,
         notices: UnboundedSender<FromWorker>,
         backlog: Arc<AtomicU64>,
     ) -> std::io::Result<Self> {
@@ -88,7 +90,9 @@ impl Worker {
         let waker = Arc::new(Mutex::new(None));
         let mailbox = Mailbox { told, waker: Arc::clone(&waker) };
         let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-            Rounds::new(number, receiver, notices, backlog, waker).run();
+            let place = host::take(priority, host::Role::Generator);
+            let reporter = Reporter::new(number, place.granted(), notices, backlog);
+            Rounds::new(number, priority, receiver, reporter, waker).run();
         })?;
         Ok(Self { mailbox, thread: Some(thread) })
     }

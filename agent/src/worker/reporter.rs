@@ -18,9 +18,12 @@ use crate::shard::ShardRunner;
 /// The worker's voice, and its clock of reports.
 pub(super) struct Reporter {
     worker: usize,
+    granted: host::Granted,
     notices: UnboundedSender<FromWorker>,
     /// Reports and traces that wait for the session, of all workers.
     backlog: Arc<AtomicU64>,
+    /// Attempts that left later than their scenario allows.
+    late: u64,
     cpu_reported: Duration,
     reports_dropped: u64,
     trace_dropped: u64,
@@ -35,12 +38,19 @@ pub(super) struct Reporter {
 
 impl Reporter {
     /// On the worker's thread, whose processor time it tells.
-    pub(super) fn new(worker: usize, notices: UnboundedSender<FromWorker>, backlog: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(
+        worker: usize,
+        granted: host::Granted,
+        notices: UnboundedSender<FromWorker>,
+        backlog: Arc<AtomicU64>,
+    ) -> Self {
         let watch = Watch::of_this_process();
         Self {
             worker,
+            granted,
             notices,
             backlog,
+            late: 0,
             cpu_reported: thread_cpu_time(),
             reports_dropped: 0,
             trace_dropped: 0,
@@ -79,6 +89,11 @@ impl Reporter {
     pub(super) fn standstills(&mut self) -> impl Iterator<Item = (Instant, Duration)> + use<> {
         let told = self.watch.since(&mut self.watched).into_iter();
         told.map(|stood| (lease_clock::monotonic(lease_clock::at(stood.until)), stood.lasted))
+    }
+
+    /// So many attempts left later than their scenario allows.
+    pub(super) fn late(&mut self, attempts: u64) {
+        self.late += attempts;
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
@@ -123,6 +138,8 @@ impl Reporter {
         let health = WorkerHealth {
             worker: self.worker,
             at_us: self.start.map(|start| micros(until.saturating_duration_since(start))).unwrap_or_default(),
+            granted: self.granted,
+            late: std::mem::take(&mut self.late),
             ues,
             ue_octets,
             cpu: cpu.saturating_sub(std::mem::replace(&mut self.cpu_reported, cpu)),

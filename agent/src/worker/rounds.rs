@@ -6,13 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sctp::{AssociationId, Endpoint, Event, Waker};
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::held::{Held, Stage};
 use super::n3::N3;
@@ -25,6 +23,7 @@ use crate::shard::{ShardAction, ShardRunner};
 /// What the thread owns.
 pub(super) struct Rounds {
     number: usize,
+    priority: host::Priority,
     told: Receiver<Told>,
     waker: Arc<Mutex<Option<Waker>>>,
     endpoint: Option<Endpoint>,
@@ -42,13 +41,14 @@ pub(super) struct Rounds {
 impl Rounds {
     pub(super) fn new(
         number: usize,
+        priority: host::Priority,
         told: Receiver<Told>,
-        notices: UnboundedSender<FromWorker>,
-        backlog: Arc<AtomicU64>,
+        reporter: Reporter,
         waker: Arc<Mutex<Option<Waker>>>,
     ) -> Self {
         Self {
             number,
+            priority,
             told,
             waker,
             endpoint: None,
@@ -56,7 +56,7 @@ impl Rounds {
             associations: HashMap::new(),
             parting: HashSet::new(),
             n3: N3::new(number),
-            reporter: Reporter::new(number, notices, backlog),
+            reporter,
             actions: Vec::new(),
             numbers: Vec::new(),
         }
@@ -139,7 +139,9 @@ impl Rounds {
         let Stage::Expected(orders) = &mut held.stage else { return };
         let orders = std::mem::take(orders);
         if self.endpoint.is_none() {
-            match Endpoint::client(held.targets.transport(), &sctp::Options::default()) {
+            let priority = (self.priority, host::Role::Generator);
+            let options = sctp::Options { priority, ..sctp::Options::default() };
+            match Endpoint::client(held.targets.transport(), &options) {
                 Ok(endpoint) => {
                     if let Ok(mut waker) = self.waker.lock() {
                         *waker = Some(endpoint.waker());
@@ -171,6 +173,7 @@ impl Rounds {
             for _ in 0..ROUNDS {
                 let Some(runner) = self.shards.get_mut(&shard).and_then(Held::runner) else { break };
                 runner.advance(now, &mut actions);
+                self.reporter.late(runner.take_late());
                 let more = runner.next_deadline().is_some_and(|deadline| deadline <= now);
                 self.perform(shard, &mut actions);
                 if !more {

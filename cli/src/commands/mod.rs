@@ -10,6 +10,7 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod coordinator;
 pub(crate) mod order;
+pub(crate) mod place;
 pub(crate) mod reconcile;
 pub(crate) mod report;
 pub(crate) mod run;

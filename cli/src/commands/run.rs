@@ -7,6 +7,7 @@ use scenarios::Plan;
 use tokio::task::JoinSet;
 use wire::{Authority, Role};
 
+use super::place::Place;
 use super::scenario::ScenarioArguments;
 use crate::campaign;
 use crate::exit::Exit;
@@ -33,10 +34,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     charging: Option<PathBuf>,
     #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
     campaign: campaign::Options,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
+    arguments.place.check()?;
     let plan = arguments.scenario.plan(arguments.agents)?;
     let needs = plan.memory();
     let here =
@@ -70,7 +74,8 @@ async fn embedded(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Resul
 
 async fn play(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<RunOutcome, Error> {
     let ends = arguments.user_plane(&plan)?;
-    let target = Target::open(&arguments.target, &plan, &folder, ends.network)?;
+    let priority = arguments.place.priority;
+    let target = Target::open(&arguments.target, &plan, &folder, ends.network, priority)?;
     eprintln!("{}", target.description);
     let authority = Authority::generate("roamstorm embedded fleet")?;
     let host = ["127.0.0.1".to_owned()];
@@ -92,6 +97,7 @@ async fn play(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<Ru
         let identity = authority.issue(&name, Role::Agent, &[])?;
         let config = agent::AgentConfig {
             workers: campaign::workers_for(agents),
+            priority: arguments.place.priority,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             gtpu_address,
             // The coordinator is in this process: it does not come back.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Error};
 use simulator::{Simulator, SimulatorOptions};
 
+use super::place::Place;
 use super::scenario::ScenarioArguments;
 use crate::exit::Exit;
 
@@ -30,9 +31,12 @@ pub(crate) struct Arguments {
     /// At the end, prints every counter as JSON on standard output.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
+    arguments.place.check()?;
     let (plan, seed) = arguments.scenario.network()?;
     super::have_memory(plan.memory().simulator, "the simulator")?;
     let scenario = plan.scenario();
@@ -41,6 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         ledger: arguments.ledger.clone(),
         says_completeness: true,
         start: None,
+        priority: arguments.place.priority,
     };
     let simulator = Simulator::start(scenario, seed, &arguments.listen, &options)?;
     eprintln!(

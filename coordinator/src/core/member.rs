@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use wire::to_coordinator::{AgentHealth, Hello, Standstill};
+use wire::to_coordinator::{AgentHealth, Hello, MachineReport, Standstill};
 
 use super::record::{Fate, Joined};
 use crate::clock::ClockOffset;
@@ -81,6 +81,9 @@ impl Member {
         kept.trace_dropped = kept.trace_dropped.max(health.trace_dropped);
         kept.report_octets = kept.report_octets.max(health.report_octets);
         kept.spooled_octets = kept.spooled_octets.max(health.spooled_octets);
+        if !health.machine.priority.is_empty() {
+            kept.machine = bounded(&health.machine);
+        }
     }
 
     /// Adds how late attempts left that it has reported.
@@ -96,6 +99,11 @@ impl Member {
     /// Reports are missing before one that was merged.
     pub(crate) fn dropped(&mut self, reports: u64) {
         self.dropped = self.dropped.saturating_add(reports);
+    }
+
+    /// What its host gave it so far.
+    pub(crate) fn machine(&self) -> &MachineReport {
+        &self.health.machine
     }
 
     pub(crate) fn trace_dropped(&self) -> u64 {
@@ -136,7 +144,8 @@ impl Member {
                 0.0
             },
             round_trip_us: clock.round_trip_us(),
-            clock_offset_us: clock.offset_us(),
+            // One host has one clock.
+            clock_offset_us: clock.wall_offset_us().filter(|_| health.machine.host != host::identity().host),
             reports_dropped: self.reports_dropped(),
             stood_still_s: self.standstills.iter().map(|stood| float(stood.for_us) / 1e6).sum(),
             trace_dropped: health.trace_dropped,
@@ -154,6 +163,13 @@ impl Member {
             Fate::Refused(why) => format!("refused: {why}"),
         }
     }
+}
+
+/// Its text is a peer's: only what is known is kept.
+fn bounded(machine: &MachineReport) -> MachineReport {
+    let known = ["none", "slice", "real-time"].contains(&machine.priority.as_str());
+    let priority = if known { machine.priority.clone() } else { "none".to_owned() };
+    MachineReport { priority, ..machine.clone() }
 }
 
 /// A name that no other agent has.

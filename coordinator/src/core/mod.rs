@@ -282,7 +282,8 @@ impl Core {
         let slos = self.slos(&self.measured(self.played()));
         let mut invalid = self.state.invalid.clone();
         invalid.extend(self.doubts());
-        invalid.extend(crate::generator::assess(&self.state.evidence.lateness).reasons);
+        let (lateness, limits) = (&self.state.evidence.lateness, &self.state.limits);
+        invalid.extend(crate::generator::assess(lateness, limits, &self.machines(false)).reasons);
         Verdict::of(invalid, self.broken(), &slos)
     }
 

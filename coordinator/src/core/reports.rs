@@ -141,6 +141,11 @@ impl Core {
         if health.at_us > self.latest_us() {
             return self.distrust(agent, "sent its health of the future");
         }
+        if health.machine.wall_us > 0
+            && let Some(presence) = self.presence.get_mut(agent)
+        {
+            presence.clock.add_wall(health.machine.wall_us, crate::wall_clock::unix_us(self.wall));
+        }
         let before = self.state.agents[agent].reports_dropped();
         self.record(Record::Health { agent, health });
         let dropped = self.state.agents[agent].reports_dropped();

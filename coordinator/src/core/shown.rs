@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Core, is_supervisor};
 use crate::clock::ClockOffset;
+use crate::machine::Machines;
 use crate::summary::{RecoverySummary, ReportCounts, SupervisorSummary};
 use crate::{AgentProgress, AgentSummary};
 
@@ -18,6 +19,12 @@ impl Core {
                 member.summary(clock, duration_s)
             })
             .collect()
+    }
+
+    /// The hosts of the agents; `embedded`: the target runs beside them.
+    pub(crate) fn machines(&self, embedded: bool) -> Machines {
+        let members = self.state.agents.iter().filter(|member| !is_supervisor(member));
+        Machines::of(members.map(|member| (member.name.as_str(), member.machine())), embedded)
     }
 
     /// Who watches over agents.

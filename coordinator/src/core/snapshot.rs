@@ -52,7 +52,7 @@ impl Core {
         }
         let mut fresh = std::mem::replace(&mut self.state, state);
         fresh.guards.iter_mut().zip(guards).for_each(|(guard, standing)| guard.stand(standing));
-        self.state.guards = fresh.guards;
+        (self.state.guards, self.state.limits) = (fresh.guards, fresh.limits);
         self.state.scenario = fresh.scenario;
         Ok(())
     }

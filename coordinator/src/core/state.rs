@@ -34,6 +34,9 @@ pub(crate) struct State {
     /// What the scenario says of them is not stored, but how they stand ([`super::snapshot`]).
     #[serde(skip)]
     pub(crate) guards: Vec<Guard>,
+    /// How late the generator may be; of the scenario, and not stored either.
+    #[serde(skip)]
+    pub(crate) limits: scenarios::Generator,
     pub(crate) broken_guardrails: Vec<String>,
     /// Reports merged.
     pub(crate) merged: u64,
@@ -148,6 +151,7 @@ impl State {
             timeline: Timeline::default(),
             scenario: Some(Arc::clone(plan.scenario())),
             guards,
+            limits: plan.scenario().generator,
             broken_guardrails: Vec::new(),
             merged: 0,
             window: VecDeque::new(),
@@ -440,7 +444,10 @@ impl State {
                 span: (at, at + Duration::from_secs(second.for_s)),
                 unreconciled: None,
             };
-            let broken = self.guards.iter_mut().filter_map(|guard| guard.observe(second.at_s, &measured));
+            let late = |lateness| crate::generator::is_limited(lateness, &self.limits);
+            let limited = late(&second.lateness) || late(&self.evidence.lateness);
+            let observe = |guard: &mut Guard| guard.observe(second.at_s, &measured, limited);
+            let broken = self.guards.iter_mut().filter_map(observe);
             self.broken_guardrails.extend(broken);
             let second = Arc::new(second);
             seconds.push(Arc::clone(&second));

@@ -27,14 +27,17 @@ pub(super) fn generator(run: &Run<'_>) -> Markup {
                 div {
                     p { (match limited(run) {
                         Some(false) => html! { strong.pass { "No." } " Attempts left when they were due, so the figures are the target's." },
-                        Some(true) => html! { strong.fail { "Yes." } " Attempts left late because the agents could not keep up, so the figures are not the target's alone. Use more agents or a lower rate." },
+                        Some(true) => html! { strong.fail { "Yes." } " Attempts left late, so the figures are not the target's alone." },
                         None => html! { span.quiet { "The run folder doesn't say." } },
                     }) }
                     @if !reasons.is_empty() { ul { @for reason in reasons.iter().take(20) { li { (scalar(reason).unwrap_or_default()) } } } }
+                    @if limited(run) != Some(true) && let Some(advice) = text(figures, "advice") { p.note { "Where attempts left late: " (advice) "." } }
+                    (processors(figures))
                     dl.facts {
                         (fact("Lateness p50", &lateness("p50"))) (fact("Lateness p99", &lateness("p99"))) (fact("Lateness max", &lateness("max")))
                         @if let Some(covers) = super::figures::coverage(figures).and_then(|coverage| coverage.shown()) { (fact("Lateness", &covers)) }
-                        @for (name, value) in others(figures, &["limited"]) { (fact(&name, &value)) }
+                        @if let Some(priority) = text(figures, "priority").filter(|priority| !priority.is_empty()) { (fact("Priority of the workers", in_the_queue(&priority))) }
+                        @for (name, value) in others(figures, &["limited", "priority", "processors", "advice"]) { (fact(&name, &value)) }
                         @if let Some(late) = number(thresholds, "late_us") { (fact("Late is more than", &latency(late))) }
                         @if let Some(share) = number(thresholds, "most_late_share") { (fact("Late attempts allowed", &percent(share, 1.0))) }
                         @for (name, value) in others(thresholds, &["late_us", "most_late_share", "fewest_late_attempts"]) { (fact(&format!("Threshold: {name}"), &value)) }
@@ -42,6 +45,45 @@ pub(super) fn generator(run: &Run<'_>) -> Markup {
                 }
                 (over_time::lateness(run))
             }
+        }
+    }
+}
+
+/// What a worker's place in the queue means.
+fn in_the_queue(priority: &str) -> &str {
+    match priority {
+        "real-time" => "real-time: before all others",
+        "slice" => "a fair share, in short slices",
+        "none" => "ordinary",
+        other => other,
+    }
+}
+
+/// How full the processors of each agent's host were, and by whom.
+fn processors(figures: &Value) -> Markup {
+    let hosts = list(figures, "processors");
+    let share =
+        |of: &Value, at: &str| known(of.pointer(at).and_then(Value::as_f64), |share| percent(share, 1.0));
+    html! {
+        @if !hosts.is_empty() {
+            div.wide { table {
+                thead { tr {
+                    th scope="col" { "Processors of the agents' hosts" } th.n scope="col" { "Busy" } th.n scope="col" { "This program" }
+                    th.n scope="col" { "Other processes" } th.n scope="col" { "Stolen by the host" }
+                } }
+                tbody { @for host in hosts.iter().take(MOST_ROWS) {
+                    @let agents: Vec<String> = list(host, "agents").iter().filter_map(scalar).take(4).collect();
+                    @for (name, at) in [("whole run", "/run"), ("while attempts left late", "/while_late")] {
+                        @if host.pointer(at).is_some_and(Value::is_object) { tr {
+                            th scope="row" { (known(number(host, "processors"), decimal)) " of " (agents.join(", ")) ", " (name)
+                                @if let Some(times) = whole(host, "set_back").filter(|times| *times > 0) { div.note { "real-time priority was set back " (count(times)) " times" } } }
+                            td.n { (share(host, &format!("{at}/busy"))) } td.n { (share(host, &format!("{at}/this_program"))) }
+                            td.n { (share(host, &format!("{at}/other_processes"))) } td.n { (share(host, &format!("{at}/stolen"))) }
+                        } }
+                    }
+                } }
+            } }
+            (left_out(hosts.len()))
         }
     }
 }
@@ -106,7 +148,11 @@ fn about(agent: &Value) -> Vec<String> {
     let workers = number(agent, "workers")
         .map(|n| format!("{} {}", decimal(n), if n == 1.0 { "worker" } else { "workers" }));
     let about = [text(agent, "state"), text(agent, "address"), text(agent, "program"), workers];
-    let link = [with("round_trip_us", "round trip"), with("clock_offset_us", "clock offset")];
+    // An agent that never answered has no round trip.
+    let link = [
+        with("round_trip_us", "round trip").filter(|_| number(agent, "round_trip_us") != Some(0.0)),
+        with("clock_offset_us", "clock offset"),
+    ];
     about.into_iter().chain(link).flatten().collect()
 }
 

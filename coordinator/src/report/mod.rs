@@ -137,6 +137,11 @@ impl<'a> Run<'a> {
         verdict::Status::read(self.summary)
     }
 
+    /// An invalid run says nothing about the target, neither good nor bad.
+    fn is_judged(&self) -> bool {
+        self.status() != verdict::Status::Invalid
+    }
+
     /// Anchors and names of the sections.
     fn contents(&self) -> Vec<(String, String)> {
         let fixed = |id: &str, name: &str| (id.to_owned(), name.to_owned());

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::figures::{Tally, UNKNOWN, count, decimal_octets, known, list, scalar, text, title, whole};
-use super::verdict::Status;
+use super::verdict::{Status, not_judged};
 use super::{MOST_ROWS, Run, left_out};
 
 pub(super) fn section(run: &Run<'_>) -> Markup {
@@ -13,11 +13,18 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
     html! {
         section id="billing" aria-labelledby="billing-title" {
             h2 id="billing-title" { "Billing" }
-            (answer(billing))
+            @if run.is_judged() {
+                (answer(billing))
+            } @else {
+                p.lead { (not_judged()) ": the run is invalid, so what differs between the ledgers accuses nobody. "
+                    (known(whole(billing, "sessions"), count)) " sessions were compared; the files of the run folder hold them." }
+            }
             @if whole(billing, "sessions").unwrap_or(0) > 0 {
                 (totals(billing))
-                (causes(billing))
-                (worst(billing))
+                @if run.is_judged() {
+                    (causes(billing))
+                    (worst(billing))
+                }
             }
             (faults(billing))
         }
@@ -73,6 +80,7 @@ pub(super) fn in_short(run: &Run<'_>) -> Option<(String, String, String)> {
     let billing = run.summary.get("billing")?;
     let sessions = whole(billing, "sessions").filter(|sessions| *sessions > 0)?;
     let beside = match whole(billing, "unreconciled")? {
+        _ if !run.is_judged() => format!("{} sessions, not judged", count(sessions)),
         0 => {
             let explained = Tally::read(billing, "explained").unwrap_or_default().total;
             match (explained, sessions.saturating_sub(explained)) {

@@ -138,6 +138,44 @@ fn eight_hours_of_five_procedures_stay_below_two_megabytes_and_keep_the_peak() {
 }
 
 #[test]
+fn invalid_run_judges_nothing() {
+    let (mut summary, timeline) = samples::invalid();
+    summary["slos"][0]["pass"] = json!(false);
+    summary["billing"] = json!({"sessions": 20, "matched": 17, "unreconciled": 3, "reconciled": true,
+        "by_cause": {"duplicate-record": 3}, "worst": [{"session": "001010000000009:1", "cause": "duplicate-record"}]});
+    let invalid = render(&summary, &timeline, &[]);
+    for accusation in
+        ["badge pass", "badge fail", "of 3 met", "duplicate", "001010000000009", "held", "broke at"]
+    {
+        assert!(!invalid.contains(accusation), "{accusation}");
+    }
+    assert!(invalid.matches("not judged").count() >= 5, "{}", invalid.matches("not judged").count());
+    summary["verdict"]["status"] = json!("fail");
+    let judged = render(&summary, &timeline, &[]);
+    for word in ["badge pass", "badge fail", "of 3 met", "broke at"] {
+        assert!(judged.contains(word), "{word}");
+    }
+    assert!(!judged.contains("not judged"));
+}
+
+#[test]
+fn who_had_the_processors_is_told_by_host() {
+    let (mut summary, timeline) = samples::pass();
+    summary["generator"]["priority"] = json!("slice");
+    summary["generator"]["processors"] = json!([{"agents": ["agent-1"], "priority": "slice", "set_back": 2, "processors": 2,
+        "run": {"busy": 0.5, "this_program": 0.25, "other_processes": 0.2, "stolen": 0.05},
+        "while_late": {"busy": 0.98, "this_program": 0.35, "other_processes": 0.6, "stolen": 0.03}}]);
+    summary["generator"]["advice"] = json!("end the other processes");
+    let page = render(&summary, &timeline, &[]);
+    for text in
+        ["98.00 %", "35.00 %", "60.00 %", "in short slices", "set back 2 times", "end the other processes"]
+    {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("while_late") && !page.contains("[object"));
+}
+
+#[test]
 fn verdict_comes_with_its_reasons_and_an_unbalanced_account_is_seen() {
     let page = page(&samples::invalid());
     assert!(page.contains("<title>invalid · attach-10k"));

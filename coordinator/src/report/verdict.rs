@@ -204,9 +204,10 @@ fn tile(name: &str, value: String, beside: String) -> Markup {
 pub(super) fn objectives(run: &Run<'_>) -> Markup {
     let slos = list(run.summary, "slos");
     let passed = slos.iter().filter(|slo| slo.get("pass").and_then(Value::as_bool) == Some(true)).count();
+    let judged = run.is_judged();
     html! {
         section id="objectives" aria-labelledby="objectives-title" {
-            h2 id="objectives-title" { "Objectives" @if !slos.is_empty() { " " span.quiet { (passed) " of " (slos.len()) " met" } } }
+            h2 id="objectives-title" { "Objectives" @if !slos.is_empty() { " " span.quiet { @if judged { (passed) " of " (slos.len()) " met" } @else { "not judged: the run is invalid" } } } }
             @if slos.is_empty() {
                 p.quiet { "The scenario sets no service level objectives." }
             } @else {
@@ -217,6 +218,7 @@ pub(super) fn objectives(run: &Run<'_>) -> Markup {
                         td.n { (text(slo, "target").unwrap_or_else(|| UNKNOWN.to_owned())) }
                         td.n { (actual(slo)) @if let Some(covers) = super::figures::coverage(slo).and_then(|coverage| coverage.shown()) { div.note { (covers) } } }
                         td { (match slo.get("pass").and_then(Value::as_bool) {
+                            _ if !judged => not_judged(),
                             Some(true) => Status::Pass.badge(),
                             Some(false) => Status::Fail.badge(),
                             None => html! { span.quiet { "not measured" } },
@@ -242,6 +244,8 @@ fn guardrails(run: &Run<'_>) -> Markup {
                     th scope="row" { (text(guardrail, "condition").unwrap_or_else(|| UNKNOWN.to_owned())) }
                     td.n { (known(number(guardrail, "for_s"), duration)) }
                     td { (match number(guardrail, "broken_at_s") {
+                        Some(at) if !run.is_judged() => html! { span.quiet { "ended the run at " (clock(at)) ", not judged" } },
+                        None if !run.is_judged() => not_judged(),
                         Some(at) => html! { strong.fail { span aria-hidden="true" { "✕ " } "broke at " (clock(at)) } },
                         None => html! { span.pass { span aria-hidden="true" { "✓ " } "held" } },
                     }) }
@@ -249,6 +253,11 @@ fn guardrails(run: &Run<'_>) -> Markup {
             } }
         }
     }
+}
+
+/// For what an invalid run measured: neither good nor bad.
+pub(super) fn not_judged() -> Markup {
+    html! { span.quiet { "not judged" } }
 }
 
 /// The measured value; it has the unit of the target.

@@ -6,6 +6,7 @@ mod charging;
 mod condition_text;
 mod conditions;
 mod expect;
+mod generator;
 mod load;
 mod mobility;
 mod nas;

@@ -10,6 +10,7 @@ use super::cells::{self, CellsFile};
 use super::charging::{self, Charged, ChargingFile, Folder};
 use super::conditions::{self, ConditionsFile};
 use super::expect::{self, ExpectFile};
+use super::generator::{self, GeneratorFile};
 use super::mobility::{self, MobilityFile};
 use super::nas::{self, NasFile};
 use super::network::{self, NetworkFile};
@@ -74,6 +75,9 @@ pub(super) struct ScenarioFile {
     /// What would otherwise fail the run.
     #[serde(default)]
     pub(super) expect: ExpectFile,
+    /// How late attempts may leave before the run says nothing about its target.
+    #[serde(default)]
+    pub(super) generator: GeneratorFile,
     /// What the embedded simulator does; a real target ignores it.
     #[serde(default)]
     pub(super) network: NetworkFile,
@@ -101,6 +105,7 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
     at.field("slos").require(file.slos.is_empty() || search.is_none(), || {
         "the conditions of a search stand in load.while: no slos are expected beside it".to_owned()
     })?;
+    let generator = generator::check(&file.generator, &at.field("generator"))?;
     let sessions = sessions::check(file.sessions, &cells, &at.field("sessions"))?;
     at.field("sessions").require(
         !sessions.is_empty() || load.iter().all(|load| load.procedure != Procedure::PduSession),
@@ -140,6 +145,7 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
         slos: Vec::new(),
         guardrails: Vec::new(),
         expect: Expectation::default(),
+        generator,
         network,
         charging,
         drain: file.drain.0,
@@ -180,6 +186,7 @@ impl From<&Scenario> for ScenarioFile {
             slos: scenario.slos.iter().map(SloFile::from).collect(),
             guardrails: scenario.guardrails.iter().map(GuardrailFile::from).collect(),
             expect: ExpectFile::from(&scenario.expect),
+            generator: GeneratorFile::from(&scenario.generator),
             network: NetworkFile::from(&scenario.network),
             charging: ChargingFile::from(&scenario.charging),
             drain: DurationText(scenario.drain),

@@ -12,18 +12,23 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use scenarios::{
-    Arrivals, CellGroup, Cells, Congestion, Expectation, Freeze, Guardrail, HandoverPolicy, HomeAnswer,
-    KeySource, Limits, Load, Nas, Network, OperatorKey, Overload, Phase, PolicyControl, Procedure,
-    RadioNetwork, RadioProfile, Retry, Scenario, Shape, Slo, Subject, SubscriberGroup, SuciScheme, Window,
+    Arrivals, CellGroup, Cells, Congestion, Expectation, Freeze, Generator, Guardrail, HandoverPolicy,
+    HomeAnswer, KeySource, Limits, Load, Nas, Network, OperatorKey, Overload, Phase, PolicyControl,
+    Procedure, RadioNetwork, RadioProfile, Retry, Scenario, Shape, Slo, Subject, SubscriberGroup, SuciScheme,
+    Window,
 };
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     let load = vec(load(), 1..4);
-    let texts = ("[a-z0-9][a-z0-9.-]{0,20}", "\\PC{0,40}", option::of(any::<u64>()));
+    let late = (100u64..1_000_000, 0u16..=5_000).prop_map(|(us, parts)| Generator {
+        late: Duration::from_micros(us),
+        share: f64::from(parts) / 10_000.0,
+    });
+    let texts = ("[a-z0-9][a-z0-9.-]{0,20}", "\\PC{0,40}", option::of(any::<u64>()), late);
     let own = (subscribers(), cells(), nas(), radio(), duration(), any::<prop::sample::Index>());
     let moved = (roaming::sessions(), roaming::mobility(), roaming::sim_swap(), conditions::conditions());
     (texts, own, load, network(), moved, charging::charging()).prop_map(
-        |((name, description, seed), own, load, network, moved, charging)| {
+        |((name, description, seed, generator), own, load, network, moved, charging)| {
             let (subscribers, cells, nas, radio, drain, pick) = own;
             let (sessions, mobility, sim_swap, conditions) = moved;
             let judged = pick.get(&load);
@@ -57,6 +62,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                     },
                 ],
                 expect: Expectation { never_succeeds: vec![Subject::Procedure(judged.procedure)] },
+                generator,
                 load,
                 search: None,
                 charging,

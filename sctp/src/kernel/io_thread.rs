@@ -31,6 +31,8 @@ pub(super) fn start(
 ) -> io::Result<(JoinHandle<()>, Option<SocketAddr>)> {
     let (ready, is_ready) = std_mpsc::channel();
     let thread = std::thread::Builder::new().name("sctp-kernel".to_owned()).spawn(move || {
+        let (priority, role) = shared.options.priority;
+        let _place = host::take(priority, role);
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {

@@ -7,9 +7,9 @@ use proptest::option;
 use proptest::prelude::*;
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, Part, PartInterval,
-    ProcedureInterval, RanEvent, Recovery, Return, Standstill, ToCoordinator, Trace, TracePacket,
-    UserPlaneInterval,
+    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, MachineReport, Part, PartInterval,
+    ProcedureInterval, ProcessorTime, RanEvent, Recovery, Return, Standstill, ToCoordinator, Trace,
+    TracePacket, UserPlaneInterval,
 };
 
 pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
@@ -221,7 +221,26 @@ fn any_report() -> impl Strategy<Value = IntervalReport> {
 }
 
 fn any_health() -> impl Strategy<Value = AgentHealth> {
-    any::<[u64; 10]>().prop_map(|n| AgentHealth {
+    let time = any::<[u64; 5]>().prop_map(|n| ProcessorTime {
+        own_us: n[0],
+        others_us: n[1],
+        stolen_us: n[2],
+        idle_us: n[3],
+        held_back_us: n[4],
+    });
+    let machine = (any::<([u64; 3], String, u32)>(), time.clone(), time).prop_map(
+        |((n, priority, processors), run, late)| MachineReport {
+            host: n[0],
+            process: n[1],
+            priority,
+            set_back: n[2],
+            processors,
+            run,
+            late,
+            wall_us: n[0] ^ n[1],
+        },
+    );
+    (any::<[u64; 10]>(), machine).prop_map(|(n, machine)| AgentHealth {
         at_us: n[0],
         resident_octets: n[1],
         ues: n[2],
@@ -232,6 +251,7 @@ fn any_health() -> impl Strategy<Value = AgentHealth> {
         trace_dropped: n[7],
         report_octets: n[8],
         spooled_octets: n[9],
+        machine,
     })
 }
 

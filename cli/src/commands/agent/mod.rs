@@ -11,6 +11,7 @@ use supervisor::Orders;
 use supervisor::spot::Endpoint;
 use wire::{Identity, Role};
 
+use super::place::Place;
 use crate::exit::Exit;
 
 /// Joins a coordinator and works until the run is over.
@@ -29,6 +30,8 @@ pub(crate) struct Arguments {
     /// Worker threads; one for each core where not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    #[command(flatten)]
+    place: Place,
     /// The address of this agent's end of the user plane (GTP-U, UDP port 2152). Default: the one that reaches the
     /// target; on loopback one of its own.
     #[arg(long, value_name = "IP")]
@@ -71,7 +74,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     if let Some(Command::Drain(arguments)) = &arguments.command {
         return drain::run(arguments);
     }
-    // Before any other thread is there.
+    // Before any other thread is there: an agent's child begins with the orders of its supervisor.
     let orders = Orders::from_supervisor().context("taking orders from the supervisor")?;
     match orders {
         None if arguments.supervised => supervised::run(arguments),

@@ -12,11 +12,13 @@ use crate::exit::{Exit, RunInvalid};
 
 /// The agent itself; with orders, the child of a supervisor.
 pub(super) fn run(arguments: Arguments, orders: Option<Orders>) -> Result<Exit, Error> {
+    arguments.place.check()?;
     let (name, identity, coordinator) = arguments.who_and_where()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let is_child = orders.is_some();
     let config = AgentConfig {
         workers: arguments.workers.map_or(cores, usize::from),
+        priority: arguments.place.priority,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         gtpu_address: arguments.gtpu_address,
         mark: orders.as_ref().map(|orders| orders.mark),
