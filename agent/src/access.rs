@@ -150,13 +150,19 @@ impl Access {
             }
             let at = now + 2 * self.radio.one_way(&mut draw);
             let delivery = Delivery::Refused(ConnectionRefusal::CellAtCapacity);
-            return self.radio.deliver_at(at, Arrival { ue, connection, delivery });
+            return self.radio.deliver_at(at, Arrival { ue, connection, delivery, at: None });
         }
         *self.cell_load.entry(cell).or_insert(0) += 1;
         let mut uplink = now;
         let ready = now + self.radio.setup_delay(&mut draw);
         let suffers = self.suffers(cell);
-        self.radio.carry(ready, &mut draw, &mut uplink, suffers, Arrival { ue, connection, delivery: first });
+        self.radio.carry(
+            ready,
+            &mut draw,
+            &mut uplink,
+            suffers,
+            Arrival { ue, connection, delivery: first, at: None },
+        );
         let connection =
             Connection { cell, uplink, downlink: now, last_used: now, established: false, arrives: None };
         self.connections.insert(ue, connection);
@@ -169,7 +175,8 @@ impl Access {
     pub(crate) fn refuse(&mut self, ue: u32, slot: &mut Slot, refusal: ConnectionRefusal, now: Instant) {
         self.disconnect(ue);
         slot.connection = slot.connection.wrapping_add(1);
-        let arrival = Arrival { ue, connection: slot.connection, delivery: Delivery::Refused(refusal) };
+        let arrival =
+            Arrival { ue, connection: slot.connection, delivery: Delivery::Refused(refusal), at: None };
         self.radio.deliver_at(now + RADIO_LINK_FAILURE, arrival);
     }
 
@@ -183,7 +190,7 @@ impl Access {
             Delivery::Connect { .. } | Delivery::Uplink(_) => &mut connection.uplink,
             _ => &mut connection.downlink,
         };
-        let arrival = Arrival { ue, connection: slot.connection, delivery };
+        let arrival = Arrival { ue, connection: slot.connection, delivery, at: None };
         self.radio.carry(now, &mut draw, in_order, suffers, arrival);
         true
     }
@@ -218,7 +225,7 @@ impl Access {
     /// Pages a UE that need not have a connection.
     pub(crate) fn page(&mut self, ue: u32, slot: &mut Slot, now: Instant) {
         let mut draw = self.radio.draw(ue, slot.next_draw());
-        let arrival = Arrival { ue, connection: slot.connection, delivery: Delivery::Paged };
+        let arrival = Arrival { ue, connection: slot.connection, delivery: Delivery::Paged, at: None };
         let no_interference = Interference::default();
         self.radio.carry(now, &mut draw, &mut now.clone(), no_interference, arrival);
     }

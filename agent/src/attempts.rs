@@ -49,6 +49,8 @@ enum Layer {
 struct Attempt {
     procedure: Procedure,
     due: Instant,
+    /// When it began, and later by what its first message was late on its way out of here: so much the generator took, and
+    /// not the target.
     began: Instant,
     parts: PartSet,
     /// Somebody answers it, so that it has a latency.
@@ -56,6 +58,10 @@ struct Attempt {
     /// The last message of the network that the UE could not use: why it waits, and for what it is released.
     discarded: Option<&'static str>,
     owner: Option<Owner>,
+    /// Its first message has left the gNB, and may have to wait for the kernel.
+    has_spoken: bool,
+    /// How late it left as far as is known; `None` once that is recorded, and for what no schedule made due.
+    late: Option<Duration>,
 }
 
 /// When an attempt was due and begins, and what it counts for.
@@ -66,6 +72,17 @@ pub(crate) struct Begin {
     pub(crate) parts: PartSet,
     /// Somebody answers it.
     pub(crate) answered: bool,
+    /// The schedule made it due, not the UE itself.
+    pub(crate) scheduled: bool,
+}
+
+/// Which attempt the first message is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct First {
+    ue: u32,
+    layer: Layer,
+    /// When it would have left, had nothing been late here.
+    planned: Instant,
 }
 
 /// How an attempt ends. The texts are causes that reports count by.
@@ -110,10 +127,21 @@ impl Attempts {
 
     /// The UE begins this. An attempt that it has in flight still is ended: superseded.
     pub(crate) fn begin(&mut self, ue: u32, procedure: Procedure, begin: Begin, recorder: &mut Recorder) {
-        let Begin { due, now, parts, answered } = begin;
-        let attempt = Attempt { procedure, due, began: now, parts, answered, discarded: None, owner: None };
-        if let Some(previous) = self.in_flight.insert((ue, layer(procedure)), attempt) {
-            self.give_up(&previous, "superseded", recorder);
+        let Begin { due, now, parts, answered, scheduled } = begin;
+        let late = scheduled.then(|| since(now, due));
+        let attempt = Attempt {
+            procedure,
+            due,
+            began: now,
+            parts,
+            answered,
+            discarded: None,
+            owner: None,
+            has_spoken: false,
+            late,
+        };
+        if let Some(mut previous) = self.in_flight.insert((ue, layer(procedure)), attempt) {
+            self.give_up(&mut previous, "superseded", recorder);
         }
         recorder.started(procedure.as_str(), parts);
     }
@@ -135,9 +163,11 @@ impl Attempts {
             answered: true,
             discarded: None,
             owner: Some(owner),
+            has_spoken: false,
+            late: None,
         };
-        if let Some(previous) = self.in_flight.insert((ue, layer(procedure)), attempt) {
-            self.give_up(&previous, "superseded", recorder);
+        if let Some(mut previous) = self.in_flight.insert((ue, layer(procedure)), attempt) {
+            self.give_up(&mut previous, "superseded", recorder);
         }
     }
 
@@ -156,7 +186,8 @@ impl Attempts {
         std::mem::take(&mut self.ended)
     }
 
-    fn give_up(&mut self, attempt: &Attempt, reason: &str, recorder: &mut Recorder) {
+    fn give_up(&mut self, attempt: &mut Attempt, reason: &str, recorder: &mut Recorder) {
+        attempt.record_lateness(recorder);
         match attempt.owner {
             Some(owner) => self.ended.push(Ended {
                 owner,
@@ -176,6 +207,32 @@ impl Attempts {
         }
     }
 
+    /// A message about the UE goes out of its gNB, which would have done so at `planned`. The attempt that it is the first
+    /// message of, if it is of any.
+    pub(crate) fn speaks(&mut self, ue: u32, planned: Instant) -> Option<First> {
+        let silent = [Layer::Gnb, Layer::Ue]
+            .into_iter()
+            .find(|layer| self.in_flight.get(&(ue, *layer)).is_some_and(|attempt| !attempt.has_spoken))?;
+        self.in_flight.get_mut(&(ue, silent))?.has_spoken = true;
+        Some(First { ue, layer: silent, planned })
+    }
+
+    /// The first message of an attempt was given to the kernel. What it waited for here is the generator's lateness: how long
+    /// it was.
+    pub(crate) fn left(&mut self, first: First, at: Instant, recorder: &mut Recorder) -> Duration {
+        let waited = since(at, first.planned);
+        let Some(attempt) = self.in_flight.get_mut(&(first.ue, first.layer)) else { return waited };
+        attempt.began += waited;
+        attempt.late = attempt.late.map(|late| late + waited);
+        attempt.record_lateness(recorder);
+        waited
+    }
+
+    /// Records the lateness of what has begun, before a report counts it: also of what has not left yet, as far as is known.
+    pub(crate) fn record_lateness(&mut self, recorder: &mut Recorder) {
+        self.in_flight.values_mut().for_each(|attempt| attempt.record_lateness(recorder));
+    }
+
     /// The UE's attempt has ended. False when it had none of this procedure.
     pub(crate) fn end(
         &mut self,
@@ -188,7 +245,8 @@ impl Attempts {
         if !self.is(ue, procedure) {
             return false;
         }
-        let Some(attempt) = self.in_flight.remove(&(ue, layer(procedure))) else { return false };
+        let Some(mut attempt) = self.in_flight.remove(&(ue, layer(procedure))) else { return false };
+        attempt.record_lateness(recorder);
         let name = procedure.as_str();
         let parts = attempt.parts;
         if let Some(owner) = attempt.owner {
@@ -215,16 +273,16 @@ impl Attempts {
 
     /// Gives up what the UE itself attempts: it is gone.
     pub(crate) fn abandon(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
-        if let Some(attempt) = self.in_flight.remove(&(ue, Layer::Ue)) {
-            self.give_up(&attempt, reason, recorder);
+        if let Some(mut attempt) = self.in_flight.remove(&(ue, Layer::Ue)) {
+            self.give_up(&mut attempt, reason, recorder);
         }
     }
 
     /// Gives up all that is attempted with the UE.
     pub(crate) fn abandon_with(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
         for layer in [Layer::Ue, Layer::Gnb] {
-            if let Some(attempt) = self.in_flight.remove(&(ue, layer)) {
-                self.give_up(&attempt, reason, recorder);
+            if let Some(mut attempt) = self.in_flight.remove(&(ue, layer)) {
+                self.give_up(&mut attempt, reason, recorder);
             }
         }
     }
@@ -236,9 +294,9 @@ impl Attempts {
         recorder: &mut Recorder,
     ) -> Vec<(u32, String)> {
         let mut ues = Vec::with_capacity(self.in_flight.len());
-        for ((ue, _), attempt) in std::mem::take(&mut self.in_flight) {
+        for ((ue, _), mut attempt) in std::mem::take(&mut self.in_flight) {
             let reason = reason(ue);
-            self.give_up(&attempt, &reason, recorder);
+            self.give_up(&mut attempt, &reason, recorder);
             ues.push((ue, reason));
         }
         ues.sort_unstable();
@@ -257,6 +315,12 @@ impl Attempts {
 }
 
 impl Attempt {
+    fn record_lateness(&mut self, recorder: &mut Recorder) {
+        if let Some(late) = self.late.take() {
+            recorder.late(self.procedure.as_str(), late);
+        }
+    }
+
     /// The cause with what lies beneath it: a release and a timer say nothing of the answer that came and was discarded.
     fn in_depth<'a>(&self, cause: &'a str) -> Cow<'a, str> {
         let hides = HIDING.contains(&cause) || cause.starts_with('T');
@@ -288,7 +352,11 @@ mod tests {
     use wire::to_coordinator::ProcedureInterval;
 
     fn at(now: Instant) -> Begin {
-        Begin { due: now, now, parts: PartSet::default(), answered: true }
+        Begin { due: now, now, parts: PartSet::default(), answered: true, scheduled: false }
+    }
+
+    fn scheduled(due: Instant) -> Begin {
+        Begin { scheduled: true, ..at(due) }
     }
 
     /// What one registration ended as.
@@ -343,5 +411,78 @@ mod tests {
             assert!(!attempts.end(1, procedure, &End::Succeeded, now, &mut recorder), "it ends once");
         }
         assert!(!attempts.contains(1));
+    }
+
+    /// What the report has of a procedure: lateness and service time, one attempt each.
+    fn measured(recorder: &mut Recorder) -> (Vec<u64>, Vec<u64>) {
+        let (procedures, _) = recorder.take();
+        let read = |octets: &[u8]| {
+            if octets.is_empty() {
+                return Vec::new();
+            }
+            let mut deserializer = hdrhistogram::serialization::Deserializer::new();
+            let histogram: hdrhistogram::Histogram<u64> = deserializer.deserialize(&mut &octets[..]).unwrap();
+            histogram.iter_recorded().map(|value| value.value_iterated_to()).collect()
+        };
+        let all = |of: fn(&ProcedureInterval) -> &[u8]| {
+            procedures.iter().flat_map(|procedure| read(of(procedure))).collect()
+        };
+        (all(|procedure| &procedure.lateness_v2), all(|procedure| &procedure.service_v2))
+    }
+
+    #[test]
+    fn what_a_first_message_waits_for_here_is_lateness_and_no_service_time() {
+        let (mut attempts, mut recorder, due) =
+            (Attempts::new(), Recorder::new(Duration::ZERO), Instant::now());
+        let ms = Duration::from_millis;
+        // Two late when it began, 96 more in the queue, after 5 in the air that belong to the UE's radio.
+        attempts.begin(
+            1,
+            Procedure::Registration,
+            Begin { due, now: due + ms(2), ..scheduled(due) },
+            &mut recorder,
+        );
+        let first = attempts.speaks(1, due + ms(7)).unwrap();
+        assert_eq!(attempts.speaks(1, due + ms(8)), None, "only the first");
+        attempts.left(first, due + ms(103), &mut recorder);
+        attempts.end(1, Procedure::Registration, &End::Succeeded, due + ms(110), &mut recorder);
+        let near = |values: &[u64], ms: u64| values.len() == 1 && values[0].abs_diff(ms * 1_000) < 100;
+        let (lateness, service) = measured(&mut recorder);
+        assert!(near(&lateness, 98) && near(&service, 12), "{lateness:?} {service:?}");
+    }
+
+    #[test]
+    fn lateness_is_recorded_once_whatever_becomes_of_an_attempt() {
+        let now = Instant::now();
+        let begun = |recorder: &mut Recorder| {
+            let mut attempts = Attempts::new();
+            attempts.begin(1, Procedure::Registration, scheduled(now), recorder);
+            attempts
+        };
+        type Fate = fn(&mut Attempts, Instant, &mut Recorder);
+        let fates: [Fate; 6] = [
+            |attempts, now, recorder| {
+                attempts.end(1, Procedure::Registration, &End::Succeeded, now, recorder);
+            },
+            |attempts, _, recorder| attempts.abandon(1, "gone", recorder),
+            |attempts, _, recorder| attempts.abandon_with(1, "gone", recorder),
+            |attempts, _, recorder| drop(attempts.abandon_all(|_| "gone".to_owned(), recorder)),
+            |attempts, now, recorder| {
+                attempts.begin(1, Procedure::Registration, at(now), recorder);
+            },
+            |attempts, now, recorder| {
+                let first = attempts.speaks(1, now).unwrap();
+                attempts.record_lateness(recorder);
+                attempts.left(first, now, recorder);
+                attempts.end(1, Procedure::Registration, &End::Succeeded, now, recorder);
+            },
+        ];
+        for (number, fate) in fates.into_iter().enumerate() {
+            let mut recorder = Recorder::new(Duration::ZERO);
+            let mut attempts = begun(&mut recorder);
+            fate(&mut attempts, now, &mut recorder);
+            attempts.record_lateness(&mut recorder);
+            assert_eq!(measured(&mut recorder).0.len(), 1, "fate {number}");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! The agent's end of N3: one UDP socket on port 2152 that all its workers share.
 //!
 //! Whoever drains it hands a message on to the worker whose shard has the slot in the upper bits of its TEID's number. There
-//! is no thread for it: every worker drains it as it goes around, without waiting.
+//! is no thread for it: every worker drains it as it goes around, without waiting, and one is woken when something comes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -11,6 +11,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use identity::TeidKey;
+use sctp::Waker;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::user_plane::UserPlaneEnd;
@@ -30,7 +31,16 @@ struct Shared {
 struct Drain {
     buffer: Vec<u8>,
     /// Which worker has the shard of a slot.
-    routes: HashMap<u32, (usize, Sender<Datagram>)>,
+    routes: HashMap<u32, Route>,
+    /// The worker that is woken by what comes: the first that had a shard.
+    watcher: Option<usize>,
+}
+
+/// How a worker is reached.
+pub(crate) struct Route {
+    pub(crate) worker: usize,
+    pub(crate) to: Sender<Datagram>,
+    pub(crate) waker: Arc<Mutex<Option<Waker>>>,
 }
 
 /// A GTP-U message for a shard of another worker.
@@ -102,7 +112,7 @@ impl GtpuPort {
         let _ = socket.set_send_buffer_size(BUFFER);
         socket.set_nonblocking(true).map_err(failed)?;
         socket.bind(&at.into()).map_err(failed)?;
-        let drain = Drain { buffer: vec![0; 65_536], routes: HashMap::new() };
+        let drain = Drain { buffer: vec![0; 65_536], routes: HashMap::new(), watcher: None };
         Ok(Self(Arc::new(Shared { address, key, socket: socket.into(), drain: Mutex::new(drain) })))
     }
 
@@ -112,9 +122,20 @@ impl GtpuPort {
     }
 
     /// The shard of this slot is this worker's.
-    pub(crate) fn route(&self, slot: u32, worker: usize, to: Sender<Datagram>) {
+    pub(crate) fn route(&self, slot: u32, route: Route) {
         let mut drain = self.0.drain.lock().unwrap_or_else(PoisonError::into_inner);
-        drain.routes.insert(slot, (worker, to));
+        drain.watcher.get_or_insert(route.worker);
+        drain.routes.insert(slot, route);
+    }
+
+    /// Whether this worker is the one to be woken by what comes. It stays so as long as the port is there, as its thread does.
+    pub(crate) fn is_watched_by(&self, worker: usize) -> bool {
+        self.0.drain.lock().unwrap_or_else(PoisonError::into_inner).watcher == Some(worker)
+    }
+
+    /// To be watched.
+    pub(crate) fn socket(&self) -> &UdpSocket {
+        &self.0.socket
     }
 
     /// Whether a shard has this slot.
@@ -147,28 +168,40 @@ impl GtpuPort {
         false
     }
 
-    /// Takes in what has come, at most so many messages, and hands what is another worker's on to it. Returns at once
-    /// when another worker is at it.
-    pub(crate) fn drain(&self, worker: usize, mut own: impl FnMut(u32, SocketAddr, &[u8])) {
-        let Ok(mut drain) = self.0.drain.try_lock() else { return };
-        let Drain { buffer, routes } = &mut *drain;
+    /// Takes in what has come, at most so many messages, hands what is another worker's on to it and wakes it. How many they
+    /// were. Returns at once when another worker is at it.
+    pub(crate) fn drain(&self, worker: usize, mut own: impl FnMut(u32, SocketAddr, &[u8])) -> usize {
+        let Ok(mut drain) = self.0.drain.try_lock() else { return 0 };
+        let Drain { buffer, routes, .. } = &mut *drain;
+        let (mut taken, mut others) = (0, BTreeSet::new());
         for _ in 0..AT_ONCE {
             match self.0.socket.recv_from(buffer) {
                 Ok((length, from)) => {
                     let octets = buffer.get(..length).unwrap_or_default();
                     let slot = slot_of(octets, self.0.key);
+                    taken += 1;
                     match routes.get(&slot) {
-                        Some((other, to)) if *other != worker => {
-                            let _ = to.send(Datagram { slot, from, octets: octets.to_vec() });
+                        Some(other) if other.worker != worker => {
+                            let _ = other.to.send(Datagram { slot, from, octets: octets.to_vec() });
+                            others.insert(slot);
                         }
                         _ => own(slot, from, octets),
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 // As for sending: ICMP has something to say of an earlier message.
                 Err(_) => {}
             }
         }
+        let mut woken = BTreeSet::new();
+        for route in others.iter().filter_map(|slot| routes.get(slot)) {
+            if woken.insert(route.worker)
+                && let Some(waker) = route.waker.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+            {
+                waker.wake();
+            }
+        }
+        taken
     }
 }
 
@@ -198,8 +231,9 @@ mod tests {
         let port = GtpuPort::open(None, None, key).unwrap();
         let (to_one, one) = std::sync::mpsc::channel();
         let (to_two, _two) = std::sync::mpsc::channel();
-        port.route(1, 1, to_one);
-        port.route(2, 2, to_two);
+        port.route(1, Route { worker: 1, to: to_one, waker: Arc::default() });
+        port.route(2, Route { worker: 2, to: to_two, waker: Arc::default() });
+        assert!(port.is_watched_by(1) && !port.is_watched_by(2));
         let message = |slot: u32| {
             let mut octets = vec![0x30, 0xff, 0, 0];
             octets.extend_from_slice(&key.teid(slot << UserPlaneEnd::SHIFT | 7).to_be_bytes());

@@ -15,6 +15,7 @@ mod conditions;
 mod config;
 mod consignment;
 mod crew;
+mod departures;
 mod gtpu_port;
 mod handovers;
 mod health;
@@ -38,6 +39,7 @@ mod taken;
 mod timers;
 mod tracer;
 mod user_plane;
+mod wall_clock;
 mod worker;
 
 pub use config::{AgentConfig, AgentError, Interruption};

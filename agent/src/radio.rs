@@ -35,6 +35,8 @@ pub(crate) struct Arrival {
     /// The number of the connection; the delivery is void when the UE has another one by then.
     pub(crate) connection: u32,
     pub(crate) delivery: Delivery,
+    /// When it was to arrive; known once it is in the air.
+    pub(crate) at: Option<Instant>,
 }
 
 /// Every message in the air of one shard.
@@ -125,7 +127,7 @@ impl Radio {
         if self.next_deadline()? > now {
             return None;
         }
-        self.air.pop().map(|Reverse(message)| message.arrival)
+        self.air.pop().map(|Reverse(message)| Arrival { at: Some(message.at), ..message.arrival })
     }
 
     /// Between leaving one cell and arriving in another, where this is the median: a handover's share of late ones is

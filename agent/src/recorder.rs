@@ -53,10 +53,14 @@ impl Recorder {
         std::mem::take(&mut self.late)
     }
 
-    /// The schedule made an attempt due, and its turn came so much later.
-    pub(crate) fn due(&mut self, procedure: &'static str, parts: PartSet, late: Duration) {
-        self.late += u64::from(late > self.limit);
+    /// The schedule made an attempt due. Its lateness follows before the next report, once.
+    pub(crate) fn due(&mut self, procedure: &'static str, parts: PartSet) {
         self.each(procedure, parts, |counts| counts.interval.due += 1);
+    }
+
+    /// How late an attempt left that the schedule made due, as far as is known before the report.
+    pub(crate) fn late(&mut self, procedure: &'static str, late: Duration) {
+        self.late += u64::from(late > self.limit);
         self.counts(procedure).lateness.record(micros(late));
     }
 
@@ -260,7 +264,8 @@ mod tests {
     fn report_tells_the_lateness_of_every_attempt_that_it_counts() {
         let mut recorder = Recorder::new(Duration::from_millis(10));
         for late_ms in [1, 2, 3_000] {
-            recorder.due("registration", PartSet::default(), Duration::from_millis(late_ms));
+            recorder.due("registration", PartSet::default());
+            recorder.late("registration", Duration::from_millis(late_ms));
         }
         recorder.never_started("registration", PartSet::default(), "no-idle-ue", 1);
         recorder.self_started("service-request", PartSet::default());

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wire::to_agent::TracePolicy;
 use wire::to_coordinator::{Trace, TracePacket};
@@ -19,18 +19,46 @@ pub(crate) struct Tracer {
 #[derive(Default)]
 struct UeTrace {
     packets: Vec<Packet>,
-    comment: String,
+    comment: Comment,
     failed: Option<String>,
+}
+
+/// What a packet says of the attempt that begins with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Comment {
+    /// Nothing.
+    #[default]
+    None,
+    /// A UE began it by itself, and why.
+    Begins(String),
+    /// The schedule made it due: what it is, when it was due since the run's start, and how late it is, which the departure of
+    /// the packet adds to.
+    Scheduled { attempt: String, due: Duration, late: Duration },
+}
+
+impl Comment {
+    fn text(&self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::Begins(text) => text.clone(),
+            Self::Scheduled { attempt, due, late } => {
+                let (late, due) = (late.as_micros(), due.as_secs_f64());
+                format!("{attempt} begins {late} µs after it was due at {due:.6} s")
+            }
+        }
+    }
 }
 
 /// One SCTP message at the N2 interface.
 pub(crate) struct Packet {
     pub(crate) at: Instant,
+    /// It has not left yet.
+    pub(crate) ticket: Option<u64>,
     pub(crate) uplink: bool,
     pub(crate) ends: Option<(SocketAddr, SocketAddr)>,
     pub(crate) stream: u16,
     pub(crate) octets: Vec<u8>,
-    pub(crate) comment: String,
+    pub(crate) comment: Comment,
 }
 
 impl Tracer {
@@ -39,7 +67,7 @@ impl Tracer {
     }
 
     /// An attempt begins: its first packet will say so.
-    pub(crate) fn begins(&mut self, ue: u32, comment: impl FnOnce() -> String) {
+    pub(crate) fn begins(&mut self, ue: u32, comment: impl FnOnce() -> Comment) {
         // A UE of which nothing else is to be kept starts afresh with each attempt.
         if !self.keeps(ue) {
             self.forget(ue);
@@ -86,7 +114,35 @@ impl Tracer {
         trace.packets.push(packet);
     }
 
-    /// What can be handed out now: everything of UEs that are at rest. The rest of them is forgotten.
+    /// A message that was sent has left at an instant, having waited for so long.
+    pub(crate) fn departed(&mut self, ue: Option<u32>, ticket: u64, at: Instant, waited: Duration) {
+        let packets = match ue {
+            Some(ue) => self.ues.get_mut(&ue).map(|trace| &mut trace.packets),
+            None => Some(&mut self.common),
+        };
+        let packets = packets.into_iter().flatten().rev();
+        if let Some(packet) = packets.into_iter().find(|packet| packet.ticket == Some(ticket)) {
+            (packet.at, packet.ticket) = (at, None);
+            if let Comment::Scheduled { late, .. } = &mut packet.comment {
+                *late += waited;
+            }
+        }
+    }
+
+    /// What has not left by now never will: it was never sent.
+    pub(crate) fn no_more_departures(&mut self) {
+        let octets = &mut self.octets;
+        let mut keep = |packets: &mut Vec<Packet>| {
+            *octets -= octets_of(packets);
+            packets.retain(|packet| packet.ticket.is_none());
+            *octets += octets_of(packets);
+        };
+        keep(&mut self.common);
+        self.ues.values_mut().for_each(|trace| keep(&mut trace.packets));
+    }
+
+    /// What can be handed out now: everything of UEs that are at rest and of which every message has left. The rest of them is
+    /// forgotten.
     pub(crate) fn take(
         &mut self,
         shard: u32,
@@ -95,11 +151,15 @@ impl Tracer {
         imsi: impl Fn(u32) -> String,
     ) -> Vec<Trace> {
         let mut traces = Vec::new();
-        if !self.common.is_empty() {
-            let packets = std::mem::take(&mut self.common);
+        let has_left = |packet: &Packet| packet.ticket.is_none();
+        if self.common.iter().any(has_left) {
+            let all = std::mem::take(&mut self.common);
+            let (packets, waiting) = all.into_iter().partition(has_left);
+            self.common = waiting;
             traces.push(self.hand_out(shard, String::new(), None, packets, start));
         }
-        let resting: Vec<u32> = self.ues.keys().copied().filter(|&ue| at_rest(ue)).collect();
+        let rests = |(ue, trace): &(&u32, &UeTrace)| at_rest(**ue) && trace.packets.iter().all(has_left);
+        let resting: Vec<u32> = self.ues.iter().filter(rests).map(|(ue, _)| *ue).collect();
         for ue in resting {
             let Some(trace) = self.ues.remove(&ue) else { continue };
             if trace.packets.is_empty() || (trace.failed.is_none() && !self.keeps(ue)) {
@@ -135,9 +195,11 @@ impl Tracer {
         shard: u32,
         imsi: String,
         failed: Option<String>,
-        packets: Vec<Packet>,
+        mut packets: Vec<Packet>,
         start: Instant,
     ) -> Trace {
+        // What waited for the kernel may have been overtaken by what came meanwhile.
+        packets.sort_by_key(|packet| packet.at);
         self.octets -= octets_of(&packets);
         let sampled = if self.policy == TracePolicy::All { "all" } else { "sampled" };
         Trace {
@@ -164,7 +226,9 @@ impl Packet {
             ppid: sctp::NGAP_PPID,
             name: signalling::message_name(&self.octets),
             octets: self.octets,
-            comment: self.comment,
+            comment: self.comment.text(),
+            // The driver has the clock for it.
+            wall_us: 0,
         }
     }
 }

@@ -125,7 +125,8 @@ impl Network<'_> {
                         self.core.handle(moment, event, &mut out);
                         shard.association_up(gnb, 8, None, now, actions);
                     }
-                    ShardAction::Send { gnb, stream, octets } => {
+                    ShardAction::Send { gnb, stream, octets, ticket } => {
+                        shard.departed(ticket, now);
                         let association = u32::from(gnb) + 1;
                         let event = AmfEvent::Received { association, stream, octets: &octets };
                         self.core.handle(moment, event, &mut out);

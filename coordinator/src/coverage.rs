@@ -164,6 +164,7 @@ mod tests {
             coverage: None,
             judged: true,
             limits: BTreeMap::new(),
+            judged: true,
         };
         let scenario = Scenario::load("smoke", &[]).unwrap();
         let judged = |name: &str, target: &str| {

@@ -120,6 +120,7 @@ mod tests {
             octets: vec![],
             name: "InitialUEMessage".to_owned(),
             comment: String::new(),
+            wall_us: 0,
         };
         let why = if failed { "congestion" } else { "sampled" }.to_owned();
         Trace { shard: 0, imsi: imsi.to_owned(), why, failed, packets: times.iter().map(packet).collect() }

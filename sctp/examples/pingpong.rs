@@ -44,7 +44,7 @@ fn serve(server: &mut Endpoint) {
         server.wait(Instant::now() + Duration::from_secs(5), &mut events).expect("own sockets work");
         for event in events.drain(..) {
             match event {
-                Event::Received { id, stream, ppid, payload }
+                Event::Received { id, stream, ppid, payload, .. }
                     if stream == 1 || payload.first() == Some(&LAST) =>
                 {
                     server.send(id, stream, ppid, payload).expect("room");

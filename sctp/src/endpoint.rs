@@ -2,10 +2,12 @@
 
 use crate::waker::Until;
 use crate::{
-    Address, AssociationId, Event, Options, SctpError, SendError, Transport, Waker, kernel, memory, userspace,
+    Address, AssociationId, Departure, Event, Options, SctpError, SendError, Transport, Waker, kernel,
+    memory, userspace,
 };
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 /// One end of any number of associations, of one transport, owned by one thread.
@@ -91,6 +93,31 @@ impl Endpoint {
         payload: Vec<u8>,
     ) -> Result<(), SendError> {
         each!(&mut self.inner, inner => inner.send(id, stream, ppid, payload))
+    }
+
+    /// When messages left since the last call, in the order in which they did, of each association of which [`Event::Up`] was
+    /// reported. Nothing unless [`Options::departures`] is set.
+    ///
+    /// An answer is never reported by [`Self::wait`] before the departure of its question is to be had here.
+    pub fn take_departures(&mut self, departures: &mut Vec<Departure>) {
+        each!(&mut self.inner, inner => inner.take_departures(departures));
+    }
+
+    /// Has [`Self::wait`] return also when there is something to read from this datagram socket of the caller's, once after
+    /// each [`Self::arm`]. One socket at most: a second takes the place of the first.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn watch(&mut self, socket: impl AsFd) -> io::Result<()> {
+        each!(&mut self.inner, inner => inner.waiter().watch(socket.as_fd()))
+    }
+
+    /// The watched socket is looked at from now on, until it has once been found ready.
+    ///
+    /// # Errors
+    /// When the machine's own poller fails.
+    pub fn arm(&mut self) -> io::Result<()> {
+        each!(&mut self.inner, inner => inner.waiter().arm())
     }
 
     /// Ends an association after everything queued has been delivered. Unknown identifiers are ignored.

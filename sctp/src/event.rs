@@ -3,7 +3,7 @@
 use crate::Transport;
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Names an association within its endpoint; never reused there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,8 +17,8 @@ pub struct AssociationId(pub u32);
 pub enum Event {
     /// It is established, by us or by the peer; `streams_out` streams can be sent on.
     Up { id: AssociationId, peer: SocketAddr, streams_out: u16 },
-    /// One whole message.
-    Received { id: AssociationId, stream: u16, ppid: u32, payload: Vec<u8> },
+    /// One whole message; `at` is when its last packet was read from the kernel.
+    Received { id: AssociationId, stream: u16, ppid: u32, payload: Vec<u8>, at: Instant },
     /// It is over, and its identifier unknown from now on.
     Down { id: AssociationId, reason: DownReason },
 }

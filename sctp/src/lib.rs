@@ -13,6 +13,7 @@
 //! [`memory::Network`] is something else: a lossy message network in virtual time for property tests, without I/O.
 
 mod address;
+mod departure;
 mod endpoint;
 mod error;
 mod event;
@@ -26,6 +27,7 @@ mod waker;
 pub mod memory;
 
 pub use address::{Address, AddressError, Transport};
+pub use departure::Departure;
 pub use endpoint::{Endpoint, pick};
 pub use error::{SctpError, SendError};
 pub use event::{AssociationId, DownReason, Event, Remote};

@@ -23,6 +23,8 @@ pub struct Options {
     /// How long before something due [`crate::Endpoint::wait_until_due`] may wait awake; as long as sleeps are found to be
     /// late, but no longer than this. Zero: never.
     pub spin: Duration,
+    /// Whether [`crate::Endpoint::take_departures`] is going to be asked when messages left.
+    pub departures: bool,
     /// The place in the queue for a processor of a thread that the endpoint starts, which only the kernel's SCTP needs:
     /// that of the thread which the endpoint is for.
     pub priority: (host::Priority, host::Role),
@@ -44,6 +46,7 @@ impl Default for Options {
             } else {
                 Duration::ZERO
             },
+            departures: false,
             priority: (host::Priority::None, host::Role::Generator),
         }
     }

@@ -1,9 +1,10 @@
 //! Waiting until an instant, asleep or for its last part awake, and being woken.
 
 use crate::oversleep::Oversleep;
-use polling::{Events, Poller};
+use polling::{Event as Interest, Events, PollMode, Poller};
 use std::io;
 use std::num::NonZeroUsize;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -63,6 +64,16 @@ pub(crate) struct Waiter {
     asked: Arc<AtomicBool>,
     events: Events,
     oversleep: Oversleep,
+    watched: Option<Watched>,
+}
+
+/// A socket that belongs to somebody else.
+#[derive(Debug)]
+struct Watched {
+    /// A second descriptor of it, so that it outlives its being watched.
+    socket: OwnedFd,
+    /// It was found ready, and nobody was told yet.
+    ready: bool,
 }
 
 impl Waiter {
@@ -73,7 +84,31 @@ impl Waiter {
             asked: Arc::default(),
             events: Events::with_capacity(NonZeroUsize::MIN.saturating_add(63)),
             oversleep: Oversleep::new(spin),
+            watched: None,
         })
+    }
+
+    /// Watches a socket from the next [`Self::arm`] on.
+    #[allow(unsafe_code, reason = "registering a socket with epoll is unsafe in `polling`")]
+    pub(crate) fn watch(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        self.unwatch();
+        let socket = socket.try_clone_to_owned()?;
+        // SAFETY: the descriptor is kept in `watched` until `unwatch` has taken it out of the poller.
+        unsafe { self.poller.add_with_mode(&socket, Interest::none(WATCHED), PollMode::Oneshot)? };
+        self.watched = Some(Watched { socket, ready: false });
+        Ok(())
+    }
+
+    /// Looks for something to read from the watched socket, until there is something.
+    pub(crate) fn arm(&mut self) -> io::Result<()> {
+        let Some(watched) = &self.watched else { return Ok(()) };
+        self.poller.modify_with_mode(&watched.socket, Interest::readable(WATCHED), PollMode::Oneshot)
+    }
+
+    fn unwatch(&mut self) {
+        if let Some(watched) = self.watched.take() {
+            let _ = self.poller.delete(&watched.socket);
+        }
     }
 
     pub(crate) fn poller(&self) -> &Poller {
@@ -84,9 +119,10 @@ impl Waiter {
         Waker { poller: Arc::clone(&self.poller), asked: Arc::clone(&self.asked) }
     }
 
-    /// Whether [`Waker::wake`] was called since the last time this was asked.
-    pub(crate) fn was_asked(&self) -> bool {
-        self.asked.swap(false, Ordering::AcqRel)
+    /// Whether [`Waker::wake`] was called, or the watched socket became ready, since the last time this was asked.
+    pub(crate) fn was_asked(&mut self) -> bool {
+        let ready = self.watched.as_mut().is_some_and(|watched| std::mem::take(&mut watched.ready));
+        self.asked.swap(false, Ordering::AcqRel) || ready
     }
 
     /// How to wait for the end of `until`, or for `housekeeping` if that is earlier.
@@ -113,6 +149,9 @@ impl Waiter {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+        if let Some(watched) = &mut self.watched {
+            watched.ready |= self.events.iter().any(|event| event.key == WATCHED);
+        }
         if matches!(rest, Rest::Dozing { .. })
             && let Some(late) = Instant::now().checked_duration_since(alarm)
         {
@@ -124,6 +163,12 @@ impl Waiter {
     /// Begins to wait awake.
     pub(crate) fn vigil(&mut self, end: Instant) -> Vigil<'_> {
         Vigil { end, looked: Instant::now(), asked: &self.asked, oversleep: &mut self.oversleep }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.unwatch();
     }
 }
 
@@ -146,5 +191,7 @@ impl Vigil<'_> {
     }
 }
 
+/// The poller's key of the watched socket.
+const WATCHED: usize = usize::MAX - 2;
 /// Not worth the system calls.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(10);

@@ -243,6 +243,10 @@ struct Server {
     controls: Receiver<Control>,
     published: Arc<Mutex<NetworkStatistics>>,
     next_publication: Instant,
+    /// Something happened since the last publication.
+    changed: bool,
+    /// When packets were last taken in.
+    packets_came: Option<Instant>,
     sends_refused: u64,
     open: Vec<AssociationId>,
     newcomers: Newcomers,
@@ -271,6 +275,8 @@ impl Server {
             controls,
             published,
             next_publication: clock.moment().now,
+            changed: true,
+            packets_came: None,
             clock,
             sends_refused: 0,
             open: Vec::new(),
@@ -281,8 +287,12 @@ impl Server {
     }
 
     fn run(mut self) {
+        if let Err(error) = self.endpoint.watch(self.n3.socket()) {
+            tracing::error!(%error, "the user plane's socket cannot be watched; the simulator serves none");
+        }
         loop {
-            let deadline = self.deadline(self.clock.moment().now);
+            let now = self.clock.moment().now;
+            let deadline = self.deadline(now).min(self.rest_of_packets(now));
             let due = self.core.next_send().filter(|due| *due >= deadline);
             if let Err(error) = self.endpoint.wait_until_due(due, deadline, &mut self.events) {
                 tracing::error!(%error, "the simulator's endpoint failed; it stops serving");
@@ -304,6 +314,7 @@ impl Server {
 
     /// Takes in what arrived, runs the timers, sends what is due.
     fn turn(&mut self) {
+        self.changed |= !self.events.is_empty();
         // Packets first: what was sent before an event has arrived before it, and counts before it.
         self.take_packets();
         for (number, event) in std::mem::take(&mut self.events).into_iter().enumerate() {
@@ -313,6 +324,7 @@ impl Server {
             self.take(event);
         }
         let at = self.clock.moment();
+        self.changed |= self.core.next_deadline().is_some_and(|due| due <= at.now);
         self.core.advance(at, &mut self.output);
         self.carry_out(at.now);
         if self.first_ue.is_none() && self.core.amf.has_heard_of_a_ue() {
@@ -321,7 +333,9 @@ impl Server {
         self.look_at_campaign(at);
         if at.now >= self.next_publication {
             self.newcomers.end_overdue(&self.core.amf, &mut self.endpoint, at.now);
-            self.publish();
+            if std::mem::take(&mut self.changed) {
+                self.publish();
+            }
             self.next_publication = at.now + PUBLICATION;
         }
     }
@@ -341,7 +355,10 @@ impl Server {
 
     fn take_packets(&mut self) {
         let (at, core) = (self.clock.moment(), &mut self.core);
-        self.n3.drain(|from, octets| core.received(at, from, octets));
+        let came = self.n3.drain(|from, octets| core.received(at, from, octets));
+        if came {
+            (self.changed, self.packets_came) = (true, Some(at.now));
+        }
     }
 
     fn take(&mut self, event: Event) {
@@ -357,7 +374,7 @@ impl Server {
                 let event = AmfEvent::AssociationUp { association: id.0, streams_out };
                 self.core.handle(at, event, &mut self.output);
             }
-            Event::Received { id, stream, ppid, payload } if ppid == NGAP_PPID => {
+            Event::Received { id, stream, ppid, payload, .. } if ppid == NGAP_PPID => {
                 let event = AmfEvent::Received { association: id.0, stream, octets: &payload };
                 self.core.handle(at, event, &mut self.output);
             }
@@ -402,11 +419,25 @@ impl Server {
     fn deadline(&self, now: Instant) -> Instant {
         let freeze = self.first_ue.zip(self.freezes.front()).map(|(first, (at, _))| first + *at);
         let all = self.core.next_deadline().into_iter().chain(freeze);
-        let all = all.chain(self.campaign.deadline());
-        all.chain([now + PUBLICATION, self.packets_looked_for(now)]).min().unwrap_or(now)
+        let publication = self.changed.then_some(self.next_publication);
+        let all = all.chain(self.campaign.deadline()).chain(publication);
+        all.chain([now + IDLE]).min().unwrap_or(now)
     }
 
-    /// Nobody says when packets arrive: while there may be some, they are looked for.
+    /// When packets are to be looked for. While many come, every few milliseconds, so that one turn takes many; else the
+    /// endpoint says when one comes.
+    fn rest_of_packets(&mut self, now: Instant) -> Instant {
+        if self.n3.is_behind() {
+            return now + PACKETS;
+        }
+        match self.packets_came.map(|came| came + PACKETS).filter(|soon| *soon > now) {
+            Some(soon) => soon,
+            None if self.endpoint.arm().is_err() => now + PACKETS,
+            None => now + IDLE,
+        }
+    }
+
+    /// While no signalling is served nobody says when packets arrive.
     fn packets_looked_for(&self, now: Instant) -> Instant {
         let often = self.core.upf.sessions() > 0 || self.n3.is_behind();
         now + if often { PACKETS } else { PUBLICATION }
@@ -531,9 +562,11 @@ fn options(priority: host::Priority) -> Options {
     Options { max_associations: MOST, priority: (priority, host::Role::Target), ..Options::default() }
 }
 
-/// How often the statistics are brought up to date.
+/// The longest sleep: nothing depends on its end.
+const IDLE: Duration = Duration::from_secs(1);
+/// How often the statistics are brought up to date, while anything happens.
 const PUBLICATION: Duration = Duration::from_millis(100);
-/// How often packets are looked for while there are sessions.
+/// Packets that come within this time are taken in together.
 const PACKETS: Duration = Duration::from_millis(5);
 /// How many events come between two looks for packets, so that the kernel's buffer does not overflow meanwhile.
 const EVENTS_BETWEEN_PACKETS: usize = 32;

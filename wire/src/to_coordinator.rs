@@ -514,4 +514,7 @@ pub struct TracePacket {
     pub name: String,
     /// Shown as the packet's comment, such as which attempt begins here and when it was due.
     pub comment: String,
+    /// When it was given to the kernel, or read from it, by the wall clock of the agent's host: UNIX time in µs; 0 where that
+    /// is not known.
+    pub wall_us: u64,
 }

@@ -234,6 +234,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         octets: vec![0x00, 0x15, 0x00],
         name: "NGSetupRequest".to_owned(),
         comment: "due at 0".to_owned(),
+        wall_us: 1_800_000_000_000_000,
     };
     let trace = Trace {
         shard: 3,

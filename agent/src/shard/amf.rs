@@ -125,6 +125,7 @@ impl ShardRunner {
             let (name, target) = (self.node_name(gnb), self.target_text(gnb));
             out.push(ShardAction::CannotPrepare(format!("{name}, {target}: {reason}")));
         }
+        self.departures.forget(gnb);
         self.gnb(gnb, GnbEvent::AssociationDown, now, out);
     }
 

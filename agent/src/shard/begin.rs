@@ -11,6 +11,7 @@ use crate::handovers::Step;
 use crate::pacer::DueAttempt;
 use crate::parts::{Begun, PartSet, Place};
 use crate::population::{procedure_of, usim};
+use crate::tracer::Comment;
 
 impl ShardRunner {
     pub(super) fn begin(&mut self, attempt: DueAttempt, now: Instant, out: &mut Vec<ShardAction>) {
@@ -25,7 +26,8 @@ impl ShardRunner {
             Ok(ue) => ue,
             Err(reason) => {
                 let parts = self.parts_of(None, procedure, Some(attempt.load), attempt.due);
-                self.recorder.due(name, parts, late);
+                self.recorder.due(name, parts);
+                self.recorder.late(name, late);
                 if self.ask_abroad(&attempt, parts, now, out) {
                     return;
                 }
@@ -41,18 +43,12 @@ impl ShardRunner {
             }
         };
         let parts = self.parts_of(Some(ue), procedure, Some(attempt.load), attempt.due);
-        self.recorder.due(name, parts, late);
-        let begin = Begin { due: attempt.due, now, parts, answered: true };
+        self.recorder.due(name, parts);
+        let begin = Begin { due: attempt.due, now, parts, answered: true, scheduled: true };
         self.attempts.begin(ue, procedure, begin, &mut self.recorder);
         let due = self.start.map(|start| attempt.due.saturating_duration_since(start)).unwrap_or_default();
-        let late = late.as_micros();
-        self.tracer.begins(ue, || {
-            format!(
-                "{name} {} begins {late} µs after it was due at {:.6} s",
-                attempt.index,
-                due.as_secs_f64()
-            )
-        });
+        let scheduled = || Comment::Scheduled { attempt: format!("{name} {}", attempt.index), due, late };
+        self.tracer.begins(ue, scheduled);
         self.start_procedure(ue, procedure, now, out);
     }
 
@@ -108,7 +104,7 @@ impl ShardRunner {
         out: &mut Vec<ShardAction>,
     ) {
         self.began_itself(ue, procedure, now);
-        self.tracer.begins(ue, || format!("{} begins: {why}", procedure.as_str()));
+        self.tracer.begins(ue, || Comment::Begins(format!("{} begins: {why}", procedure.as_str())));
         self.start_procedure(ue, procedure, now, out);
     }
 
@@ -117,7 +113,8 @@ impl ShardRunner {
     pub(super) fn began_itself(&mut self, ue: u32, procedure: Procedure, now: Instant) {
         let parts = self.parts_of(Some(ue), procedure, None, now);
         self.recorder.self_started(procedure.as_str(), parts);
-        let begin = Begin { due: now, now, parts, answered: procedure != Procedure::Deregistration };
+        let answered = procedure != Procedure::Deregistration;
+        let begin = Begin { due: now, now, parts, answered, scheduled: false };
         self.attempts.begin(ue, procedure, begin, &mut self.recorder);
     }
 

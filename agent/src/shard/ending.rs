@@ -87,23 +87,28 @@ impl ShardRunner {
             // What a UE begins by itself now would never be reported.
             self.abandon();
         }
-        if let Ending::Closing { until } = self.ending
-            && (self.user_plane.is_settled() || until <= now)
-        {
-            self.ending = Ending::Closed;
+        if let Ending::Closing { until } = self.ending {
+            let silent = self.silent_at().is_none_or(|silent| silent <= now);
+            if (self.user_plane.is_settled() && silent && self.departures.is_empty()) || until <= now {
+                self.ending = Ending::Closed;
+            }
         }
     }
 
     /// When [`Self::wind_down`] has something to do by time alone.
     pub(super) fn next_ending(&self) -> Option<Instant> {
         match self.ending {
-            Ending::Running => {
-                let counts = self.attempts.len() + self.abroad.len() > 0 && self.paused.is_none();
-                self.end.filter(|_| counts)
+            Ending::Running if self.attempts.len() + self.abroad.len() > 0 => {
+                self.end.filter(|_| self.paused.is_none())
             }
+            Ending::Running => self.closes_at(),
             Ending::Settling => self.answered_at().into_iter().chain(self.end).min(),
-            Ending::Closing { until } if self.at_rest.is_some() => Some(until),
-            _ => None,
+            // The user plane knows by itself when it has something to do.
+            Ending::Closing { until } if !self.user_plane.is_settled() || !self.departures.is_empty() => {
+                Some(until)
+            }
+            Ending::Closing { until } => Some(self.silent_at().map_or(until, |silent| silent.min(until))),
+            Ending::Closed | Ending::GivenUp => None,
         }
     }
 
@@ -118,24 +123,40 @@ impl ShardRunner {
     }
 
     fn may_close(&self, now: Instant) -> bool {
-        let of_run = self.of_run(now);
-        let Some(over) = self.start.map(|start| start + self.duration).filter(|over| *over <= of_run) else {
-            return false;
+        self.closes_at().is_some_and(|at| at <= now)
+    }
+
+    /// When the shard has come to its end, if nothing else happens until then.
+    fn closes_at(&self) -> Option<Instant> {
+        let over = self.start.map(|start| start + self.duration)?;
+        // While the run's clock stands still, what is later is not reached.
+        if self.paused.is_some_and(|paused| paused < over)
+            || !self.pacer.is_exhausted()
+            || self.attempts.len() + self.abroad.len() > 0
+        {
+            return None;
+        }
+        let out_of_time = over + LONGEST_WAIT;
+        let latest = self.end.map_or(out_of_time, |end| end.min(out_of_time));
+        let answered = if self.user_plane.is_settled() {
+            over
+        } else {
+            self.answered_at().map_or(latest, |at| at.min(latest)).max(over)
         };
-        if !self.pacer.is_exhausted() || self.attempts.len() + self.abroad.len() > 0 {
-            return false;
-        }
-        let out_of_time = over + LONGEST_WAIT <= now || self.end.is_some_and(|end| end <= now);
-        if !self.user_plane.is_settled() && !self.last_answers_left(now) && !out_of_time {
-            return false;
-        }
         if self.drained.is_some() || !self.takes_guests() {
-            return true;
+            return Some(answered);
         }
         // Handovers of other shards may still be on their way here, and then their usage counts here.
         let quiet_since = self.handovers.last_touched().map_or(over, |last| last.max(over));
-        let quiet = self.handovers.is_quiet() && quiet_since + QUIET <= now;
-        quiet || over + LONGEST_WAIT <= now
+        let quiet = if self.handovers.is_quiet() { quiet_since + QUIET } else { out_of_time };
+        Some(answered.max(quiet.min(out_of_time)))
+    }
+
+    /// When nothing was said on any association for so long that the last command is answered: whoever shuts one down before
+    /// leaves it unanswered, or uncounted. `None` where nothing ever was, or counts any more.
+    fn silent_at(&self) -> Option<Instant> {
+        let last = self.last_sent.into_iter().chain(self.last_heard).max()?;
+        self.at_rest.is_none().then_some(last + SILENCE)
     }
 
     /// Whether UEs may come from other shards.
@@ -147,6 +168,8 @@ impl ShardRunner {
 
 /// How long they take to leave.
 const LAST_ANSWERS: Duration = Duration::from_millis(30);
+/// Without a message for this long at the end, none is to be expected any more.
+const SILENCE: Duration = Duration::from_millis(300);
 /// Without a handover for this long after the end of the load, none comes any more.
 const QUIET: Duration = Duration::from_secs(1);
 /// What other shards do holds a shard up no longer than this.

@@ -6,6 +6,7 @@ use signalling::{ConnectionRefusal, GnbAction, GnbEvent, HandoverFailure, Proced
 
 use super::{ShardAction, ShardRunner};
 use crate::attempts::End;
+use crate::departures::Expected;
 use crate::handovers::Step;
 use crate::radio::Delivery;
 
@@ -39,16 +40,19 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        let (number, amf) = (self.gnb_of(interface), self.amf_of(interface));
+        let number = self.gnb_of(interface);
         match action {
             GnbAction::Send { stream, octets, ue } => {
-                self.sent += 1;
-                self.count_amf(amf, |counts| counts.sent += 1);
                 self.last_sent = Some(now);
-                if self.tracer.wants(ue) {
-                    self.trace(ue, interface, true, stream, octets.clone(), now);
+                let ticket = self.departures.next_ticket();
+                let traced = self.tracer.wants(ue);
+                if traced {
+                    self.trace(ue, interface, Some(ticket), stream, octets.clone(), now);
                 }
-                out.push(ShardAction::Send { gnb: interface, stream, octets });
+                let planned = self.arrived_at.unwrap_or(now);
+                let first = ue.and_then(|ue| self.attempts.speaks(ue, planned));
+                self.departures.expect(ticket, Expected { gnb: interface, ue, first, traced });
+                out.push(ShardAction::Send { gnb: interface, stream, octets, ticket });
             }
             GnbAction::Downlink { ue, nas } => self.over_the_air(ue, Delivery::Downlink(nas), now),
             GnbAction::Released { ue, cause } => self.released(interface, ue, cause, now, out),

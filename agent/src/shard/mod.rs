@@ -10,11 +10,12 @@
 //! what has arrived. So one instant may need several rounds, and `advance` runs them all.
 //!
 //! Every idea of a shard moves messages between the same UEs and gNBs, so they share one value, with a file for each:
-//! `amf` (associations), `begin` (attempts), `ue` and `gnb` (what each wants done), `mobility` (handovers), `roll_call` (others that are lost), `weather` (impairments), `ending`.
+//! `amf` (associations), `begin` (attempts), `departing` (messages that leave, and traces), `ue` and `gnb` (what each wants done), `mobility` (handovers), `roll_call` (others that are lost), `weather` (impairments), `ending`.
 
 mod abroad;
 mod amf;
 mod begin;
+mod departing;
 mod ending;
 mod gnb;
 mod handing_over;
@@ -35,11 +36,12 @@ use signalling::{
 };
 use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Lease, Takeover};
-use wire::to_coordinator::{AmfInterval, IntervalReport, Trace};
+use wire::to_coordinator::{AmfInterval, IntervalReport};
 
 use crate::access::Access;
 use crate::attempts::Attempts;
 use crate::conditions::Weather;
+use crate::departures::Departures;
 use crate::handovers::Handovers;
 use crate::pacer::Pacer;
 use crate::parts::{PartSet, Parts};
@@ -49,7 +51,7 @@ use crate::recorder::Recorder;
 use crate::recovery::Recovery;
 use crate::sealing::Seal;
 use crate::timers::Timers;
-use crate::tracer::{Packet, Tracer};
+use crate::tracer::Tracer;
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
 use abroad::Abroad;
 use amf::Outage;
@@ -105,6 +107,8 @@ pub struct ShardRunner {
     quiet_since: Option<Instant>,
     /// When a gNB last sent anything.
     last_sent: Option<Instant>,
+    /// When one last heard anything.
+    last_heard: Option<Instant>,
     sequence: u64,
     reported_to: Duration,
     /// How the shard is taken up, until it is.
@@ -124,6 +128,10 @@ pub struct ShardRunner {
     received: u64,
     /// What is to be sent at the next [`Self::advance`].
     unsent: Vec<ShardAction>,
+    /// Messages that the kernel has not taken yet.
+    departures: Departures,
+    /// When the message that is being delivered was to arrive.
+    arrived_at: Option<Instant>,
     ue_actions: Vec<UeAction>,
     gnb_actions: Vec<GnbAction>,
     outgoing: Vec<Outgoing>,
@@ -145,6 +153,8 @@ pub enum ShardAction {
         stream: u16,
         /// The message.
         octets: Vec<u8>,
+        /// Its name in [`ShardRunner::departed`].
+        ticket: u64,
     },
     /// Send one GTP-U message from the agent's address.
     SendGtpu {
@@ -268,6 +278,7 @@ impl ShardRunner {
             ending: Ending::Running,
             quiet_since: None,
             last_sent: None,
+            last_heard: None,
             sequence: 0,
             reported_to: Duration::from_micros(from_us),
             takeover: lease.takeover.clone(),
@@ -283,6 +294,8 @@ impl ShardRunner {
             sent: 0,
             received: 0,
             unsent: Vec::new(),
+            departures: Departures::default(),
+            arrived_at: None,
             ue_actions: Vec::new(),
             gnb_actions: Vec::new(),
             outgoing: Vec::new(),
@@ -341,12 +354,13 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        if self.is_at_rest() {
-            return;
-        }
         self.received += 1;
         let amf = self.amf_of(gnb);
         self.count_amf(amf, |counts| counts.received += 1);
+        if self.is_at_rest() {
+            return;
+        }
+        self.last_heard = Some(now);
         if ppid != sctp::NGAP_PPID {
             self.recorder.unexpected("payload-protocol-identifier");
             return;
@@ -356,7 +370,7 @@ impl ShardRunner {
             port.gnb.handle(GnbEvent::Received { stream, octets: &octets }, now, &mut actions);
         }
         // Which UE it is about shows in what the gNB does; and the question comes before the answer in the trace.
-        self.trace(actions.iter().find_map(about), gnb, false, stream, octets, now);
+        self.trace(actions.iter().find_map(about), gnb, None, stream, octets, now);
         self.carry_out_for_gnb(gnb, actions, now, out);
         self.deliver_arrived(now, out);
     }
@@ -437,7 +451,9 @@ impl ShardRunner {
             return deadlines.into_iter().flatten().min().filter(|_| self.ending != Ending::Closed);
         }
         let of_run = |at: &Instant| self.paused.is_none_or(|paused| *at <= paused);
+        let unsent = (!self.unsent.is_empty()).then_some(self.start).flatten();
         [
+            unsent,
             self.takeover.as_ref().and(self.start),
             self.recovery.next_deadline(),
             self.pacer.next_due(),
@@ -489,10 +505,16 @@ impl ShardRunner {
         self.recorder.take_late()
     }
 
+    /// The instant that the traces' times count from, once the run has started.
+    pub fn run_start(&self) -> Option<Instant> {
+        self.start
+    }
+
     /// What happened since the last report. `None` before the start.
     pub fn report(&mut self, now: Instant) -> Option<IntervalReport> {
         // The first interval of a successor begins where it was taken up, also where that lies ahead.
         let to = self.of_run(now).checked_duration_since(self.start?)?.max(self.reported_to);
+        self.attempts.record_lateness(&mut self.recorder);
         let (procedures, mut unexpected) = self.recorder.take();
         unexpected.extend(self.user_plane.take_strays().map(|(kind, count)| (kind.to_owned(), count)));
         let (events, events_left_out) = self.ran_events.take();
@@ -534,26 +556,6 @@ impl ShardRunner {
         self.reports_dropped += report.dropped + 1;
     }
 
-    /// The traces that are complete.
-    pub fn take_traces(&mut self) -> Vec<Trace> {
-        let Some(start) = self.start else { return Vec::new() };
-        let (attempts, access, population) = (&self.attempts, &self.access, &self.population);
-        let at_rest = |ue| !attempts.contains(ue) && !access.is_connected(ue);
-        let imsi = |ue| population.imsi(ue).map(|imsi| imsi.to_string()).unwrap_or_default();
-        self.tracer.take(self.number, start, at_rest, imsi)
-    }
-
-    /// The traces of everything, also of UEs that are still connected.
-    pub fn take_last_traces(&mut self) -> Vec<Trace> {
-        self.access.clear();
-        self.take_traces()
-    }
-
-    /// Packets that a limit kept out of the traces since the last call.
-    pub fn take_trace_dropped(&mut self) -> u64 {
-        self.tracer.take_dropped()
-    }
-
     /// UEs of the shard.
     pub fn ues(&self) -> u64 {
         self.population.len() as u64
@@ -572,11 +574,6 @@ impl ShardRunner {
 
     fn send_user_plane(&mut self, out: &mut Vec<ShardAction>) {
         out.extend(self.outgoing.drain(..).map(|(to, octets)| ShardAction::SendGtpu { to, octets }));
-    }
-
-    fn trace(&mut self, ue: Option<u32>, gnb: u16, uplink: bool, stream: u16, octets: Vec<u8>, now: Instant) {
-        let ends = self.gnbs.get(usize::from(gnb)).and_then(|port| port.ends);
-        self.tracer.packet(ue, Packet { at: now, uplink, ends, stream, octets, comment: String::new() });
     }
 
     fn abandon(&mut self) {

@@ -15,17 +15,20 @@ use crate::access::Cell;
 use crate::attempts::End;
 use crate::population::Presence;
 use crate::radio::{Arrival, Delivery};
+use crate::tracer::Comment;
 
 impl ShardRunner {
     /// Delivers what is due over the air; with an ideal radio, an answer goes out at the instant of its question.
     pub(super) fn deliver_arrived(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         while let Some((arrival, cell)) = self.access.pop_arrived(now) {
+            self.arrived_at = arrival.at;
             self.deliver(arrival, cell, now, out);
+            self.arrived_at = None;
         }
     }
 
     fn deliver(&mut self, arrival: Arrival, cell: Option<Cell>, now: Instant, out: &mut Vec<ShardAction>) {
-        let Arrival { ue, connection: number, delivery } = arrival;
+        let Arrival { ue, connection: number, delivery, .. } = arrival;
         let current = self.population.slot(ue).is_some_and(|slot| slot.connection == number);
         let refused_or_paged = matches!(delivery, Delivery::Refused(_) | Delivery::Paged);
         if !current || !(refused_or_paged || cell.is_some()) {
@@ -105,7 +108,8 @@ impl ShardRunner {
             UeAction::StopTimer(timer) => self.ue_timers.stop((ue, timer)),
             UeAction::Started(procedure) => {
                 self.began_itself(ue, procedure, now);
-                self.tracer.begins(ue, || format!("{} begins, started by the UE itself", procedure.as_str()));
+                let begins = || format!("{} begins, started by the UE itself", procedure.as_str());
+                self.tracer.begins(ue, || Comment::Begins(begins()));
             }
             UeAction::Finished { procedure, outcome } => self.finished(ue, procedure, outcome, now, out),
             UeAction::Deregistered => self.recorder.unexpected("deregistered-by-network"),

@@ -30,7 +30,12 @@ pub(super) enum Stage {
     Runs(Box<ShardRunner>),
     /// It is to be handed over, and comes to rest.
     Settles(Box<ShardRunner>),
-    /// Nothing more starts; it still answers the network.
+    /// All has ended, and its associations are being closed: what still comes belongs into its account.
+    Parts {
+        runner: Box<ShardRunner>,
+        until: Instant,
+    },
+    /// Its last report is made, after its associations were closed.
     Finished(Box<ShardRunner>),
     /// It cannot be run here.
     Unprepared(String),
@@ -76,14 +81,20 @@ impl Held {
     /// The shard, while it does anything.
     pub(super) fn runner(&mut self) -> Option<&mut ShardRunner> {
         match &mut self.stage {
-            Stage::Runs(runner) | Stage::Settles(runner) | Stage::Finished(runner) => Some(runner),
+            Stage::Runs(runner)
+            | Stage::Settles(runner)
+            | Stage::Parts { runner, .. }
+            | Stage::Finished(runner) => Some(runner),
             Stage::Expected(_) | Stage::Unprepared(_) | Stage::Closes { .. } => None,
         }
     }
 
     pub(super) fn runner_ref(&self) -> Option<&ShardRunner> {
         match &self.stage {
-            Stage::Runs(runner) | Stage::Settles(runner) | Stage::Finished(runner) => Some(runner),
+            Stage::Runs(runner)
+            | Stage::Settles(runner)
+            | Stage::Parts { runner, .. }
+            | Stage::Finished(runner) => Some(runner),
             Stage::Expected(_) | Stage::Unprepared(_) | Stage::Closes { .. } => None,
         }
     }
@@ -146,9 +157,13 @@ impl Held {
 
     /// When something is to be done, beside what the shard itself wants.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        match &self.stage {
-            Stage::Closes { until, .. } => Some(*until),
-            _ => self.runner_ref().and_then(ShardRunner::next_deadline),
-        }
+        let ends = match &self.stage {
+            Stage::Closes { until, .. } | Stage::Parts { until, .. } => Some(*until),
+            _ => None,
+        };
+        let runner = self.runner_ref().filter(|_| !matches!(self.stage, Stage::Finished(_)));
+        // Nobody else says when a lease has lapsed.
+        let lapses = Some(lease_clock::monotonic(self.until));
+        [ends, runner.and_then(ShardRunner::next_deadline), lapses].into_iter().flatten().min()
     }
 }

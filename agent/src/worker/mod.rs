@@ -1,7 +1,9 @@
 //! A worker: one thread with its own SCTP endpoint and its own shards. Nothing of it is shared or locked.
 
+mod accounts;
 mod held;
 mod n3;
+mod outbox;
 mod reporter;
 mod rounds;
 

@@ -14,6 +14,7 @@ use crate::holder::{Notice, Order};
 use crate::lease_clock;
 use crate::recorder::micros;
 use crate::shard::ShardRunner;
+use crate::wall_clock::WallClock;
 
 /// The worker's voice, and its clock of reports.
 pub(super) struct Reporter {
@@ -114,7 +115,7 @@ impl Reporter {
         let traces = if is_last { runner.take_last_traces() } else { runner.take_traces() };
         self.trace_dropped += runner.take_trace_dropped();
         let report = runner.report(now);
-        self.hand_over_traces(traces);
+        self.hand_over_traces(traces, runner.run_start());
         let Some(report) = report else { return false };
         let fits = self.has_room();
         if !fits && is_last {
@@ -158,8 +159,18 @@ impl Reporter {
         let _ = self.notices.send(what);
     }
 
-    fn hand_over_traces(&mut self, traces: Vec<Trace>) {
-        for trace in traces {
+    /// Their packets get the time of this host's own clock, so that they can be laid beside a capture.
+    fn hand_over_traces(&mut self, traces: Vec<Trace>, start: Option<Instant>) {
+        let wall = (!traces.is_empty()).then(WallClock::read);
+        for mut trace in traces {
+            if let (Some(wall), Some(start)) = (wall, start) {
+                for packet in &mut trace.packets {
+                    let after = Duration::from_micros(packet.at_us.unsigned_abs());
+                    let at =
+                        if packet.at_us < 0 { start.checked_sub(after) } else { start.checked_add(after) };
+                    packet.wall_us = at.map(|at| wall.at(at)).unwrap_or_default();
+                }
+            }
             if self.has_room() {
                 self.say(Notice::Trace(Box::new(trace)));
             } else {

@@ -10,10 +10,11 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sctp::{AssociationId, Endpoint, Event, Waker};
+use sctp::{AssociationId, Endpoint, Event, SendError, Waker};
 
 use super::held::{Held, Stage};
 use super::n3::N3;
+use super::outbox::Outbox;
 use super::reporter::Reporter;
 use super::{Expected, FromWorker, Told};
 use crate::gtpu_port::Datagram;
@@ -26,13 +27,14 @@ pub(super) struct Rounds {
     priority: host::Priority,
     told: Receiver<Told>,
     waker: Arc<Mutex<Option<Waker>>>,
-    endpoint: Option<Endpoint>,
-    shards: BTreeMap<u32, Held>,
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) shards: BTreeMap<u32, Held>,
     associations: HashMap<AssociationId, (u32, u16)>,
     /// Associations of shards that are gone, on their way down.
     parting: HashSet<AssociationId>,
     n3: N3,
-    reporter: Reporter,
+    outbox: Outbox,
+    pub(super) reporter: Reporter,
     actions: Vec<ShardAction>,
     /// The shards' numbers, for a way around on which they may go.
     numbers: Vec<u32>,
@@ -50,12 +52,13 @@ impl Rounds {
             number,
             priority,
             told,
-            waker,
             endpoint: None,
             shards: BTreeMap::new(),
             associations: HashMap::new(),
             parting: HashSet::new(),
-            n3: N3::new(number),
+            n3: N3::new(number, Arc::clone(&waker)),
+            waker,
+            outbox: Outbox::default(),
             reporter,
             actions: Vec::new(),
             numbers: Vec::new(),
@@ -69,9 +72,13 @@ impl Rounds {
             self.drain_user_plane();
             let now = Instant::now();
             self.advance(now);
-            self.report_if_due(now);
+            self.report_if_due(now, &mut events);
+            self.dispatch(&mut events);
             self.part(now);
-            let deadline = self.next_deadline(now);
+            let mut deadline = self.next_deadline(now);
+            if let Some(endpoint) = &mut self.endpoint {
+                deadline = deadline.min(self.n3.rest(now, endpoint).unwrap_or(deadline));
+            }
             let due = self.next_due(deadline);
             self.give_up_lapsed();
             let Some(endpoint) = &mut self.endpoint else { continue };
@@ -79,6 +86,7 @@ impl Rounds {
                 let what = format!("worker {}: SCTP failed: {error}", self.number);
                 return self.reporter.send(FromWorker::Died(what));
             }
+            self.note_departures();
             self.dispatch(&mut events);
         }
         self.close();
@@ -126,6 +134,7 @@ impl Rounds {
         self.forget(shard);
         if let Some((port, slot)) = &expected.user_plane {
             self.n3.route(port.clone(), *slot, shard);
+            self.n3.watch(self.endpoint.as_mut());
         }
         self.shards.insert(shard, Held::new(expected));
     }
@@ -140,13 +149,14 @@ impl Rounds {
         let orders = std::mem::take(orders);
         if self.endpoint.is_none() {
             let priority = (self.priority, host::Role::Generator);
-            let options = sctp::Options { priority, ..sctp::Options::default() };
+            let options = sctp::Options { priority, departures: true, ..sctp::Options::default() };
             match Endpoint::client(held.targets.transport(), &options) {
                 Ok(endpoint) => {
                     if let Ok(mut waker) = self.waker.lock() {
                         *waker = Some(endpoint.waker());
                     }
                     self.endpoint = Some(endpoint);
+                    self.n3.watch(self.endpoint.as_mut());
                 }
                 Err(error) => {
                     held.stage = Stage::Unprepared(error.to_string());
@@ -193,9 +203,12 @@ impl Rounds {
         for Datagram { slot, from, octets } in self.n3.take_queued() {
             self.received_gtpu(slot, from, &octets, now, &mut actions);
         }
-        port.drain(self.number, |slot, from, octets| {
+        let drained = port.drain(self.number, |slot, from, octets| {
             self.received_gtpu(slot, from, octets, now, &mut actions);
         });
+        if drained > 0 {
+            self.n3.came(now);
+        }
         self.actions = actions;
     }
 
@@ -215,6 +228,18 @@ impl Rounds {
         }
     }
 
+    /// Tells the shards what has left.
+    pub(super) fn note_departures(&mut self) {
+        let Some(endpoint) = &mut self.endpoint else { return };
+        let (associations, shards) = (&self.associations, &mut self.shards);
+        self.outbox.look(endpoint, |id, ticket, at| {
+            let shard = associations.get(&id).map(|(shard, _)| *shard);
+            if let Some(runner) = shard.and_then(|shard| shards.get_mut(&shard)).and_then(Held::runner) {
+                runner.departed(ticket, at);
+            }
+        });
+    }
+
     fn dispatch(&mut self, events: &mut Vec<Event>) {
         let mut actions = std::mem::take(&mut self.actions);
         let mut now = Instant::now();
@@ -232,7 +257,11 @@ impl Rounds {
             let Some(held) = self.shards.get_mut(&shard) else { continue };
             if matches!(event, Event::Down { .. }) {
                 self.associations.remove(&id);
+                self.outbox.forget(id);
                 held.associations.remove(&gnb);
+                if matches!(held.stage, Stage::Parts { .. }) {
+                    continue;
+                }
             }
             let Some(runner) = held.runner() else { continue };
             match event {
@@ -240,8 +269,8 @@ impl Rounds {
                     let ends = self.endpoint.as_ref().and_then(|endpoint| endpoint.ends(id));
                     runner.association_up(gnb, streams_out, ends, now, &mut actions);
                 }
-                Event::Received { stream, ppid, payload, .. } => {
-                    runner.received(gnb, stream, ppid, payload, now, &mut actions);
+                Event::Received { stream, ppid, payload, at, .. } => {
+                    runner.received(gnb, stream, ppid, payload, at, &mut actions);
                 }
                 Event::Down { reason, .. } => {
                     runner.association_down(gnb, &reason.to_string(), now, &mut actions);
@@ -265,11 +294,15 @@ impl Rounds {
         let (mut unprepared, mut undialled) = (None, Vec::new());
         for action in actions.drain(..) {
             match action {
-                ShardAction::Send { gnb, stream, octets } => {
-                    if let Some(&id) = held.associations.get(&gnb) {
-                        // A message that the association does not take is lost with it; its attempt will time out.
-                        if let Err(error) = endpoint.send(id, stream, sctp::NGAP_PPID, octets) {
+                ShardAction::Send { gnb, stream, octets, ticket } => {
+                    let id = held.associations.get(&gnb).copied();
+                    let send = |id| endpoint.send(id, stream, sctp::NGAP_PPID, octets);
+                    // A message that the association does not take is lost with it; its attempt will time out.
+                    match id.ok_or(SendError::Gone).and_then(|id| send(id).map(|()| id)) {
+                        Ok(id) => self.outbox.took(id, ticket),
+                        Err(error) => {
                             tracing::debug!(%error, shard, gnb, "message not sent");
+                            held.runner().into_iter().for_each(|runner| runner.not_sent(ticket));
                         }
                     }
                 }
@@ -309,7 +342,7 @@ impl Rounds {
     }
 
     /// What a shard does after a standstill is not reported before the standstill is.
-    fn notice_standstills(&mut self) {
+    pub(super) fn notice_standstills(&mut self) {
         for (until, lasted) in self.reporter.standstills() {
             tracing::warn!(worker = self.number, seconds = lasted.as_secs_f64(), "this process stood still");
             let runners = self.shards.values_mut().filter_map(Held::runner);
@@ -317,61 +350,8 @@ impl Rounds {
         }
     }
 
-    fn report_if_due(&mut self, now: Instant) {
-        let due = self.reporter.is_due(now);
-        let ends = |held: &Held| match &held.stage {
-            Stage::Runs(runner) | Stage::Settles(runner) => {
-                runner.is_finished(now) || runner.is_settled(now) || runner.wants_report()
-            }
-            _ => false,
-        };
-        if !due && !self.shards.values().any(ends) {
-            return;
-        }
-        self.notice_standstills();
-        // First how the worker is doing, so that it has arrived when a shard says that it is finished.
-        self.reporter.health(now, self.shards.values().filter_map(Held::runner_ref));
-        for (&shard, held) in &mut self.shards {
-            if held.reporting().is_none() || !(due || ends(held)) {
-                continue;
-            }
-            let epoch = held.epoch;
-            let stage = std::mem::replace(&mut held.stage, Stage::Expected(Vec::new()));
-            held.stage = match stage {
-                // Also one that is to settle: it may have come to its end before.
-                Stage::Runs(mut runner) | Stage::Settles(mut runner) if runner.is_finished(now) => {
-                    self.reporter.report(&mut runner, now, true);
-                    self.reporter.say(Notice::Finished { shard, epoch });
-                    Stage::Finished(runner)
-                }
-                Stage::Settles(mut runner) if runner.is_settled(now) => {
-                    let ues = runner.export(now);
-                    self.reporter.report(&mut runner, now, true);
-                    for &id in held.associations.values() {
-                        if let Some(endpoint) = &mut self.endpoint {
-                            endpoint.shutdown(id, now);
-                        }
-                    }
-                    Stage::Closes { until: now + CLOSE, ues }
-                }
-                Stage::Runs(mut runner) => {
-                    self.reporter.report(&mut runner, now, false);
-                    Stage::Runs(runner)
-                }
-                Stage::Settles(mut runner) => {
-                    self.reporter.report(&mut runner, now, false);
-                    Stage::Settles(runner)
-                }
-                other => other,
-            };
-        }
-        if due {
-            self.reporter.made(now);
-        }
-    }
-
     /// Gives up every shard whose lease has ended: nothing of it that is queued leaves any more.
-    fn give_up_lapsed(&mut self) {
+    pub(super) fn give_up_lapsed(&mut self) {
         while let Some(shard) = self.shards.values().find(|held| held.has_lapsed()).map(|held| held.shard) {
             self.notice_standstills();
             let Some(held) = self.remove(shard, Closing::Abort) else { continue };
@@ -385,7 +365,7 @@ impl Rounds {
                     self.reporter.say(Notice::CannotPrepare { shard, epoch, error });
                 }
                 Stage::Expected(_) => self.say_released(shard, epoch, Vec::new(), true),
-                Stage::Runs(mut runner) | Stage::Settles(mut runner) => {
+                Stage::Runs(mut runner) | Stage::Settles(mut runner) | Stage::Parts { mut runner, .. } => {
                     runner.give_up("lease-lapsed", now);
                     while runner.wants_report() && self.reporter.report(&mut runner, now, false) {}
                     self.reporter.report(&mut runner, now, true);
@@ -431,6 +411,7 @@ impl Rounds {
         let now = Instant::now();
         for &id in held.associations.values() {
             self.associations.remove(&id);
+            self.outbox.forget(id);
             let Some(endpoint) = &mut self.endpoint else { continue };
             match closing {
                 Closing::Abort => endpoint.abort(id, now),
@@ -448,8 +429,7 @@ impl Rounds {
 
     fn next_deadline(&self, now: Instant) -> Instant {
         let shards = self.shards.values().filter_map(Held::next_deadline);
-        let running = self.shards.values().filter_map(Held::runner_ref);
-        let longest = now + if running.into_iter().any(ShardRunner::has_user_plane) { DRAIN } else { IDLE };
+        let longest = now + IDLE;
         shards.chain(self.reporter.next_deadline()).min().unwrap_or(longest).min(longest)
     }
 
@@ -490,13 +470,11 @@ enum Closing {
     Shutdown,
 }
 
-/// The longest sleep: how late the end of a shard is seen.
-const IDLE: Duration = Duration::from_millis(20);
-/// The longest sleep while there are sessions: their packets are taken in this often.
-const DRAIN: Duration = Duration::from_millis(4);
+/// The longest sleep: nothing depends on its end.
+const IDLE: Duration = Duration::from_secs(1);
 /// How often one shard may go on at once.
 const ROUNDS: usize = 16;
 /// Messages handled before the clock is read again.
 const EVENTS_PER_CLOCK: usize = 16;
 /// How long closing associations may take.
-const CLOSE: Duration = Duration::from_millis(500);
+pub(super) const CLOSE: Duration = Duration::from_millis(500);

@@ -187,7 +187,10 @@ impl World {
                         let now = self.now;
                         self.shards[shard].association_up(gnb, STREAMS, None, now, &mut self.shard_actions);
                     }
-                    ShardAction::Send { gnb, stream, octets } => self.send(id(gnb), AMF, stream, octets),
+                    ShardAction::Send { gnb, stream, octets, ticket } => {
+                        self.shards[shard].departed(ticket, self.now);
+                        self.send(id(gnb), AMF, stream, octets);
+                    }
                     ShardAction::SendGtpu { to, octets } => {
                         let from = SocketAddr::new(address(u32::try_from(shard).unwrap(), generation), 2152);
                         self.packets.push_back((self.now + N3_DELAY, from, to, octets));

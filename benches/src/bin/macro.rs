@@ -4,9 +4,11 @@
 //! 2. the highest rate that is sustained: no failure, not limited by the generator, median latency under 100 ms,
 //! 3. octets per registered idle UE, and octets of reports per agent and second,
 //! 4. handovers over N2 and over Xn at rising rates, of UEs with sessions and without traffic,
-//! 5. `campaign-10k` as it is in the catalogue.
+//! 5. `campaign-10k` as it is in the catalogue,
+//! 6. the same ten times at each place in the queue (`--priority`) beside two busy loops: how many are valid. Only this with
+//!    the argument `neighbours`.
 
-use std::process::Command;
+use std::process::{Child, Command};
 
 use anyhow::{Context, Error, ensure};
 use serde_json::Value;
@@ -15,6 +17,9 @@ fn main() -> Result<(), Error> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{cores} cores, {}", processor());
     println!();
+    if std::env::args().any(|argument| argument == "neighbours") {
+        return beside_neighbours();
+    }
     println!(
         "{:<28}{:>10}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}",
         "campaign", "ok", "median", "p95", "p99", "late p50", "late p99", "agent CPU"
@@ -38,6 +43,42 @@ fn main() -> Result<(), Error> {
     let summary = run("campaign-10k", &["--seed", "7"])?;
     for procedure in [REGISTRATION, "pdu-session", "handover-n2", "handover-xn"] {
         row(procedure, &summary, procedure);
+    }
+    println!();
+    beside_neighbours()
+}
+
+/// Two processes that never rest; ended when dropped.
+struct BusyLoops(Vec<Child>);
+
+impl BusyLoops {
+    fn start() -> Result<Self, Error> {
+        let start = || Command::new("sh").args(["-c", "while :; do :; done"]).spawn();
+        (0..2).map(|_| start()).collect::<Result<_, _>>().map(Self).context("starting a busy loop")
+    }
+}
+
+impl Drop for BusyLoops {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn beside_neighbours() -> Result<(), Error> {
+    println!("campaign-10k beside two busy loops:");
+    let _loops = BusyLoops::start()?;
+    for priority in ["real-time", "slice", "none"] {
+        let (mut valid, mut granted) = (0, String::new());
+        for seed in 1..=CAMPAIGNS {
+            let summary = run("campaign-10k", &["--seed", &seed.to_string(), "--priority", priority])?;
+            granted = summary["generator"]["priority"].as_str().unwrap_or("?").to_owned();
+            valid += u64::from(summary["generator"]["limited"] == false);
+            row(&format!("{priority}, seed {seed}"), &summary, REGISTRATION);
+        }
+        println!("{priority} (got {granted}): {valid} of {CAMPAIGNS} not limited by the generator");
     }
     Ok(())
 }
@@ -157,6 +198,7 @@ fn processor() -> String {
     model.trim_start_matches([' ', '\t', ':']).to_owned()
 }
 
+const CAMPAIGNS: u64 = 10;
 const REGISTRATION: &str = "registration";
 /// UEs of a handover campaign: what attaches, and opens sessions, at 1,000/s.
 const SESSIONS: u64 = 1_000 * ATTACHING_S;

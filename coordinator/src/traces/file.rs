@@ -41,8 +41,12 @@ impl TraceFile {
     pub(super) fn write(&mut self, message: &TracePacket) -> io::Result<()> {
         let offset = Duration::from_micros(message.at_us.unsigned_abs());
         let before = message.at_us < 0;
-        let timestamp =
-            if before { self.start.saturating_sub(offset) } else { self.start.saturating_add(offset) };
+        // By the clock of the host where it happened, so that a capture from there can be laid beside it.
+        let timestamp = match message.wall_us {
+            0 if before => self.start.saturating_sub(offset),
+            0 => self.start.saturating_add(offset),
+            wall_us => Duration::from_micros(wall_us),
+        };
         let mut comment = Some(message.comment.as_str()).filter(|comment| !comment.is_empty());
         for data in self.framing.packets(message) {
             // pcapng counts an option's length in 16 bits.

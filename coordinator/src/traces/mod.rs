@@ -183,6 +183,7 @@ mod tests {
             octets: vec![0],
             name: String::new(),
             comment: String::new(),
+            wall_us: 0,
         };
         for imsi in 0..300 {
             let imsi = format!("{}", imsi / 2);

@@ -411,6 +411,7 @@ fn trace(lease: &Lease) -> Trace {
         octets: hex::decode(RELEASE_REQUEST).unwrap(),
         name: "UEContextReleaseRequest".to_owned(),
         comment: "registration begins, due at 0.5 s".to_owned(),
+        wall_us: 0,
     };
     let packets = vec![packet(2_000, true), packet(1_000, true)];
     let imsi = format!("00101000000{:04}", lease.shard);

@@ -1,15 +1,15 @@
 //! The task of one association on kernel SCTP.
 
 use crate::waker::Waker;
-use crate::{AssociationId, DownReason, MAX_MESSAGE, Options, Remote};
+use crate::{AssociationId, Departure, DownReason, MAX_MESSAGE, Options, Remote};
 use oxirush_sctp::{
     AssociationParams, ConnectedSocket, InitParams, NotificationOrData, PeerAddressParams, ReceivedData,
     RtoInfo, SendOptions, Socket, SocketOptions, SocketToAssociation,
 };
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -30,6 +30,7 @@ pub(super) enum Report {
     },
     Received {
         id: AssociationId,
+        at: std::time::Instant,
         messages: Vec<ReceivedData>,
     },
     Down {
@@ -75,6 +76,8 @@ struct Abort {
 
 #[derive(Debug)]
 pub(super) struct Outgoing {
+    /// The how manieth message of the association.
+    pub(super) number: u64,
     pub(super) stream: u16,
     pub(super) ppid: u32,
     pub(super) payload: Vec<u8>,
@@ -96,6 +99,8 @@ pub(super) struct Task {
 pub(super) struct Reports {
     pub(super) sender: mpsc::Sender<Report>,
     pub(super) waker: Waker,
+    /// Messages that have left, where somebody asks for them.
+    pub(super) departures: Option<Arc<Mutex<Vec<Departure>>>>,
 }
 
 impl Reports {
@@ -180,9 +185,10 @@ impl Task {
                         Ok(count) => count,
                         Err(error) => return self.ended_by(&error),
                     };
+                    let at = std::time::Instant::now();
                     let messages: Vec<ReceivedData> = received.drain(..).filter_map(data).collect();
                     if !messages.is_empty() {
-                        self.reports.send(Report::Received { id: self.id, messages }).await;
+                        self.reports.send(Report::Received { id: self.id, at, messages }).await;
                     } else if count == 0 {
                         let unsent = self.queued.load(Ordering::Relaxed);
                         return DownReason::Shutdown { remote: self.remote.clone(), unsent };
@@ -217,6 +223,11 @@ impl Task {
 
     fn taken(&self, message: Option<Outgoing>) {
         if let Some(message) = message {
+            if let Some(departures) = &self.reports.departures {
+                let (id, number) = (self.id, message.number);
+                let departure = Departure { id, number, at: std::time::Instant::now() };
+                departures.lock().unwrap_or_else(PoisonError::into_inner).push(departure);
+            }
             self.queued.fetch_sub(message.payload.len(), Ordering::Relaxed);
         }
     }

@@ -3,12 +3,14 @@
 use super::association::{Handle, Outgoing, Report, Reports, Task, Up};
 use super::io_thread::{self, NewConnection, Shared};
 use crate::waker::{Rest, Until, Waiter, Waker};
-use crate::{Address, AssociationId, DownReason, Event, Options, Remote, SctpError, SendError, Transport};
+use crate::{
+    Address, AssociationId, Departure, DownReason, Event, Options, Remote, SctpError, SendError, Transport,
+};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -35,6 +37,8 @@ struct Association {
     handle: Handle,
     /// `None` until it is up.
     up: Option<Up>,
+    /// Messages that were taken.
+    sent: u64,
 }
 
 impl KernelEndpoint {
@@ -59,7 +63,8 @@ impl KernelEndpoint {
         let waiter = Waiter::new(options.spin)?;
         let (sender, reports) = mpsc::channel(REPORTS);
         let (connections, new_connections) = mpsc::unbounded_channel();
-        let to_reports = Reports { sender, waker: waiter.waker() };
+        let departures = options.departures.then(Arc::default);
+        let to_reports = Reports { sender, waker: waiter.waker(), departures };
         let (last_id, count) = (Arc::<AtomicU32>::default(), Arc::<AtomicUsize>::default());
         let shared = Shared {
             options: Arc::clone(&options),
@@ -115,7 +120,7 @@ impl KernelEndpoint {
         let id = AssociationId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let remote = Remote { transport: Transport::Kernel, address: peer.to_string() };
         let (task, handle) = Task::new(id, remote, Arc::clone(&self.options), self.to_reports.clone());
-        self.associations.insert(id, Association { handle, up: None });
+        self.associations.insert(id, Association { handle, up: None, sent: 0 });
         if let Some(connections) = &self.connections {
             // Fails only when the thread has died, which `wait` reports.
             let _ = connections.send((task, peers));
@@ -132,7 +137,7 @@ impl KernelEndpoint {
     ) -> Result<(), SendError> {
         let octets = payload.len();
         SendError::check_length(octets)?;
-        let association = self.associations.get(&id).ok_or(SendError::Gone)?;
+        let association = self.associations.get_mut(&id).ok_or(SendError::Gone)?;
         let outgoing = association.handle.outgoing.as_ref().ok_or(SendError::Gone)?;
         let up = association.up.as_ref().ok_or(SendError::NotUp)?;
         if stream >= up.streams_out {
@@ -146,7 +151,10 @@ impl KernelEndpoint {
             return Err(SendError::Full);
         }
         queued.fetch_add(octets, Ordering::Relaxed);
-        outgoing.send(Outgoing { stream, ppid, payload }).map_err(|_| SendError::Gone)
+        let number = association.sent;
+        outgoing.send(Outgoing { number, stream, ppid, payload }).map_err(|_| SendError::Gone)?;
+        association.sent += 1;
+        Ok(())
     }
 
     pub(crate) fn shutdown(&mut self, id: AssociationId, now: Instant) {
@@ -188,6 +196,16 @@ impl KernelEndpoint {
         Ok(())
     }
 
+    pub(crate) fn take_departures(&mut self, departures: &mut Vec<Departure>) {
+        if let Some(left) = &self.to_reports.departures {
+            departures.append(&mut left.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    pub(crate) fn waiter(&mut self) -> &mut Waiter {
+        &mut self.waiter
+    }
+
     pub(crate) fn waker(&self) -> Waker {
         self.waiter.waker()
     }
@@ -202,7 +220,7 @@ impl KernelEndpoint {
             match report {
                 Report::Accepted { id, handle, up } => {
                     events.push(Event::Up { id, peer: up.peer, streams_out: up.streams_out });
-                    self.associations.insert(id, Association { handle, up: Some(up) });
+                    self.associations.insert(id, Association { handle, up: Some(up), sent: 0 });
                 }
                 Report::Connected { id, up } => {
                     if let Some(association) = self.associations.get_mut(&id) {
@@ -210,13 +228,14 @@ impl KernelEndpoint {
                         association.up = Some(up);
                     }
                 }
-                Report::Received { id, messages } => {
+                Report::Received { id, at, messages } => {
                     if self.associations.contains_key(&id) {
                         events.extend(messages.into_iter().map(|message| Event::Received {
                             id,
                             stream: message.stream_id().unwrap_or(0),
                             ppid: message.ppid().unwrap_or(0),
                             payload: message.payload,
+                            at,
                         }));
                     }
                 }

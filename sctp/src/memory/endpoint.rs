@@ -2,7 +2,9 @@
 //! behaves as over a network that loses nothing.
 
 use crate::waker::{Rest, Until, Waiter, Waker};
-use crate::{Address, AssociationId, DownReason, Event, Options, Remote, SctpError, SendError, Transport};
+use crate::{
+    Address, AssociationId, Departure, DownReason, Event, Options, Remote, SctpError, SendError, Transport,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,6 +27,8 @@ pub(crate) struct MemoryEndpoint {
     /// Events that a call other than `wait` caused.
     pending: Vec<Event>,
     next_id: u32,
+    /// Messages that have left, where somebody asks for them.
+    departures: Vec<Departure>,
 }
 
 #[derive(Debug)]
@@ -36,6 +40,8 @@ struct Association {
     remote: Remote,
     /// Octets which the peer has not taken out of its inbox yet.
     queued: Arc<AtomicUsize>,
+    /// Messages that were taken, where somebody asks when they leave.
+    sent: u64,
 }
 
 /// How others reach an endpoint.
@@ -79,6 +85,7 @@ impl MemoryEndpoint {
             associations: BTreeMap::new(),
             pending: Vec::new(),
             next_id: 0,
+            departures: Vec::new(),
         })
     }
 
@@ -135,7 +142,7 @@ impl MemoryEndpoint {
         payload: Vec<u8>,
     ) -> Result<(), SendError> {
         SendError::check_length(payload.len())?;
-        let association = self.associations.get(&id).ok_or(SendError::Gone)?;
+        let association = self.associations.get_mut(&id).ok_or(SendError::Gone)?;
         let peer_id = association.peer_id.ok_or(SendError::NotUp)?;
         let streams = association.streams_out;
         if stream >= streams {
@@ -147,7 +154,14 @@ impl MemoryEndpoint {
         }
         queued.fetch_add(payload.len(), Ordering::Relaxed);
         let message = Letter::Message { id: peer_id, stream, ppid, payload, queued: Arc::clone(queued) };
-        if association.peer.post(message) { Ok(()) } else { Err(SendError::Gone) }
+        if !association.peer.post(message) {
+            return Err(SendError::Gone);
+        }
+        if self.options.departures {
+            self.departures.push(Departure { id, number: association.sent, at: Instant::now() });
+            association.sent += 1;
+        }
+        Ok(())
     }
 
     pub(crate) fn shutdown(&mut self, id: AssociationId, _now: Instant) {
@@ -195,6 +209,14 @@ impl MemoryEndpoint {
         Ok(())
     }
 
+    pub(crate) fn take_departures(&mut self, departures: &mut Vec<Departure>) {
+        departures.append(&mut self.departures);
+    }
+
+    pub(crate) fn waiter(&mut self) -> &mut Waiter {
+        &mut self.waiter
+    }
+
     pub(crate) fn waker(&self) -> Waker {
         self.waiter.waker()
     }
@@ -231,7 +253,7 @@ impl MemoryEndpoint {
             Letter::Message { id, stream, ppid, payload, queued } => {
                 queued.fetch_sub(payload.len(), Ordering::Relaxed);
                 if self.associations.contains_key(&id) {
-                    events.push(Event::Received { id, stream, ppid, payload });
+                    events.push(Event::Received { id, stream, ppid, payload, at: Instant::now() });
                 }
             }
             Letter::Shutdown { id } => {
@@ -266,7 +288,7 @@ impl MemoryEndpoint {
         streams_out: u16,
         remote: Remote,
     ) {
-        let association = Association { peer, peer_id, streams_out, remote, queued: Arc::default() };
+        let association = Association { peer, peer_id, streams_out, remote, queued: Arc::default(), sent: 0 };
         self.associations.insert(id, association);
     }
 

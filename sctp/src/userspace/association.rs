@@ -2,6 +2,7 @@
 //! that loses nothing. No I/O.
 
 use super::packet::{self, Header};
+use crate::departure::Queued;
 use crate::{AssociationId, DownReason, Event, MAX_MESSAGE, Options, Remote, SendError};
 use dcsctp::api::{
     DcSctpSocket, ErrorKind, HandoverReadiness, Message, Options as DcsctpOptions, PpId, SendOptions, Socket,
@@ -63,6 +64,8 @@ pub(crate) struct Association {
     garbage: u32,
     /// A packet for us has come.
     has_answered: bool,
+    /// Messages that have not left, where somebody asks when they do.
+    departing: Option<Queued>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +96,14 @@ impl Association {
             timer: None,
             garbage: 0,
             has_answered: false,
+            departing: options.departures.then(Queued::default),
+        }
+    }
+
+    /// One of its packets was given to the kernel: tells the numbers of the messages that begin in it.
+    pub(crate) fn left(&mut self, packet: &[u8], number: impl FnMut(u64)) {
+        if let Some(departing) = &mut self.departing {
+            departing.left(packet, number);
         }
     }
 
@@ -173,6 +184,9 @@ impl Association {
             }
         }
         self.queued_at_most += payload.len();
+        if let Some(departing) = &mut self.departing {
+            departing.push(stream);
+        }
         self.pending.push(Message::new(StreamId(stream), PpId(ppid), payload));
         Ok(())
     }
@@ -257,7 +271,7 @@ impl Association {
             let cause = "the SCTP stack of this side failed".to_owned();
             return Some(DownReason::Aborted { remote: self.remote.clone(), cause });
         }
-        if let Some(reason) = self.collect(sink) {
+        if let Some(reason) = self.collect(now, sink) {
             return Some(reason);
         }
         if let Phase::Draining { deadline } = self.phase
@@ -267,7 +281,7 @@ impl Association {
         {
             self.phase = Phase::Closing { deadline };
             self.socket.shutdown();
-            if let Some(reason) = self.collect(sink) {
+            if let Some(reason) = self.collect(now, sink) {
                 return Some(reason);
             }
         }
@@ -275,7 +289,7 @@ impl Association {
         None
     }
 
-    fn collect(&mut self, sink: &mut Sink<'_>) -> Option<DownReason> {
+    fn collect(&mut self, now: Instant, sink: &mut Sink<'_>) -> Option<DownReason> {
         let mut down = None;
         while let Some(event) = self.socket.poll_event() {
             match event {
@@ -304,7 +318,8 @@ impl Association {
                 continue;
             }
             let PpId(ppid) = message.ppid;
-            sink.events.push(Event::Received { id: self.id, stream, ppid, payload: message.payload });
+            let payload = message.payload;
+            sink.events.push(Event::Received { id: self.id, stream, ppid, payload, at: now });
         }
         down
     }
@@ -318,6 +333,7 @@ impl Association {
             *sink.last_id = sink.last_id.wrapping_add(1);
             self.id = AssociationId(*sink.last_id);
             self.pending.clear();
+            self.departing = self.departing.take().map(|_| Queued::default());
         }
         self.phase = Phase::Up;
         if let Some(metrics) = self.socket.get_metrics() {

@@ -4,7 +4,7 @@ use super::association::Datagram;
 use super::packet_socket::{BATCH, Inbox, PacketSocket};
 use super::stack::Stack;
 use crate::waker::{Rest, Until, Waiter, Waker};
-use crate::{Address, AssociationId, Event, Options, Remote, SctpError, SendError, Transport};
+use crate::{Address, AssociationId, Departure, Event, Options, Remote, SctpError, SendError, Transport};
 use polling::{Event as Interest, PollMode};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -23,6 +23,8 @@ pub(crate) struct UserspaceEndpoint {
     inbox: Inbox,
     /// A socket did not take all packets.
     blocked: bool,
+    /// Messages that have left, where somebody asks for them.
+    departures: Vec<Departure>,
 }
 
 /// Learns by ICMP that nothing listens at the UDP port that an association is being connected to: a connected socket of
@@ -96,6 +98,7 @@ impl UserspaceEndpoint {
             local,
             inbox: Inbox::new(),
             blocked: false,
+            departures: Vec::new(),
         };
         endpoint.add(socket).map_err(open)?;
         Ok(endpoint)
@@ -174,6 +177,14 @@ impl UserspaceEndpoint {
         Ok(())
     }
 
+    pub(crate) fn take_departures(&mut self, departures: &mut Vec<Departure>) {
+        departures.append(&mut self.departures);
+    }
+
+    pub(crate) fn waiter(&mut self) -> &mut Waiter {
+        &mut self.waiter
+    }
+
     pub(crate) fn waker(&self) -> Waker {
         self.waiter.waker()
     }
@@ -217,7 +228,10 @@ impl UserspaceEndpoint {
                 None => Err(io::ErrorKind::NetworkUnreachable.into()),
             };
             match result {
-                Ok(taken) => sent += taken,
+                Ok(taken) => {
+                    self.depart(rest.get(..taken).unwrap_or_default());
+                    sent += taken;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.blocked = true;
                     break;
@@ -236,6 +250,14 @@ impl UserspaceEndpoint {
         packets.append(self.stack.outgoing());
         packets.truncate(BACKLOG_LIMIT);
         *self.stack.outgoing() = packets;
+    }
+
+    /// The kernel has taken these packets.
+    fn depart(&mut self, packets: &[Datagram]) {
+        if self.options.departures {
+            let now = Instant::now();
+            packets.iter().for_each(|packet| self.stack.left(packet, now, &mut self.departures));
+        }
     }
 
     fn sleep(&mut self, rest: Rest) -> io::Result<()> {
@@ -379,6 +401,8 @@ fn read(
                 }
                 Err(error) => return Err(error),
             };
+            // What is handled before it may have taken a while; on a busy machine, long.
+            let now = Instant::now().max(now);
             for (mut from, octets) in inbox.packets() {
                 left = left.saturating_sub(1);
                 let octets = if strip { without_ip_header(octets) } else { octets };

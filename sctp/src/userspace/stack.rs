@@ -3,7 +3,7 @@
 use super::association::{Association, Datagram, Key, Sink};
 use super::offers::Offers;
 use super::packet::{self, Header};
-use crate::{AssociationId, DownReason, Event, Options, Remote, SctpError, SendError, Transport};
+use crate::{AssociationId, Departure, DownReason, Event, Options, Remote, SctpError, SendError, Transport};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
@@ -179,6 +179,16 @@ impl Stack {
     /// What is to be sent; the caller takes packets from its front.
     pub(crate) fn outgoing(&mut self) -> &mut Vec<Datagram> {
         &mut self.outgoing
+    }
+
+    /// A packet was given to the kernel at an instant.
+    pub(crate) fn left(&mut self, packet: &Datagram, at: Instant, departures: &mut Vec<Departure>) {
+        let Some((id, association)) =
+            packet.association.and_then(|id| Some((id, self.associations.get_mut(&id)?)))
+        else {
+            return;
+        };
+        association.left(&packet.octets, |number| departures.push(Departure { id, number, at }));
     }
 
     /// Aborts everything, for the end of the endpoint.

@@ -87,7 +87,7 @@ fn return_everything(mut server: Endpoint) {
         server.wait(end, &mut events).unwrap();
         for event in events.drain(..) {
             match event {
-                Event::Received { id, stream, ppid, payload } => {
+                Event::Received { id, stream, ppid, payload, .. } => {
                     // Who has sent its last message may be gone before the answer.
                     if server.send(id, stream, ppid, payload).is_err() {
                         return;

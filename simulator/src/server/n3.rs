@@ -84,8 +84,14 @@ impl N3 {
         !self.waiting.is_empty()
     }
 
-    /// Takes in all that has come, up to a bound that only a flood reaches.
-    pub(super) fn drain(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) {
+    /// To be watched.
+    pub(super) fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// Takes in all that has come, up to a bound that only a flood reaches. Whether there was anything.
+    pub(super) fn drain(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) -> bool {
+        let before = self.counters.received;
         for _ in 0..DRAINED {
             match self.socket.recv_from(&mut self.buffer) {
                 Ok((length, from)) => {
@@ -94,9 +100,10 @@ impl N3 {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // Nothing more; or an error of an earlier send, which is that datagram's loss.
-                Err(_) => return,
+                Err(_) => break,
             }
         }
+        self.counters.received > before
     }
 
     /// Sends these, after what waits.

@@ -267,6 +267,7 @@ fn any_trace() -> impl Strategy<Value = Trace> {
             octets,
             name: String::new(),
             comment: String::new(),
+            wall_us: at_us.unsigned_abs(),
         },
     );
     (any::<(u32, String, bool)>(), vec(packet, 0..4)).prop_map(|((shard, imsi, failed), packets)| Trace {
