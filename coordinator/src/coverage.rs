@@ -162,7 +162,6 @@ mod tests {
             unit: "ms".to_owned(),
             pass: true,
             coverage: None,
-            judged: true,
             limits: BTreeMap::new(),
             judged: true,
         };

@@ -73,6 +73,7 @@ fn trace_of(size: usize) -> ToCoordinator {
         octets: vec![7; size],
         name: String::new(),
         comment: String::new(),
+        wall_us: 0,
     };
     let (imsi, why) = (String::new(), "all".to_owned());
     ToCoordinator::Trace(Box::new(Trace { shard: 0, imsi, why, failed: false, packets: vec![packet] }))
