@@ -230,7 +230,7 @@ async fn runs_folder_that_is_a_file_is_an_error_that_names_it() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn full_disk_makes_the_run_invalid_and_names_the_file() {
+async fn link_laid_during_the_run_makes_it_invalid_and_names_the_file() {
     let certificates = certificates();
     let runs = tempfile::tempdir().unwrap();
     let listen = "127.0.0.1:0".parse().unwrap();
@@ -241,7 +241,7 @@ async fn full_disk_makes_the_run_invalid_and_names_the_file() {
     let (address, mut progress) = (coordinator.local_addr().to_string(), coordinator.progress());
     let folder = runs.path().join("full");
     let agent = tokio::spawn(async move {
-        // The folder is there once the run waits for agents: from now on its time line is on a full disk.
+        // The folder is there once the run waits for agents: somebody lays a link in the place of a file that comes later.
         progress
             .wait_for(|progress| progress.phase == Phase::Joining && !progress.run_id.is_empty())
             .await
@@ -255,7 +255,7 @@ async fn full_disk_makes_the_run_invalid_and_names_the_file() {
     let verdict = &outcome.summary.verdict;
     assert_eq!(verdict.status, Status::Invalid);
     assert!(
-        verdict.reasons[0].contains("histograms.hlog") && verdict.reasons[0].contains("No space left"),
+        verdict.reasons[0].contains("histograms.hlog") && verdict.reasons[0].contains("symbolic link"),
         "{verdict:?}"
     );
     assert!(outcome.folder.join("summary.json").exists());
