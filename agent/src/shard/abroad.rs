@@ -13,6 +13,7 @@ use crate::attempts::{Ended, Owner};
 use crate::pacer::DueAttempt;
 use crate::parts::PartSet;
 use crate::population::procedure_of;
+use crate::tracer::Comment;
 
 /// The attempts that other shards were asked for, until they end.
 #[derive(Default)]
@@ -162,7 +163,8 @@ impl ShardRunner {
         };
         self.attempts.begin_for(owner, ue, procedure, now, &mut self.recorder);
         let name = procedure.as_str();
-        self.tracer.begins(ue, || format!("{name} begins, due at its home, shard {}", due.home));
+        let comment = || Comment::Begins(format!("{name} begins, due at its home, shard {}", due.home));
+        self.tracer.begins(ue, comment);
         let mut out = Vec::new();
         self.start_procedure(ue, procedure, now, &mut out);
         self.unsent.append(&mut out);
