@@ -8,10 +8,10 @@ use super::*;
 fn scenario(operator: &str) -> Scenario {
     let yaml = format!(
         "name: t\nsubscribers: [{{plmn: 001/01, imsi: \"001010000000001\", count: 2, k: \"{K}\", {operator}}}]\n\
-         cells: {{gnbs: 1, slices: [{{sst: 1, sd: \"0a0203\"}}, {{sst: 2}}]}}\nradio: ideal\n\
+         cells: {{gnbs: 1, slices: [\"1-0a0203\", \"2\"]}}\nradio: ideal\n\
          sessions:\n\
-         - {{dnn: internet, slice: {{sst: 1, sd: \"0a0203\"}}}}\n\
-         - {{dnn: ims, slice: {{sst: 2}}}}\n\
+         - {{dnn: internet, slice: \"1-0a0203\"}}\n\
+         - {{dnn: ims, slice: \"2\"}}\n\
          load: [{{procedure: registration, phases: [{{rate: 1/s, for: 1s}}]}}]\n"
     );
     Scenario::from_yaml(&yaml, "t.yaml").unwrap_or_else(|error| panic!("{error}"))
