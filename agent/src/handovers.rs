@@ -167,6 +167,11 @@ impl Handovers {
         self.departures.get(&ue)
     }
 
+    /// Whether the UE is leaving for another shard, to which its state has gone before.
+    pub(crate) fn has_packed(&self, ue: u32) -> bool {
+        self.departure(ue).is_some_and(|departure| matches!(departure.target, Target::Elsewhere { .. }))
+    }
+
     /// The UEs that are leaving.
     pub(crate) fn leaving(&self) -> impl Iterator<Item = u32> + '_ {
         self.departures.keys().copied()

@@ -50,6 +50,11 @@ impl ShardRunner {
             Delivery::Uplink(nas) => {
                 self.gnb(self.interface_of(gnb, ue), GnbEvent::Uplink { ue, nas: &nas }, now, out);
             }
+            // What a UE takes to another shard was packed when its handover began: what it heard after that would stay behind. The
+            // core's timers repeat it where the UE arrives.
+            Delivery::Downlink(_) if self.handovers.has_packed(ue) => {
+                self.recorder.unexpected("nas-while-leaving");
+            }
             Delivery::Downlink(nas) => self.ue(ue, UeEvent::Downlink(&nas), now, out),
             Delivery::Released => {
                 self.access.disconnect(ue);
