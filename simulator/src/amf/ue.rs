@@ -147,6 +147,13 @@ impl Ues {
         }
     }
 
+    /// The UE has named itself by this 5G-TMSI: where it is the newer of two, the one before is free.
+    pub(super) fn has_named(&mut self, id: UeId, tmsi: u32) {
+        if self.get(id).is_some_and(|ue| ue.tmsi == tmsi) {
+            self.drop_old_tmsi(id);
+        }
+    }
+
     pub(super) fn set_registered(&mut self, id: UeId, registered: bool) {
         let Some(ue) = self.get_mut(id) else { return };
         if std::mem::replace(&mut ue.registered, registered) != registered {

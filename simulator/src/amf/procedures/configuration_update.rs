@@ -36,7 +36,11 @@ pub(in crate::amf) fn by_command(amf: &mut Amf, turn: &mut Turn<'_>, imsi: Imsi)
 pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
     let Some(connection) = amf.connections.get(&id) else { return };
     let (Some(ue_id), plmn) = (connection.ue, connection.plmn) else { return };
-    registration::give_tmsi(amf, ue_id);
+    // Of a command before that was not answered, nobody knows whether the UE has the 5G-GUTI: both stay valid (§5.4.4.6), and it is
+    // told the same again. A third would take away the one that it may have.
+    if amf.ues.get(ue_id).is_some_and(|ue| ue.old_tmsi == 0) {
+        registration::give_tmsi(amf, ue_id);
+    }
     let tmsi = amf.ues.get(ue_id).map(|ue| ue.tmsi);
     let Some(guti) = tmsi.and_then(|tmsi| registration::guti(amf, plmn, tmsi)) else { return };
     let command = NasConfigurationUpdateCommand::new()

@@ -60,7 +60,10 @@ pub(in crate::amf) fn expired(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
 
 fn page(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
     let Some(ue) = amf.ues.get(id) else { return };
-    let (tmsi, plmn, tac) = (ue.tmsi, ue.plmn, ue.tac);
+    // A UE that was told another 5G-GUTI, and has not confirmed it, may have either (TS 24.501 §5.4.4.6): they take turns.
+    let times = ue.paged.unwrap_or_default();
+    let tmsi = if ue.old_tmsi != 0 && times % 2 == 1 { ue.old_tmsi } else { ue.tmsi };
+    let (plmn, tac) = (ue.plmn, ue.tac);
     let Some(serving) = amf.serving.get(plmn) else { return };
     let octets = serving.octets;
     let area = amf.registration_area(plmn, tac).to_vec();

@@ -36,6 +36,9 @@ pub(in crate::amf) fn requested(
     }
     // Whatever the UE says that it comes for (§5.6.1.1): to a UE that was paged, this answers the paging.
     let was_paged = amf.ues.get(ue_id).is_some_and(|ue| ue.paged.is_some());
+    if let Some(s_tmsi) = request.fg_s_tmsi.as_s_tmsi() {
+        amf.ues.has_named(ue_id, s_tmsi.tmsi());
+    }
     amf.bind(turn, id, ue_id);
     if let Some(connection) = amf.connections.get_mut(&id) {
         connection.secured = true;
