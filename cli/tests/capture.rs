@@ -87,7 +87,12 @@ fn messages_in(pcap: &Path, link: usize, protocol: u8) -> Vec<Message> {
             continue;
         }
         let sctp = &packet[20 + if protocol == 17 { 8 } else { 0 }..];
-        let ports = [&sctp[0..2], &sctp[2..4]].map(|port| u16::from_be_bytes(port.try_into().unwrap()));
+        // Of the other packets in UDP, QUIC's and GTP-U's, none is of the port of NGAP.
+        let [a, b, c, d, ..] = *sctp else { continue };
+        let ports = [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])];
+        if !ports.contains(&38_412) {
+            continue;
+        }
         let mut rest = &sctp[12..];
         while let [kind, flags, high, low, ..] = *rest {
             let length = usize::from(u16::from_be_bytes([high, low]));

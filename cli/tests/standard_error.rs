@@ -172,8 +172,7 @@ fn last_line_names_a_report_that_is_there() {
 fn limits_of_the_system_end_with_an_exit_code_of_ours() {
     let folder = tempfile::tempdir().unwrap();
     let path = scenario(folder.path(), &registrations(100, 100, 1, ""));
-    for limit in ["ulimit -v 300000", "ulimit -v 150000", "ulimit -v 1000000", "ulimit -f 8", "ulimit -s 64"]
-    {
+    for limit in ["ulimit -v 300000", "ulimit -v 150000", "ulimit -v 1000000", "ulimit -f 8"] {
         let out = folder.path().join(limit.replace(' ', ""));
         let output = limited(limit, &["run", &path, "--seed", "1"], &out);
         let said = String::from_utf8_lossy(&[output.stderr, output.stdout].concat()).into_owned();

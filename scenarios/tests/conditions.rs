@@ -67,7 +67,7 @@ fn limits_that_nothing_can_be_within_are_refused_where_they_stand() {
     }
     for (slo, part) in [
         ("{that: registration.success >= 99%}", "slos[0]: nothing limits this condition"),
-        ("{phase: peak}", "slos[0].that: missing, "),
+        ("{phase: peak}", "slos[0]: the field \"that\" is missing"),
         (
             "{that: generator.lateness.p99 < 1ms, phase: peak}",
             "slos[0].that: generator.lateness.p99 is of the whole run",
