@@ -115,8 +115,18 @@ fn with_causes(error: &Error) -> String {
             text = format!("{text}; {remedy}");
         }
     }
+    // With so few, what fails first may be far from where it is said.
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    if let Some(files) = files.filter(|files| *files < FEWEST_FILES && !text.contains("ulimit -n")) {
+        text = format!(
+            "{text}; this process may open no more than {files} files: allow it more with `ulimit -n`"
+        );
+    }
     text
 }
+
+/// Open files with which anything may fail.
+const FEWEST_FILES: u64 = 64;
 
 /// A file that may not grow any more (`ulimit -f`) is an error of that file, and not the end of the process.
 pub(crate) fn outlive_the_limit_of_files() {

@@ -192,7 +192,7 @@ fn account_is_that_of_a_capture_when_a_run_fails_or_is_cut_short() {
     }
 }
 
-/// A run of sessions in which nothing happens wakes nobody.
+/// A run of 200 sessions in which nothing happens wakes nobody, but for what the UEs' own timers want.
 #[test]
 fn idle_ues_wake_neither_their_workers_nor_the_simulator() {
     let yaml = registrations(200, 200, 1, "").replace(
@@ -213,7 +213,8 @@ fn idle_ues_wake_neither_their_workers_nor_the_simulator() {
     for name in ["worker-0", "simulator"] {
         let woken = (after[name] - before[name]) as f64;
         eprintln!("{name}: woken {woken} times in {seconds:.1} s");
-        assert!(woken <= 20.0 * seconds, "{name}: {woken} times in {seconds} s");
+        // Each UE has timers of its own, of which one ends in this time.
+        assert!(woken <= 20.0 * seconds + 200.0, "{name}: {woken} times in {seconds} s");
     }
 }
 

@@ -414,7 +414,10 @@ impl ShardRunner {
         }
         self.deliver_arrived(now, out);
         while let Some((ue, timer)) = self.ue_timers.pop_expired(now) {
-            self.ue(ue, UeEvent::Expired(timer), now, out);
+            // What a UE began now, or tried again, would be in no account.
+            if self.hears() {
+                self.ue(ue, UeEvent::Expired(timer), now, out);
+            }
         }
         while let Some((gnb, timer)) = self.gnb_timers.pop_expired(now) {
             self.gnb(gnb, GnbEvent::Expired(timer), now, out);

@@ -36,6 +36,8 @@ impl ShardRunner {
         }
         let Cell { gnb, cell } = cell.unwrap_or(Cell { gnb: 0, cell: 0 });
         match delivery {
+            // The account is closed: nobody comes any more.
+            Delivery::Connect { .. } if !self.hears() => {}
             Delivery::Connect { nas, cause, s_tmsi } => {
                 self.access.establish(ue);
                 let interface = self.select_amf(gnb, ue, s_tmsi, now, out);

@@ -322,8 +322,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<DurationText>().unwrap().0.as_nanos(), nanos, "{text}");
         }
-        for text in ["", "5", "s", "-5s", "5 s", "1s1m", "1e3s", "0.1ns", "9000h", ".s", "1..2s", "∞"]
-        {
+        for text in ["", "5", "s", "-5s", "5 s", "1s1m", "1e3s", "0.1ns", "9000h", ".s", "1..2s", "∞"] {
             assert!(text.parse::<DurationText>().is_err(), "{text}");
         }
     }
