@@ -87,7 +87,10 @@ mod tests {
         Scenario::from_yaml(&text, "t.yaml").unwrap()
     }
 
-    fn procedures(of: &[(&str, u64, &[(&str, u64)])]) -> Procedures {
+    /// A procedure, how many of its attempts succeeded, and how many were abandoned by cause.
+    type Counted<'a> = (&'a str, u64, &'a [(&'a str, u64)]);
+
+    fn procedures(of: &[Counted<'_>]) -> Procedures {
         let figures = |succeeded: u64, abandoned: &[(&str, u64)]| {
             let mut figures = ProcedureFigures::default();
             figures.counts.succeeded = succeeded;

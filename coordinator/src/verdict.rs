@@ -122,7 +122,7 @@ mod tests {
         let (aborted, broken) = ("aborted by the operator".to_owned(), "guardrail …".to_owned());
         let verdict = Verdict::of(vec![aborted.clone()], vec![broken.clone()], &[slo(false, Some(1.0))]);
         assert_eq!((verdict.status, verdict.exit_code()), (Status::Invalid, 3));
-        assert_eq!(verdict.reasons, [aborted.clone()]);
+        assert_eq!(verdict.reasons, std::slice::from_ref(&aborted));
         let mut found_later = Verdict::of(vec![], vec![broken], &[slo(false, Some(1.0))]);
         found_later.invalidate(aborted.clone());
         found_later.invalidate("the folder is full".to_owned());

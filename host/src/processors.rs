@@ -93,7 +93,7 @@ impl Sample {
     }
 }
 
-/// The processors of `Cpus_allowed_list:	0-3,7`.
+/// The processors of a line such as `Cpus_allowed_list: 0-3,7`.
 fn allowed(status: &str) -> Vec<u32> {
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default();
     let mut all = Vec::new();

@@ -108,6 +108,7 @@ fn set(thread: i32, wanted: &libc::sched_attr) -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "it is 56 octets long")]
 const SIZE: u32 = size_of::<libc::sched_attr>() as u32;
 const NO_FLAGS: u32 = 0;
 /// `SCHED_FLAG_RESET_ON_FORK`.
