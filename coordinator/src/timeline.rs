@@ -105,7 +105,9 @@ impl Timeline {
     }
 
     /// Closes every second before this one, in order; seconds without any report too.
+    /// At most [`MOST_AT_ONCE`]: a coordinator that was away for days goes on with the others at its next call.
     pub(crate) fn close_before(&mut self, second: u64, agents: u64) -> Vec<Second> {
+        let second = second.min(self.closed.saturating_add(MOST_AT_ONCE));
         let mut seconds = Vec::new();
         while self.closed < second {
             let at_s = self.closed;
@@ -222,3 +224,5 @@ const MICROS: u64 = 1_000_000;
 const MOST_LISTED: usize = 64;
 /// A second is closed at the latest when it is this old, whoever has not reported.
 pub(crate) const MOST_OPEN: u64 = 15;
+/// Seconds that are closed at one call.
+const MOST_AT_ONCE: u64 = 3_600;

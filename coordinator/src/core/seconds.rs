@@ -43,7 +43,9 @@ impl Core {
     /// Hands out what is left of the time line.
     pub(crate) fn close_all(&mut self) {
         let end = self.state.timeline.end();
-        self.close_before(end);
+        while self.state.timeline.is_open(end) {
+            self.close_before(end);
+        }
     }
 
     /// The whole run until then.
