@@ -9,7 +9,7 @@ use billing::{ChargingRecord, Closing};
 use scenarios::{Scenario, stream_seed};
 
 use crate::amf::{Amf, AmfAction, AmfEvent, Turn};
-use crate::chf::{Change, Chf, ChfSettings};
+use crate::charging::{Change, Chf, ChfSettings};
 use crate::scenario::{ScenarioSubscribers, settings};
 use crate::smf::Planes;
 use crate::upf::{Upf, UpfAction, UpfSettings, Volumes};

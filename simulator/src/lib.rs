@@ -1,10 +1,10 @@
 //! The other end of a campaign: a core network that judges for itself what it receives.
 //!
-//! [`amf`], [`smf`], [`upf`] and [`chf`] are sans-IO, and [`Core`] is all of them; [`Simulator`] serves it on a thread of
+//! [`amf`], [`smf`], [`upf`] and [`charging`] are sans-IO, and [`Core`] is all of them; [`Simulator`] serves it on a thread of
 //! its own.
 
 pub mod amf;
-pub mod chf;
+pub mod charging;
 pub mod core;
 pub mod scenario;
 mod server;
@@ -15,7 +15,7 @@ pub use crate::core::{Core, Moment, Output};
 pub use amf::{
     Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics, SubscriberData, SubscriberRecord, Turn,
 };
-pub use chf::{Change, Charged, ChargingSummary, Chf, ChfSettings, Fault, InjectedFault};
+pub use charging::{Change, Charged, ChargingSummary, Chf, ChfSettings, Fault, InjectedFault};
 pub use server::{
     LedgerState, N3Counters, NetworkStatistics, Simulator, SimulatorError, SimulatorOptions, Turned,
 };

@@ -22,7 +22,7 @@ use scenarios::Scenario;
 use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, SctpError, Waker};
 
 use crate::amf::{AmfAction, AmfEvent, Command, Statistics};
-use crate::chf::{ChargingSummary, InjectedFault};
+use crate::charging::{ChargingSummary, InjectedFault};
 use crate::core::{Core, Moment, Output};
 use crate::upf::UpfCounters;
 use campaign::{Campaign, Step};

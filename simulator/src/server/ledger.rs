@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use billing::ChargingRecord;
 use billing::csv::{ChargingWriter, Completeness, CsvError};
 
-use crate::chf::InjectedFault;
+use crate::charging::InjectedFault;
 
 /// How the ledger of charging records came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
