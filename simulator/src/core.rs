@@ -11,7 +11,7 @@ use scenarios::{Scenario, stream_seed};
 use crate::amf::{Amf, AmfAction, AmfEvent, Turn};
 use crate::charging::{Change, Chf, ChfSettings};
 use crate::scenario::{ScenarioSubscribers, settings};
-use crate::smf::Planes;
+use crate::sessions::Planes;
 use crate::upf::{Upf, UpfAction, UpfSettings, Volumes};
 
 /// A core network: what an AMF, a UPF and a CHF do together. Its driver hands it datagrams before the signalling that

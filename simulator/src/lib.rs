@@ -1,6 +1,6 @@
 //! The other end of a campaign: a core network that judges for itself what it receives.
 //!
-//! [`amf`], [`smf`], [`upf`] and [`charging`] are sans-IO, and [`Core`] is all of them; [`Simulator`] serves it on a thread of
+//! [`amf`], [`sessions`], [`upf`] and [`charging`] are sans-IO, and [`Core`] is all of them; [`Simulator`] serves it on a thread of
 //! its own.
 
 pub mod amf;
@@ -8,7 +8,7 @@ pub mod charging;
 pub mod core;
 pub mod scenario;
 mod server;
-pub mod smf;
+pub mod sessions;
 pub mod upf;
 
 pub use crate::core::{Core, Moment, Output};
@@ -19,5 +19,5 @@ pub use charging::{Change, Charged, ChargingSummary, Chf, ChfSettings, Fault, In
 pub use server::{
     LedgerState, N3Counters, NetworkStatistics, Simulator, SimulatorError, SimulatorOptions, Turned,
 };
-pub use smf::{DataNetwork, Planes, SmfSettings};
+pub use sessions::{DataNetwork, Planes, SmfSettings};
 pub use upf::{N3End, SessionSpec, UeAddresses, Upf, UpfAction, UpfCounters, UpfSettings, Volumes};

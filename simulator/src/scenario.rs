@@ -6,7 +6,7 @@ use identity::Imsi;
 use scenarios::{RadioNetwork, Scenario, SessionTemplate, SuciScheme};
 
 use crate::amf::{AmfSettings, Congestion, HomeNetworkKey, ServedNetwork, SubscriberData, SubscriberRecord};
-use crate::smf::{DataNetwork, SmfSettings};
+use crate::sessions::{DataNetwork, SmfSettings};
 
 /// The AMF that a scenario describes.
 pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {

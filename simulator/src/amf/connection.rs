@@ -14,7 +14,7 @@ use super::statistics::Message;
 use super::timers::{ConnectionTimer, TimerId};
 use super::ue::UeId;
 use crate::N3End;
-use crate::smf::session::Session;
+use crate::sessions::session::Session;
 
 /// AMF UE NGAP ID: 40 bits on the wire (TS 38.413 §9.3.3.1). Used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

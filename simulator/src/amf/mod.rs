@@ -30,7 +30,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
-use crate::smf::Smf;
+use crate::sessions::Smf;
 use admission::TokenBucket;
 use connection::{Connection, ConnectionId};
 use gnb::Gnb;

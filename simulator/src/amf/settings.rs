@@ -5,7 +5,7 @@ use std::time::Duration;
 use identity::{Plmn, Snssai, Tac};
 use scenarios::HandoverPolicy;
 
-use crate::smf::SmfSettings;
+use crate::sessions::SmfSettings;
 
 /// The configuration of one [`Amf`](super::Amf). [`AmfSettings::new`] gives the values of the specification.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::smf::Planes;
+use crate::sessions::Planes;
 
 /// What an event meets.
 pub struct Turn<'a> {

@@ -8,7 +8,7 @@ use super::connection::ConnectionId;
 use super::security::Security;
 use super::slices::SliceSet;
 use super::timers::TimerId;
-use crate::smf::session::Session;
+use crate::sessions::session::Session;
 
 /// The place of a UE context in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

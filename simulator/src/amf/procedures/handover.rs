@@ -12,7 +12,7 @@ use crate::amf::gnb::Area;
 use crate::amf::timers::Expiry;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn, ngap, sending};
-use crate::smf::n2;
+use crate::sessions::n2;
 
 /// HANDOVER REQUIRED: the target is asked, or the source told why not.
 pub(in crate::amf) fn required(
@@ -126,7 +126,7 @@ fn items(
             && session.ran.is_some()
             && area.is_some_and(|area| area.slices.contains(&session.slice))
     });
-    let item = |session: &crate::smf::session::Session| {
+    let item = |session: &crate::sessions::session::Session| {
         let (number, slice) = (PDUSessionID(session.id.value()), session.slice);
         let transfer = n2::setup_request(session)?.into();
         Some(PDUSessionResourceSetupItemHOReq::new(number, s_nssai(slice.sst, slice.sd), transfer, None))

@@ -8,7 +8,7 @@ use crate::amf::connection::{ConnectionId, Leg, State};
 use crate::amf::timers::Expiry;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn, ngap, sending};
-use crate::smf::{self, n2};
+use crate::sessions::{self, n2};
 
 /// HANDOVER REQUEST ACKNOWLEDGE: the source gets its HANDOVER COMMAND.
 pub(in crate::amf) fn acknowledged(
@@ -194,8 +194,8 @@ pub(in crate::amf) fn notified(
         if let Some(serving) = serving
             && session.is_established()
         {
-            smf::moved(turn, session, serving);
-            smf::activate(turn, session, *end);
+            sessions::moved(turn, session, serving);
+            sessions::activate(turn, session, *end);
         }
     }
     if let Some(source) = from {

@@ -11,7 +11,7 @@ use oxirush_security::nas_5gs::derive_kgnb;
 use super::{pdu_session_resource, ue_context_release};
 use crate::amf::connection::{ConnectionId, Protection};
 use crate::amf::{Amf, Message, Refusal, ngap, sending};
-use crate::smf::n2;
+use crate::sessions::n2;
 
 /// Sends a NAS message under the current security context: in an INITIAL CONTEXT SETUP REQUEST with the KgNB of
 /// the uplink NAS COUNT (TS 33.501 Annex A.9), or by itself when the gNB has the context already. The sessions get

@@ -8,8 +8,8 @@ use super::{pdu_session, pdu_session_resource};
 use crate::amf::connection::ConnectionId;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Turn};
-use crate::smf::session::Session;
-use crate::smf::{self, SmfSettings};
+use crate::sessions::session::Session;
+use crate::sessions::{self, SmfSettings};
 
 /// A UE registers where its connection is. In another network its home-routed sessions go on, charged there from now on
 /// (TS 32.255 §5.2.1.4); those that left for the data network in the one before end.
@@ -21,7 +21,7 @@ pub(in crate::amf) fn arrived(amf: &mut Amf, turn: &mut Turn<'_>, id: Connection
     let mut ended = Vec::new();
     for session in &mut ue.sessions {
         if session.serving != serving {
-            smf::moved(turn, session, serving);
+            sessions::moved(turn, session, serving);
         }
         if std::mem::replace(&mut session.registered_in, serving) != serving {
             changed = true;

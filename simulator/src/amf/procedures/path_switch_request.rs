@@ -10,7 +10,7 @@ use crate::N3End;
 use crate::amf::connection::{ConnectionId, State};
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn, sending};
-use crate::smf::{self, n2};
+use crate::sessions::{self, n2};
 
 /// PATH SWITCH REQUEST.
 pub(in crate::amf) fn requested(
@@ -104,8 +104,8 @@ fn switch(
         let Some(session) = pdu_session::find(amf, ue, *session).filter(|it| it.is_established()) else {
             continue;
         };
-        smf::moved(turn, session, serving);
-        smf::activate(turn, session, *end);
+        sessions::moved(turn, session, serving);
+        sessions::activate(turn, session, *end);
         switched.push(session.id);
     }
     let item = |id: &PduSessionId| {

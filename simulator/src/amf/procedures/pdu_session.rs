@@ -15,8 +15,8 @@ use crate::amf::connection::{ConnectionId, Protection, State as ConnectionState}
 use crate::amf::timers::{Expiry, SessionTimer};
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Message, Refusal, Turn, sending};
-use crate::smf::session::{Repeat, Session, State};
-use crate::smf::{self};
+use crate::sessions;
+use crate::sessions::session::{Repeat, Session, State};
 
 pub(in crate::amf) fn find(amf: &mut Amf, ue: UeId, id: PduSessionId) -> Option<&mut Session> {
     amf.ues.get_mut(ue)?.sessions.iter_mut().find(|session| session.id == id)
@@ -98,7 +98,7 @@ pub(in crate::amf) fn end(
     let Some(ue) = amf.ues.get_mut(ue) else { return };
     let Some(place) = ue.sessions.iter().position(|session| session.id == id) else { return };
     let mut session = ue.sessions.swap_remove(place);
-    smf::deactivate(turn, &mut session);
+    sessions::deactivate(turn, &mut session);
     if let Some(connection) = amf.connections.get_mut(&connection) {
         connection.ending.push((session, closing));
     }
@@ -161,7 +161,7 @@ pub(in crate::amf) fn suspend(
             State::Active | State::ExpectModificationPolicy | State::ExpectModificationComplete => {
                 session.state = State::Active;
                 session.repeat = None;
-                smf::deactivate(turn, session);
+                sessions::deactivate(turn, session);
                 stop_timer(amf, ue_id, id);
             }
         }
@@ -178,7 +178,7 @@ pub(in crate::amf) fn not_admitted(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId,
         State::ExpectReleaseComplete => pdu_session_release::close(amf, turn, ue, id),
         State::ExpectResourcesReleased => remove(amf, turn, ue, id, Closing::Released),
         _ if session.ran.is_some() => {
-            smf::deactivate(turn, session);
+            sessions::deactivate(turn, session);
             let cause = GsmCause::InsufficientResources;
             pdu_session_release::command(amf, turn, (ue, id), pdu_session_release::NETWORK_REQUESTED, cause);
         }

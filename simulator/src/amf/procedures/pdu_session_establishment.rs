@@ -9,8 +9,8 @@ use crate::amf::connection::ConnectionId;
 use crate::amf::timers::SessionTimer;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn, home_network};
-use crate::smf::session::{Session, State};
-use crate::smf::{Policy, gsm};
+use crate::sessions::session::{Session, State};
+use crate::sessions::{Policy, gsm};
 
 /// PDU SESSION ESTABLISHMENT REQUEST. The error is why the AMF does not forward it (§5.4.5.2.5).
 pub(in crate::amf) fn requested(

@@ -8,8 +8,8 @@ use crate::amf::connection::ConnectionId;
 use crate::amf::timers::SessionTimer;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn};
-use crate::smf::session::State;
-use crate::smf::{Policy, gsm};
+use crate::sessions::session::State;
+use crate::sessions::{Policy, gsm};
 
 /// PDU SESSION MODIFICATION REQUEST of a session that there is.
 pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (id, pti): (PduSessionId, u8)) {

@@ -8,8 +8,8 @@ use super::{pdu_session, pdu_session_resource};
 use crate::amf::timers::SessionTimer;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn};
-use crate::smf::session::State;
-use crate::smf::{self, gsm};
+use crate::sessions::session::State;
+use crate::sessions::{self, gsm};
 
 /// PDU SESSION RELEASE REQUEST of a session that there is.
 pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (id, pti): (PduSessionId, u8)) {
@@ -43,7 +43,7 @@ pub(in crate::amf) fn command(
     let has_resources = session.ran.is_some() || session.state == State::ExpectResources;
     let Some(octets) = gsm::release_command(id.value(), pti, cause) else { return };
     // Downlink ends now; what is on its way up still counts, until the gNB has released its end.
-    smf::deactivate(turn, session);
+    sessions::deactivate(turn, session);
     if has_resources {
         amf.statistics.count_sent(Message::SessionReleaseCommand);
         pdu_session_resource::release(amf, turn, connection, id, Some(octets.clone()));

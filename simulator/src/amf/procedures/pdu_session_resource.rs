@@ -9,8 +9,8 @@ use super::{pdu_session, pdu_session_establishment, pdu_session_release};
 use crate::amf::connection::{ConnectionId, Protection};
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Message, Refusal, Turn, ngap, sending};
-use crate::smf::session::State;
-use crate::smf::{self, n2};
+use crate::sessions::session::State;
+use crate::sessions::{self, n2};
 
 /// PDU SESSION RESOURCE SETUP REQUEST; with `nas`, a 5GSM message, for the only session.
 pub(in crate::amf) fn set_up(
@@ -95,10 +95,10 @@ pub(in crate::amf) fn has_resources(
     let Some(session) = pdu_session::find(amf, ue, id) else { return amf.refuse(Refusal::OutOfState) };
     match session.state {
         State::ExpectResources => {
-            smf::activate(turn, session, end);
+            sessions::activate(turn, session, end);
             pdu_session_establishment::completed(amf, ue, id);
         }
-        _ if session.is_established() => smf::activate(turn, session, end),
+        _ if session.is_established() => sessions::activate(turn, session, end),
         // It crossed the release.
         _ => amf.refuse(Refusal::OutOfState),
     }
@@ -242,7 +242,7 @@ pub(in crate::amf) fn notified(
         let Some(session) = PduSessionId::new(item.pdu_session_id.0) else { continue };
         if let Some(session) = pdu_session::find(amf, ue, session).filter(|session| session.is_established())
         {
-            smf::deactivate(turn, session);
+            sessions::deactivate(turn, session);
         }
     }
     Ok(())

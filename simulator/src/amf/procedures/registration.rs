@@ -24,7 +24,7 @@ use crate::amf::slices::{self, Selection};
 use crate::amf::timers::ConnectionTimer;
 use crate::amf::ue::{Pending, UeId};
 use crate::amf::{Amf, Message, Refusal, home_network, sending};
-use crate::smf::session::Session;
+use crate::sessions::session::Session;
 
 /// REGISTRATION REQUEST.
 pub(in crate::amf) fn requested(

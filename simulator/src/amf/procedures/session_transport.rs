@@ -10,7 +10,7 @@ use super::{pdu_session, pdu_session_establishment, pdu_session_modification, pd
 use crate::amf::connection::{ConnectionId, Protection, State};
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Message, Refusal, Turn, sending};
-use crate::smf::gsm;
+use crate::sessions::gsm;
 
 /// UL NAS TRANSPORT of a UE that has proved who it is.
 pub(in crate::amf) fn received(
