@@ -9,15 +9,15 @@ pub mod core;
 pub mod scenario;
 mod server;
 pub mod sessions;
+pub mod subscribers;
 pub mod upf;
 
 pub use crate::core::{Core, Moment, Output};
-pub use amf::{
-    Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics, SubscriberData, SubscriberRecord, Turn,
-};
+pub use amf::{Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics, Turn};
 pub use charging::{Change, Charged, ChargingSummary, Chf, ChfSettings, Fault, InjectedFault};
 pub use server::{
     LedgerState, N3Counters, NetworkStatistics, Simulator, SimulatorError, SimulatorOptions, Turned,
 };
 pub use sessions::{DataNetwork, Planes, SmfSettings};
+pub use subscribers::{HomeNetworkKey, SubscriberData, SubscriberRecord};
 pub use upf::{N3End, SessionSpec, UeAddresses, Upf, UpfAction, UpfCounters, UpfSettings, Volumes};

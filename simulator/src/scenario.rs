@@ -5,8 +5,9 @@ use std::sync::Arc;
 use identity::Imsi;
 use scenarios::{RadioNetwork, Scenario, SessionTemplate, SuciScheme};
 
-use crate::amf::{AmfSettings, Congestion, HomeNetworkKey, ServedNetwork, SubscriberData, SubscriberRecord};
+use crate::amf::{AmfSettings, Congestion, ServedNetwork};
 use crate::sessions::{DataNetwork, SmfSettings};
+use crate::subscribers::{HomeNetworkKey, SubscriberData, SubscriberRecord};
 
 /// The AMF that a scenario describes.
 pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {

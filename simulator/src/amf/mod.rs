@@ -16,7 +16,6 @@ mod sending;
 mod settings;
 mod slices;
 mod statistics;
-mod subscribers;
 pub(crate) mod timers;
 mod turn;
 mod ue;
@@ -31,6 +30,7 @@ use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
 use crate::sessions::Smf;
+use crate::subscribers::{SubscriberData, Subscribers};
 use admission::TokenBucket;
 use connection::{Connection, ConnectionId};
 use gnb::Gnb;
@@ -39,16 +39,14 @@ use procedures::{
     configuration_update, deregistration, handover, ng_reset, paging, pdu_session, pdu_session_release,
     ue_context_release,
 };
-use subscribers::Subscribers;
 use timers::{Expiry, Timers, UeTimer};
 use ue::{UeId, Ues};
 
 pub use gnb::NgSetup;
-pub use settings::{AmfSettings, Congestion, HomeNetworkKey, Limits, ServedNetwork};
+pub use settings::{AmfSettings, Congestion, Limits, ServedNetwork};
 pub use statistics::{
     Event, MOST_NOTICED, MOST_TURNED_AWAY, Message, Noticed, Refusal, Statistics, TurnedAway,
 };
-pub use subscribers::{SubscriberData, SubscriberRecord};
 pub use turn::Turn;
 
 /// What happens to an AMF.

@@ -6,6 +6,7 @@ use identity::{Plmn, Snssai, Tac};
 use scenarios::HandoverPolicy;
 
 use crate::sessions::SmfSettings;
+use crate::subscribers::HomeNetworkKey;
 
 /// The configuration of one [`Amf`](super::Amf). [`AmfSettings::new`] gives the values of the specification.
 #[derive(Clone, Debug)]
@@ -133,24 +134,6 @@ pub struct Congestion {
     pub max_registrations_per_s: u32,
     /// T3346 of the REGISTRATION REJECT with cause #22.
     pub backoff: Duration,
-}
-
-/// A private key of the home network (TS 33.501 Annex C.3.4).
-#[derive(Clone)]
-pub enum HomeNetworkKey {
-    /// X25519.
-    ProfileA { key_id: u8, private_key: [u8; 32] },
-    /// secp256r1.
-    ProfileB { key_id: u8, private_key: [u8; 32] },
-}
-
-impl std::fmt::Debug for HomeNetworkKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::ProfileA { key_id, .. } => write!(f, "ProfileA({key_id}, ..)"),
-            Self::ProfileB { key_id, .. } => write!(f, "ProfileB({key_id}, ..)"),
-        }
-    }
 }
 
 /// The bounds of the AMF's memory. What exceeds one is refused and counted.

@@ -6,7 +6,8 @@ use identity::Snssai;
 use oxirush_nas::nas_5gs::*;
 use oxirush_security::nas_5gs::HomeNetworkPrivateKey;
 use scenarios::HomeAnswer;
-use simulator::amf::{Congestion, HomeNetworkKey, Message, Refusal};
+use simulator::HomeNetworkKey;
+use simulator::amf::{Congestion, Message, Refusal};
 
 use crate::bench::{Bench, Did, nas, network, released, settings};
 use crate::subscriber::Everyone;

@@ -1,4 +1,4 @@
-//! Subscriber data: the part of a UDM, with its ARPF and SIDF, that the AMF of the simulator needs.
+//! Subscriber data: the part of a UDM, with its ARPF and SIDF, that the core network of the simulator needs.
 
 use identity::{Imsi, Key128, Plmn, Snssai};
 use oxirush_security::Rand;
@@ -7,9 +7,7 @@ use oxirush_security::nas_5gs::{HomeNetworkPrivateKey, ProtectionScheme, Suci};
 use rustc_hash::FxHashMap;
 use scenarios::{HomeAnswer, KeySource};
 
-use super::settings::HomeNetworkKey;
-
-/// Where the subscribers come from. The sequence numbers are kept by the AMF.
+/// Where the subscribers come from. The sequence numbers are kept by [`Subscribers`].
 pub trait SubscriberData {
     /// The subscriber, when there is one with this IMSI.
     fn find(&self, imsi: Imsi) -> Option<SubscriberRecord>;
@@ -42,8 +40,26 @@ impl SubscriberRecord {
     }
 }
 
+/// A private key of the home network (TS 33.501 Annex C.3.4).
+#[derive(Clone)]
+pub enum HomeNetworkKey {
+    /// X25519.
+    ProfileA { key_id: u8, private_key: [u8; 32] },
+    /// secp256r1.
+    ProfileB { key_id: u8, private_key: [u8; 32] },
+}
+
+impl std::fmt::Debug for HomeNetworkKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ProfileA { key_id, .. } => write!(f, "ProfileA({key_id}, ..)"),
+            Self::ProfileB { key_id, .. } => write!(f, "ProfileB({key_id}, ..)"),
+        }
+    }
+}
+
 /// The subscribers and the sequence number of each (TS 33.102 Annex C).
-pub(super) struct Subscribers {
+pub(crate) struct Subscribers {
     data: Box<dyn SubscriberData + Send>,
     sqn: FxHashMap<Imsi, SequenceNumber>,
     /// How many cards each subscriber had before the present one; who has the first is not in it.
@@ -52,7 +68,7 @@ pub(super) struct Subscribers {
 }
 
 impl Subscribers {
-    pub(super) fn new(data: Box<dyn SubscriberData + Send>, keys: &[HomeNetworkKey]) -> Self {
+    pub(crate) fn new(data: Box<dyn SubscriberData + Send>, keys: &[HomeNetworkKey]) -> Self {
         let keys = keys.iter().filter_map(|key| match key {
             HomeNetworkKey::ProfileA { key_id, private_key } => {
                 Some((ProtectionScheme::PROFILE_A, *key_id, HomeNetworkPrivateKey::profile_a(private_key)))
@@ -65,13 +81,13 @@ impl Subscribers {
         Self { data, sqn: FxHashMap::default(), cards: FxHashMap::default(), keys: keys.collect() }
     }
 
-    pub(super) fn find(&self, imsi: Imsi) -> Option<SubscriberRecord> {
+    pub(crate) fn find(&self, imsi: Imsi) -> Option<SubscriberRecord> {
         self.data.find(imsi)
     }
 
     /// The SIDF: the IMSI that the octets of a SUCI conceal (TS 33.501 §6.12.5). `None` for a key that the home
     /// network does not have, a wrong MAC tag, or an identity that is no IMSI.
-    pub(super) fn deconceal(&self, suci: &[u8]) -> Option<Imsi> {
+    pub(crate) fn deconceal(&self, suci: &[u8]) -> Option<Imsi> {
         let suci = Suci::from_nas_octets(suci).ok()?;
         let (scheme, key_id) = (suci.protection_scheme(), suci.home_network_public_key_id());
         let key = self.keys.iter().find(|(of, id, _)| *of == scheme && *id == key_id).map(|(_, _, key)| key);
@@ -85,18 +101,18 @@ impl Subscribers {
     }
 
     /// Whether there may be a next card.
-    pub(super) fn may_swap(&self, imsi: Imsi) -> bool {
+    pub(crate) fn may_swap(&self, imsi: Imsi) -> bool {
         self.cards.get(&imsi).is_none_or(|cards| *cards < MAX_CARDS)
     }
 
     /// The subscriber has proved to have the next card.
-    pub(super) fn swapped(&mut self, imsi: Imsi) {
+    pub(crate) fn swapped(&mut self, imsi: Imsi) {
         let cards = self.cards.entry(imsi).or_default();
         *cards = cards.saturating_add(1);
     }
 
     /// A fresh authentication vector, with the keys of the present card or of the next one. `None` for no subscriber.
-    pub(super) fn vector(
+    pub(crate) fn vector(
         &mut self,
         imsi: Imsi,
         rand: [u8; 16],
@@ -111,7 +127,7 @@ impl Subscribers {
 
     /// Re-synchronisation (TS 33.102 §6.3.5): whether AUTS proves to be of the subscriber; its sequence number is
     /// then never behind that of the USIM.
-    pub(super) fn resynchronise(
+    pub(crate) fn resynchronise(
         &mut self,
         imsi: Imsi,
         rand: [u8; 16],
