@@ -6,6 +6,7 @@
 pub mod amf;
 pub mod charging;
 pub mod core;
+mod policy;
 pub mod scenario;
 mod server;
 pub mod sessions;

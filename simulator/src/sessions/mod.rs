@@ -11,12 +11,12 @@ mod settings;
 use billing::{ChargingId, Closing};
 use identity::{Dnn, Imsi, PduSessionId, PduSessionType, Plmn};
 use oxirush_nas::nas_5gs::GsmCause;
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 use scenarios::Breakout;
 
 use crate::amf::Turn;
+use crate::policy::{self, Decision};
 use crate::{Change, Charged, Chf, N3End, SessionSpec, UeAddresses, Upf, Volumes};
 use pool::Pool;
 use session::{Anchor, DEFAULT_QFI, Session};
@@ -38,14 +38,6 @@ pub(crate) struct Smf {
     /// Whose session the UPF's ends are of.
     by_teid: FxHashMap<u32, (Imsi, PduSessionId)>,
     charged: FxHashMap<ChargingId, u32>,
-}
-
-/// What policy control says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Policy {
-    /// The session AMBR.
-    Allowed((u64, u64)),
-    Refused,
 }
 
 impl Smf {
@@ -80,17 +72,10 @@ impl Smf {
         Ok((given.unwrap_or_else(|| asked.clone()), agreement.breakout == Breakout::Local))
     }
 
-    /// Policy control answers as the scenario says; it never does for some, who get the default policy.
-    pub(crate) fn policy(&self, rng: &mut ChaCha8Rng) -> Policy {
-        let draw = rng.random::<f64>();
-        let policy = &self.settings.policy;
-        if draw < policy.refuse {
-            Policy::Refused
-        } else if draw < policy.refuse + policy.timeout {
-            Policy::Allowed(self.settings.default_ambr_bps)
-        } else {
-            Policy::Allowed(self.settings.ambr_bps)
-        }
+    /// What policy control says of a session.
+    pub(crate) fn policy(&self, rng: &mut ChaCha8Rng) -> Decision {
+        let SmfSettings { policy, ambr_bps, default_ambr_bps, .. } = &self.settings;
+        policy::decide(policy, *ambr_bps, *default_ambr_bps, rng)
     }
 
     /// The UPF's ends of the sessions, by their charging identifiers.

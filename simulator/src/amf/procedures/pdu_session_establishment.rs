@@ -9,8 +9,9 @@ use crate::amf::connection::ConnectionId;
 use crate::amf::timers::SessionTimer;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn, home_network};
+use crate::policy::Decision;
+use crate::sessions::gsm;
 use crate::sessions::session::{Session, State};
-use crate::sessions::{Policy, gsm};
 
 /// PDU SESSION ESTABLISHMENT REQUEST. The error is why the AMF does not forward it (§5.4.5.2.5).
 pub(in crate::amf) fn requested(
@@ -132,8 +133,8 @@ pub(in crate::amf) fn decided(amf: &mut Amf, turn: &mut Turn<'_>, ue_id: UeId, i
     let Some(session) = ue.sessions.iter_mut().find(|session| session.id == id) else { return };
     let pti = session.pti;
     let opened = match policy {
-        Policy::Refused => Err(GsmCause::UserAuthenticationOrAuthorizationFailed),
-        Policy::Allowed(ambr_bps) => {
+        Decision::Refused => Err(GsmCause::UserAuthenticationOrAuthorizationFailed),
+        Decision::Allowed(ambr_bps) => {
             session.ambr_bps = ambr_bps;
             amf.smf.open(turn, supi, session)
         }

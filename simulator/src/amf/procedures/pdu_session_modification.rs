@@ -8,8 +8,9 @@ use crate::amf::connection::ConnectionId;
 use crate::amf::timers::SessionTimer;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn};
+use crate::policy::Decision;
+use crate::sessions::gsm;
 use crate::sessions::session::State;
-use crate::sessions::{Policy, gsm};
 
 /// PDU SESSION MODIFICATION REQUEST of a session that there is.
 pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (id, pti): (PduSessionId, u8)) {
@@ -37,7 +38,7 @@ pub(in crate::amf) fn decided(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: 
     session.state = State::Active;
     let Some(connection) = connection else { return };
     match policy {
-        Policy::Refused => {
+        Decision::Refused => {
             let cause = GsmCause::UserAuthenticationOrAuthorizationFailed;
             let reject = gsm::modification_reject(id.value(), session.pti, cause);
             amf.refuse(Refusal::SessionRefused);
@@ -49,7 +50,7 @@ pub(in crate::amf) fn decided(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: 
                 (Message::SessionModificationReject, reject),
             );
         }
-        Policy::Allowed(ambr_bps) => {
+        Decision::Allowed(ambr_bps) => {
             session.ambr_bps = ambr_bps;
             command(amf, turn, (connection, ue), id);
         }
