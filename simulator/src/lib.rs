@@ -10,7 +10,9 @@ mod policy;
 pub mod scenario;
 mod server;
 pub mod sessions;
+mod statistics;
 pub mod subscribers;
+mod timers;
 pub mod upf;
 
 pub use crate::core::{Core, Moment, Output};

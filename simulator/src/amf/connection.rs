@@ -9,12 +9,13 @@ use oxirush_nas::nas_5gs::{
 };
 use oxirush_security::nas_5gs::{KAmf, XresStar};
 
+use super::expiry::ConnectionTimer;
 use super::security::Security;
-use super::statistics::Message;
-use super::timers::{ConnectionTimer, TimerId};
 use super::ue::UeId;
 use crate::N3End;
 use crate::sessions::session::Session;
+use crate::statistics::Message;
+use crate::timers::TimerId;
 
 /// AMF UE NGAP ID: 40 bits on the wire (TS 38.413 §9.3.3.1). Used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

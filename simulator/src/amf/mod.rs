@@ -4,6 +4,7 @@
 
 mod admission;
 mod connection;
+mod expiry;
 mod gnb;
 mod gprs_timer;
 mod home_network;
@@ -15,8 +16,6 @@ mod security;
 mod sending;
 mod settings;
 mod slices;
-mod statistics;
-pub(crate) mod timers;
 mod turn;
 mod ue;
 
@@ -31,22 +30,23 @@ use rustc_hash::FxHashMap;
 
 use crate::sessions::Smf;
 use crate::subscribers::{SubscriberData, Subscribers};
+use crate::timers::Timers;
 use admission::TokenBucket;
 use connection::{Connection, ConnectionId};
+use expiry::{Expiry, UeTimer};
 use gnb::Gnb;
 use outbox::Outbox;
 use procedures::{
     configuration_update, deregistration, handover, ng_reset, paging, pdu_session, pdu_session_release,
     ue_context_release,
 };
-use timers::{Expiry, Timers, UeTimer};
 use ue::{UeId, Ues};
 
-pub use gnb::NgSetup;
-pub use settings::{AmfSettings, Congestion, Limits, ServedNetwork};
-pub use statistics::{
+pub use crate::statistics::{
     Event, MOST_NOTICED, MOST_TURNED_AWAY, Message, Noticed, Refusal, Statistics, TurnedAway,
 };
+pub use gnb::NgSetup;
+pub use settings::{AmfSettings, Congestion, Limits, ServedNetwork};
 pub use turn::Turn;
 
 /// What happens to an AMF.
@@ -151,7 +151,7 @@ pub struct Amf {
     connections: FxHashMap<ConnectionId, Connection>,
     last_connection: u64,
     ues: Ues,
-    timers: Timers,
+    timers: Timers<Expiry>,
     outbox: Outbox,
     admission: Option<TokenBucket>,
     rng: ChaCha8Rng,
@@ -432,7 +432,7 @@ impl Amf {
     }
 
     fn refuse(&mut self, reason: Refusal) {
-        self.statistics.count_refusal(reason);
+        self.statistics.counters.count_refusal(reason);
     }
 
     /// The tracking areas that a UE in `tac` of a network is registered in: 16 at most (TS 24.501 §9.11.3.9).

@@ -14,9 +14,9 @@ use super::procedures::{
     service_request, session_transport,
 };
 use super::security::Judged;
-use super::statistics::{Message, Refusal};
 use super::ue::UeId;
 use super::{Amf, sending};
+use crate::statistics::{Message, Refusal};
 
 /// What is known of a message beside its content.
 pub(super) struct Incoming {
@@ -107,7 +107,7 @@ fn with_new_context(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &
     };
     match candidate.judge(pdu) {
         Judged::Verified { message: Nas5gmmMessage::SecurityModeComplete(complete), count } => {
-            amf.statistics.count_received(Message::SecurityModeComplete);
+            amf.statistics.counters.count_received(Message::SecurityModeComplete);
             security_mode::completed(amf, turn, id, &complete, count);
         }
         Judged::Verified { .. } => amf.refuse(Refusal::OutOfState),
@@ -154,7 +154,7 @@ fn dispatch(
     message: Nas5gmmMessage,
     incoming: &Incoming,
 ) {
-    amf.statistics.count_received(name_of(&message));
+    amf.statistics.counters.count_received(name_of(&message));
     let Some(state) = amf.connections.get(&id).map(|connection| connection.state) else { return };
     match (message, state) {
         (Nas5gmmMessage::RegistrationRequest(request), _) => {

@@ -11,7 +11,7 @@ use super::procedures::{
     error_indication, handover, handover_target, initial_context_setup, nas_transport, ng_reset, ng_setup,
     path_switch_request, pdu_session_resource, ran_configuration_update, ue_context_release,
 };
-use super::statistics::{Message, Refusal};
+use crate::statistics::{Message, Refusal};
 
 pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, octets: &[u8]) {
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
@@ -25,7 +25,7 @@ pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, oct
     };
     let kind = pdu.kind();
     gnb.has_asked |= matches!(kind, NgapPduKind::Initiating_NGSetup);
-    amf.statistics.count_received(name_of(&kind));
+    amf.statistics.counters.count_received(name_of(&kind));
     let procedure = procedure_of(&kind);
     let Ok(judgement) = criticality::ngap::judge(&pdu, procedure.is_some()) else {
         return amf.refuse(Refusal::CannotEncode);

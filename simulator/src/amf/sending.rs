@@ -7,12 +7,12 @@ use oxirush_ngap::Error;
 use oxirush_ngap::{build_ngap, ngap::*};
 
 use super::connection::{ConnectionId, Protection, Repeat, State};
+use super::expiry::{ConnectionTimer, Expiry};
 use super::procedures::{
     authentication, configuration_update, deregistration, identification, registration, ue_context_release,
 };
-use super::statistics::{Message, Refusal};
-use super::timers::{ConnectionTimer, Expiry};
 use super::{Amf, AmfAction};
+use crate::statistics::{Message, Refusal};
 
 /// Sends an NGAP message of a UE, after those that were sent to it before.
 pub(super) fn of_ue(
@@ -26,7 +26,7 @@ pub(super) fn of_ue(
     let Some(octets) = octets(amf, connection.association, pdu) else { return };
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let action = AmfAction::Send { association: connection.association, stream: connection.stream, octets };
-    amf.statistics.count_sent(message);
+    amf.statistics.counters.count_sent(message);
     connection.last_due = Some(amf.outbox.send(turn.now, connection.last_due, &mut amf.rng, action));
 }
 
@@ -40,7 +40,7 @@ pub(super) fn of_gnb(
 ) {
     let Some(octets) = octets(amf, association, pdu) else { return };
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
-    amf.statistics.count_sent(message);
+    amf.statistics.counters.count_sent(message);
     let action = AmfAction::Send { association, stream: 0, octets };
     gnb.last_due = Some(amf.outbox.send(turn.now, gnb.last_due, &mut amf.rng, action));
 }
@@ -194,7 +194,7 @@ pub(super) fn transport(
 ) {
     let Some(pdu) = protected(amf, id, plain, protection) else { return };
     let Some(connection) = amf.connections.get(&id) else { return };
-    amf.statistics.count_sent(message);
+    amf.statistics.counters.count_sent(message);
     let pdu = build_ngap!(
         InitiatingMessage,
         DownlinkNASTransport,

@@ -7,8 +7,8 @@ use rustc_hash::FxHashMap;
 use super::connection::ConnectionId;
 use super::security::Security;
 use super::slices::SliceSet;
-use super::timers::TimerId;
 use crate::sessions::session::Session;
+use crate::timers::TimerId;
 
 /// The place of a UE context in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

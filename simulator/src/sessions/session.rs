@@ -8,7 +8,7 @@ use identity::{Dnn, Imsi, PduSessionId, PduSessionType, Plmn, Snssai};
 use super::gsm::AskedFor;
 use super::pool;
 use crate::N3End;
-use crate::amf::timers::TimerId;
+use crate::timers::TimerId;
 
 /// One session. What it holds in the UPF and the CHF is in `anchor`, and given back once: by [`super::Smf::close`].
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use rand::RngCore;
 
 use super::{identification, registration, security_mode, ue_context_release};
 use crate::amf::connection::{Challenge, ConnectionId, Protection, State};
-use crate::amf::timers::ConnectionTimer;
+use crate::amf::expiry::ConnectionTimer;
 use crate::amf::{Amf, Event, Message, Refusal, home_network, sending};
 
 /// AUTHENTICATION REQUEST, with a fresh vector for who the UE says it is.

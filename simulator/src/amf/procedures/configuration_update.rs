@@ -9,7 +9,7 @@ use oxirush_nas::nas_5gs::{
 
 use super::{paging, registration};
 use crate::amf::connection::{ConnectionId, Protection, State};
-use crate::amf::timers::ConnectionTimer;
+use crate::amf::expiry::ConnectionTimer;
 use crate::amf::ue::Pending;
 use crate::amf::{Amf, Message, Refusal, sending};
 

@@ -11,8 +11,8 @@ use oxirush_ngap::ngap::{Cause, CauseNas};
 
 use super::{paging, registration, ue_context_release};
 use crate::amf::connection::{ConnectionId, Protection, State};
+use crate::amf::expiry::ConnectionTimer;
 use crate::amf::nas::Incoming;
-use crate::amf::timers::ConnectionTimer;
 use crate::amf::ue::Pending;
 use crate::amf::{Amf, Message, Refusal, sending};
 

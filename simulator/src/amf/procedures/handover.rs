@@ -8,8 +8,8 @@ use rand::Rng;
 
 use super::{nas_transport, ng_setup, pdu_session, pdu_session_resource, ue_context_release};
 use crate::amf::connection::{Arrival, ConnectionId, Leg, State};
+use crate::amf::expiry::Expiry;
 use crate::amf::gnb::Area;
-use crate::amf::timers::Expiry;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn, ngap, sending};
 use crate::sessions::n2;
@@ -227,7 +227,7 @@ pub(in crate::amf) fn cancelled(
         return Ok(());
     };
     if give_up(amf, turn, source, CauseRadioNetwork::handover_cancelled) {
-        amf.statistics.count_event(Event::HandoverCancelled);
+        amf.statistics.counters.count_event(Event::HandoverCancelled);
     }
     let pdu = build_ngap!(
         SuccessfulOutcome,

@@ -5,7 +5,7 @@ use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
 use super::{handover, nas_transport, ue_context_release};
 use crate::amf::connection::{ConnectionId, Leg, State};
-use crate::amf::timers::Expiry;
+use crate::amf::expiry::Expiry;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn, ngap, sending};
 use crate::sessions::{self, n2};
@@ -110,7 +110,7 @@ fn command(
             TargetToSource_TransparentContainer(container),
         )
     };
-    amf.statistics.count_event(Event::HandoverPrepared);
+    amf.statistics.counters.count_event(Event::HandoverPrepared);
     sending::of_ue(amf, turn, source, Message::HandoverCommand, pdu);
 }
 
@@ -204,7 +204,7 @@ pub(in crate::amf) fn notified(
     }
     let admitted: Vec<_> = arrival.admitted.iter().map(|(session, _)| *session).collect();
     handover::release_not_admitted(amf, turn, arrival.ue, &admitted);
-    amf.statistics.count_event(Event::HandoverCompleted);
+    amf.statistics.counters.count_event(Event::HandoverCompleted);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use oxirush_ngap::ngap::{Cause, CauseNas};
 
 use super::{authentication, registration, ue_context_release};
 use crate::amf::connection::{ConnectionId, State};
-use crate::amf::timers::ConnectionTimer;
+use crate::amf::expiry::ConnectionTimer;
 use crate::amf::{Amf, Message, Refusal, sending};
 
 /// IDENTITY REQUEST.

@@ -25,7 +25,7 @@ pub(in crate::amf) fn with_nas(
     sessions: &[PduSessionId],
 ) {
     let Some(nas) = sending::protected(amf, id, plain, Protection::Current) else { return };
-    amf.statistics.count_sent(message);
+    amf.statistics.counters.count_sent(message);
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     connection.resources_asked |= !sessions.is_empty();
     if std::mem::replace(&mut connection.context_set_up, true) {

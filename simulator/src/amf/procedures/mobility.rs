@@ -31,7 +31,7 @@ pub(in crate::amf) fn arrived(amf: &mut Amf, turn: &mut Turn<'_>, id: Connection
         }
     }
     if changed {
-        amf.statistics.count_event(Event::NetworkChanged);
+        amf.statistics.counters.count_event(Event::NetworkChanged);
     }
     for session in ended {
         let resources =

@@ -7,7 +7,7 @@ use oxirush_ngap::helpers::{AMF_POINTER_BITS, AMF_SET_ID_BITS, tai};
 use oxirush_ngap::{build_ngap, ngap::*};
 
 use super::{pdu_session, pdu_session_resource};
-use crate::amf::timers::UeTimer;
+use crate::amf::expiry::UeTimer;
 use crate::amf::ue::{Pending, UeId};
 use crate::amf::{Amf, Message, Refusal, sending};
 

@@ -151,7 +151,7 @@ fn switch(
         )
     };
     sending::of_ue(amf, turn, id, Message::PathSwitchRequestAcknowledge, pdu);
-    amf.statistics.count_event(Event::PathSwitched);
+    amf.statistics.counters.count_event(Event::PathSwitched);
     handover::release_not_admitted(amf, turn, ue, &switched);
 }
 

@@ -12,7 +12,7 @@ use oxirush_nas::nas_5gs::{
 
 use super::{pdu_session_establishment, pdu_session_modification, pdu_session_release};
 use crate::amf::connection::{ConnectionId, Protection, State as ConnectionState};
-use crate::amf::timers::{Expiry, SessionTimer};
+use crate::amf::expiry::{Expiry, SessionTimer};
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Message, Refusal, Turn, sending};
 use crate::sessions;
@@ -213,7 +213,7 @@ pub(in crate::amf) fn tell(
 ) {
     let Some(octets) = octets else { return };
     let Some(plain) = carried(amf, id, octets) else { return };
-    amf.statistics.count_sent(message);
+    amf.statistics.counters.count_sent(message);
     sending::transport(amf, turn, connection, Message::DownlinkTransport, plain, Protection::Current);
 }
 

@@ -6,7 +6,7 @@ use oxirush_nas::nas_5gs::{GmmCause, GsmCause, NasPduSessionEstablishmentRequest
 
 use super::{pdu_session, pdu_session_resource};
 use crate::amf::connection::ConnectionId;
-use crate::amf::timers::SessionTimer;
+use crate::amf::expiry::SessionTimer;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn, home_network};
 use crate::policy::Decision;
@@ -145,7 +145,7 @@ pub(in crate::amf) fn decided(amf: &mut Amf, turn: &mut Turn<'_>, ue_id: UeId, i
     });
     match accept {
         Ok(accept) => {
-            amf.statistics.count_sent(Message::SessionEstablishmentAccept);
+            amf.statistics.counters.count_sent(Message::SessionEstablishmentAccept);
             pdu_session::start_timer(amf, turn, ue_id, id, SessionTimer::Resources);
             pdu_session_resource::set_up(amf, turn, (connection, ue_id), &[id], Some(accept));
         }
@@ -161,7 +161,7 @@ pub(in crate::amf) fn completed(amf: &mut Amf, ue: UeId, id: PduSessionId) {
     pdu_session::stop_timer(amf, ue, id);
     if let Some(session) = pdu_session::find(amf, ue, id) {
         session.state = State::Active;
-        amf.statistics.count_event(Event::SessionEstablished);
+        amf.statistics.counters.count_event(Event::SessionEstablished);
     }
 }
 

@@ -5,7 +5,7 @@ use oxirush_nas::nas_5gs::GsmCause;
 
 use super::{pdu_session, pdu_session_resource};
 use crate::amf::connection::ConnectionId;
-use crate::amf::timers::SessionTimer;
+use crate::amf::expiry::SessionTimer;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn};
 use crate::policy::Decision;
@@ -62,7 +62,7 @@ fn command(amf: &mut Amf, turn: &mut Turn<'_>, (connection, ue): (ConnectionId, 
     let (octets, active) = (gsm::modification_command(session), session.ran.is_some());
     let Some(octets) = octets else { return amf.refuse(Refusal::CannotEncode) };
     if active {
-        amf.statistics.count_sent(Message::SessionModificationCommand);
+        amf.statistics.counters.count_sent(Message::SessionModificationCommand);
         pdu_session_resource::modify(amf, turn, (connection, ue), id, octets.clone());
     } else {
         let message = (Message::SessionModificationCommand, Some(octets.clone()));
@@ -75,7 +75,7 @@ fn command(amf: &mut Amf, turn: &mut Turn<'_>, (connection, ue): (ConnectionId, 
 /// PDU SESSION MODIFICATION COMPLETE, or COMMAND REJECT: the session stays as it was (§6.3.2.4).
 pub(in crate::amf) fn answered(amf: &mut Amf, ue: UeId, id: PduSessionId, accepted: bool) {
     if settled(amf, ue, id) && accepted {
-        amf.statistics.count_event(Event::SessionModified);
+        amf.statistics.counters.count_event(Event::SessionModified);
     }
 }
 

@@ -5,7 +5,7 @@ use identity::{Imsi, PduSessionId};
 use oxirush_nas::nas_5gs::GsmCause;
 
 use super::{pdu_session, pdu_session_resource};
-use crate::amf::timers::SessionTimer;
+use crate::amf::expiry::SessionTimer;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, Event, Message, Refusal, Turn};
 use crate::sessions::session::State;
@@ -45,7 +45,7 @@ pub(in crate::amf) fn command(
     // Downlink ends now; what is on its way up still counts, until the gNB has released its end.
     sessions::deactivate(turn, session);
     if has_resources {
-        amf.statistics.count_sent(Message::SessionReleaseCommand);
+        amf.statistics.counters.count_sent(Message::SessionReleaseCommand);
         pdu_session_resource::release(amf, turn, connection, id, Some(octets.clone()));
     } else {
         let message = (Message::SessionReleaseCommand, Some(octets.clone()));
@@ -77,7 +77,7 @@ pub(in crate::amf) fn completed(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id
     } else {
         pdu_session::remove(amf, turn, ue, id, Closing::Released);
     }
-    amf.statistics.count_event(Event::SessionReleased);
+    amf.statistics.counters.count_event(Event::SessionReleased);
 }
 
 /// T3592 expired for the fifth time: the session is released all the same (§6.3.3.5 a).

@@ -18,10 +18,10 @@ use super::{
     pdu_session, ue_context_release,
 };
 use crate::amf::connection::{Attempt, ConnectionId, Protection, RegistrationKind, State};
+use crate::amf::expiry::ConnectionTimer;
 use crate::amf::gprs_timer;
 use crate::amf::nas::Incoming;
 use crate::amf::slices::{self, Selection};
-use crate::amf::timers::ConnectionTimer;
 use crate::amf::ue::{Pending, UeId};
 use crate::amf::{Amf, Message, Refusal, home_network, sending};
 use crate::sessions::session::Session;

@@ -12,8 +12,8 @@ use oxirush_ngap::ngap::{Cause, CauseNas};
 
 use super::{registration, ue_context_release};
 use crate::amf::connection::{ConnectionId, Protection, State};
+use crate::amf::expiry::ConnectionTimer;
 use crate::amf::security::Security;
-use crate::amf::timers::ConnectionTimer;
 use crate::amf::{Amf, Event, Message, Refusal, sending};
 
 /// SECURITY MODE COMMAND, after the UE has answered the challenge.

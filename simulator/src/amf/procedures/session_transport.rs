@@ -75,7 +75,7 @@ fn session_message(
             return Ok(());
         }
     };
-    amf.statistics.count_received(name_of(&message));
+    amf.statistics.counters.count_received(name_of(&message));
     let pti = header.procedure_transaction_identity;
     if header.pdu_session_identity != id.value() {
         // §7.3.2: the identity of the message is not that of the transport.

@@ -6,7 +6,7 @@ use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
 use super::{handover, pdu_session};
 use crate::amf::connection::{ConnectionId, State};
-use crate::amf::timers::ConnectionTimer;
+use crate::amf::expiry::ConnectionTimer;
 use crate::amf::{Amf, Message, Refusal, ngap, sending};
 
 /// UE CONTEXT RELEASE COMMAND. The UE is idle from now on; the identifiers are kept until the gNB confirms.
