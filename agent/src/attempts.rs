@@ -4,15 +4,17 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use signalling::{Outcome, Procedure};
+use identity::{Performer, Procedure};
+use signalling::Outcome;
 use wire::away::AwayOutcome;
 
 use crate::parts::PartSet;
 use crate::recorder::Recorder;
 
-/// The attempts in flight: of each UE at most one of its own procedures and one of its gNB's.
+/// The attempts in flight: of each UE at most one of its own procedures and one of its gNB's. A UE may update its registration
+/// while its gNB still waits for the end of a handover.
 pub(crate) struct Attempts {
-    in_flight: HashMap<(u32, Layer), Attempt>,
+    in_flight: HashMap<(u32, Performer), Attempt>,
     /// Those of other shards' accounts that have ended: their homes are to be told.
     ended: Vec<Ended>,
 }
@@ -35,13 +37,6 @@ pub(crate) struct Ended {
     pub(crate) cause: String,
     pub(crate) began: Instant,
     pub(crate) ended: Instant,
-}
-
-/// Who carries out a procedure. A UE may update its registration while its gNB still waits for the end of a handover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Layer {
-    Ue,
-    Gnb,
 }
 
 /// One start of one procedure by one UE.
@@ -80,7 +75,7 @@ pub(crate) struct Begin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct First {
     ue: u32,
-    layer: Layer,
+    performer: Performer,
     /// When it would have left, had nothing been late here.
     planned: Instant,
 }
@@ -113,12 +108,13 @@ impl Attempts {
 
     /// Whether the UE has any attempt in flight.
     pub(crate) fn contains(&self, ue: u32) -> bool {
-        self.in_flight.contains_key(&(ue, Layer::Ue)) || self.in_flight.contains_key(&(ue, Layer::Gnb))
+        self.in_flight.contains_key(&(ue, Performer::Ue))
+            || self.in_flight.contains_key(&(ue, Performer::RanNode))
     }
 
     /// Whether this is what the UE attempts.
     pub(crate) fn is(&self, ue: u32, procedure: Procedure) -> bool {
-        self.in_flight.get(&(ue, layer(procedure))).is_some_and(|attempt| attempt.procedure == procedure)
+        self.in_flight.get(&(ue, procedure.performer())).is_some_and(|attempt| attempt.procedure == procedure)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -140,10 +136,10 @@ impl Attempts {
             has_spoken: false,
             late,
         };
-        if let Some(mut previous) = self.in_flight.insert((ue, layer(procedure)), attempt) {
+        if let Some(mut previous) = self.in_flight.insert((ue, procedure.performer()), attempt) {
             self.give_up(&mut previous, "superseded", recorder);
         }
-        recorder.started(procedure.as_str(), parts);
+        recorder.started(procedure.name(), parts);
     }
 
     /// The UE begins what is due for it at its home, in whose account it is.
@@ -166,14 +162,14 @@ impl Attempts {
             has_spoken: false,
             late: None,
         };
-        if let Some(mut previous) = self.in_flight.insert((ue, layer(procedure)), attempt) {
+        if let Some(mut previous) = self.in_flight.insert((ue, procedure.performer()), attempt) {
             self.give_up(&mut previous, "superseded", recorder);
         }
     }
 
     /// Whether the attempt is in another shard's account.
     pub(crate) fn is_owned(&self, ue: u32, procedure: Procedure) -> bool {
-        self.in_flight.get(&(ue, layer(procedure))).is_some_and(|attempt| attempt.owner.is_some())
+        self.in_flight.get(&(ue, procedure.performer())).is_some_and(|attempt| attempt.owner.is_some())
     }
 
     /// Attempts that are in this shard's own account.
@@ -196,13 +192,13 @@ impl Attempts {
                 began: attempt.began,
                 ended: attempt.began,
             }),
-            None => recorder.abandoned(attempt.procedure.as_str(), attempt.parts, reason),
+            None => recorder.abandoned(attempt.procedure.name(), attempt.parts, reason),
         }
     }
 
     /// The UE could not use a message of the network, while it attempts something or not.
     pub(crate) fn discarded(&mut self, ue: u32, kind: &'static str) {
-        if let Some(attempt) = self.in_flight.get_mut(&(ue, Layer::Ue)) {
+        if let Some(attempt) = self.in_flight.get_mut(&(ue, Performer::Ue)) {
             attempt.discarded = Some(kind);
         }
     }
@@ -210,18 +206,18 @@ impl Attempts {
     /// A message about the UE goes out of its gNB, which would have done so at `planned`. The attempt that it is the first
     /// message of, if it is of any.
     pub(crate) fn speaks(&mut self, ue: u32, planned: Instant) -> Option<First> {
-        let silent = [Layer::Gnb, Layer::Ue]
-            .into_iter()
-            .find(|layer| self.in_flight.get(&(ue, *layer)).is_some_and(|attempt| !attempt.has_spoken))?;
+        let silent = [Performer::RanNode, Performer::Ue].into_iter().find(|performer| {
+            self.in_flight.get(&(ue, *performer)).is_some_and(|attempt| !attempt.has_spoken)
+        })?;
         self.in_flight.get_mut(&(ue, silent))?.has_spoken = true;
-        Some(First { ue, layer: silent, planned })
+        Some(First { ue, performer: silent, planned })
     }
 
     /// The first message of an attempt was given to the kernel. What it waited for here is the generator's lateness: how long
     /// it was.
     pub(crate) fn left(&mut self, first: First, at: Instant, recorder: &mut Recorder) -> Duration {
         let waited = since(at, first.planned);
-        let Some(attempt) = self.in_flight.get_mut(&(first.ue, first.layer)) else { return waited };
+        let Some(attempt) = self.in_flight.get_mut(&(first.ue, first.performer)) else { return waited };
         attempt.began += waited;
         attempt.late = attempt.late.map(|late| late + waited);
         attempt.record_lateness(recorder);
@@ -245,9 +241,9 @@ impl Attempts {
         if !self.is(ue, procedure) {
             return false;
         }
-        let Some(mut attempt) = self.in_flight.remove(&(ue, layer(procedure))) else { return false };
+        let Some(mut attempt) = self.in_flight.remove(&(ue, procedure.performer())) else { return false };
         attempt.record_lateness(recorder);
-        let name = procedure.as_str();
+        let name = procedure.name();
         let parts = attempt.parts;
         if let Some(owner) = attempt.owner {
             let (outcome, cause) = match end {
@@ -273,15 +269,15 @@ impl Attempts {
 
     /// Gives up what the UE itself attempts: it is gone.
     pub(crate) fn abandon(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
-        if let Some(mut attempt) = self.in_flight.remove(&(ue, Layer::Ue)) {
+        if let Some(mut attempt) = self.in_flight.remove(&(ue, Performer::Ue)) {
             self.give_up(&mut attempt, reason, recorder);
         }
     }
 
     /// Gives up all that is attempted with the UE.
     pub(crate) fn abandon_with(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
-        for layer in [Layer::Ue, Layer::Gnb] {
-            if let Some(mut attempt) = self.in_flight.remove(&(ue, layer)) {
+        for performer in [Performer::Ue, Performer::RanNode] {
+            if let Some(mut attempt) = self.in_flight.remove(&(ue, performer)) {
                 self.give_up(&mut attempt, reason, recorder);
             }
         }
@@ -310,14 +306,14 @@ impl Attempts {
 
     /// Octets held.
     pub(crate) fn octets(&self) -> usize {
-        self.in_flight.capacity() * (size_of::<((u32, Layer), Attempt)>() + 1)
+        self.in_flight.capacity() * (size_of::<((u32, Performer), Attempt)>() + 1)
     }
 }
 
 impl Attempt {
     fn record_lateness(&mut self, recorder: &mut Recorder) {
         if let Some(late) = self.late.take() {
-            recorder.late(self.procedure.as_str(), late);
+            recorder.late(self.procedure.name(), late);
         }
     }
 
@@ -333,13 +329,6 @@ impl Attempt {
 
 /// Causes behind which another may stand.
 const HIDING: [&str; 2] = ["connection-released", "deregistered-by-network"];
-
-fn layer(procedure: Procedure) -> Layer {
-    match procedure {
-        Procedure::HandoverN2 | Procedure::HandoverXn | Procedure::UeContextRelease => Layer::Gnb,
-        _ => Layer::Ue,
-    }
-}
 
 fn since(now: Instant, then: Instant) -> Duration {
     now.saturating_duration_since(then)

@@ -228,9 +228,8 @@ impl World {
             assert_eq!(totals.due, ended + totals.never_started, "{procedure}: {totals:?}");
         }
         for (procedure, planned) in plan.planned() {
-            let due =
-                self.totals.get(procedure.as_str()).map_or(0, |totals| totals.due - totals.self_started);
-            assert_eq!(due, planned, "{}: everything planned became due", procedure.as_str());
+            let due = self.totals.get(procedure.name()).map_or(0, |totals| totals.due - totals.self_started);
+            assert_eq!(due, planned, "{}: everything planned became due", procedure.name());
         }
     }
 }

@@ -79,7 +79,7 @@ fn outcome(ended: &RunOutcome) -> ProbeOutcome {
 }
 
 fn described(name: &str, rate: f64, outcome: ProbeOutcome, ended: &RunOutcome) -> Value {
-    let procedure = ended.summary.procedures.get(Procedure::Registration.as_str());
+    let procedure = ended.summary.procedures.get(Procedure::Registration.name());
     let success = procedure.map(|procedure| {
         let failed: u64 = procedure.failed.values().chain(procedure.abandoned.values()).sum();
         let all = procedure.succeeded + failed + procedure.timed_out;
@@ -172,7 +172,7 @@ pub(crate) fn explain(scenario: &Scenario) -> Option<String> {
     Some(format!(
         "a search for the highest rate of {} while {}: from {}/s to {}/s, doubled from probe to probe and then halved to {} % of the rate, \
          {} s each; about {:.0} to {:.0} probes. The plan below is that of the first.",
-        search.procedure.as_str(),
+        search.procedure.name(),
         conditions.join(" and "),
         search.from_per_s,
         search.to_per_s,

@@ -317,7 +317,7 @@ fn pretty(value: &Value) -> String {
 fn planned_of(plan: &scenarios::Plan, shard: u32) -> BTreeMap<String, u64> {
     let mut planned = BTreeMap::new();
     for (load, n) in plan.scenario().load.iter().zip(plan.shard(shard).planned()) {
-        *planned.entry(load.procedure.as_str().to_owned()).or_insert(0) += n;
+        *planned.entry(load.procedure.name().to_owned()).or_insert(0) += n;
     }
     planned
 }

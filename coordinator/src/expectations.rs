@@ -9,13 +9,13 @@ use crate::figures::{Counts, Procedures};
 /// What came otherwise than it had to, one sentence each.
 pub(crate) fn broken(scenario: &Scenario, procedures: &Procedures) -> Vec<String> {
     let mut broken = Vec::new();
-    for procedure in Procedure::ALL {
+    for procedure in Procedure::of_scenarios() {
         let expected = scenario.expect.never_succeeds.contains(&Subject::Procedure(procedure));
         // Who does not succeed at first, but by trying again, has succeeded.
         let counts = counted(Subject::All(procedure), procedures);
         let is_planned = scenario.load.iter().any(|load| load.procedure == procedure);
         let fewest = if is_planned { 1 } else { FEWEST_BY_THEMSELVES };
-        broken.extend(judge(procedure.as_str(), &counts, expected, fewest));
+        broken.extend(judge(procedure.name(), &counts, expected, fewest));
     }
     if scenario.expect.never_succeeds.contains(&Subject::RegistrationRetry) {
         let retries = Subject::RegistrationRetry;

@@ -1,6 +1,6 @@
-//! The identities that every part of Roamstorm shares: subscriber, network, area, slice, key (TS 23.003).
+//! The vocabulary that every part of Roamstorm shares: subscriber, network, area, slice, key (TS 23.003), and the procedures.
 //!
-//! Each is parsed once, at the edge, and then trusted. No runtime, no I/O.
+//! An identity is parsed once, at the edge, and then trusted. No runtime, no I/O.
 
 mod cell;
 mod dnn;
@@ -8,8 +8,10 @@ mod imsi;
 mod key;
 mod pdu_session;
 mod plmn;
+mod procedure;
 mod slice;
 mod tac;
+mod technology;
 mod teid;
 
 pub use cell::CellId;
@@ -18,8 +20,10 @@ pub use imsi::Imsi;
 pub use key::Key128;
 pub use pdu_session::{PduSessionId, PduSessionType};
 pub use plmn::Plmn;
+pub use procedure::{Needs, Performer, Procedure};
 pub use slice::Snssai;
 pub use tac::Tac;
+pub use technology::Technology;
 pub use teid::TeidKey;
 
 /// Why a text is not the identity it should be.

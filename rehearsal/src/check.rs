@@ -64,7 +64,7 @@ pub(crate) fn check(
     let made: Vec<&Made> = reports.iter().filter_map(|report| truth.of(report)).collect();
     let mut lost = 0;
     for (load, schedule) in plan.scenario().load.iter().enumerate() {
-        let procedure = schedule.procedure.as_str();
+        let procedure = schedule.procedure.name();
         let account = Account::of(load, procedure, core, &made, target, &mut violations);
         violations.extend(account.too_much(drill, plan, core, procedure));
         lost += account.agent_lost;

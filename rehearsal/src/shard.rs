@@ -82,7 +82,7 @@ impl Shard {
         let loads = shard.schedules().into_iter().enumerate().map(|(number, mut schedule)| {
             let passed = lease.resume_at.get(number).copied().unwrap_or(0);
             schedule.skip_to(passed);
-            let (procedure, planned) = (schedule.procedure().as_str(), schedule.planned());
+            let (procedure, planned) = (schedule.procedure().name(), schedule.planned());
             let next = schedule.next();
             Load { procedure, schedule, next, planned, passed }
         });

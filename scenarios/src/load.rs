@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use identity::Procedure;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,77 +35,6 @@ impl Load {
     /// The highest rate of any phase, attempts per second.
     pub fn peak_rate_per_s(&self) -> f64 {
         self.phases.iter().map(|phase| phase.shape.peak_rate_per_s()).fold(0.0, f64::max)
-    }
-}
-
-/// A 3GPP procedure that the schedule can start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Procedure {
-    /// Initial registration (TS 24.501 §5.5.1.2).
-    Registration,
-    /// Deregistration initiated by the UE (TS 24.501 §5.5.2.2).
-    Deregistration,
-    /// Service request of an idle UE (TS 24.501 §5.6.1).
-    ServiceRequest,
-    /// Registration for mobility: the UE has moved to another tracking area (TS 24.501 §5.5.1.3).
-    MobilityRegistrationUpdate,
-    /// Periodic registration (TS 24.501 §5.5.1.3).
-    PeriodicRegistrationUpdate,
-    /// Establishment of a PDU session by a registered UE without one (TS 24.501 §6.4.1).
-    PduSession,
-    /// Modification of a PDU session, asked for by the UE (TS 24.501 §6.4.2).
-    PduSessionModification,
-    /// Release of a PDU session, asked for by the UE (TS 24.501 §6.4.3).
-    PduSessionRelease,
-    /// Handover by the AMF, to a gNB of the same or of another agent (TS 38.413 §8.4.1, TS 23.502 §4.9.1.3).
-    HandoverN2,
-    /// Handover between two gNBs of one shard, and the path switch (TS 38.413 §8.4.4, TS 23.502 §4.9.1.2).
-    HandoverXn,
-    /// The gNB releases the connection of a UE: RRC idle (TS 38.413 §8.3.2).
-    UeContextRelease,
-    /// The USIM of a registered UE is replaced, and the UE registers with the new one.
-    SimSwap,
-}
-
-impl Procedure {
-    /// Every procedure.
-    pub const ALL: [Self; 12] = [
-        Self::Registration,
-        Self::Deregistration,
-        Self::ServiceRequest,
-        Self::MobilityRegistrationUpdate,
-        Self::PeriodicRegistrationUpdate,
-        Self::PduSession,
-        Self::PduSessionModification,
-        Self::PduSessionRelease,
-        Self::HandoverN2,
-        Self::HandoverXn,
-        Self::UeContextRelease,
-        Self::SimSwap,
-    ];
-
-    /// Its name in scenarios and reports.
-    pub fn as_str(self) -> &'static str {
-        self.as_slice()[0]
-    }
-
-    /// The same, for who wants a list of names.
-    pub(crate) fn as_slice(self) -> &'static [&'static str; 1] {
-        match self {
-            Self::Registration => &["registration"],
-            Self::Deregistration => &["deregistration"],
-            Self::ServiceRequest => &["service-request"],
-            Self::MobilityRegistrationUpdate => &["mobility-registration-update"],
-            Self::PeriodicRegistrationUpdate => &["periodic-registration-update"],
-            Self::PduSession => &["pdu-session"],
-            Self::PduSessionModification => &["pdu-session-modification"],
-            Self::PduSessionRelease => &["pdu-session-release"],
-            Self::HandoverN2 => &["handover-n2"],
-            Self::HandoverXn => &["handover-xn"],
-            Self::UeContextRelease => &["ue-context-release"],
-            Self::SimSwap => &["sim-swap"],
-        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use identity::Procedure;
+
 use crate::curve::Curve;
 use crate::random::CounterRng;
-use crate::{Arrivals, Procedure, stream_seed};
+use crate::{Arrivals, stream_seed};
 
 /// The attempts of one load in one shard, in order of time. Memory does not grow with their number.
 #[derive(Clone, Debug)]

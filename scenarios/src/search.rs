@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Arrivals, Load, Phase, Procedure, Scenario, Shape, Slo};
+use identity::Procedure;
+
+use crate::{Arrivals, Load, Phase, Scenario, Shape, Slo};
 
 /// Looks for the highest rate of a procedure at which conditions hold.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,8 @@
 //! What a scenario may say but probably doesn't mean.
 
-use crate::{Load, Metric, Procedure, Scenario};
+use identity::Procedure;
+
+use crate::{Load, Metric, Scenario};
 
 impl Scenario {
     /// What is allowed but probably not meant, one sentence each.
@@ -39,7 +41,7 @@ impl Scenario {
         let connects =
             establishes || self.starts(Procedure::ServiceRequest) || !self.network.release_after_registration;
         for load in self.load.iter().filter(|load| load.procedure != Procedure::Registration) {
-            let name = load.procedure.as_str();
+            let name = load.procedure.name();
             if !registers {
                 warnings.push(format!("no load registers UEs, so no attempt of {name} can start"));
             } else if needs_session(load.procedure) && !establishes {

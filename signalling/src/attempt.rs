@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use identity::{PduSessionId, Plmn, Tac};
+use identity::{PduSessionId, Plmn, Procedure, Tac};
 use oxirush_security::nas_5gs::KAmf;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Cause;
-use crate::procedure::Procedure;
 use crate::procedures::authentication::Challenge;
 use crate::procedures::reject::{Counter, Forbids};
 use crate::session::SessionRequest;
@@ -164,6 +163,7 @@ pub(crate) struct Perseverance {
     services: u8,
     forbidden: Option<(Forbids, Plmn, Tac)>,
     /// What T3511, T3502 or T3346 begins again.
+    #[serde(with = "crate::ue_state::begun_by_the_ue")]
     pub(crate) again: Option<Procedure>,
 }
 
@@ -216,9 +216,11 @@ impl Perseverance {
     }
 }
 
-/// Which timers run: a set of [`Timer`]s in two octets.
+/// Which timers run: a set of [`Timer`]s.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RunningTimers(u16);
+pub(crate) struct RunningTimers(u64);
+
+const _: () = assert!(Timer::ALL.len() <= 64);
 
 impl RunningTimers {
     pub(crate) fn insert(&mut self, timer: Timer) {

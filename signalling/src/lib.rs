@@ -5,6 +5,7 @@
 
 mod attempt;
 mod ecies;
+mod establishment_cause;
 #[doc(hidden)]
 pub mod fuzz;
 mod gnb;
@@ -14,7 +15,6 @@ mod nas_connection;
 mod nas_security;
 mod ngap;
 mod outcome;
-mod procedure;
 mod procedures;
 mod registered_area;
 mod rrc_container;
@@ -27,15 +27,16 @@ mod ue;
 mod ue_state;
 mod usim;
 
+pub use establishment_cause::EstablishmentCause;
 pub use gnb::{
     AmfFacts, AmfNotice, AmfUpdate, Gnb, GnbAction, GnbEvent, GnbSettings, Guami, HandoverFailure,
     N3Settings, NgapCause, Overload, OverloadAction, RefusalReason, ReleaseCause, Released, TargetGnb,
     Tunnel, XnContext,
 };
+pub use identity::Procedure;
 pub use identity_of_ue::{Guti, STmsi};
 pub use message_name::message_name;
 pub use outcome::{AuthenticationFailure, Cause, ConnectionRefusal, Outcome};
-pub use procedure::{EstablishmentCause, Procedure};
 pub use session::{Session, SessionRequest};
 pub use settings::{Context, Retry, Subscriber, SuciScheme, UeSettings};
 pub use timers::{GnbTimer, NG_SETUP_AGAIN, Timer};

@@ -5,9 +5,9 @@ use std::time::Duration;
 use oxirush_nas::nas_5gs::{Nas5gmmMessage, Nas5gsMessage, NasFGmmCause, NasFGmmStatus};
 
 use crate::attempt::RunningTimers;
+use crate::establishment_cause::EstablishmentCause;
 use crate::identity_of_ue::STmsi;
 use crate::nas_security::{Header, NasContext};
-use crate::procedure::EstablishmentCause;
 use crate::timers::{self, Timer};
 use crate::ue::{Out, UeAction};
 

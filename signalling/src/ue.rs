@@ -5,13 +5,13 @@ mod receiving;
 
 use std::time::Duration;
 
-use identity::{Imsi, PduSessionId};
+use identity::{Imsi, PduSessionId, Procedure};
 
 use crate::attempt::{Attempt, Authenticating, Perseverance};
+use crate::establishment_cause::EstablishmentCause;
 use crate::identity_of_ue::STmsi;
 use crate::nas_connection::NasConnection;
 use crate::outcome::{Cause, ConnectionRefusal, Outcome};
-use crate::procedure::{EstablishmentCause, Procedure};
 use crate::procedures::service_request::Reason;
 use crate::registered_area::RegisteredArea;
 use crate::session::{Session, SessionRequest};

@@ -1,12 +1,11 @@
 //! What moves with a UE from one agent to another.
 
-use identity::{Imsi, Key128, Plmn};
+use identity::{Imsi, Key128, Plmn, Procedure};
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::{Perseverance, RunningTimers};
 use crate::nas_connection::NasConnection;
 use crate::nas_security::{NasContext, NasContextState};
-use crate::procedure::Procedure;
 use crate::registered_area::RegisteredArea;
 use crate::session_management::SessionManagement;
 use crate::settings::Subscriber;
@@ -30,6 +29,7 @@ pub struct UeState {
     perseverance: Perseverance,
     running: RunningTimers,
     sessions: SessionManagement,
+    #[serde(with = "begun_by_the_ue")]
     after_release: Option<Procedure>,
     registered: bool,
     moved: bool,
@@ -107,6 +107,36 @@ impl std::fmt::Debug for UeState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UeState").field("imsi", &self.imsi).finish_non_exhaustive()
     }
+}
+
+/// A procedure that the UE is to begin by itself, as the number under which it travels.
+pub(crate) mod begun_by_the_ue {
+    use identity::Procedure;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        procedure: &Option<Procedure>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let place = |procedure: &Procedure| NUMBERED.iter().find(|(_, one)| one == procedure);
+        procedure.as_ref().and_then(place).map(|(number, _)| number).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Procedure>, D::Error> {
+        let Some(number) = Option::<u8>::deserialize(deserializer)? else { return Ok(None) };
+        let known = NUMBERED.iter().find(|(one, _)| *one == number).map(|(_, procedure)| *procedure);
+        known.map(Some).ok_or_else(|| D::Error::custom("no UE begins this by itself"))
+    }
+
+    const NUMBERED: [(u8, Procedure); 4] = [
+        (0, Procedure::Registration),
+        (3, Procedure::MobilityRegistrationUpdate),
+        (4, Procedure::PeriodicRegistrationUpdate),
+        (5, Procedure::RegistrationRetry),
+    ];
 }
 
 /// An authentication that no SECURITY MODE COMMAND has ended stays behind.

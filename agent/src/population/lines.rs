@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use scenarios::Procedure;
+use identity::Procedure;
 
 /// The lines of a shard. Memory: four octets a UE and procedure of the scenario.
 pub(crate) struct Lines {
@@ -15,7 +15,9 @@ pub(crate) struct Lines {
 
 /// Which lines a UE waits in: a bit for each procedure.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Waiting(u16);
+pub(crate) struct Waiting(u64);
+
+const _: () = assert!(Procedure::ALL.len() <= 64);
 
 /// What a line makes of a UE.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -126,7 +128,7 @@ impl Waiting {
     }
 
     pub(crate) fn set(&mut self, procedure: Procedure, waits: bool) {
-        self.0 = self.0 & !(1 << index(procedure)) | u16::from(waits) << index(procedure);
+        self.0 = self.0 & !(1 << index(procedure)) | u64::from(waits) << index(procedure);
     }
 }
 

@@ -10,13 +10,12 @@ mod settings;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use identity::{Imsi, Plmn, Tac};
-use scenarios::{Procedure, Scenario, Shard};
+use identity::{Imsi, Needs, Plmn, Procedure, Tac};
+use scenarios::{Scenario, Shard};
 use signalling::{STmsi, Ue, UeSettings};
 
 use crate::handovers::Home;
 use lines::{Fitness, Lines, Waiting};
-pub(crate) use settings::procedure_of;
 
 /// Every UE of a shard.
 pub(crate) struct Population {
@@ -432,22 +431,10 @@ impl Slot {
         if self.presence != Presence::Here || self.out_of_signal || self.recovers {
             return false;
         }
-        let ue = &self.ue;
-        match procedure {
-            Procedure::Registration => !ue.is_registered(),
-            Procedure::ServiceRequest => ue.is_registered() && !ue.is_connected(),
-            Procedure::PduSession => ue.is_registered() && !ue.has_session(),
-            // A gNB asks for a handover with a list of sessions (TS 38.413 §9.2.3.1, mandatory).
-            Procedure::PduSessionModification
-            | Procedure::PduSessionRelease
-            | Procedure::HandoverN2
-            | Procedure::HandoverXn => ue.is_registered() && ue.has_session(),
-            Procedure::UeContextRelease => ue.is_registered() && ue.is_connected(),
-            Procedure::Deregistration
-            | Procedure::MobilityRegistrationUpdate
-            | Procedure::PeriodicRegistrationUpdate
-            | Procedure::SimSwap => ue.is_registered(),
-        }
+        let (ue, needs) = (&self.ue, procedure.needs());
+        ue.is_registered() == needs.registered
+            && needs.connected.is_none_or(|connected| ue.is_connected() == connected)
+            && needs.session.is_none_or(|session| ue.has_session() == session)
     }
 }
 
@@ -463,16 +450,13 @@ pub(crate) fn usim(subscriber: &scenarios::Subscriber) -> signalling::Subscriber
 
 /// Why there is no UE for an attempt.
 fn nobody(procedure: Procedure) -> &'static str {
-    match procedure {
-        Procedure::Registration => "no-deregistered-subscriber",
-        Procedure::ServiceRequest => "no-idle-subscriber",
-        Procedure::PduSession => "no-subscriber-without-session",
-        Procedure::PduSessionModification
-        | Procedure::PduSessionRelease
-        | Procedure::HandoverN2
-        | Procedure::HandoverXn => "no-subscriber-with-session",
-        Procedure::UeContextRelease => "no-connected-subscriber",
-        _ => "no-registered-subscriber",
+    match procedure.needs() {
+        Needs { registered: false, .. } => "no-deregistered-subscriber",
+        Needs { connected: Some(false), .. } => "no-idle-subscriber",
+        Needs { connected: Some(true), .. } => "no-connected-subscriber",
+        Needs { session: Some(false), .. } => "no-subscriber-without-session",
+        Needs { session: Some(true), .. } => "no-subscriber-with-session",
+        Needs { .. } => "no-registered-subscriber",
     }
 }
 

@@ -1,6 +1,6 @@
 //! From the words of the scenario to those of the protocol.
 
-use scenarios::{Procedure, Scenario, SuciScheme};
+use scenarios::{Scenario, SuciScheme};
 use signalling::UeSettings;
 
 pub(super) fn ue_settings(scenario: &Scenario, suci: &SuciScheme) -> UeSettings {
@@ -23,23 +23,5 @@ pub(super) fn ue_settings(scenario: &Scenario, suci: &SuciScheme) -> UeSettings 
             scenarios::Retry::AsSpecified => signalling::Retry::AsSpecified,
         },
         t3512: scenario.nas.t3512,
-    }
-}
-
-/// The procedure of the protocol for a procedure of the scenario.
-pub(crate) fn procedure_of(procedure: Procedure) -> signalling::Procedure {
-    match procedure {
-        Procedure::Registration => signalling::Procedure::Registration,
-        Procedure::Deregistration => signalling::Procedure::Deregistration,
-        Procedure::ServiceRequest => signalling::Procedure::ServiceRequest,
-        Procedure::MobilityRegistrationUpdate => signalling::Procedure::MobilityRegistrationUpdate,
-        Procedure::PeriodicRegistrationUpdate => signalling::Procedure::PeriodicRegistrationUpdate,
-        Procedure::PduSession => signalling::Procedure::PduSession,
-        Procedure::PduSessionModification => signalling::Procedure::PduSessionModification,
-        Procedure::PduSessionRelease => signalling::Procedure::PduSessionRelease,
-        Procedure::HandoverN2 => signalling::Procedure::HandoverN2,
-        Procedure::HandoverXn => signalling::Procedure::HandoverXn,
-        Procedure::UeContextRelease => signalling::Procedure::UeContextRelease,
-        Procedure::SimSwap => signalling::Procedure::SimSwap,
     }
 }

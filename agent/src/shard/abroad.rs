@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
+use identity::Procedure;
 use wire::away::{AwayEnd, AwayOutcome, DueAway};
 use wire::bounds::LONGEST_CAUSE;
 
@@ -12,7 +13,6 @@ use super::{ShardAction, ShardRunner};
 use crate::attempts::{Ended, Owner};
 use crate::pacer::DueAttempt;
 use crate::parts::PartSet;
-use crate::population::procedure_of;
 use crate::tracer::Comment;
 
 /// The attempts that other shards were asked for, until they end.
@@ -28,7 +28,7 @@ pub(super) struct Abroad {
 struct Asked {
     ue: u32,
     at: u32,
-    procedure: scenarios::Procedure,
+    procedure: Procedure,
     parts: PartSet,
     due_us: u64,
     /// Whom this attempt has found not to be able to.
@@ -59,7 +59,7 @@ impl ShardRunner {
 
     fn ask_for(
         &mut self,
-        procedure: scenarios::Procedure,
+        procedure: Procedure,
         parts: PartSet,
         due_us: u64,
         tries: u32,
@@ -70,7 +70,7 @@ impl ShardRunner {
         }
         let ues = &self.abroad.ues;
         let is_asked = |ue: u32| ues.contains(&ue);
-        let registered = procedure != scenarios::Procedure::Registration;
+        let registered = procedure != Procedure::Registration;
         let away = self.population.next_away(Some(registered), is_asked);
         // What is known of them may be out of date.
         let away = away.or_else(|| self.population.next_away(None, is_asked));
@@ -79,14 +79,7 @@ impl ShardRunner {
         let number = self.abroad.next;
         self.abroad.asked.insert(number, Asked { ue, at, procedure, parts, due_us, tries });
         self.abroad.ues.insert(ue);
-        let place = scenarios::Procedure::ALL.iter().position(|one| *one == procedure).unwrap_or_default();
-        let due = DueAway {
-            home: self.number,
-            epoch: self.epoch,
-            number,
-            ue,
-            procedure: u8::try_from(place).unwrap_or(u8::MAX),
-        };
+        let due = DueAway { home: self.number, epoch: self.epoch, number, ue, procedure: procedure.place() };
         out.push(ShardAction::Ask { to: at, due });
         true
     }
@@ -107,7 +100,7 @@ impl ShardRunner {
             return;
         };
         self.abroad.ues.remove(&end.ue);
-        let name = procedure_of(procedure).as_str();
+        let name = procedure.name();
         if end.outcome == AwayOutcome::NotBegun {
             let mut out = Vec::new();
             if tries + 1 < MOST_TRIES && self.ask_for(procedure, parts, due_us, tries + 1, &mut out) {
@@ -142,7 +135,7 @@ impl ShardRunner {
             numbers.into_iter().filter_map(|number| self.abroad.asked.remove(&number)).collect::<Vec<_>>()
         {
             self.abroad.ues.remove(&one.ue);
-            let name = procedure_of(one.procedure).as_str();
+            let name = one.procedure.name();
             self.recorder.started(name, one.parts);
             self.recorder.abandoned(name, one.parts, reason);
         }
@@ -155,14 +148,14 @@ impl ShardRunner {
     pub fn due_away(&mut self, due: &DueAway, now: Instant) {
         let owner = Owner { home: due.home, epoch: due.epoch, number: due.number, ue: due.ue };
         let (ue, procedure) = match self.whom_to_take(due) {
-            Ok((ue, procedure)) => (ue, procedure_of(procedure)),
+            Ok((ue, procedure)) => (ue, procedure),
             Err(reason) => {
                 let (outcome, cause) = (AwayOutcome::NotBegun, reason.to_owned());
                 return self.tell_home(Ended { owner, outcome, cause, began: now, ended: now }, now);
             }
         };
         self.attempts.begin_for(owner, ue, procedure, now, &mut self.recorder);
-        let name = procedure.as_str();
+        let name = procedure.name();
         let comment = || Comment::Begins(format!("{name} begins, due at its home, shard {}", due.home));
         self.tracer.begins(ue, comment);
         let mut out = Vec::new();
@@ -170,8 +163,8 @@ impl ShardRunner {
         self.unsent.append(&mut out);
     }
 
-    fn whom_to_take(&mut self, due: &DueAway) -> Result<(u32, scenarios::Procedure), &'static str> {
-        let procedure = scenarios::Procedure::ALL.get(usize::from(due.procedure)).copied();
+    fn whom_to_take(&mut self, due: &DueAway) -> Result<(u32, Procedure), &'static str> {
+        let procedure = Procedure::at(due.procedure).filter(|procedure| procedure.is_of_scenarios());
         let procedure = procedure.ok_or("not-of-this-scenario")?;
         if self.ending != Ending::Running || self.drained.is_some() || self.takeover.is_some() {
             return Err("away-in-a-shard-that-ends");

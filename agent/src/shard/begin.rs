@@ -10,13 +10,13 @@ use crate::attempts::{Begin, End};
 use crate::handovers::Step;
 use crate::pacer::DueAttempt;
 use crate::parts::{Begun, PartSet, Place};
-use crate::population::{procedure_of, usim};
+use crate::population::usim;
 use crate::tracer::Comment;
 
 impl ShardRunner {
     pub(super) fn begin(&mut self, attempt: DueAttempt, now: Instant, out: &mut Vec<ShardAction>) {
-        let procedure = procedure_of(attempt.procedure);
-        let name = procedure.as_str();
+        let procedure = attempt.procedure;
+        let name = procedure.name();
         let late = now.saturating_duration_since(attempt.due);
         self.shifted += u64::from(attempt.shifted);
         let attempts = &self.attempts;
@@ -104,7 +104,7 @@ impl ShardRunner {
         out: &mut Vec<ShardAction>,
     ) {
         self.began_itself(ue, procedure, now);
-        self.tracer.begins(ue, || Comment::Begins(format!("{} begins: {why}", procedure.as_str())));
+        self.tracer.begins(ue, || Comment::Begins(format!("{} begins: {why}", procedure.name())));
         self.start_procedure(ue, procedure, now, out);
     }
 
@@ -112,7 +112,7 @@ impl ShardRunner {
     /// (TS 24.501 §5.5.2.2.2).
     pub(super) fn began_itself(&mut self, ue: u32, procedure: Procedure, now: Instant) {
         let parts = self.parts_of(Some(ue), procedure, None, now);
-        self.recorder.self_started(procedure.as_str(), parts);
+        self.recorder.self_started(procedure.name(), parts);
         let answered = procedure != Procedure::Deregistration;
         let begin = Begin { due: now, now, parts, answered, scheduled: false };
         self.attempts.begin(ue, procedure, begin, &mut self.recorder);
@@ -136,7 +136,7 @@ impl ShardRunner {
                 session: session.map(|session| (&session.dnn, session.slice)),
             })
         });
-        self.parts.with(&Begun { procedure: procedure.as_str(), load, due, place })
+        self.parts.with(&Begun { procedure: procedure.name(), load, due, place })
     }
 
     /// A UE that moves while connected loses its old cell first; there is no handover in this.

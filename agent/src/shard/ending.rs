@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use signalling::GnbEvent;
 
 use super::{ShardAction, ShardRunner};
-use scenarios::Procedure;
+use identity::Procedure;
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

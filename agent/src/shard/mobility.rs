@@ -220,7 +220,7 @@ impl ShardRunner {
             // The attempt was given up before: too late, or at the end of the run.
             return self.line_up(ue);
         }
-        let (name, succeeded) = (procedure.as_str(), *end == End::Succeeded);
+        let (name, succeeded) = (procedure.name(), *end == End::Succeeded);
         self.recorder.handover(name, departure.from, departure.to, succeeded);
         // The phases of an attempt are told where it is counted.
         let own = !self.attempts.is_owned(ue, procedure);
@@ -242,7 +242,7 @@ impl ShardRunner {
         let Some(departure) = self.handovers.departure(ue) else { return };
         let (procedure, from, to) = (departure.procedure, departure.from, departure.to);
         if self.attempts.is(ue, procedure) {
-            self.recorder.handover(procedure.as_str(), from, to, false);
+            self.recorder.handover(procedure.name(), from, to, false);
             self.end_attempt(ue, procedure, &End::TimedOut("TNGRELOCoverall".into()), now);
         }
     }

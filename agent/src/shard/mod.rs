@@ -490,7 +490,7 @@ impl ShardRunner {
             return;
         }
         for (procedure, left) in self.pacer.cancel() {
-            self.recorder.never_started(procedure.as_str(), PartSet::default(), reason, left);
+            self.recorder.never_started(procedure.name(), PartSet::default(), reason, left);
         }
         self.duration = Duration::ZERO;
         self.end = Some(until);

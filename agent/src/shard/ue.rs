@@ -115,7 +115,7 @@ impl ShardRunner {
             UeAction::StopTimer(timer) => self.ue_timers.stop((ue, timer)),
             UeAction::Started(procedure) => {
                 self.began_itself(ue, procedure, now);
-                let begins = || format!("{} begins, started by the UE itself", procedure.as_str());
+                let begins = || format!("{} begins, started by the UE itself", procedure.name());
                 self.tracer.begins(ue, || Comment::Begins(begins()));
             }
             UeAction::Finished { procedure, outcome } => self.finished(ue, procedure, outcome, now, out),
@@ -188,7 +188,7 @@ impl ShardRunner {
         {
             self.user_plane.moved(ue, slot.gnb, network, now);
         }
-        let name = procedure.as_str();
+        let name = procedure.name();
         match end {
             End::Succeeded => {}
             End::Failed(cause) => {

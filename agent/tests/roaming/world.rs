@@ -341,7 +341,7 @@ impl World {
         let resume_at: Vec<u64> = schedules.iter().map(|schedule| schedule.first_at_or_after(at)).collect();
         for ((schedule, from), to) in schedules.iter().zip(&progress).zip(&resume_at) {
             let lost = to - from;
-            let totals = self.totals.entry(schedule.procedure().as_str().into()).or_default();
+            let totals = self.totals.entry(schedule.procedure().name().into()).or_default();
             (totals.due, totals.started) = (totals.due + lost, totals.started + lost);
             *totals.abandoned.entry("agent-lost".into()).or_default() += lost;
         }
@@ -584,9 +584,8 @@ impl World {
             assert_eq!(totals.due, ended + never, "{procedure}: {totals:?}");
         }
         for (procedure, planned) in self.plan.planned() {
-            let due =
-                self.totals.get(procedure.as_str()).map_or(0, |totals| totals.due - totals.self_started);
-            assert_eq!(due, planned, "{}: everything planned became due", procedure.as_str());
+            let due = self.totals.get(procedure.name()).map_or(0, |totals| totals.due - totals.self_started);
+            assert_eq!(due, planned, "{}: everything planned became due", procedure.name());
         }
     }
 

@@ -58,7 +58,7 @@ fn print_loads(plan: &Description) {
     for load in &plan.loads {
         println!(
             "{:<32}{:>12}{:>14.1}{:>10}{:>10}",
-            load.procedure.as_str(),
+            load.procedure.name(),
             load.planned,
             load.peak_rate_per_s,
             seconds(load.starts_after),

@@ -158,7 +158,7 @@ struct Unmerged {
 impl Core {
     /// A run that nobody has joined. `seed` is secret: keys and tokens come from it.
     pub fn new(settings: CoreSettings, plan: Plan, seed: [u8; 32], now: Instant, wall: SystemTime) -> Self {
-        let planned = plan.planned().into_iter().map(|(p, n)| (p.as_str().to_owned(), n)).collect();
+        let planned = plan.planned().into_iter().map(|(p, n)| (p.name().to_owned(), n)).collect();
         Self {
             planned_of: (0..plan.shards()).map(|shard| plan.shard(shard).planned()).collect(),
             scenario: plan.scenario().to_yaml(),

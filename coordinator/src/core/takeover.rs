@@ -64,7 +64,7 @@ impl Core {
         let dead = self.due_from(shard, dead_us);
         let until = self.due_from(shard, to_us);
         let (mut never_started, mut due) = (BTreeMap::new(), BTreeMap::new());
-        let loads = self.plan.scenario().load.iter().map(|load| load.procedure.as_str().to_owned());
+        let loads = self.plan.scenario().load.iter().map(|load| load.procedure.name().to_owned());
         let known = before.iter().copied().chain(std::iter::repeat(0));
         for (((name, before), dead), until) in loads.zip(known).zip(dead).zip(until) {
             *abandoned.entry(name.clone()).or_insert(0) += dead.saturating_sub(before);
@@ -122,7 +122,7 @@ impl Core {
         let planned: Vec<u64> =
             self.cursors.get(&shard).into_iter().flatten().map(Schedule::planned).collect();
         let until = self.due_from(shard, now_us.max(dead_us));
-        let loads = self.plan.scenario().load.iter().map(|load| load.procedure.as_str().to_owned());
+        let loads = self.plan.scenario().load.iter().map(|load| load.procedure.name().to_owned());
         for ((name, planned), until) in loads.zip(planned).zip(until) {
             *gap.never_started.entry(name).or_insert(0) += planned.saturating_sub(until);
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use identity::Procedure;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use super::at::{At, every, long};
 use crate::load::MAX_STEPS;
 use crate::units::{DurationText, LONGEST, Rate};
 use crate::yaml::Complaint;
-use crate::{Arrivals, Load, Phase, Procedure, Shape};
+use crate::{Arrivals, Load, Phase, Shape};
 
 /// One stream of attempts.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use identity::Procedure;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ use super::slos::{self, GuardrailFile, SloFile};
 use super::subscribers::{self, SubscribersFile};
 use crate::units::DurationText;
 use crate::yaml::{Complaint, Node};
-use crate::{Expectation, Load, Procedure, Scenario, SimSwap};
+use crate::{Expectation, Load, Scenario, SimSwap};
 
 /// What a run does: who signals, through which cells, how often, and what counts as good.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

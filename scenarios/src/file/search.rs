@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use identity::Procedure;
 use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
@@ -13,7 +14,7 @@ use super::load::{self, LoadFile};
 use super::slos;
 use crate::units::{DurationText, Rate, Ratio};
 use crate::yaml::Complaint;
-use crate::{Arrivals, CapacitySearch, Load, Procedure, Scenario};
+use crate::{Arrivals, CapacitySearch, Load, Scenario};
 
 /// What is attempted: loads, or a search for the highest rate.
 #[derive(Debug, Serialize, JsonSchema)]

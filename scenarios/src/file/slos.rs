@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use identity::{Dnn, Plmn, Snssai};
+use identity::{Dnn, Plmn, Procedure, Snssai};
 use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
@@ -13,7 +13,7 @@ use super::at::At;
 use super::condition_text::ConditionText;
 use crate::units::{DurationText, Span};
 use crate::yaml::Complaint;
-use crate::{Guardrail, Limits, Load, MOST_PARTS, Metric, Procedure, Scenario, Slo, Subject};
+use crate::{Guardrail, Limits, Load, MOST_PARTS, Metric, Scenario, Slo, Subject};
 
 /// What must hold at the end.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -191,9 +191,9 @@ fn measurable(
 }
 
 fn never_has_a_value(subject: Subject, metric: &Metric, load: &[Load]) -> String {
-    let mut names: Vec<&str> = load.iter().map(|load| load.procedure.as_str()).collect();
+    let mut names: Vec<&str> = load.iter().map(|load| load.procedure.name()).collect();
     names.dedup();
-    let subject = subject.procedure().map_or_else(|| subject.to_string(), |own| own.as_str().to_owned());
+    let subject = subject.procedure().map_or_else(|| subject.to_string(), |own| own.name().to_owned());
     format!("no load starts {subject}, so {metric} never has a value (started: {})", names.join(", "))
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use identity::Procedure;
+
 use super::{Plan, within_shards};
-use crate::Procedure;
 use crate::conditions::MOST_IMPAIRED;
 use crate::schedule::Stripe;
 

@@ -1,7 +1,9 @@
 //! About how much memory a plan needs, where: what is known of a UE by measurement (docs/performance.md), times their number.
 
+use identity::Procedure;
+
 use super::{Plan, Shard};
-use crate::{Procedure, Scenario};
+use crate::Scenario;
 
 /// Octets, about, at the most that a plan needs at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

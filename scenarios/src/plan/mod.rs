@@ -7,8 +7,10 @@ mod shard;
 use std::sync::Arc;
 use std::time::Duration;
 
+use identity::Procedure;
+
 use crate::curve::Curve;
-use crate::{Path, Procedure, Scenario, ScenarioError};
+use crate::{Path, Scenario, ScenarioError};
 
 pub use description::{Description, LoadDescription, ShardDescription};
 pub use memory::Memory;
@@ -119,14 +121,14 @@ impl Plan {
         }
     }
 
-    /// The attempts of each procedure that some load starts, in the order of `Procedure::ALL`.
+    /// The attempts of each procedure that some load starts, in the order of [`Procedure::ALL`].
     pub fn planned(&self) -> Vec<(Procedure, u64)> {
         let of = |procedure| {
             let loads =
                 self.scenario.load.iter().zip(&self.curves).filter(|(load, _)| load.procedure == procedure);
             loads.map(|(_, curve)| curve.planned()).reduce(u64::saturating_add)
         };
-        Procedure::ALL.into_iter().filter_map(|procedure| Some((procedure, of(procedure)?))).collect()
+        Procedure::of_scenarios().filter_map(|procedure| Some((procedure, of(procedure)?))).collect()
     }
 
     /// From the start to the end of the last phase of any load; what is in flight then may take `drain` longer.

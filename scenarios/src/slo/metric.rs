@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Procedure;
+use identity::Procedure;
+
 use crate::units::{DurationText, Rate, Ratio, nearest};
 
 /// A figure of the run.
@@ -38,8 +39,8 @@ pub enum Subject {
 impl Subject {
     /// Every subject, in the order in which messages name them.
     pub fn all() -> impl Iterator<Item = Self> {
-        let planned = Procedure::ALL.into_iter().map(Self::Procedure);
-        let sums = Procedure::ALL.into_iter().map(Self::All);
+        let planned = Procedure::of_scenarios().map(Self::Procedure);
+        let sums = Procedure::of_scenarios().map(Self::All);
         planned.chain([Self::RegistrationRetry, Self::Recovery]).chain(sums)
     }
 
@@ -47,7 +48,9 @@ impl Subject {
     pub fn counted_as(self) -> &'static [&'static str] {
         match self {
             Self::All(Procedure::Registration) => &["registration", RETRY],
-            Self::Procedure(procedure) | Self::All(procedure) => procedure.as_slice(),
+            Self::Procedure(procedure) | Self::All(procedure) => {
+                std::slice::from_ref(&NAMES[usize::from(procedure.place())])
+            }
             Self::RegistrationRetry => &[RETRY],
             Self::Recovery => &[],
         }
@@ -62,12 +65,23 @@ impl Subject {
     }
 }
 
+/// The names of all procedures, each at its place.
+static NAMES: [&str; Procedure::ALL.len()] = {
+    let mut names = [""; Procedure::ALL.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = Procedure::ALL[place].name();
+        place += 1;
+    }
+    names
+};
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Procedure(procedure) => f.write_str(procedure.as_str()),
+            Self::Procedure(procedure) => f.write_str(procedure.name()),
             Self::RegistrationRetry => f.write_str(RETRY),
-            Self::All(procedure) => write!(f, "{}.all", procedure.as_str()),
+            Self::All(procedure) => write!(f, "{}.all", procedure.name()),
             Self::Recovery => f.write_str(RECOVERY),
         }
     }

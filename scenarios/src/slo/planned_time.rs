@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use identity::Procedure;
+
 use super::{Limits, Subject};
 use crate::curve::Curve;
-use crate::{Load, Procedure, Scenario, Window};
+use crate::{Load, Scenario, Window};
 
 /// A stretch of the run: from here until before there.
 type Span = (Duration, Duration);

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use identity::Procedure;
+
 use super::{Metric, Subject};
-use crate::{ImpairmentKind, Load, Procedure, Retry, Scenario};
+use crate::{ImpairmentKind, Load, Retry, Scenario};
 
 /// Attempts that no load plans.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -32,7 +32,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             let (subscribers, cells, nas, radio, drain, pick) = own;
             let (sessions, mobility, sim_swap, conditions) = moved;
             let judged = pick.get(&load);
-            let (subject, limits) = (judged.procedure.as_str(), limits(judged, &cells, drain));
+            let (subject, limits) = (judged.procedure.name(), limits(judged, &cells, drain));
             let slo = |text: String| text.parse::<Slo>().unwrap();
             let mobility = roaming::fitting(mobility, &cells);
             let end = load.iter().map(Load::ends_after).max().unwrap_or_default() + drain;
@@ -248,7 +248,7 @@ fn slice() -> impl Strategy<Value = Snssai> {
 }
 
 fn procedure() -> impl Strategy<Value = Procedure> {
-    prop::sample::select(Procedure::ALL.to_vec())
+    prop::sample::select(Procedure::of_scenarios().collect::<Vec<_>>())
 }
 
 fn arrivals() -> impl Strategy<Value = Arrivals> {

@@ -2,8 +2,8 @@
 
 use super::settings::TargetGnb;
 use super::xn::XnContext;
+use crate::establishment_cause::EstablishmentCause;
 use crate::identity_of_ue::STmsi;
-use crate::procedure::EstablishmentCause;
 use crate::timers::GnbTimer;
 
 /// What happens to a gNB.

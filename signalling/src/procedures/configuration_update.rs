@@ -1,8 +1,8 @@
 //! Generic UE configuration update, UE side (TS 24.501 §5.4.4).
 
+use identity::Procedure;
 use oxirush_nas::nas_5gs::{NasConfigurationUpdateCommand, NasConfigurationUpdateComplete};
 
-use crate::procedure::Procedure;
 use crate::registered_area::RegisteredArea;
 use crate::settings::{Context, Retry};
 use crate::ue::{Out, Ue};

@@ -1,10 +1,10 @@
 //! Network-initiated de-registration, UE side (TS 24.501 §5.5.2.3).
 
+use identity::Procedure;
 use oxirush_nas::nas_5gs::{NasDeregistrationAcceptUeTerminated, NasDeregistrationRequestUeTerminated};
 
 use crate::attempt::Kind;
 use crate::outcome::{Cause, Outcome};
-use crate::procedure::Procedure;
 use crate::settings::{Context, Retry};
 use crate::ue::{Out, Ue, UeAction};
 

@@ -1,14 +1,15 @@
 //! UE-initiated de-registration, UE side (TS 24.501 §5.5.2.2).
 
+use identity::Procedure;
 use oxirush_nas::nas_5gs::{
     AccessTypeValue, Nas5gsMessage, NasDeRegistrationType, NasDeregistrationRequestUeOriginating,
     NasFGsMobileIdentity, NasKeySetIdentifier,
 };
 
 use crate::attempt::{Attempt, Kind, Perseverance};
+use crate::establishment_cause::EstablishmentCause;
 use crate::nas_security::NasContext;
 use crate::outcome::{Cause, Outcome};
-use crate::procedure::{EstablishmentCause, Procedure};
 use crate::procedures::initial_registration::NO_KEY;
 use crate::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
 use crate::settings::Context;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use identity::Procedure;
 use oxirush_nas::nas_5gs::{
     Nas5gsMessage, NasFGmmCapability, NasFGsMobileIdentity, NasFGsRegistrationType,
     NasFGsTrackingAreaIdentity, NasKeySetIdentifier, NasMessageContainer, NasNssai, NasPduSessionStatus,
@@ -10,9 +11,9 @@ use oxirush_nas::nas_5gs::{
 };
 
 use crate::attempt::{Attempt, Kind};
+use crate::establishment_cause::EstablishmentCause;
 use crate::nas_security::{Header, NasContext};
 use crate::outcome::{Cause, Outcome};
-use crate::procedure::{EstablishmentCause, Procedure};
 use crate::procedures::mobility_and_periodic_registration_update::registration_type;
 use crate::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
 use crate::procedures::security_mode;

@@ -2,9 +2,9 @@
 //!
 //! The message and its answers are those of [`super::initial_registration`]; here is what differs.
 
+use identity::Procedure;
 use oxirush_nas::nas_5gs::RegistrationType;
 
-use crate::procedure::Procedure;
 use crate::settings::Context;
 use crate::ue::{Out, Ue};
 

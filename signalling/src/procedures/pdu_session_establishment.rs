@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use identity::{Dnn, PduSessionId, PduSessionType, Snssai};
+use identity::{Dnn, PduSessionId, PduSessionType, Procedure, Snssai};
 use oxirush_nas::nas_5gs::{
     NasExtendedProtocolConfigurationOptions, NasIntegrityProtectionMaximumDataRate,
     NasPduSessionEstablishmentAccept, NasPduSessionEstablishmentReject, NasPduSessionEstablishmentRequest,
@@ -13,7 +13,6 @@ use oxirush_nas::nas_5gs::{
 
 use crate::attempt::SessionStep;
 use crate::outcome::{Cause, Outcome};
-use crate::procedure::Procedure;
 use crate::procedures::service_request::Reason;
 use crate::session::{Session, SessionRequest};
 use crate::settings::{Context, Retry};

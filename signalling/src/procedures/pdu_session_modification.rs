@@ -1,6 +1,6 @@
 //! PDU session modification, UE side: requested by the UE (TS 24.501 §6.4.2) and by the network (§6.3.2).
 
-use identity::PduSessionId;
+use identity::{PduSessionId, Procedure};
 use oxirush_nas::nas_5gs::{
     NasFGsmCapability, NasFGsmCause, NasPduSessionModificationCommand,
     NasPduSessionModificationCommandReject, NasPduSessionModificationComplete,
@@ -12,7 +12,6 @@ use super::pdu_session_establishment::{ambr_bps, charging_id, default_qfi};
 use super::pdu_session_release::INVALID_PDU_SESSION_IDENTITY;
 use crate::attempt::SessionStep;
 use crate::outcome::{Cause, Outcome};
-use crate::procedure::Procedure;
 use crate::procedures::service_request::Reason;
 use crate::settings::Context;
 use crate::ue::{Out, Ue, UeAction, refuse_start};

@@ -1,6 +1,6 @@
 //! PDU session release, UE side: requested by the UE (TS 24.501 §6.4.3) and by the network (§6.3.3).
 
-use identity::PduSessionId;
+use identity::{PduSessionId, Procedure};
 use oxirush_nas::nas_5gs::{
     NasFGsmCause, NasPduSessionReleaseCommand, NasPduSessionReleaseComplete, NasPduSessionReleaseReject,
     NasPduSessionReleaseRequest,
@@ -8,7 +8,6 @@ use oxirush_nas::nas_5gs::{
 
 use crate::attempt::SessionStep;
 use crate::outcome::{Cause, Outcome};
-use crate::procedure::Procedure;
 use crate::procedures::service_request::Reason;
 use crate::session::{Session, SessionRequest};
 use crate::settings::{Context, Retry};

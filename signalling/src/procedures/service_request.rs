@@ -1,15 +1,16 @@
 //! Service request, UE side (TS 24.501 §5.6.1).
 
+use identity::Procedure;
 use oxirush_nas::nas_5gs::{
     Nas5gsMessage, NasFGsMobileIdentity, NasKeySetIdentifier, NasMessageContainer, NasPduSessionStatus,
     NasServiceAccept, NasServiceReject, NasServiceRequest, NasServiceType, NasUplinkDataStatus, ServiceType,
 };
 
 use crate::attempt::{Attempt, Kind, SessionStep};
+use crate::establishment_cause::EstablishmentCause;
 use crate::identity_of_ue::STmsi;
 use crate::nas_security::Header;
 use crate::outcome::{Cause, Outcome};
-use crate::procedure::{EstablishmentCause, Procedure};
 use crate::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
 use crate::session_management::SessionManagement;
 use crate::settings::{Context, Retry};

@@ -1,9 +1,10 @@
 //! How what a UE began ends: timers that run out, connections that go, attempts that finish.
 
+use identity::Procedure;
+
 use super::{Out, Ue, UeAction};
 use crate::attempt::Kind;
 use crate::outcome::{Cause, ConnectionRefusal, Outcome};
-use crate::procedure::Procedure;
 use crate::procedures::reject::Counter;
 use crate::procedures::service_request;
 use crate::settings::{Context, Retry};
