@@ -284,8 +284,8 @@ mod tests {
     #[test]
     fn handovers_between_many_cells_take_several_reports() {
         let mut recorder = Recorder::new(Duration::from_millis(10));
-        for gnb_id in 0..20_001 {
-            let cell = |cell| CellId { gnb_id, cell };
+        for node in 0..20_001 {
+            let cell = |cell| CellId { node, cell };
             recorder.handover("handover-n2", cell(0), cell(1), true);
         }
         let mut reports = Vec::new();

@@ -56,7 +56,7 @@ fn report(shard: u32, epoch: u64, sequence: u64, latencies: &[u64], failed: u64)
 const START_US: u64 = 1_795_556_000_000_000;
 
 fn handover(procedure: &str, succeeded: u64) -> HandoverCount {
-    let cell = |gnb_id| CellId { gnb_id, cell: 0 };
+    let cell = |node| CellId { node, cell: 0 };
     HandoverCount { procedure: procedure.to_owned(), source: cell(1), target: cell(2), succeeded, failed: 0 }
 }
 

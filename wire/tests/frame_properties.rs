@@ -81,7 +81,7 @@ fn the_fullest_report_fits_a_frame() {
         downlink_lost: u64::MAX,
         closing: Closing::StillOpen,
     };
-    let cell = CellId { gnb_id: u32::MAX, cell: u32::MAX };
+    let cell = CellId { node: u32::MAX, cell: u32::MAX };
     let handover = HandoverCount {
         procedure: "handover-n2".to_owned(),
         source: cell,

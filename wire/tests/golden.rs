@@ -153,8 +153,8 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         usage: usage(),
         handovers: vec![HandoverCount {
             procedure: "handover-n2".to_owned(),
-            source: CellId { gnb_id: 1, cell: 0 },
-            target: CellId { gnb_id: 300, cell: 2 },
+            source: CellId { node: 1, cell: 0 },
+            target: CellId { node: 300, cell: 2 },
             succeeded: 20,
             failed: 1,
         }],

@@ -106,8 +106,8 @@ impl ShardRunner {
         let departure = Departure {
             procedure,
             source,
-            from: CellId { gnb_id: here.gnb_id, cell: source.cell },
-            to: CellId { gnb_id: there.gnb_id, cell },
+            from: CellId { node: here.gnb_id, cell: source.cell },
+            to: CellId { node: there.gnb_id, cell },
             target,
             fate,
             begun: now,
@@ -124,7 +124,7 @@ impl ShardRunner {
     fn passport(&mut self, ue: u32, now: Instant) -> Result<Vec<u8>, crate::sealing::SealError> {
         let departure = self.handovers.departure(ue);
         let (target, fate) = departure.map_or((None, Fate::Lost), |d| (Some(d.target), d.fate));
-        let to = departure.map_or(CellId { gnb_id: 0, cell: 0 }, |d| d.to);
+        let to = departure.map_or(CellId { node: 0, cell: 0 }, |d| d.to);
         let who = match (target, self.population.peek(ue)) {
             (Some(Target::Elsewhere { .. }), Some(slot)) => {
                 let luggage = self.user_plane.luggage(ue);
@@ -458,7 +458,7 @@ impl ShardRunner {
     ) -> Result<Passport, String> {
         let passport =
             self.seal.open::<Passport>(Sealed::Passport, container).map_err(|error| error.to_string())?;
-        let here = self.shard.gnbs.get(usize::from(number)).map(|gnb| CellId { gnb_id: gnb.gnb_id, cell });
+        let here = self.shard.gnbs.get(usize::from(number)).map(|gnb| CellId { node: gnb.gnb_id, cell });
         if here != Some(passport.to) {
             return Err("sealed-ue-misdirected".to_owned());
         }

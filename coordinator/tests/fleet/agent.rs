@@ -365,7 +365,7 @@ fn roaming(report: &mut IntervalReport, wall_us: u64, second: u64) {
         closing: Closing::Released,
     });
     report.sessions = 2;
-    let cell = |gnb_id| CellId { gnb_id, cell: 0 };
+    let cell = |node| CellId { node, cell: 0 };
     let procedure = "handover-n2".to_owned();
     let (source, target) = (cell(report.shard + 1), cell(report.shard + 2));
     report.handovers.push(HandoverCount {

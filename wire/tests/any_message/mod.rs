@@ -319,8 +319,8 @@ fn any_usage() -> impl Strategy<Value = UsageRecord> {
 fn any_handover() -> impl Strategy<Value = HandoverCount> {
     any::<(bool, [u32; 4], u64, u64)>().prop_map(|(xn, cells, succeeded, failed)| HandoverCount {
         procedure: if xn { "handover-xn" } else { "handover-n2" }.to_owned(),
-        source: CellId { gnb_id: cells[0], cell: cells[1] },
-        target: CellId { gnb_id: cells[2], cell: cells[3] },
+        source: CellId { node: cells[0], cell: cells[1] },
+        target: CellId { node: cells[2], cell: cells[3] },
         succeeded,
         failed,
     })
