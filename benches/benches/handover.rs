@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use identity::{PduSessionId, PduSessionType, Plmn, Tac, TeidKey};
+use identity::{PduSessionType, Plmn, SessionId, Tac, TeidKey};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rustix::time::{ClockId, clock_gettime};
@@ -116,7 +116,7 @@ impl Network {
     /// The UE establishes a session.
     fn establish(&mut self) {
         let request = SessionRequest {
-            id: PduSessionId::new(1).unwrap(),
+            id: SessionId::new(1).unwrap(),
             dnn: self.scenario.sessions[0].dnn.clone(),
             type_: PduSessionType::Ipv4,
             slice: self.settings.requested_slices[0],

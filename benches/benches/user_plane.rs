@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use gtpu::{Direction, GPdu, Message, Packet, QosFlow};
-use identity::PduSessionId;
+use identity::SessionId;
 use scenarios::Flow;
 use simulator::{SessionSpec, UeAddresses, Upf, UpfSettings};
 
@@ -50,7 +50,7 @@ fn upf(now: Instant, rate_bps: u64) -> (Upf, Vec<u32>) {
     let teids = (0..SESSIONS).map(|n| {
         let spec = SessionSpec {
             supi: first.plus(n.into()).unwrap(),
-            session: PduSessionId::new(1).unwrap(),
+            session: SessionId::new(1).unwrap(),
             dnn: "internet".parse().unwrap(),
             serving: "001/01".parse().unwrap(),
             qfi: 9,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use identity::{Dnn, Imsi, PduSessionId, Plmn};
+use identity::{Dnn, Imsi, Plmn, SessionId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Currency, Money};
@@ -27,7 +27,7 @@ pub struct UsageRecord {
     /// The subscriber.
     pub supi: Imsi,
     /// The UE's number of the session. Numbers are used again.
-    pub session: PduSessionId,
+    pub session: SessionId,
     /// The network that served this part.
     pub serving: Plmn,
     /// The data network.
@@ -63,7 +63,7 @@ pub struct ChargingRecord {
     /// The subscriber.
     pub supi: Imsi,
     /// The UE's number of the session.
-    pub session: PduSessionId,
+    pub session: SessionId,
     /// The network that served this part.
     pub serving: Plmn,
     /// The data network.

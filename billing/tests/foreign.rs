@@ -180,7 +180,7 @@ fn record(rate: &str) -> ChargingRecord {
     ChargingRecord {
         charging_id: Some(ChargingId(26)),
         supi: "001010000000001".parse().unwrap(),
-        session: identity::PduSessionId::new(1).unwrap(),
+        session: identity::SessionId::new(1).unwrap(),
         serving: "001/01".parse().unwrap(),
         dnn: "internet".parse().unwrap(),
         sequence: 0,

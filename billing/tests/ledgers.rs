@@ -9,7 +9,7 @@ fn usage() -> UsageRecord {
     UsageRecord {
         charging_id: Some(ChargingId(7)),
         supi: "001010000000001".parse().unwrap(),
-        session: identity::PduSessionId::new(1).unwrap(),
+        session: identity::SessionId::new(1).unwrap(),
         serving: "001/01".parse().unwrap(),
         dnn: "internet".parse().unwrap(),
         sequence: 0,

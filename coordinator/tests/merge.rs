@@ -7,7 +7,7 @@ use billing::{Closing, Octets, UsageRecord};
 use coordinator::{Checked, Counts, Fault, Merge, Reception};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
-use identity::{CellId, PduSessionId};
+use identity::{CellId, SessionId};
 use proptest::prelude::*;
 use wire::bounds::LONGEST_CAUSE;
 use wire::to_coordinator::{HandoverCount, IntervalReport, MOST_HANDOVERS, MOST_USAGE, ProcedureInterval};
@@ -64,7 +64,7 @@ fn usage(change: impl FnOnce(&mut UsageRecord)) -> UsageRecord {
     let mut record = UsageRecord {
         charging_id: None,
         supi: "001010000000001".parse().unwrap(),
-        session: PduSessionId::new(1).unwrap(),
+        session: SessionId::new(1).unwrap(),
         serving: "001/01".parse().unwrap(),
         dnn: "internet".parse().unwrap(),
         sequence: 0,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use coordinator::core::{Core, CoreSettings, Input, LinkId};
-use identity::{Key128, PduSessionId, Plmn, Snssai, Tac};
+use identity::{Key128, SessionId, Plmn, Snssai, Tac};
 use scenarios::{Flow, Plan, Scenario};
 use signalling::{
     Gnb, GnbAction, GnbEvent, GnbSettings, N3Settings, Retry, Subscriber, SuciScheme, UeSettings,
@@ -93,7 +93,7 @@ pub fn upf(now: Instant) -> (Upf, u32) {
     let mut upf = Upf::new(UpfSettings::new([127, 9, 9, 9].into(), 1));
     let spec = SessionSpec {
         supi: subscriber().imsi,
-        session: PduSessionId::new(1).expect("a session"),
+        session: SessionId::new(1).expect("a session"),
         dnn: "internet".parse().expect("a DNN"),
         serving: plmn(),
         qfi: 9,

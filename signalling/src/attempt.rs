@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use identity::{PduSessionId, Plmn, Procedure, Tac};
+use identity::{Plmn, Procedure, SessionId, Tac};
 use oxirush_security::nas_5gs::KAmf;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub(crate) struct Attempt {
 /// A 5GSM procedure transaction of the UE (TS 24.501 §6.2.1).
 pub(crate) struct Transaction {
     pub(crate) pti: u8,
-    pub(crate) session: PduSessionId,
+    pub(crate) session: SessionId,
     /// What is asked for, where a session is to be established.
     pub(crate) request: Option<SessionRequest>,
     /// The 5GSM message, for its repetitions.
@@ -109,7 +109,7 @@ impl Attempt {
     }
 
     /// Whether this is what a 5GSM message of the network answers.
-    pub(crate) fn is_answered_by(&self, step: SessionStep, session: PduSessionId, pti: u8) -> bool {
+    pub(crate) fn is_answered_by(&self, step: SessionStep, session: SessionId, pti: u8) -> bool {
         self.kind == Kind::Session(step)
             && self.transaction.as_ref().is_some_and(|transaction| {
                 !transaction.waits_for_service && (transaction.session, transaction.pti) == (session, pti)

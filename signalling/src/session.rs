@@ -2,14 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use identity::{Dnn, PduSessionId, PduSessionType, Snssai};
+use identity::{Dnn, PduSessionType, SessionId, Snssai};
 use serde::{Deserialize, Serialize};
 
 /// What a UE asks for when it establishes a PDU session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRequest {
     /// The number of the new session.
-    pub id: PduSessionId,
+    pub id: SessionId,
     /// The data network.
     pub dnn: Dnn,
     /// The wanted type.
@@ -22,7 +22,7 @@ pub struct SessionRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Its number.
-    pub id: PduSessionId,
+    pub id: SessionId,
     /// The data network.
     pub dnn: Dnn,
     /// The type that the network selected.

@@ -1,6 +1,6 @@
 //! The 5GSM sublayer of a UE: its PDU sessions, procedure transaction identities and back-off (TS 24.501 §6.1 to §6.2).
 
-use identity::{Dnn, PduSessionId};
+use identity::{Dnn, SessionId};
 use serde::{Deserialize, Serialize};
 
 use crate::session::Session;
@@ -14,7 +14,7 @@ pub(crate) struct SessionManagement {
     /// The procedure transaction identity that was used last: they go round, so that a late answer finds none in use.
     last_pti: u8,
     /// The session and PTI of the last command of the network that was completed, for its repetitions (§7.3.1).
-    completed: Option<(PduSessionId, u8)>,
+    completed: Option<(SessionId, u8)>,
     /// The data network that T3396 holds back (§6.2.7).
     pub(crate) backed_off: Option<Dnn>,
 }
@@ -24,15 +24,15 @@ impl SessionManagement {
         self.established.iter()
     }
 
-    pub(crate) fn lowest(&self) -> Option<PduSessionId> {
+    pub(crate) fn lowest(&self) -> Option<SessionId> {
         self.established.first().map(|session| session.id)
     }
 
-    pub(crate) fn find(&self, id: PduSessionId) -> Option<&Session> {
+    pub(crate) fn find(&self, id: SessionId) -> Option<&Session> {
         self.established.iter().find(|session| session.id == id)
     }
 
-    pub(crate) fn find_mut(&mut self, id: PduSessionId) -> Option<&mut Session> {
+    pub(crate) fn find_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         self.established.iter_mut().find(|session| session.id == id)
     }
 
@@ -46,7 +46,7 @@ impl SessionManagement {
     }
 
     /// A session is no more, if it was there.
-    pub(crate) fn remove(&mut self, id: PduSessionId, out: &mut Out) -> Option<Session> {
+    pub(crate) fn remove(&mut self, id: SessionId, out: &mut Out) -> Option<Session> {
         let at = self.established.iter().position(|session| session.id == id)?;
         let session = self.established.remove(at);
         self.established.shrink_to_fit();
@@ -78,12 +78,12 @@ impl SessionManagement {
     }
 
     /// A command of the network was completed.
-    pub(crate) fn complete(&mut self, id: PduSessionId, pti: u8) {
+    pub(crate) fn complete(&mut self, id: SessionId, pti: u8) {
         self.completed = Some((id, pti));
     }
 
     /// Whether a command is the repetition of one that was completed: the answer was lost.
-    pub(crate) fn is_repetition(&self, id: PduSessionId, pti: u8) -> bool {
+    pub(crate) fn is_repetition(&self, id: SessionId, pti: u8) -> bool {
         pti != 0 && self.completed == Some((id, pti))
     }
 

@@ -5,7 +5,7 @@ mod receiving;
 
 use std::time::Duration;
 
-use identity::{Imsi, PduSessionId, Procedure};
+use identity::{Imsi, Procedure, SessionId};
 
 use crate::attempt::{Attempt, Authenticating, Perseverance};
 use crate::establishment_cause::EstablishmentCause;
@@ -40,10 +40,10 @@ pub enum UeEvent<'a> {
     EstablishSession(&'a SessionRequest),
     /// The driver asks to modify this session: [`Procedure::PduSessionModification`]. [`UeEvent::Start`] takes the session
     /// of the lowest number.
-    ModifySession(PduSessionId),
+    ModifySession(SessionId),
     /// The driver asks to release this session: [`Procedure::PduSessionRelease`]. [`UeEvent::Start`] takes the session of
     /// the lowest number.
-    ReleaseSession(PduSessionId),
+    ReleaseSession(SessionId),
     /// The UE is in another cell, by reselection or after a handover: [`Context::tai`] may have changed. Outside its
     /// registration area a registered UE begins a [`Procedure::MobilityRegistrationUpdate`] by itself.
     CellChanged,
@@ -89,7 +89,7 @@ pub enum UeAction {
     /// A PDU session is no more: released, lost with the registration, or not known to the network.
     SessionDown {
         /// Which.
-        id: PduSessionId,
+        id: SessionId,
     },
     /// Something came that the state does not expect, and was treated as the specification says.
     Unexpected(&'static str),

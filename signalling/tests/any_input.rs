@@ -11,7 +11,7 @@ mod network;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use identity::PduSessionId;
+use identity::SessionId;
 use network::*;
 use oxirush_nas::nas_5gs::*;
 use proptest::collection::vec;
@@ -106,7 +106,7 @@ struct Ledger {
     begun: usize,
     ended: usize,
     /// The sessions that are up.
-    sessions: BTreeSet<PduSessionId>,
+    sessions: BTreeSet<SessionId>,
 }
 
 impl Ledger {
@@ -208,11 +208,11 @@ proptest! {
                 }
                 Step::Modify(number) => {
                     ledger.begun += 1;
-                    phone.handle(UeEvent::ModifySession(PduSessionId::new(*number).unwrap()))
+                    phone.handle(UeEvent::ModifySession(SessionId::new(*number).unwrap()))
                 }
                 Step::Release(number) => {
                     ledger.begun += 1;
-                    phone.handle(UeEvent::ReleaseSession(PduSessionId::new(*number).unwrap()))
+                    phone.handle(UeEvent::ReleaseSession(SessionId::new(*number).unwrap()))
                 }
                 Step::Move(tac) => {
                     phone.tac = u32::from(*tac);
@@ -350,8 +350,8 @@ fn take(phone: &mut Phone, network: &mut Network, step: &Step, last: &mut Vec<u8
         Step::Paged => phone.handle(UeEvent::Paged),
         Step::SwitchOff => phone.handle(UeEvent::SwitchOff),
         Step::Establish(number) => phone.handle(UeEvent::EstablishSession(&session_request(*number))),
-        Step::Modify(number) => phone.handle(UeEvent::ModifySession(PduSessionId::new(*number).unwrap())),
-        Step::Release(number) => phone.handle(UeEvent::ReleaseSession(PduSessionId::new(*number).unwrap())),
+        Step::Modify(number) => phone.handle(UeEvent::ModifySession(SessionId::new(*number).unwrap())),
+        Step::Release(number) => phone.handle(UeEvent::ReleaseSession(SessionId::new(*number).unwrap())),
         Step::Move(tac) => {
             phone.tac = u32::from(*tac);
             phone.handle(UeEvent::CellChanged)

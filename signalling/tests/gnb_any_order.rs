@@ -8,7 +8,7 @@ mod amf;
 use std::collections::{BTreeMap, BTreeSet};
 
 use amf::*;
-use identity::PduSessionId;
+use identity::SessionId;
 use oxirush_ngap::ngap::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ struct Ledger {
     switches_ended: usize,
     /// UEs that left, and whose release is to come.
     commanded: BTreeSet<u32>,
-    tunnels: BTreeMap<(u32, PduSessionId), u32>,
+    tunnels: BTreeMap<(u32, SessionId), u32>,
     requested: BTreeSet<u32>,
 }
 

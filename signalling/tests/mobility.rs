@@ -74,7 +74,7 @@ fn update_after_a_handover_tells_the_sessions_and_drops_what_the_network_does() 
     let mut accept = network.accept();
     accept.set_pdu_session_status(NasPduSessionStatus::from_sessions(&[]).unwrap());
     let actions = phone.downlink(&network.protect(accept));
-    assert!(actions.contains(&UeAction::SessionDown { id: identity::PduSessionId::new(5).unwrap() }));
+    assert!(actions.contains(&UeAction::SessionDown { id: identity::SessionId::new(5).unwrap() }));
     assert_eq!(outcomes(&actions), [(UPDATE, Outcome::Succeeded)]);
 }
 
@@ -116,7 +116,7 @@ fn another_usim_sends_nothing_and_knows_nothing() {
     );
     assert!(!actions.iter().any(|action| matches!(action, UeAction::Uplink(_))));
     assert!(actions.contains(&UeAction::ReleaseConnection));
-    assert!(actions.contains(&UeAction::SessionDown { id: identity::PduSessionId::new(5).unwrap() }));
+    assert!(actions.contains(&UeAction::SessionDown { id: identity::SessionId::new(5).unwrap() }));
     assert!(phone.timers.is_empty() && !phone.ue.has_session() && !phone.ue.is_registered());
     assert_eq!((phone.ue.imsi(), phone.ue.s_tmsi()), (other.imsi, None));
     assert_eq!(phone.start(Procedure::Registration).len(), 3);

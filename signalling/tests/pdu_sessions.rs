@@ -10,7 +10,7 @@ mod network;
 
 use std::time::Duration;
 
-use identity::{PduSessionId, PduSessionType};
+use identity::{PduSessionType, SessionId};
 use network::*;
 use oxirush_nas::nas_5gs::*;
 use signalling::{Cause, Outcome, Procedure, Retry, Timer, UeAction, UeEvent};
@@ -53,8 +53,8 @@ fn downs(actions: &[UeAction]) -> Vec<u8> {
         .collect()
 }
 
-fn id(number: u8) -> PduSessionId {
-    PduSessionId::new(number).unwrap()
+fn id(number: u8) -> SessionId {
+    SessionId::new(number).unwrap()
 }
 
 #[test]

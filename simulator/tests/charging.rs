@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use billing::{ChargingId, ChargingRecord, Closing, Hours, Meter, Money, Octets, Part, Tariff};
-use identity::{PduSessionId, Plmn};
+use identity::{Plmn, SessionId};
 use proptest::prelude::*;
 use scenarios::ChargingFaults;
 use simulator::{Change, Charged, Chf, ChfSettings, Fault, InjectedFault, Volumes};
@@ -35,7 +35,7 @@ fn charged(n: u64) -> Charged {
     let first: identity::Imsi = "001010000000001".parse().unwrap();
     Charged {
         supi: first.plus(n).unwrap(),
-        session: PduSessionId::new(1).unwrap(),
+        session: SessionId::new(1).unwrap(),
         dnn: "internet".parse().unwrap(),
         serving: plmn("001/01"),
         home: plmn("001/01"),

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use billing::{Closing, Octets, Tariff};
-use identity::{Imsi, PduSessionId};
+use identity::{Imsi, SessionId};
 use oxirush_ngap::helpers::*;
 use oxirush_ngap::{NgapPduKind, build_ngap, ngap::*};
 use scenarios::{ChargingFaults, Flow, Scenario};
@@ -201,7 +201,7 @@ fn n3_socket() -> UdpSocket {
 fn session(downlink: Flow) -> SessionSpec {
     SessionSpec {
         supi: "001010000000001".parse().unwrap(),
-        session: PduSessionId::new(1).unwrap(),
+        session: SessionId::new(1).unwrap(),
         dnn: "internet".parse().unwrap(),
         serving: "001/01".parse().unwrap(),
         qfi: 1,

@@ -6,7 +6,7 @@ mod any_message;
 
 use any_message::{any_to_agent, any_to_coordinator};
 use billing::{ChargingId, Closing, Octets, UsageRecord};
-use identity::{CellId, PduSessionId};
+use identity::{CellId, SessionId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wire::frame::{Assembler, decode_to_agent, decode_to_coordinator, encode};
@@ -69,7 +69,7 @@ fn the_fullest_report_fits_a_frame() {
     let longest = UsageRecord {
         charging_id: Some(ChargingId(u32::MAX)),
         supi: "999999999999999".parse().unwrap(),
-        session: PduSessionId::new(15).unwrap(),
+        session: SessionId::new(15).unwrap(),
         serving: "999/999".parse().unwrap(),
         dnn: format!("{}.{}", "a".repeat(60), "b".repeat(38)).parse().unwrap(),
         sequence: u32::MAX,

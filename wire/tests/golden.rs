@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use billing::{ChargingId, Closing, Octets, UsageRecord};
-use identity::{CellId, PduSessionId};
+use identity::{CellId, SessionId};
 use wire::away::{AwayEnd, AwayOutcome, DueAway};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
@@ -320,7 +320,7 @@ fn usage() -> Vec<UsageRecord> {
     let part = UsageRecord {
         charging_id: Some(ChargingId(300)),
         supi: "001010000000001".parse().unwrap(),
-        session: PduSessionId::new(5).unwrap(),
+        session: SessionId::new(5).unwrap(),
         serving: "001/01".parse().unwrap(),
         dnn: "internet".parse().unwrap(),
         sequence: 1,
@@ -335,7 +335,7 @@ fn usage() -> Vec<UsageRecord> {
     let nameless = UsageRecord {
         charging_id: None,
         supi: "001010000000002".parse().unwrap(),
-        session: PduSessionId::new(15).unwrap(),
+        session: SessionId::new(15).unwrap(),
         serving: "310/410".parse().unwrap(),
         dnn: "ims".parse().unwrap(),
         sequence: 0,

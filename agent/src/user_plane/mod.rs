@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use billing::{Closing, UsageRecord};
 use gtpu::{Direction, GPdu, Message, Packet, QosFlow, RateLimit, TrafficSource};
-use identity::{Imsi, PduSessionId, Plmn, TeidKey};
+use identity::{Imsi, Plmn, SessionId, TeidKey};
 use scenarios::{Scenario, stream_seed};
 use serde::{Deserialize, Serialize};
 use signalling::{Session, SessionRequest, Tunnel};
@@ -65,7 +65,7 @@ pub(crate) type Outgoing = (SocketAddr, Vec<u8>);
 /// What a session takes along to another agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Luggage {
-    session: PduSessionId,
+    session: SessionId,
     template: u32,
     serving: Plmn,
     opened_us: u64,
@@ -85,9 +85,9 @@ pub(crate) struct UserPlane {
     dealt: Vec<u64>,
     sessions: Sessions,
     tunnels: Tunnels,
-    due: Timers<(u32, PduSessionId)>,
+    due: Timers<(u32, SessionId)>,
     /// When a session asks for its IPv6 prefix.
-    solicitations: Timers<(u32, PduSessionId)>,
+    solicitations: Timers<(u32, SessionId)>,
     usage: Usage,
     peers: Timers<IpAddr>,
     known_peers: Vec<IpAddr>,
@@ -163,7 +163,7 @@ impl UserPlane {
         let number = self.next_template()?;
         let template = self.scenario.sessions.get(number)?;
         *self.dealt.get_mut(number)? += 1;
-        let id = (1..=15).filter_map(PduSessionId::new).find(|id| self.sessions.get(ue, *id).is_none())?;
+        let id = (1..=15).filter_map(SessionId::new).find(|id| self.sessions.get(ue, *id).is_none())?;
         self.sessions.insert(ue, Held::asked_for(id, supi, number));
         Some(SessionRequest { id, dnn: template.dnn.clone(), type_: template.type_, slice: template.slice })
     }
@@ -202,7 +202,7 @@ impl UserPlane {
     }
 
     /// The UE has the session no more.
-    pub(crate) fn session_down(&mut self, ue: u32, id: PduSessionId, closing: Closing, now: Instant) {
+    pub(crate) fn session_down(&mut self, ue: u32, id: SessionId, closing: Closing, now: Instant) {
         self.due.stop((ue, id));
         self.solicitations.stop((ue, id));
         if let Some(part) = self.sessions.remove(ue, id).and_then(|held| held.part) {
@@ -234,7 +234,7 @@ impl UserPlane {
     }
 
     /// A tunnel is gone. What is on its way in it still counts.
-    pub(crate) fn resource_released(&mut self, ue: u32, gnb: u16, session: PduSessionId, now: Instant) {
+    pub(crate) fn resource_released(&mut self, ue: u32, gnb: u16, session: SessionId, now: Instant) {
         let Some((teid, part)) = self.tunnels.release(ue, gnb, session, now) else { return };
         if let Some(part) = part {
             self.usage.tunnel_gone(part, now);
@@ -259,7 +259,7 @@ impl UserPlane {
 
     /// The UE is at another gNB of the shard. Where that is of another network, a part of each session ends.
     pub(crate) fn moved(&mut self, ue: u32, gnb: u16, serving: Plmn, now: Instant) {
-        let ids: Vec<PduSessionId> = self.sessions.of(ue).map(|held| held.id).collect();
+        let ids: Vec<SessionId> = self.sessions.of(ue).map(|held| held.id).collect();
         for id in ids {
             self.change_network(ue, id, serving, now);
             if self.tunnels.teid(ue, gnb, id).is_some() {
@@ -434,7 +434,7 @@ impl UserPlane {
     fn send_due(
         &mut self,
         ue: u32,
-        id: PduSessionId,
+        id: SessionId,
         most: usize,
         now: Instant,
         out: &mut Vec<Outgoing>,
@@ -562,7 +562,7 @@ impl UserPlane {
     // What an event of either side leads to.
 
     /// The session's traffic goes through the tunnel at this gNB.
-    fn attach(&mut self, ue: u32, id: PduSessionId, gnb: u16, serving: Plmn, now: Instant) {
+    fn attach(&mut self, ue: u32, id: SessionId, gnb: u16, serving: Plmn, now: Instant) {
         let Some(teid) = self.tunnels.teid(ue, gnb, id) else { return };
         self.ensure_part(ue, id, serving, now);
         let Some(held) = self.sessions.get_mut(ue, id) else { return };
@@ -582,7 +582,7 @@ impl UserPlane {
         self.resume(ue, id, now);
     }
 
-    fn resume(&mut self, ue: u32, id: PduSessionId, now: Instant) {
+    fn resume(&mut self, ue: u32, id: SessionId, now: Instant) {
         let Some(held) = self.sessions.get_mut(ue, id) else { return };
         if held.tunnel.is_none() || !held.up || self.stands_still {
             return;
@@ -606,7 +606,7 @@ impl UserPlane {
         }
     }
 
-    fn ensure_part(&mut self, ue: u32, id: PduSessionId, serving: Plmn, now: Instant) {
+    fn ensure_part(&mut self, ue: u32, id: SessionId, serving: Plmn, now: Instant) {
         let templates = &self.scenario.sessions;
         let Some(held) = self.sessions.get_mut(ue, id) else { return };
         if held.part.is_some() {
@@ -628,7 +628,7 @@ impl UserPlane {
     }
 
     /// Another network serves the session: its part ends, and the next one begins.
-    fn change_network(&mut self, ue: u32, id: PduSessionId, serving: Plmn, now: Instant) {
+    fn change_network(&mut self, ue: u32, id: SessionId, serving: Plmn, now: Instant) {
         let Some(held) = self.sessions.get_mut(ue, id) else { return };
         let Some(part) = held.part else { return };
         let Some(of) = self.usage.of(part).filter(|of| of.serving != serving) else { return };
@@ -647,12 +647,12 @@ impl UserPlane {
         self.usage.end(part, Closing::PlmnChange, now);
     }
 
-    fn uplink_flow(&self, ue: u32, id: PduSessionId) -> scenarios::Flow {
+    fn uplink_flow(&self, ue: u32, id: SessionId) -> scenarios::Flow {
         let template = self.sessions.get(ue, id).and_then(|held| self.scenario.sessions.get(held.template));
         template.map_or(scenarios::Flow::NONE, |template| template.uplink)
     }
 
-    fn traffic_seed(&self, supi: Imsi, id: PduSessionId, part: u32) -> u64 {
+    fn traffic_seed(&self, supi: Imsi, id: SessionId, part: u32) -> u64 {
         stream_seed(self.seed, &[supi.value(), u64::from(id.value()), u64::from(part)])
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use gtpu::{Direction, GPdu, Message, QosFlow};
-use identity::PduSessionId;
+use identity::SessionId;
 
 use super::{Outgoing, UserPlane, send};
 
@@ -39,7 +39,7 @@ impl Router {
 
 impl UserPlane {
     /// Asks for the prefix of a session, at most [`SOLICITATIONS`] times.
-    pub(super) fn solicit(&mut self, ue: u32, id: PduSessionId, now: Instant, out: &mut Vec<Outgoing>) {
+    pub(super) fn solicit(&mut self, ue: u32, id: SessionId, now: Instant, out: &mut Vec<Outgoing>) {
         let Some(held) = self.sessions.get_mut(ue, id) else { return };
         let (Router::Asked(times), IpAddr::V6(from)) = (held.router, held.address) else { return };
         let (Some(teid), Some(part)) = (held.tunnel, held.part) else { return };
@@ -68,7 +68,7 @@ impl UserPlane {
     }
 
     /// The router of a session has told its prefix.
-    pub(super) fn advertised(&mut self, ue: u32, id: PduSessionId, prefix: [u8; 8], now: Instant) {
+    pub(super) fn advertised(&mut self, ue: u32, id: SessionId, prefix: [u8; 8], now: Instant) {
         let Some(held) = self.sessions.get_mut(ue, id) else { return };
         if held.router.prefix() == Some(prefix) {
             return;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use gtpu::TrafficSource;
-use identity::{Imsi, PduSessionId};
+use identity::{Imsi, SessionId};
 use signalling::Session;
 
 use super::routers::Router;
@@ -19,7 +19,7 @@ pub(super) struct Sessions {
 
 /// One session, from when the UE asks for it.
 pub(super) struct Held {
-    pub(super) id: PduSessionId,
+    pub(super) id: SessionId,
     pub(super) supi: Imsi,
     /// Its place among the templates of the scenario.
     pub(super) template: usize,
@@ -41,7 +41,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn asked_for(id: PduSessionId, supi: Imsi, template: usize) -> Self {
+    pub(super) fn asked_for(id: SessionId, supi: Imsi, template: usize) -> Self {
         Self {
             id,
             supi,
@@ -95,11 +95,11 @@ impl Sessions {
         self.of_ue.entry(ue).or_default().push(held);
     }
 
-    pub(super) fn get(&self, ue: u32, id: PduSessionId) -> Option<&Held> {
+    pub(super) fn get(&self, ue: u32, id: SessionId) -> Option<&Held> {
         self.of(ue).find(|held| held.id == id)
     }
 
-    pub(super) fn get_mut(&mut self, ue: u32, id: PduSessionId) -> Option<&mut Held> {
+    pub(super) fn get_mut(&mut self, ue: u32, id: SessionId) -> Option<&mut Held> {
         self.of_ue.get_mut(&ue)?.iter_mut().find(|held| held.id == id)
     }
 
@@ -122,7 +122,7 @@ impl Sessions {
         ues
     }
 
-    pub(super) fn remove(&mut self, ue: u32, id: PduSessionId) -> Option<Held> {
+    pub(super) fn remove(&mut self, ue: u32, id: SessionId) -> Option<Held> {
         let all = self.of_ue.get_mut(&ue)?;
         let place = all.iter().position(|held| held.id == id)?;
         let held = all.swap_remove(place);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use billing::Closing;
 use gtpu::{Advertised, Direction, GPdu, Message, Packet, QosFlow};
-use identity::{Imsi, PduSessionId, PduSessionType, Plmn, TeidKey};
+use identity::{Imsi, PduSessionType, Plmn, SessionId, TeidKey};
 use scenarios::Scenario;
 use signalling::{Session, Tunnel};
 
@@ -80,8 +80,8 @@ fn serving() -> Plmn {
     "001/01".parse().unwrap()
 }
 
-fn id() -> PduSessionId {
-    PduSessionId::new(1).unwrap()
+fn id() -> SessionId {
+    SessionId::new(1).unwrap()
 }
 
 fn tunnel(upf: [u8; 4]) -> Tunnel {

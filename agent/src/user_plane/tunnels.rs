@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use gtpu::{Arrival, MOST_MISSING, SequenceCounter};
-use identity::PduSessionId;
+use identity::SessionId;
 use scenarios::Flow;
 use signalling::Tunnel;
 
@@ -15,7 +15,7 @@ use super::usage::{LINGER, PartId};
 #[derive(Default)]
 pub(super) struct Tunnels {
     ends: HashMap<u32, End>,
-    by_resource: HashMap<(u32, u16, PduSessionId), u32>,
+    by_resource: HashMap<(u32, u16, SessionId), u32>,
     released: VecDeque<(Instant, u32)>,
 }
 
@@ -24,7 +24,7 @@ struct End {
     /// What its packets count for.
     part: Option<PartId>,
     /// Whose session it is, when the UE is here.
-    of: Option<(u32, PduSessionId)>,
+    of: Option<(u32, SessionId)>,
     /// The other end before it was changed: some of its packets may be on their way.
     former: Option<IpAddr>,
     downlink: SequenceCounter,
@@ -47,7 +47,7 @@ pub(super) enum Came {
         /// By its sequence number, where it has one.
         arrival: Option<Arrival>,
         /// Whose session it is.
-        of: Option<(u32, PduSessionId)>,
+        of: Option<(u32, SessionId)>,
     },
     /// From an address that is not the tunnel's other end.
     Foreign,
@@ -105,7 +105,7 @@ impl Tunnels {
         &mut self,
         ue: u32,
         gnb: u16,
-        session: PduSessionId,
+        session: SessionId,
         now: Instant,
     ) -> Option<(u32, Option<PartId>)> {
         let teid = self.by_resource.remove(&(ue, gnb, session))?;
@@ -115,7 +115,7 @@ impl Tunnels {
         Some((teid, end.part))
     }
 
-    pub(super) fn teid(&self, ue: u32, gnb: u16, session: PduSessionId) -> Option<u32> {
+    pub(super) fn teid(&self, ue: u32, gnb: u16, session: SessionId) -> Option<u32> {
         self.by_resource.get(&(ue, gnb, session)).copied()
     }
 
@@ -125,7 +125,7 @@ impl Tunnels {
         &mut self,
         teid: u32,
         part: PartId,
-        of: (u32, PduSessionId),
+        of: (u32, SessionId),
         flow: Option<Flow>,
     ) -> Option<PartId> {
         let end = self.ends.get_mut(&teid)?;
@@ -197,6 +197,6 @@ impl Tunnels {
 
     pub(super) fn octets(&self) -> usize {
         self.ends.capacity() * (size_of::<(u32, End)>() + 1)
-            + self.by_resource.capacity() * (size_of::<((u32, u16, PduSessionId), u32)>() + 1)
+            + self.by_resource.capacity() * (size_of::<((u32, u16, SessionId), u32)>() + 1)
     }
 }

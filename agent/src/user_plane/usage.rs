@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use billing::{ChargingId, Closing, Octets, UsageRecord};
-use identity::{Dnn, Imsi, PduSessionId, Plmn};
+use identity::{Dnn, Imsi, Plmn, SessionId};
 
 use crate::timers::Timers;
 
@@ -30,7 +30,7 @@ pub(crate) struct PartId(u32);
 /// What a part is of.
 pub(crate) struct PartOf {
     pub(crate) supi: Imsi,
-    pub(crate) session: PduSessionId,
+    pub(crate) session: SessionId,
     pub(crate) dnn: Dnn,
     pub(crate) serving: Plmn,
     pub(crate) charging_id: Option<u32>,
@@ -223,7 +223,7 @@ mod tests {
     fn part_of() -> PartOf {
         PartOf {
             supi: "001010000000001".parse().unwrap(),
-            session: PduSessionId::new(1).unwrap(),
+            session: SessionId::new(1).unwrap(),
             dnn: "internet".parse().unwrap(),
             serving: "001/01".parse().unwrap(),
             charging_id: Some(9),

@@ -52,7 +52,7 @@ const SETTLED: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_path_switch_that_crosses_a_release_of_its_session() {
-    let session = identity::PduSessionId::new(1).unwrap();
+    let session = identity::SessionId::new(1).unwrap();
     let load = HANDOVERS.replace("PROCEDURE", "xn");
     let world = run(&yaml("within-shard", &load), 21, move |world, number| {
         world.command(Command::ReleaseSession { imsi: imsi(number), session });

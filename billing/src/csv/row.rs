@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use identity::{Imsi, PduSessionId, Plmn};
+use identity::{Imsi, Plmn, SessionId};
 
 use super::escape::unescaped;
 use super::form::bare;
@@ -39,7 +39,7 @@ pub(crate) struct Row<'a> {
     pub(crate) charging: bool,
     pub(crate) charging_id: Option<ChargingName>,
     pub(crate) supi: Imsi,
-    pub(crate) session: PduSessionId,
+    pub(crate) session: SessionId,
     pub(crate) serving: Plmn,
     pub(crate) dnn: &'a str,
     pub(crate) sequence: Option<u32>,
@@ -257,8 +257,8 @@ fn imsi(text: &str, form: &Form) -> Result<Imsi, String> {
     subscriber::imsi(text).map_or_else(|| parsed(text), Ok)
 }
 
-fn session(text: &str) -> Result<PduSessionId, String> {
-    let id = digits(text).and_then(|id| PduSessionId::new(u8::try_from(id).ok()?));
+fn session(text: &str) -> Result<SessionId, String> {
+    let id = digits(text).and_then(|id| SessionId::new(u8::try_from(id).ok()?));
     id.ok_or_else(|| format!("{text:?} is not a PDU session identity: 1 to 15 are"))
 }
 

@@ -1,6 +1,6 @@
 //! A record of either ledger in 112 octets, nothing of it on the heap: what is sorted, spilled and compared.
 
-use identity::{Imsi, PduSessionId, Plmn};
+use identity::{Imsi, Plmn, SessionId};
 
 use super::names::{FinalNames, LocalNames, Names};
 use crate::csv::{Column, FieldError, Row, network_identifier};
@@ -105,8 +105,8 @@ impl Compact {
         format!("{:0digits$}", supi >> 4).parse().ok()
     }
 
-    pub(super) fn session_id(&self) -> Option<PduSessionId> {
-        PduSessionId::new(self.session)
+    pub(super) fn session_id(&self) -> Option<SessionId> {
+        SessionId::new(self.session)
     }
 
     /// Into a spill file. Absent values have a flag each.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use identity::{Dnn, Imsi, PduSessionId, Plmn};
+use identity::{Dnn, Imsi, Plmn, SessionId};
 use serde::{Deserialize, Serialize};
 
 use crate::csv::Ledger;
@@ -97,7 +97,7 @@ pub struct Difference {
     /// The subscriber.
     pub supi: Imsi,
     /// The UE's number of the session.
-    pub session: PduSessionId,
+    pub session: SessionId,
     /// What the network called the session, by either side.
     pub charging_id: Option<ChargingName>,
     /// What was used.
@@ -150,7 +150,7 @@ pub struct Side {
 
 impl Difference {
     /// By subscriber, then by time.
-    pub(super) fn order(&self) -> (Imsi, u64, PduSessionId, Option<ChargingName>, Cause) {
+    pub(super) fn order(&self) -> (Imsi, u64, SessionId, Option<ChargingName>, Cause) {
         let from = |side: &Option<Side>| side.as_ref().map(|side| side.from_us);
         let from_us = from(&self.usage).or_else(|| from(&self.charging)).unwrap_or_default();
         (self.supi, from_us, self.session, self.charging_id, self.cause)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use billing::{Cause, ChargingId, ChargingRecord, Closing, Meter, Money, Octets, Part, Tariff, UsageRecord};
-use identity::{Dnn, Imsi, PduSessionId, Plmn};
+use identity::{Dnn, Imsi, Plmn, SessionId};
 use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
@@ -75,7 +75,7 @@ impl History {
 /// One session, in pieces of which a part of either ledger holds one or several.
 struct One {
     supi: Imsi,
-    session: PduSessionId,
+    session: SessionId,
     dnn: Dnn,
     id: u32,
     pieces: Vec<Piece>,
@@ -115,7 +115,7 @@ impl One {
             plmn += usize::from(rng.random_bool(0.3));
         }
         let dnn = ["internet", "voice"].choose(rng).unwrap().parse().unwrap();
-        Self { supi, session: PduSessionId::new(session).unwrap(), dnn, id, pieces, ends_us: end_us }
+        Self { supi, session: SessionId::new(session).unwrap(), dnn, id, pieces, ends_us: end_us }
     }
 
     /// The pieces of each part: they are cut where the network changes, and elsewhere by chance.

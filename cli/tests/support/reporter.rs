@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use billing::{ChargingId, Closing, Octets, UsageRecord};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
-use identity::PduSessionId;
+use identity::SessionId;
 use scenarios::{Plan, Scenario};
 use wire::to_agent::{Lease, ToAgent};
 use wire::to_coordinator::{
@@ -270,7 +270,7 @@ impl Agent {
         let used = UsageRecord {
             charging_id: Some(ChargingId(number)),
             supi: format!("001010000{number:06}").parse().unwrap(),
-            session: PduSessionId::new(1).unwrap(),
+            session: SessionId::new(1).unwrap(),
             serving: "001/01".parse().unwrap(),
             dnn: "internet".parse().unwrap(),
             sequence: u32::try_from(shard.sequence).unwrap(),

@@ -8,7 +8,7 @@ use billing::{ChargingId, Closing, Octets, UsageRecord};
 use coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
-use identity::{CellId, PduSessionId};
+use identity::{CellId, SessionId};
 use scenarios::{Plan, Scenario};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -352,7 +352,7 @@ fn roaming(report: &mut IntervalReport, wall_us: u64, second: u64) {
         supi: format!("00101000000{:04}", report.shard * 2 + u32::try_from(second).unwrap() + 1)
             .parse()
             .unwrap(),
-        session: PduSessionId::new(1).unwrap(),
+        session: SessionId::new(1).unwrap(),
         serving: "001/01".parse().unwrap(),
         dnn: "internet".parse().unwrap(),
         sequence: 0,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use identity::PduSessionId;
+use identity::SessionId;
 
 use super::amf::AmfNotice;
 use super::cause::{HandoverFailure, Released};
@@ -74,7 +74,7 @@ pub enum GnbAction {
         /// The driver's own index of the UE.
         ue: u32,
         /// The session.
-        session: PduSessionId,
+        session: SessionId,
     },
     /// The target is prepared (HANDOVER COMMAND): the UE leaves for it. The AMF was told so (UPLINK RAN STATUS TRANSFER).
     HandoverCommanded {
@@ -104,7 +104,7 @@ pub enum GnbAction {
         /// What the source has to say of the UE.
         container: Vec<u8>,
         /// The sessions that would come along.
-        sessions: Vec<PduSessionId>,
+        sessions: Vec<SessionId>,
     },
     /// The UE of an admitted handover has left its source (DOWNLINK RAN STATUS TRANSFER).
     HandoverExpected {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use identity::PduSessionId;
+use identity::SessionId;
 
 use super::cause::Refusal;
 use super::receipt::Receipt;
@@ -94,7 +94,7 @@ pub(crate) type SecurityCapabilities = [u16; 4];
 /// The resource of one PDU session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resource {
-    pub(crate) session: PduSessionId,
+    pub(crate) session: SessionId,
     /// 0 until the driver has admitted the UE.
     pub(crate) local_teid: u32,
     pub(crate) remote: IpAddr,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use identity::PduSessionId;
+use identity::SessionId;
 
 use super::settings::N3Settings;
 
@@ -11,7 +11,7 @@ use super::settings::N3Settings;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tunnel {
     /// The session.
-    pub session: PduSessionId,
+    pub session: SessionId,
     /// Our TEID: downlink comes with it.
     pub local_teid: u32,
     /// The address of the UPF.

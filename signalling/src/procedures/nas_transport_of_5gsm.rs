@@ -1,6 +1,6 @@
 //! NAS transport of 5GSM messages, UE side (TS 24.501 §5.4.5), and what §7 has a UE do with one that does not fit.
 
-use identity::PduSessionId;
+use identity::SessionId;
 use oxirush_nas::nas_5gs::{
     Nas5gsMessage, Nas5gsmMessage, NasDlNasTransport, NasDnn, NasError, NasFGsmCause, NasFGsmStatus,
     NasPayloadContainer, NasPayloadContainerType, NasPduSessionIdentity2, NasRequestType, NasSNssai,
@@ -21,7 +21,7 @@ impl Ue {
     pub(crate) fn begin_transaction(
         &mut self,
         step: SessionStep,
-        session: PduSessionId,
+        session: SessionId,
         request: Option<SessionRequest>,
         message: impl Into<Nas5gsmMessage>,
         out: &mut Out,
@@ -113,12 +113,12 @@ impl Ue {
     }
 
     /// Whether a message of the network answers the transaction that runs.
-    pub(crate) fn is_answer(&self, step: SessionStep, session: PduSessionId, pti: u8) -> bool {
+    pub(crate) fn is_answer(&self, step: SessionStep, session: SessionId, pti: u8) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.is_answered_by(step, session, pti))
     }
 
     /// The transaction of this kind about this session, whatever its PTI.
-    pub(crate) fn is_running(&self, step: SessionStep, session: PduSessionId) -> bool {
+    pub(crate) fn is_running(&self, step: SessionStep, session: SessionId) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| {
             attempt.kind == Kind::Session(step)
                 && attempt.transaction.as_ref().is_some_and(|transaction| transaction.session == session)
@@ -129,7 +129,7 @@ impl Ue {
     pub(crate) fn send_5gsm(
         &mut self,
         message: impl Into<Nas5gsmMessage>,
-        session: PduSessionId,
+        session: SessionId,
         pti: u8,
         out: &mut Out,
     ) {
@@ -139,13 +139,13 @@ impl Ue {
     }
 
     /// Sends a 5GSM STATUS (§6.5.2).
-    pub(crate) fn send_5gsm_status(&mut self, session: PduSessionId, pti: u8, cause: u8, out: &mut Out) {
+    pub(crate) fn send_5gsm_status(&mut self, session: SessionId, pti: u8, cause: u8, out: &mut Out) {
         out.push(UeAction::Unexpected("5gsm-protocol-error"));
         self.send_5gsm(NasFGsmStatus::new(NasFGsmCause::new(cause)), session, pti, out);
     }
 
     /// A message that answers no transaction (§7.3.1): without an assigned PTI it is ignored.
-    pub(crate) fn unforeseen_pti(&mut self, session: PduSessionId, pti: u8, out: &mut Out) {
+    pub(crate) fn unforeseen_pti(&mut self, session: SessionId, pti: u8, out: &mut Out) {
         if pti == 0 {
             return out.push(UeAction::Unexpected("5gsm-pti"));
         }
@@ -206,7 +206,7 @@ impl Ue {
         };
         let pti = header.procedure_transaction_identity;
         // §7.3.1, §7.3.2: reserved identities are ignored.
-        let Some(id) = PduSessionId::new(header.pdu_session_identity).filter(|_| pti != RESERVED_PTI) else {
+        let Some(id) = SessionId::new(header.pdu_session_identity).filter(|_| pti != RESERVED_PTI) else {
             return out.push(UeAction::Unexpected("5gsm-identity"));
         };
         if message.unknown_ies().iter().any(|ie| ie.is_comprehension_required()) {
@@ -237,7 +237,7 @@ impl Ue {
             _ => return out.push(UeAction::Unexpected("5gsm-unreadable")),
         };
         let identity = match payload {
-            [_, session, pti, ..] if *pti != RESERVED_PTI => PduSessionId::new(*session).zip(Some(*pti)),
+            [_, session, pti, ..] if *pti != RESERVED_PTI => SessionId::new(*session).zip(Some(*pti)),
             _ => None,
         };
         match identity {
@@ -247,7 +247,7 @@ impl Ue {
     }
 
     /// A 5GSM STATUS tells the network; the procedure that the message was to answer is aborted at both ends (§6.5.3).
-    fn broken_5gsm(&mut self, id: PduSessionId, pti: u8, cause: u8, out: &mut Out) {
+    fn broken_5gsm(&mut self, id: SessionId, pti: u8, cause: u8, out: &mut Out) {
         self.send_5gsm_status(id, pti, cause, out);
         if cause == INVALID_MANDATORY_INFORMATION {
             self.abort_transaction(id, pti, cause, out);
@@ -255,7 +255,7 @@ impl Ue {
     }
 
     /// 5GSM STATUS (§6.5.3).
-    fn received_5gsm_status(&mut self, id: PduSessionId, pti: u8, cause: u8, out: &mut Out) {
+    fn received_5gsm_status(&mut self, id: SessionId, pti: u8, cause: u8, out: &mut Out) {
         out.push(UeAction::Unexpected("5gsm-status"));
         if cause == pdu_session_release::INVALID_PDU_SESSION_IDENTITY {
             self.sessions.remove(id, out);
@@ -263,7 +263,7 @@ impl Ue {
         self.abort_transaction(id, pti, cause, out);
     }
 
-    fn abort_transaction(&mut self, id: PduSessionId, pti: u8, cause: u8, out: &mut Out) {
+    fn abort_transaction(&mut self, id: SessionId, pti: u8, cause: u8, out: &mut Out) {
         let steps = [SessionStep::Establishment, SessionStep::Modification, SessionStep::Release];
         if steps.into_iter().any(|step| self.is_answer(step, id, pti)) {
             self.end_attempt(Outcome::Failed(Cause::Gsm(cause)), out);
@@ -285,7 +285,7 @@ fn uplink(transaction: &Transaction) -> NasUlNasTransport {
     }
 }
 
-fn container(message: Vec<u8>, session: PduSessionId) -> NasUlNasTransport {
+fn container(message: Vec<u8>, session: SessionId) -> NasUlNasTransport {
     NasUlNasTransport::new(
         NasPayloadContainerType::from_kind(PayloadContainerKind::N1SmInformation),
         NasPayloadContainer::new(message),

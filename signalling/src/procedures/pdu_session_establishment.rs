@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use identity::{Dnn, PduSessionId, PduSessionType, Procedure, Snssai};
+use identity::{Dnn, PduSessionType, Procedure, SessionId, Snssai};
 use oxirush_nas::nas_5gs::{
     NasExtendedProtocolConfigurationOptions, NasIntegrityProtectionMaximumDataRate,
     NasPduSessionEstablishmentAccept, NasPduSessionEstablishmentReject, NasPduSessionEstablishmentRequest,
@@ -48,7 +48,7 @@ impl Ue {
     /// §6.4.1.3.
     pub(crate) fn session_accepted(
         &mut self,
-        id: PduSessionId,
+        id: SessionId,
         pti: u8,
         accept: &NasPduSessionEstablishmentAccept,
         context: &mut Context<'_>,
@@ -78,7 +78,7 @@ impl Ue {
     /// §6.4.1.4.
     pub(crate) fn session_rejected(
         &mut self,
-        id: PduSessionId,
+        id: SessionId,
         pti: u8,
         reject: &NasPduSessionEstablishmentReject,
         context: &Context<'_>,

@@ -1,6 +1,6 @@
 //! PDU session modification, UE side: requested by the UE (TS 24.501 §6.4.2) and by the network (§6.3.2).
 
-use identity::{PduSessionId, Procedure};
+use identity::{Procedure, SessionId};
 use oxirush_nas::nas_5gs::{
     NasFGsmCapability, NasFGsmCause, NasPduSessionModificationCommand,
     NasPduSessionModificationCommandReject, NasPduSessionModificationComplete,
@@ -19,7 +19,7 @@ use crate::ue::{Out, Ue, UeAction, refuse_start};
 impl Ue {
     /// Sends a PDU SESSION MODIFICATION REQUEST (§6.4.2.2): it asks for [`FIVE_QI`] in the flow of the default QoS rule.
     /// A request without a QoS operation is legal too, but real session management functions refuse it.
-    pub(crate) fn modify_session(&mut self, id: PduSessionId, context: &Context<'_>, out: &mut Out) {
+    pub(crate) fn modify_session(&mut self, id: SessionId, context: &Context<'_>, out: &mut Out) {
         let procedure = Procedure::PduSessionModification;
         let refusal = self.refusal(procedure, Reason::Signalling, context);
         let qfi = self.sessions.find(id).map(|session| session.qfi);
@@ -40,7 +40,7 @@ impl Ue {
     /// PDU SESSION MODIFICATION COMMAND (§6.3.2.3), which also answers a request of the UE (§6.4.2.3).
     pub(crate) fn modification_command(
         &mut self,
-        id: PduSessionId,
+        id: SessionId,
         pti: u8,
         command: &NasPduSessionModificationCommand,
         out: &mut Out,
@@ -82,7 +82,7 @@ impl Ue {
     /// §6.4.2.4.
     pub(crate) fn modification_rejected(
         &mut self,
-        id: PduSessionId,
+        id: SessionId,
         pti: u8,
         reject: &NasPduSessionModificationReject,
         context: &Context<'_>,

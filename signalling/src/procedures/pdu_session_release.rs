@@ -1,6 +1,6 @@
 //! PDU session release, UE side: requested by the UE (TS 24.501 §6.4.3) and by the network (§6.3.3).
 
-use identity::{PduSessionId, Procedure};
+use identity::{Procedure, SessionId};
 use oxirush_nas::nas_5gs::{
     NasFGsmCause, NasPduSessionReleaseCommand, NasPduSessionReleaseComplete, NasPduSessionReleaseReject,
     NasPduSessionReleaseRequest,
@@ -15,14 +15,14 @@ use crate::ue::{Out, Ue, UeAction, refuse_start};
 
 impl Ue {
     /// Sends a PDU SESSION RELEASE REQUEST because the UE wants no more of the session (§6.4.3.2).
-    pub(crate) fn release_session(&mut self, id: PduSessionId, context: &Context<'_>, out: &mut Out) {
+    pub(crate) fn release_session(&mut self, id: SessionId, context: &Context<'_>, out: &mut Out) {
         self.release_session_for(id, REGULAR_DEACTIVATION, context, out);
     }
 
     /// Sends a PDU SESSION RELEASE REQUEST with this 5GSM cause.
     pub(crate) fn release_session_for(
         &mut self,
-        id: PduSessionId,
+        id: SessionId,
         cause: u8,
         context: &Context<'_>,
         out: &mut Out,
@@ -40,7 +40,7 @@ impl Ue {
     /// PDU SESSION RELEASE COMMAND (§6.3.3.3), which also answers a request of the UE (§6.4.3.3).
     pub(crate) fn release_command(
         &mut self,
-        id: PduSessionId,
+        id: SessionId,
         pti: u8,
         command: &NasPduSessionReleaseCommand,
         context: &mut Context<'_>,
@@ -86,7 +86,7 @@ impl Ue {
     /// §6.4.3.4.
     pub(crate) fn release_rejected(
         &mut self,
-        id: PduSessionId,
+        id: SessionId,
         pti: u8,
         reject: &NasPduSessionReleaseReject,
         out: &mut Out,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use identity::{PduSessionId, Snssai};
+use identity::{SessionId, Snssai};
 use oxirush_ngap::aper::BitString;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, Octets, build_ngap_ie, extract_ngap_ies};
@@ -146,8 +146,8 @@ pub(crate) fn wanted(transfer: &[u8], ours: Option<IpAddr>) -> Result<Wanted, Re
 }
 
 /// A session identity that a UE can have.
-pub(crate) fn session(id: u8) -> Result<PduSessionId, Refusal> {
-    PduSessionId::new(id).ok_or(Refusal::Unsupported)
+pub(crate) fn session(id: u8) -> Result<SessionId, Refusal> {
+    SessionId::new(id).ok_or(Refusal::Unsupported)
 }
 
 /// An S-NSSAI (TS 38.413 §9.3.1.24).

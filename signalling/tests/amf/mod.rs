@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use identity::{PduSessionId, TeidKey};
+use identity::{SessionId, TeidKey};
 use oxirush_ngap::aper::BitString;
 use oxirush_ngap::helpers::*;
 use oxirush_ngap::ngap::*;
@@ -132,8 +132,8 @@ impl Node {
 
 pub(crate) const NAS: &[u8] = &[0x7e, 0, 0x41, 0x79, 0, 0x0d, 1, 0, 0xf1, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0x10];
 
-pub(crate) fn session(id: u8) -> PduSessionId {
-    PduSessionId::new(id).unwrap()
+pub(crate) fn session(id: u8) -> SessionId {
+    SessionId::new(id).unwrap()
 }
 
 /// The tunnel of a session that was set up n-th, from 0, as `transfer` asks for it.

@@ -320,7 +320,7 @@ fn transport(payload: Vec<u8>) -> NasDlNasTransport {
 
 pub(crate) fn session_request(number: u8) -> SessionRequest {
     SessionRequest {
-        id: identity::PduSessionId::new(number).unwrap(),
+        id: identity::SessionId::new(number).unwrap(),
         dnn: "internet".parse().unwrap(),
         type_: identity::PduSessionType::Ipv4,
         slice: "1".parse().unwrap(),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use billing::Closing;
-use identity::{Imsi, PduSessionId, Snssai, Tac};
+use identity::{Imsi, SessionId, Snssai, Tac};
 use oxirush_nas::nas_5gs::{
     Nas5gsSecurityHeaderType, NasPduSessionStatus, NasUeSecurityCapability, NasUplinkDataStatus,
 };
@@ -163,6 +163,6 @@ pub(super) struct Arrival {
     /// The gNB has answered.
     pub(super) acknowledged: bool,
     /// Where downlink is to go, for the sessions that the gNB has admitted.
-    pub(super) admitted: Vec<(PduSessionId, N3End)>,
+    pub(super) admitted: Vec<(SessionId, N3End)>,
     pub(super) timer: Option<TimerId>,
 }

@@ -1,6 +1,6 @@
 //! What the timers of the AMF are of.
 
-use identity::PduSessionId;
+use identity::SessionId;
 
 use super::connection::ConnectionId;
 use super::ue::UeId;
@@ -15,7 +15,7 @@ pub(super) enum Expiry {
     /// A handover target is overdue.
     Handover(ConnectionId),
     /// The one timer of a PDU session.
-    Session(UeId, PduSessionId, SessionTimer),
+    Session(UeId, SessionId, SessionTimer),
 }
 
 /// Timers of a PDU session (TS 24.501 table 10.3.2).

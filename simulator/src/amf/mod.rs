@@ -23,7 +23,7 @@ use std::time::Instant;
 
 use billing::{ChargingId, Closing};
 use criticality::ngap::Reports;
-use identity::{Imsi, PduSessionId, Plmn, Tac};
+use identity::{Imsi, Plmn, SessionId, Tac};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
@@ -112,7 +112,7 @@ pub enum Command {
         /// Whose.
         imsi: Imsi,
         /// Which.
-        session: PduSessionId,
+        session: SessionId,
     },
     /// Reset the NG interface with a gNB (TS 38.413 §8.7.4.2.1).
     Reset {

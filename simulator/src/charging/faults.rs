@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use billing::{ChargingId, ChargingRecord, Money, Octets, Tariff};
-use identity::{Imsi, PduSessionId};
+use identity::{Imsi, SessionId};
 use scenarios::{ChargingFaults, stream_seed};
 
 use super::press::Press;
@@ -44,7 +44,7 @@ pub struct InjectedFault {
     /// Of this subscriber.
     pub supi: Imsi,
     /// The UE's number of the session.
-    pub session: PduSessionId,
+    pub session: SessionId,
 }
 
 /// Draws faults, and commits them.
@@ -182,7 +182,7 @@ impl Faults {
         }
         let id = ChargingId(ORPHANS | beside.id().0);
         let charged = beside.charged().clone();
-        let another = PduSessionId::new(charged.session.value() % 15 + 1).unwrap_or(charged.session);
+        let another = SessionId::new(charged.session.value() % 15 + 1).unwrap_or(charged.session);
         let charged = Charged { session: another, ..charged };
         let supi = charged.supi;
         let mut orphan = Session::new(beside.opened_us(), id, charged, None);

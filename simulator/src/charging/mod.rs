@@ -9,7 +9,7 @@ mod tariff;
 use std::collections::BTreeMap;
 
 use billing::{ChargingId, ChargingRecord, Closing, Currency, Money, Octets, Tariff};
-use identity::{Dnn, Imsi, PduSessionId, Plmn};
+use identity::{Dnn, Imsi, Plmn, SessionId};
 use scenarios::ChargingFaults;
 
 use crate::upf::Volumes;
@@ -38,7 +38,7 @@ pub struct Charged {
     /// The subscriber.
     pub supi: Imsi,
     /// The UE's number of the session.
-    pub session: PduSessionId,
+    pub session: SessionId,
     /// The data network.
     pub dnn: Dnn,
     /// The serving network.
@@ -202,7 +202,7 @@ impl Chf {
     }
 
     /// The sessions that are open.
-    pub fn open_sessions(&self) -> Vec<(ChargingId, Imsi, PduSessionId)> {
+    pub fn open_sessions(&self) -> Vec<(ChargingId, Imsi, SessionId)> {
         let open = self.sessions.iter();
         open.map(|(id, session)| (*id, session.charged().supi, session.charged().session)).collect()
     }

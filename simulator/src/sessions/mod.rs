@@ -9,7 +9,7 @@ pub(crate) mod session;
 mod settings;
 
 use billing::{ChargingId, Closing};
-use identity::{Dnn, Imsi, PduSessionId, PduSessionType, Plmn};
+use identity::{Dnn, Imsi, PduSessionType, Plmn, SessionId};
 use oxirush_nas::nas_5gs::GsmCause;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
@@ -36,7 +36,7 @@ pub(crate) struct Smf {
     pub(crate) settings: SmfSettings,
     pool: Pool,
     /// Whose session the UPF's ends are of.
-    by_teid: FxHashMap<u32, (Imsi, PduSessionId)>,
+    by_teid: FxHashMap<u32, (Imsi, SessionId)>,
     charged: FxHashMap<ChargingId, u32>,
 }
 
@@ -55,7 +55,7 @@ impl Smf {
         self.by_teid.len()
     }
 
-    pub(crate) fn find_teid(&self, teid: u32) -> Option<(Imsi, PduSessionId)> {
+    pub(crate) fn find_teid(&self, teid: u32) -> Option<(Imsi, SessionId)> {
         self.by_teid.get(&teid).copied()
     }
 

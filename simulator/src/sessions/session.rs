@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use billing::ChargingId;
-use identity::{Dnn, Imsi, PduSessionId, PduSessionType, Plmn, Snssai};
+use identity::{Dnn, Imsi, PduSessionType, Plmn, SessionId, Snssai};
 
 use super::gsm::AskedFor;
 use super::pool;
@@ -13,7 +13,7 @@ use crate::timers::TimerId;
 /// One session. What it holds in the UPF and the CHF is in `anchor`, and given back once: by [`super::Smf::close`].
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) id: PduSessionId,
+    pub(crate) id: SessionId,
     /// Procedure transaction identity of the UE's last request.
     pub(crate) pti: u8,
     /// The data network as the UE asked for it.

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use billing::Octets;
 use gtpu::{DecodeError, GPdu, Message, RateLimit};
-use identity::{Imsi, PduSessionId, Plmn, TeidKey};
+use identity::{Imsi, Plmn, SessionId, TeidKey};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use peers::Peers;
@@ -185,7 +185,7 @@ impl Upf {
     }
 
     /// The totals of every session, by subscriber and session number.
-    pub fn all_volumes(&self) -> impl Iterator<Item = ((Imsi, PduSessionId), Volumes)> + '_ {
+    pub fn all_volumes(&self) -> impl Iterator<Item = ((Imsi, SessionId), Volumes)> + '_ {
         self.sessions.values().map(|session| ((session.spec.supi, session.spec.session), session.volumes()))
     }
 

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use identity::{Dnn, Imsi, PduSessionId, Plmn, TeidKey};
+use identity::{Dnn, Imsi, Plmn, SessionId, TeidKey};
 use scenarios::Flow;
 
 /// What a UPF is.
@@ -47,7 +47,7 @@ pub struct SessionSpec {
     /// The subscriber.
     pub supi: Imsi,
     /// The UE's number of the session.
-    pub session: PduSessionId,
+    pub session: SessionId,
     /// The data network.
     pub dnn: Dnn,
     /// The serving network.

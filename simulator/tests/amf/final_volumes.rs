@@ -40,8 +40,9 @@ fn what_comes_up_before_the_gnb_has_answered_is_charged() {
                 let request = ue.session_release(1, 7);
                 bench.uplink(&ue, request)
             }
-            1 => bench
-                .command(Command::ReleaseSession { imsi, session: identity::PduSessionId::new(1).unwrap() }),
+            1 => {
+                bench.command(Command::ReleaseSession { imsi, session: identity::SessionId::new(1).unwrap() })
+            }
             2 => {
                 let request = ue.deregistration_request(false);
                 bench.uplink(&ue, request)

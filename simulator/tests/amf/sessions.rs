@@ -308,7 +308,7 @@ fn deregistration_and_a_new_registration_end_all_sessions() {
 fn the_network_releases_a_session() {
     let mut bench = Bench::new();
     let mut ue = with_session(&mut bench, 1);
-    let (imsi, session) = (ue.imsi.parse().unwrap(), identity::PduSessionId::new(1).unwrap());
+    let (imsi, session) = (ue.imsi.parse().unwrap(), identity::SessionId::new(1).unwrap());
     let did = bench.command(Command::ReleaseSession { imsi, session });
     bench.settle(&mut ue, did);
     assert_eq!((bench.sessions(), bench.amf.statistics().events(Event::SessionReleased)), (0, 1));

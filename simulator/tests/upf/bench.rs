@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use billing::Octets;
 use gtpu::{Direction, GPdu, Message, Packet, QosFlow};
-use identity::PduSessionId;
+use identity::SessionId;
 use scenarios::Flow;
 use simulator::{SessionSpec, UeAddresses, Upf, UpfAction, UpfSettings};
 
@@ -27,7 +27,7 @@ pub(crate) fn flow(rate_bps: u64, volume: Option<u64>) -> Flow {
 pub(crate) fn spec(downlink: Flow) -> SessionSpec {
     SessionSpec {
         supi: "001010000000001".parse().unwrap(),
-        session: PduSessionId::new(1).unwrap(),
+        session: SessionId::new(1).unwrap(),
         dnn: "internet".parse().unwrap(),
         serving: "001/01".parse().unwrap(),
         qfi: 9,

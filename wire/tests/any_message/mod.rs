@@ -1,7 +1,7 @@
 //! Any message of either direction; every variant comes up.
 
 use billing::{ChargingId, Closing, Octets, UsageRecord};
-use identity::{CellId, PduSessionId};
+use identity::{CellId, SessionId};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -301,7 +301,7 @@ fn any_usage() -> impl Strategy<Value = UsageRecord> {
         |((supi, session, serving, dnn, id), n, sequence, closing)| UsageRecord {
             charging_id: id.map(ChargingId),
             supi: supi.parse().unwrap(),
-            session: PduSessionId::new(session).unwrap(),
+            session: SessionId::new(session).unwrap(),
             serving: serving.parse().unwrap(),
             dnn: dnn.parse().unwrap(),
             sequence,

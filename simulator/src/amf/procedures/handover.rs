@@ -1,7 +1,7 @@
 //! N2 handover, source side: preparation, cancellation, RAN status (TS 38.413 §8.4.1, §8.4.5, §8.4.6, TS 23.502
 //! §4.9.1.3).
 
-use identity::{PduSessionId, Tac};
+use identity::{SessionId, Tac};
 use oxirush_ngap::helpers::{guami, s_nssai, ue_security_capabilities};
 use oxirush_ngap::{Error, build_ngap, build_ngap_ie, extract_ngap_ies, ngap::*};
 use rand::Rng;
@@ -46,7 +46,7 @@ pub(in crate::amf) fn required(
         return Ok(());
     }
     let sessions: Vec<_> =
-        sessions.0.iter().filter_map(|item| PduSessionId::new(item.pdu_session_id.0)).collect();
+        sessions.0.iter().filter_map(|item| SessionId::new(item.pdu_session_id.0)).collect();
     let judged = judge(amf, source, &target);
     let (ue, to, plmn, tac) = match judged {
         Ok(judged) => judged,
@@ -116,7 +116,7 @@ fn judge(
 fn items(
     amf: &Amf,
     ue: UeId,
-    sessions: &[PduSessionId],
+    sessions: &[SessionId],
     area: Option<&Area>,
 ) -> Vec<PDUSessionResourceSetupItemHOReq<'static>> {
     let Some(ue) = amf.ues.get(ue) else { return Vec::new() };
@@ -379,7 +379,7 @@ pub(in crate::amf) fn release_not_admitted(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     ue: UeId,
-    admitted: &[PduSessionId],
+    admitted: &[SessionId],
 ) {
     let Some(context) = amf.ues.get(ue) else { return };
     let left = context.sessions.iter().filter(|session| !admitted.contains(&session.id) && session.is_busy());

@@ -1,6 +1,6 @@
 //! N2 handover, target side: resource allocation and notification (TS 38.413 §8.4.2, §8.4.3, TS 23.502 §4.9.1.3).
 
-use identity::PduSessionId;
+use identity::SessionId;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
 use super::{handover, nas_transport, ue_context_release};
@@ -26,7 +26,7 @@ pub(in crate::amf) fn acknowledged(
     let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     let ends = admitted.0.iter().filter_map(|item| {
         let end = n2::admitted(item.handover_request_acknowledge_transfer.as_slice())?;
-        Some((PduSessionId::new(item.pdu_session_id.0)?, end))
+        Some((SessionId::new(item.pdu_session_id.0)?, end))
     });
     let ends: Vec<_> = ends.collect();
     let at = turn.now + amf.settings.handover_completion;
@@ -67,7 +67,7 @@ fn command(
         return;
     };
     let admitted: Vec<_> = arrival.admitted.iter().map(|(id, _)| *id).collect();
-    let item = |id: &PduSessionId| {
+    let item = |id: &SessionId| {
         Some(PDUSessionResourceHandoverItem::new(
             PDUSessionID(id.value()),
             n2::handover_command()?.into(),

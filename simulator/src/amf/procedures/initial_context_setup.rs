@@ -2,7 +2,7 @@
 
 use crate::amf::Turn;
 
-use identity::PduSessionId;
+use identity::SessionId;
 use oxirush_nas::nas_5gs::NasCount;
 use oxirush_ngap::helpers::{guami, s_nssai, ue_security_capabilities};
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
@@ -22,7 +22,7 @@ pub(in crate::amf) fn with_nas(
     id: ConnectionId,
     (message, plain): (Message, Vec<u8>),
     count: NasCount,
-    sessions: &[PduSessionId],
+    sessions: &[SessionId],
 ) {
     let Some(nas) = sending::protected(amf, id, plain, Protection::Current) else { return };
     amf.statistics.counters.count_sent(message);
@@ -52,7 +52,7 @@ fn request(
     id: ConnectionId,
     nas: Vec<u8>,
     count: NasCount,
-    sessions: &[PduSessionId],
+    sessions: &[SessionId],
 ) -> Option<Result<NGAP_PDU, Error>> {
     let connection = amf.connections.get(&id)?;
     let ue = amf.ues.get_mut(connection.ue?)?;

@@ -1,6 +1,6 @@
 //! Path Switch Request: after an Xn handover the target gNB takes the UE over (TS 38.413 §8.4.4, TS 23.502 §4.9.1.2).
 
-use identity::PduSessionId;
+use identity::SessionId;
 use oxirush_ngap::helpers::s_nssai;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 use rand::Rng;
@@ -29,7 +29,7 @@ pub(in crate::amf) fn requested(
     let named: Vec<u8> = switched.0.iter().map(|item| item.pdu_session_id.0).collect();
     let ends = switched.0.iter().filter_map(|item| {
         let end = n2::switched(item.path_switch_request_transfer.as_slice())?;
-        Some((PduSessionId::new(item.pdu_session_id.0)?, end))
+        Some((SessionId::new(item.pdu_session_id.0)?, end))
     });
     let ends: Vec<_> = ends.collect();
     match judge(amf, id, location.as_ref(), &ends) {
@@ -55,7 +55,7 @@ fn judge(
     amf: &mut Amf,
     id: ConnectionId,
     location: Option<&UserLocationInformation<'_>>,
-    ends: &[(PduSessionId, N3End)],
+    ends: &[(SessionId, N3End)],
 ) -> Result<UeId, (Refusal, CauseRadioNetwork)> {
     let unknown = (Refusal::UnknownUeId, CauseRadioNetwork::unknown_local_UE_NGAP_ID);
     let not_allowed = (Refusal::PathSwitchRefused, CauseRadioNetwork::ho_target_not_allowed);
@@ -94,7 +94,7 @@ fn switch(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     (id, ue): (ConnectionId, UeId),
-    ends: &[(PduSessionId, N3End)],
+    ends: &[(SessionId, N3End)],
     named: &[u8],
 ) {
     let serving = amf.connections.get(&id).and_then(|connection| amf.serving.get(connection.plmn));
@@ -108,7 +108,7 @@ fn switch(
         sessions::activate(turn, session, *end);
         switched.push(session.id);
     }
-    let item = |id: &PduSessionId| {
+    let item = |id: &SessionId| {
         let transfer = n2::path_switch_acknowledge()?.into();
         Some(PDUSessionResourceSwitchedItem::new(PDUSessionID(id.value()), transfer, None))
     };

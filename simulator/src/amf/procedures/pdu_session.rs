@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use billing::Closing;
-use identity::PduSessionId;
+use identity::SessionId;
 use oxirush_nas::nas_5gs::{
     GsmCause, NasDlNasTransport, NasPayloadContainer, NasPayloadContainerType, NasPduSessionIdentity2,
     NasPduSessionReactivationResult, NasPduSessionStatus, NasUplinkDataStatus, PayloadContainerKind,
@@ -18,7 +18,7 @@ use crate::amf::{Amf, Message, Refusal, Turn, sending};
 use crate::sessions;
 use crate::sessions::session::{Repeat, Session, State};
 
-pub(in crate::amf) fn find(amf: &mut Amf, ue: UeId, id: PduSessionId) -> Option<&mut Session> {
+pub(in crate::amf) fn find(amf: &mut Amf, ue: UeId, id: SessionId) -> Option<&mut Session> {
     amf.ues.get_mut(ue)?.sessions.iter_mut().find(|session| session.id == id)
 }
 
@@ -42,8 +42,8 @@ pub(in crate::amf) fn synchronise(
     turn: &mut Turn<'_>,
     ue: UeId,
     status: Option<&NasPduSessionStatus>,
-) -> Vec<PduSessionId> {
-    let mut sessions: Vec<_> = established(amf, ue).into_iter().filter_map(PduSessionId::new).collect();
+) -> Vec<SessionId> {
+    let mut sessions: Vec<_> = established(amf, ue).into_iter().filter_map(SessionId::new).collect();
     if let Some(status) = status {
         for id in sessions.extract_if(.., |id| !status.is_active(id.value())) {
             remove(amf, turn, ue, id, Closing::Released);
@@ -59,7 +59,7 @@ pub(in crate::amf) fn status(amf: &Amf, ue: UeId) -> Option<NasPduSessionStatus>
 
 /// The PDU session reactivation result IE: the sessions that the UE wants to send in and that there are not.
 pub(in crate::amf) fn not_reactivated(
-    sessions: &[PduSessionId],
+    sessions: &[SessionId],
     wanted: &NasUplinkDataStatus,
 ) -> Option<NasPduSessionReactivationResult> {
     let missing = |id: &u8| !sessions.iter().any(|session| session.value() == *id);
@@ -68,13 +68,7 @@ pub(in crate::amf) fn not_reactivated(
 }
 
 /// Forgets a session and gives back what it holds.
-pub(in crate::amf) fn remove(
-    amf: &mut Amf,
-    turn: &mut Turn<'_>,
-    ue: UeId,
-    id: PduSessionId,
-    closing: Closing,
-) {
+pub(in crate::amf) fn remove(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: SessionId, closing: Closing) {
     stop_timer(amf, ue, id);
     let Some(ue) = amf.ues.get_mut(ue) else { return };
     let Some(place) = ue.sessions.iter().position(|session| session.id == id) else { return };
@@ -87,7 +81,7 @@ pub(in crate::amf) fn remove(
 pub(in crate::amf) fn end(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
-    (ue, id): (UeId, PduSessionId),
+    (ue, id): (UeId, SessionId),
     connection: Option<ConnectionId>,
     closing: Closing,
 ) {
@@ -109,7 +103,7 @@ pub(in crate::amf) fn ended(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     connection: ConnectionId,
-    which: Option<PduSessionId>,
+    which: Option<SessionId>,
 ) {
     let Some(connection) = amf.connections.get_mut(&connection) else { return };
     let is = |(session, _): &mut (Session, Closing)| which.is_none_or(|id| session.id == id);
@@ -169,7 +163,7 @@ pub(in crate::amf) fn suspend(
 }
 
 /// The UE is at another gNB, which has not taken this session: it is released (TS 23.502 §4.9.1.3.3 step 7).
-pub(in crate::amf) fn not_admitted(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: PduSessionId) {
+pub(in crate::amf) fn not_admitted(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: SessionId) {
     let Some(session) = find(amf, ue, id) else { return };
     match session.state {
         State::ExpectPolicy => {}
@@ -221,7 +215,7 @@ pub(in crate::amf) fn tell(
 pub(in crate::amf) fn await_answer(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
-    (ue, id): (UeId, PduSessionId),
+    (ue, id): (UeId, SessionId),
     octets: Vec<u8>,
     (state, timer): (State, SessionTimer),
 ) {
@@ -238,7 +232,7 @@ pub(in crate::amf) fn start_timer(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     ue: UeId,
-    id: PduSessionId,
+    id: SessionId,
     timer: SessionTimer,
 ) {
     stop_timer(amf, ue, id);
@@ -261,7 +255,7 @@ pub(in crate::amf) fn start_timer(
     }
 }
 
-pub(in crate::amf) fn stop_timer(amf: &mut Amf, ue: UeId, id: PduSessionId) {
+pub(in crate::amf) fn stop_timer(amf: &mut Amf, ue: UeId, id: SessionId) {
     if let Some(timer) = find(amf, ue, id).and_then(|session| session.timer.take()) {
         amf.timers.stop(timer);
     }
@@ -272,7 +266,7 @@ pub(in crate::amf) fn expired(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     ue: UeId,
-    id: PduSessionId,
+    id: SessionId,
     timer: SessionTimer,
 ) {
     let Some(session) = find(amf, ue, id) else { return };
@@ -302,7 +296,7 @@ pub(in crate::amf) fn expired(
 fn repeat(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
-    (ue, id): (UeId, PduSessionId),
+    (ue, id): (UeId, SessionId),
     timer: SessionTimer,
     octets: Vec<u8>,
 ) {

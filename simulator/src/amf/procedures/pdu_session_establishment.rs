@@ -1,7 +1,7 @@
 //! UE-requested PDU session establishment, network side (TS 24.501 §6.4.1, TS 23.502 §4.3.2.2).
 
 use billing::Closing;
-use identity::{Dnn, PduSessionId, Snssai};
+use identity::{Dnn, SessionId, Snssai};
 use oxirush_nas::nas_5gs::{GmmCause, GsmCause, NasPduSessionEstablishmentRequest, NasUlNasTransport};
 
 use super::{pdu_session, pdu_session_resource};
@@ -18,7 +18,7 @@ pub(in crate::amf) fn requested(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     (connection, ue_id): (ConnectionId, UeId),
-    (id, pti): (PduSessionId, u8),
+    (id, pti): (SessionId, u8),
     request: &NasPduSessionEstablishmentRequest,
     transport: &NasUlNasTransport,
 ) -> Result<(), GmmCause> {
@@ -84,7 +84,7 @@ fn repeats(
     turn: &mut Turn<'_>,
     connection: ConnectionId,
     ue: UeId,
-    (id, pti): (PduSessionId, u8),
+    (id, pti): (SessionId, u8),
 ) -> bool {
     let Some(session) = pdu_session::find(amf, ue, id).filter(|session| session.pti == pti) else {
         return false;
@@ -123,7 +123,7 @@ fn dnn(amf: &Amf, transport: &NasUlNasTransport) -> Result<Dnn, GmmCause> {
 }
 
 /// Policy control has answered: the session is anchored, and its resources are set up.
-pub(in crate::amf) fn decided(amf: &mut Amf, turn: &mut Turn<'_>, ue_id: UeId, id: PduSessionId) {
+pub(in crate::amf) fn decided(amf: &mut Amf, turn: &mut Turn<'_>, ue_id: UeId, id: SessionId) {
     let Some(connection) = pdu_session::connection_of(amf, ue_id) else {
         return pdu_session::remove(amf, turn, ue_id, id, Closing::Released);
     };
@@ -157,7 +157,7 @@ pub(in crate::amf) fn decided(amf: &mut Amf, turn: &mut Turn<'_>, ue_id: UeId, i
 }
 
 /// The gNB has the session's resources: the UE has its PDU SESSION ESTABLISHMENT ACCEPT.
-pub(in crate::amf) fn completed(amf: &mut Amf, ue: UeId, id: PduSessionId) {
+pub(in crate::amf) fn completed(amf: &mut Amf, ue: UeId, id: SessionId) {
     pdu_session::stop_timer(amf, ue, id);
     if let Some(session) = pdu_session::find(amf, ue, id) {
         session.state = State::Active;
@@ -167,7 +167,7 @@ pub(in crate::amf) fn completed(amf: &mut Amf, ue: UeId, id: PduSessionId) {
 
 /// The gNB did not set up the resources: the UE, which did not get the ACCEPT, gets a REJECT (TS 23.502 §4.3.2.2.1
 /// step 15).
-pub(in crate::amf) fn without_resources(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: PduSessionId) {
+pub(in crate::amf) fn without_resources(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: SessionId) {
     let Some(session) = pdu_session::find(amf, ue, id) else { return };
     let pti = session.pti;
     amf.refuse(Refusal::ResourcesNotSetUp);
@@ -182,7 +182,7 @@ fn refuse(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     connection: ConnectionId,
-    (id, pti): (PduSessionId, u8),
+    (id, pti): (SessionId, u8),
     cause: GsmCause,
 ) {
     amf.refuse(Refusal::SessionRefused);

@@ -1,6 +1,6 @@
 //! PDU session modification: UE-requested, and the network's command (TS 24.501 §6.4.2, §6.3.2).
 
-use identity::PduSessionId;
+use identity::SessionId;
 use oxirush_nas::nas_5gs::GsmCause;
 
 use super::{pdu_session, pdu_session_resource};
@@ -13,7 +13,7 @@ use crate::sessions::gsm;
 use crate::sessions::session::State;
 
 /// PDU SESSION MODIFICATION REQUEST of a session that there is.
-pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (id, pti): (PduSessionId, u8)) {
+pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (id, pti): (SessionId, u8)) {
     let Some(session) = pdu_session::find(amf, ue, id) else { return };
     match session.state {
         State::Active => {
@@ -31,7 +31,7 @@ pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (i
 }
 
 /// Policy control has answered: PDU SESSION MODIFICATION COMMAND, or REJECT.
-pub(in crate::amf) fn decided(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: PduSessionId) {
+pub(in crate::amf) fn decided(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: SessionId) {
     let policy = amf.smf.policy(&mut amf.rng);
     let connection = pdu_session::connection_of(amf, ue);
     let Some(session) = pdu_session::find(amf, ue, id) else { return };
@@ -57,7 +57,7 @@ pub(in crate::amf) fn decided(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: 
     }
 }
 
-fn command(amf: &mut Amf, turn: &mut Turn<'_>, (connection, ue): (ConnectionId, UeId), id: PduSessionId) {
+fn command(amf: &mut Amf, turn: &mut Turn<'_>, (connection, ue): (ConnectionId, UeId), id: SessionId) {
     let Some(session) = pdu_session::find(amf, ue, id) else { return };
     let (octets, active) = (gsm::modification_command(session), session.ran.is_some());
     let Some(octets) = octets else { return amf.refuse(Refusal::CannotEncode) };
@@ -73,19 +73,19 @@ fn command(amf: &mut Amf, turn: &mut Turn<'_>, (connection, ue): (ConnectionId, 
 }
 
 /// PDU SESSION MODIFICATION COMPLETE, or COMMAND REJECT: the session stays as it was (§6.3.2.4).
-pub(in crate::amf) fn answered(amf: &mut Amf, ue: UeId, id: PduSessionId, accepted: bool) {
+pub(in crate::amf) fn answered(amf: &mut Amf, ue: UeId, id: SessionId, accepted: bool) {
     if settled(amf, ue, id) && accepted {
         amf.statistics.counters.count_event(Event::SessionModified);
     }
 }
 
 /// T3591 expired for the fifth time (§6.3.2.5 a).
-pub(in crate::amf) fn gave_up(amf: &mut Amf, ue: UeId, id: PduSessionId) {
+pub(in crate::amf) fn gave_up(amf: &mut Amf, ue: UeId, id: SessionId) {
     amf.refuse(Refusal::SessionModificationTimeout);
     settled(amf, ue, id);
 }
 
-fn settled(amf: &mut Amf, ue: UeId, id: PduSessionId) -> bool {
+fn settled(amf: &mut Amf, ue: UeId, id: SessionId) -> bool {
     let waits = pdu_session::find(amf, ue, id)
         .is_some_and(|session| session.state == State::ExpectModificationComplete);
     if !waits {

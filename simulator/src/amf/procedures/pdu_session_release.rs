@@ -1,7 +1,7 @@
 //! PDU session release: UE-requested, and by the network (TS 24.501 §6.4.3, §6.3.3, TS 23.502 §4.3.4).
 
 use billing::Closing;
-use identity::{Imsi, PduSessionId};
+use identity::{Imsi, SessionId};
 use oxirush_nas::nas_5gs::GsmCause;
 
 use super::{pdu_session, pdu_session_resource};
@@ -12,7 +12,7 @@ use crate::sessions::session::State;
 use crate::sessions::{self, gsm};
 
 /// PDU SESSION RELEASE REQUEST of a session that there is.
-pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (id, pti): (PduSessionId, u8)) {
+pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (id, pti): (SessionId, u8)) {
     if pdu_session::find(amf, ue, id).is_some_and(|session| session.is_releasing()) {
         // §6.3.3.5 b: the network's release goes on.
         return amf.refuse(Refusal::RepeatedRequest);
@@ -21,7 +21,7 @@ pub(in crate::amf) fn requested(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, (i
 }
 
 /// The network ends a session; that of an idle UE without a word, which the PDU session status tells it later.
-pub(in crate::amf) fn by_network(amf: &mut Amf, turn: &mut Turn<'_>, imsi: Imsi, id: PduSessionId) {
+pub(in crate::amf) fn by_network(amf: &mut Amf, turn: &mut Turn<'_>, imsi: Imsi, id: SessionId) {
     let Some(ue) = amf.ues.find(imsi) else { return };
     if pdu_session::find(amf, ue, id).is_some_and(|session| !session.is_releasing()) {
         command(amf, turn, (ue, id), NETWORK_REQUESTED, GsmCause::RegularDeactivation);
@@ -32,7 +32,7 @@ pub(in crate::amf) fn by_network(amf: &mut Amf, turn: &mut Turn<'_>, imsi: Imsi,
 pub(in crate::amf) fn command(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
-    (ue, id): (UeId, PduSessionId),
+    (ue, id): (UeId, SessionId),
     pti: u8,
     cause: GsmCause,
 ) {
@@ -57,7 +57,7 @@ pub(in crate::amf) fn command(
 }
 
 /// Gives back what a session holds that waits for its PDU SESSION RELEASE COMPLETE.
-pub(in crate::amf) fn close(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: PduSessionId) {
+pub(in crate::amf) fn close(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: SessionId) {
     let Some(ue) = amf.ues.get_mut(ue) else { return };
     if let Some(session) = ue.sessions.iter_mut().find(|session| session.id == id) {
         amf.smf.close(turn, session, Closing::Released);
@@ -65,7 +65,7 @@ pub(in crate::amf) fn close(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: Pd
 }
 
 /// PDU SESSION RELEASE COMPLETE. The volumes are final when the gNB has answered as well.
-pub(in crate::amf) fn completed(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: PduSessionId) {
+pub(in crate::amf) fn completed(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: SessionId) {
     let session = pdu_session::find(amf, ue, id);
     let Some(session) = session.filter(|session| session.state == State::ExpectReleaseComplete) else {
         return amf.refuse(Refusal::OutOfState);
@@ -81,7 +81,7 @@ pub(in crate::amf) fn completed(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id
 }
 
 /// T3592 expired for the fifth time: the session is released all the same (§6.3.3.5 a).
-pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: PduSessionId) {
+pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, id: SessionId) {
     amf.refuse(Refusal::SessionReleaseTimeout);
     pdu_session::remove(amf, turn, ue, id, Closing::Released);
 }

@@ -1,7 +1,7 @@
 //! PDU Session Resource Setup, Modify and Release (TS 38.413 §8.2.1 to §8.2.3).
 
 use billing::Closing;
-use identity::PduSessionId;
+use identity::SessionId;
 use oxirush_ngap::helpers::s_nssai;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
@@ -17,7 +17,7 @@ pub(in crate::amf) fn set_up(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     (id, ue_id): (ConnectionId, UeId),
-    sessions: &[PduSessionId],
+    sessions: &[SessionId],
     mut nas: Option<Vec<u8>>,
 ) {
     let mut items = Vec::new();
@@ -87,7 +87,7 @@ pub(in crate::amf) fn has_resources(
     number: u8,
     transfer: &[u8],
 ) {
-    let Some(id) = PduSessionId::new(number) else { return amf.refuse(Refusal::MalformedNgap) };
+    let Some(id) = SessionId::new(number) else { return amf.refuse(Refusal::MalformedNgap) };
     let Some(end) = n2::set_up(transfer) else {
         amf.refuse(Refusal::MalformedNgap);
         return has_no_resources(amf, turn, ue, number);
@@ -106,7 +106,7 @@ pub(in crate::amf) fn has_resources(
 
 /// The gNB has not set up a session: one that is new is given up, another one stays without its user plane.
 pub(in crate::amf) fn has_no_resources(amf: &mut Amf, turn: &mut Turn<'_>, ue: UeId, number: u8) {
-    let Some(id) = PduSessionId::new(number) else { return amf.refuse(Refusal::MalformedNgap) };
+    let Some(id) = SessionId::new(number) else { return amf.refuse(Refusal::MalformedNgap) };
     match pdu_session::find(amf, ue, id).map(|session| session.state) {
         Some(State::ExpectResources) => pdu_session_establishment::without_resources(amf, turn, ue, id),
         _ => amf.refuse(Refusal::ResourcesNotSetUp),
@@ -118,7 +118,7 @@ pub(in crate::amf) fn modify(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     (id, ue): (ConnectionId, UeId),
-    session: PduSessionId,
+    session: SessionId,
     nas: Vec<u8>,
 ) {
     let Some(plain) = pdu_session::carried(amf, session.value(), nas) else { return };
@@ -162,7 +162,7 @@ pub(in crate::amf) fn release(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     id: ConnectionId,
-    session: PduSessionId,
+    session: SessionId,
     nas: Option<Vec<u8>>,
 ) {
     let plain = nas.and_then(|nas| pdu_session::carried(amf, session.value(), nas));
@@ -209,7 +209,7 @@ pub(in crate::amf) fn release_answered(
     let Some(id) = ngap::answered(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     let ue = amf.connections.get(&id).and_then(|connection| connection.ue);
     for item in released.iter().flat_map(|list| &list.0) {
-        let Some(session) = PduSessionId::new(item.pdu_session_id.0) else { continue };
+        let Some(session) = SessionId::new(item.pdu_session_id.0) else { continue };
         pdu_session::ended(amf, turn, id, Some(session));
         let Some(ue) = ue else { continue };
         match pdu_session::find(amf, ue, session).map(|session| session.state) {
@@ -239,7 +239,7 @@ pub(in crate::amf) fn notified(
     let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     let Some(ue) = amf.connections.get(&id).and_then(|connection| connection.ue) else { return Ok(()) };
     for item in released.iter().flat_map(|list| &list.0) {
-        let Some(session) = PduSessionId::new(item.pdu_session_id.0) else { continue };
+        let Some(session) = SessionId::new(item.pdu_session_id.0) else { continue };
         if let Some(session) = pdu_session::find(amf, ue, session).filter(|session| session.is_established())
         {
             sessions::deactivate(turn, session);

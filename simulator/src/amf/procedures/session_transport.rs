@@ -1,6 +1,6 @@
 //! UL NAS TRANSPORT: its payload goes to whom it is for, or back (TS 24.501 §5.4.5.2).
 
-use identity::PduSessionId;
+use identity::SessionId;
 use oxirush_nas::nas_5gs::{
     Direction, GmmCause, GsmCause, Nas5gsMessage, Nas5gsmMessage, NasDlNasTransport, NasFGmmCause,
     NasUlNasTransport,
@@ -59,7 +59,7 @@ fn session_message(
     transport: &NasUlNasTransport,
 ) -> Result<(), GmmCause> {
     let named = transport.pdu_session_id.as_ref().map(|id| id.pdu_session_id());
-    let Some(id) = named.and_then(PduSessionId::new) else { return Err(GmmCause::PayloadWasNotForwarded) };
+    let Some(id) = named.and_then(SessionId::new) else { return Err(GmmCause::PayloadWasNotForwarded) };
     let octets = &transport.payload_container.value;
     let (header, message) = match Nas5gsMessage::decode(octets) {
         Ok(Nas5gsMessage::Gsm(header, message)) => (header, message),
@@ -129,7 +129,7 @@ fn tell_status(
     amf: &mut Amf,
     turn: &mut Turn<'_>,
     connection: ConnectionId,
-    (id, pti): (PduSessionId, u8),
+    (id, pti): (SessionId, u8),
     cause: GsmCause,
 ) -> Result<(), GmmCause> {
     amf.refuse(Refusal::MalformedSession);

@@ -3,12 +3,13 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Names a PDU session of one UE: 1 to 15 (TS 24.501 §9.4, TS 24.007 §11.2.3.1b).
+/// Names a session of one UE: on 5G a PDU session identity, 1 to 15 (TS 24.501 §9.4, TS 24.007 §11.2.3.1b). An EPS bearer
+/// identity (§11.2.3.1.5) and an NSAPI (TS 24.008 §10.5.6.2) are among these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "u8", into = "u8")]
-pub struct PduSessionId(#[schemars(range(min = 1, max = 15))] u8);
+pub struct SessionId(#[schemars(range(min = 1, max = 15))] u8);
 
-impl PduSessionId {
+impl SessionId {
     /// `None` outside 1 to 15.
     pub fn new(raw: u8) -> Option<Self> {
         (1..=15).contains(&raw).then_some(Self(raw))
@@ -20,7 +21,7 @@ impl PduSessionId {
     }
 }
 
-impl TryFrom<u8> for PduSessionId {
+impl TryFrom<u8> for SessionId {
     type Error = String;
 
     fn try_from(raw: u8) -> Result<Self, String> {
@@ -28,13 +29,13 @@ impl TryFrom<u8> for PduSessionId {
     }
 }
 
-impl From<PduSessionId> for u8 {
-    fn from(id: PduSessionId) -> Self {
+impl From<SessionId> for u8 {
+    fn from(id: SessionId) -> Self {
         id.0
     }
 }
 
-impl fmt::Display for PduSessionId {
+impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }
