@@ -6,11 +6,11 @@ use identity::{Plmn, Procedure, SessionId, Tac};
 use oxirush_security::nas_5gs::KAmf;
 use serde::{Deserialize, Serialize};
 
+use crate::common::timers::{self, Timer};
 use crate::outcome::Cause;
 use crate::procedures::authentication::Challenge;
 use crate::procedures::reject::{Counter, Forbids};
 use crate::session::SessionRequest;
-use crate::timers::{self, Timer};
 
 /// One attempt: it is on the heap, and gone when the attempt ends.
 pub(crate) struct Attempt {

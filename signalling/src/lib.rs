@@ -4,15 +4,14 @@
 //! seed replays a run. [`Ue`] speaks NAS and never sees NGAP; [`Gnb`] speaks NGAP and never decodes NAS.
 
 mod attempt;
+mod common;
 mod ecies;
 mod establishment_cause;
 #[doc(hidden)]
 pub mod fuzz;
 mod gnb;
-mod identity_of_ue;
 mod message_name;
 mod nas_connection;
-mod nas_security;
 mod ngap;
 mod outcome;
 mod procedures;
@@ -22,11 +21,11 @@ mod session;
 mod session_management;
 mod settings;
 mod suci;
-mod timers;
 mod ue;
 mod ue_state;
-mod usim;
 
+pub use common::identity_of_ue::{Guti, STmsi};
+pub use common::timers::{GnbTimer, NG_SETUP_AGAIN, Timer};
 pub use establishment_cause::EstablishmentCause;
 pub use gnb::{
     AmfFacts, AmfNotice, AmfUpdate, Gnb, GnbAction, GnbEvent, GnbSettings, Guami, HandoverFailure,
@@ -34,11 +33,9 @@ pub use gnb::{
     Tunnel, XnContext,
 };
 pub use identity::Procedure;
-pub use identity_of_ue::{Guti, STmsi};
 pub use message_name::message_name;
 pub use outcome::{AuthenticationFailure, Cause, ConnectionRefusal, Outcome};
 pub use session::{Session, SessionRequest};
 pub use settings::{Context, Retry, Subscriber, SuciScheme, UeSettings};
-pub use timers::{GnbTimer, NG_SETUP_AGAIN, Timer};
 pub use ue::{Ue, UeAction, UeEvent};
 pub use ue_state::UeState;

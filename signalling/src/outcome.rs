@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::timers::Timer;
+use crate::common::timers::Timer;
 
 /// The end of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,9 +6,9 @@ use identity::{Plmn, Tac};
 use oxirush_nas::nas_5gs::{NasFGsMobileIdentity, NasRegistrationAccept};
 use serde::{Deserialize, Serialize};
 
-use crate::identity_of_ue::{Guti, STmsi};
+use crate::common::identity_of_ue::{Guti, STmsi};
+use crate::common::timers::{T3502_DEFAULT, T3512_DEFAULT};
 use crate::settings::Context;
-use crate::timers::{T3502_DEFAULT, T3512_DEFAULT};
 
 /// What a UE keeps of its registration.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,8 +8,10 @@ use std::time::Duration;
 use identity::{Imsi, Procedure, SessionId};
 
 use crate::attempt::{Attempt, Authenticating, Perseverance};
+use crate::common::identity_of_ue::STmsi;
+use crate::common::timers::Timer;
+use crate::common::usim::Usim;
 use crate::establishment_cause::EstablishmentCause;
-use crate::identity_of_ue::STmsi;
 use crate::nas_connection::NasConnection;
 use crate::outcome::{Cause, ConnectionRefusal, Outcome};
 use crate::procedures::service_request::Reason;
@@ -17,9 +19,7 @@ use crate::registered_area::RegisteredArea;
 use crate::session::{Session, SessionRequest};
 use crate::session_management::SessionManagement;
 use crate::settings::{Context, Retry, Subscriber};
-use crate::timers::Timer;
 use crate::ue_state::UeState;
-use crate::usim::Usim;
 
 /// What happens to a UE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

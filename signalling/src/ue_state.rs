@@ -4,14 +4,14 @@ use identity::{Imsi, Key128, Plmn, Procedure};
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::{Perseverance, RunningTimers};
+use crate::common::nas_security::{NasContext, NasContextState};
+use crate::common::timers::Timer;
+use crate::common::usim::Usim;
 use crate::nas_connection::NasConnection;
-use crate::nas_security::{NasContext, NasContextState};
 use crate::registered_area::RegisteredArea;
 use crate::session_management::SessionManagement;
 use crate::settings::Subscriber;
-use crate::timers::Timer;
 use crate::ue::Ue;
-use crate::usim::Usim;
 
 /// A UE at rest, on its way to another agent: identities, keys, COUNTs, area and sessions, in a few hundred octets.
 ///

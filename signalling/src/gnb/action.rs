@@ -7,8 +7,8 @@ use identity::SessionId;
 use super::amf::AmfNotice;
 use super::cause::{HandoverFailure, Released};
 use super::tunnel::Tunnel;
-use crate::identity_of_ue::STmsi;
-use crate::timers::GnbTimer;
+use crate::common::identity_of_ue::STmsi;
+use crate::common::timers::GnbTimer;
 
 /// What the driver has to do for a gNB, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]

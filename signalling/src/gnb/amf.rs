@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::common::identity_of_ue::STmsi;
 use crate::establishment_cause::EstablishmentCause;
-use crate::identity_of_ue::STmsi;
 
 /// What an AMF said of itself when the NG interface was set up, and since (TS 38.413 §9.2.6.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use super::settings::TargetGnb;
 use super::xn::XnContext;
+use crate::common::identity_of_ue::STmsi;
+use crate::common::timers::GnbTimer;
 use crate::establishment_cause::EstablishmentCause;
-use crate::identity_of_ue::STmsi;
-use crate::timers::GnbTimer;
 
 /// What happens to a gNB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

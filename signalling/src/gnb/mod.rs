@@ -38,8 +38,8 @@ use tunnel::Teids;
 pub use tunnel::Tunnel;
 pub use xn::XnContext;
 
+use crate::common::timers::GnbTimer;
 use crate::procedures::{amf_management, error_indication, ng_setup, paging};
-use crate::timers::GnbTimer;
 
 /// One gNB on one NG interface.
 ///

@@ -7,8 +7,8 @@ use oxirush_ngap::ngap::{CauseRadioNetwork, NGAPPDU};
 
 use super::connections::{Connection, Phase};
 use super::{Gnb, GnbAction, HandoverFailure, Out, RefusalReason};
+use crate::common::identity_of_ue::STmsi;
 use crate::establishment_cause::EstablishmentCause;
-use crate::identity_of_ue::STmsi;
 use crate::procedures::{initial_ue_message, nas_transport, ue_context_release};
 
 /// What a UE that connects brings.

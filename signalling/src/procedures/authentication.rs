@@ -10,13 +10,13 @@ use oxirush_security::nas_5gs::{KAmf, Supi, derive_kamf, derive_kausf, derive_ks
 use identity::Plmn;
 
 use crate::attempt::Authenticating;
-use crate::nas_security::NasContext;
+use crate::common::nas_security::NasContext;
+use crate::common::timers::{self, Timer};
+use crate::common::usim::{Refusal, Usim};
 use crate::outcome::{AuthenticationFailure, Cause, Outcome};
 use crate::procedures::reject::{Counter, Forbids};
 use crate::settings::{Context, Subscriber};
-use crate::timers::{self, Timer};
 use crate::ue::{Out, Ue, UeAction};
-use crate::usim::{Refusal, Usim};
 
 /// What a challenge of the network comes to.
 pub(crate) enum Answer {

@@ -11,8 +11,9 @@ use oxirush_nas::nas_5gs::{
 };
 
 use crate::attempt::{Attempt, Kind};
+use crate::common::nas_security::{Header, NasContext};
+use crate::common::timers::{self, Timer};
 use crate::establishment_cause::EstablishmentCause;
-use crate::nas_security::{Header, NasContext};
 use crate::outcome::{Cause, Outcome};
 use crate::procedures::mobility_and_periodic_registration_update::registration_type;
 use crate::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
@@ -21,7 +22,6 @@ use crate::registered_area::RegisteredArea;
 use crate::session_management::SessionManagement;
 use crate::settings::{Context, UeSettings};
 use crate::suci;
-use crate::timers::{self, Timer};
 use crate::ue::{Out, Ue, UeAction};
 
 /// REGISTRATION REQUEST (TS 24.501 §8.2.6) with every IE that it is to carry.

@@ -8,12 +8,12 @@ use oxirush_nas::nas_5gs::{
 };
 
 use crate::attempt::{Attempt, Kind, SessionStep, Transaction};
+use crate::common::timers::Timer;
 use crate::outcome::{Cause, Outcome};
 use crate::procedures::pdu_session_release;
 use crate::procedures::service_request::Reason;
 use crate::session::SessionRequest;
 use crate::settings::{Context, Retry};
-use crate::timers::Timer;
 use crate::ue::{Out, Ue, UeAction, refuse_start};
 
 impl Ue {

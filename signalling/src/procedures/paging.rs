@@ -3,7 +3,7 @@
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, extract_ngap_ies};
 
-use crate::identity_of_ue::STmsi;
+use crate::common::identity_of_ue::STmsi;
 
 /// The 5G-S-TMSI of a PAGING (TS 38.413 §9.2.4.1); `None` for an identity of another kind.
 pub(crate) fn paged(pdu: &NGAPPDU<'_>) -> Result<Option<STmsi>, Error> {

@@ -12,11 +12,11 @@ use oxirush_nas::nas_5gs::{
 };
 
 use crate::attempt::SessionStep;
+use crate::common::timers::Timer;
 use crate::outcome::{Cause, Outcome};
 use crate::procedures::service_request::Reason;
 use crate::session::{Session, SessionRequest};
 use crate::settings::{Context, Retry};
-use crate::timers::Timer;
 use crate::ue::{Out, Ue, UeAction, refuse_start};
 
 impl Ue {

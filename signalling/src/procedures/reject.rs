@@ -5,8 +5,8 @@ use std::time::Duration;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::common::timers::{self, Timer};
 use crate::settings::{Context, Retry};
-use crate::timers::{self, Timer};
 use crate::ue::{Out, Ue};
 
 /// What the UE does about a reject, beyond ending the attempt.

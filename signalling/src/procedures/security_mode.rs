@@ -7,11 +7,11 @@ use oxirush_nas::nas_5gs::{
 use oxirush_security::nas_5gs::KAmf;
 use oxirush_security::{CipheringAlgorithm, IntegrityAlgorithm};
 
-use crate::nas_security::{Header, NasContext};
+use crate::common::nas_security::{Header, NasContext};
+use crate::common::timers::Timer;
 use crate::outcome::Cause;
 use crate::procedures::identification;
 use crate::settings::{Context, UeSettings};
-use crate::timers::Timer;
 use crate::ue::{Out, Ue, UeAction};
 
 /// 5GMM cause #23: UE security capabilities mismatch.

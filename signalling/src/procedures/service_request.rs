@@ -7,14 +7,14 @@ use oxirush_nas::nas_5gs::{
 };
 
 use crate::attempt::{Attempt, Kind, SessionStep};
+use crate::common::identity_of_ue::STmsi;
+use crate::common::nas_security::Header;
+use crate::common::timers::{self, Timer};
 use crate::establishment_cause::EstablishmentCause;
-use crate::identity_of_ue::STmsi;
-use crate::nas_security::Header;
 use crate::outcome::{Cause, Outcome};
 use crate::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
 use crate::session_management::SessionManagement;
 use crate::settings::{Context, Retry};
-use crate::timers::{self, Timer};
 use crate::ue::{Out, Ue, UeAction, refuse_start};
 
 /// Why a service is requested.

@@ -4,11 +4,11 @@ use identity::Procedure;
 
 use super::{Out, Ue, UeAction};
 use crate::attempt::Kind;
+use crate::common::timers::{self, Timer};
 use crate::outcome::{Cause, ConnectionRefusal, Outcome};
 use crate::procedures::reject::Counter;
 use crate::procedures::service_request;
 use crate::settings::{Context, Retry};
-use crate::timers::{self, Timer};
 
 impl Ue {
     /// A timer ran out.

@@ -3,7 +3,7 @@
 use oxirush_nas::nas_5gs::{Nas5gmmMessage, Nas5gsMessage, NasNotificationResponse};
 
 use super::{Out, Ue, UeAction};
-use crate::nas_security::{Header, Received, payload, status_cause};
+use crate::common::nas_security::{Header, Received, payload, status_cause};
 use crate::procedures::identification::IdentityType;
 use crate::procedures::reject;
 use crate::settings::Context;
