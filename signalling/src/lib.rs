@@ -9,14 +9,12 @@ mod ecies;
 mod establishment_cause;
 #[doc(hidden)]
 pub mod fuzz;
-mod gnb;
 mod message_name;
 mod nas_connection;
 mod ngap;
 mod outcome;
 mod procedures;
 mod registered_area;
-mod rrc_container;
 mod session;
 mod session_management;
 mod settings;
@@ -27,13 +25,13 @@ mod ue_state;
 pub use common::identity_of_ue::{Guti, STmsi};
 pub use common::timers::{GnbTimer, NG_SETUP_AGAIN, Timer};
 pub use establishment_cause::EstablishmentCause;
-pub use gnb::{
+pub use identity::Procedure;
+pub use message_name::message_name;
+pub use ngap::{
     AmfFacts, AmfNotice, AmfUpdate, Gnb, GnbAction, GnbEvent, GnbSettings, Guami, HandoverFailure,
     N3Settings, NgapCause, Overload, OverloadAction, RefusalReason, ReleaseCause, Released, TargetGnb,
     Tunnel, XnContext,
 };
-pub use identity::Procedure;
-pub use message_name::message_name;
 pub use outcome::{AuthenticationFailure, Cause, ConnectionRefusal, Outcome};
 pub use session::{Session, SessionRequest};
 pub use settings::{Context, Retry, Subscriber, SuciScheme, UeSettings};

@@ -1,35 +1,16 @@
-//! One 3GPP procedure a file, named as the specification names it. The UE's are in TS 24.501, the gNB's in TS 38.413.
+//! One procedure of the UE a file, named as TS 24.501 names it.
 
-pub(crate) mod amf_management;
 pub(crate) mod authentication;
 pub(crate) mod configuration_update;
 pub(crate) mod deregistration_network_initiated;
 pub(crate) mod deregistration_ue_initiated;
-pub(crate) mod error_indication;
-pub(crate) mod handover_cancel;
-pub(crate) mod handover_notification;
-pub(crate) mod handover_preparation;
-pub(crate) mod handover_resource_allocation;
 pub(crate) mod identification;
-pub(crate) mod initial_context_setup;
 pub(crate) mod initial_registration;
-pub(crate) mod initial_ue_message;
 pub(crate) mod mobility_and_periodic_registration_update;
-pub(crate) mod nas_transport;
 pub(crate) mod nas_transport_of_5gsm;
-pub(crate) mod ng_reset;
-pub(crate) mod ng_setup;
-pub(crate) mod paging;
-pub(crate) mod path_switch_request;
 pub(crate) mod pdu_session_establishment;
 pub(crate) mod pdu_session_modification;
 pub(crate) mod pdu_session_release;
-pub(crate) mod pdu_session_resource_modify;
-pub(crate) mod pdu_session_resource_release;
-pub(crate) mod pdu_session_resource_setup;
-pub(crate) mod ran_status_transfer;
 pub(crate) mod reject;
 pub(crate) mod security_mode;
 pub(crate) mod service_request;
-pub(crate) mod ue_context_modification;
-pub(crate) mod ue_context_release;

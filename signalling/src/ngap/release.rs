@@ -5,7 +5,7 @@ use oxirush_ngap::ngap::{CauseRadioNetwork, NGAPPDU};
 
 use super::connections::Phase;
 use super::{Gnb, GnbAction, Out, ReleaseCause, Released, handover_source};
-use crate::procedures::{error_indication, ue_context_release};
+use crate::ngap::procedures::{error_indication, ue_context_release};
 
 /// Asks the AMF to release a UE (§8.3.2).
 pub(super) fn request(gnb: &mut Gnb, ue: u32, cause: ReleaseCause, out: &mut Out) {

@@ -6,7 +6,7 @@ use oxirush_ngap::helpers::{global_gnb_id, s_nssai};
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
-use crate::gnb::{GnbSettings, NgapCause};
+use crate::ngap::{GnbSettings, NgapCause};
 
 /// NG SETUP REQUEST (TS 38.413 §9.2.6.1).
 pub(crate) fn request(settings: &GnbSettings) -> Result<Vec<u8>, Error> {

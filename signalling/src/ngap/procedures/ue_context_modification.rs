@@ -3,8 +3,8 @@
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
-use crate::gnb::SecurityCapabilities;
-use crate::ngap::capabilities;
+use crate::ngap::SecurityCapabilities;
+use crate::ngap::codec::capabilities;
 
 /// UE CONTEXT MODIFICATION REQUEST (TS 38.413 §9.2.2.7): what of it the gNB keeps, or answers.
 pub(crate) struct Request {

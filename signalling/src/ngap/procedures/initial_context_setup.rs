@@ -6,8 +6,8 @@ use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap_ie, extract_ngap_ies};
 
 use super::pdu_session_resource_setup::{Answer, Item, slice, unsuccessful, wanted};
-use crate::gnb::{Refusal, SecurityCapabilities};
-use crate::ngap::{capabilities, encode};
+use crate::ngap::codec::{capabilities, encode};
+use crate::ngap::{Refusal, SecurityCapabilities};
 
 /// What the gNB takes from an INITIAL CONTEXT SETUP REQUEST (TS 38.413 §9.2.2.1).
 pub(crate) struct Request {

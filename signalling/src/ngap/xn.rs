@@ -15,7 +15,7 @@ use super::connections::{Connection, Phase, Resource, SecurityCapabilities};
 use super::handover_target::take_over;
 use super::{Gnb, GnbAction, HandoverFailure, Out, Released, sessions};
 use crate::common::timers::{self, GnbTimer};
-use crate::procedures::path_switch_request;
+use crate::ngap::procedures::path_switch_request;
 
 /// What the HANDOVER REQUEST of XnAP says of a UE: the source keeps its connection until it is told to release it.
 #[derive(Clone, Debug, PartialEq, Eq)]

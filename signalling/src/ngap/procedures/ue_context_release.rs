@@ -4,8 +4,8 @@ use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap_ie, extract_ngap_ies};
 
 use super::initial_ue_message::location;
-use crate::gnb::{GnbSettings, NgapCause, ReleaseCause, Resource};
-use crate::ngap::encode;
+use crate::ngap::codec::encode;
+use crate::ngap::{GnbSettings, NgapCause, ReleaseCause, Resource};
 
 /// UE CONTEXT RELEASE COMMAND (TS 38.413 §9.2.2.5). It names the UE by both ids, or by the AMF's alone.
 pub(crate) struct Command {

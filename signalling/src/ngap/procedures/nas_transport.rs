@@ -4,7 +4,7 @@ use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
 use super::initial_ue_message::location;
-use crate::gnb::GnbSettings;
+use crate::ngap::GnbSettings;
 
 /// A DOWNLINK NAS TRANSPORT (TS 38.413 §9.2.5.2).
 pub(crate) struct Downlink {

@@ -8,9 +8,9 @@ use oxirush_ngap::{Error, Octets};
 use super::connections::{Connection, Phase};
 use super::tunnel::Teids;
 use super::{Gnb, GnbAction, Out, Refusal, Resource, nas};
-use crate::procedures::pdu_session_resource_modify::Change;
-use crate::procedures::pdu_session_resource_setup::{Answer, Item, Wanted, session, successful};
-use crate::procedures::{
+use crate::ngap::procedures::pdu_session_resource_modify::Change;
+use crate::ngap::procedures::pdu_session_resource_setup::{Answer, Item, Wanted, session, successful};
+use crate::ngap::procedures::{
     initial_context_setup as context, pdu_session_resource_modify, pdu_session_resource_release,
     pdu_session_resource_setup,
 };

@@ -6,8 +6,8 @@ use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, Octets, build_ngap_ie, extract_ngap_ies};
 
 use super::pdu_session_resource_setup::{Answer, end, tunnel};
-use crate::gnb::{Refusal, Resource};
-use crate::ngap::encode;
+use crate::ngap::codec::encode;
+use crate::ngap::{Refusal, Resource};
 
 /// PDU SESSION RESOURCE MODIFY REQUEST (TS 38.413 §9.2.1.5).
 pub(crate) struct Request {

@@ -7,7 +7,7 @@ use oxirush_ngap::{Error, build_ngap};
 
 use crate::common::identity_of_ue::STmsi;
 use crate::establishment_cause::EstablishmentCause;
-use crate::gnb::GnbSettings;
+use crate::ngap::GnbSettings;
 
 /// INITIAL UE MESSAGE (TS 38.413 §9.2.5.1).
 pub(crate) fn message(

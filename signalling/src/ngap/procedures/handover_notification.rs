@@ -3,7 +3,7 @@
 use oxirush_ngap::{Error, build_ngap};
 
 use super::initial_ue_message::location;
-use crate::gnb::GnbSettings;
+use crate::ngap::GnbSettings;
 
 /// HANDOVER NOTIFY (TS 38.413 §9.2.3.7).
 pub(crate) fn notify(settings: &GnbSettings, amf: u64, ran: u32, cell: u32) -> Result<Vec<u8>, Error> {

@@ -6,9 +6,9 @@ use oxirush_ngap::helpers::global_gnb_id;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, Octets, build_ngap, extract_ngap_ies};
 
-use crate::gnb::{GnbSettings, NgapCause, Resource, TargetGnb};
-use crate::ngap::{own_cell, plmn, tai, target_cell};
-use crate::rrc_container;
+use crate::ngap::codec::{own_cell, plmn, tai, target_cell};
+use crate::ngap::rrc_container;
+use crate::ngap::{GnbSettings, NgapCause, Resource, TargetGnb};
 
 /// What a HANDOVER REQUIRED says of a UE.
 pub(crate) struct Leaving<'a> {

@@ -14,7 +14,7 @@ use oxirush_ngap::ngap::{CauseRadioNetwork, NGAPPDU};
 use super::connections::Phase;
 use super::{Gnb, GnbAction, HandoverFailure, Out, Receipt, Released, TargetGnb, release};
 use crate::common::timers::{self, GnbTimer};
-use crate::procedures::{handover_cancel, handover_preparation, ran_status_transfer};
+use crate::ngap::procedures::{handover_cancel, handover_preparation, ran_status_transfer};
 
 /// TS 38.413 §8.4.1.2.
 pub(super) fn begin(

@@ -6,8 +6,8 @@ use oxirush_ngap::ngap::NGAPPDU;
 use super::amf::{AmfFacts, AmfNotice, AmfUpdate};
 use super::{Gnb, GnbAction, GnbSettings, NON_UE_STREAM, Out, Released};
 use crate::common::timers::{self, GnbTimer};
-use crate::procedures::ng_reset::Scope;
-use crate::procedures::{amf_management, ng_reset, ng_setup};
+use crate::ngap::procedures::ng_reset::Scope;
+use crate::ngap::procedures::{amf_management, ng_reset, ng_setup};
 
 /// Whether the NG interface is there.
 #[derive(Default)]

@@ -4,7 +4,7 @@
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, extract_ngap_ies};
 
-use crate::gnb::{AmfFacts, AmfUpdate, Guami, Overload, OverloadAction as Action};
+use crate::ngap::{AmfFacts, AmfUpdate, Guami, Overload, OverloadAction as Action};
 
 /// NG SETUP RESPONSE (§9.2.6.2).
 pub(crate) fn facts(pdu: &NGAPPDU<'_>) -> AmfFacts {

@@ -7,8 +7,8 @@ use oxirush_ngap::{Error, Octets, build_ngap, extract_ngap_ies};
 
 use super::initial_ue_message::location;
 use super::pdu_session_resource_setup::{end, tunnel};
-use crate::gnb::{GnbSettings, NgapCause, Resource, SecurityCapabilities};
-use crate::ngap::capabilities;
+use crate::ngap::codec::capabilities;
+use crate::ngap::{GnbSettings, NgapCause, Resource, SecurityCapabilities};
 
 /// PATH SWITCH REQUEST (TS 38.413 §9.2.3.8).
 pub(crate) fn request(

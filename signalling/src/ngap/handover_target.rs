@@ -15,7 +15,7 @@ use super::connections::{Connection, Phase};
 use super::sessions::acceptable;
 use super::{Gnb, GnbAction, Out, Receipt, Refusal, Released, nas, release};
 use crate::common::timers::{self, GnbTimer};
-use crate::procedures::{handover_notification, handover_resource_allocation, ran_status_transfer};
+use crate::ngap::procedures::{handover_notification, handover_resource_allocation, ran_status_transfer};
 
 /// HANDOVER REQUEST (§8.4.2.2).
 pub(super) fn requested(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, now: Instant, out: &mut Out) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 mod action;
 mod amf;
 mod cause;
+pub(crate) mod codec;
 mod connections;
 mod event;
 mod handover_source;
@@ -11,8 +12,10 @@ mod interface;
 mod judging;
 mod modification;
 mod nas;
+pub(crate) mod procedures;
 mod receipt;
 mod release;
+pub(crate) mod rrc_container;
 mod sessions;
 mod settings;
 mod tunnel;
@@ -39,7 +42,7 @@ pub use tunnel::Tunnel;
 pub use xn::XnContext;
 
 use crate::common::timers::GnbTimer;
-use crate::procedures::{amf_management, error_indication, ng_setup, paging};
+use crate::ngap::procedures::{amf_management, error_indication, ng_setup, paging};
 
 /// One gNB on one NG interface.
 ///

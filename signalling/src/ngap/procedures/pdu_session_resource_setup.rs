@@ -7,8 +7,8 @@ use oxirush_ngap::aper::BitString;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, Octets, build_ngap_ie, extract_ngap_ies};
 
-use crate::gnb::{QosFlows, Refusal, Resource};
-use crate::ngap::encode;
+use crate::ngap::codec::encode;
+use crate::ngap::{QosFlows, Refusal, Resource};
 
 /// One session that a request asks a resource for.
 pub(crate) struct Item {

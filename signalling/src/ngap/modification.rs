@@ -4,7 +4,7 @@ use oxirush_ngap::Error;
 use oxirush_ngap::ngap::NGAPPDU;
 
 use super::{Gnb, Out};
-use crate::procedures::ue_context_modification;
+use crate::ngap::procedures::ue_context_modification;
 
 /// Takes over what a path switch has to repeat, and the AMF's new id. Keys, aggregate rates and the rest are for a radio
 /// interface that is not played: they are taken, and nothing follows from them.

@@ -9,7 +9,7 @@ use super::connections::{Connection, Phase};
 use super::{Gnb, GnbAction, HandoverFailure, Out, RefusalReason};
 use crate::common::identity_of_ue::STmsi;
 use crate::establishment_cause::EstablishmentCause;
-use crate::procedures::{initial_ue_message, nas_transport, ue_context_release};
+use crate::ngap::procedures::{initial_ue_message, nas_transport, ue_context_release};
 
 /// What a UE that connects brings.
 pub(super) struct Initial<'a> {

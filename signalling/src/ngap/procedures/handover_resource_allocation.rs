@@ -6,9 +6,9 @@ use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, Octets, build_ngap, build_ngap_ie, extract_ngap_ies};
 
 use super::pdu_session_resource_setup::{Answer, Item, slice, tunnel, wanted};
-use crate::gnb::{GnbSettings, Refusal, Resource, SecurityCapabilities};
-use crate::ngap::{capabilities, cell_of, encode};
-use crate::rrc_container;
+use crate::ngap::codec::{capabilities, cell_of, encode};
+use crate::ngap::rrc_container;
+use crate::ngap::{GnbSettings, Refusal, Resource, SecurityCapabilities};
 
 /// HANDOVER REQUEST (TS 38.413 §9.2.3.4).
 pub(crate) struct Request {
