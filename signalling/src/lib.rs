@@ -3,30 +3,24 @@
 //! Nothing here reads a clock, a socket or a global random number generator: time and randomness are arguments, so a
 //! seed replays a run. [`Ue`] speaks NAS and never sees NGAP; [`Gnb`] speaks NGAP and never decodes NAS.
 
-mod attempt;
 mod common;
-mod ecies;
 mod establishment_cause;
 #[doc(hidden)]
 pub mod fuzz;
 mod message_name;
-mod nas_connection;
+mod nas5g;
 mod ngap;
 mod outcome;
-mod procedures;
-mod registered_area;
 mod session;
-mod session_management;
 mod settings;
-mod suci;
-mod ue;
-mod ue_state;
 
 pub use common::identity_of_ue::{Guti, STmsi};
 pub use common::timers::{GnbTimer, NG_SETUP_AGAIN, Timer};
 pub use establishment_cause::EstablishmentCause;
 pub use identity::Procedure;
 pub use message_name::message_name;
+pub use nas5g::ue::{Ue, UeAction, UeEvent};
+pub use nas5g::ue_state::UeState;
 pub use ngap::{
     AmfFacts, AmfNotice, AmfUpdate, Gnb, GnbAction, GnbEvent, GnbSettings, Guami, HandoverFailure,
     N3Settings, NgapCause, Overload, OverloadAction, RefusalReason, ReleaseCause, Released, TargetGnb,
@@ -35,5 +29,3 @@ pub use ngap::{
 pub use outcome::{AuthenticationFailure, Cause, ConnectionRefusal, Outcome};
 pub use session::{Session, SessionRequest};
 pub use settings::{Context, Retry, Subscriber, SuciScheme, UeSettings};
-pub use ue::{Ue, UeAction, UeEvent};
-pub use ue_state::UeState;

@@ -6,15 +6,15 @@ use oxirush_nas::nas_5gs::{
     NasFGsMobileIdentity, NasKeySetIdentifier,
 };
 
-use crate::attempt::{Attempt, Kind, Perseverance};
 use crate::common::nas_security::NasContext;
 use crate::common::timers::{self, Timer};
 use crate::establishment_cause::EstablishmentCause;
+use crate::nas5g::attempt::{Attempt, Kind, Perseverance};
+use crate::nas5g::procedures::initial_registration::NO_KEY;
+use crate::nas5g::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
+use crate::nas5g::ue::{Out, Ue, UeAction};
 use crate::outcome::{Cause, Outcome};
-use crate::procedures::initial_registration::NO_KEY;
-use crate::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
 use crate::settings::Context;
-use crate::ue::{Out, Ue, UeAction};
 
 /// DEREGISTRATION REQUEST (TS 24.501 §8.2.12). It has cleartext IEs alone.
 fn message(

@@ -9,10 +9,10 @@ use oxirush_security::{CipheringAlgorithm, IntegrityAlgorithm};
 
 use crate::common::nas_security::{Header, NasContext};
 use crate::common::timers::Timer;
+use crate::nas5g::procedures::identification;
+use crate::nas5g::ue::{Out, Ue, UeAction};
 use crate::outcome::Cause;
-use crate::procedures::identification;
 use crate::settings::{Context, UeSettings};
-use crate::ue::{Out, Ue, UeAction};
 
 /// 5GMM cause #23: UE security capabilities mismatch.
 pub(crate) const CAPABILITIES_MISMATCH: u8 = 23;

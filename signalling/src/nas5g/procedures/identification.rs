@@ -3,8 +3,8 @@
 use identity::Imsi;
 use oxirush_nas::nas_5gs::{NasFGsMobileIdentity, NasIdentityRequest, NasIdentityResponse};
 
+use crate::nas5g::ue::{Out, Ue};
 use crate::settings::Context;
-use crate::ue::{Out, Ue};
 
 /// The identities that a network may ask for (TS 24.501 Table 9.11.3.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use oxirush_nas::nas_5gs::{Nas5gmmMessage, Nas5gsMessage, NasNotificationResponse};
 
-use super::{Out, Ue, UeAction};
+use super::ue::{Out, Ue, UeAction};
 use crate::common::nas_security::{Header, Received, payload, status_cause};
-use crate::procedures::identification::IdentityType;
-use crate::procedures::reject;
+use crate::nas5g::procedures::identification::IdentityType;
+use crate::nas5g::procedures::reject;
 use crate::settings::Context;
 
 impl Ue {

@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn profile_a_gives_the_output_of_annex_c_4() {
-        let vector = vector(include_str!("../testdata/suci/profile_a.hex"));
+        let vector = vector(include_str!("../../testdata/suci/profile_a.hex"));
         let (home, ephemeral) = (vector("home-public"), vector("ephemeral-private"));
         let output =
             profile_a(&home.try_into().unwrap(), &ephemeral.try_into().unwrap(), &vector("plain")).unwrap();
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn profile_b_gives_the_output_of_annex_c_4() {
-        let vector = vector(include_str!("../testdata/suci/profile_b.hex"));
+        let vector = vector(include_str!("../../testdata/suci/profile_b.hex"));
         let (home, ephemeral) = (vector("home-public"), vector("ephemeral-private"));
         let output =
             profile_b(&home.try_into().unwrap(), &ephemeral.try_into().unwrap(), &vector("plain")).unwrap();

@@ -10,11 +10,11 @@ use oxirush_nas::nas_5gs::{
 
 use super::pdu_session_establishment::{ambr_bps, charging_id, default_qfi};
 use super::pdu_session_release::INVALID_PDU_SESSION_IDENTITY;
-use crate::attempt::SessionStep;
+use crate::nas5g::attempt::SessionStep;
+use crate::nas5g::procedures::service_request::Reason;
+use crate::nas5g::ue::{Out, Ue, UeAction, refuse_start};
 use crate::outcome::{Cause, Outcome};
-use crate::procedures::service_request::Reason;
 use crate::settings::Context;
-use crate::ue::{Out, Ue, UeAction, refuse_start};
 
 impl Ue {
     /// Sends a PDU SESSION MODIFICATION REQUEST (§6.4.2.2): it asks for [`FIVE_QI`] in the flow of the default QoS rule.

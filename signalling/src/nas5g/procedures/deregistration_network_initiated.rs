@@ -3,10 +3,10 @@
 use identity::Procedure;
 use oxirush_nas::nas_5gs::{NasDeregistrationAcceptUeTerminated, NasDeregistrationRequestUeTerminated};
 
-use crate::attempt::Kind;
+use crate::nas5g::attempt::Kind;
+use crate::nas5g::ue::{Out, Ue, UeAction};
 use crate::outcome::{Cause, Outcome};
 use crate::settings::{Context, Retry};
-use crate::ue::{Out, Ue, UeAction};
 
 /// What a DEREGISTRATION REQUEST of the network asks for (TS 24.501 §8.2.14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,13 +11,13 @@ use oxirush_nas::nas_5gs::{
     QosRuleOpCode, SscModeValue,
 };
 
-use crate::attempt::SessionStep;
 use crate::common::timers::Timer;
+use crate::nas5g::attempt::SessionStep;
+use crate::nas5g::procedures::service_request::Reason;
+use crate::nas5g::ue::{Out, Ue, UeAction, refuse_start};
 use crate::outcome::{Cause, Outcome};
-use crate::procedures::service_request::Reason;
 use crate::session::{Session, SessionRequest};
 use crate::settings::{Context, Retry};
-use crate::ue::{Out, Ue, UeAction, refuse_start};
 
 impl Ue {
     /// Sends a PDU SESSION ESTABLISHMENT REQUEST (§6.4.1.2).

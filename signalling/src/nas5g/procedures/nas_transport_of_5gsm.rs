@@ -7,14 +7,14 @@ use oxirush_nas::nas_5gs::{
     NasUlNasTransport, PayloadContainerKind, RequestTypeValue,
 };
 
-use crate::attempt::{Attempt, Kind, SessionStep, Transaction};
 use crate::common::timers::Timer;
+use crate::nas5g::attempt::{Attempt, Kind, SessionStep, Transaction};
+use crate::nas5g::procedures::pdu_session_release;
+use crate::nas5g::procedures::service_request::Reason;
+use crate::nas5g::ue::{Out, Ue, UeAction, refuse_start};
 use crate::outcome::{Cause, Outcome};
-use crate::procedures::pdu_session_release;
-use crate::procedures::service_request::Reason;
 use crate::session::SessionRequest;
 use crate::settings::{Context, Retry};
-use crate::ue::{Out, Ue, UeAction, refuse_start};
 
 impl Ue {
     /// Begins a UE-requested 5GSM procedure (§6.4): its message goes out, after a service request where the UE is idle.

@@ -10,19 +10,19 @@ use oxirush_nas::nas_5gs::{
     NasUeSecurityCapability, NasUplinkDataStatus, RegistrationType,
 };
 
-use crate::attempt::{Attempt, Kind};
 use crate::common::nas_security::{Header, NasContext};
 use crate::common::timers::{self, Timer};
 use crate::establishment_cause::EstablishmentCause;
+use crate::nas5g::attempt::{Attempt, Kind};
+use crate::nas5g::procedures::mobility_and_periodic_registration_update::registration_type;
+use crate::nas5g::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
+use crate::nas5g::procedures::security_mode;
+use crate::nas5g::registered_area::RegisteredArea;
+use crate::nas5g::session_management::SessionManagement;
+use crate::nas5g::suci;
+use crate::nas5g::ue::{Out, Ue, UeAction};
 use crate::outcome::{Cause, Outcome};
-use crate::procedures::mobility_and_periodic_registration_update::registration_type;
-use crate::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
-use crate::procedures::security_mode;
-use crate::registered_area::RegisteredArea;
-use crate::session_management::SessionManagement;
 use crate::settings::{Context, UeSettings};
-use crate::suci;
-use crate::ue::{Out, Ue, UeAction};
 
 /// REGISTRATION REQUEST (TS 24.501 §8.2.6) with every IE that it is to carry.
 fn message(

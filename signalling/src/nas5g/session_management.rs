@@ -3,8 +3,8 @@
 use identity::{Dnn, SessionId};
 use serde::{Deserialize, Serialize};
 
+use crate::nas5g::ue::{Out, UeAction};
 use crate::session::Session;
-use crate::ue::{Out, UeAction};
 
 /// What a UE keeps of its sessions. Without one it has nothing on the heap.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

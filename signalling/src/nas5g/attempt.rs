@@ -7,9 +7,9 @@ use oxirush_security::nas_5gs::KAmf;
 use serde::{Deserialize, Serialize};
 
 use crate::common::timers::{self, Timer};
+use crate::nas5g::procedures::authentication::Challenge;
+use crate::nas5g::procedures::reject::{Counter, Forbids};
 use crate::outcome::Cause;
-use crate::procedures::authentication::Challenge;
-use crate::procedures::reject::{Counter, Forbids};
 use crate::session::SessionRequest;
 
 /// One attempt: it is on the heap, and gone when the attempt ends.
@@ -163,7 +163,7 @@ pub(crate) struct Perseverance {
     services: u8,
     forbidden: Option<(Forbids, Plmn, Tac)>,
     /// What T3511, T3502 or T3346 begins again.
-    #[serde(with = "crate::ue_state::begun_by_the_ue")]
+    #[serde(with = "crate::nas5g::ue_state::begun_by_the_ue")]
     pub(crate) again: Option<Procedure>,
 }
 

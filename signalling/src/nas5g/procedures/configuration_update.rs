@@ -3,9 +3,9 @@
 use identity::Procedure;
 use oxirush_nas::nas_5gs::{NasConfigurationUpdateCommand, NasConfigurationUpdateComplete};
 
-use crate::registered_area::RegisteredArea;
+use crate::nas5g::registered_area::RegisteredArea;
+use crate::nas5g::ue::{Out, Ue};
 use crate::settings::{Context, Retry};
-use crate::ue::{Out, Ue};
 
 /// Takes over what the command gives, and the CONFIGURATION UPDATE COMPLETE where it asks for one.
 pub(crate) fn apply(

@@ -1,25 +1,22 @@
 //! The UE: which procedure an event belongs to, and what every procedure shares (TS 24.501).
 
-mod endings;
-mod receiving;
-
 use std::time::Duration;
 
 use identity::{Imsi, Procedure, SessionId};
 
-use crate::attempt::{Attempt, Authenticating, Perseverance};
 use crate::common::identity_of_ue::STmsi;
 use crate::common::timers::Timer;
 use crate::common::usim::Usim;
 use crate::establishment_cause::EstablishmentCause;
-use crate::nas_connection::NasConnection;
+use crate::nas5g::attempt::{Attempt, Authenticating, Perseverance};
+use crate::nas5g::nas_connection::NasConnection;
+use crate::nas5g::procedures::service_request::Reason;
+use crate::nas5g::registered_area::RegisteredArea;
+use crate::nas5g::session_management::SessionManagement;
+use crate::nas5g::ue_state::UeState;
 use crate::outcome::{Cause, ConnectionRefusal, Outcome};
-use crate::procedures::service_request::Reason;
-use crate::registered_area::RegisteredArea;
 use crate::session::{Session, SessionRequest};
-use crate::session_management::SessionManagement;
 use crate::settings::{Context, Retry, Subscriber};
-use crate::ue_state::UeState;
 
 /// What happens to a UE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 use identity::Procedure;
 use oxirush_nas::nas_5gs::RegistrationType;
 
+use crate::nas5g::ue::{Out, Ue};
 use crate::settings::Context;
-use crate::ue::{Out, Ue};
 
 /// The 5GS registration type of a procedure (TS 24.501 §9.11.3.7).
 pub(crate) fn registration_type(procedure: Procedure) -> RegistrationType {

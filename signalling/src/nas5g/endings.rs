@@ -2,12 +2,12 @@
 
 use identity::Procedure;
 
-use super::{Out, Ue, UeAction};
-use crate::attempt::Kind;
+use super::ue::{Out, Ue, UeAction};
 use crate::common::timers::{self, Timer};
+use crate::nas5g::attempt::Kind;
+use crate::nas5g::procedures::reject::Counter;
+use crate::nas5g::procedures::service_request;
 use crate::outcome::{Cause, ConnectionRefusal, Outcome};
-use crate::procedures::reject::Counter;
-use crate::procedures::service_request;
 use crate::settings::{Context, Retry};
 
 impl Ue {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use oxirush_nas::nas_5gs::{Nas5gmmMessage, Nas5gsMessage, NasFGmmCause, NasFGmmStatus};
 
-use crate::attempt::RunningTimers;
 use crate::common::identity_of_ue::STmsi;
 use crate::common::nas_security::{Header, NasContext};
 use crate::common::timers::{self, Timer};
 use crate::establishment_cause::EstablishmentCause;
-use crate::ue::{Out, UeAction};
+use crate::nas5g::attempt::RunningTimers;
+use crate::nas5g::ue::{Out, UeAction};
 
 /// What a UE sends with, and whether it can.
 #[derive(Default)]

@@ -3,15 +3,15 @@
 use identity::{Imsi, Key128, Plmn, Procedure};
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::{Perseverance, RunningTimers};
 use crate::common::nas_security::{NasContext, NasContextState};
 use crate::common::timers::Timer;
 use crate::common::usim::Usim;
-use crate::nas_connection::NasConnection;
-use crate::registered_area::RegisteredArea;
-use crate::session_management::SessionManagement;
+use crate::nas5g::attempt::{Perseverance, RunningTimers};
+use crate::nas5g::nas_connection::NasConnection;
+use crate::nas5g::registered_area::RegisteredArea;
+use crate::nas5g::session_management::SessionManagement;
+use crate::nas5g::ue::Ue;
 use crate::settings::Subscriber;
-use crate::ue::Ue;
 
 /// A UE at rest, on its way to another agent: identities, keys, COUNTs, area and sessions, in a few hundred octets.
 ///

@@ -9,14 +9,14 @@ use oxirush_security::nas_5gs::{KAmf, Supi, derive_kamf, derive_kausf, derive_ks
 
 use identity::Plmn;
 
-use crate::attempt::Authenticating;
 use crate::common::nas_security::NasContext;
 use crate::common::timers::{self, Timer};
 use crate::common::usim::{Refusal, Usim};
+use crate::nas5g::attempt::Authenticating;
+use crate::nas5g::procedures::reject::{Counter, Forbids};
+use crate::nas5g::ue::{Out, Ue, UeAction};
 use crate::outcome::{AuthenticationFailure, Cause, Outcome};
-use crate::procedures::reject::{Counter, Forbids};
 use crate::settings::{Context, Subscriber};
-use crate::ue::{Out, Ue, UeAction};
 
 /// What a challenge of the network comes to.
 pub(crate) enum Answer {

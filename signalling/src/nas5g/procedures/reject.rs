@@ -6,8 +6,8 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::common::timers::{self, Timer};
+use crate::nas5g::ue::{Out, Ue};
 use crate::settings::{Context, Retry};
-use crate::ue::{Out, Ue};
 
 /// What the UE does about a reject, beyond ending the attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

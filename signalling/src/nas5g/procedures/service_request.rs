@@ -6,16 +6,16 @@ use oxirush_nas::nas_5gs::{
     NasServiceAccept, NasServiceReject, NasServiceRequest, NasServiceType, NasUplinkDataStatus, ServiceType,
 };
 
-use crate::attempt::{Attempt, Kind, SessionStep};
 use crate::common::identity_of_ue::STmsi;
 use crate::common::nas_security::Header;
 use crate::common::timers::{self, Timer};
 use crate::establishment_cause::EstablishmentCause;
+use crate::nas5g::attempt::{Attempt, Kind, SessionStep};
+use crate::nas5g::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
+use crate::nas5g::session_management::SessionManagement;
+use crate::nas5g::ue::{Out, Ue, UeAction, refuse_start};
 use crate::outcome::{Cause, Outcome};
-use crate::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
-use crate::session_management::SessionManagement;
 use crate::settings::{Context, Retry};
-use crate::ue::{Out, Ue, UeAction, refuse_start};
 
 /// Why a service is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The SUCI of an IMSI (TS 23.003 §2.2B, TS 24.501 §9.11.3.4, TS 33.501 §6.12.2).
 
-use crate::ecies;
+use crate::nas5g::ecies;
 use crate::settings::{Subscriber, SuciScheme};
 
 /// The SUCI as the value of a 5GS mobile identity; `None` when the home network public key is no key.
