@@ -16,8 +16,8 @@ use rand::rngs::SmallRng;
 use rustix::time::{ClockId, clock_gettime};
 use scenarios::Scenario;
 use signalling::{
-    Context, Gnb, GnbAction, GnbEvent, GnbSettings, N3Settings, Procedure, Released, Retry, SessionRequest,
-    Subscriber, SuciScheme, TargetGnb, Ue, UeAction, UeEvent, UeSettings,
+    Context, Device, Gnb, GnbAction, GnbEvent, GnbSettings, N3Settings, Procedure, Released, Retry,
+    SessionRequest, Subscriber, SuciScheme, TargetGnb, UeAction, UeEvent, UeSettings,
 };
 use simulator::{AmfAction, AmfEvent, Core, Moment, Output};
 
@@ -28,7 +28,7 @@ struct Network {
     area: (Plmn, Tac),
     core: Core,
     gnbs: [Gnb; 2],
-    ue: Option<Ue>,
+    ue: Option<Device>,
     /// Number of the gNB that the UE is at.
     here: usize,
     /// The source has released the UE of the present handover.
@@ -108,7 +108,7 @@ impl Network {
         self.next += 1;
         self.here = 0;
         self.ue =
-            Some(Ue::new(&Subscriber { imsi: found.imsi, plmn: found.plmn, k: found.k, opc: found.opc }));
+            Some(Device::new(&Subscriber { imsi: found.imsi, plmn: found.plmn, k: found.k, opc: found.opc }));
         self.ask(UeEvent::Start(Procedure::Registration));
         assert!(self.ue.as_ref().unwrap().is_registered());
     }

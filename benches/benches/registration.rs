@@ -11,8 +11,8 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use scenarios::Scenario;
 use signalling::{
-    Context, Gnb, GnbAction, GnbEvent, GnbSettings, Procedure, Retry, Subscriber, SuciScheme, Ue, UeAction,
-    UeEvent, UeSettings,
+    Context, Device, Gnb, GnbAction, GnbEvent, GnbSettings, Procedure, Retry, Subscriber, SuciScheme,
+    UeAction, UeEvent, UeSettings,
 };
 use simulator::scenario::ScenarioSubscribers;
 use simulator::{Amf, AmfAction, AmfEvent};
@@ -90,7 +90,8 @@ impl Network {
         self.next += 1;
         let (mut actions, mut up) = (Vec::new(), Vec::new());
         let began = Instant::now();
-        let mut ue = Ue::new(&Subscriber { imsi: found.imsi, plmn: found.plmn, k: found.k, opc: found.opc });
+        let mut ue =
+            Device::new(&Subscriber { imsi: found.imsi, plmn: found.plmn, k: found.k, opc: found.opc });
         let mut context =
             Context { now: self.now, rng: &mut self.rng, settings: &self.settings, tai: self.area };
         ue.handle(UeEvent::Start(Procedure::Registration), &mut context, &mut actions);
@@ -101,7 +102,7 @@ impl Network {
     }
 
     /// Carries messages to and fro until nobody has anything to say.
-    fn exchange(&mut self, mut ue: Option<&mut Ue>, mut up: Vec<GnbAction>) {
+    fn exchange(&mut self, mut ue: Option<&mut Device>, mut up: Vec<GnbAction>) {
         let (mut down, mut actions) = (Vec::new(), Vec::new());
         loop {
             let began = Instant::now();

@@ -6,12 +6,12 @@ use std::time::Instant;
 use fuzz::{messages, subscriber, tracking_area, ue_settings};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use signalling::{Context, Procedure, Ue, UeEvent};
+use signalling::{Context, Procedure, Device, UeEvent};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (settings, mut rng, now) = (ue_settings(), SmallRng::seed_from_u64(1), Instant::now());
     let mut context = Context { now, rng: &mut rng, settings: &settings, tai: tracking_area() };
-    let (mut ue, mut actions) = (Ue::new(&subscriber()), Vec::new());
+    let (mut ue, mut actions) = (Device::new(&subscriber()), Vec::new());
     ue.handle(UeEvent::Start(Procedure::Registration), &mut context, &mut actions);
     for message in messages(input) {
         actions.clear();

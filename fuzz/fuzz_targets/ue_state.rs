@@ -6,14 +6,14 @@ use std::time::Instant;
 use fuzz::{tracking_area, ue_settings};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use signalling::{Context, Procedure, Timer, Ue, UeEvent, UeState};
+use signalling::{Context, Procedure, Timer, Device, UeEvent, UeState};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     signalling::fuzz::handover_containers(input);
     let Ok((state, rest)) = postcard::take_from_bytes::<UeState>(input) else { return };
     let (settings, mut rng, now) = (ue_settings(), SmallRng::seed_from_u64(1), Instant::now());
     let mut context = Context { now, rng: &mut rng, settings: &settings, tai: tracking_area() };
-    let (mut ue, mut actions) = (Ue::import(state), Vec::new());
+    let (mut ue, mut actions) = (Device::import(state), Vec::new());
     let mut events: Vec<_> = [Procedure::ServiceRequest, Procedure::Deregistration, Procedure::Registration]
         .into_iter()
         .map(UeEvent::Start)
@@ -24,5 +24,5 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         actions.clear();
         ue.handle(event, &mut context, &mut actions);
     }
-    let _ = Ue::import(ue.export());
+    let _ = Device::import(ue.export());
 });

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::common::causes::{gmm_cause_name, gsm_cause_name};
 use crate::common::timers::Timer;
 
 /// The end of one attempt.
@@ -187,109 +188,4 @@ impl fmt::Display for ConnectionRefusal {
             Self::BarredByOverload => "barred-by-overload",
         })
     }
-}
-
-/// The 5GMM causes of TS 24.501 Table 9.11.3.2.1, in short.
-fn gmm_cause_name(cause: u8) -> Option<&'static str> {
-    Some(match cause {
-        3 => "illegal-ue",
-        5 => "pei-not-accepted",
-        6 => "illegal-me",
-        7 => "5gs-services-not-allowed",
-        9 => "ue-identity-cannot-be-derived",
-        10 => "implicitly-deregistered",
-        11 => "plmn-not-allowed",
-        12 => "tracking-area-not-allowed",
-        13 => "roaming-not-allowed",
-        15 => "no-suitable-cells",
-        20 => "mac-failure",
-        21 => "synch-failure",
-        22 => "congestion",
-        23 => "ue-security-capabilities-mismatch",
-        24 => "security-mode-rejected",
-        26 => "non-5g-authentication-unacceptable",
-        27 => "n1-mode-not-allowed",
-        28 => "restricted-service-area",
-        31 => "redirection-to-epc",
-        36 => "iab-node-operation-not-authorized",
-        43 => "ladn-not-available",
-        62 => "no-network-slices-available",
-        65 => "maximum-pdu-sessions-reached",
-        67 => "insufficient-resources-for-slice-and-dnn",
-        69 => "insufficient-resources-for-slice",
-        71 => "ngksi-already-in-use",
-        72 => "non-3gpp-access-not-allowed",
-        73 => "serving-network-not-authorized",
-        74 => "temporarily-not-authorized-for-snpn",
-        75 => "permanently-not-authorized-for-snpn",
-        76 => "cag-not-authorized",
-        77 => "wireline-access-not-allowed",
-        78 => "plmn-not-allowed-at-present-location",
-        79 => "uas-services-not-allowed",
-        80 => "disaster-roaming-not-allowed",
-        90 => "payload-not-forwarded",
-        91 => "dnn-not-supported-in-slice",
-        92 => "insufficient-user-plane-resources",
-        95 => "semantically-incorrect-message",
-        96 => "invalid-mandatory-information",
-        97 => "message-type-non-existent",
-        98 => "message-type-not-compatible-with-state",
-        99 => "information-element-non-existent",
-        100 => "conditional-ie-error",
-        101 => "message-not-compatible-with-state",
-        111 => "protocol-error",
-        _ => return None,
-    })
-}
-
-/// The 5GSM causes of TS 24.501 Table 9.11.4.2.1, in short.
-fn gsm_cause_name(cause: u8) -> Option<&'static str> {
-    Some(match cause {
-        8 => "operator-determined-barring",
-        26 => "insufficient-resources",
-        27 => "missing-or-unknown-dnn",
-        28 => "unknown-pdu-session-type",
-        29 => "user-authentication-failed",
-        31 => "request-rejected",
-        32 => "service-option-not-supported",
-        33 => "service-option-not-subscribed",
-        35 => "pti-already-in-use",
-        36 => "regular-deactivation",
-        37 => "5gs-qos-not-accepted",
-        38 => "network-failure",
-        39 => "reactivation-requested",
-        41 => "semantic-error-in-tft",
-        42 => "syntactical-error-in-tft",
-        43 => "invalid-pdu-session-identity",
-        44 => "semantic-errors-in-packet-filters",
-        45 => "syntactical-error-in-packet-filters",
-        46 => "out-of-ladn-service-area",
-        47 => "pti-mismatch",
-        50 => "ipv4-only-allowed",
-        51 => "ipv6-only-allowed",
-        54 => "pdu-session-does-not-exist",
-        57 => "ipv4v6-only-allowed",
-        58 => "unstructured-only-allowed",
-        59 => "unsupported-5qi",
-        61 => "ethernet-only-allowed",
-        67 => "insufficient-resources-for-slice-and-dnn",
-        68 => "ssc-mode-not-supported",
-        69 => "insufficient-resources-for-slice",
-        70 => "missing-or-unknown-dnn-in-slice",
-        81 => "invalid-pti",
-        82 => "integrity-protection-rate-too-low",
-        83 => "semantic-error-in-qos-operation",
-        84 => "syntactical-error-in-qos-operation",
-        85 => "invalid-mapped-eps-bearer-identity",
-        86 => "uas-services-not-allowed",
-        95 => "semantically-incorrect-message",
-        96 => "invalid-mandatory-information",
-        97 => "message-type-non-existent",
-        98 => "message-type-not-compatible-with-state",
-        99 => "information-element-non-existent",
-        100 => "conditional-ie-error",
-        101 => "message-not-compatible-with-state",
-        111 => "protocol-error",
-        _ => return None,
-    })
 }

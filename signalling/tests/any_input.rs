@@ -17,8 +17,8 @@ use oxirush_nas::nas_5gs::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use signalling::{
-    ConnectionRefusal, EstablishmentCause, Gnb, GnbEvent, GnbSettings, GnbTimer, Procedure, ReleaseCause,
-    Retry, Timer, Ue, UeAction, UeEvent,
+    ConnectionRefusal, Device, EstablishmentCause, Gnb, GnbEvent, GnbSettings, GnbTimer, Procedure,
+    ReleaseCause, Retry, Timer, UeAction, UeEvent,
 };
 
 #[derive(Clone, Debug)]
@@ -223,7 +223,7 @@ proptest! {
                 Step::Export if phone.ue.is_idle_for_attempts() => {
                     let state = phone.ue.export();
                     let octets = postcard::to_stdvec(&state).unwrap();
-                    phone.ue = Ue::import(postcard::from_bytes(&octets).unwrap());
+                    phone.ue = Device::import(postcard::from_bytes(&octets).unwrap());
                     prop_assert!(phone.ue.export().timers().all(|timer| phone.timers.contains_key(&timer)));
                     continue;
                 }
@@ -298,7 +298,7 @@ proptest! {
             away.handle(UeEvent::ConnectionReleased);
         }
         prop_assume!(home.ue.is_idle_for_attempts());
-        away.ue = Ue::import(away.ue.export());
+        away.ue = Device::import(away.ue.export());
         for step in after {
             if matches!(step, Step::Mutate(..) | Step::Repeat) {
                 continue;

@@ -129,7 +129,7 @@ fn state_of_a_ue_with_a_session_is_small_and_goes_on_elsewhere() {
     let octets = postcard::to_stdvec(&state).unwrap();
     assert!(octets.len() < 300, "{}", octets.len());
     assert!(!format!("{state:?}").contains("465b"), "no keys in logs");
-    phone.ue = signalling::Ue::import(postcard::from_bytes(&octets).unwrap());
+    phone.ue = signalling::Device::import(postcard::from_bytes(&octets).unwrap());
     assert!(phone.ue.is_registered() && phone.ue.is_connected() && phone.ue.has_session());
     let actions = phone.start(Procedure::PduSessionRelease);
     let request = sent(&actions);
@@ -142,7 +142,7 @@ fn state_of_a_ue_with_a_session_is_small_and_goes_on_elsewhere() {
 #[test]
 fn export_never_uses_an_uplink_count_twice() {
     let (mut phone, _) = with_session(settings());
-    let mut imported = signalling::Ue::import(phone.ue.export());
+    let mut imported = signalling::Device::import(phone.ue.export());
     let here = sent(&phone.start(Procedure::PduSessionModification));
     std::mem::swap(&mut phone.ue, &mut imported);
     let there = sent(&phone.start(Procedure::PduSessionModification));

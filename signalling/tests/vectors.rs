@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use network::*;
 use oxirush_nas::nas_5gs::*;
 use signalling::{
-    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, Outcome, Procedure, Released, Subscriber, Ue,
-    UeAction, UeEvent,
+    Device, EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, Outcome, Procedure, Released,
+    Subscriber, UeAction, UeEvent,
 };
 
 /// The octets of a `.hex` file, whose first line names its source.
@@ -49,7 +49,7 @@ fn challenge_of_ts_35_208_set_1_is_answered_with_the_res_star_of_annex_a_4() {
     };
     let mut phone = Phone::new(settings());
     phone.plmn = "208/93".parse().unwrap();
-    phone.ue = Ue::new(&subscriber);
+    phone.ue = Device::new(&subscriber);
     phone.start(Procedure::Registration);
     let rand = hex::decode("23553cbe9637a89d218ae64dae47bf35").unwrap().try_into().unwrap();
     let request = NasAuthenticationRequest::new(NasKeySetIdentifier::new(0), NasAbba::new(vec![0, 0]))

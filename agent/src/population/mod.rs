@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use identity::{Imsi, Needs, Plmn, Procedure, Tac};
 use scenarios::{Scenario, Shard};
-use signalling::{STmsi, Ue, UeSettings};
+use signalling::{Device, STmsi, UeSettings};
 
 use crate::handovers::Home;
 use lines::{Fitness, Lines, Waiting};
@@ -53,7 +53,7 @@ struct Away {
 }
 
 pub(crate) struct Slot {
-    pub(crate) ue: Ue,
+    pub(crate) ue: Device,
     group: u16,
     /// Number of the gNB within the shard.
     pub(crate) gnb: u16,
@@ -300,13 +300,13 @@ impl Population {
             return None;
         }
         let ue = u32::try_from(self.slots.len()).ok()?;
-        let nobody = self.slots.first()?.ue.export().subscriber();
+        let nobody = self.slots.first()?.ue.subscriber();
         self.slots.push(Slot::new(&nobody, Presence::Expected));
         Some(ue)
     }
 
     /// The expected UE has come, to a cell.
-    pub(crate) fn arrive(&mut self, ue: u32, arrived: Ue, at: Home, group: u16, (gnb, cell): (u16, u16)) {
+    pub(crate) fn arrive(&mut self, ue: u32, arrived: Device, at: Home, group: u16, (gnb, cell): (u16, u16)) {
         let home = self.home;
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         if (ue as usize) >= home {
@@ -337,8 +337,8 @@ impl Population {
         let home = self.home;
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         let before = slot.ue.s_tmsi();
-        let subscriber = slot.ue.export().subscriber();
-        slot.ue = Ue::new(&subscriber);
+        let subscriber = slot.ue.subscriber();
+        slot.ue = Device::new(&subscriber);
         slot.presence = if (ue as usize) < home { Presence::Away } else { Presence::Expected };
         if (ue as usize) < home {
             self.away.insert(ue, Away::default());
@@ -405,7 +405,7 @@ impl Population {
 impl Slot {
     fn new(subscriber: &signalling::Subscriber, presence: Presence) -> Self {
         Self {
-            ue: Ue::new(subscriber),
+            ue: Device::new(subscriber),
             group: 0,
             gnb: 0,
             cell: 0,

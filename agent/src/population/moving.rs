@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use signalling::Ue;
+use signalling::Device;
 
 use super::{Away, GUESTS_LIMIT, Population, Presence, Slot};
 use crate::consignment::{Item, LINED_UP};
@@ -41,7 +41,7 @@ impl Population {
         if place >= self.home + GUESTS_LIMIT {
             return false;
         }
-        let Some(nobody) = self.slots.first().map(|slot| slot.ue.export().subscriber()) else { return false };
+        let Some(nobody) = self.slots.first().map(|slot| slot.ue.subscriber()) else { return false };
         while self.slots.len() <= place {
             self.slots.push(Slot::new(&nobody, Presence::Free));
         }
@@ -179,7 +179,7 @@ impl Population {
     pub(crate) fn start_over(&mut self, ue: u32) {
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         let before = slot.ue.s_tmsi();
-        slot.ue = Ue::new(&slot.ue.export().subscriber());
+        slot.ue = Device::new(&slot.ue.subscriber());
         slot.connection = slot.connection.wrapping_add(1);
         self.note_identity(ue, before);
     }

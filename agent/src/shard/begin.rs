@@ -160,7 +160,7 @@ impl ShardRunner {
 
     /// Another USIM in the device. The network learns of it by the registration alone.
     fn swap_usim(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
-        let Some(before) = self.population.peek(ue).map(|slot| slot.ue.export().subscriber()) else { return };
+        let Some(before) = self.population.peek(ue).map(|slot| slot.ue.subscriber()) else { return };
         let attempts = &self.attempts;
         let after = match self.plan.scenario().sim_swap {
             SimSwap::NewKeys => self.plan.scenario().find_subscriber(before.imsi).map(|found| {
@@ -170,7 +170,7 @@ impl ShardRunner {
             SimSwap::OtherIdentity => {
                 let other = self.population.find_deregistered(ue, |ue| attempts.contains(ue));
                 let theirs = other.and_then(|other| self.population.peek(other));
-                let theirs = theirs.map(|slot| slot.ue.export().subscriber());
+                let theirs = theirs.map(|slot| slot.ue.subscriber());
                 if let Some(other) = other.filter(|_| theirs.is_some()) {
                     self.population.swap_groups(ue, other);
                     self.ue(other, UeEvent::SwapUsim(before), now, out);

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use signalling::{GnbEvent, Ue};
+use signalling::{Device, GnbEvent};
 use wire::to_agent::UeBatch;
 
 use super::ending::{CLOSING, Ending};
@@ -192,7 +192,7 @@ impl ShardRunner {
             self.recorder.unexpected("ue-batch-without-room");
             return false;
         }
-        let adopted = Ue::import(state);
+        let adopted = Device::import(state);
         self.registered += u64::from(adopted.is_registered());
         self.population.arrive(ue, adopted, home, group, place);
         if let Some(slot) = self.population.slot(ue) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use identity::CellId;
 use scenarios::{Path, stream_seed};
 use signalling::{
-    GnbEvent, GnbSettings, Procedure, ReleaseCause, Released, TargetGnb, Timer, Ue, UeEvent, UeState,
+    Device, GnbEvent, GnbSettings, Procedure, ReleaseCause, Released, TargetGnb, Timer, UeEvent, UeState,
 };
 
 use super::ending::Ending;
@@ -539,7 +539,7 @@ impl ShardRunner {
         let Arrival { traveller, cell, amf, .. } = arrival;
         let Traveller { home, group, state, timers, luggage } = *traveller;
         self.handovers.touch(now);
-        let arrived = Ue::import(state);
+        let arrived = Device::import(state);
         let supi = arrived.imsi();
         let sessions: Vec<_> = arrived.sessions().map(|session| (supi, session.clone())).collect();
         if arrived.is_registered() {

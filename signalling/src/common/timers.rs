@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A timer of the UE. The driver keeps one of each per UE at most: setting a timer that runs restarts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -88,6 +90,33 @@ impl Timer {
 impl fmt::Display for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// Which timers run: a set of [`Timer`]s.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunningTimers(u64);
+
+const _: () = assert!(Timer::ALL.len() <= 64);
+
+impl RunningTimers {
+    pub(crate) fn insert(&mut self, timer: Timer) {
+        self.0 |= 1 << timer as u8;
+    }
+
+    pub(crate) fn contains(self, timer: Timer) -> bool {
+        self.0 & 1 << timer as u8 != 0
+    }
+
+    /// Whether it was there.
+    pub(crate) fn remove(&mut self, timer: Timer) -> bool {
+        let was = self.contains(timer);
+        self.0 &= !(1 << timer as u8);
+        was
+    }
+
+    pub(crate) fn all(self) -> impl Iterator<Item = Timer> {
+        Timer::ALL.into_iter().filter(move |timer| self.contains(*timer))
     }
 }
 

@@ -1,247 +1,299 @@
-//! What a UE keeps of a procedure while it runs, and of its failures between attempts.
+//! The UE's single attempt slot: the procedure that runs in it, and what the steps of that procedure come to.
 
 use std::time::Duration;
 
-use identity::{Plmn, Procedure, SessionId, Tac};
-use oxirush_security::nas_5gs::KAmf;
-use serde::{Deserialize, Serialize};
+use identity::{Procedure, SessionId};
 
-use crate::common::timers::{self, Timer};
-use crate::nas5g::procedures::authentication::Challenge;
-use crate::nas5g::procedures::reject::{Counter, Forbids};
-use crate::outcome::Cause;
-use crate::session::SessionRequest;
+use super::procedures::deregistration_ue_initiated::Deregistration;
+use super::procedures::initial_registration::Registration;
+use super::procedures::pdu_session_establishment::PduSessionEstablishment;
+use super::procedures::pdu_session_modification::PduSessionModification;
+use super::procedures::pdu_session_release::PduSessionRelease;
+use super::procedures::service_request::ServiceRequest;
+use super::transaction::Transaction;
+use super::ue::Ue;
+use crate::common::retry::Counter;
+use crate::common::timers::Timer;
+use crate::device::UeAction;
+use crate::outcome::{Cause, ConnectionRefusal, Outcome};
+
+/// What a step of a procedure comes to.
+pub(crate) enum Step {
+    /// The procedure goes on: it waits for the network, or for its timer.
+    Stay,
+    /// It has ended.
+    Done(Outcome),
+    /// It has ended, and something follows from that.
+    Then(Outcome, Next),
+}
+
+/// What follows the end of a procedure.
+pub(crate) enum Next {
+    /// The network releases the connection (§5.3.1.3).
+    ExpectRelease,
+    /// The UE releases the connection itself, and is idle.
+    LeaveCell,
+    /// The UE releases this session by itself, with a 5GSM cause.
+    ReleaseSession(SessionId, u8),
+}
+
+/// The procedures of 5GMM and 5GSM that a UE begins, one at a time (TS 24.501 §5.1.3, §6.4).
+pub(crate) enum Running {
+    Registration(Registration),
+    Deregistration(Deregistration),
+    ServiceRequest(ServiceRequest),
+    Establishment(PduSessionEstablishment),
+    Modification(PduSessionModification),
+    Release(PduSessionRelease),
+}
 
 /// One attempt: it is on the heap, and gone when the attempt ends.
 pub(crate) struct Attempt {
-    pub(crate) procedure: Procedure,
-    pub(crate) kind: Kind,
-    /// The complete initial NAS message, plain, for the NAS message container of a SECURITY MODE COMPLETE.
-    pub(crate) complete: Vec<u8>,
-    /// The network has seen the cleartext IEs alone.
-    pub(crate) unprotected: bool,
-    /// T3520 runs in the place of the timer of the attempt.
-    pub(crate) suspended: bool,
+    pub(crate) running: Running,
+    /// T3520 runs in the place of the timer of the procedure.
+    suspended: bool,
     /// What the UE refused: the cause, if the network then releases the connection.
     pub(crate) refused: Option<Cause>,
-    /// The 5GSM procedure transaction of a [`Kind::Session`].
-    pub(crate) transaction: Option<Transaction>,
 }
 
-/// A 5GSM procedure transaction of the UE (TS 24.501 §6.2.1).
-pub(crate) struct Transaction {
-    pub(crate) pti: u8,
-    pub(crate) session: SessionId,
-    /// What is asked for, where a session is to be established.
-    pub(crate) request: Option<SessionRequest>,
-    /// The 5GSM message, for its repetitions.
-    pub(crate) message: Vec<u8>,
-    /// How often the timer of the procedure expired.
-    pub(crate) expiries: u8,
-    /// The connection was released under the message once, and the message sent again.
-    pub(crate) resent: bool,
-    /// The network refused the type of session that was asked for, and the one that it allows is asked for now.
-    pub(crate) retyped: bool,
-    /// A service request goes before the message (TS 24.501 §5.4.5.2.1).
-    pub(crate) waits_for_service: bool,
-}
+/// The slot.
+#[derive(Default)]
+pub(crate) struct Slot(Option<Box<Attempt>>);
 
-/// The UE-requested 5GSM procedures (TS 24.501 §6.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SessionStep {
-    Establishment,
-    Modification,
-    Release,
-}
-
-impl SessionStep {
-    /// Its name where it is measured.
-    pub(crate) fn procedure(self) -> Procedure {
+impl Running {
+    /// The name under which it is measured.
+    pub(crate) fn procedure(&self) -> Procedure {
         match self {
-            Self::Establishment => Procedure::PduSession,
-            Self::Modification => Procedure::PduSessionModification,
-            Self::Release => Procedure::PduSessionRelease,
+            Self::Registration(registration) => registration.procedure(),
+            Self::Deregistration(_) => Procedure::Deregistration,
+            Self::ServiceRequest(_) => Procedure::ServiceRequest,
+            Self::Establishment(_) => Procedure::PduSession,
+            Self::Modification(_) => Procedure::PduSessionModification,
+            Self::Release(_) => Procedure::PduSessionRelease,
         }
     }
 
-    /// The timer of its message (TS 24.501 Table 10.3.1).
-    fn timer(self) -> (Timer, Duration) {
+    fn begin(&mut self, ue: &mut Ue<'_>) -> Step {
         match self {
-            Self::Establishment => (Timer::T3580, timers::T3580),
-            Self::Modification => (Timer::T3581, timers::T3581),
-            Self::Release => (Timer::T3582, timers::T3582),
+            Self::Registration(registration) => registration.begin(ue),
+            Self::Deregistration(deregistration) => deregistration.begin(ue),
+            Self::ServiceRequest(request) => request.begin(ue),
+            Self::Establishment(establishment) => establishment.begin(ue),
+            Self::Modification(modification) => modification.begin(ue),
+            Self::Release(release) => release.begin(ue),
         }
     }
-}
 
-/// What an attempt waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Registration,
-    ServiceRequest,
-    Deregistration {
-        /// How often T3521 expired.
-        expiries: u8,
-    },
-    Session(SessionStep),
-}
-
-impl Attempt {
-    pub(crate) fn new(procedure: Procedure, kind: Kind, complete: Vec<u8>, unprotected: bool) -> Self {
-        Self { procedure, kind, complete, unprotected, suspended: false, refused: None, transaction: None }
+    /// The timer that supervises it ran out (TS 24.501 Tables 10.2.1, 10.3.1).
+    fn expired(&mut self, ue: &mut Ue<'_>) -> Step {
+        match self {
+            Self::Registration(registration) => registration.expired(ue),
+            Self::Deregistration(deregistration) => deregistration.expired(ue),
+            Self::ServiceRequest(_) => ServiceRequest::expired(ue),
+            Self::Establishment(establishment) => establishment.expired(ue),
+            Self::Modification(modification) => modification.expired(ue),
+            Self::Release(release) => release.expired(ue),
+        }
     }
 
-    /// The timer that supervises it (TS 24.501 Table 10.2.1).
-    pub(crate) fn timer(&self) -> (Timer, Duration) {
-        match self.kind {
-            Kind::Registration => (Timer::T3510, timers::T3510),
-            Kind::ServiceRequest => (Timer::T3517, timers::T3517),
-            Kind::Deregistration { .. } => (Timer::T3521, timers::T3521),
-            Kind::Session(_) if self.waits_for_service() => (Timer::T3517, timers::T3517),
-            Kind::Session(step) => step.timer(),
+    /// The UE gives it up, before it ends.
+    fn give_up(&mut self, counter: Counter, ue: &mut Ue<'_>) {
+        match self {
+            Self::Registration(registration) => registration.failed(counter, ue),
+            // §5.5.2.2.6 b): the UE is de-registered all the same.
+            Self::Deregistration(_) => ue.leave_registered(),
+            Self::ServiceRequest(_) | Self::Establishment(_) | Self::Modification(_) | Self::Release(_) => {}
+        }
+    }
+
+    /// The timer that supervises it.
+    fn timer(&self) -> (Timer, Duration) {
+        match self {
+            Self::Registration(_) => Registration::TIMER,
+            Self::Deregistration(_) => Deregistration::TIMER,
+            Self::ServiceRequest(_) => ServiceRequest::TIMER,
+            Self::Establishment(establishment) => establishment.transaction.timer(),
+            Self::Modification(modification) => modification.transaction.timer(),
+            Self::Release(release) => release.transaction.timer(),
+        }
+    }
+
+    /// The complete initial NAS message, plain, for the NAS message container of a SECURITY MODE COMPLETE, and whether the
+    /// network has seen the cleartext IEs of it alone.
+    pub(crate) fn initial_message(&self) -> (&[u8], bool) {
+        match self {
+            Self::Registration(registration) => registration.initial_message(),
+            Self::Deregistration(_) => (&[], false),
+            Self::ServiceRequest(request) => (request.initial_message(), false),
+            Self::Establishment(_) | Self::Modification(_) | Self::Release(_) => {
+                (self.transaction().map_or(&[], Transaction::initial_message), false)
+            }
+        }
+    }
+
+    /// The transaction of a procedure of 5GSM.
+    pub(crate) fn transaction(&self) -> Option<&Transaction> {
+        match self {
+            Self::Establishment(establishment) => Some(&establishment.transaction),
+            Self::Modification(modification) => Some(&modification.transaction),
+            Self::Release(release) => Some(&release.transaction),
+            Self::Registration(_) | Self::Deregistration(_) | Self::ServiceRequest(_) => None,
+        }
+    }
+
+    pub(crate) fn transaction_mut(&mut self) -> Option<&mut Transaction> {
+        match self {
+            Self::Establishment(establishment) => Some(&mut establishment.transaction),
+            Self::Modification(modification) => Some(&mut modification.transaction),
+            Self::Release(release) => Some(&mut release.transaction),
+            Self::Registration(_) | Self::Deregistration(_) | Self::ServiceRequest(_) => None,
         }
     }
 
     /// Whether a SERVICE ACCEPT is awaited.
-    pub(crate) fn waits_for_service(&self) -> bool {
-        let before = self.transaction.as_ref().is_some_and(|transaction| transaction.waits_for_service);
-        self.kind == Kind::ServiceRequest || before
+    pub(crate) fn expects_service_accept(&self) -> bool {
+        matches!(self, Self::ServiceRequest(_))
+            || self.transaction().is_some_and(Transaction::expects_service_accept)
     }
 
-    /// Whether this is what a 5GSM message of the network answers.
-    pub(crate) fn is_answered_by(&self, step: SessionStep, session: SessionId, pti: u8) -> bool {
-        self.kind == Kind::Session(step)
-            && self.transaction.as_ref().is_some_and(|transaction| {
-                !transaction.waits_for_service && (transaction.session, transaction.pti) == (session, pti)
-            })
-    }
-
-    pub(crate) fn octets(&self) -> usize {
-        let message = self.transaction.as_ref().map_or(0, |transaction| transaction.message.capacity());
-        size_of::<Self>() + self.complete.capacity() + message
+    fn heap_octets(&self) -> usize {
+        self.initial_message().0.len() + self.transaction().map_or(0, Transaction::message_octets)
     }
 }
 
-/// An authentication that no SECURITY MODE COMMAND has ended yet.
-#[derive(Default)]
-pub(crate) struct Authenticating {
-    challenge: Option<Box<Challenge>>,
-    /// AUTHENTICATION FAILUREs in a row.
-    pub(crate) failures: u8,
-}
-
-impl Authenticating {
-    pub(crate) fn answering(challenge: Box<Challenge>) -> Self {
-        Self { challenge: Some(challenge), failures: 0 }
+impl Slot {
+    pub(crate) fn is_free(&self) -> bool {
+        self.0.is_none()
     }
 
-    pub(crate) fn refuse(&mut self) {
-        self.challenge = None;
-        self.failures = self.failures.saturating_add(1);
+    pub(crate) fn attempt(&mut self) -> Option<&mut Attempt> {
+        self.0.as_deref_mut()
     }
 
-    /// The RES* that was sent for this RAND.
-    pub(crate) fn answered(&self, rand: Option<&[u8; 16]>) -> Option<[u8; 16]> {
-        let challenge = self.challenge.as_ref()?;
-        (rand == Some(&challenge.rand)).then_some(challenge.res_star)
+    pub(crate) fn running(&self) -> Option<&Running> {
+        self.0.as_deref().map(|attempt| &attempt.running)
     }
 
-    /// The partial native context: its ngKSI and KAMF.
-    pub(crate) fn keys(&self) -> Option<(u8, &KAmf)> {
-        self.challenge.as_ref().map(|challenge| (challenge.ng_ksi, &challenge.k_amf))
+    pub(crate) fn running_mut(&mut self) -> Option<&mut Running> {
+        self.0.as_deref_mut().map(|attempt| &mut attempt.running)
     }
 
-    pub(crate) fn octets(&self) -> usize {
-        size_of::<Self>() + self.challenge.as_ref().map_or(0, |_| size_of::<Challenge>())
-    }
-}
-
-/// The attempt counters and the forbidden lists (TS 24.501 §5.5.1.2.7, §5.6.1.7, §5.3.13).
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Perseverance {
-    registrations: u8,
-    services: u8,
-    forbidden: Option<(Forbids, Plmn, Tac)>,
-    /// What T3511, T3502 or T3346 begins again.
-    #[serde(with = "crate::nas5g::ue_state::begun_by_the_ue")]
-    pub(crate) again: Option<Procedure>,
-}
-
-impl Perseverance {
-    /// A registration begins. After five failures the count starts anew (T3502 ran, or the driver wants it).
-    pub(crate) fn begin(&mut self) {
-        if self.registrations >= MAX_REGISTRATION_ATTEMPTS {
-            self.registrations = 0;
-        }
-        self.again = None;
+    /// The timer that supervises the attempt.
+    pub(crate) fn timer(&self) -> Option<Timer> {
+        self.running().map(|running| running.timer().0)
     }
 
-    pub(crate) fn succeeded(&mut self) {
-        *self = Self::default();
+    /// Puts a procedure into the slot, which is free, and lets it begin.
+    pub(crate) fn begin(&mut self, running: Running, ue: &mut Ue<'_>) {
+        let attempt = self.0.insert(Box::new(Attempt { running, suspended: false, refused: None }));
+        let step = attempt.running.begin(ue);
+        self.settle(step, ue);
     }
 
-    /// Counts a failed registration. `true` when it was the fifth.
-    pub(crate) fn failed(&mut self, counter: Counter) -> bool {
-        match counter {
-            Counter::Reset => self.registrations = 0,
-            Counter::OneMore => self.registrations += 1,
-            Counter::Exhausted => self.registrations = MAX_REGISTRATION_ATTEMPTS,
-        }
-        self.registrations >= MAX_REGISTRATION_ATTEMPTS
-    }
-
-    /// Counts a service request that was not answered, and tells how many it is.
-    pub(crate) fn service_failed(&mut self) -> u8 {
-        self.services = self.services.saturating_add(1);
-        self.services
-    }
-
-    pub(crate) fn service_succeeded(&mut self) {
-        self.services = 0;
-    }
-
-    pub(crate) fn forbid(&mut self, forbids: Forbids, (plmn, tac): (Plmn, Tac)) {
-        if forbids != Forbids::Nothing {
-            self.forbidden = Some((forbids, plmn, tac));
+    /// Does what a step of the procedure comes to.
+    pub(crate) fn settle(&mut self, step: Step, ue: &mut Ue<'_>) {
+        let (outcome, next) = match step {
+            Step::Stay => return,
+            Step::Done(outcome) => return self.end(outcome, ue),
+            Step::Then(outcome, next) => (outcome, next),
+        };
+        self.end(outcome, ue);
+        match next {
+            Next::ExpectRelease => ue.expect_release(),
+            Next::LeaveCell => self.leave_cell(ue),
+            Next::ReleaseSession(session, cause) => {
+                ue.out.push(UeAction::Started(Procedure::PduSessionRelease));
+                self.release_session(session, cause, ue);
+            }
         }
     }
 
-    pub(crate) fn forbids_here(&self, (plmn, tac): (Plmn, Tac)) -> bool {
-        self.forbidden.is_some_and(|(forbids, forbidden_plmn, forbidden_tac)| match forbids {
-            Forbids::Nothing => false,
-            Forbids::Usim => true,
-            Forbids::Plmn => forbidden_plmn == plmn,
-            Forbids::TrackingArea => (forbidden_plmn, forbidden_tac) == (plmn, tac),
-        })
+    /// Ends the attempt, if there is one.
+    pub(crate) fn end(&mut self, outcome: Outcome, ue: &mut Ue<'_>) {
+        let Some(attempt) = self.0.take() else { return };
+        for timer in [attempt.running.timer().0, Timer::T3520] {
+            ue.stop(timer);
+        }
+        ue.out.push(UeAction::Finished { procedure: attempt.running.procedure(), outcome });
+    }
+
+    /// Gives the attempt up, if there is one, as failed.
+    pub(crate) fn give_up(&mut self, outcome: Outcome, ue: &mut Ue<'_>) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.running.give_up(Counter::OneMore, ue);
+        }
+        self.end(outcome, ue);
+    }
+
+    /// The timer of the attempt ran out.
+    pub(crate) fn expired(&mut self, timer: Timer, ue: &mut Ue<'_>) {
+        let Some(running) = self.running_mut().filter(|running| running.timer().0 == timer) else { return };
+        let step = running.expired(ue);
+        self.settle(step, ue);
+    }
+
+    /// The connection was released, or never came to be. `false` where the attempt needs another at once.
+    pub(crate) fn connection_lost(&mut self, refusal: Option<ConnectionRefusal>, ue: &mut Ue<'_>) -> bool {
+        let Some(attempt) = &mut self.0 else { return true };
+        let refused = attempt.refused;
+        let mut outlives = false;
+        if refusal.is_none()
+            && refused.is_none()
+            && let Some(transaction) = attempt.running.transaction_mut()
+        {
+            if transaction.may_resend() {
+                let step = transaction.resend(ue);
+                self.settle(step, ue);
+                return false;
+            }
+            // The timer of the transaction runs on, and its expiry sends the message again (§6.4.1.6 and its like).
+            outlives = ue.does_as_specified() && !transaction.expects_service_accept();
+        }
+        if !outlives {
+            // What the UE refused is why the network releases it; that the RAN lost its AMF has nothing to do with it.
+            let cause = refusal.map(Cause::Connection).or(refused).unwrap_or(Cause::ConnectionReleased);
+            // §5.5.1.2.7 a), b).
+            self.give_up(Outcome::Failed(cause), ue);
+        }
+        true
+    }
+
+    /// An AUTHENTICATION FAILURE stops the timer of the attempt (TS 24.501 §5.4.1.3.7).
+    pub(crate) fn suspend(&mut self, cause: Cause, ue: &mut Ue<'_>) {
+        let Some(attempt) = &mut self.0 else { return };
+        attempt.suspended = true;
+        attempt.refused = Some(cause);
+        ue.stop(attempt.running.timer().0);
+    }
+
+    /// The network is genuine after all.
+    pub(crate) fn resume(&mut self, ue: &mut Ue<'_>) {
+        let Some(attempt) = &mut self.0 else { return };
+        attempt.refused = None;
+        if std::mem::take(&mut attempt.suspended) {
+            let (timer, duration) = attempt.running.timer();
+            ue.set(timer, duration);
+        }
+    }
+
+    // What a message of 5GSM is about.
+
+    /// Whether a message of the network answers the transaction of this procedure that runs.
+    pub(crate) fn is_answer(&self, procedure: Procedure, session: SessionId, pti: u8) -> bool {
+        self.transaction_of(procedure).is_some_and(|transaction| transaction.is_answered_by(session, pti))
+    }
+
+    /// Whether this procedure runs about this session, whatever its PTI.
+    pub(crate) fn is_about(&self, procedure: Procedure, session: SessionId) -> bool {
+        self.transaction_of(procedure).is_some_and(|transaction| transaction.session() == session)
+    }
+
+    fn transaction_of(&self, procedure: Procedure) -> Option<&Transaction> {
+        let running = self.running().filter(|running| running.procedure() == procedure)?;
+        running.transaction()
+    }
+
+    pub(crate) fn heap_octets(&self) -> usize {
+        self.0.as_ref().map_or(0, |attempt| size_of::<Attempt>() + attempt.running.heap_octets())
     }
 }
-
-/// Which timers run: a set of [`Timer`]s.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RunningTimers(u64);
-
-const _: () = assert!(Timer::ALL.len() <= 64);
-
-impl RunningTimers {
-    pub(crate) fn insert(&mut self, timer: Timer) {
-        self.0 |= 1 << timer as u8;
-    }
-
-    pub(crate) fn contains(self, timer: Timer) -> bool {
-        self.0 & 1 << timer as u8 != 0
-    }
-
-    /// Whether it was there.
-    pub(crate) fn remove(&mut self, timer: Timer) -> bool {
-        let was = self.contains(timer);
-        self.0 &= !(1 << timer as u8);
-        was
-    }
-
-    pub(crate) fn all(self) -> impl Iterator<Item = Timer> {
-        Timer::ALL.into_iter().filter(move |timer| self.contains(*timer))
-    }
-}
-
-/// TS 24.501 §5.5.1.2.7: failed registrations after which T3502 takes the place of T3511.
-const MAX_REGISTRATION_ATTEMPTS: u8 = 5;

@@ -6,10 +6,9 @@ use oxirush_nas::nas_5gs::{Nas5gmmMessage, Nas5gsMessage, NasFGmmCause, NasFGmmS
 
 use crate::common::identity_of_ue::STmsi;
 use crate::common::nas_security::{Header, NasContext};
-use crate::common::timers::{self, Timer};
+use crate::common::timers::{self, RunningTimers, Timer};
+use crate::device::{Out, UeAction};
 use crate::establishment_cause::EstablishmentCause;
-use crate::nas5g::attempt::RunningTimers;
-use crate::nas5g::ue::{Out, UeAction};
 
 /// What a UE sends with, and whether it can.
 #[derive(Default)]

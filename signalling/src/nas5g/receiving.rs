@@ -2,132 +2,124 @@
 
 use oxirush_nas::nas_5gs::{Nas5gmmMessage, Nas5gsMessage, NasNotificationResponse};
 
-use super::ue::{Out, Ue, UeAction};
+use super::attempt::Slot;
+use super::procedures::identification::IdentityType;
+use super::procedures::{
+    authentication, configuration_update, deregistration_network_initiated, deregistration_ue_initiated,
+    identification, initial_registration, nas_transport_of_5gsm, reject, security_mode, service_request,
+};
+use super::ue::Ue;
 use crate::common::nas_security::{Header, Received, payload, status_cause};
-use crate::nas5g::procedures::identification::IdentityType;
-use crate::nas5g::procedures::reject;
-use crate::settings::Context;
 
-impl Ue {
-    /// A NAS PDU from the network.
-    pub(crate) fn downlink(&mut self, octets: &[u8], context: &mut Context<'_>, out: &mut Out) {
-        if !self.nas.connected {
-            out.push(UeAction::Unexpected("nas-while-idle"));
-            return;
+/// A NAS PDU from the network.
+pub(crate) fn downlink(slot: &mut Slot, octets: &[u8], ue: &mut Ue<'_>) {
+    let connection = &mut ue.mm.connection;
+    if !connection.connected {
+        return ue.unexpected("nas-while-idle");
+    }
+    match Received::of(octets) {
+        Received::Unreadable => ue.unexpected("nas-unreadable"),
+        Received::Plain(plain) => unprotected(slot, plain, ue),
+        Received::Protected(Header::IntegrityWithNewContext) => new_context(slot, octets, ue),
+        Received::Protected(Header::IntegrityAndCipheringWithNewContext) => {
+            ue.unexpected("nas-security-header");
         }
-        match Received::of(octets) {
-            Received::Unreadable => out.push(UeAction::Unexpected("nas-unreadable")),
-            Received::Plain(plain) => self.unprotected(plain, context, out),
-            Received::Protected(Header::IntegrityWithNewContext) => self.new_context(octets, context, out),
-            Received::Protected(Header::IntegrityAndCipheringWithNewContext) => {
-                out.push(UeAction::Unexpected("nas-security-header"));
-            }
-            Received::Protected(header) => {
-                match self.nas.context.as_mut().and_then(|current| current.unprotect(octets)) {
-                    Some(plain) => {
-                        self.nas.secured = true;
-                        self.protected(&plain, context, out);
-                    }
-                    // §4.4.4.2: some messages are processed although their integrity cannot be checked.
-                    None if header == Header::Integrity && !self.nas.secured => {
-                        self.unprotected(payload(octets), context, out);
-                    }
-                    None => {
-                        let replay =
-                            self.nas.context.as_ref().is_some_and(|current| current.is_replay(octets));
-                        out.push(UeAction::Unexpected(if replay { "nas-replay" } else { "nas-integrity" }));
-                    }
+        Received::Protected(header) => {
+            match connection.context.as_mut().and_then(|current| current.unprotect(octets)) {
+                Some(plain) => {
+                    connection.secured = true;
+                    protected(slot, &plain, ue);
+                }
+                // §4.4.4.2: some messages are processed although their integrity cannot be checked.
+                None if header == Header::Integrity && !connection.secured => {
+                    unprotected(slot, payload(octets), ue);
+                }
+                None => {
+                    let replay = connection.context.as_ref().is_some_and(|current| current.is_replay(octets));
+                    ue.unexpected(if replay { "nas-replay" } else { "nas-integrity" });
                 }
             }
         }
     }
+}
 
-    /// A message without integrity protection, or with one that cannot be checked (TS 24.501 §4.4.4.2).
-    pub(crate) fn unprotected(&mut self, plain: &[u8], context: &mut Context<'_>, out: &mut Out) {
-        if self.nas.secured {
-            out.push(UeAction::Unexpected("nas-unprotected"));
-            return;
-        }
-        let message = match Nas5gsMessage::decode(plain) {
-            Ok(Nas5gsMessage::Gmm(_, message)) => message,
-            Ok(_) => return out.push(UeAction::Unexpected("nas-unprotected")),
-            Err(error) => return self.nas.refuse(status_cause(&error), out),
-        };
-        let allowed = match &message {
-            Nas5gmmMessage::IdentityRequest(request) => {
-                IdentityType::of(request.identity_type.value) == IdentityType::Suci
-            }
-            Nas5gmmMessage::RegistrationReject(message) => {
-                reject::processed_unprotected(message.fgmm_cause.value)
-            }
-            Nas5gmmMessage::ServiceReject(message) => reject::processed_unprotected(message.fgmm_cause.value),
-            Nas5gmmMessage::AuthenticationRequest(_)
-            | Nas5gmmMessage::AuthenticationResult(_)
-            | Nas5gmmMessage::AuthenticationReject(_)
-            | Nas5gmmMessage::DeregistrationAcceptUeOriginating(_) => true,
-            _ => false,
-        };
-        if allowed {
-            self.received(message, false, context, out);
-        } else {
-            out.push(UeAction::Unexpected("nas-unprotected"));
-        }
+/// A message without integrity protection, or with one that cannot be checked (TS 24.501 §4.4.4.2).
+fn unprotected(slot: &mut Slot, plain: &[u8], ue: &mut Ue<'_>) {
+    if ue.mm.connection.secured {
+        return ue.unexpected("nas-unprotected");
     }
-
-    /// The plain octets of a message whose integrity was checked.
-    pub(crate) fn protected(&mut self, plain: &[u8], context: &mut Context<'_>, out: &mut Out) {
-        match Nas5gsMessage::decode(plain) {
-            Ok(Nas5gsMessage::Gmm(_, message)) => self.received(message, true, context, out),
-            Ok(_) => out.push(UeAction::Unexpected("nas-unreadable")),
-            Err(error) => self.nas.refuse(status_cause(&error), out),
+    let message = match Nas5gsMessage::decode(plain) {
+        Ok(Nas5gsMessage::Gmm(_, message)) => message,
+        Ok(_) => return ue.unexpected("nas-unprotected"),
+        Err(error) => return ue.refuse(status_cause(&error)),
+    };
+    let allowed = match &message {
+        Nas5gmmMessage::IdentityRequest(request) => {
+            IdentityType::of(request.identity_type.value) == IdentityType::Suci
         }
+        Nas5gmmMessage::RegistrationReject(message) => {
+            reject::processed_unprotected(message.fgmm_cause.value)
+        }
+        Nas5gmmMessage::ServiceReject(message) => reject::processed_unprotected(message.fgmm_cause.value),
+        Nas5gmmMessage::AuthenticationRequest(_)
+        | Nas5gmmMessage::AuthenticationResult(_)
+        | Nas5gmmMessage::AuthenticationReject(_)
+        | Nas5gmmMessage::DeregistrationAcceptUeOriginating(_) => true,
+        _ => false,
+    };
+    if allowed {
+        received(slot, message, false, ue);
+    } else {
+        ue.unexpected("nas-unprotected");
     }
+}
 
-    /// A message under a security header of a new context: only a SECURITY MODE COMMAND comes so (Table 9.3.1).
-    pub(crate) fn new_context(&mut self, octets: &[u8], context: &mut Context<'_>, out: &mut Out) {
-        match Nas5gsMessage::decode(payload(octets)) {
-            Ok(Nas5gsMessage::Gmm(_, Nas5gmmMessage::SecurityModeCommand(command))) => {
-                self.security_mode(octets, &command, context, out);
-            }
-            _ => out.push(UeAction::Unexpected("nas-security-header")),
-        }
+/// The plain octets of a message whose integrity was checked.
+fn protected(slot: &mut Slot, plain: &[u8], ue: &mut Ue<'_>) {
+    match Nas5gsMessage::decode(plain) {
+        Ok(Nas5gsMessage::Gmm(_, message)) => received(slot, message, true, ue),
+        Ok(_) => ue.unexpected("nas-unreadable"),
+        Err(error) => ue.refuse(status_cause(&error)),
     }
+}
 
-    pub(crate) fn received(
-        &mut self,
-        message: Nas5gmmMessage,
-        integrity: bool,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        use Nas5gmmMessage as M;
-        // §7.6.1: an unknown IE that is encoded as "comprehension required" is an invalid mandatory IE.
-        if message.unknown_ies().iter().any(|ie| ie.is_comprehension_required()) {
-            return self.nas.refuse(Some(INVALID_MANDATORY_INFORMATION), out);
+/// A message under a security header of a new context: only a SECURITY MODE COMMAND comes so (Table 9.3.1).
+fn new_context(slot: &mut Slot, octets: &[u8], ue: &mut Ue<'_>) {
+    match Nas5gsMessage::decode(payload(octets)) {
+        Ok(Nas5gsMessage::Gmm(_, Nas5gmmMessage::SecurityModeCommand(command))) => {
+            security_mode::commanded(slot, octets, &command, ue);
         }
-        match message {
-            M::AuthenticationRequest(request) => self.authentication_request(&request, context, out),
-            M::AuthenticationReject(_) => self.authentication_reject(integrity, context, out),
-            M::IdentityRequest(request) => self.identity_request(&request, context, out),
-            M::RegistrationAccept(accept) => self.registration_accept(&accept, context, out),
-            M::RegistrationReject(reject) => self.registration_reject(&reject, integrity, context, out),
-            M::ServiceAccept(accept) => self.service_accept(&accept, out),
-            M::ServiceReject(reject) => self.service_reject(&reject, integrity, context, out),
-            M::DeregistrationAcceptUeOriginating(_) => self.deregistration_accept(out),
-            M::DeregistrationRequestUeTerminated(request) => {
-                self.deregistration_request_of_network(&request, context, out);
-            }
-            M::ConfigurationUpdateCommand(command) => self.configuration_update(&command, context, out),
-            M::Notification(_) => self.nas.send(NasNotificationResponse::new(), out),
-            // §7.4: a 5GMM STATUS is not answered.
-            M::FiveGmmStatus(_) => out.push(UeAction::Unexpected("5gmm-status")),
-            M::DlNasTransport(transport) => self.downlink_transport(&transport, context, out),
-            M::AuthenticationResult(_) | M::SecurityModeCommand(_) => {
-                out.push(UeAction::Unexpected("nas-not-expected"));
-            }
-            // What only a UE sends, or what this UE never announced that it can do.
-            _ => self.nas.refuse(Some(MESSAGE_TYPE_NON_EXISTENT), out),
+        _ => ue.unexpected("nas-security-header"),
+    }
+}
+
+/// A message of 5GMM goes to the file of its procedure.
+fn received(slot: &mut Slot, message: Nas5gmmMessage, integrity: bool, ue: &mut Ue<'_>) {
+    use Nas5gmmMessage as M;
+    // §7.6.1: an unknown IE that is encoded as "comprehension required" is an invalid mandatory IE.
+    if message.unknown_ies().iter().any(|ie| ie.is_comprehension_required()) {
+        return ue.refuse(Some(INVALID_MANDATORY_INFORMATION));
+    }
+    match message {
+        M::AuthenticationRequest(request) => authentication::requested(slot, &request, ue),
+        M::AuthenticationReject(_) => authentication::rejected(slot, integrity, ue),
+        M::IdentityRequest(request) => identification::requested(&request, ue),
+        M::RegistrationAccept(accept) => initial_registration::accepted(slot, &accept, ue),
+        M::RegistrationReject(reject) => initial_registration::rejected(slot, &reject, integrity, ue),
+        M::ServiceAccept(accept) => service_request::accepted(slot, &accept, ue),
+        M::ServiceReject(reject) => service_request::rejected(slot, &reject, integrity, ue),
+        M::DeregistrationAcceptUeOriginating(_) => deregistration_ue_initiated::accepted(slot, ue),
+        M::DeregistrationRequestUeTerminated(request) => {
+            deregistration_network_initiated::requested(slot, &request, ue);
         }
+        M::ConfigurationUpdateCommand(command) => configuration_update::commanded(&command, ue),
+        M::Notification(_) => ue.send(NasNotificationResponse::new()),
+        // §7.4: a 5GMM STATUS is not answered.
+        M::FiveGmmStatus(_) => ue.unexpected("5gmm-status"),
+        M::DlNasTransport(transport) => nas_transport_of_5gsm::received(slot, &transport, ue),
+        M::AuthenticationResult(_) | M::SecurityModeCommand(_) => ue.unexpected("nas-not-expected"),
+        // What only a UE sends, or what this UE never announced that it can do.
+        _ => ue.refuse(Some(MESSAGE_TYPE_NON_EXISTENT)),
     }
 }
 

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::identity_of_ue::{Guti, STmsi};
 use crate::common::timers::{T3502_DEFAULT, T3512_DEFAULT};
-use crate::settings::Context;
 
 /// What a UE keeps of its registration.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +45,7 @@ impl Default for RegisteredArea {
 
 impl RegisteredArea {
     /// Takes over what an accept gives; the rest stays (§5.5.1.2.4, §5.5.1.3.4).
-    pub(crate) fn update(&mut self, accept: &NasRegistrationAccept, context: &Context<'_>) {
+    pub(crate) fn update(&mut self, accept: &NasRegistrationAccept, area: (Plmn, Tac)) {
         if let Some(identity) = &accept.fg_guti
             && let Some(guti) = Guti::from_mobile_identity(&identity.value)
         {
@@ -67,8 +66,8 @@ impl RegisteredArea {
         // Without the IE the list that was stored is deleted (§5.5.1.2.4).
         let equivalent = accept.equivalent_plmns.as_ref();
         self.equivalent_plmns = equivalent.map_or_else(Box::default, |list| list.value.as_slice().into());
-        self.plmn = Some(context.tai.0.octets());
-        self.last_tai = Some(tai(context.tai));
+        self.plmn = Some(area.0.octets());
+        self.last_tai = Some(tai(area));
     }
 
     /// Whether a tracking area is in the registration area: in the TAI list, and of the registered PLMN or of an

@@ -41,7 +41,7 @@ pub(crate) fn settings() -> UeSettings {
 
 /// A UE with its driver: it keeps the timers, and what the UE did.
 pub(crate) struct Phone {
-    pub(crate) ue: Ue,
+    pub(crate) ue: Device,
     pub(crate) settings: UeSettings,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) now: Instant,
@@ -53,7 +53,7 @@ pub(crate) struct Phone {
 impl Phone {
     pub(crate) fn new(settings: UeSettings) -> Self {
         Self {
-            ue: Ue::new(&subscriber()),
+            ue: Device::new(&subscriber()),
             settings,
             rng: ChaCha8Rng::seed_from_u64(7),
             now: Instant::now(),

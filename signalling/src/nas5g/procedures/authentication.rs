@@ -10,16 +10,50 @@ use oxirush_security::nas_5gs::{KAmf, Supi, derive_kamf, derive_kausf, derive_ks
 use identity::Plmn;
 
 use crate::common::nas_security::NasContext;
+use crate::common::retry::Forbids;
 use crate::common::timers::{self, Timer};
 use crate::common::usim::{Refusal, Usim};
-use crate::nas5g::attempt::Authenticating;
-use crate::nas5g::procedures::reject::{Counter, Forbids};
-use crate::nas5g::ue::{Out, Ue, UeAction};
+use crate::device::UeAction;
+use crate::nas5g::attempt::Slot;
+use crate::nas5g::ue::Ue;
 use crate::outcome::{AuthenticationFailure, Cause, Outcome};
-use crate::settings::{Context, Subscriber};
+
+/// An authentication that no SECURITY MODE COMMAND has ended yet.
+#[derive(Default)]
+pub(crate) struct Authentication {
+    challenge: Option<Box<Challenge>>,
+    /// AUTHENTICATION FAILUREs in a row.
+    failures: u8,
+}
+
+impl Authentication {
+    fn answering(challenge: Box<Challenge>) -> Self {
+        Self { challenge: Some(challenge), failures: 0 }
+    }
+
+    fn refuse(&mut self) {
+        self.challenge = None;
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// The RES* that was sent for this RAND.
+    fn answered(&self, rand: Option<&[u8; 16]>) -> Option<[u8; 16]> {
+        let challenge = self.challenge.as_ref()?;
+        (rand == Some(&challenge.rand)).then_some(challenge.res_star)
+    }
+
+    /// The partial native context: its ngKSI and KAMF.
+    pub(crate) fn keys(&self) -> Option<(u8, &KAmf)> {
+        self.challenge.as_ref().map(|challenge| (challenge.ng_ksi, &challenge.k_amf))
+    }
+
+    pub(crate) fn octets(&self) -> usize {
+        size_of::<Self>() + self.challenge.as_ref().map_or(0, |_| size_of::<Challenge>())
+    }
+}
 
 /// What a challenge of the network comes to.
-pub(crate) enum Answer {
+enum Answer {
     /// The network is genuine: the RES*, and the partial native context that a SECURITY MODE COMMAND takes into use.
     Response(Box<Challenge>),
     /// The network is refused, with the AUTS where the SQN was not fresh.
@@ -29,17 +63,16 @@ pub(crate) enum Answer {
 }
 
 /// A challenge that was answered, and the keys of it.
-pub(crate) struct Challenge {
-    pub(crate) rand: [u8; 16],
-    pub(crate) res_star: [u8; 16],
-    pub(crate) ng_ksi: u8,
-    pub(crate) k_amf: KAmf,
+struct Challenge {
+    rand: [u8; 16],
+    res_star: [u8; 16],
+    ng_ksi: u8,
+    k_amf: KAmf,
 }
 
 /// Checks a challenge and derives the keys. `in_use` is the ngKSI of the current security context.
-pub(crate) fn answer(
+fn answer(
     usim: &mut Usim,
-    subscriber: &Subscriber,
     serving_plmn: Plmn,
     in_use: Option<u8>,
     request: &NasAuthenticationRequest,
@@ -52,7 +85,7 @@ pub(crate) fn answer(
     if in_use == Some(ng_ksi) {
         return Answer::Failure(AuthenticationFailure::NgKsiAlreadyInUse, None);
     }
-    let response = match usim.authenticate(subscriber, rand, autn) {
+    let response = match usim.authenticate(rand, autn) {
         Ok(response) => response,
         Err(Refusal::Mac) => return Answer::Failure(AuthenticationFailure::MacFailure, None),
         Err(Refusal::Synch(auts)) => {
@@ -64,7 +97,7 @@ pub(crate) fn answer(
         return Answer::Failure(AuthenticationFailure::NonFiveGAuthenticationUnacceptable, None);
     }
     let sn_name = serving_network_name(serving_plmn);
-    let supi = format!("imsi-{}", subscriber.imsi);
+    let supi = format!("imsi-{}", usim.subscriber.imsi);
     let keys = || {
         let k_ausf = derive_kausf(response.ck(), response.ik(), &sn_name, &Autn::new(autn)).ok()?;
         let k_seaf = derive_kseaf(&k_ausf, &sn_name).ok()?;
@@ -77,13 +110,13 @@ pub(crate) fn answer(
 }
 
 /// AUTHENTICATION RESPONSE (TS 24.501 §8.2.2).
-pub(crate) fn response(res_star: [u8; 16]) -> NasAuthenticationResponse {
+fn response(res_star: [u8; 16]) -> NasAuthenticationResponse {
     NasAuthenticationResponse::new()
         .with_authentication_response_parameter(NasAuthenticationResponseParameter::from_res_star(res_star))
 }
 
 /// AUTHENTICATION FAILURE (TS 24.501 §8.2.4).
-pub(crate) fn failure(cause: AuthenticationFailure, auts: Option<[u8; 14]>) -> NasAuthenticationFailure {
+fn failure(cause: AuthenticationFailure, auts: Option<[u8; 14]>) -> NasAuthenticationFailure {
     let message = NasAuthenticationFailure::new(NasFGmmCause::new(cause.gmm_cause()));
     match auts {
         Some(auts) => {
@@ -98,85 +131,63 @@ fn serving_network_name(plmn: Plmn) -> Vec<u8> {
     format!("5G:mnc{:0>3}.mcc{}.3gppnetwork.org", plmn.mnc(), plmn.mcc()).into_bytes()
 }
 
-impl Ue {
-    /// TS 24.501 §5.4.1.3.
-    pub(crate) fn authentication_request(
-        &mut self,
-        request: &NasAuthenticationRequest,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        let rand = request.authentication_parameter_rand.as_ref().and_then(|parameter| parameter.rand());
-        // §5.4.1.3.3: the answer to a repeated request is repeated while T3516 runs.
-        let repeated = self.authenticating.as_ref().and_then(|state| state.answered(rand));
-        if let Some(res_star) = repeated.filter(|_| self.nas.running.contains(Timer::T3516)) {
-            return self.nas.send(response(res_star), out);
+/// AUTHENTICATION REQUEST (TS 24.501 §5.4.1.3).
+pub(crate) fn requested(slot: &mut Slot, request: &NasAuthenticationRequest, ue: &mut Ue<'_>) {
+    let rand = request.authentication_parameter_rand.as_ref().and_then(|parameter| parameter.rand());
+    // §5.4.1.3.3: the answer to a repeated request is repeated while T3516 runs.
+    let repeated = ue.mm.authentication.as_ref().and_then(|state| state.answered(rand));
+    if let Some(res_star) = repeated.filter(|_| ue.runs(Timer::T3516)) {
+        return ue.send(response(res_star));
+    }
+    let in_use = ue.mm.connection.context.as_ref().map(NasContext::ng_ksi);
+    match answer(ue.usim, ue.tai.0, in_use, request) {
+        Answer::Response(challenge) => {
+            let response = response(challenge.res_star);
+            ue.mm.authentication = Some(Box::new(Authentication::answering(challenge)));
+            ue.stop(Timer::T3520);
+            ue.send(response);
+            ue.set(Timer::T3516, timers::T3516);
+            slot.resume(ue);
         }
-        let in_use = self.nas.context.as_ref().map(NasContext::ng_ksi);
-        let serving = context.tai.0;
-        match answer(&mut self.usim, &self.subscriber, serving, in_use, request) {
-            Answer::Response(challenge) => {
-                let response = response(challenge.res_star);
-                self.authenticating = Some(Box::new(Authenticating::answering(challenge)));
-                self.nas.stop(Timer::T3520, out);
-                self.nas.send(response, out);
-                self.nas.set(Timer::T3516, timers::T3516, out);
-                self.resume_attempt(out);
+        Answer::Failure(reason, auts) => {
+            let state = ue.mm.authentication.get_or_insert_default();
+            state.refuse();
+            let cause = Cause::AuthenticationRefused(reason);
+            // §5.4.1.3.7: three failures in a row, and the network is not genuine. Deviation: #71 counts too, so
+            // that no network holds an attempt for ever.
+            if state.failures >= MAX_AUTHENTICATION_FAILURES {
+                return network_is_not_genuine(slot, Outcome::Failed(cause), ue);
             }
-            Answer::Failure(reason, auts) => {
-                let state = self.authenticating.get_or_insert_default();
-                state.refuse();
-                // §5.4.1.3.7: three failures in a row, and the network is not genuine. Deviation: #71 counts too, so
-                // that no network holds an attempt for ever.
-                if state.failures >= MAX_AUTHENTICATION_FAILURES {
-                    return self.network_is_not_genuine(
-                        Outcome::Failed(Cause::AuthenticationRefused(reason)),
-                        context,
-                        out,
-                    );
-                }
-                self.suspend_attempt(Cause::AuthenticationRefused(reason), out);
-                self.nas.send(failure(reason, auts), out);
-                self.nas.set(Timer::T3520, timers::T3520, out);
-            }
-            Answer::Incomplete => self.nas.refuse(Some(CONDITIONAL_IE_ERROR), out),
+            slot.suspend(cause, ue);
+            ue.send(failure(reason, auts));
+            ue.set(Timer::T3520, timers::T3520);
         }
+        Answer::Incomplete => ue.refuse(Some(CONDITIONAL_IE_ERROR)),
     }
+}
 
-    /// TS 24.501 §5.4.1.3.5.
-    pub(crate) fn authentication_reject(
-        &mut self,
-        integrity: bool,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        let was_registered = self.registered;
-        let had_attempt = self.attempt.is_some();
-        self.leave_registered(out);
-        self.area.forget();
-        self.nas.context = None;
-        self.nas.secured = false;
-        if integrity {
-            self.perseverance.forbid(Forbids::Usim, context.tai);
-        }
-        self.end_attempt(Outcome::Failed(Cause::AuthenticationRejected), out);
-        if was_registered && !had_attempt {
-            out.push(UeAction::Deregistered);
-        }
-        self.nas.expect_release(out);
+/// AUTHENTICATION REJECT (TS 24.501 §5.4.1.3.5).
+pub(crate) fn rejected(slot: &mut Slot, integrity: bool, ue: &mut Ue<'_>) {
+    let was_registered = ue.mm.registered;
+    let had_attempt = !slot.is_free();
+    ue.leave_registered();
+    ue.mm.area.forget();
+    ue.mm.connection.context = None;
+    ue.mm.connection.secured = false;
+    if integrity {
+        ue.mm.retry.forbid(Forbids::Usim, ue.tai);
     }
+    slot.end(Outcome::Failed(Cause::AuthenticationRejected), ue);
+    if was_registered && !had_attempt {
+        ue.out.push(UeAction::Deregistered);
+    }
+    ue.expect_release();
+}
 
-    /// TS 24.501 §5.4.1.3.7: the UE leaves the cell.
-    pub(crate) fn network_is_not_genuine(
-        &mut self,
-        outcome: Outcome,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        self.fail_attempt(outcome, Counter::OneMore, context, out);
-        self.nas.release(out);
-        self.go_idle(context, out);
-    }
+/// TS 24.501 §5.4.1.3.7: the UE leaves the cell.
+pub(crate) fn network_is_not_genuine(slot: &mut Slot, outcome: Outcome, ue: &mut Ue<'_>) {
+    slot.give_up(outcome, ue);
+    slot.leave_cell(ue);
 }
 
 /// TS 24.501 §5.4.1.3.7: failures in a row after which the network is not genuine.

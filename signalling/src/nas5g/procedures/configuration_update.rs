@@ -4,11 +4,10 @@ use identity::Procedure;
 use oxirush_nas::nas_5gs::{NasConfigurationUpdateCommand, NasConfigurationUpdateComplete};
 
 use crate::nas5g::registered_area::RegisteredArea;
-use crate::nas5g::ue::{Out, Ue};
-use crate::settings::{Context, Retry};
+use crate::nas5g::ue::Ue;
 
 /// Takes over what the command gives, and the CONFIGURATION UPDATE COMPLETE where it asks for one.
-pub(crate) fn apply(
+fn apply(
     command: &NasConfigurationUpdateCommand,
     area: &mut RegisteredArea,
 ) -> Option<NasConfigurationUpdateComplete> {
@@ -22,24 +21,16 @@ pub(crate) fn apply(
 }
 
 /// Whether the network asks for a registration once the connection is released (§5.4.4.3).
-pub(crate) fn registration_requested(command: &NasConfigurationUpdateCommand) -> bool {
+fn registration_requested(command: &NasConfigurationUpdateCommand) -> bool {
     command.configuration_update_indication.as_ref().is_some_and(|indication| indication.red())
 }
 
-impl Ue {
-    /// TS 24.501 §5.4.4.
-    pub(crate) fn configuration_update(
-        &mut self,
-        command: &NasConfigurationUpdateCommand,
-        context: &Context<'_>,
-        out: &mut Out,
-    ) {
-        let complete = apply(command, &mut self.area);
-        if let Some(complete) = complete {
-            self.nas.send(complete, out);
-        }
-        if registration_requested(command) && context.settings.retry == Retry::AsSpecified {
-            self.after_release = Some(Procedure::MobilityRegistrationUpdate);
-        }
+/// CONFIGURATION UPDATE COMMAND (TS 24.501 §5.4.4).
+pub(crate) fn commanded(command: &NasConfigurationUpdateCommand, ue: &mut Ue<'_>) {
+    if let Some(complete) = apply(command, &mut ue.mm.area) {
+        ue.send(complete);
+    }
+    if registration_requested(command) && ue.does_as_specified() {
+        ue.mm.after_release = Some(Procedure::MobilityRegistrationUpdate);
     }
 }

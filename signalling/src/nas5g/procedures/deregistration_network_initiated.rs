@@ -3,10 +3,10 @@
 use identity::Procedure;
 use oxirush_nas::nas_5gs::{NasDeregistrationAcceptUeTerminated, NasDeregistrationRequestUeTerminated};
 
-use crate::nas5g::attempt::Kind;
-use crate::nas5g::ue::{Out, Ue, UeAction};
+use crate::device::UeAction;
+use crate::nas5g::attempt::{Running, Slot};
+use crate::nas5g::ue::Ue;
 use crate::outcome::{Cause, Outcome};
-use crate::settings::{Context, Retry};
 
 /// What a DEREGISTRATION REQUEST of the network asks for (TS 24.501 §8.2.14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,36 +33,28 @@ impl Demand {
     }
 }
 
-impl Ue {
-    /// TS 24.501 §5.5.2.3.
-    pub(crate) fn deregistration_request_of_network(
-        &mut self,
-        request: &NasDeregistrationRequestUeTerminated,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        let demand = Demand::of(request);
-        self.nas.send(NasDeregistrationAcceptUeTerminated::new(), out);
-        if !demand.concerns_us {
-            return;
-        }
-        let was_registered = self.registered;
-        if let Some(cause) = demand.cause {
-            self.suffer(cause, demand.back_off_s, true, context, out);
-        }
-        self.leave_registered(out);
-        // §5.5.2.2.6 d): the two de-registrations met, and both are done.
-        let deregistering =
-            self.attempt.as_ref().is_some_and(|attempt| matches!(attempt.kind, Kind::Deregistration { .. }));
-        let outcome =
-            if deregistering { Outcome::Succeeded } else { Outcome::Failed(Cause::DeregisteredByNetwork) };
-        self.end_attempt(outcome, out);
-        if was_registered {
-            out.push(UeAction::Deregistered);
-        }
-        if demand.register_again && context.settings.retry == Retry::AsSpecified {
-            self.after_release = Some(Procedure::RegistrationRetry);
-        }
-        self.nas.expect_release(out);
+/// DEREGISTRATION REQUEST (TS 24.501 §5.5.2.3).
+pub(crate) fn requested(slot: &mut Slot, request: &NasDeregistrationRequestUeTerminated, ue: &mut Ue<'_>) {
+    let demand = Demand::of(request);
+    ue.send(NasDeregistrationAcceptUeTerminated::new());
+    if !demand.concerns_us {
+        return;
     }
+    let was_registered = ue.mm.registered;
+    if let Some(cause) = demand.cause {
+        ue.suffer(cause, demand.back_off_s, true);
+    }
+    ue.leave_registered();
+    // §5.5.2.2.6 d): the two de-registrations met, and both are done.
+    let deregistering = matches!(slot.running(), Some(Running::Deregistration(_)));
+    let outcome =
+        if deregistering { Outcome::Succeeded } else { Outcome::Failed(Cause::DeregisteredByNetwork) };
+    slot.end(outcome, ue);
+    if was_registered {
+        ue.out.push(UeAction::Deregistered);
+    }
+    if demand.register_again && ue.does_as_specified() {
+        ue.mm.after_release = Some(Procedure::RegistrationRetry);
+    }
+    ue.expect_release();
 }

@@ -3,8 +3,7 @@
 use identity::Imsi;
 use oxirush_nas::nas_5gs::{NasFGsMobileIdentity, NasIdentityRequest, NasIdentityResponse};
 
-use crate::nas5g::ue::{Out, Ue};
-use crate::settings::Context;
+use crate::nas5g::ue::Ue;
 
 /// The identities that a network may ask for (TS 24.501 Table 9.11.3.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +30,12 @@ impl IdentityType {
 }
 
 /// IDENTITY RESPONSE (TS 24.501 §8.2.22), with "no identity" where the UE has none of the type (§5.4.3.3).
-pub(crate) fn response(identity: Option<NasFGsMobileIdentity>) -> NasIdentityResponse {
+fn response(identity: Option<NasFGsMobileIdentity>) -> NasIdentityResponse {
     NasIdentityResponse::new(identity.unwrap_or_else(NasFGsMobileIdentity::from_no_identity))
 }
 
 /// The IMEI of the equipment (TS 23.003 §6.2.1): one for each IMSI.
-pub(crate) fn imei(imsi: Imsi) -> Option<NasFGsMobileIdentity> {
+fn imei(imsi: Imsi) -> Option<NasFGsMobileIdentity> {
     NasFGsMobileIdentity::from_imei_tac_snr(&equipment(imsi)).ok()
 }
 
@@ -55,29 +54,21 @@ fn equipment(imsi: Imsi) -> String {
 /// The largest prime below 10^6: ranges of IMSIs that differ in a few digits never share a code.
 const RANGES: u64 = 999_983;
 
-impl Ue {
-    /// TS 24.501 §5.4.3.
-    pub(crate) fn identity_request(
-        &mut self,
-        request: &NasIdentityRequest,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        let identity = match IdentityType::of(request.identity_type.value) {
-            IdentityType::Suci => self.suci(context, out).map(NasFGsMobileIdentity::new),
-            IdentityType::Guti => {
-                self.area.guti.map(|guti| NasFGsMobileIdentity::new(guti.mobile_identity()))
-            }
-            IdentityType::STmsi => self.s_tmsi().map(|s_tmsi| {
-                let [a, b, c, d, e, f] = s_tmsi.octets();
-                NasFGsMobileIdentity::new(vec![0xf4, a, b, c, d, e, f])
-            }),
-            IdentityType::Imei => imei(self.subscriber.imsi),
-            IdentityType::Imeisv => imeisv(self.subscriber.imsi),
-            IdentityType::Other => None,
-        };
-        self.nas.send(response(identity), out);
-    }
+/// IDENTITY REQUEST (TS 24.501 §5.4.3).
+pub(crate) fn requested(request: &NasIdentityRequest, ue: &mut Ue<'_>) {
+    let imsi = ue.usim.subscriber.imsi;
+    let identity = match IdentityType::of(request.identity_type.value) {
+        IdentityType::Suci => ue.suci().map(NasFGsMobileIdentity::new),
+        IdentityType::Guti => ue.mm.area.guti.map(|guti| NasFGsMobileIdentity::new(guti.mobile_identity())),
+        IdentityType::STmsi => ue.mm.area.s_tmsi().map(|s_tmsi| {
+            let [a, b, c, d, e, f] = s_tmsi.octets();
+            NasFGsMobileIdentity::new(vec![0xf4, a, b, c, d, e, f])
+        }),
+        IdentityType::Imei => imei(imsi),
+        IdentityType::Imeisv => imeisv(imsi),
+        IdentityType::Other => None,
+    };
+    ue.send(response(identity));
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Initial registration, UE side (TS 24.501 §5.5.1.2): the REGISTRATION REQUEST, and what a REGISTRATION ACCEPT gives.
+//! Registration, UE side (TS 24.501 §5.5.1.2, and §5.5.1.3 with what [`super::mobility_and_periodic_registration_update`] says).
 
 use std::time::Duration;
 
@@ -10,19 +10,196 @@ use oxirush_nas::nas_5gs::{
     NasUeSecurityCapability, NasUplinkDataStatus, RegistrationType,
 };
 
+use super::mobility_and_periodic_registration_update::registration_type;
+use super::reject::NOT_COMPATIBLE_WITH_STATE;
+use super::security_mode;
 use crate::common::nas_security::{Header, NasContext};
+use crate::common::retry::Counter;
 use crate::common::timers::{self, Timer};
 use crate::establishment_cause::EstablishmentCause;
-use crate::nas5g::attempt::{Attempt, Kind};
-use crate::nas5g::procedures::mobility_and_periodic_registration_update::registration_type;
-use crate::nas5g::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
-use crate::nas5g::procedures::security_mode;
+use crate::nas5g::attempt::{Next, Running, Slot, Step};
 use crate::nas5g::registered_area::RegisteredArea;
-use crate::nas5g::session_management::SessionManagement;
-use crate::nas5g::suci;
-use crate::nas5g::ue::{Out, Ue, UeAction};
+use crate::nas5g::ue::Ue;
 use crate::outcome::{Cause, Outcome};
-use crate::settings::{Context, UeSettings};
+use crate::sessions::Sessions;
+use crate::settings::UeSettings;
+
+/// A registration, of whichever type. It waits for the REGISTRATION ACCEPT.
+pub(crate) struct Registration {
+    procedure: Procedure,
+    /// The complete message, plain.
+    complete: Vec<u8>,
+    /// The network has seen the cleartext IEs alone.
+    unprotected: bool,
+}
+
+impl Registration {
+    pub(crate) const TIMER: (Timer, Duration) = (Timer::T3510, timers::T3510);
+
+    pub(crate) fn new(procedure: Procedure) -> Self {
+        Self { procedure, complete: Vec::new(), unprotected: false }
+    }
+
+    pub(crate) fn procedure(&self) -> Procedure {
+        self.procedure
+    }
+
+    /// Sends a REGISTRATION REQUEST (TS 24.501 §5.5.1.2.2, §5.5.1.3.2).
+    pub(crate) fn begin(&mut self, ue: &mut Ue<'_>) -> Step {
+        if !self.procedure.needs().registered {
+            // A registered UE begins anew, as after a loss of power: the network learns it from the registration type.
+            ue.leave_registered();
+            if ue.mm.connection.connected {
+                ue.release();
+            }
+        }
+        for timer in [Timer::T3511, Timer::T3502] {
+            ue.stop(timer);
+        }
+        ue.mm.retry.begin();
+        let identity = match ue.mm.area.guti {
+            Some(guti) => guti.mobile_identity(),
+            None => match ue.suci() {
+                Some(suci) => suci,
+                None => return Step::Done(Outcome::Failed(Cause::NotEncodable)),
+            },
+        };
+        let connection = &mut ue.mm.connection;
+        let mut request = message(
+            registration_type(self.procedure),
+            NasFGsMobileIdentity::new(identity),
+            connection.context.as_ref().map_or(NO_KEY, NasContext::ng_ksi),
+            &ue.mm.area,
+            (&*ue.sessions, !connection.connected),
+            ue.sm.was_used(),
+            ue.settings,
+        );
+        let mut complete = Nas5gsMessage::new_5gmm(request.clone());
+        self.complete = complete.encode().unwrap_or_default();
+        let protected = match &mut connection.context {
+            // In 5GMM-CONNECTED the whole message is ciphered (§4.4.6).
+            Some(current) if connection.secured => current.protect(&complete, Header::IntegrityAndCiphering),
+            Some(current) => {
+                let mut contained = self.complete.clone();
+                let container = (cleartext(&request, None) != request)
+                    .then(|| current.cipher_container(&mut contained).map(|()| contained))
+                    .flatten();
+                let sent = cleartext(&request, container);
+                current.protect(&Nas5gsMessage::new_5gmm(sent), Header::Integrity)
+            }
+            None => None,
+        };
+        self.unprotected = protected.is_none();
+        let nas = protected.unwrap_or_else(|| {
+            // No context, or one whose COUNTs are used up: a new authentication follows (§4.4.3.5).
+            connection.context = None;
+            request.ngksi.value = NO_KEY;
+            complete = Nas5gsMessage::new_5gmm(request.clone());
+            self.complete = complete.encode().unwrap_or_default();
+            let sent = cleartext(&request, None);
+            Nas5gsMessage::new_5gmm(sent).encode().unwrap_or_default()
+        });
+        ue.send_initial(nas, EstablishmentCause::MoSignalling);
+        ue.set(Timer::T3510, timers::T3510);
+        Step::Stay
+    }
+
+    /// TS 24.501 §5.5.1.2.4, §5.5.1.3.4.
+    fn accepted(accept: &NasRegistrationAccept, ue: &mut Ue<'_>) -> Step {
+        ue.mm.area.update(accept, ue.tai);
+        if ue.mm.area.guti.is_none() {
+            // §5.5.1.2.4 has the network assign one; what is asked for by it cannot be asked for.
+            ue.unexpected("registration-without-5g-guti");
+        }
+        ue.mm.registered = true;
+        ue.mm.retry.succeeded();
+        ue.mm.suci = None;
+        for timer in [Timer::T3519, Timer::T3346] {
+            ue.stop(timer);
+        }
+        if let Some(complete) = complete(accept) {
+            ue.send(complete);
+        }
+        ue.agree_on_sessions(accept.pdu_session_status.as_ref(), None);
+        // §5.3.1.3. Deviation: with a session the UE waits for the network without T3540, since it cannot tell whether user
+        // plane resources are there.
+        match ue.sessions.lowest() {
+            None => Step::Then(Outcome::Succeeded, Next::ExpectRelease),
+            Some(_) => Step::Done(Outcome::Succeeded),
+        }
+    }
+
+    /// TS 24.501 §5.5.1.2.5, §5.5.1.3.5.
+    fn rejected(&self, reject: &NasRegistrationReject, integrity: bool, ue: &mut Ue<'_>) -> Step {
+        if let Some(t3502) = reject.t3502_value.as_ref().and_then(|value| value.to_seconds()) {
+            ue.mm.area.t3502 = Duration::from_secs(t3502);
+        }
+        let back_off = reject.t3346_value.as_ref().and_then(|value| value.to_seconds());
+        ue.mm.suci = None;
+        ue.stop(Timer::T3519);
+        let counter = ue.suffer(reject.fgmm_cause.value, back_off, integrity);
+        self.failed(counter, ue);
+        Step::Then(Outcome::Failed(Cause::Gmm(reject.fgmm_cause.value)), Next::ExpectRelease)
+    }
+
+    /// T3510 (TS 24.501 §5.5.1.2.7 c, §5.5.1.3.7 c).
+    pub(crate) fn expired(&self, ue: &mut Ue<'_>) -> Step {
+        self.failed(Counter::OneMore, ue);
+        Step::Then(Outcome::TimedOut(Timer::T3510), Next::LeaveCell)
+    }
+
+    /// Arranges the next registration after one that failed, as TS 24.501 §5.5.1.2.7 and §5.5.1.3.7 have it.
+    pub(crate) fn failed(&self, counter: Counter, ue: &mut Ue<'_>) {
+        let exhausted = ue.mm.retry.failed(counter);
+        if exhausted {
+            ue.mm.area.forget();
+            ue.mm.connection.context = None;
+            ue.leave_registered();
+        }
+        if !ue.does_as_specified() {
+            return;
+        }
+        let again = if ue.mm.registered { self.procedure } else { Procedure::RegistrationRetry };
+        if ue.runs(Timer::T3346) {
+            ue.mm.retry.again = Some(again);
+        } else if counter != Counter::Reset {
+            ue.mm.retry.again = Some(again);
+            let (timer, duration) =
+                if exhausted { (Timer::T3502, ue.mm.area.t3502) } else { (Timer::T3511, timers::T3511) };
+            ue.set(timer, duration);
+        }
+    }
+
+    pub(crate) fn initial_message(&self) -> (&[u8], bool) {
+        (&self.complete, self.unprotected)
+    }
+}
+
+/// REGISTRATION ACCEPT.
+pub(crate) fn accepted(slot: &mut Slot, accept: &NasRegistrationAccept, ue: &mut Ue<'_>) {
+    if matches!(slot.running(), Some(Running::Registration(_))) {
+        let step = Registration::accepted(accept, ue);
+        return slot.settle(step, ue);
+    }
+    // The network repeats an accept whose REGISTRATION COMPLETE it did not get (T3550, §5.5.1.2.8 c).
+    match complete(accept).filter(|_| ue.mm.registered) {
+        Some(complete) => {
+            ue.unexpected("registration-accept-again");
+            ue.mm.area.update(accept, ue.tai);
+            ue.send(complete);
+        }
+        None => ue.refuse(Some(NOT_COMPATIBLE_WITH_STATE)),
+    }
+}
+
+/// REGISTRATION REJECT.
+pub(crate) fn rejected(slot: &mut Slot, reject: &NasRegistrationReject, integrity: bool, ue: &mut Ue<'_>) {
+    let Some(Running::Registration(registration)) = slot.running() else {
+        return ue.refuse(Some(NOT_COMPATIBLE_WITH_STATE));
+    };
+    let step = registration.rejected(reject, integrity, ue);
+    slot.settle(step, ue);
+}
 
 /// REGISTRATION REQUEST (TS 24.501 §8.2.6) with every IE that it is to carry.
 fn message(
@@ -30,7 +207,8 @@ fn message(
     identity: NasFGsMobileIdentity,
     ng_ksi: u8,
     area: &RegisteredArea,
-    (sessions, idle): (&SessionManagement, bool),
+    (sessions, idle): (&Sessions, bool),
+    may_have_had_sessions: bool,
     settings: &UeSettings,
 ) -> NasRegistrationRequest {
     let kind_ie = NasFGsRegistrationType::from_registration_type(kind).with_follow_on_request(false);
@@ -56,7 +234,7 @@ fn message(
     }
     // §5.5.1.3.2: both ends agree on the sessions again.
     if kind == RegistrationType::MobilityRegistrationUpdating
-        && sessions.was_used()
+        && may_have_had_sessions
         && let Ok(status) = NasPduSessionStatus::from_sessions(&sessions.numbers())
     {
         request.set_pdu_session_status(status);
@@ -74,10 +252,7 @@ fn message(
 }
 
 /// The cleartext IEs of a request alone (§4.4.6), with the NAS message container where there is one.
-pub(crate) fn cleartext(
-    request: &NasRegistrationRequest,
-    container: Option<Vec<u8>>,
-) -> NasRegistrationRequest {
+fn cleartext(request: &NasRegistrationRequest, container: Option<Vec<u8>>) -> NasRegistrationRequest {
     let mut cleartext = NasRegistrationRequest::new(
         request.fgs_registration_type,
         request.ngksi,
@@ -90,7 +265,7 @@ pub(crate) fn cleartext(
 
 /// The REGISTRATION COMPLETE that an accept asks for: it assigned a 5G-GUTI, or gave something else that the network has
 /// to know the UE took over (§5.5.1.2.4).
-pub(crate) fn complete(accept: &NasRegistrationAccept) -> Option<NasRegistrationComplete> {
+fn complete(accept: &NasRegistrationAccept) -> Option<NasRegistrationComplete> {
     let subscription_changed =
         accept.network_slicing_indication.as_ref().is_some_and(|indication| indication.nssci());
     let acknowledged = accept.fg_guti.is_some()
@@ -102,151 +277,6 @@ pub(crate) fn complete(accept: &NasRegistrationAccept) -> Option<NasRegistration
         || accept.cag_information_list.is_some()
         || accept.extended_cag_information_list.is_some();
     acknowledged.then(NasRegistrationComplete::new)
-}
-
-impl Ue {
-    /// Sends a REGISTRATION REQUEST (TS 24.501 §5.5.1.2.2, §5.5.1.3.2).
-    pub(crate) fn register(&mut self, procedure: Procedure, context: &mut Context<'_>, out: &mut Out) {
-        let initial = matches!(procedure, Procedure::Registration | Procedure::RegistrationRetry);
-        if initial {
-            // A registered UE begins anew, as after a loss of power: the network learns it from the registration type.
-            self.leave_registered(out);
-            if self.nas.connected {
-                self.nas.release(out);
-            }
-        }
-        for timer in [Timer::T3511, Timer::T3502] {
-            self.nas.stop(timer, out);
-        }
-        self.perseverance.begin();
-        let identity = match self.area.guti {
-            Some(guti) => NasFGsMobileIdentity::new(guti.mobile_identity()),
-            None => match self.suci(context, out) {
-                Some(suci) => NasFGsMobileIdentity::new(suci),
-                None => {
-                    let outcome = Outcome::Failed(Cause::NotEncodable);
-                    out.push(UeAction::Finished { procedure, outcome });
-                    return;
-                }
-            },
-        };
-        let ng_ksi = self.nas.context.as_ref().map_or(NO_KEY, NasContext::ng_ksi);
-        let kind = registration_type(procedure);
-        let mut request = message(
-            kind,
-            identity,
-            ng_ksi,
-            &self.area,
-            (&self.sessions, !self.nas.connected),
-            context.settings,
-        );
-        let mut complete = Nas5gsMessage::new_5gmm(request.clone());
-        let mut octets = complete.encode().unwrap_or_default();
-        let secured = self.nas.secured;
-        let protected = match &mut self.nas.context {
-            // In 5GMM-CONNECTED the whole message is ciphered (§4.4.6).
-            Some(current) if secured => current.protect(&complete, Header::IntegrityAndCiphering),
-            Some(current) => {
-                let mut contained = octets.clone();
-                let container = (cleartext(&request, None) != request)
-                    .then(|| current.cipher_container(&mut contained).map(|()| contained))
-                    .flatten();
-                let sent = cleartext(&request, container);
-                current.protect(&Nas5gsMessage::new_5gmm(sent), Header::Integrity)
-            }
-            None => None,
-        };
-        let unprotected = protected.is_none();
-        let nas = protected.unwrap_or_else(|| {
-            // No context, or one whose COUNTs are used up: a new authentication follows (§4.4.3.5).
-            self.nas.context = None;
-            request.ngksi.value = NO_KEY;
-            complete = Nas5gsMessage::new_5gmm(request.clone());
-            octets = complete.encode().unwrap_or_default();
-            let sent = cleartext(&request, None);
-            Nas5gsMessage::new_5gmm(sent).encode().unwrap_or_default()
-        });
-        self.attempt = Some(Box::new(Attempt::new(procedure, Kind::Registration, octets, unprotected)));
-        self.nas.send_initial(nas, EstablishmentCause::MoSignalling, self.area.s_tmsi(), out);
-        self.nas.set(Timer::T3510, timers::T3510, out);
-    }
-
-    /// The SUCI: a new one, unless T3519 keeps the last (TS 24.501 §5.5.1.2.2, §5.4.3.3).
-    pub(crate) fn suci(&mut self, context: &mut Context<'_>, out: &mut Out) -> Option<Vec<u8>> {
-        if self.nas.running.contains(Timer::T3519)
-            && let Some(suci) = &self.suci
-        {
-            return Some(suci.to_vec());
-        }
-        let suci = suci::conceal(&self.subscriber, &context.settings.suci, context.rng)?;
-        self.suci = Some(suci.as_slice().into());
-        self.nas.set(Timer::T3519, timers::T3519, out);
-        Some(suci)
-    }
-
-    /// TS 24.501 §5.5.1.2.4, §5.5.1.3.4.
-    pub(crate) fn registration_accept(
-        &mut self,
-        accept: &NasRegistrationAccept,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        if !self.attempt.as_ref().is_some_and(|attempt| attempt.kind == Kind::Registration) {
-            // The network repeats an accept whose REGISTRATION COMPLETE it did not get (T3550, §5.5.1.2.8 c).
-            if self.registered
-                && let Some(complete) = complete(accept)
-            {
-                out.push(UeAction::Unexpected("registration-accept-again"));
-                self.area.update(accept, context);
-                return self.nas.send(complete, out);
-            }
-            return self.nas.refuse(Some(NOT_COMPATIBLE_WITH_STATE), out);
-        }
-        self.area.update(accept, context);
-        if self.area.guti.is_none() {
-            // §5.5.1.2.4 has the network assign one; what is asked for by it cannot be asked for.
-            out.push(UeAction::Unexpected("registration-without-5g-guti"));
-        }
-        self.registered = true;
-        self.perseverance.succeeded();
-        self.suci = None;
-        for timer in [Timer::T3519, Timer::T3346] {
-            self.nas.stop(timer, out);
-        }
-        if let Some(complete) = complete(accept) {
-            self.nas.send(complete, out);
-        }
-        self.agree_on_sessions(accept.pdu_session_status.as_ref(), out);
-        self.end_attempt(Outcome::Succeeded, out);
-        // §5.3.1.3. Deviation: with a session the UE waits for the network without T3540, since it cannot tell whether user
-        // plane resources are there.
-        if self.sessions.lowest().is_none() {
-            self.nas.expect_release(out);
-        }
-    }
-
-    /// TS 24.501 §5.5.1.2.5, §5.5.1.3.5.
-    pub(crate) fn registration_reject(
-        &mut self,
-        reject: &NasRegistrationReject,
-        integrity: bool,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        if !self.attempt.as_ref().is_some_and(|attempt| attempt.kind == Kind::Registration) {
-            return self.nas.refuse(Some(NOT_COMPATIBLE_WITH_STATE), out);
-        }
-        if let Some(t3502) = reject.t3502_value.as_ref().and_then(|value| value.to_seconds()) {
-            self.area.t3502 = Duration::from_secs(t3502);
-        }
-        let back_off = reject.t3346_value.as_ref().and_then(|value| value.to_seconds());
-        self.suci = None;
-        self.nas.stop(Timer::T3519, out);
-        let counter = self.suffer(reject.fgmm_cause.value, back_off, integrity, context, out);
-        let outcome = Outcome::Failed(Cause::Gmm(reject.fgmm_cause.value));
-        self.fail_attempt(outcome, counter, context, out);
-        self.nas.expect_release(out);
-    }
 }
 
 /// The ngKSI of "no key is available" (TS 24.501 §9.11.3.32).

@@ -1,9 +1,8 @@
 //! UE-requested PDU session establishment, UE side (TS 24.501 §6.4.1).
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
-use identity::{Dnn, PduSessionType, Procedure, SessionId, Snssai};
+use identity::{Dnn, PduSessionType, SessionId, Snssai};
 use oxirush_nas::nas_5gs::{
     NasExtendedProtocolConfigurationOptions, NasIntegrityProtectionMaximumDataRate,
     NasPduSessionEstablishmentAccept, NasPduSessionEstablishmentReject, NasPduSessionEstablishmentRequest,
@@ -11,138 +10,125 @@ use oxirush_nas::nas_5gs::{
     QosRuleOpCode, SscModeValue,
 };
 
+use super::nas_transport_of_5gsm::{send_5gsm_status, unforeseen_pti};
 use crate::common::timers::Timer;
-use crate::nas5g::attempt::SessionStep;
-use crate::nas5g::procedures::service_request::Reason;
-use crate::nas5g::ue::{Out, Ue, UeAction, refuse_start};
+use crate::nas5g::attempt::{Next, Running, Slot, Step};
+use crate::nas5g::transaction::{Asks, Transaction};
+use crate::nas5g::ue::Ue;
 use crate::outcome::{Cause, Outcome};
-use crate::session::{Session, SessionRequest};
-use crate::settings::{Context, Retry};
+use crate::sessions::{Session, SessionRequest};
 
-impl Ue {
+/// A PDU session establishment of the UE. It waits for the PDU SESSION ESTABLISHMENT ACCEPT.
+pub(crate) struct PduSessionEstablishment {
+    pub(crate) transaction: Transaction,
+    /// The network refused the type of session that was asked for, and the one that it allows is asked for now.
+    retyped: bool,
+}
+
+impl PduSessionEstablishment {
+    pub(crate) fn new(request: SessionRequest) -> Self {
+        let transaction = Transaction::new(request.id, Asks::Session(request));
+        Self { transaction, retyped: false }
+    }
+
     /// Sends a PDU SESSION ESTABLISHMENT REQUEST (§6.4.1.2).
-    pub(crate) fn establish_session(
-        &mut self,
-        request: &SessionRequest,
-        context: &Context<'_>,
-        out: &mut Out,
-    ) {
-        let procedure = Procedure::PduSession;
-        let refusal = self.refusal(procedure, Reason::Signalling, context).or_else(|| {
-            let held_back = self.sessions.backed_off.as_ref() == Some(&request.dnn);
-            match self.sessions.find(request.id) {
-                Some(_) => Some(Cause::SessionExists),
-                None => (held_back && context.settings.retry == Retry::AsSpecified).then_some(Cause::Barred),
-            }
-        });
-        match refusal {
-            Some(cause) => refuse_start(procedure, cause, out),
-            None => {
-                let message = message(request.type_);
-                let step = SessionStep::Establishment;
-                self.begin_transaction(step, request.id, Some(request.clone()), message, out);
-            }
+    pub(crate) fn begin(&mut self, ue: &mut Ue<'_>) -> Step {
+        let Some(request) = self.transaction.request() else { return Step::Stay };
+        if ue.sessions.find(request.id).is_some() {
+            return Step::Done(Outcome::Failed(Cause::SessionExists));
         }
+        if ue.sm.backed_off.as_ref() == Some(&request.dnn) && ue.does_as_specified() {
+            return Step::Done(Outcome::Failed(Cause::Barred));
+        }
+        let message = message(request.type_);
+        self.transaction.begin(message, ue)
     }
 
     /// §6.4.1.3.
-    pub(crate) fn session_accepted(
-        &mut self,
-        id: SessionId,
-        pti: u8,
-        accept: &NasPduSessionEstablishmentAccept,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        if !self.is_answer(SessionStep::Establishment, id, pti) {
-            return self.unforeseen_pti(id, pti, out);
-        }
-        let transaction = self.attempt.as_mut().and_then(|attempt| attempt.transaction.as_mut());
-        let Some(request) = transaction.and_then(|transaction| transaction.request.take()) else { return };
-        let Some(session) = established(request, accept) else {
+    fn accepted(&mut self, pti: u8, accept: &NasPduSessionEstablishmentAccept, ue: &mut Ue<'_>) -> Step {
+        let id = self.transaction.session();
+        let Some(session) = self.transaction.request().and_then(|request| established(request, accept))
+        else {
             // §7.5: a type without IP, or an address that is not of the type: the network gives the session up.
-            self.send_5gsm_status(id, pti, INVALID_MANDATORY_INFORMATION, out);
-            return self.end_attempt(Outcome::Failed(Cause::Gsm(INVALID_MANDATORY_INFORMATION)), out);
+            send_5gsm_status(id, pti, INVALID_MANDATORY_INFORMATION, ue);
+            return Step::Done(Outcome::Failed(Cause::Gsm(INVALID_MANDATORY_INFORMATION)));
         };
         let has_default_rule = session.qfi != 0;
-        self.sessions.add(session, out);
+        ue.sessions.add(session, ue.out);
         if has_default_rule {
-            return self.end_attempt(Outcome::Succeeded, out);
+            return Step::Done(Outcome::Succeeded);
         }
         // §6.4.1.3 a): without a default QoS rule the UE releases the session at once.
-        self.end_attempt(Outcome::Failed(Cause::Gsm(SEMANTIC_ERROR_IN_QOS_OPERATION)), out);
-        out.push(UeAction::Started(Procedure::PduSessionRelease));
-        self.release_session_for(id, SEMANTIC_ERROR_IN_QOS_OPERATION, context, out);
+        let cause = SEMANTIC_ERROR_IN_QOS_OPERATION;
+        Step::Then(Outcome::Failed(Cause::Gsm(cause)), Next::ReleaseSession(id, cause))
     }
 
     /// §6.4.1.4.
-    pub(crate) fn session_rejected(
-        &mut self,
-        id: SessionId,
-        pti: u8,
-        reject: &NasPduSessionEstablishmentReject,
-        context: &Context<'_>,
-        out: &mut Out,
-    ) {
-        if !self.is_answer(SessionStep::Establishment, id, pti) {
-            return self.unforeseen_pti(id, pti, out);
-        }
-        let transaction = self.attempt.as_ref().and_then(|attempt| attempt.transaction.as_ref());
-        let dnn = transaction.and_then(|transaction| transaction.request.as_ref()).map(|it| it.dnn.clone());
+    fn rejected(&mut self, reject: &NasPduSessionEstablishmentReject, ue: &mut Ue<'_>) -> Step {
+        let dnn = self.transaction.request().map(|request| request.dnn.clone());
         let cause = reject.fgsm_cause.value;
         let back_off = reject.back_off_timer_value.as_ref().and_then(|value| value.to_seconds());
-        self.back_off(cause, back_off, dnn, context, out);
-        if context.settings.retry == Retry::AsSpecified && self.ask_for_allowed_type(cause, out) {
-            return;
+        ue.back_off(cause, back_off, dnn);
+        let other = ue.does_as_specified().then(|| self.allowed_type(cause)).flatten();
+        match other {
+            Some(request) => self.ask_again(request, ue),
+            None => Step::Done(Outcome::Failed(Cause::Gsm(cause))),
         }
-        self.end_attempt(Outcome::Failed(Cause::Gsm(cause)), out);
     }
 
-    /// §6.4.1.4.2: after #50 and #51 the UE may ask for the type that is allowed: once, in the same attempt. `false` where
-    /// it does not.
-    fn ask_for_allowed_type(&mut self, cause: u8, out: &mut Out) -> bool {
+    /// §6.4.1.4.2: after #50 and #51 the UE may ask for the type that is allowed: once, in the same attempt.
+    fn allowed_type(&self, cause: u8) -> Option<SessionRequest> {
         let allowed = match cause {
             IPV4_ONLY_ALLOWED => PduSessionType::Ipv4,
             IPV6_ONLY_ALLOWED => PduSessionType::Ipv6,
-            _ => return false,
+            _ => return None,
         };
-        let Some(attempt) = &mut self.attempt else { return false };
-        let timer = attempt.timer().0;
-        let Some(transaction) = attempt.transaction.as_mut().filter(|transaction| !transaction.retyped)
-        else {
-            return false;
-        };
-        let other = transaction.request.take_if(|request| request.type_ != allowed);
-        let Some(request) = other.map(|request| SessionRequest { type_: allowed, ..request }) else {
-            return false;
-        };
-        self.nas.stop(timer, out);
-        self.attempt = None;
-        let step = SessionStep::Establishment;
-        self.begin_transaction(step, request.id, Some(request), message(allowed), out);
-        if let Some(transaction) = self.attempt.as_mut().and_then(|attempt| attempt.transaction.as_mut()) {
-            transaction.retyped = true;
-        }
-        true
+        let request = self.transaction.request().filter(|_| !self.retyped)?;
+        (request.type_ != allowed).then(|| SessionRequest { type_: allowed, ..request.clone() })
     }
 
-    /// Holds back requests for a congested data network (§6.2.7, §6.2.8).
-    ///
-    /// Deviation: T3584 and T3585, which are T3396 for one slice, are kept as T3396 of the data network; and one data
-    /// network is held back at a time.
-    pub(crate) fn back_off(
-        &mut self,
-        cause: u8,
-        seconds: Option<u64>,
-        dnn: Option<Dnn>,
-        context: &Context<'_>,
-        out: &mut Out,
-    ) {
-        let (Some(seconds), Some(dnn)) = (seconds.filter(|&seconds| seconds > 0), dnn) else { return };
-        if context.settings.retry == Retry::AsSpecified && matches!(cause, 22 | 26 | 67 | 69) {
-            self.sessions.backed_off = Some(dnn);
-            self.nas.set(Timer::T3396, Duration::from_secs(seconds), out);
+    fn ask_again(&mut self, request: SessionRequest, ue: &mut Ue<'_>) -> Step {
+        ue.stop(Timer::T3580);
+        let message = message(request.type_);
+        self.transaction = Transaction::new(request.id, Asks::Session(request));
+        self.retyped = true;
+        self.transaction.begin(message, ue)
+    }
+
+    pub(crate) fn expired(&mut self, ue: &mut Ue<'_>) -> Step {
+        self.transaction.expired(ue)
+    }
+}
+
+/// PDU SESSION ESTABLISHMENT ACCEPT.
+pub(crate) fn accepted(
+    slot: &mut Slot,
+    (id, pti): (SessionId, u8),
+    accept: &NasPduSessionEstablishmentAccept,
+    ue: &mut Ue<'_>,
+) {
+    match slot.running_mut() {
+        Some(Running::Establishment(establishment)) if establishment.transaction.is_answered_by(id, pti) => {
+            let step = establishment.accepted(pti, accept, ue);
+            slot.settle(step, ue);
         }
+        _ => unforeseen_pti(id, pti, ue),
+    }
+}
+
+/// PDU SESSION ESTABLISHMENT REJECT.
+pub(crate) fn rejected(
+    slot: &mut Slot,
+    (id, pti): (SessionId, u8),
+    reject: &NasPduSessionEstablishmentReject,
+    ue: &mut Ue<'_>,
+) {
+    match slot.running_mut() {
+        Some(Running::Establishment(establishment)) if establishment.transaction.is_answered_by(id, pti) => {
+            let step = establishment.rejected(reject, ue);
+            slot.settle(step, ue);
+        }
+        _ => unforeseen_pti(id, pti, ue),
     }
 }
 
@@ -166,7 +152,7 @@ fn message(type_: PduSessionType) -> NasPduSessionEstablishmentRequest {
 }
 
 /// The session that an accept describes; `None` where it is none that carries IP, or has no address of its type.
-fn established(request: SessionRequest, accept: &NasPduSessionEstablishmentAccept) -> Option<Session> {
+fn established(request: &SessionRequest, accept: &NasPduSessionEstablishmentAccept) -> Option<Session> {
     let type_ = PduSessionType::from_value(accept.selected_pdu_session_type.value & 7)?;
     let address = accept.pdu_address.as_ref();
     let ipv4 = address.and_then(|address| address.ipv4()).map(Ipv4Addr::from);
@@ -178,7 +164,11 @@ fn established(request: SessionRequest, accept: &NasPduSessionEstablishmentAccep
     };
     complete.then(|| Session {
         id: request.id,
-        dnn: accept.dnn.as_ref().and_then(|dnn| Dnn::from_octets(&dnn.value)).unwrap_or(request.dnn),
+        dnn: accept
+            .dnn
+            .as_ref()
+            .and_then(|dnn| Dnn::from_octets(&dnn.value))
+            .unwrap_or_else(|| request.dnn.clone()),
         type_,
         slice: accept.s_nssai.as_ref().and_then(slice).unwrap_or(request.slice),
         ipv4,

@@ -3,48 +3,27 @@
 use std::time::Duration;
 
 use rand::Rng;
-use serde::{Deserialize, Serialize};
 
+use crate::common::retry::{Counter, Forbids};
 use crate::common::timers::{self, Timer};
-use crate::nas5g::ue::{Out, Ue};
-use crate::settings::{Context, Retry};
+use crate::nas5g::ue::Ue;
 
 /// What the UE does about a reject, beyond ending the attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Effect {
+struct Effect {
     /// Delete the 5G-GUTI, the TAI list and the security context.
-    pub(crate) delete_identity: bool,
+    delete_identity: bool,
     /// A registered UE is de-registered.
-    pub(crate) deregisters: bool,
+    deregisters: bool,
     /// What is forbidden from now on.
-    pub(crate) forbids: Forbids,
+    forbids: Forbids,
     /// What becomes of the registration attempt counter.
-    pub(crate) counter: Counter,
-}
-
-/// Where a UE does not try again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Forbids {
-    Nothing,
-    /// The USIM is invalid for 5GS services until the UE is switched off.
-    Usim,
-    Plmn,
-    TrackingArea,
-}
-
-/// The registration attempt counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Counter {
-    Reset,
-    /// An abnormal case (§5.5.1.2.7 d): one more attempt failed.
-    OneMore,
-    /// A protocol error: as if five attempts had failed.
-    Exhausted,
+    counter: Counter,
 }
 
 /// The effect of `cause`. Where the message was not integrity protected, a cause that would bar the UE for long does not:
 /// it could be anyone's (TS 24.501 §5.3.20.2).
-pub(crate) fn effect(cause: u8, integrity_protected: bool) -> Effect {
+fn effect(cause: u8, integrity_protected: bool) -> Effect {
     let (delete_identity, deregisters, forbids, counter) = match cause {
         3 | 6 | 7 => (true, true, Forbids::Usim, Counter::Reset),
         9 => (true, true, Forbids::Nothing, Counter::Reset),
@@ -72,37 +51,30 @@ pub(crate) fn processed_unprotected(cause: u8) -> bool {
 /// 5GMM cause #98: message type not compatible with the protocol state.
 pub(crate) const NOT_COMPATIBLE_WITH_STATE: u8 = 98;
 /// 5GMM cause #22: congestion.
-pub(crate) const CONGESTION: u8 = 22;
+const CONGESTION: u8 = 22;
 
-impl Ue {
+impl Ue<'_> {
     /// What a 5GMM cause does to the UE, and what it does to the attempt counter.
-    pub(crate) fn suffer(
-        &mut self,
-        cause: u8,
-        back_off_s: Option<u64>,
-        integrity: bool,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) -> Counter {
+    pub(crate) fn suffer(&mut self, cause: u8, back_off_s: Option<u64>, integrity: bool) -> Counter {
         let effect = effect(cause, integrity);
         if effect.delete_identity {
-            self.area.forget();
-            self.nas.context = None;
-            self.nas.secured = false;
+            self.mm.area.forget();
+            self.mm.connection.context = None;
+            self.mm.connection.secured = false;
         }
         if effect.deregisters {
-            self.leave_registered(out);
+            self.leave_registered();
         }
-        self.perseverance.forbid(effect.forbids, context.tai);
+        self.mm.retry.forbid(effect.forbids, self.tai);
         if cause != CONGESTION {
             return effect.counter;
         }
         // #22 without a value, or with one that is zero, is an abnormal case (§5.5.1.2.5).
         let Some(seconds) = back_off_s.filter(|&seconds| seconds > 0) else { return Counter::OneMore };
-        if context.settings.retry == Retry::AsSpecified {
+        if self.does_as_specified() {
             // An unprotected value could be anyone's: the UE draws its own (TS 24.008 §4.1.1.7).
-            let seconds = if integrity { seconds } else { context.rng.random_range(timers::T3346_RANGE_S) };
-            self.nas.set(Timer::T3346, Duration::from_secs(seconds), out);
+            let seconds = if integrity { seconds } else { self.rng.random_range(timers::T3346_RANGE_S) };
+            self.set(Timer::T3346, Duration::from_secs(seconds));
         }
         effect.counter
     }

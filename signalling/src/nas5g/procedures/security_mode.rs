@@ -7,21 +7,23 @@ use oxirush_nas::nas_5gs::{
 use oxirush_security::nas_5gs::KAmf;
 use oxirush_security::{CipheringAlgorithm, IntegrityAlgorithm};
 
+use super::identification;
 use crate::common::nas_security::{Header, NasContext};
 use crate::common::timers::Timer;
-use crate::nas5g::procedures::identification;
-use crate::nas5g::ue::{Out, Ue, UeAction};
+use crate::device::UeAction;
+use crate::nas5g::attempt::{Running, Slot};
+use crate::nas5g::ue::Ue;
 use crate::outcome::Cause;
-use crate::settings::{Context, UeSettings};
+use crate::settings::UeSettings;
 
 /// 5GMM cause #23: UE security capabilities mismatch.
-pub(crate) const CAPABILITIES_MISMATCH: u8 = 23;
+const CAPABILITIES_MISMATCH: u8 = 23;
 /// 5GMM cause #24: security mode rejected, unspecified.
-pub(crate) const UNSPECIFIED: u8 = 24;
+const UNSPECIFIED: u8 = 24;
 
 /// Why a SECURITY MODE COMMAND is not taken.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+enum Refusal {
     /// It is answered with a SECURITY MODE REJECT of this 5GMM cause.
     Rejected(u8),
     /// Its COUNT was used before, or its MAC under the current context is wrong: it is discarded (§4.4.3.2).
@@ -32,7 +34,7 @@ pub(crate) enum Refusal {
 ///
 /// `octets` is the whole protected message, `pending` the ngKSI and KAMF of an authentication that no command has taken
 /// into use yet.
-pub(crate) fn judge(
+fn judge(
     octets: &[u8],
     command: &NasSecurityModeCommand,
     settings: &UeSettings,
@@ -69,10 +71,7 @@ pub(crate) fn judge(
 
 /// SECURITY MODE COMPLETE (TS 24.501 §8.2.26). `initial` is the complete initial NAS message that the network asks for,
 /// or has seen the cleartext IEs of alone (§4.4.6).
-pub(crate) fn complete(
-    imeisv: Option<NasFGsMobileIdentity>,
-    initial: Option<Vec<u8>>,
-) -> NasSecurityModeComplete {
+fn complete(imeisv: Option<NasFGsMobileIdentity>, initial: Option<Vec<u8>>) -> NasSecurityModeComplete {
     let mut message = NasSecurityModeComplete::new();
     if let Some(imeisv) = imeisv {
         message.set_imeisv(imeisv);
@@ -84,7 +83,7 @@ pub(crate) fn complete(
 }
 
 /// SECURITY MODE REJECT (TS 24.501 §8.2.27).
-pub(crate) fn reject(cause: u8) -> NasSecurityModeReject {
+fn reject(cause: u8) -> NasSecurityModeReject {
     NasSecurityModeReject::new(NasFGmmCause::new(cause))
 }
 
@@ -95,50 +94,37 @@ pub(crate) fn capability(settings: &UeSettings) -> [u8; 2] {
     [bits(&settings.ciphering), bits(&settings.integrity)]
 }
 
-impl Ue {
-    /// TS 24.501 §5.4.2.
-    pub(crate) fn security_mode(
-        &mut self,
-        octets: &[u8],
-        command: &NasSecurityModeCommand,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        let pending = self.authenticating.as_ref().and_then(|state| state.keys());
-        match judge(octets, command, context.settings, self.nas.context.as_ref(), pending) {
-            Ok(taken) => {
-                self.nas.context = Some(taken);
-                self.nas.secured = true;
-                self.authenticating = None;
-                for timer in [Timer::T3516, Timer::T3520] {
-                    self.nas.stop(timer, out);
-                }
-                self.resume_attempt(out);
-                let wanted = command.imeisv_request.as_ref().is_some_and(|request| request.value & 7 == 1);
-                let imeisv = wanted.then(|| identification::imeisv(self.subscriber.imsi)).flatten();
-                let again =
-                    command.additional_5g_security_information.as_ref().is_some_and(|info| info.rinmr());
-                let initial = self
-                    .attempt
-                    .as_ref()
-                    .filter(|attempt| (attempt.unprotected || again) && !attempt.complete.is_empty())
-                    .map(|attempt| attempt.complete.clone());
-                let complete = Nas5gsMessage::new_5gmm(complete(imeisv, initial));
-                let header = Header::IntegrityAndCipheringWithNewContext;
-                if let Some(nas) =
-                    self.nas.context.as_mut().and_then(|current| current.protect(&complete, header))
-                {
-                    out.push(UeAction::Uplink(nas));
-                }
+/// SECURITY MODE COMMAND (TS 24.501 §5.4.2): `octets` is the whole protected message.
+pub(crate) fn commanded(slot: &mut Slot, octets: &[u8], command: &NasSecurityModeCommand, ue: &mut Ue<'_>) {
+    let pending = ue.mm.authentication.as_ref().and_then(|state| state.keys());
+    match judge(octets, command, ue.settings, ue.mm.connection.context.as_ref(), pending) {
+        Ok(taken) => {
+            ue.mm.connection.context = Some(taken);
+            ue.mm.connection.secured = true;
+            ue.mm.authentication = None;
+            for timer in [Timer::T3516, Timer::T3520] {
+                ue.stop(timer);
             }
-            Err(Refusal::Rejected(cause)) => {
-                if let Some(attempt) = &mut self.attempt {
-                    attempt.refused = Some(Cause::SecurityModeRefused(cause));
-                }
-                self.nas.send(reject(cause), out);
+            slot.resume(ue);
+            let wanted = command.imeisv_request.as_ref().is_some_and(|request| request.value & 7 == 1);
+            let imeisv = wanted.then(|| identification::imeisv(ue.usim.subscriber.imsi)).flatten();
+            let again = command.additional_5g_security_information.as_ref().is_some_and(|info| info.rinmr());
+            let (initial, unprotected) = slot.running().map_or((&[][..], false), Running::initial_message);
+            let initial = ((unprotected || again) && !initial.is_empty()).then(|| initial.to_vec());
+            let complete = Nas5gsMessage::new_5gmm(complete(imeisv, initial));
+            let header = Header::IntegrityAndCipheringWithNewContext;
+            let context = ue.mm.connection.context.as_mut();
+            if let Some(nas) = context.and_then(|current| current.protect(&complete, header)) {
+                ue.out.push(UeAction::Uplink(nas));
             }
-            // §4.4.3.2: a COUNT is accepted once.
-            Err(Refusal::Replayed) => out.push(UeAction::Unexpected("nas-replay")),
         }
+        Err(Refusal::Rejected(cause)) => {
+            if let Some(attempt) = slot.attempt() {
+                attempt.refused = Some(Cause::SecurityModeRefused(cause));
+            }
+            ue.send(reject(cause));
+        }
+        // §4.4.3.2: a COUNT is accepted once.
+        Err(Refusal::Replayed) => ue.unexpected("nas-replay"),
     }
 }

@@ -1,21 +1,29 @@
 //! Service request, UE side (TS 24.501 §5.6.1).
 
+use std::time::Duration;
+
 use identity::Procedure;
 use oxirush_nas::nas_5gs::{
     Nas5gsMessage, NasFGsMobileIdentity, NasKeySetIdentifier, NasMessageContainer, NasPduSessionStatus,
     NasServiceAccept, NasServiceReject, NasServiceRequest, NasServiceType, NasUplinkDataStatus, ServiceType,
 };
 
+use super::reject;
 use crate::common::identity_of_ue::STmsi;
 use crate::common::nas_security::Header;
 use crate::common::timers::{self, Timer};
 use crate::establishment_cause::EstablishmentCause;
-use crate::nas5g::attempt::{Attempt, Kind, SessionStep};
-use crate::nas5g::procedures::reject::NOT_COMPATIBLE_WITH_STATE;
-use crate::nas5g::session_management::SessionManagement;
-use crate::nas5g::ue::{Out, Ue, UeAction, refuse_start};
+use crate::nas5g::attempt::{Next, Running, Slot, Step};
+use crate::nas5g::ue::Ue;
 use crate::outcome::{Cause, Outcome};
-use crate::settings::{Context, Retry};
+use crate::sessions::Sessions;
+
+/// A service request of the UE. It waits for the SERVICE ACCEPT.
+pub(crate) struct ServiceRequest {
+    reason: Reason,
+    /// The complete message, plain.
+    complete: Vec<u8>,
+}
 
 /// Why a service is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,116 +46,120 @@ impl Reason {
     }
 }
 
-impl Ue {
+impl ServiceRequest {
+    pub(crate) const TIMER: (Timer, Duration) = (Timer::T3517, timers::T3517);
+
+    pub(crate) fn new(reason: Reason) -> Self {
+        Self { reason, complete: Vec::new() }
+    }
+
     /// Sends a SERVICE REQUEST (TS 24.501 §5.6.1.2).
-    pub(crate) fn request_service(&mut self, reason: Reason, out: &mut Out) {
-        let procedure = Procedure::ServiceRequest;
+    pub(crate) fn begin(&mut self, ue: &mut Ue<'_>) -> Step {
         // Without a context there is nothing to prove the identity with (§5.6.1.2 has the UE register anew).
-        let Some((nas, complete)) = self.service_request_message(reason) else {
-            return refuse_start(procedure, Cause::NotRegistered, out);
+        let Some((nas, complete)) = message(self.reason, ue) else {
+            return Step::Done(Outcome::Failed(Cause::NotRegistered));
         };
-        self.attempt = Some(Box::new(Attempt::new(procedure, Kind::ServiceRequest, complete, false)));
-        self.nas.send_initial(nas, reason.establishment_cause(), self.area.s_tmsi(), out);
-        self.nas.set(Timer::T3517, timers::T3517, out);
+        self.complete = complete;
+        ue.send_initial(nas, self.reason.establishment_cause());
+        let (timer, duration) = Self::TIMER;
+        ue.set(timer, duration);
+        Step::Stay
     }
 
-    /// The protected SERVICE REQUEST, and the whole of it in plain; `None` without a security context.
-    pub(crate) fn service_request_message(&mut self, reason: Reason) -> Option<(Vec<u8>, Vec<u8>)> {
-        let (s_tmsi, secured) = (self.area.s_tmsi()?, self.nas.secured);
-        let current = self.nas.context.as_mut()?;
-        let whole = message(reason, current.ng_ksi(), s_tmsi, &self.sessions);
-        let cleartext = cleartext(&whole);
-        let has_more = cleartext != whole;
-        let whole = Nas5gsMessage::new_5gmm(whole);
-        let complete = whole.encode().ok()?;
-        let nas = if secured {
-            current.protect(&whole, Header::IntegrityAndCiphering)?
-        } else {
-            // §4.4.6: what is not cleartext goes into a NAS message container, ciphered.
-            let mut sent = cleartext;
-            if has_more {
-                let mut contained = complete.clone();
-                current.cipher_container(&mut contained)?;
-                sent.set_nas_message_container(NasMessageContainer::new(contained));
-            }
-            current.protect(&Nas5gsMessage::new_5gmm(sent), Header::Integrity)?
-        };
-        Some((nas, complete))
+    /// T3517, also where the service is asked for before a message of 5GSM.
+    pub(crate) fn expired(ue: &mut Ue<'_>) -> Step {
+        if ue.mm.retry.service_failed() >= MAX_ATTEMPTS && ue.does_as_specified() {
+            ue.set(Timer::T3525, timers::T3525_DEFAULT);
+        }
+        Step::Then(Outcome::TimedOut(Timer::T3517), Next::LeaveCell)
     }
 
-    /// TS 24.501 §5.6.1.4.
-    pub(crate) fn service_accept(&mut self, accept: &NasServiceAccept, out: &mut Out) {
-        let Some(attempt) = self.attempt.as_ref().filter(|attempt| attempt.waits_for_service()) else {
-            return self.nas.refuse(Some(NOT_COMPATIBLE_WITH_STATE), out);
-        };
-        let kind = attempt.kind;
-        self.perseverance.service_succeeded();
-        self.nas.stop(Timer::T3517, out);
-        let failed = accept.pdu_session_reactivation_result.as_ref();
-        if failed.is_some_and(|result| !result.failed_sessions().is_empty()) {
-            out.push(UeAction::Unexpected("session-not-reactivated"));
-        }
-        self.agree_on_sessions(accept.pdu_session_status.as_ref(), out);
-        match kind {
-            Kind::Session(_) => self.send_transaction(out),
-            _ => self.end_attempt(Outcome::Succeeded, out),
-        }
-    }
-
-    /// Releases locally what the network does not know (§5.6.1.4, §5.5.1.3.4), and ends a transaction about it.
-    pub(crate) fn agree_on_sessions(&mut self, status: Option<&NasPduSessionStatus>, out: &mut Out) {
-        let Some(status) = status else { return };
-        let gone: Vec<_> = self.sessions.iter().map(|session| session.id).collect();
-        for id in gone.into_iter().filter(|id| !status.is_active(id.value())) {
-            self.sessions.remove(id, out);
-            if self.is_running(SessionStep::Release, id) {
-                self.end_attempt(Outcome::Succeeded, out);
-            } else if self.is_running(SessionStep::Modification, id) {
-                self.end_attempt(Outcome::Failed(Cause::NoSession), out);
-            }
-        }
-    }
-
-    /// TS 24.501 §5.6.1.5.
-    pub(crate) fn service_reject(
-        &mut self,
-        reject: &NasServiceReject,
-        integrity: bool,
-        context: &mut Context<'_>,
-        out: &mut Out,
-    ) {
-        if !self.attempt.as_ref().is_some_and(|attempt| attempt.waits_for_service()) {
-            return self.nas.refuse(Some(NOT_COMPATIBLE_WITH_STATE), out);
-        }
-        let cause = reject.fgmm_cause.value;
-        let back_off = reject.t3346_value.as_ref().and_then(|value| value.to_seconds());
-        if integrity {
-            self.agree_on_sessions(reject.pdu_session_status.as_ref(), out);
-        }
-        self.suffer(cause, back_off, integrity, context, out);
-        self.end_attempt(Outcome::Failed(Cause::Gmm(cause)), out);
-        // #9, #10: the UE registers anew.
-        if matches!(cause, 9 | 10) && context.settings.retry == Retry::AsSpecified {
-            self.after_release = Some(Procedure::RegistrationRetry);
-        }
-        self.nas.expect_release(out);
-    }
-
-    /// The network pages the UE (TS 24.501 §5.6.2.2.1). Paging that crosses a procedure of the UE is answered by it.
-    pub(crate) fn paged(&mut self, context: &mut Context<'_>, out: &mut Out) {
-        if !self.registered || self.nas.connected || self.attempt.is_some() {
-            out.push(UeAction::Unexpected("paging"));
-            return;
-        }
-        // §5.3.9: paging stops T3346.
-        self.nas.stop(Timer::T3346, out);
-        out.push(UeAction::Started(Procedure::ServiceRequest));
-        self.start_for(Procedure::ServiceRequest, Reason::Paging, context, out);
+    pub(crate) fn initial_message(&self) -> &[u8] {
+        &self.complete
     }
 }
 
+/// SERVICE ACCEPT (TS 24.501 §5.6.1.4).
+pub(crate) fn accepted(slot: &mut Slot, accept: &NasServiceAccept, ue: &mut Ue<'_>) {
+    let Some(running) = slot.running_mut().filter(|running| running.expects_service_accept()) else {
+        return ue.refuse(Some(reject::NOT_COMPATIBLE_WITH_STATE));
+    };
+    ue.mm.retry.service_succeeded();
+    ue.stop(Timer::T3517);
+    let failed = accept.pdu_session_reactivation_result.as_ref();
+    if failed.is_some_and(|result| !result.failed_sessions().is_empty()) {
+        ue.unexpected("session-not-reactivated");
+    }
+    let step = match agree(running, accept.pdu_session_status.as_ref(), ue) {
+        Some(outcome) => Step::Done(outcome),
+        None => running.transaction_mut().map_or(Step::Done(Outcome::Succeeded), |it| it.send(ue)),
+    };
+    slot.settle(step, ue);
+}
+
+/// SERVICE REJECT (TS 24.501 §5.6.1.5).
+pub(crate) fn rejected(slot: &mut Slot, reject: &NasServiceReject, integrity: bool, ue: &mut Ue<'_>) {
+    let Some(running) = slot.running_mut().filter(|running| running.expects_service_accept()) else {
+        return ue.refuse(Some(reject::NOT_COMPATIBLE_WITH_STATE));
+    };
+    let cause = reject.fgmm_cause.value;
+    let back_off = reject.t3346_value.as_ref().and_then(|value| value.to_seconds());
+    let status = reject.pdu_session_status.as_ref().filter(|_| integrity);
+    let ended = agree(running, status, ue);
+    ue.suffer(cause, back_off, integrity);
+    // #9, #10: the UE registers anew.
+    if matches!(cause, 9 | 10) && ue.does_as_specified() {
+        ue.mm.after_release = Some(Procedure::RegistrationRetry);
+    }
+    let outcome = ended.unwrap_or(Outcome::Failed(Cause::Gmm(cause)));
+    slot.settle(Step::Then(outcome, Next::ExpectRelease), ue);
+}
+
+/// Releases locally the sessions that the network does not know; the outcome, where one of them is what a transaction is about.
+fn agree(running: &Running, status: Option<&NasPduSessionStatus>, ue: &mut Ue<'_>) -> Option<Outcome> {
+    let about = running.transaction().map(|transaction| transaction.session());
+    if !ue.agree_on_sessions(status, about) {
+        return None;
+    }
+    match running {
+        Running::Release(_) => Some(Outcome::Succeeded),
+        Running::Modification(_) => Some(Outcome::Failed(Cause::NoSession)),
+        _ => None,
+    }
+}
+
+/// The protected SERVICE REQUEST, and the whole of it in plain; `None` without a security context.
+pub(crate) fn message(reason: Reason, ue: &mut Ue<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (s_tmsi, secured) = (ue.mm.area.s_tmsi()?, ue.mm.connection.secured);
+    let current = ue.mm.connection.context.as_mut()?;
+    let whole = whole(reason, current.ng_ksi(), s_tmsi, ue.sessions, ue.sm.was_used());
+    let cleartext = cleartext(&whole);
+    let has_more = cleartext != whole;
+    let whole = Nas5gsMessage::new_5gmm(whole);
+    let complete = whole.encode().ok()?;
+    let nas = if secured {
+        current.protect(&whole, Header::IntegrityAndCiphering)?
+    } else {
+        // §4.4.6: what is not cleartext goes into a NAS message container, ciphered.
+        let mut sent = cleartext;
+        if has_more {
+            let mut contained = complete.clone();
+            current.cipher_container(&mut contained)?;
+            sent.set_nas_message_container(NasMessageContainer::new(contained));
+        }
+        current.protect(&Nas5gsMessage::new_5gmm(sent), Header::Integrity)?
+    };
+    Some((nas, complete))
+}
+
 /// SERVICE REQUEST (TS 24.501 §8.2.16) with every IE that it is to carry.
-fn message(reason: Reason, ng_ksi: u8, s_tmsi: STmsi, sessions: &SessionManagement) -> NasServiceRequest {
+fn whole(
+    reason: Reason,
+    ng_ksi: u8,
+    s_tmsi: STmsi,
+    sessions: &Sessions,
+    may_have_had_sessions: bool,
+) -> NasServiceRequest {
     let service_type = match reason {
         Reason::Signalling => ServiceType::Signalling,
         Reason::Data => ServiceType::Data,
@@ -164,9 +176,7 @@ fn message(reason: Reason, ng_ksi: u8, s_tmsi: STmsi, sessions: &SessionManageme
     {
         message.set_uplink_data_status(status);
     }
-    if sessions.was_used()
-        && let Ok(status) = NasPduSessionStatus::from_sessions(&sessions.numbers())
-    {
+    if may_have_had_sessions && let Ok(status) = NasPduSessionStatus::from_sessions(&sessions.numbers()) {
         message.set_pdu_session_status(status);
     }
     message
@@ -178,4 +188,4 @@ fn cleartext(request: &NasServiceRequest) -> NasServiceRequest {
 }
 
 /// Failed service requests after which T3525 holds back the next (§5.6.1.7).
-pub(crate) const MAX_ATTEMPTS: u8 = 5;
+const MAX_ATTEMPTS: u8 = 5;

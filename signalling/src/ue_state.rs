@@ -4,13 +4,15 @@ use identity::{Imsi, Key128, Plmn, Procedure};
 use serde::{Deserialize, Serialize};
 
 use crate::common::nas_security::{NasContext, NasContextState};
-use crate::common::timers::Timer;
+use crate::common::retry::{RetryState, begun_by_the_ue};
+use crate::common::timers::{RunningTimers, Timer};
 use crate::common::usim::Usim;
-use crate::nas5g::attempt::{Perseverance, RunningTimers};
+use crate::device::{Device, Nas};
 use crate::nas5g::nas_connection::NasConnection;
 use crate::nas5g::registered_area::RegisteredArea;
 use crate::nas5g::session_management::SessionManagement;
-use crate::nas5g::ue::Ue;
+use crate::nas5g::{Mobility, Nas5g};
+use crate::sessions::Sessions;
 use crate::settings::Subscriber;
 
 /// A UE at rest, on its way to another agent: identities, keys, COUNTs, area and sessions, in a few hundred octets.
@@ -26,9 +28,10 @@ pub struct UeState {
     context: Option<NasContextState>,
     area: RegisteredArea,
     suci: Option<Box<[u8]>>,
-    perseverance: Perseverance,
+    retry: RetryState,
     running: RunningTimers,
-    sessions: SessionManagement,
+    sessions: Sessions,
+    session_management: SessionManagement,
     #[serde(with = "begun_by_the_ue")]
     after_release: Option<Procedure>,
     registered: bool,
@@ -38,12 +41,12 @@ pub struct UeState {
 }
 
 impl UeState {
-    pub(crate) fn of(ue: &Ue) -> Self {
-        let Subscriber { imsi, plmn, k, opc } = ue.subscriber;
+    pub(crate) fn of(device: &Device) -> Self {
+        let Device { usim, nas: Nas::Nr(Nas5g { mm, sm, slot }), sessions } = device;
+        let Subscriber { imsi, plmn, k, opc } = usim.subscriber;
         // The timers of what stays behind do not come along.
-        let mut running = ue.nas.running;
-        for timer in ue.attempt.as_ref().map(|attempt| attempt.timer().0).into_iter().chain(OF_AUTHENTICATION)
-        {
+        let mut running = mm.connection.running;
+        for timer in slot.timer().into_iter().chain(OF_AUTHENTICATION) {
             running.remove(timer);
         }
         Self {
@@ -51,26 +54,26 @@ impl UeState {
             plmn,
             k: k.0,
             opc: opc.0,
-            sequence_numbers: ue.usim.sequence_numbers().to_vec(),
-            context: ue.nas.context.as_ref().map(NasContext::export),
-            area: ue.area.clone(),
-            suci: ue.suci.clone(),
-            perseverance: ue.perseverance.clone(),
+            sequence_numbers: usim.sequence_numbers().to_vec(),
+            context: mm.connection.context.as_ref().map(NasContext::export),
+            area: mm.area.clone(),
+            suci: mm.suci.clone(),
+            retry: mm.retry.clone(),
             running,
-            sessions: ue.sessions.clone(),
-            after_release: ue.after_release,
-            registered: ue.registered,
-            moved: ue.moved,
-            connected: ue.nas.connected,
-            secured: ue.nas.secured,
+            sessions: sessions.clone(),
+            session_management: sm.clone(),
+            after_release: mm.after_release,
+            registered: mm.registered,
+            moved: mm.moved,
+            connected: mm.connection.connected,
+            secured: mm.connection.secured,
         }
     }
 
-    pub(crate) fn into_ue(self) -> Ue {
-        let subscriber = self.subscriber();
-        Ue {
-            usim: Usim::remembering(self.sequence_numbers),
-            nas: NasConnection {
+    pub(crate) fn into_device(self) -> Device {
+        let usim = Usim::remembering(self.subscriber(), self.sequence_numbers);
+        let mm = Mobility {
+            connection: NasConnection {
                 context: self.context.as_ref().and_then(NasContext::import),
                 running: self.running,
                 connected: self.connected,
@@ -78,13 +81,14 @@ impl UeState {
             },
             area: self.area,
             suci: self.suci,
-            perseverance: self.perseverance,
-            sessions: self.sessions,
+            retry: self.retry,
             after_release: self.after_release,
             registered: self.registered,
             moved: self.moved,
-            ..Ue::new(&subscriber)
-        }
+            ..Mobility::default()
+        };
+        let nas = Nas5g { mm, sm: self.session_management, ..Nas5g::default() };
+        Device { usim, nas: Nas::Nr(nas), sessions: self.sessions }
     }
 
     /// The permanent identity.
@@ -107,36 +111,6 @@ impl std::fmt::Debug for UeState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UeState").field("imsi", &self.imsi).finish_non_exhaustive()
     }
-}
-
-/// A procedure that the UE is to begin by itself, as the number under which it travels.
-pub(crate) mod begun_by_the_ue {
-    use identity::Procedure;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(
-        procedure: &Option<Procedure>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let place = |procedure: &Procedure| NUMBERED.iter().find(|(_, one)| one == procedure);
-        procedure.as_ref().and_then(place).map(|(number, _)| number).serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Procedure>, D::Error> {
-        let Some(number) = Option::<u8>::deserialize(deserializer)? else { return Ok(None) };
-        let known = NUMBERED.iter().find(|(one, _)| *one == number).map(|(_, procedure)| *procedure);
-        known.map(Some).ok_or_else(|| D::Error::custom("no UE begins this by itself"))
-    }
-
-    const NUMBERED: [(u8, Procedure); 4] = [
-        (0, Procedure::Registration),
-        (3, Procedure::MobilityRegistrationUpdate),
-        (4, Procedure::PeriodicRegistrationUpdate),
-        (5, Procedure::RegistrationRetry),
-    ];
 }
 
 /// An authentication that no SECURITY MODE COMMAND has ended stays behind.
