@@ -57,6 +57,7 @@ pub(crate) struct Packet {
     pub(crate) uplink: bool,
     pub(crate) ends: Option<(SocketAddr, SocketAddr)>,
     pub(crate) stream: u16,
+    pub(crate) ppid: u32,
     pub(crate) octets: Vec<u8>,
     pub(crate) comment: Comment,
 }
@@ -223,7 +224,7 @@ impl Packet {
             ran: end(self.ends.map(|(ran, _)| ran)),
             core: end(self.ends.map(|(_, core)| core)),
             stream: self.stream,
-            ppid: sctp::NGAP_PPID,
+            ppid: self.ppid,
             name: signalling::message_name(&self.octets),
             octets: self.octets,
             comment: self.comment.text(),

@@ -171,7 +171,7 @@ impl World {
             for action in std::mem::take(&mut self.actions) {
                 match action {
                     ShardAction::Connect { gnb } => self.connect(gnb),
-                    ShardAction::Send { gnb, stream, octets, ticket } => {
+                    ShardAction::Send { gnb, stream, octets, ticket, .. } => {
                         self.shard.departed(ticket, self.now);
                         if !self.dead[self.shard.target_of(gnb)] {
                             self.packets.push_back((self.now + DELAY, Way::Up(gnb), stream, octets));

@@ -111,7 +111,7 @@ impl World {
                         self.amf.handle(self.now, event, &mut self.amf_actions);
                         self.shard.association_up(gnb, STREAMS, None, self.now, &mut self.shard_actions);
                     }
-                    ShardAction::Send { gnb, stream, octets, ticket } => {
+                    ShardAction::Send { gnb, stream, octets, ticket, .. } => {
                         self.shard.departed(ticket, self.now);
                         self.send(u32::from(gnb) + 1, AMF, stream, octets)
                     }

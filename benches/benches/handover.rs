@@ -16,7 +16,7 @@ use rand::rngs::SmallRng;
 use rustix::time::{ClockId, clock_gettime};
 use scenarios::Scenario;
 use signalling::{
-    Context, Device, Gnb, GnbAction, GnbEvent, GnbSettings, N3Settings, Procedure, Released, Retry,
+    Context, Device, Gnb, GnbSettings, N3Settings, NodeAction, NodeEvent, Procedure, Released, Retry,
     SessionRequest, Subscriber, SuciScheme, TargetGnb, UeAction, UeEvent, UeSettings,
 };
 use simulator::{AmfAction, AmfEvent, Core, Moment, Output};
@@ -95,7 +95,7 @@ impl Network {
             let event = AmfEvent::AssociationUp { association, streams_out: 8 };
             network.core.handle(network.at, event, &mut down);
             let mut up = Vec::new();
-            network.gnbs[number].handle(GnbEvent::AssociationUp { streams_out: 8 }, network.at.now, &mut up);
+            network.gnbs[number].handle(NodeEvent::AssociationUp { streams_out: 8 }, network.at.now, &mut up);
             network.exchange(up.into_iter().map(|action| (number, action)).collect());
             assert!(network.gnbs[number].is_ready());
         }
@@ -138,7 +138,7 @@ impl Network {
         };
         let ue = self.number();
         let mut up = Vec::new();
-        let event = GnbEvent::Handover { ue, target, container: &[0xa5; 64] };
+        let event = NodeEvent::Handover { ue, target, container: &[0xa5; 64] };
         self.gnbs[source].handle(event, self.at.now, &mut up);
         self.near += began.elapsed();
         self.finish_move(source, up);
@@ -150,14 +150,14 @@ impl Network {
         let (began, source) = (Instant::now(), self.here);
         let ue = self.number();
         let context = self.gnbs[source].give_up_for_xn(ue).unwrap();
-        let event = GnbEvent::ArriveByXn { ue, cell: 0, context: &context };
+        let event = NodeEvent::ArriveByXn { ue, cell: 0, context: &context };
         let mut up = Vec::new();
         self.gnbs[1 - source].handle(event, self.at.now, &mut up);
         self.near += began.elapsed();
         self.finish_move(1 - source, up);
     }
 
-    fn finish_move(&mut self, number: usize, up: Vec<GnbAction>) {
+    fn finish_move(&mut self, number: usize, up: Vec<NodeAction>) {
         self.ended = false;
         self.exchange(up.into_iter().map(|action| (number, action)).collect());
         assert!(self.ended, "the source has released the UE");
@@ -184,7 +184,7 @@ impl Network {
         self.exchange(up);
     }
 
-    fn ue_handles(&mut self, event: UeEvent<'_>, up: &mut Vec<(usize, GnbAction)>) {
+    fn ue_handles(&mut self, event: UeEvent<'_>, up: &mut Vec<(usize, NodeAction)>) {
         let (now, ue) = (self.at.now, self.number());
         let mut context = Context { now, rng: &mut self.rng, settings: &self.settings, tai: self.area };
         let (mut actions, mut sent) = (Vec::new(), Vec::new());
@@ -194,9 +194,9 @@ impl Network {
         for action in actions {
             match action {
                 UeAction::Connect { nas, cause, s_tmsi } => {
-                    gnb.handle(GnbEvent::Connect { ue, cell: 0, nas: &nas, cause, s_tmsi }, now, &mut sent);
+                    gnb.handle(NodeEvent::Connect { ue, cell: 0, nas: &nas, cause, s_tmsi }, now, &mut sent);
                 }
-                UeAction::Uplink(nas) => gnb.handle(GnbEvent::Uplink { ue, nas: &nas }, now, &mut sent),
+                UeAction::Uplink(nas) => gnb.handle(NodeEvent::Uplink { ue, nas: &nas }, now, &mut sent),
                 _ => {}
             }
         }
@@ -204,12 +204,12 @@ impl Network {
     }
 
     /// Carries messages to and fro until nobody has anything to say.
-    fn exchange(&mut self, mut up: Vec<(usize, GnbAction)>) {
+    fn exchange(&mut self, mut up: Vec<(usize, NodeAction)>) {
         let mut down = Output::default();
         loop {
             let began = Instant::now();
             for (number, action) in up.drain(..) {
-                if let GnbAction::Send { stream, octets, .. } = action {
+                if let NodeAction::Send { stream, octets, .. } = action {
                     let association = u32::try_from(number + 1).unwrap();
                     let event = AmfEvent::Received { association, stream, octets: &octets };
                     self.core.handle(self.at, event, &mut down);
@@ -227,7 +227,7 @@ impl Network {
                 if let AmfAction::Send { association, stream, octets } = action {
                     let number = association as usize - 1;
                     let mut heard = Vec::new();
-                    let event = GnbEvent::Received { stream, octets: &octets };
+                    let event = NodeEvent::Received { stream, octets: &octets };
                     self.gnbs[number].handle(event, self.at.now, &mut heard);
                     heard.into_iter().for_each(|action| self.gnb_says(number, action, &mut up));
                 }
@@ -236,20 +236,20 @@ impl Network {
         }
     }
 
-    fn gnb_says(&mut self, number: usize, action: GnbAction, up: &mut Vec<(usize, GnbAction)>) {
+    fn gnb_says(&mut self, number: usize, action: NodeAction, up: &mut Vec<(usize, NodeAction)>) {
         let (gnb, event) = match action {
-            GnbAction::Send { .. } => return up.push((number, action)),
-            GnbAction::Downlink { nas, .. } => return self.ue_handles(UeEvent::Downlink(&nas), up),
-            GnbAction::Released { cause: Released::HandedOver, .. } => {
+            NodeAction::Send { .. } => return up.push((number, action)),
+            NodeAction::Downlink { nas, .. } => return self.ue_handles(UeEvent::Downlink(&nas), up),
+            NodeAction::Released { cause: Released::HandedOver, .. } => {
                 self.ended = true;
                 return;
             }
-            GnbAction::Released { .. } => return self.ue_handles(UeEvent::ConnectionReleased, up),
-            GnbAction::HandoverRequested { handle, .. } => {
-                (number, GnbEvent::AdmitHandover { handle, ue: self.number() })
+            NodeAction::Released { .. } => return self.ue_handles(UeEvent::ConnectionReleased, up),
+            NodeAction::HandoverRequested { handle, .. } => {
+                (number, NodeEvent::AdmitHandover { handle, ue: self.number() })
             }
-            GnbAction::HandoverCommanded { ue, .. } => (1 - number, GnbEvent::HandoverArrived { ue }),
-            GnbAction::PathSwitched { ue } => (1 - number, GnbEvent::ReleaseAfterXn { ue }),
+            NodeAction::HandoverCommanded { ue, .. } => (1 - number, NodeEvent::HandoverArrived { ue }),
+            NodeAction::PathSwitched { ue } => (1 - number, NodeEvent::ReleaseAfterXn { ue }),
             _ => return,
         };
         let mut said = Vec::new();

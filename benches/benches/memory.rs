@@ -125,7 +125,7 @@ impl Network<'_> {
                         self.core.handle(moment, event, &mut out);
                         shard.association_up(gnb, 8, None, now, actions);
                     }
-                    ShardAction::Send { gnb, stream, octets, ticket } => {
+                    ShardAction::Send { gnb, stream, octets, ticket, .. } => {
                         shard.departed(ticket, now);
                         let association = u32::from(gnb) + 1;
                         let event = AmfEvent::Received { association, stream, octets: &octets };

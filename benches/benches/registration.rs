@@ -11,7 +11,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use scenarios::Scenario;
 use signalling::{
-    Context, Device, Gnb, GnbAction, GnbEvent, GnbSettings, Procedure, Retry, Subscriber, SuciScheme,
+    Context, Device, Gnb, GnbSettings, NodeAction, NodeEvent, Procedure, Retry, Subscriber, SuciScheme,
     UeAction, UeEvent, UeSettings,
 };
 use simulator::scenario::ScenarioSubscribers;
@@ -78,7 +78,7 @@ impl Network {
             &mut down,
         );
         let mut up = Vec::new();
-        network.gnb.handle(GnbEvent::AssociationUp { streams_out: 8 }, network.now, &mut up);
+        network.gnb.handle(NodeEvent::AssociationUp { streams_out: 8 }, network.now, &mut up);
         network.exchange(None, up);
         assert!(network.gnb.is_ready());
         network
@@ -102,12 +102,12 @@ impl Network {
     }
 
     /// Carries messages to and fro until nobody has anything to say.
-    fn exchange(&mut self, mut ue: Option<&mut Device>, mut up: Vec<GnbAction>) {
+    fn exchange(&mut self, mut ue: Option<&mut Device>, mut up: Vec<NodeAction>) {
         let (mut down, mut actions) = (Vec::new(), Vec::new());
         loop {
             let began = Instant::now();
             for action in up.drain(..) {
-                if let GnbAction::Send { stream, octets, .. } = action {
+                if let NodeAction::Send { stream, octets, .. } = action {
                     self.amf.handle(
                         self.now,
                         AmfEvent::Received { association: 1, stream, octets: &octets },
@@ -124,14 +124,14 @@ impl Network {
             let mut heard = Vec::new();
             for action in down.drain(..) {
                 if let AmfAction::Send { stream, octets, .. } = action {
-                    self.gnb.handle(GnbEvent::Received { stream, octets: &octets }, self.now, &mut heard);
+                    self.gnb.handle(NodeEvent::Received { stream, octets: &octets }, self.now, &mut heard);
                 }
             }
             for action in heard {
                 let event = match &action {
-                    GnbAction::Downlink { nas, .. } => UeEvent::Downlink(nas),
-                    GnbAction::Released { .. } => UeEvent::ConnectionReleased,
-                    GnbAction::Send { .. } => {
+                    NodeAction::Downlink { nas, .. } => UeEvent::Downlink(nas),
+                    NodeAction::Released { .. } => UeEvent::ConnectionReleased,
+                    NodeAction::Send { .. } => {
                         up.push(action);
                         continue;
                     }
@@ -153,13 +153,13 @@ impl Network {
     }
 }
 
-fn to_gnb(gnb: &mut Gnb, actions: &mut Vec<UeAction>, now: Instant, up: &mut Vec<GnbAction>) {
+fn to_gnb(gnb: &mut Gnb, actions: &mut Vec<UeAction>, now: Instant, up: &mut Vec<NodeAction>) {
     for action in actions.drain(..) {
         match action {
             UeAction::Connect { nas, cause, s_tmsi } => {
-                gnb.handle(GnbEvent::Connect { ue: 1, cell: 0, nas: &nas, cause, s_tmsi }, now, up);
+                gnb.handle(NodeEvent::Connect { ue: 1, cell: 0, nas: &nas, cause, s_tmsi }, now, up);
             }
-            UeAction::Uplink(nas) => gnb.handle(GnbEvent::Uplink { ue: 1, nas: &nas }, now, up),
+            UeAction::Uplink(nas) => gnb.handle(NodeEvent::Uplink { ue: 1, nas: &nas }, now, up),
             _ => {}
         }
     }

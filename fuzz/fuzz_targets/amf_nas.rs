@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use fuzz::{messages, network};
-use signalling::{EstablishmentCause, GnbAction, GnbEvent};
+use signalling::{EstablishmentCause, NodeAction, NodeEvent};
 use simulator::{AmfAction, AmfEvent};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
@@ -14,19 +14,19 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     for (number, nas) in messages(input).enumerate() {
         let cause = EstablishmentCause::MoSignalling;
         let event = match number {
-            0 => GnbEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: None },
-            _ => GnbEvent::Uplink { ue: 1, nas },
+            0 => NodeEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: None },
+            _ => NodeEvent::Uplink { ue: 1, nas },
         };
         gnb.handle(event, now, &mut up);
         for action in up.drain(..) {
-            if let GnbAction::Send { stream, octets, .. } = action {
+            if let NodeAction::Send { stream, octets, .. } = action {
                 amf.handle(now, AmfEvent::Received { association: 1, stream, octets: &octets }, &mut down);
             }
         }
         // The gNB learns the AMF's identity of the UE from the answers.
         for action in down.drain(..) {
             if let AmfAction::Send { stream, octets, .. } = action {
-                gnb.handle(GnbEvent::Received { stream, octets: &octets }, now, &mut up);
+                gnb.handle(NodeEvent::Received { stream, octets: &octets }, now, &mut up);
             }
         }
         up.clear();

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use fuzz::{gnb, messages, tracking_area};
-use signalling::{EstablishmentCause, GnbAction, GnbEvent, TargetGnb};
+use signalling::{EstablishmentCause, NodeAction, NodeEvent, TargetGnb};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let now = Instant::now();
@@ -13,32 +13,32 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let target = TargetGnb { gnb_id: 2, gnb_id_bits: 24, plmn, tac, cell: 0 };
     let nas = &[0x7e, 0, 0x41];
     let cause = EstablishmentCause::MoSignalling;
-    gnb.handle(GnbEvent::Received { stream: 0, octets: NG_SETUP_RESPONSE }, now, &mut actions);
-    gnb.handle(GnbEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: None }, now, &mut actions);
+    gnb.handle(NodeEvent::Received { stream: 0, octets: NG_SETUP_RESPONSE }, now, &mut actions);
+    gnb.handle(NodeEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: None }, now, &mut actions);
     for (number, message) in messages(input).enumerate() {
         let _ = signalling::message_name(message);
         actions.clear();
-        gnb.handle(GnbEvent::Received { stream: 0, octets: message }, now, &mut actions);
+        gnb.handle(NodeEvent::Received { stream: 0, octets: message }, now, &mut actions);
         for action in std::mem::take(&mut actions) {
             match action {
-                GnbAction::HandoverRequested { handle, .. } => {
-                    gnb.handle(GnbEvent::AdmitHandover { handle, ue: 2 }, now, &mut actions);
+                NodeAction::HandoverRequested { handle, .. } => {
+                    gnb.handle(NodeEvent::AdmitHandover { handle, ue: 2 }, now, &mut actions);
                 }
-                GnbAction::HandoverExpected { ue } => {
-                    gnb.handle(GnbEvent::HandoverArrived { ue }, now, &mut actions);
+                NodeAction::HandoverExpected { ue } => {
+                    gnb.handle(NodeEvent::HandoverArrived { ue }, now, &mut actions);
                 }
-                GnbAction::Released { ue: 1, .. } => {
-                    let again = GnbEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: None };
+                NodeAction::Released { ue: 1, .. } => {
+                    let again = NodeEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: None };
                     gnb.handle(again, now, &mut actions);
                 }
                 _ => {}
             }
         }
         match number % 4 {
-            1 => gnb.handle(GnbEvent::Handover { ue: 1, target, container: message }, now, &mut actions),
+            1 => gnb.handle(NodeEvent::Handover { ue: 1, target, container: message }, now, &mut actions),
             3 => {
                 if let Some(context) = gnb.give_up_for_xn(2) {
-                    let arrival = GnbEvent::ArriveByXn { ue: 3, cell: 0, context: &context };
+                    let arrival = NodeEvent::ArriveByXn { ue: 3, cell: 0, context: &context };
                     gnb.handle(arrival, now, &mut actions);
                 }
             }

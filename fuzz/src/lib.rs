@@ -7,7 +7,7 @@ use coordinator::core::{Core, CoreSettings, Input, LinkId};
 use identity::{Key128, SessionId, Plmn, Snssai, Tac};
 use scenarios::{Flow, Plan, Scenario};
 use signalling::{
-    Gnb, GnbAction, GnbEvent, GnbSettings, N3Settings, Retry, Subscriber, SuciScheme, UeSettings,
+    Gnb, NodeAction, NodeEvent, GnbSettings, N3Settings, Retry, Subscriber, SuciScheme, UeSettings,
 };
 use simulator::scenario::ScenarioSubscribers;
 use simulator::{Amf, AmfAction, AmfEvent, SessionSpec, UeAddresses, Upf, UpfSettings};
@@ -51,7 +51,7 @@ pub fn tracking_area() -> (Plmn, Tac) {
 }
 
 /// A gNB with its association up; what it sent is dropped.
-pub fn gnb(now: Instant) -> (Gnb, Vec<GnbAction>) {
+pub fn gnb(now: Instant) -> (Gnb, Vec<NodeAction>) {
     let (plmn, tac) = tracking_area();
     let n3 = Some(N3Settings {
         address: [127, 0, 0, 2].into(),
@@ -63,7 +63,7 @@ pub fn gnb(now: Instant) -> (Gnb, Vec<GnbAction>) {
     let settings =
         GnbSettings { gnb_id: 1, name: "gnb".into(), plmn, tac, slices: vec![slice()], cells: 1, n3 };
     let (mut gnb, mut actions) = (Gnb::new(settings), Vec::new());
-    gnb.handle(GnbEvent::AssociationUp { streams_out: 8 }, now, &mut actions);
+    gnb.handle(NodeEvent::AssociationUp { streams_out: 8 }, now, &mut actions);
     (gnb, actions)
 }
 
@@ -76,13 +76,13 @@ pub fn network(now: Instant) -> (Amf, Gnb) {
     amf.handle(now, AmfEvent::AssociationUp { association: 1, streams_out: 8 }, &mut to_gnb);
     let (mut gnb, mut actions) = gnb(now);
     for action in actions.drain(..) {
-        if let GnbAction::Send { stream, octets, .. } = action {
+        if let NodeAction::Send { stream, octets, .. } = action {
             amf.handle(now, AmfEvent::Received { association: 1, stream, octets: &octets }, &mut to_gnb);
         }
     }
     for action in to_gnb {
         if let AmfAction::Send { stream, octets, .. } = action {
-            gnb.handle(GnbEvent::Received { stream, octets: &octets }, now, &mut actions);
+            gnb.handle(NodeEvent::Received { stream, octets: &octets }, now, &mut actions);
         }
     }
     (amf, gnb)

@@ -11,22 +11,23 @@ pub mod fuzz;
 mod message_name;
 mod nas5g;
 mod ngap;
+mod node;
 mod outcome;
 mod sessions;
 mod settings;
 mod ue_state;
 
 pub use common::identity_of_ue::{Guti, STmsi};
-pub use common::timers::{GnbTimer, NG_SETUP_AGAIN, Timer};
+pub use common::timers::{NG_SETUP_AGAIN, NodeTimer, Timer};
 pub use device::{Device, UeAction, UeEvent};
 pub use establishment_cause::EstablishmentCause;
 pub use identity::Procedure;
 pub use message_name::message_name;
 pub use ngap::{
-    AmfFacts, AmfNotice, AmfUpdate, Gnb, GnbAction, GnbEvent, GnbSettings, Guami, HandoverFailure,
-    N3Settings, NgapCause, Overload, OverloadAction, RefusalReason, ReleaseCause, Released, TargetGnb,
-    Tunnel, XnContext,
+    AmfFacts, AmfNotice, AmfUpdate, Gnb, GnbSettings, Guami, HandoverFailure, N3Settings, NgapCause,
+    Overload, OverloadAction, Released, TargetGnb, Tunnel, XnContext,
 };
+pub use node::{NodeAction, NodeEvent, RanNode, RefusalReason, ReleaseCause};
 pub use outcome::{AuthenticationFailure, Cause, ConnectionRefusal, Outcome};
 pub use sessions::{Session, SessionRequest};
 pub use settings::{Context, Retry, Subscriber, SuciScheme, UeSettings};

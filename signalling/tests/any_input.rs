@@ -17,7 +17,7 @@ use oxirush_nas::nas_5gs::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use signalling::{
-    ConnectionRefusal, Device, EstablishmentCause, Gnb, GnbEvent, GnbSettings, GnbTimer, Procedure,
+    ConnectionRefusal, Device, EstablishmentCause, Gnb, GnbSettings, NodeEvent, NodeTimer, Procedure,
     ReleaseCause, Retry, Timer, UeAction, UeEvent,
 };
 
@@ -315,7 +315,7 @@ proptest! {
     fn gnb_takes_anything(events in vec((0u8..9, any::<u32>(), vec(any::<u8>(), 0..60)), 0..40)) {
         let mut gnb = gnb();
         let mut out = Vec::new();
-        gnb.handle(GnbEvent::AssociationUp { streams_out: 2 }, Instant::now(), &mut out);
+        gnb.handle(NodeEvent::AssociationUp { streams_out: 2 }, Instant::now(), &mut out);
         for (kind, number, octets) in events {
             let ue = number % 3;
             let mut pdu = hex::decode(MESSAGES[number as usize % MESSAGES.len()]).unwrap();
@@ -324,15 +324,15 @@ proptest! {
                 pdu[at] ^= octets.last().copied().unwrap_or(0);
             }
             let event = match kind {
-                0 => GnbEvent::Received { stream: 0, octets: &octets },
-                1 | 2 => GnbEvent::Received { stream: 1, octets: &pdu },
-                3 => GnbEvent::Connect { ue, cell: number % 4, nas: &octets, cause: EstablishmentCause::MoData, s_tmsi: None },
-                4 => GnbEvent::Uplink { ue, nas: &octets },
-                5 => GnbEvent::RequestRelease { ue, cause: ReleaseCause::UserInactivity },
-                6 => GnbEvent::Expired([GnbTimer::NgSetup, GnbTimer::TimeToWait, GnbTimer::NgReset][ue as usize]),
-                7 => GnbEvent::Reset,
-                _ if number % 5 == 0 => GnbEvent::AssociationDown,
-                _ => GnbEvent::AssociationUp { streams_out: 3 },
+                0 => NodeEvent::Received { stream: 0, octets: &octets },
+                1 | 2 => NodeEvent::Received { stream: 1, octets: &pdu },
+                3 => NodeEvent::Connect { ue, cell: number % 4, nas: &octets, cause: EstablishmentCause::MoData, s_tmsi: None },
+                4 => NodeEvent::Uplink { ue, nas: &octets },
+                5 => NodeEvent::RequestRelease { ue, cause: ReleaseCause::UserInactivity },
+                6 => NodeEvent::Expired([NodeTimer::NgSetup, NodeTimer::TimeToWait, NodeTimer::NgReset][ue as usize]),
+                7 => NodeEvent::Reset,
+                _ if number % 5 == 0 => NodeEvent::AssociationDown,
+                _ => NodeEvent::AssociationUp { streams_out: 3 },
             };
             gnb.handle(event, Instant::now(), &mut out);
             prop_assert!(gnb.connected() <= 3);

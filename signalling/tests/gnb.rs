@@ -12,7 +12,7 @@ use oxirush_ngap::helpers::*;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{NgapPduKind as Kind, build_ngap, extract_ngap_ies};
 use signalling::{
-    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, RefusalReason, ReleaseCause,
+    EstablishmentCause, Gnb, GnbSettings, NodeAction, NodeEvent, NodeTimer, RefusalReason, ReleaseCause,
     Released, STmsi,
 };
 
@@ -28,27 +28,27 @@ fn settings() -> GnbSettings {
     }
 }
 
-fn handle(gnb: &mut Gnb, event: GnbEvent<'_>) -> Vec<GnbAction> {
+fn handle(gnb: &mut Gnb, event: NodeEvent<'_>) -> Vec<NodeAction> {
     let mut out = Vec::new();
     gnb.handle(event, Instant::now(), &mut out);
     out
 }
 
-fn receive(gnb: &mut Gnb, pdu: Result<NGAP_PDU, oxirush_ngap::Error>) -> Vec<GnbAction> {
-    handle(gnb, GnbEvent::Received { stream: 0, octets: &pdu.unwrap().encode().unwrap() })
+fn receive(gnb: &mut Gnb, pdu: Result<NGAP_PDU, oxirush_ngap::Error>) -> Vec<NodeAction> {
+    handle(gnb, NodeEvent::Received { stream: 0, octets: &pdu.unwrap().encode().unwrap() })
 }
 
-fn connect(gnb: &mut Gnb, ue: u32) -> Vec<GnbAction> {
+fn connect(gnb: &mut Gnb, ue: u32) -> Vec<NodeAction> {
     let cause = EstablishmentCause::MoSignalling;
     let s_tmsi = STmsi::new(1, 0, 0xdead_beef);
-    handle(gnb, GnbEvent::Connect { ue, cell: 0, nas: &[0x7e, 0, 0x41], cause, s_tmsi })
+    handle(gnb, NodeEvent::Connect { ue, cell: 0, nas: &[0x7e, 0, 0x41], cause, s_tmsi })
 }
 
 fn ready() -> Gnb {
     let mut gnb = Gnb::new(settings());
-    handle(&mut gnb, GnbEvent::AssociationUp { streams_out: 4 });
+    handle(&mut gnb, NodeEvent::AssociationUp { streams_out: 4 });
     let actions = receive(&mut gnb, setup_response());
-    assert!(actions.contains(&GnbAction::Ready));
+    assert!(actions.contains(&NodeAction::Ready));
     gnb
 }
 
@@ -57,7 +57,7 @@ fn connected() -> (Gnb, u32) {
     let mut gnb = ready();
     let ran = ran_of(&connect(&mut gnb, 9));
     let actions = receive(&mut gnb, downlink(42, ran));
-    assert_eq!(actions, [GnbAction::Downlink { ue: 9, nas: vec![1, 2, 3] }]);
+    assert_eq!(actions, [NodeAction::Downlink { ue: 9, nas: vec![1, 2, 3] }]);
     (gnb, ran)
 }
 
@@ -98,10 +98,10 @@ fn release(amf: u64, ran: u32) -> Result<NGAP_PDU, oxirush_ngap::Error> {
 }
 
 /// The PDUs that were sent, checked for deviations from the ASN.1.
-fn pdus(actions: &[GnbAction]) -> Vec<(u16, NGAP_PDU)> {
+fn pdus(actions: &[NodeAction]) -> Vec<(u16, NGAP_PDU)> {
     let mut pdus = Vec::new();
     for action in actions {
-        if let GnbAction::Send { stream, octets, .. } = action {
+        if let NodeAction::Send { stream, octets, .. } = action {
             let pdu = NGAP_PDU::decode(octets).unwrap();
             assert!(pdu.check().unwrap().is_empty(), "{pdu}: {:?}", pdu.check());
             pdus.push((*stream, pdu));
@@ -110,11 +110,11 @@ fn pdus(actions: &[GnbAction]) -> Vec<(u16, NGAP_PDU)> {
     pdus
 }
 
-fn kinds(actions: &[GnbAction]) -> Vec<Kind> {
+fn kinds(actions: &[NodeAction]) -> Vec<Kind> {
     pdus(actions).iter().map(|(_, pdu)| pdu.kind()).collect()
 }
 
-fn ran_of(actions: &[GnbAction]) -> u32 {
+fn ran_of(actions: &[NodeAction]) -> u32 {
     let pdus = pdus(actions);
     let (_, pdu) = pdus.iter().find(|(_, pdu)| pdu.kind() == Kind::Initiating_InitialUEMessage).unwrap();
     let read = || -> Result<u32, oxirush_ngap::Error> {
@@ -124,7 +124,7 @@ fn ran_of(actions: &[GnbAction]) -> u32 {
     read().unwrap()
 }
 
-fn cause_of(actions: &[GnbAction]) -> Cause {
+fn cause_of(actions: &[NodeAction]) -> Cause {
     let pdus = pdus(actions);
     let (_, pdu) = pdus.iter().find(|(_, pdu)| pdu.kind() == Kind::Initiating_ErrorIndication).unwrap();
     pdu.ie::<oxirush_ngap::ie::Cause>().unwrap().unwrap()
@@ -133,18 +133,18 @@ fn cause_of(actions: &[GnbAction]) -> Cause {
 #[test]
 fn ng_setup_on_stream_0_makes_the_gnb_ready() {
     let mut gnb = Gnb::new(settings());
-    let actions = handle(&mut gnb, GnbEvent::AssociationUp { streams_out: 4 });
+    let actions = handle(&mut gnb, NodeEvent::AssociationUp { streams_out: 4 });
     assert_eq!(kinds(&actions), [Kind::Initiating_NGSetup]);
     assert_eq!(pdus(&actions)[0].0, 0);
     let actions = receive(&mut gnb, setup_response());
-    assert_eq!(actions, [GnbAction::StopTimer(GnbTimer::NgSetup), GnbAction::Ready]);
+    assert_eq!(actions, [NodeAction::StopTimer(NodeTimer::NgSetup), NodeAction::Ready]);
     assert!(gnb.is_ready());
 }
 
 #[test]
 fn ng_setup_failure_waits_as_long_as_it_says() {
     let mut gnb = Gnb::new(settings());
-    handle(&mut gnb, GnbEvent::AssociationUp { streams_out: 4 });
+    handle(&mut gnb, NodeEvent::AssociationUp { streams_out: 4 });
     let failure = build_ngap!(
         UnsuccessfulOutcome,
         NGSetup,
@@ -155,20 +155,20 @@ fn ng_setup_failure_waits_as_long_as_it_says() {
     let actions = receive(&mut gnb, failure);
     let wait = Duration::from_secs(5);
     assert!(actions.iter().any(|action| matches!(action,
-        GnbAction::SetupRefused { cause, retry_after, passes: false } if cause.contains("unknown-plmn") && *retry_after == Some(wait))));
-    assert!(actions.contains(&GnbAction::SetTimer(GnbTimer::TimeToWait, wait)));
+        NodeAction::SetupRefused { cause, retry_after, passes: false } if cause.contains("unknown-plmn") && *retry_after == Some(wait))));
+    assert!(actions.contains(&NodeAction::SetTimer(NodeTimer::TimeToWait, wait)));
     assert!(!gnb.is_ready());
-    let actions = handle(&mut gnb, GnbEvent::Expired(GnbTimer::TimeToWait));
+    let actions = handle(&mut gnb, NodeEvent::Expired(NodeTimer::TimeToWait));
     assert_eq!(kinds(&actions), [Kind::Initiating_NGSetup]);
 }
 
 #[test]
 fn ng_setup_without_an_answer_is_repeated() {
     let mut gnb = Gnb::new(settings());
-    handle(&mut gnb, GnbEvent::AssociationUp { streams_out: 4 });
-    let actions = handle(&mut gnb, GnbEvent::Expired(GnbTimer::NgSetup));
-    assert!(matches!(actions[0], GnbAction::SetupUnanswered { .. }));
-    let actions = handle(&mut gnb, GnbEvent::Expired(GnbTimer::TimeToWait));
+    handle(&mut gnb, NodeEvent::AssociationUp { streams_out: 4 });
+    let actions = handle(&mut gnb, NodeEvent::Expired(NodeTimer::NgSetup));
+    assert!(matches!(actions[0], NodeAction::SetupUnanswered { .. }));
+    let actions = handle(&mut gnb, NodeEvent::Expired(NodeTimer::TimeToWait));
     assert_eq!(kinds(&actions), [Kind::Initiating_NGSetup]);
 }
 
@@ -176,11 +176,11 @@ fn ng_setup_without_an_answer_is_repeated() {
 fn ue_gets_no_connection_before_ng_setup_nor_in_a_cell_that_is_not() {
     let mut gnb = Gnb::new(settings());
     let actions = connect(&mut gnb, 9);
-    assert_eq!(actions, [GnbAction::Refused { ue: 9, reason: RefusalReason::NgInterfaceDown }]);
+    assert_eq!(actions, [NodeAction::Refused { ue: 9, reason: RefusalReason::NgInterfaceDown }]);
     let mut gnb = ready();
     let cause = EstablishmentCause::MoData;
-    let actions = handle(&mut gnb, GnbEvent::Connect { ue: 9, cell: 3, nas: &[0], cause, s_tmsi: None });
-    assert_eq!(actions, [GnbAction::Refused { ue: 9, reason: RefusalReason::NoSuchCell }]);
+    let actions = handle(&mut gnb, NodeEvent::Connect { ue: 9, cell: 3, nas: &[0], cause, s_tmsi: None });
+    assert_eq!(actions, [NodeAction::Refused { ue: 9, reason: RefusalReason::NoSuchCell }]);
 }
 
 #[test]
@@ -189,10 +189,10 @@ fn nas_goes_both_ways_on_a_stream_of_the_ue() {
     let actions = connect(&mut gnb, 9);
     let (stream, ran) = (pdus(&actions)[0].0, ran_of(&actions));
     assert_ne!(stream, 0);
-    let early = handle(&mut gnb, GnbEvent::Uplink { ue: 9, nas: &[7] });
-    assert_eq!(early, [GnbAction::Unexpected("uplink-before-downlink")]);
+    let early = handle(&mut gnb, NodeEvent::Uplink { ue: 9, nas: &[7] });
+    assert_eq!(early, [NodeAction::Unexpected("uplink-before-downlink")]);
     receive(&mut gnb, downlink(42, ran));
-    let actions = handle(&mut gnb, GnbEvent::Uplink { ue: 9, nas: &[7] });
+    let actions = handle(&mut gnb, NodeEvent::Uplink { ue: 9, nas: &[7] });
     assert_eq!(kinds(&actions), [Kind::Initiating_UplinkNASTransport]);
     assert_eq!(pdus(&actions)[0].0, stream);
     assert_eq!(gnb.connected(), 1);
@@ -212,13 +212,13 @@ fn inconsistent_amf_id_releases_the_connection() {
     let (mut gnb, ran) = connected();
     let actions = receive(&mut gnb, downlink(43, ran));
     assert_eq!(cause_of(&actions), Cause::radioNetwork(CauseRadioNetwork::inconsistent_remote_UE_NGAP_ID));
-    assert!(actions.contains(&GnbAction::Released { ue: 9, cause: Released::Lost }));
+    assert!(actions.contains(&NodeAction::Released { ue: 9, cause: Released::Lost }));
 }
 
 #[test]
 fn octets_that_are_no_pdu_are_answered_with_transfer_syntax_error() {
     let mut gnb = ready();
-    let actions = handle(&mut gnb, GnbEvent::Received { stream: 0, octets: &[0xff, 1, 2] });
+    let actions = handle(&mut gnb, NodeEvent::Received { stream: 0, octets: &[0xff, 1, 2] });
     assert_eq!(cause_of(&actions), Cause::protocol(CauseProtocol::transfer_syntax_error));
 }
 
@@ -296,7 +296,7 @@ fn initial_context_setup_is_answered_and_its_nas_delivered() {
     };
     let actions = receive(&mut gnb, request(true));
     assert_eq!(kinds(&actions), [Kind::Successful_InitialContextSetup]);
-    assert!(actions.contains(&GnbAction::Downlink { ue: 9, nas: vec![5] }));
+    assert!(actions.contains(&NodeAction::Downlink { ue: 9, nas: vec![5] }));
     let actions = receive(&mut gnb, request(false));
     assert_eq!(kinds(&actions), [Kind::Unsuccessful_InitialContextSetup]);
 }
@@ -306,7 +306,7 @@ fn release_command_is_completed_and_frees_the_ue() {
     let (mut gnb, ran) = connected();
     let actions = receive(&mut gnb, release(42, ran));
     assert_eq!(kinds(&actions), [Kind::Successful_UEContextRelease]);
-    assert_eq!(actions.last(), Some(&GnbAction::Released { ue: 9, cause: Released::Normal }));
+    assert_eq!(actions.last(), Some(&NodeAction::Released { ue: 9, cause: Released::Normal }));
     assert_eq!(gnb.connected(), 0);
 }
 
@@ -314,12 +314,13 @@ fn release_command_is_completed_and_frees_the_ue() {
 fn lost_radio_connection_is_reported_and_nas_comes_back() {
     let (mut gnb, ran) = connected();
     let cause = ReleaseCause::RadioConnectionLost;
-    let actions = handle(&mut gnb, GnbEvent::RequestRelease { ue: 9, cause });
+    let actions = handle(&mut gnb, NodeEvent::RequestRelease { ue: 9, cause });
     assert_eq!(kinds(&actions), [Kind::Initiating_UEContextReleaseRequest]);
     let actions = receive(&mut gnb, downlink(42, ran));
     assert_eq!(kinds(&actions), [Kind::Initiating_NASNonDeliveryIndication]);
     assert!(
-        receive(&mut gnb, release(42, ran)).contains(&GnbAction::Released { ue: 9, cause: Released::Normal })
+        receive(&mut gnb, release(42, ran))
+            .contains(&NodeAction::Released { ue: 9, cause: Released::Normal })
     );
 }
 
@@ -335,7 +336,7 @@ fn ue_that_connects_anew_leaves_its_old_connection() {
     assert_ne!(old, new);
     let actions = receive(&mut gnb, release(42, old));
     assert!(
-        !actions.contains(&GnbAction::Released { ue: 9, cause: Released::Normal }),
+        !actions.contains(&NodeAction::Released { ue: 9, cause: Released::Normal }),
         "the new one is kept"
     );
     assert_eq!(receive(&mut gnb, downlink(43, new)).len(), 1);
@@ -356,7 +357,7 @@ fn reset_by_the_amf_releases_what_it_names() {
     let actions = receive(&mut gnb, part);
     assert_eq!(kinds(&actions), [Kind::Successful_NGReset]);
     assert!(
-        actions.contains(&GnbAction::Released { ue: 9, cause: Released::NgReset }) && gnb.connected() == 1
+        actions.contains(&NodeAction::Released { ue: 9, cause: Released::NgReset }) && gnb.connected() == 1
     );
     let all = build_ngap!(
         InitiatingMessage,
@@ -367,7 +368,7 @@ fn reset_by_the_amf_releases_what_it_names() {
     );
     let actions = receive(&mut gnb, all);
     assert!(
-        actions.contains(&GnbAction::Released { ue: 10, cause: Released::NgReset }) && gnb.connected() == 0
+        actions.contains(&NodeAction::Released { ue: 10, cause: Released::NgReset }) && gnb.connected() == 0
     );
     assert_eq!(kinds(&actions), [Kind::Successful_NGReset]);
 }
@@ -375,21 +376,21 @@ fn reset_by_the_amf_releases_what_it_names() {
 #[test]
 fn reset_by_the_gnb_is_repeated_until_acknowledged() {
     let (mut gnb, _) = connected();
-    let actions = handle(&mut gnb, GnbEvent::Reset);
+    let actions = handle(&mut gnb, NodeEvent::Reset);
     assert_eq!(kinds(&actions), [Kind::Initiating_NGReset]);
-    assert!(actions.contains(&GnbAction::Released { ue: 9, cause: Released::Lost }));
-    let actions = handle(&mut gnb, GnbEvent::Expired(GnbTimer::NgReset));
+    assert!(actions.contains(&NodeAction::Released { ue: 9, cause: Released::Lost }));
+    let actions = handle(&mut gnb, NodeEvent::Expired(NodeTimer::NgReset));
     assert_eq!(kinds(&actions), [Kind::Initiating_NGReset]);
     let actions = receive(&mut gnb, build_ngap!(SuccessfulOutcome, NGReset, NGResetAcknowledge,));
-    assert_eq!(actions, [GnbAction::StopTimer(GnbTimer::NgReset)]);
+    assert_eq!(actions, [NodeAction::StopTimer(NodeTimer::NgReset)]);
 }
 
 #[test]
 fn association_that_goes_down_releases_everyone() {
     let (mut gnb, _) = connected();
     assert_eq!(
-        handle(&mut gnb, GnbEvent::AssociationDown),
-        [GnbAction::Released { ue: 9, cause: Released::AssociationLost }]
+        handle(&mut gnb, NodeEvent::AssociationDown),
+        [NodeAction::Released { ue: 9, cause: Released::AssociationLost }]
     );
     assert!(!gnb.is_ready());
 }
@@ -409,7 +410,8 @@ fn error_indication_about_a_ue_releases_it() {
         ),
     );
     assert!(
-        actions.contains(&GnbAction::Released { ue: 9, cause: Released::Lost }) && kinds(&actions).is_empty()
+        actions.contains(&NodeAction::Released { ue: 9, cause: Released::Lost })
+            && kinds(&actions).is_empty()
     );
 }
 
@@ -433,7 +435,7 @@ fn paging_overload_and_configuration_updates_are_taken() {
             TAIListForPaging(TAIListForPaging(vec![area])),
         ),
     );
-    assert_eq!(actions, [GnbAction::Paged { s_tmsi: STmsi::new(1, 0, 0xdead_beef).unwrap() }]);
+    assert_eq!(actions, [NodeAction::Paged { s_tmsi: STmsi::new(1, 0, 0xdead_beef).unwrap() }]);
     let actions =
         receive(&mut gnb, build_ngap!(InitiatingMessage, AMFConfigurationUpdate, AMFConfigurationUpdate,));
     assert_eq!(kinds(&actions), [Kind::Successful_AMFConfigurationUpdate]);
@@ -449,7 +451,7 @@ fn paging_overload_and_configuration_updates_are_taken() {
     );
     let action = Some(signalling::OverloadAction::RejectSignalling);
     let told = signalling::Overload { action, reduction: Some(30), slices: 0 };
-    assert_eq!(overload, [GnbAction::Told(signalling::AmfNotice::OverloadStart(told))]);
+    assert_eq!(overload, [NodeAction::Told(signalling::AmfNotice::OverloadStart(told))]);
     let actions = receive(&mut gnb, build_ngap!(InitiatingMessage, OverloadStop, OverloadStop,));
-    assert_eq!(actions, [GnbAction::Told(signalling::AmfNotice::OverloadStop)]);
+    assert_eq!(actions, [NodeAction::Told(signalling::AmfNotice::OverloadStop)]);
 }

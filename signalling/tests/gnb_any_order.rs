@@ -12,7 +12,7 @@ use identity::SessionId;
 use oxirush_ngap::ngap::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use signalling::{EstablishmentCause, GnbAction, GnbEvent, HandoverFailure, ReleaseCause, XnContext};
+use signalling::{EstablishmentCause, HandoverFailure, NodeAction, NodeEvent, ReleaseCause, XnContext};
 
 /// What the driver of a gNB believes, from its actions alone.
 #[derive(Default)]
@@ -28,37 +28,37 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn take(&mut self, actions: &[GnbAction]) -> Result<(), TestCaseError> {
+    fn take(&mut self, actions: &[NodeAction]) -> Result<(), TestCaseError> {
         for action in actions {
             match action {
-                GnbAction::HandoverPreparationFailed { ue, cause } => {
+                NodeAction::HandoverPreparationFailed { ue, cause } => {
                     self.handovers_ended += 1;
                     // One that ends before it begins says nothing of another that is running.
                     if matches!(cause, HandoverFailure::ConnectedAnew) {
                         self.commanded.remove(ue);
                     }
                 }
-                GnbAction::HandoverCommanded { ue, .. } => {
+                NodeAction::HandoverCommanded { ue, .. } => {
                     prop_assert!(self.commanded.insert(*ue), "commanded twice");
                 }
-                GnbAction::Released { ue, .. } => {
+                NodeAction::Released { ue, .. } => {
                     self.handovers_ended += usize::from(self.commanded.remove(ue));
                     let left = self.tunnels.keys().find(|(of, _)| of == ue);
                     prop_assert!(left.is_none(), "released with a tunnel: {:?}", left);
                 }
-                GnbAction::PathSwitched { .. } | GnbAction::PathSwitchFailed { .. } => {
+                NodeAction::PathSwitched { .. } | NodeAction::PathSwitchFailed { .. } => {
                     self.switches_ended += 1
                 }
-                GnbAction::SessionResource { ue, tunnel } => {
+                NodeAction::SessionResource { ue, tunnel } => {
                     prop_assert!(tunnel.local_teid != 0);
                     self.tunnels.insert((*ue, tunnel.session), tunnel.local_teid);
                     let teids: BTreeSet<_> = self.tunnels.values().collect();
                     prop_assert_eq!(teids.len(), self.tunnels.len(), "one TEID for two sessions");
                 }
-                GnbAction::SessionResourceReleased { ue, session } => {
+                NodeAction::SessionResourceReleased { ue, session } => {
                     prop_assert!(self.tunnels.remove(&(*ue, *session)).is_some(), "released twice");
                 }
-                GnbAction::HandoverRequested { handle, .. } => {
+                NodeAction::HandoverRequested { handle, .. } => {
                     self.requested.insert(*handle);
                 }
                 _ => {}
@@ -78,11 +78,11 @@ struct Material {
 
 fn material() -> Material {
     let (mut other, ran) = Node::with_sessions(settings(2), &[1, 2]);
-    other.handle(GnbEvent::Handover { ue: UE, target: target(1, 0), container: b"secret" });
+    other.handle(NodeEvent::Handover { ue: UE, target: target(1, 0), container: b"secret" });
     let container = container_of(other.last());
     let mut target = Node::ready(settings(1));
     target.receive(handover_request(container.clone(), &[1]));
-    target.handle(GnbEvent::AdmitHandover { handle: 1, ue: UE });
+    target.handle(NodeEvent::AdmitHandover { handle: 1, ue: UE });
     let acknowledge = target.last().clone();
     other.receive(handover_command(ran, &acknowledge));
     let status = other.last().clone();
@@ -92,13 +92,13 @@ fn material() -> Material {
 }
 
 /// One event or message, about one of three UEs or of the first connections.
-fn step(node: &mut Node, ledger: &mut Ledger, material: &Material, kind: u8, number: u32) -> Vec<GnbAction> {
+fn step(node: &mut Node, ledger: &mut Ledger, material: &Material, kind: u8, number: u32) -> Vec<NodeAction> {
     let (ue, ran) = (number % 3, 1 + number % 7);
     let cause = CauseRadioNetwork::successful_handover;
     match kind {
         0 | 1 => {
             let cause = EstablishmentCause::MoData;
-            node.handle(GnbEvent::Connect { ue, cell: 0, nas: NAS, cause, s_tmsi: None })
+            node.handle(NodeEvent::Connect { ue, cell: 0, nas: NAS, cause, s_tmsi: None })
         }
         2 | 3 => node.receive(context_setup(ran, &[1, 2])),
         4 => node.receive(setup(ran, vec![(1 + (number % 4) as u8, transfer(1 + (number % 4) as u8))])),
@@ -108,37 +108,37 @@ fn step(node: &mut Node, ledger: &mut Ledger, material: &Material, kind: u8, num
         8 => node.receive(release(ran, cause)),
         9..=12 => {
             ledger.handovers += 1;
-            node.handle(GnbEvent::Handover { ue, target: target(2, 0), container: b"secret" })
+            node.handle(NodeEvent::Handover { ue, target: target(2, 0), container: b"secret" })
         }
-        13 => node.handle(GnbEvent::CancelHandover { ue }),
+        13 => node.handle(NodeEvent::CancelHandover { ue }),
         14 | 15 => node.receive(handover_command(ran, &material.acknowledge)),
         16 => node.receive(preparation_failure(ran)),
         17 => node.receive(cancel_acknowledge(ran)),
         18 | 19 => node.receive(handover_request(material.container.clone(), &[1, 20])),
         20 | 21 => match ledger.requested.pop_first() {
-            Some(handle) => node.handle(GnbEvent::AdmitHandover { handle, ue }),
-            None => node.handle(GnbEvent::RefuseHandover { handle: ran }),
+            Some(handle) => node.handle(NodeEvent::AdmitHandover { handle, ue }),
+            None => node.handle(NodeEvent::RefuseHandover { handle: ran }),
         },
         22 => node.receive(status(ran, &material.status)),
-        23 => node.handle(GnbEvent::HandoverArrived { ue }),
+        23 => node.handle(NodeEvent::HandoverArrived { ue }),
         24 => {
             node.gnb.give_up_for_xn(ue);
             Vec::new()
         }
         25 | 26 => {
             ledger.switches += 1;
-            node.handle(GnbEvent::ArriveByXn { ue, cell: number % 4, context: &material.context })
+            node.handle(NodeEvent::ArriveByXn { ue, cell: number % 4, context: &material.context })
         }
         27 => node.receive(path_switch_acknowledge(AMF, ran, &[2])),
         28 => node.receive(path_switch_failure(ran)),
-        29 => node.handle(GnbEvent::ReleaseAfterXn { ue }),
+        29 => node.handle(NodeEvent::ReleaseAfterXn { ue }),
         30 | 31 => match node.timers.iter().copied().nth(number as usize % node.timers.len().max(1)) {
             Some(timer) => node.expire(timer),
             None => Vec::new(),
         },
-        32 => node.handle(GnbEvent::RequestRelease { ue, cause: ReleaseCause::RadioConnectionLost }),
-        33 => node.handle(GnbEvent::RequestRelease { ue, cause: ReleaseCause::UserInactivity }),
-        34 => node.handle(GnbEvent::Uplink { ue, nas: NAS }),
+        32 => node.handle(NodeEvent::RequestRelease { ue, cause: ReleaseCause::RadioConnectionLost }),
+        33 => node.handle(NodeEvent::RequestRelease { ue, cause: ReleaseCause::UserInactivity }),
+        34 => node.handle(NodeEvent::Uplink { ue, nas: NAS }),
         35 => {
             // A message with a bit turned over.
             let octets = context_setup(ran, &[1, 2]).unwrap().encode().unwrap();
@@ -149,7 +149,7 @@ fn step(node: &mut Node, ledger: &mut Ledger, material: &Material, kind: u8, num
             let at = number as usize / 2 % (8 * octets.len());
             let mut octets = octets;
             octets[at / 8] ^= 1 << (at % 8);
-            node.handle(GnbEvent::Received { stream: 1, octets: &octets })
+            node.handle(NodeEvent::Received { stream: 1, octets: &octets })
         }
         _ => node.receive(oxirush_ngap::build_ngap!(
             InitiatingMessage,
@@ -176,7 +176,7 @@ proptest! {
             prop_assert!(open <= 3 && open >= ledger.commanded.len(), "{open} open after {kind}: {actions:?}");
             prop_assert!(ledger.switches >= ledger.switches_ended);
         }
-        let actions = node.handle(GnbEvent::AssociationDown);
+        let actions = node.handle(NodeEvent::AssociationDown);
         ledger.take(&actions)?;
         prop_assert_eq!(ledger.handovers, ledger.handovers_ended);
         prop_assert_eq!(ledger.switches, ledger.switches_ended);

@@ -7,7 +7,7 @@ mod amf;
 use amf::*;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{NgapPduKind as Kind, build_ngap, ie};
-use signalling::{GnbAction, GnbEvent};
+use signalling::{NodeAction, NodeEvent};
 
 /// What a message is to the gNB, written down from TS 38.413 tables 8.1-1 to 8.1-3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ const SCENES: &[Scene] = &[
         ],
         make: || {
             let (mut source, _) = Node::with_sessions(settings(1), &[1]);
-            source.handle(GnbEvent::Handover { ue: UE, target: target(2, 2), container: &[1, 2, 3] });
+            source.handle(NodeEvent::Handover { ue: UE, target: target(2, 2), container: &[1, 2, 3] });
             let request = handover_request(container_of(source.last()), &[1]);
             (Node::ready(settings(2)), request.unwrap())
         },
@@ -150,7 +150,7 @@ const SCENES: &[Scene] = &[
         mandatory: &[(10, IGNORE, false), (85, IGNORE, false), (15, IGNORE, false)],
         make: || {
             let (mut node, ran) = Node::with_sessions(settings(1), &[1]);
-            node.handle(GnbEvent::Handover { ue: UE, target: target(2, 2), container: &[1, 2, 3] });
+            node.handle(NodeEvent::Handover { ue: UE, target: target(2, 2), container: &[1, 2, 3] });
             (node, preparation_failure(ran).unwrap())
         },
     },
@@ -203,13 +203,13 @@ fn damaged(whole: &NGAP_PDU, damage: Damage) -> Vec<u8> {
 }
 
 /// What the gNB does, and what it sends.
-fn run(scene: &Scene, damage: Option<Damage>) -> (Vec<GnbAction>, Vec<NGAP_PDU>) {
+fn run(scene: &Scene, damage: Option<Damage>) -> (Vec<NodeAction>, Vec<NGAP_PDU>) {
     let (mut node, whole) = (scene.make)();
     let octets = damage.map_or_else(|| whole.encode().unwrap(), |damage| damaged(&whole, damage));
     let before = node.sent.len();
-    let actions = node.handle(GnbEvent::Received { stream: 0, octets: &octets });
+    let actions = node.handle(NodeEvent::Received { stream: 0, octets: &octets });
     let done = actions.into_iter().filter(|action| {
-        !matches!(action, GnbAction::Send { .. } | GnbAction::Unexpected("ngap-faulty" | "ngap-unreadable"))
+        !matches!(action, NodeAction::Send { .. } | NodeAction::Unexpected("ngap-faulty" | "ngap-unreadable"))
     });
     (done.collect(), node.sent[before..].to_vec())
 }
@@ -335,12 +335,12 @@ fn what_a_handover_acknowledge_is_to_report_waits_for_the_driver() {
     let scene = SCENES.iter().find(|scene| scene.name == "HANDOVER REQUEST").unwrap();
     let (mut node, whole) = (scene.make)();
     let octets = damaged(&whole, Damage::Unknown(NOTIFY));
-    let actions = node.handle(GnbEvent::Received { stream: 0, octets: &octets });
+    let actions = node.handle(NodeEvent::Received { stream: 0, octets: &octets });
     let handle = actions.iter().find_map(|action| match action {
-        GnbAction::HandoverRequested { handle, .. } => Some(*handle),
+        NodeAction::HandoverRequested { handle, .. } => Some(*handle),
         _ => None,
     });
-    node.handle(GnbEvent::AdmitHandover { handle: handle.unwrap(), ue: UE });
+    node.handle(NodeEvent::AdmitHandover { handle: handle.unwrap(), ue: UE });
     assert_eq!(node.last().kind(), Kind::Successful_HandoverResourceAllocation);
     accuses(&diagnostics_of(node.last()), Damage::Unknown(NOTIFY));
 }

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use amf::*;
 use oxirush_ngap::ngap::*;
 use signalling::{
-    EstablishmentCause, GnbAction, GnbEvent, GnbTimer, HandoverFailure, ReleaseCause, Released, Tunnel,
+    EstablishmentCause, HandoverFailure, NodeAction, NodeEvent, NodeTimer, ReleaseCause, Released, Tunnel,
 };
 
 /// The lives of some UEs, so that the gNBs send each kind of message of sessions and handovers.
@@ -34,24 +34,24 @@ fn everything() -> Vec<Vec<u8>> {
     modified.receive(context_modification(other, AMF, report));
     // N2: cancelled, then carried out.
     let container: Vec<u8> = (0..=255).cycle().take(400).collect();
-    let handover = GnbEvent::Handover { ue: UE, target: target(2, 2), container: &container };
+    let handover = NodeEvent::Handover { ue: UE, target: target(2, 2), container: &container };
     source.handle(handover);
-    source.handle(GnbEvent::CancelHandover { ue: UE });
+    source.handle(NodeEvent::CancelHandover { ue: UE });
     source.receive(cancel_acknowledge(ran));
     source.handle(handover);
     let required = source.last().clone();
     let mut other = Node::ready(settings(2));
     let request = || handover_request(container_of(&required), &[1, 20, 2]);
     let requested = other.receive(request());
-    other.handle(GnbEvent::RefuseHandover { handle: handle(&requested) });
+    other.handle(NodeEvent::RefuseHandover { handle: handle(&requested) });
     let requested = other.receive(request());
     let handle = handle(&requested);
-    other.handle(GnbEvent::AdmitHandover { handle, ue: UE });
+    other.handle(NodeEvent::AdmitHandover { handle, ue: UE });
     source.receive(handover_command(ran, other.last()));
     other.receive(status(handle, source.last()));
-    other.handle(GnbEvent::HandoverArrived { ue: UE });
+    other.handle(NodeEvent::HandoverArrived { ue: UE });
     source.receive(downlink(ran));
-    source.expire(GnbTimer::HandoverOverall(ran));
+    source.expire(NodeTimer::HandoverOverall(ran));
     source.receive(release(ran, CauseRadioNetwork::successful_handover));
     // Xn, and the release at the end.
     let context = other.gnb.give_up_for_xn(UE).unwrap();
@@ -65,15 +65,15 @@ fn everything() -> Vec<Vec<u8>> {
         }),
         ..settings(3)
     });
-    third.handle(GnbEvent::ArriveByXn { ue: UE, cell: 0, context: &context });
+    third.handle(NodeEvent::ArriveByXn { ue: UE, cell: 0, context: &context });
     let ran = ids(third.last()).1.unwrap();
     third.receive(path_switch_acknowledge(AMF, ran, &[2]));
-    third.handle(GnbEvent::RequestRelease { ue: UE, cause: ReleaseCause::UserInactivity });
+    third.handle(NodeEvent::RequestRelease { ue: UE, cause: ReleaseCause::UserInactivity });
     [source.octets, other.octets, third.octets, modified.octets].concat()
 }
 
-fn handle(actions: &[GnbAction]) -> u32 {
-    let [GnbAction::HandoverRequested { handle, .. }] = told(actions)[..] else { panic!("{actions:?}") };
+fn handle(actions: &[NodeAction]) -> u32 {
+    let [NodeAction::HandoverRequested { handle, .. }] = told(actions)[..] else { panic!("{actions:?}") };
     handle
 }
 
@@ -147,7 +147,7 @@ fn octets(text: &str) -> Vec<u8> {
 
 macro_rules! vector {
     ($node:ident, $name:literal) => {
-        $node.handle(GnbEvent::Received {
+        $node.handle(NodeEvent::Received {
             stream: 1,
             octets: &octets(include_str!(concat!("../testdata/ngap/", $name, ".hex"))),
         })
@@ -158,7 +158,7 @@ macro_rules! vector {
 fn connected() -> Node {
     let mut node = Node::ready(settings(1));
     let cause = EstablishmentCause::MoSignalling;
-    node.handle(GnbEvent::Connect { ue: UE, cell: 0, nas: NAS, cause, s_tmsi: None });
+    node.handle(NodeEvent::Connect { ue: UE, cell: 0, nas: NAS, cause, s_tmsi: None });
     node
 }
 
@@ -170,16 +170,16 @@ fn sessions_of_pycrate_are_set_up_and_released() {
     assert_eq!(
         told(&actions),
         [
-            GnbAction::SessionResource { ue: UE, tunnel },
-            GnbAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 1] }
+            NodeAction::SessionResource { ue: UE, tunnel },
+            NodeAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 1] }
         ]
     );
     let actions = vector!(node, "pdu_session_resource_release_command");
     assert_eq!(
         told(&actions),
         [
-            GnbAction::SessionResourceReleased { ue: UE, session: session(1) },
-            GnbAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 2] }
+            NodeAction::SessionResourceReleased { ue: UE, session: session(1) },
+            NodeAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 2] }
         ]
     );
 }
@@ -190,21 +190,21 @@ fn handover_of_pycrate_is_admitted_and_expected() {
     let actions = vector!(node, "handover_request");
     let container = vec![1, 2, 3];
     let sessions = vec![session(1)];
-    assert_eq!(told(&actions), [GnbAction::HandoverRequested { handle: 1, cell: 0, container, sessions }]);
-    node.handle(GnbEvent::AdmitHandover { handle: 1, ue: UE });
+    assert_eq!(told(&actions), [NodeAction::HandoverRequested { handle: 1, cell: 0, container, sessions }]);
+    node.handle(NodeEvent::AdmitHandover { handle: 1, ue: UE });
     let actions = vector!(node, "downlink_ran_status_transfer");
-    assert_eq!(told(&actions), [GnbAction::HandoverExpected { ue: UE }]);
+    assert_eq!(told(&actions), [NodeAction::HandoverExpected { ue: UE }]);
 }
 
 #[test]
 fn handover_command_of_pycrate_is_opened_and_does_not_answer_our_container() {
     let mut node = connected();
     vector!(node, "pdu_session_resource_setup_request");
-    node.handle(GnbEvent::Handover { ue: UE, target: target(2, 0), container: b"x" });
+    node.handle(NodeEvent::Handover { ue: UE, target: target(2, 0), container: b"x" });
     let actions = vector!(node, "handover_command");
     // It has the octets 04 05 in the place where a target of ours answers.
-    let unexpected = GnbAction::Unexpected("handover-command-of-another-ue");
-    let failed = GnbAction::HandoverPreparationFailed { ue: UE, cause: HandoverFailure::AnotherUe };
+    let unexpected = NodeAction::Unexpected("handover-command-of-another-ue");
+    let failed = NodeAction::HandoverPreparationFailed { ue: UE, cause: HandoverFailure::AnotherUe };
     assert_eq!(told(&actions), [unexpected, failed]);
 }
 
@@ -214,7 +214,7 @@ fn path_switch_of_pycrate_succeeds_and_fails() {
         let (mut source, _) = Node::with_sessions(settings(2), &[1]);
         let context = source.gnb.give_up_for_xn(UE).unwrap();
         let mut target = Node::ready(settings(1));
-        target.handle(GnbEvent::ArriveByXn { ue: UE, cell: 0, context: &context });
+        target.handle(NodeEvent::ArriveByXn { ue: UE, cell: 0, context: &context });
         target
     };
     let mut node = arrive();
@@ -222,11 +222,11 @@ fn path_switch_of_pycrate_succeeds_and_fails() {
     let moved = Tunnel { remote: [127, 8, 8, 8].into(), remote_teid: 0x8888, ..tunnel(1, 0) };
     assert_eq!(
         told(&actions),
-        [GnbAction::SessionResource { ue: UE, tunnel: moved }, GnbAction::PathSwitched { ue: UE }]
+        [NodeAction::SessionResource { ue: UE, tunnel: moved }, NodeAction::PathSwitched { ue: UE }]
     );
     let mut node = arrive();
     let told = told(&vector!(node, "path_switch_request_failure"));
-    let [_, GnbAction::PathSwitchFailed { cause, .. }, GnbAction::Released { cause: Released::Lost, .. }] =
+    let [_, NodeAction::PathSwitchFailed { cause, .. }, NodeAction::Released { cause: Released::Lost, .. }] =
         &told[..]
     else {
         panic!("{told:?}")

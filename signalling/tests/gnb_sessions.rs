@@ -7,7 +7,7 @@ mod amf;
 use amf::*;
 use oxirush_ngap::NgapPduKind as Kind;
 use oxirush_ngap::ngap::*;
-use signalling::{GnbAction, GnbEvent, GnbSettings, ReleaseCause, Released};
+use signalling::{GnbSettings, NodeAction, NodeEvent, ReleaseCause, Released};
 
 /// A session that is up: our TEID, its flows, and whether it has a security result.
 type Up = (u8, u32, Vec<u64>, bool);
@@ -49,8 +49,8 @@ fn session_is_set_up_answered_with_its_tunnel_and_its_nas_delivered() {
     assert_eq!(
         told(&actions),
         [
-            GnbAction::SessionResource { ue: UE, tunnel: tunnel(1, 0) },
-            GnbAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 1] },
+            NodeAction::SessionResource { ue: UE, tunnel: tunnel(1, 0) },
+            NodeAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 1] },
         ]
     );
     assert_eq!(kinds(&actions), [Kind::Successful_PDUSessionResourceSetup]);
@@ -89,7 +89,7 @@ fn sessions_succeed_and_fail_one_by_one() {
             (99, semantic()),
         ]
     );
-    let nas = told(&actions).iter().filter(|action| matches!(action, GnbAction::Downlink { .. })).count();
+    let nas = told(&actions).iter().filter(|action| matches!(action, NodeAction::Downlink { .. })).count();
     assert_eq!(nas, 1, "NAS of a session that failed does not reach the UE");
 }
 
@@ -99,7 +99,7 @@ fn address_of_both_families_gives_the_one_that_is_ours() {
     let both: Vec<u8> = [127, 9, 9, 1].into_iter().chain([0xfd; 16]).collect();
     let actions = node
         .receive(setup(ran, vec![(1, transfer_with(&both, 0x1001, &[5], PDUSessionType::ipv4v6, false))]));
-    assert!(actions.contains(&GnbAction::SessionResource { ue: UE, tunnel: tunnel(1, 0) }));
+    assert!(actions.contains(&NodeAction::SessionResource { ue: UE, tunnel: tunnel(1, 0) }));
 }
 
 #[test]
@@ -123,10 +123,10 @@ fn sessions_come_with_the_initial_context_too() {
     assert_eq!(
         told(&actions),
         [
-            GnbAction::SessionResource { ue: UE, tunnel: tunnel(1, 0) },
-            GnbAction::SessionResource { ue: UE, tunnel: tunnel(2, 1) },
-            GnbAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 1] },
-            GnbAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 2] },
+            NodeAction::SessionResource { ue: UE, tunnel: tunnel(1, 0) },
+            NodeAction::SessionResource { ue: UE, tunnel: tunnel(2, 1) },
+            NodeAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 1] },
+            NodeAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 2] },
         ]
     );
 }
@@ -140,8 +140,8 @@ fn modification_moves_the_uplink_and_changes_flows() {
     assert_eq!(
         told(&actions),
         [
-            GnbAction::SessionResource { ue: UE, tunnel: moved },
-            GnbAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 0xcb] },
+            NodeAction::SessionResource { ue: UE, tunnel: moved },
+            NodeAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 0xcb] },
         ]
     );
     let actions = node.receive(modify(ran, 1, None, &[9], &[]));
@@ -168,16 +168,16 @@ fn release_frees_the_session_and_names_it_even_when_it_was_not_there() {
     assert_eq!(
         told(&actions),
         [
-            GnbAction::SessionResourceReleased { ue: UE, session: session(2) },
-            GnbAction::Unexpected("release-of-unknown-session"),
-            GnbAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 0xd3] },
+            NodeAction::SessionResourceReleased { ue: UE, session: session(2) },
+            NodeAction::Unexpected("release-of-unknown-session"),
+            NodeAction::Downlink { ue: UE, nas: vec![0x7e, 0, 0x68, 0xd3] },
         ]
     );
     let named = node.last().ie::<oxirush_ngap::ie::PDUSessionResourceReleasedListRelRes>().unwrap().unwrap();
     assert_eq!(named.0.iter().map(|item| item.pdu_session_id.0).collect::<Vec<_>>(), [2, 8]);
     // The next session has a TEID of its own: that of session 2 rests.
     let actions = node.receive(setup(ran, vec![(3, transfer(3))]));
-    assert!(actions.contains(&GnbAction::SessionResource { ue: UE, tunnel: tunnel(3, 2) }));
+    assert!(actions.contains(&NodeAction::SessionResource { ue: UE, tunnel: tunnel(3, 2) }));
 }
 
 #[test]
@@ -187,9 +187,9 @@ fn release_of_the_ue_ends_its_sessions_first() {
     assert_eq!(
         told(&actions),
         [
-            GnbAction::SessionResourceReleased { ue: UE, session: session(1) },
-            GnbAction::SessionResourceReleased { ue: UE, session: session(2) },
-            GnbAction::Released { ue: UE, cause: Released::Normal },
+            NodeAction::SessionResourceReleased { ue: UE, session: session(1) },
+            NodeAction::SessionResourceReleased { ue: UE, session: session(2) },
+            NodeAction::Released { ue: UE, cause: Released::Normal },
         ]
     );
     let listed = node.last().ie::<oxirush_ngap::ie::PDUSessionResourceListCxtRelCpl>().unwrap().unwrap();
@@ -200,7 +200,7 @@ fn release_of_the_ue_ends_its_sessions_first() {
 fn ue_whose_radio_is_lost_gets_no_session() {
     let (mut node, ran) = Node::with_sessions(settings(1), &[1]);
     let cause = ReleaseCause::RadioConnectionLost;
-    node.handle(GnbEvent::RequestRelease { ue: UE, cause });
+    node.handle(NodeEvent::RequestRelease { ue: UE, cause });
     let listed = node.last().ie::<oxirush_ngap::ie::PDUSessionResourceListCxtRelReq>().unwrap().unwrap();
     assert_eq!(listed.0.len(), 1);
     node.receive(setup(ran, vec![(2, transfer(2))]));
@@ -228,7 +228,7 @@ fn modification_of_the_context_is_answered_and_gives_the_ue_another_id() {
     let state = node.last().ie::<oxirush_ngap::ie::RRCState>().unwrap().unwrap();
     assert_eq!((state, told(&actions)), (RRCState::connected, vec![]));
     // What follows is under the new id, and the old one is nobody's.
-    node.handle(GnbEvent::RequestRelease { ue: UE, cause: ReleaseCause::UserInactivity });
+    node.handle(NodeEvent::RequestRelease { ue: UE, cause: ReleaseCause::UserInactivity });
     assert_eq!(ids(node.last()), (Some(AMF + 1), Some(ran)));
     let cancel = RRCInactiveTransitionReportRequest::cancel_report;
     node.receive(context_modification(ran, AMF + 1, cancel));

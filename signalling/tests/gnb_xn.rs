@@ -7,29 +7,29 @@ mod amf;
 use amf::*;
 use oxirush_ngap::NgapPduKind as Kind;
 use oxirush_ngap::ngap::*;
-use signalling::{GnbAction, GnbEvent, GnbTimer, HandoverFailure, ReleaseCause, Released, Tunnel};
+use signalling::{HandoverFailure, NodeAction, NodeEvent, NodeTimer, ReleaseCause, Released, Tunnel};
 
 /// Source and target of a UE with sessions 1 and 2 that came over Xn, and its RAN UE NGAP IDs.
 fn arriving() -> (Node, Node, u32, u32) {
     let (mut source, source_ran) = Node::with_sessions(settings(1), &[1, 2]);
     let context = source.gnb.give_up_for_xn(UE).unwrap();
     let mut target = Node::ready(settings(2));
-    let actions = target.handle(GnbEvent::ArriveByXn { ue: UE, cell: 1, context: &context });
+    let actions = target.handle(NodeEvent::ArriveByXn { ue: UE, cell: 1, context: &context });
     assert_eq!(kinds(&actions), [Kind::Initiating_PathSwitchRequest]);
     assert_eq!(
         told(&actions),
         [
-            GnbAction::SessionResource { ue: UE, tunnel: tunnel(1, 0) },
-            GnbAction::SessionResource { ue: UE, tunnel: tunnel(2, 1) },
+            NodeAction::SessionResource { ue: UE, tunnel: tunnel(1, 0) },
+            NodeAction::SessionResource { ue: UE, tunnel: tunnel(2, 1) },
         ]
     );
     let ran = ids(target.last()).1.unwrap();
-    assert!(target.timers.contains(&GnbTimer::PathSwitch(ran)));
+    assert!(target.timers.contains(&NodeTimer::PathSwitch(ran)));
     (source, target, source_ran, ran)
 }
 
-fn switch_failed(cause: HandoverFailure) -> [GnbAction; 2] {
-    [GnbAction::PathSwitchFailed { ue: UE, cause }, GnbAction::Released { ue: UE, cause: Released::Lost }]
+fn switch_failed(cause: HandoverFailure) -> [NodeAction; 2] {
+    [NodeAction::PathSwitchFailed { ue: UE, cause }, NodeAction::Released { ue: UE, cause: Released::Lost }]
 }
 
 #[test]
@@ -57,16 +57,16 @@ fn path_is_switched_to_the_new_uplink_and_what_the_core_released_goes() {
     assert_eq!(
         told(&actions),
         [
-            GnbAction::SessionResource { ue: UE, tunnel: moved },
-            GnbAction::SessionResourceReleased { ue: UE, session: session(2) },
-            GnbAction::PathSwitched { ue: UE },
+            NodeAction::SessionResource { ue: UE, tunnel: moved },
+            NodeAction::SessionResourceReleased { ue: UE, session: session(2) },
+            NodeAction::PathSwitched { ue: UE },
         ]
     );
     assert!(target.timers.is_empty());
-    target.handle(GnbEvent::Uplink { ue: UE, nas: NAS });
+    target.handle(NodeEvent::Uplink { ue: UE, nas: NAS });
     assert_eq!(ids(target.last()).0, Some(4711));
-    let actions = source.handle(GnbEvent::ReleaseAfterXn { ue: UE });
-    assert_eq!(told(&actions).last(), Some(&GnbAction::Released { ue: UE, cause: Released::HandedOver }));
+    let actions = source.handle(NodeEvent::ReleaseAfterXn { ue: UE });
+    assert_eq!(told(&actions).last(), Some(&NodeAction::Released { ue: UE, cause: Released::HandedOver }));
     assert_eq!(told(&actions).len(), 3);
     // It can go on from here, and does not lack its context.
     assert!(target.gnb.give_up_for_xn(UE).is_some());
@@ -80,8 +80,8 @@ fn refused_path_switch_releases_the_ue_here_with_its_cause() {
     let [
         _,
         _,
-        GnbAction::PathSwitchFailed { cause, .. },
-        GnbAction::Released { ue: UE, cause: Released::Lost },
+        NodeAction::PathSwitchFailed { cause, .. },
+        NodeAction::Released { ue: UE, cause: Released::Lost },
     ] = &told[..]
     else {
         panic!("{told:?}")
@@ -90,14 +90,14 @@ fn refused_path_switch_releases_the_ue_here_with_its_cause() {
     assert_eq!(target.gnb.connected(), 0);
     // The source asks the AMF to release what is left.
     let cause = ReleaseCause::RadioConnectionLost;
-    let actions = source.handle(GnbEvent::RequestRelease { ue: UE, cause });
+    let actions = source.handle(NodeEvent::RequestRelease { ue: UE, cause });
     assert_eq!(kinds(&actions), [Kind::Initiating_UEContextReleaseRequest]);
 }
 
 #[test]
 fn unanswered_path_switch_ends_by_its_timer_and_a_late_answer_is_of_an_unknown_ue() {
     let (_, mut target, _, ran) = arriving();
-    let actions = target.expire(GnbTimer::PathSwitch(ran));
+    let actions = target.expire(NodeTimer::PathSwitch(ran));
     assert_eq!(told(&actions)[2..], switch_failed(HandoverFailure::PathSwitchTimedOut));
     let actions = target.receive(path_switch_acknowledge(AMF, ran, &[]));
     assert_eq!(kinds(&actions), [Kind::Initiating_ErrorIndication]);
@@ -109,15 +109,15 @@ fn release_that_crosses_a_path_switch_ends_it() {
     let actions = target.receive(release(ran, CauseRadioNetwork::unspecified));
     let cause = HandoverFailure::Released;
     let ended = [
-        GnbAction::PathSwitchFailed { ue: UE, cause },
-        GnbAction::Released { ue: UE, cause: Released::Normal },
+        NodeAction::PathSwitchFailed { ue: UE, cause },
+        NodeAction::Released { ue: UE, cause: Released::Normal },
     ];
     assert_eq!(told(&actions)[2..], ended);
     assert!(target.timers.is_empty());
     let actions = source.receive(release(source_ran, CauseRadioNetwork::successful_handover));
-    assert_eq!(told(&actions).last(), Some(&GnbAction::Released { ue: UE, cause: Released::HandedOver }));
-    let stray = source.handle(GnbEvent::ReleaseAfterXn { ue: UE });
-    assert_eq!(stray, [GnbAction::Unexpected("release-without-handover")]);
+    assert_eq!(told(&actions).last(), Some(&NodeAction::Released { ue: UE, cause: Released::HandedOver }));
+    let stray = source.handle(NodeEvent::ReleaseAfterXn { ue: UE });
+    assert_eq!(stray, [NodeAction::Unexpected("release-without-handover")]);
 }
 
 #[test]
@@ -125,11 +125,11 @@ fn context_is_given_up_once_and_not_in_another_handover() {
     let (mut node, _) = Node::with_sessions(settings(1), &[1]);
     assert!(node.gnb.give_up_for_xn(UE).is_some());
     assert!(node.gnb.give_up_for_xn(UE).is_none());
-    let actions = node.handle(GnbEvent::Handover { ue: UE, target: target(2, 0), container: b"x" });
+    let actions = node.handle(NodeEvent::Handover { ue: UE, target: target(2, 0), container: b"x" });
     let cause = HandoverFailure::HandoverRunning;
-    assert_eq!(actions, [GnbAction::HandoverPreparationFailed { ue: UE, cause }]);
+    assert_eq!(actions, [NodeAction::HandoverPreparationFailed { ue: UE, cause }]);
     let (mut node, _) = Node::with_sessions(settings(1), &[1]);
-    node.handle(GnbEvent::Handover { ue: UE, target: target(2, 0), container: b"x" });
+    node.handle(NodeEvent::Handover { ue: UE, target: target(2, 0), container: b"x" });
     assert!(node.gnb.give_up_for_xn(UE).is_none());
     let (mut node, _) = Node::with_sessions(settings(1), &[]);
     assert!(node.gnb.give_up_for_xn(UE).is_none(), "without a session there is no path to switch");
@@ -156,13 +156,13 @@ fn target_without_room_fails_the_switch_at_once() {
     let (mut source, _) = Node::with_sessions(settings(1), &[1]);
     let context = source.gnb.give_up_for_xn(UE).unwrap();
     let mut target = Node::ready(settings(2));
-    let actions = target.handle(GnbEvent::ArriveByXn { ue: UE, cell: 3, context: &context });
+    let actions = target.handle(NodeEvent::ArriveByXn { ue: UE, cell: 3, context: &context });
     assert_eq!(actions, switch_failed(HandoverFailure::NoConnection));
     let without = signalling::GnbSettings { n3: None, ..settings(3) };
-    let actions = Node::ready(without).handle(GnbEvent::ArriveByXn { ue: UE, cell: 0, context: &context });
+    let actions = Node::ready(without).handle(NodeEvent::ArriveByXn { ue: UE, cell: 0, context: &context });
     assert_eq!(actions, switch_failed(HandoverFailure::NoConnection));
     // A UE that is here on a connection of its own keeps it.
     let (mut busy, _) = Node::with_sessions(settings(2), &[1]);
-    let actions = busy.handle(GnbEvent::ArriveByXn { ue: UE, cell: 0, context: &context });
+    let actions = busy.handle(NodeEvent::ArriveByXn { ue: UE, cell: 0, context: &context });
     assert_eq!(actions, switch_failed(HandoverFailure::NoConnection)[..1]);
 }

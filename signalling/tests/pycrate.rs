@@ -23,7 +23,7 @@ use oxirush_ngap::ngap::{
 };
 use oxirush_ngap::{build_ngap, extract_ngap_ies};
 use signalling::{
-    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, Procedure, ReleaseCause, STmsi, SuciScheme,
+    EstablishmentCause, Gnb, GnbSettings, NodeAction, NodeEvent, Procedure, ReleaseCause, STmsi, SuciScheme,
     Timer, UeAction, UeEvent, UeSettings,
 };
 
@@ -180,15 +180,15 @@ fn setup_response() -> Result<NGAP_PDU, oxirush_ngap::Error> {
 /// Each kind of NGAP PDU.
 fn ngap_pdus() -> Vec<Vec<u8>> {
     let mut driver = Driver::new();
-    driver.handle(GnbEvent::AssociationUp { streams_out: 4 });
+    driver.handle(NodeEvent::AssociationUp { streams_out: 4 });
     driver.receive(setup_response());
     let nas = [0x7e, 0, 0x41, 0x79, 0, 0x0d, 1, 0, 0xf1, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0x10];
     let nas = nas.as_slice();
     let cause = EstablishmentCause::MoSignalling;
-    driver.handle(GnbEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: STmsi::new(1, 0, 7) });
+    driver.handle(NodeEvent::Connect { ue: 1, cell: 0, nas, cause, s_tmsi: STmsi::new(1, 0, 7) });
     let first = driver.ran();
     let cause = EstablishmentCause::MtAccess;
-    driver.handle(GnbEvent::Connect { ue: 2, cell: 2, nas, cause, s_tmsi: None });
+    driver.handle(NodeEvent::Connect { ue: 2, cell: 2, nas, cause, s_tmsi: None });
     let second = driver.ran();
     for (amf, ran) in [(41, first), (42, second)] {
         driver.receive(build_ngap!(
@@ -200,7 +200,7 @@ fn ngap_pdus() -> Vec<Vec<u8>> {
             NAS_PDU(vec![0x7eu8, 0, 0x5c, 0]),
         ));
     }
-    driver.handle(GnbEvent::Uplink { ue: 1, nas: &[0x7e, 0, 0x43] });
+    driver.handle(NodeEvent::Uplink { ue: 1, nas: &[0x7e, 0, 0x43] });
     let setup = |complete: bool| {
         let network = oxirush_ngap::helpers::plmn("001", "01").unwrap();
         let slice = ngap::AllowedNSSAIItem::new(oxirush_ngap::helpers::s_nssai(1, None), None);
@@ -231,8 +231,8 @@ fn ngap_pdus() -> Vec<Vec<u8>> {
     };
     driver.receive(setup(true));
     driver.receive(setup(false));
-    driver.handle(GnbEvent::RequestRelease { ue: 1, cause: ReleaseCause::UserInactivity });
-    driver.handle(GnbEvent::RequestRelease { ue: 2, cause: ReleaseCause::RadioConnectionLost });
+    driver.handle(NodeEvent::RequestRelease { ue: 1, cause: ReleaseCause::UserInactivity });
+    driver.handle(NodeEvent::RequestRelease { ue: 2, cause: ReleaseCause::RadioConnectionLost });
     driver.receive(build_ngap!(
         InitiatingMessage,
         DownlinkNASTransport,
@@ -270,7 +270,7 @@ fn ngap_pdus() -> Vec<Vec<u8>> {
         DownlinkNASTransport,
         AMF_UE_NGAP_ID(42u64),
     ));
-    driver.handle(GnbEvent::Received { stream: 0, octets: &[0xff; 3] });
+    driver.handle(NodeEvent::Received { stream: 0, octets: &[0xff; 3] });
     driver.receive(build_ngap!(InitiatingMessage, AMFConfigurationUpdate, AMFConfigurationUpdate,));
     let item = ngap::UEAssociatedLogicalNGConnectionItem::new(Some(AMFUENGAPID(42)), None, None);
     let part = ngap::UEAssociatedLogicalNGConnectionList(vec![item]);
@@ -283,7 +283,7 @@ fn ngap_pdus() -> Vec<Vec<u8>> {
             ResetType(reset),
         ));
     }
-    driver.handle(GnbEvent::Reset);
+    driver.handle(NodeEvent::Reset);
     driver.sent
 }
 
@@ -306,18 +306,18 @@ impl Driver {
         Self { gnb, sent: Vec::new() }
     }
 
-    fn handle(&mut self, event: GnbEvent<'_>) {
+    fn handle(&mut self, event: NodeEvent<'_>) {
         let mut out = Vec::new();
         self.gnb.handle(event, Instant::now(), &mut out);
         let sent = out.into_iter().filter_map(|action| match action {
-            GnbAction::Send { octets, .. } => Some(octets),
+            NodeAction::Send { octets, .. } => Some(octets),
             _ => None,
         });
         self.sent.extend(sent);
     }
 
     fn receive(&mut self, pdu: Result<NGAP_PDU, oxirush_ngap::Error>) {
-        self.handle(GnbEvent::Received { stream: 0, octets: &pdu.unwrap().encode().unwrap() });
+        self.handle(NodeEvent::Received { stream: 0, octets: &pdu.unwrap().encode().unwrap() });
     }
 
     /// The RAN UE NGAP ID of the last INITIAL UE MESSAGE.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use network::*;
 use oxirush_nas::nas_5gs::*;
 use signalling::{
-    Device, EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, Outcome, Procedure, Released,
+    Device, EstablishmentCause, Gnb, GnbSettings, NodeAction, NodeEvent, Outcome, Procedure, Released,
     Subscriber, UeAction, UeEvent,
 };
 
@@ -165,32 +165,32 @@ fn messages_of_pycrate_do_to_the_gnb_what_they_say() {
         cells: 1,
         n3: None,
     });
-    let mut handle = |event: GnbEvent<'_>| {
+    let mut handle = |event: NodeEvent<'_>| {
         let mut out = Vec::new();
         gnb.handle(event, Instant::now(), &mut out);
         out
     };
-    handle(GnbEvent::AssociationUp { streams_out: 2 });
+    handle(NodeEvent::AssociationUp { streams_out: 2 });
     let failure = octets(include_str!("../testdata/ngap/ng_setup_failure.hex"));
-    let actions = handle(GnbEvent::Received { stream: 0, octets: &failure });
+    let actions = handle(NodeEvent::Received { stream: 0, octets: &failure });
     let wait = Some(Duration::from_secs(5));
     assert!(
         actions
             .iter()
-            .any(|a| matches!(a, GnbAction::SetupRefused { retry_after, .. } if *retry_after == wait))
+            .any(|a| matches!(a, NodeAction::SetupRefused { retry_after, .. } if *retry_after == wait))
     );
-    handle(GnbEvent::AssociationUp { streams_out: 2 });
+    handle(NodeEvent::AssociationUp { streams_out: 2 });
     let response = octets(include_str!("../testdata/ngap/ng_setup_response.hex"));
-    handle(GnbEvent::Received { stream: 0, octets: &response });
+    handle(NodeEvent::Received { stream: 0, octets: &response });
     let cause = EstablishmentCause::MoSignalling;
-    handle(GnbEvent::Connect { ue: 9, cell: 0, nas: &[0x7e], cause, s_tmsi: None });
+    handle(NodeEvent::Connect { ue: 9, cell: 0, nas: &[0x7e], cause, s_tmsi: None });
     let downlink = octets(include_str!("../testdata/ngap/downlink_nas_transport.hex"));
-    let actions = handle(GnbEvent::Received { stream: 1, octets: &downlink });
-    assert_eq!(actions, [GnbAction::Downlink { ue: 9, nas: vec![0x7e, 0, 0x44, 0x16] }]);
+    let actions = handle(NodeEvent::Received { stream: 1, octets: &downlink });
+    assert_eq!(actions, [NodeAction::Downlink { ue: 9, nas: vec![0x7e, 0, 0x44, 0x16] }]);
     let release = octets(include_str!("../testdata/ngap/ue_context_release_command.hex"));
-    let actions = handle(GnbEvent::Received { stream: 1, octets: &release });
-    assert_eq!(actions.last(), Some(&GnbAction::Released { ue: 9, cause: Released::Normal }));
+    let actions = handle(NodeEvent::Received { stream: 1, octets: &release });
+    assert_eq!(actions.last(), Some(&NodeAction::Released { ue: 9, cause: Released::Normal }));
     let reset = octets(include_str!("../testdata/ngap/ng_reset.hex"));
-    let actions = handle(GnbEvent::Received { stream: 0, octets: &reset });
-    assert!(matches!(&actions[..], [GnbAction::Told(_), GnbAction::Send { stream: 0, .. }]), "{actions:?}");
+    let actions = handle(NodeEvent::Received { stream: 0, octets: &reset });
+    assert!(matches!(&actions[..], [NodeAction::Told(_), NodeAction::Send { stream: 0, .. }]), "{actions:?}");
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use scenarios::{Overload as Obedience, stream_seed};
-use signalling::{AmfFacts, AmfNotice, EstablishmentCause, GnbEvent, ReleaseCause, STmsi};
+use signalling::{AmfFacts, AmfNotice, EstablishmentCause, NodeEvent, ReleaseCause, STmsi};
 use wire::to_coordinator::AmfInterval;
 
 use super::{SEED_OF_AMFS, SEED_OF_OVERLOADS, SEED_OF_REDIALS, ShardAction, ShardRunner};
@@ -89,7 +89,7 @@ impl ShardRunner {
         let chosen = gnb * each + chosen;
         if chosen != before && self.gnbs.get(usize::from(before)).is_some_and(|port| port.gnb.has(ue)) {
             let cause = ReleaseCause::RadioConnectionLost;
-            self.gnb(before, GnbEvent::RequestRelease { ue, cause }, now, out);
+            self.gnb(before, NodeEvent::RequestRelease { ue, cause }, now, out);
         }
         let amf = u8::try_from(self.amf_of(chosen)).unwrap_or_default();
         if let Some(slot) = self.population.slot(ue) {
@@ -126,7 +126,7 @@ impl ShardRunner {
             out.push(ShardAction::CannotPrepare(format!("{name}, {target}: {reason}")));
         }
         self.departures.forget(gnb);
-        self.gnb(gnb, GnbEvent::AssociationDown, now, out);
+        self.gnb(gnb, NodeEvent::AssociationDown, now, out);
     }
 
     /// A gNB dials again.

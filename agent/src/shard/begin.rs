@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use scenarios::SimSwap;
-use signalling::{GnbEvent, Procedure, ReleaseCause, UeEvent};
+use signalling::{NodeEvent, Procedure, ReleaseCause, UeEvent};
 
 use super::{ShardAction, ShardRunner};
 use crate::attempts::{Begin, End};
@@ -154,7 +154,7 @@ impl ShardRunner {
             return self.end_attempt(ue, Procedure::UeContextRelease, &end, now);
         };
         self.handovers.steps.set(Step::Unreleased { ue }, now + RELEASE_WAIT);
-        let event = GnbEvent::RequestRelease { ue, cause: ReleaseCause::UserInactivity };
+        let event = NodeEvent::RequestRelease { ue, cause: ReleaseCause::UserInactivity };
         self.gnb(self.interface_of(gnb, ue), event, now, out);
     }
 

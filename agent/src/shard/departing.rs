@@ -59,8 +59,9 @@ impl ShardRunner {
         octets: Vec<u8>,
         now: Instant,
     ) {
-        let ends = self.gnbs.get(usize::from(gnb)).and_then(|port| port.ends);
+        let Some(port) = self.gnbs.get(usize::from(gnb)) else { return };
+        let (ends, ppid) = (port.ends, port.gnb.ppid());
         let (uplink, comment) = (ticket.is_some(), Comment::None);
-        self.tracer.packet(ue, Packet { at: now, ticket, uplink, ends, stream, octets, comment });
+        self.tracer.packet(ue, Packet { at: now, ticket, uplink, ends, stream, ppid, octets, comment });
     }
 }

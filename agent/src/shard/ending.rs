@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use signalling::GnbEvent;
+use signalling::NodeEvent;
 
 use super::{ShardAction, ShardRunner};
 use identity::Procedure;
@@ -73,7 +73,7 @@ impl ShardRunner {
                 // A network that is not told goes on sending, and charges for it. NG RESET says that the UEs are gone.
                 self.user_plane.close(now);
                 for gnb in 0..self.gnbs.len() {
-                    self.gnb(u16::try_from(gnb).unwrap_or(u16::MAX), GnbEvent::Reset, now, out);
+                    self.gnb(u16::try_from(gnb).unwrap_or(u16::MAX), NodeEvent::Reset, now, out);
                 }
             }
         }

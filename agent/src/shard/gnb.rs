@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use signalling::{ConnectionRefusal, GnbAction, GnbEvent, HandoverFailure, Procedure, Released};
+use signalling::{ConnectionRefusal, HandoverFailure, NodeAction, NodeEvent, Procedure, Released};
 
 use super::{ShardAction, ShardRunner};
 use crate::attempts::End;
@@ -12,7 +12,13 @@ use crate::radio::Delivery;
 
 impl ShardRunner {
     /// Gives an NG interface of a gNB an event and carries out what it wants.
-    pub(super) fn gnb(&mut self, number: u16, event: GnbEvent<'_>, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(super) fn gnb(
+        &mut self,
+        number: u16,
+        event: NodeEvent<'_>,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
         let mut actions = std::mem::take(&mut self.gnb_actions);
         if let Some(port) = self.gnbs.get_mut(usize::from(number)) {
             port.gnb.handle(event, now, &mut actions);
@@ -23,7 +29,7 @@ impl ShardRunner {
     pub(super) fn carry_out_for_gnb(
         &mut self,
         number: u16,
-        mut actions: Vec<GnbAction>,
+        mut actions: Vec<NodeAction>,
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
@@ -36,13 +42,13 @@ impl ShardRunner {
     fn carry_out_one_for_gnb(
         &mut self,
         interface: u16,
-        action: GnbAction,
+        action: NodeAction,
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
         let number = self.gnb_of(interface);
         match action {
-            GnbAction::Send { stream, octets, ue } => {
+            NodeAction::Send { stream, ppid, octets, ue } => {
                 self.last_sent = Some(now);
                 let ticket = self.departures.next_ticket();
                 let traced = self.tracer.wants(ue);
@@ -52,29 +58,29 @@ impl ShardRunner {
                 let planned = self.arrived_at.unwrap_or(now);
                 let first = ue.and_then(|ue| self.attempts.speaks(ue, planned));
                 self.departures.expect(ticket, Expected { gnb: interface, ue, first, traced });
-                out.push(ShardAction::Send { gnb: interface, stream, octets, ticket });
+                out.push(ShardAction::Send { gnb: interface, stream, ppid, octets, ticket });
             }
-            GnbAction::Downlink { ue, nas } => self.over_the_air(ue, Delivery::Downlink(nas), now),
-            GnbAction::Released { ue, cause } => self.released(interface, ue, cause, now, out),
-            GnbAction::Refused { ue, reason: _ } => {
+            NodeAction::Downlink { ue, nas } => self.over_the_air(ue, Delivery::Downlink(nas), now),
+            NodeAction::Released { ue, cause } => self.released(interface, ue, cause, now, out),
+            NodeAction::Refused { ue, reason: _ } => {
                 let refusal = ConnectionRefusal::NgInterfaceDown;
                 self.over_the_air_if_connected(number, ue, Delivery::Refused(refusal), now);
             }
-            GnbAction::SessionResource { ue, tunnel } => {
+            NodeAction::SessionResource { ue, tunnel } => {
                 let here = self.population.peek(ue).is_some_and(|slot| slot.gnb == number)
                     && self.handovers.arrival(number, ue).is_none();
                 let serving = self.population.plmn_of(number).filter(|_| here);
                 self.user_plane.resource(ue, number, tunnel, serving, now);
             }
-            GnbAction::SessionResourceReleased { ue, session } => {
+            NodeAction::SessionResourceReleased { ue, session } => {
                 self.user_plane.resource_released(ue, number, session, now);
             }
-            GnbAction::HandoverRequested { handle, cell, container, sessions: _ } => {
+            NodeAction::HandoverRequested { handle, cell, container, sessions: _ } => {
                 self.handover_requested(interface, handle, cell, &container, now, out);
             }
-            GnbAction::HandoverExpected { ue } => self.handover_expected(number, ue, now),
-            GnbAction::HandoverCommanded { ue, container: _ } => self.handover_commanded(ue, now, out),
-            GnbAction::HandoverPreparationFailed { ue, cause } => {
+            NodeAction::HandoverExpected { ue } => self.handover_expected(number, ue, now),
+            NodeAction::HandoverCommanded { ue, container: _ } => self.handover_commanded(ue, now, out),
+            NodeAction::HandoverPreparationFailed { ue, cause } => {
                 if cause == HandoverFailure::AnotherUe {
                     self.recorder.unexpected("sealed-ue-misdirected");
                 }
@@ -84,22 +90,22 @@ impl ShardRunner {
                 };
                 self.handover_failed(ue, &end, now);
             }
-            GnbAction::HandoverOverdue { ue } => self.handover_overdue(ue, now),
-            GnbAction::PathSwitched { ue } => self.path_switched(ue, now, out),
-            GnbAction::PathSwitchFailed { ue, cause } => {
+            NodeAction::HandoverOverdue { ue } => self.handover_overdue(ue, now),
+            NodeAction::PathSwitched { ue } => self.path_switched(ue, now, out),
+            NodeAction::PathSwitchFailed { ue, cause } => {
                 let end = match cause {
                     HandoverFailure::PathSwitchTimedOut => End::TimedOut(cause.to_string()),
                     _ => End::Failed(cause.to_string()),
                 };
                 self.path_switch_failed(ue, &end, now, out);
             }
-            GnbAction::Ready => self.interface_ready(interface, now, out),
-            GnbAction::SetupRefused { cause, retry_after, passes } => {
+            NodeAction::Ready => self.interface_ready(interface, now, out),
+            NodeAction::SetupRefused { cause, retry_after, passes } => {
                 self.setup_refused(interface, &cause, retry_after, passes, now, out);
             }
-            GnbAction::SetupUnanswered { after } => self.setup_unanswered(interface, after, now, out),
-            GnbAction::Told(notice) => self.told_by_amf(interface, &notice, now),
-            GnbAction::Paged { s_tmsi } => {
+            NodeAction::SetupUnanswered { after } => self.setup_unanswered(interface, after, now, out),
+            NodeAction::Told(notice) => self.told_by_amf(interface, &notice, now),
+            NodeAction::Paged { s_tmsi } => {
                 if self.hears()
                     && let Some(ue) = self.population.find_paged(s_tmsi)
                     && let Some(slot) = self.population.slot(ue)
@@ -109,9 +115,9 @@ impl ShardRunner {
                     self.access.page(ue, slot, now);
                 }
             }
-            GnbAction::SetTimer(timer, after) => self.gnb_timers.set((interface, timer), now + after),
-            GnbAction::StopTimer(timer) => self.gnb_timers.stop((interface, timer)),
-            GnbAction::Unexpected(kind) => self.recorder.unexpected(kind),
+            NodeAction::SetTimer(timer, after) => self.gnb_timers.set((interface, timer), now + after),
+            NodeAction::StopTimer(timer) => self.gnb_timers.stop((interface, timer)),
+            NodeAction::Unexpected(kind) => self.recorder.unexpected(kind),
         }
     }
 
@@ -179,20 +185,20 @@ pub(super) fn ended_by(cause: Released) -> &'static str {
 }
 
 /// The UE that an action of a gNB is about.
-pub(super) fn about(action: &GnbAction) -> Option<u32> {
+pub(super) fn about(action: &NodeAction) -> Option<u32> {
     match action {
-        GnbAction::Send { ue, .. } => *ue,
-        GnbAction::Downlink { ue, .. }
-        | GnbAction::Released { ue, .. }
-        | GnbAction::Refused { ue, .. }
-        | GnbAction::SessionResource { ue, .. }
-        | GnbAction::SessionResourceReleased { ue, .. }
-        | GnbAction::HandoverCommanded { ue, .. }
-        | GnbAction::HandoverPreparationFailed { ue, .. }
-        | GnbAction::HandoverOverdue { ue }
-        | GnbAction::HandoverExpected { ue }
-        | GnbAction::PathSwitched { ue }
-        | GnbAction::PathSwitchFailed { ue, .. } => Some(*ue),
+        NodeAction::Send { ue, .. } => *ue,
+        NodeAction::Downlink { ue, .. }
+        | NodeAction::Released { ue, .. }
+        | NodeAction::Refused { ue, .. }
+        | NodeAction::SessionResource { ue, .. }
+        | NodeAction::SessionResourceReleased { ue, .. }
+        | NodeAction::HandoverCommanded { ue, .. }
+        | NodeAction::HandoverPreparationFailed { ue, .. }
+        | NodeAction::HandoverOverdue { ue }
+        | NodeAction::HandoverExpected { ue }
+        | NodeAction::PathSwitched { ue }
+        | NodeAction::PathSwitchFailed { ue, .. } => Some(*ue),
         _ => None,
     }
 }

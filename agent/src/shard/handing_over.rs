@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use signalling::{Device, GnbEvent};
+use signalling::{Device, NodeEvent};
 use wire::to_agent::UeBatch;
 
 use super::ending::{CLOSING, Ending};
@@ -136,7 +136,7 @@ impl ShardRunner {
         let luggage = self.user_plane.hand_over(now);
         for gnb in 0..self.gnbs.len() {
             if self.gnbs.get(gnb).is_some_and(|port| port.gnb.is_ready()) {
-                self.gnb(u16::try_from(gnb).unwrap_or(u16::MAX), GnbEvent::Reset, now, out);
+                self.gnb(u16::try_from(gnb).unwrap_or(u16::MAX), NodeEvent::Reset, now, out);
             }
         }
         self.at_rest = Some(AtRest { luggage, recovers });

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use identity::CellId;
 use scenarios::{Path, stream_seed};
 use signalling::{
-    Device, GnbEvent, GnbSettings, Procedure, ReleaseCause, Released, TargetGnb, Timer, UeEvent, UeState,
+    Device, GnbSettings, NodeEvent, Procedure, ReleaseCause, Released, TargetGnb, Timer, UeEvent, UeState,
 };
 
 use super::ending::Ending;
@@ -42,7 +42,7 @@ impl ShardRunner {
                 }
                 match self.passport(ue, now) {
                     Ok(container) => {
-                        let event = GnbEvent::Handover { ue, target, container: &container };
+                        let event = NodeEvent::Handover { ue, target, container: &container };
                         self.gnb(self.interface_of(source.gnb, ue), event, now, out);
                         if fate == Fate::Cancelled && self.handovers.departure(ue).is_some() {
                             self.handovers.steps.set(Step::Cancel { ue }, now);
@@ -345,7 +345,7 @@ impl ShardRunner {
             return self.recorder.unexpected("path-switched");
         };
         self.end_handover(ue, &departure, &End::Succeeded, now);
-        self.gnb(self.interface_of(departure.source.gnb, ue), GnbEvent::ReleaseAfterXn { ue }, now, out);
+        self.gnb(self.interface_of(departure.source.gnb, ue), NodeEvent::ReleaseAfterXn { ue }, now, out);
     }
 
     /// The AMF has not: neither gNB has a use for the UE, and the source asks for its release.
@@ -369,7 +369,7 @@ impl ShardRunner {
                 let Some(departure) = self.handovers.departure(ue) else { return };
                 if departure.commanded.is_none() {
                     let gnb = departure.source.gnb;
-                    self.gnb(self.interface_of(gnb, ue), GnbEvent::CancelHandover { ue }, now, out);
+                    self.gnb(self.interface_of(gnb, ue), NodeEvent::CancelHandover { ue }, now, out);
                 }
             }
             Step::Arrive { gnb, ue } => match self.handovers.end_arrival(gnb, ue) {
@@ -410,8 +410,8 @@ impl ShardRunner {
         }
         self.throttle_as_cell(ue, now);
         let event = match &context {
-            Some(context) => GnbEvent::ArriveByXn { ue, cell: cell.cell, context },
-            None => GnbEvent::HandoverArrived { ue },
+            Some(context) => NodeEvent::ArriveByXn { ue, cell: cell.cell, context },
+            None => NodeEvent::HandoverArrived { ue },
         };
         self.gnb(self.interface_of(gnb, ue), event, now, out);
         self.ue(ue, UeEvent::CellChanged, now, out);
@@ -437,12 +437,12 @@ impl ShardRunner {
             Ok(passport) => self.admit(number, amf, cell, passport, now).map_err(Some),
         };
         let event = match admitted {
-            Ok(ue) => GnbEvent::AdmitHandover { handle, ue },
+            Ok(ue) => NodeEvent::AdmitHandover { handle, ue },
             Err(why) => {
                 if let Some(why) = why {
                     self.recorder.unexpected(&why);
                 }
-                GnbEvent::RefuseHandover { handle }
+                NodeEvent::RefuseHandover { handle }
             }
         };
         self.gnb(interface, event, now, out);
@@ -556,7 +556,7 @@ impl ShardRunner {
             self.user_plane.arrive(ue, &sessions, &luggage, gnb, network, now);
         }
         self.throttle_as_cell(ue, now);
-        self.gnb(self.interface_of(gnb, ue), GnbEvent::HandoverArrived { ue }, now, out);
+        self.gnb(self.interface_of(gnb, ue), NodeEvent::HandoverArrived { ue }, now, out);
         self.ue(ue, UeEvent::CellChanged, now, out);
         if self.losses.hit(&home) {
             self.give_guest_up(ue, now);

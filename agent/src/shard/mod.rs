@@ -32,7 +32,8 @@ use std::time::{Duration, Instant};
 
 use scenarios::{Plan, stream_seed};
 use signalling::{
-    Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, N3Settings, Procedure, Timer, UeAction, UeEvent,
+    Gnb, GnbSettings, N3Settings, NodeAction, NodeEvent, NodeTimer, Procedure, RanNode, Timer, UeAction,
+    UeEvent,
 };
 use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Lease, Takeover};
@@ -76,7 +77,7 @@ pub struct ShardRunner {
     amfs: Vec<AmfInterval>,
     access: Access,
     ue_timers: Timers<(u32, Timer)>,
-    gnb_timers: Timers<(u16, GnbTimer)>,
+    gnb_timers: Timers<(u16, NodeTimer)>,
     redial: Timers<u16>,
     errands: Timers<(u32, Errand)>,
     weather: Weather,
@@ -133,7 +134,7 @@ pub struct ShardRunner {
     /// When the message that is being delivered was to arrive.
     arrived_at: Option<Instant>,
     ue_actions: Vec<UeAction>,
-    gnb_actions: Vec<GnbAction>,
+    gnb_actions: Vec<NodeAction>,
     outgoing: Vec<Outgoing>,
 }
 
@@ -145,12 +146,14 @@ pub enum ShardAction {
         /// Number of the NG interface within the shard: of each gNB one for each AMF.
         gnb: u16,
     },
-    /// Send one NGAP message.
+    /// Send one message to the core.
     Send {
         /// Number of the NG interface within the shard.
         gnb: u16,
         /// SCTP stream.
         stream: u16,
+        /// SCTP payload protocol identifier.
+        ppid: u32,
         /// The message.
         octets: Vec<u8>,
         /// Its name in [`ShardRunner::departed`].
@@ -182,7 +185,7 @@ pub enum ShardAction {
 
 /// A gNB with its association.
 struct Port {
-    gnb: Gnb,
+    gnb: RanNode,
     ends: Option<(SocketAddr, SocketAddr)>,
     /// The association is there.
     is_up: bool,
@@ -209,7 +212,7 @@ impl ShardRunner {
         let interfaces = shard.gnbs.iter().flat_map(|gnb| amfs.iter().map(move |_| gnb));
         let count = u32::try_from(shard.gnbs.len() * amfs.len()).unwrap_or(u32::MAX);
         let gnbs = (0u32..).zip(interfaces).map(|(place, gnb)| Port {
-            gnb: Gnb::new(GnbSettings {
+            gnb: RanNode::Gnb(Gnb::new(GnbSettings {
                 gnb_id: gnb.gnb_id,
                 name: gnb.name.clone(),
                 plmn: gnb.plmn,
@@ -221,7 +224,7 @@ impl ShardRunner {
                     let step = count.max(1);
                     N3Settings { address: end.address, first: first + place, step, last, key: end.key }
                 }),
-            }),
+            })),
             ends: None,
             is_up: false,
             dials: 0,
@@ -341,7 +344,7 @@ impl ShardRunner {
         if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
             (port.ends, port.is_up) = (ends, true);
         }
-        self.gnb(gnb, GnbEvent::AssociationUp { streams_out }, now, out);
+        self.gnb(gnb, NodeEvent::AssociationUp { streams_out }, now, out);
     }
 
     /// A message arrived on a gNB's association.
@@ -361,13 +364,13 @@ impl ShardRunner {
             return;
         }
         self.last_heard = Some(now);
-        if ppid != sctp::NGAP_PPID {
+        if self.gnbs.get(usize::from(gnb)).is_some_and(|port| ppid != port.gnb.ppid()) {
             self.recorder.unexpected("payload-protocol-identifier");
             return;
         }
         let mut actions = std::mem::take(&mut self.gnb_actions);
         if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
-            port.gnb.handle(GnbEvent::Received { stream, octets: &octets }, now, &mut actions);
+            port.gnb.handle(NodeEvent::Received { stream, octets: &octets }, now, &mut actions);
         }
         // Which UE it is about shows in what the gNB does; and the question comes before the answer in the trace.
         self.trace(actions.iter().find_map(about), gnb, None, stream, octets, now);
@@ -420,7 +423,7 @@ impl ShardRunner {
             }
         }
         while let Some((gnb, timer)) = self.gnb_timers.pop_expired(now) {
-            self.gnb(gnb, GnbEvent::Expired(timer), now, out);
+            self.gnb(gnb, NodeEvent::Expired(timer), now, out);
         }
         while let Some(step) = self.handovers.steps.pop_expired(now) {
             self.take_step(step, now, out);

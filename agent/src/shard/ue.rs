@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use scenarios::stream_seed;
 use signalling::{
-    Cause, ConnectionRefusal, Context, GnbEvent, Outcome, Procedure, ReleaseCause, UeAction, UeEvent,
+    Cause, ConnectionRefusal, Context, NodeEvent, Outcome, Procedure, ReleaseCause, UeAction, UeEvent,
 };
 
 use super::{SEED_OF_UES, ShardAction, ShardRunner};
@@ -47,10 +47,10 @@ impl ShardRunner {
                 }
                 let amf = self.amf_of(interface);
                 self.count_amf(amf, |counts| counts.connections += 1);
-                self.gnb(interface, GnbEvent::Connect { ue, cell, nas: &nas, cause, s_tmsi }, now, out);
+                self.gnb(interface, NodeEvent::Connect { ue, cell, nas: &nas, cause, s_tmsi }, now, out);
             }
             Delivery::Uplink(nas) => {
-                self.gnb(self.interface_of(gnb, ue), GnbEvent::Uplink { ue, nas: &nas }, now, out);
+                self.gnb(self.interface_of(gnb, ue), NodeEvent::Uplink { ue, nas: &nas }, now, out);
             }
             // What a UE takes to another shard was packed when its handover began: what it heard after that would stay behind. The
             // core's timers repeat it where the UE arrives.
@@ -240,6 +240,6 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        self.gnb(self.interface_of(gnb, ue), GnbEvent::RequestRelease { ue, cause }, now, out);
+        self.gnb(self.interface_of(gnb, ue), NodeEvent::RequestRelease { ue, cause }, now, out);
     }
 }

@@ -1,7 +1,7 @@
 //! The user plane of a shard, sans-IO: the gNBs' ends of the tunnels, the UEs' traffic in them, and what was used.
 //!
 //! ```text
-//! GnbAction::SessionResource ──► tunnel ─┐
+//! NodeAction::SessionResource ──► tunnel ─┐
 //! UeAction::SessionUp ──► session ───────┴──► traffic ──► ShardAction::SendGtpu
 //!                           │  part ◄── counts ◄── received()
 //!                           └──► usage record

@@ -294,9 +294,9 @@ impl Rounds {
         let (mut unprepared, mut undialled) = (None, Vec::new());
         for action in actions.drain(..) {
             match action {
-                ShardAction::Send { gnb, stream, octets, ticket } => {
+                ShardAction::Send { gnb, stream, ppid, octets, ticket } => {
                     let id = held.associations.get(&gnb).copied();
-                    let send = |id| endpoint.send(id, stream, sctp::NGAP_PPID, octets);
+                    let send = |id| endpoint.send(id, stream, ppid, octets);
                     // A message that the association does not take is lost with it; its attempt will time out.
                     match id.ok_or(SendError::Gone).and_then(|id| send(id).map(|()| id)) {
                         Ok(id) => self.outbox.took(id, ticket),

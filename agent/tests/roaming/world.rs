@@ -187,7 +187,7 @@ impl World {
                         let now = self.now;
                         self.shards[shard].association_up(gnb, STREAMS, None, now, &mut self.shard_actions);
                     }
-                    ShardAction::Send { gnb, stream, octets, ticket } => {
+                    ShardAction::Send { gnb, stream, octets, ticket, .. } => {
                         self.shards[shard].departed(ticket, self.now);
                         self.send(id(gnb), AMF, stream, octets);
                     }

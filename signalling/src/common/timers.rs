@@ -122,7 +122,7 @@ impl RunningTimers {
 
 /// A timer of the gNB. Those of a connection carry its RAN UE NGAP ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum GnbTimer {
+pub enum NodeTimer {
     /// Waits for the answer to an NG SETUP REQUEST.
     NgSetup,
     /// The Time to Wait of an NG SETUP FAILURE (TS 38.413 §8.7.1.4).
@@ -139,7 +139,7 @@ pub enum GnbTimer {
     PathSwitch(u32),
 }
 
-impl GnbTimer {
+impl NodeTimer {
     /// A short stable name.
     pub fn as_str(self) -> &'static str {
         match self {

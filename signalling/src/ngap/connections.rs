@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use identity::SessionId;
 
-use super::cause::Refusal;
-use super::receipt::Receipt;
+use super::procedures::handover_preparation::HandoverPreparation;
+use super::procedures::handover_resource_allocation::HandoverResourceAllocation;
 use super::tunnel::{QosFlows, Tunnel};
+use crate::common::timers::NodeTimer;
 
 /// A UE-associated logical NG-connection.
 pub(super) struct Connection {
@@ -24,57 +25,28 @@ pub(super) struct Connection {
     /// Of the context that the AMF gave: what a path switch has to repeat.
     pub(super) security: Option<SecurityCapabilities>,
     pub(super) sessions: Vec<Resource>,
-    /// Of the container of the handover that is prepared here: at the source what has to come back, at the target what goes back.
-    pub(super) receipt: Option<Receipt>,
 }
 
 impl Connection {
     pub(super) fn new(ue: Option<u32>, cell: u32, phase: Phase, now: Instant) -> Self {
-        Self {
-            ue,
-            cell,
-            amf: None,
-            lost: false,
-            phase,
-            since: now,
-            security: None,
-            sessions: Vec::new(),
-            receipt: None,
-        }
+        Self { ue, cell, amf: None, lost: false, phase, since: now, security: None, sessions: Vec::new() }
     }
 
     /// Whether a HANDOVER REQUEST waits for the driver's answer.
     pub(super) fn is_requested(&self) -> bool {
-        matches!(self.phase, Phase::Requested(_))
+        matches!(&self.phase, Phase::Arriving(allocation) if allocation.expects_driver())
     }
 }
 
 /// Where the UE of a connection is.
-///
-/// ```text
-/// N2:  Here ─► Preparing ─► Commanded ─► Overdue            Requested ─► Coming ─► Here
-///        ▲──── Cancelling ◄┘     └──────────┴──► released
-/// Xn:  Here ─► GivenUp ─► released                          Switching ─► Here
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// In the cell.
     Here,
-    /// HANDOVER REQUIRED was sent.
-    Preparing,
-    /// HANDOVER CANCEL was sent; the UE stays.
-    Cancelling,
-    /// HANDOVER COMMAND came: the UE has left.
-    Commanded,
-    /// It has left, and the AMF was asked to release what is left of it.
-    Overdue,
-    /// HANDOVER REQUEST came, and the driver has not answered. With the sessions that we cannot take, by cause.
-    Requested(Vec<(u8, Refusal)>),
-    /// The driver admitted it.
-    Coming {
-        /// It has left its source.
-        expected: bool,
-    },
+    /// It is handed over through the AMF, from here.
+    Leaving(HandoverPreparation),
+    /// It is handed over through the AMF, to here.
+    Arriving(HandoverResourceAllocation),
     /// It is over there, by Xn; its context stays until the path is switched.
     GivenUp,
     /// It came over Xn, and the path is being switched.
@@ -84,7 +56,36 @@ pub(super) enum Phase {
 impl Phase {
     /// Whether NAS and session procedures reach the UE.
     pub(super) fn is_reachable(&self) -> bool {
-        matches!(self, Self::Here | Self::Preparing | Self::Cancelling | Self::Switching)
+        match self {
+            Self::Here | Self::Switching => true,
+            Self::Leaving(preparation) => !preparation.has_left(),
+            Self::Arriving(_) | Self::GivenUp => false,
+        }
+    }
+
+    /// Whether the target of a handover through the AMF is being prepared.
+    pub(super) fn is_preparing(&self) -> bool {
+        matches!(self, Self::Leaving(preparation) if preparation.expects_command())
+    }
+
+    /// Whether a handover through the AMF has taken the UE away.
+    pub(super) fn has_left(&self) -> bool {
+        matches!(self, Self::Leaving(preparation) if preparation.has_left())
+    }
+
+    /// Whether the driver has admitted the UE, and it has not come yet.
+    pub(super) fn is_admitted(&self) -> bool {
+        matches!(self, Self::Arriving(allocation) if !allocation.expects_driver())
+    }
+
+    /// The timer that runs for it.
+    pub(super) fn timer(&self, ran: u32) -> Option<NodeTimer> {
+        match self {
+            Self::Leaving(preparation) => Some(preparation.timer(ran)),
+            Self::Arriving(_) => self.is_admitted().then_some(NodeTimer::HandoverArrival(ran)),
+            Self::Switching => Some(NodeTimer::PathSwitch(ran)),
+            Self::Here | Self::GivenUp => None,
+        }
     }
 }
 

@@ -1,37 +1,28 @@
 //! The gNB: its NG interface, and the UE-associated logical NG-connections on it (TS 38.413).
+//!
+//! Each file of `procedures/` has one procedure: its messages, what it waits for, and what it does to the gNB.
 
-mod action;
 mod amf;
 mod cause;
-pub(crate) mod codec;
+mod codec;
 mod connections;
-mod event;
-mod handover_source;
-mod handover_target;
-mod interface;
 mod judging;
-mod modification;
-mod nas;
-pub(crate) mod procedures;
+mod procedures;
 mod receipt;
-mod release;
 pub(crate) mod rrc_container;
-mod sessions;
 mod settings;
 mod tunnel;
 mod xn;
 
+use std::net::IpAddr;
 use std::time::Instant;
 
-pub use action::{GnbAction, RefusalReason};
 pub use amf::{AmfFacts, AmfNotice, AmfUpdate, Guami, Overload, OverloadAction};
 pub(crate) use cause::Refusal;
 pub use cause::{HandoverFailure, NgapCause, Released};
 use connections::{Connections, Phase};
 pub(crate) use connections::{Resource, SecurityCapabilities};
 use criticality::ngap::{Ids, Reports};
-pub use event::{GnbEvent, ReleaseCause};
-use interface::Interface;
 use oxirush_ngap::ngap::{Cause, CauseRadioNetwork, NGAP_PDU, NGAPPDU};
 use oxirush_ngap::{Error, NgapPduKind};
 pub(crate) use receipt::Receipt;
@@ -41,17 +32,25 @@ use tunnel::Teids;
 pub use tunnel::Tunnel;
 pub use xn::XnContext;
 
-use crate::common::timers::GnbTimer;
-use crate::ngap::procedures::{amf_management, error_indication, ng_setup, paging};
+use procedures::ng_setup::NgSetup;
+use procedures::{
+    amf_management, error_indication, handover_cancel, handover_notification, handover_preparation,
+    handover_resource_allocation, initial_context_setup, initial_ue_message, nas_transport, ng_reset, paging,
+    path_switch_request, pdu_session_resource_modify, pdu_session_resource_release,
+    pdu_session_resource_setup, ran_status_transfer, ue_context_modification, ue_context_release,
+};
+
+use crate::common::timers::NodeTimer;
+use crate::node::{NodeAction, NodeEvent};
 
 /// One gNB on one NG interface.
 ///
-/// A UE has one logical NG-connection: it begins with [`GnbEvent::Connect`], [`GnbEvent::AdmitHandover`] or
-/// [`GnbEvent::ArriveByXn`], and ends with one [`GnbAction::Released`], or when the same UE connects anew. It is named by our
+/// A UE has one logical NG-connection: it begins with [`NodeEvent::Connect`], [`NodeEvent::AdmitHandover`] or
+/// [`NodeEvent::ArriveByXn`], and ends with one [`NodeAction::Released`], or when the same UE connects anew. It is named by our
 /// RAN UE NGAP ID, and by the AMF's id once the AMF answered.
 pub struct Gnb {
     settings: GnbSettings,
-    interface: Interface,
+    interface: NgSetup,
     streams_out: u16,
     connections: Connections,
     teids: Teids,
@@ -59,13 +58,13 @@ pub struct Gnb {
     reports: Reports,
 }
 
-type Out = Vec<GnbAction>;
+type Out = Vec<NodeAction>;
 
 impl Gnb {
     /// A gNB without an association.
     pub fn new(settings: GnbSettings) -> Self {
         Self {
-            interface: Interface::default(),
+            interface: NgSetup::default(),
             streams_out: 1,
             connections: Connections::new(),
             teids: Teids::new(settings.n3.as_ref()),
@@ -75,34 +74,41 @@ impl Gnb {
     }
 
     /// Handles one event, and appends what is to be done. Nothing that the AMF sends makes it panic.
-    pub fn handle(&mut self, event: GnbEvent<'_>, now: Instant, out: &mut Vec<GnbAction>) {
+    pub fn handle(&mut self, event: NodeEvent<'_>, now: Instant, out: &mut Vec<NodeAction>) {
         match event {
-            GnbEvent::AssociationUp { streams_out } => {
+            NodeEvent::AssociationUp { streams_out } => {
                 self.streams_out = streams_out;
-                self.interface.set_up(&self.settings, out);
+                self.interface.begin(&self.settings, out);
             }
-            GnbEvent::AssociationDown => {
+            NodeEvent::AssociationDown => {
                 self.interface.down(out);
                 self.reports.forget(THE_ASSOCIATION);
                 self.release_all(Released::AssociationLost, out);
             }
-            GnbEvent::Received { octets, .. } => self.received(octets, now, out),
-            GnbEvent::Connect { ue, cell, nas, cause, s_tmsi } => {
-                nas::connect(self, ue, cell, &nas::Initial { nas, cause, s_tmsi }, now, out);
+            NodeEvent::Received { octets, .. } => self.received(octets, now, out),
+            NodeEvent::Connect { ue, cell, nas, cause, s_tmsi } => {
+                {
+                    let initial = initial_ue_message::Initial { nas, cause, s_tmsi };
+                    initial_ue_message::connect(self, ue, cell, &initial, now, out)
+                };
             }
-            GnbEvent::Uplink { ue, nas } => nas::uplink(self, ue, nas, out),
-            GnbEvent::RequestRelease { ue, cause } => release::request(self, ue, cause, out),
-            GnbEvent::Handover { ue, target, container } => {
-                handover_source::begin(self, ue, &target, container, now, out);
+            NodeEvent::Uplink { ue, nas } => nas_transport::uplink(self, ue, nas, out),
+            NodeEvent::RequestRelease { ue, cause } => ue_context_release::request(self, ue, cause, out),
+            NodeEvent::Handover { ue, target, container } => {
+                handover_preparation::begin(self, ue, &target, container, now, out);
             }
-            GnbEvent::CancelHandover { ue } => handover_source::cancel(self, ue, out),
-            GnbEvent::AdmitHandover { handle, ue } => handover_target::admit(self, handle, ue, out),
-            GnbEvent::RefuseHandover { handle } => handover_target::refuse(self, handle, out),
-            GnbEvent::HandoverArrived { ue } => handover_target::arrived(self, ue, now, out),
-            GnbEvent::ArriveByXn { ue, cell, context } => xn::arrive(self, ue, cell, context, now, out),
-            GnbEvent::ReleaseAfterXn { ue } => xn::release(self, ue, out),
-            GnbEvent::Expired(timer) => self.expired(timer, out),
-            GnbEvent::Reset => interface::reset(self, out),
+            NodeEvent::CancelHandover { ue } => handover_cancel::cancel(self, ue, out),
+            NodeEvent::AdmitHandover { handle, ue } => {
+                handover_resource_allocation::admit(self, handle, ue, out)
+            }
+            NodeEvent::RefuseHandover { handle } => handover_resource_allocation::refuse(self, handle, out),
+            NodeEvent::HandoverArrived { ue } => handover_notification::arrived(self, ue, now, out),
+            NodeEvent::ArriveByXn { ue, cell, context } => {
+                path_switch_request::arrive(self, ue, cell, context, now, out)
+            }
+            NodeEvent::ReleaseAfterXn { ue } => xn::release(self, ue, out),
+            NodeEvent::Expired(timer) => self.expired(timer, out),
+            NodeEvent::Reset => ng_reset::reset(self, out),
         }
     }
 
@@ -117,7 +123,7 @@ impl Gnb {
     }
 
     /// The context of a UE for another gNB of the shard, as XnAP HANDOVER REQUEST would carry it. This gNB keeps the UE until
-    /// [`GnbEvent::ReleaseAfterXn`] or a UE CONTEXT RELEASE COMMAND. `None` where the UE has no connection that could be
+    /// [`NodeEvent::ReleaseAfterXn`] or a UE CONTEXT RELEASE COMMAND. `None` where the UE has no connection that could be
     /// handed over: the AMF gave it no context or no session, or another handover is running.
     pub fn give_up_for_xn(&mut self, ue: u32) -> Option<XnContext> {
         xn::give_up(self, ue)
@@ -133,22 +139,27 @@ impl Gnb {
         self.connections.ues()
     }
 
-    fn expired(&mut self, timer: GnbTimer, out: &mut Out) {
+    fn expired(&mut self, timer: NodeTimer, out: &mut Out) {
         match timer {
-            GnbTimer::NgSetup | GnbTimer::TimeToWait => self.interface.expired(timer, &self.settings, out),
-            GnbTimer::NgReset => interface::reset_again(self, out),
-            GnbTimer::HandoverPreparation(ran) => handover_source::preparation_expired(self, ran, out),
-            GnbTimer::HandoverOverall(ran) => handover_source::overall_expired(self, ran, out),
-            GnbTimer::HandoverArrival(ran) => handover_target::arrival_expired(self, ran, out),
-            GnbTimer::PathSwitch(ran) => xn::expired(self, ran, out),
+            NodeTimer::NgSetup | NodeTimer::TimeToWait => self.interface.expired(timer, &self.settings, out),
+            NodeTimer::NgReset => ng_reset::reset_again(self, out),
+            NodeTimer::HandoverPreparation(ran) => handover_preparation::preparation_expired(self, ran, out),
+            NodeTimer::HandoverOverall(ran) => handover_preparation::overall_expired(self, ran, out),
+            NodeTimer::HandoverArrival(ran) => handover_resource_allocation::arrival_expired(self, ran, out),
+            NodeTimer::PathSwitch(ran) => path_switch_request::expired(self, ran, out),
         }
+    }
+
+    /// Our end of the NG-U tunnels.
+    fn address(&self) -> Option<IpAddr> {
+        self.settings.n3.map(|n3| n3.address)
     }
 
     // From the AMF.
 
     fn received(&mut self, octets: &[u8], now: Instant, out: &mut Out) {
         let Ok(pdu) = NGAP_PDU::decode_borrowed(octets) else {
-            out.push(GnbAction::Unexpected("ngap-unreadable"));
+            out.push(NodeAction::Unexpected("ngap-unreadable"));
             if let Some(answer) = criticality::ngap::unreadable(octets) {
                 self.answer(&answer, out);
             }
@@ -156,10 +167,10 @@ impl Gnb {
         };
         let comprehended = judging::comprehends(&pdu.kind());
         let Ok(judgement) = criticality::ngap::judge(&pdu, comprehended) else {
-            return out.push(GnbAction::Unexpected("not-encodable"));
+            return out.push(NodeAction::Unexpected("not-encodable"));
         };
         if judgement.faulty {
-            out.push(GnbAction::Unexpected(if comprehended {
+            out.push(NodeAction::Unexpected(if comprehended {
                 "ngap-faulty"
             } else {
                 "ngap-not-comprehended"
@@ -177,54 +188,43 @@ impl Gnb {
         }
         // TS 38.413 §10.3.5: what is missing has the criticality *ignore*, and nothing can be done without it.
         if self.procedure(&pdu, now, out).is_err() {
-            out.push(GnbAction::Unexpected("ngap-faulty"));
+            out.push(NodeAction::Unexpected("ngap-faulty"));
         }
     }
 
     fn procedure(&mut self, pdu: &NGAPPDU<'_>, now: Instant, out: &mut Out) -> Result<(), Error> {
         use NgapPduKind as K;
         match pdu.kind() {
-            K::Initiating_DownlinkNASTransport => nas::downlink(self, pdu, out)?,
-            K::Initiating_InitialContextSetup => sessions::initial_context_setup(self, pdu, out)?,
-            K::Initiating_PDUSessionResourceSetup => sessions::set_up(self, pdu, out)?,
-            K::Initiating_PDUSessionResourceModify => sessions::modify(self, pdu, out)?,
-            K::Initiating_PDUSessionResourceRelease => sessions::release(self, pdu, out)?,
-            K::Initiating_UEContextModification => modification::requested(self, pdu, out)?,
-            K::Initiating_UEContextRelease => release::commanded(self, pdu, out)?,
-            K::Initiating_Paging => match paging::paged(pdu)? {
-                Some(s_tmsi) => out.push(GnbAction::Paged { s_tmsi }),
-                None => out.push(GnbAction::Unexpected("paging-identity")),
-            },
-            K::Successful_HandoverPreparation => handover_source::commanded(self, pdu, out)?,
-            K::Unsuccessful_HandoverPreparation => handover_source::failed(self, pdu, out)?,
-            K::Successful_HandoverCancel => handover_source::cancelled(self, pdu, out)?,
-            K::Initiating_HandoverResourceAllocation => handover_target::requested(self, pdu, now, out)?,
-            K::Initiating_DownlinkRANStatusTransfer => handover_target::expected(self, pdu, out)?,
-            K::Successful_PathSwitchRequest => xn::switched(self, pdu, out)?,
-            K::Unsuccessful_PathSwitchRequest => xn::failed(self, pdu, out)?,
+            K::Initiating_DownlinkNASTransport => nas_transport::downlink(self, pdu, out)?,
+            K::Initiating_InitialContextSetup => initial_context_setup::requested(self, pdu, out)?,
+            K::Initiating_PDUSessionResourceSetup => pdu_session_resource_setup::requested(self, pdu, out)?,
+            K::Initiating_PDUSessionResourceModify => pdu_session_resource_modify::requested(self, pdu, out)?,
+            K::Initiating_PDUSessionResourceRelease => {
+                pdu_session_resource_release::commanded(self, pdu, out)?
+            }
+            K::Initiating_UEContextModification => ue_context_modification::requested(self, pdu, out)?,
+            K::Initiating_UEContextRelease => ue_context_release::commanded(self, pdu, out)?,
+            K::Initiating_Paging => paging::paged(pdu, out)?,
+            K::Successful_HandoverPreparation => handover_preparation::commanded(self, pdu, out)?,
+            K::Unsuccessful_HandoverPreparation => handover_preparation::failed(self, pdu, out)?,
+            K::Successful_HandoverCancel => handover_cancel::acknowledged(self, pdu, out)?,
+            K::Initiating_HandoverResourceAllocation => {
+                handover_resource_allocation::requested(self, pdu, now, out)?
+            }
+            K::Initiating_DownlinkRANStatusTransfer => ran_status_transfer::expected(self, pdu, out)?,
+            K::Successful_PathSwitchRequest => path_switch_request::switched(self, pdu, out)?,
+            K::Unsuccessful_PathSwitchRequest => path_switch_request::failed(self, pdu, out)?,
             K::Successful_NGSetup => self.interface.succeeded(pdu, out),
             K::Unsuccessful_NGSetup => self.interface.failed(pdu, out)?,
-            K::Initiating_NGReset => interface::reset_by_amf(self, pdu, out)?,
-            K::Successful_NGReset => out.push(GnbAction::StopTimer(GnbTimer::NgReset)),
-            K::Initiating_AMFConfigurationUpdate => {
-                let update = amf_management::configuration_update(pdu);
-                self.interface.updated(&update);
-                out.push(GnbAction::Told(AmfNotice::ConfigurationUpdate(update)));
-                self.send_non_ue(ng_setup::amf_configuration_update_acknowledge(), out);
-            }
-            K::Initiating_ErrorIndication => release::error_indicated(self, pdu, out)?,
-            // Whether fewer RRC connections are asked for (§8.7.6.2) is the driver's to decide.
-            K::Initiating_OverloadStart => {
-                let overload = amf_management::overload_start(pdu);
-                out.push(GnbAction::Told(AmfNotice::OverloadStart(overload)));
-            }
-            K::Initiating_OverloadStop => out.push(GnbAction::Told(AmfNotice::OverloadStop)),
-            K::Initiating_AMFStatusIndication => {
-                let unavailable = amf_management::status_indication(pdu);
-                out.push(GnbAction::Told(AmfNotice::Unavailable(unavailable)));
-            }
+            K::Initiating_NGReset => ng_reset::reset_by_amf(self, pdu, out)?,
+            K::Successful_NGReset => out.push(NodeAction::StopTimer(NodeTimer::NgReset)),
+            K::Initiating_AMFConfigurationUpdate => amf_management::configuration_updated(self, pdu, out),
+            K::Initiating_ErrorIndication => error_indication::indicated(self, pdu, out)?,
+            K::Initiating_OverloadStart => amf_management::overload_started(pdu, out),
+            K::Initiating_OverloadStop => out.push(NodeAction::Told(AmfNotice::OverloadStop)),
+            K::Initiating_AMFStatusIndication => amf_management::status_indicated(pdu, out),
             // `judging::comprehends` lists what is above.
-            _ => out.push(GnbAction::Unexpected("ngap-not-comprehended")),
+            _ => out.push(NodeAction::Unexpected("ngap-not-comprehended")),
         }
         Ok(())
     }
@@ -254,7 +254,7 @@ impl Gnb {
     }
 
     fn unknown(&mut self, amf: Option<u64>, ran: Option<u32>, cause: CauseRadioNetwork, out: &mut Out) {
-        out.push(GnbAction::Unexpected("unknown-ue"));
+        out.push(NodeAction::Unexpected("unknown-ue"));
         self.send_non_ue(error_indication::about_ue(amf, ran, Cause::radioNetwork(cause)), out);
     }
 
@@ -264,21 +264,13 @@ impl Gnb {
         let left = self.detach(ran, out);
         self.connections.remove(ran);
         if let Some((ue, phase)) = left {
-            match phase {
-                Phase::Preparing => {
-                    let cause = cause.into();
-                    out.push(GnbAction::HandoverPreparationFailed { ue, cause });
-                }
-                Phase::Switching => {
-                    out.push(GnbAction::PathSwitchFailed { ue, cause: cause.into() });
-                }
-                _ => {}
+            if phase.is_preparing() {
+                out.push(NodeAction::HandoverPreparationFailed { ue, cause: cause.into() });
+            } else if phase == Phase::Switching {
+                out.push(NodeAction::PathSwitchFailed { ue, cause: cause.into() });
             }
-            let never_arrived = matches!(phase, Phase::Coming { .. });
-            out.push(GnbAction::Released {
-                ue,
-                cause: if never_arrived { Released::NeverArrived } else { cause },
-            });
+            let cause = if phase.is_admitted() { Released::NeverArrived } else { cause };
+            out.push(NodeAction::Released { ue, cause });
         }
     }
 
@@ -290,19 +282,11 @@ impl Gnb {
         let sessions = std::mem::take(&mut connection.sessions);
         connection.lost = true;
         let ue = connection.ue;
-        match phase {
-            Phase::Preparing | Phase::Cancelling => {
-                out.push(GnbAction::StopTimer(GnbTimer::HandoverPreparation(ran)));
-            }
-            Phase::Commanded | Phase::Overdue => {
-                out.push(GnbAction::StopTimer(GnbTimer::HandoverOverall(ran)));
-            }
-            Phase::Coming { .. } => out.push(GnbAction::StopTimer(GnbTimer::HandoverArrival(ran))),
-            Phase::Switching => out.push(GnbAction::StopTimer(GnbTimer::PathSwitch(ran))),
-            Phase::Here | Phase::GivenUp | Phase::Requested(_) => {}
+        if let Some(timer) = phase.timer(ran) {
+            out.push(NodeAction::StopTimer(timer));
         }
         for resource in sessions {
-            sessions::give_back(&mut self.teids, ue, &resource, out);
+            pdu_session_resource_release::give_back(&mut self.teids, ue, &resource, out);
         }
         let ue = ue?;
         self.connections.unbind(ue);
@@ -334,8 +318,8 @@ impl Gnb {
 
     fn send(&mut self, stream: u16, ue: Option<u32>, message: Result<Vec<u8>, Error>, out: &mut Out) {
         match message.and_then(|octets| self.with_report(octets)) {
-            Ok(octets) => out.push(GnbAction::Send { stream, octets, ue }),
-            Err(_) => out.push(GnbAction::Unexpected("not-encodable")),
+            Ok(octets) => out.push(NodeAction::Send { stream, ppid: PPID, octets, ue }),
+            Err(_) => out.push(NodeAction::Unexpected("not-encodable")),
         }
     }
 
@@ -357,6 +341,8 @@ impl Gnb {
     }
 }
 
+/// The SCTP payload protocol identifier of NGAP (TS 38.412 §7).
+pub(crate) const PPID: u32 = 60;
 /// The stream of the non-UE-associated procedures (TS 38.412 §7).
 const NON_UE_STREAM: u16 = 0;
 /// A gNB has one association at a time.

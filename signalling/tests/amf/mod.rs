@@ -16,7 +16,7 @@ use oxirush_ngap::helpers::*;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, NgapPduKind as Kind, Octets, build_ngap, build_ngap_ie, extract_ngap_ies};
 use signalling::{
-    EstablishmentCause, Gnb, GnbAction, GnbEvent, GnbSettings, GnbTimer, N3Settings, TargetGnb, Tunnel,
+    EstablishmentCause, Gnb, GnbSettings, N3Settings, NodeAction, NodeEvent, NodeTimer, TargetGnb, Tunnel,
 };
 
 /// The AMF UE NGAP ID of every UE here.
@@ -51,7 +51,7 @@ pub(crate) fn target(gnb_id: u32, cell: u32) -> TargetGnb {
 pub(crate) struct Node {
     pub(crate) gnb: Gnb,
     pub(crate) now: Instant,
-    pub(crate) timers: BTreeSet<GnbTimer>,
+    pub(crate) timers: BTreeSet<NodeTimer>,
     pub(crate) sent: Vec<NGAP_PDU>,
     pub(crate) octets: Vec<Vec<u8>>,
 }
@@ -61,7 +61,7 @@ impl Node {
     pub(crate) fn asking(settings: GnbSettings) -> Self {
         let (gnb, now) = (Gnb::new(settings), Instant::now());
         let mut node = Self { gnb, now, timers: BTreeSet::new(), sent: Vec::new(), octets: Vec::new() };
-        node.handle(GnbEvent::AssociationUp { streams_out: 4 });
+        node.handle(NodeEvent::AssociationUp { streams_out: 4 });
         node
     }
 
@@ -83,23 +83,23 @@ impl Node {
 
     pub(crate) fn connect(&mut self, ue: u32) -> u32 {
         let cause = EstablishmentCause::MoSignalling;
-        self.handle(GnbEvent::Connect { ue, cell: 0, nas: NAS, cause, s_tmsi: None });
+        self.handle(NodeEvent::Connect { ue, cell: 0, nas: NAS, cause, s_tmsi: None });
         let pdu = self.sent.last().unwrap();
         ids(pdu).1.unwrap()
     }
 
-    pub(crate) fn handle(&mut self, event: GnbEvent<'_>) -> Vec<GnbAction> {
+    pub(crate) fn handle(&mut self, event: NodeEvent<'_>) -> Vec<NodeAction> {
         let mut out = Vec::new();
         self.gnb.handle(event, self.now, &mut out);
         for action in &out {
             match action {
-                GnbAction::SetTimer(timer, _) => {
+                NodeAction::SetTimer(timer, _) => {
                     self.timers.insert(*timer);
                 }
-                GnbAction::StopTimer(timer) => {
+                NodeAction::StopTimer(timer) => {
                     self.timers.remove(timer);
                 }
-                GnbAction::Send { octets, .. } => {
+                NodeAction::Send { octets, .. } => {
                     let pdu = NGAP_PDU::decode(octets).unwrap();
                     assert!(pdu.check().unwrap().is_empty(), "{pdu}: {:?}", pdu.check());
                     self.sent.push(pdu);
@@ -111,13 +111,13 @@ impl Node {
         out
     }
 
-    pub(crate) fn receive(&mut self, pdu: Result<NGAP_PDU, Error>) -> Vec<GnbAction> {
-        self.handle(GnbEvent::Received { stream: 0, octets: &pdu.unwrap().encode().unwrap() })
+    pub(crate) fn receive(&mut self, pdu: Result<NGAP_PDU, Error>) -> Vec<NodeAction> {
+        self.handle(NodeEvent::Received { stream: 0, octets: &pdu.unwrap().encode().unwrap() })
     }
 
-    pub(crate) fn expire(&mut self, timer: GnbTimer) -> Vec<GnbAction> {
+    pub(crate) fn expire(&mut self, timer: NodeTimer) -> Vec<NodeAction> {
         assert!(self.timers.remove(&timer), "{timer:?} does not run: {:?}", self.timers);
-        self.handle(GnbEvent::Expired(timer))
+        self.handle(NodeEvent::Expired(timer))
     }
 
     pub(crate) fn later(&mut self, seconds: u64) {
@@ -148,20 +148,20 @@ pub(crate) fn tunnel(id: u8, n: u32) -> Tunnel {
     }
 }
 
-pub(crate) fn kinds(actions: &[GnbAction]) -> Vec<Kind> {
+pub(crate) fn kinds(actions: &[NodeAction]) -> Vec<Kind> {
     actions
         .iter()
         .filter_map(|action| match action {
-            GnbAction::Send { octets, .. } => Some(NGAP_PDU::decode(octets).unwrap().kind()),
+            NodeAction::Send { octets, .. } => Some(NGAP_PDU::decode(octets).unwrap().kind()),
             _ => None,
         })
         .collect()
 }
 
 /// The actions that are not about sending and timers.
-pub(crate) fn told(actions: &[GnbAction]) -> Vec<GnbAction> {
-    let quiet = |action: &&GnbAction| {
-        !matches!(action, GnbAction::Send { .. } | GnbAction::SetTimer(..) | GnbAction::StopTimer(_))
+pub(crate) fn told(actions: &[NodeAction]) -> Vec<NodeAction> {
+    let quiet = |action: &&NodeAction| {
+        !matches!(action, NodeAction::Send { .. } | NodeAction::SetTimer(..) | NodeAction::StopTimer(_))
     };
     actions.iter().filter(quiet).cloned().collect()
 }

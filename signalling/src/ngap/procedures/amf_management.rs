@@ -2,9 +2,28 @@
 //! (TS 38.413 §8.7). What is unreadable of it counts as not said.
 
 use oxirush_ngap::ngap::*;
-use oxirush_ngap::{Error, extract_ngap_ies};
+use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
-use crate::ngap::{AmfFacts, AmfUpdate, Guami, Overload, OverloadAction as Action};
+use crate::ngap::{AmfFacts, AmfNotice, AmfUpdate, Gnb, Guami, Out, Overload, OverloadAction as Action};
+use crate::node::NodeAction;
+
+/// AMF CONFIGURATION UPDATE (§8.7.3.2).
+pub(crate) fn configuration_updated(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) {
+    let update = configuration_update(pdu);
+    gnb.interface.updated(&update);
+    out.push(NodeAction::Told(AmfNotice::ConfigurationUpdate(update)));
+    gnb.send_non_ue(configuration_update_acknowledge(), out);
+}
+
+/// OVERLOAD START. Whether fewer RRC connections are asked for (§8.7.6.2) is the driver's to decide.
+pub(crate) fn overload_started(pdu: &NGAPPDU<'_>, out: &mut Out) {
+    out.push(NodeAction::Told(AmfNotice::OverloadStart(overload_start(pdu))));
+}
+
+/// AMF STATUS INDICATION (§8.7.8).
+pub(crate) fn status_indicated(pdu: &NGAPPDU<'_>, out: &mut Out) {
+    out.push(NodeAction::Told(AmfNotice::Unavailable(status_indication(pdu))));
+}
 
 /// NG SETUP RESPONSE (§9.2.6.2).
 pub(crate) fn facts(pdu: &NGAPPDU<'_>) -> AmfFacts {
@@ -24,7 +43,7 @@ pub(crate) fn facts(pdu: &NGAPPDU<'_>) -> AmfFacts {
 }
 
 /// AMF CONFIGURATION UPDATE (§9.2.6.7).
-pub(crate) fn configuration_update(pdu: &NGAPPDU<'_>) -> AmfUpdate {
+fn configuration_update(pdu: &NGAPPDU<'_>) -> AmfUpdate {
     let read = || -> Result<AmfUpdate, Error> {
         extract_ngap_ies!(pdu, AMFConfigurationUpdate,
             lax name: AMFName = AMFName(name) => name,
@@ -37,7 +56,7 @@ pub(crate) fn configuration_update(pdu: &NGAPPDU<'_>) -> AmfUpdate {
 }
 
 /// OVERLOAD START (§9.2.6.11).
-pub(crate) fn overload_start(pdu: &NGAPPDU<'_>) -> Overload {
+fn overload_start(pdu: &NGAPPDU<'_>) -> Overload {
     let read = || -> Result<Overload, Error> {
         extract_ngap_ies!(pdu, OverloadStart,
             lax response: OverloadResponse = AMFOverloadResponse(response) => response,
@@ -64,7 +83,7 @@ pub(crate) fn overload_start(pdu: &NGAPPDU<'_>) -> Overload {
 }
 
 /// AMF STATUS INDICATION (§9.2.6.10): the GUAMIs that go, each with its backup AMF where it has one.
-pub(crate) fn status_indication(pdu: &NGAPPDU<'_>) -> Vec<(Guami, Option<String>)> {
+fn status_indication(pdu: &NGAPPDU<'_>) -> Vec<(Guami, Option<String>)> {
     let read = || -> Result<Vec<(Guami, Option<String>)>, Error> {
         extract_ngap_ies!(pdu, AMFStatusIndication,
             lax list: UnavailableGUAMIList = UnavailableGUAMIList(list) => list,
@@ -97,3 +116,8 @@ fn short(name: &str) -> String {
 }
 
 const LONGEST_NAME: usize = 150;
+
+/// AMF CONFIGURATION UPDATE ACKNOWLEDGE (TS 38.413 §9.2.6.8).
+fn configuration_update_acknowledge() -> Result<Vec<u8>, Error> {
+    build_ngap!(SuccessfulOutcome, AMFConfigurationUpdate, AMFConfigurationUpdateAcknowledge,)?.encode()
+}

@@ -5,19 +5,38 @@ use std::net::IpAddr;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap_ie, extract_ngap_ies};
 
-use super::pdu_session_resource_setup::{Answer, Item, slice, unsuccessful, wanted};
+use super::nas_transport;
+use super::pdu_session_resource_setup::{Answer, Item, SetUp, slice, take_up, unsuccessful, wanted};
 use crate::ngap::codec::{capabilities, encode};
-use crate::ngap::{Refusal, SecurityCapabilities};
+use crate::ngap::{Gnb, Out, Refusal, SecurityCapabilities};
+
+/// INITIAL CONTEXT SETUP REQUEST (§8.3.1.2).
+pub(crate) fn requested(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {
+    let (amf, ran) = ids(pdu)?;
+    if !gnb.associate(amf, ran, out) {
+        return Ok(());
+    }
+    let request = request(pdu, gnb.address())?;
+    if let Some(connection) = gnb.connections.get_mut(ran) {
+        connection.security = Some(request.security);
+    }
+    let SetUp { up, failed, nas } = take_up(gnb, ran, request.items, out);
+    gnb.send_ue(ran, response(amf, ran, up, &failed), out);
+    for nas in request.nas.into_iter().chain(nas) {
+        nas_transport::deliver(gnb, ran, amf, nas, out);
+    }
+    Ok(())
+}
 
 /// What the gNB takes from an INITIAL CONTEXT SETUP REQUEST (TS 38.413 §9.2.2.1).
-pub(crate) struct Request {
-    pub(crate) nas: Option<Vec<u8>>,
-    pub(crate) security: SecurityCapabilities,
-    pub(crate) items: Vec<Item>,
+struct Request {
+    nas: Option<Vec<u8>>,
+    security: SecurityCapabilities,
+    items: Vec<Item>,
 }
 
 /// The ids of a request alone: they tell whom a failure is about.
-pub(crate) fn ids(pdu: &NGAPPDU<'_>) -> Result<(u64, u32), Error> {
+fn ids(pdu: &NGAPPDU<'_>) -> Result<(u64, u32), Error> {
     extract_ngap_ies!(pdu, InitialContextSetupRequest,
         req amf: u64 = AMF_UE_NGAP_ID(id),
         req ran: u32 = RAN_UE_NGAP_ID(id),
@@ -25,7 +44,7 @@ pub(crate) fn ids(pdu: &NGAPPDU<'_>) -> Result<(u64, u32), Error> {
     Ok((amf, ran))
 }
 
-pub(crate) fn request(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Request, Error> {
+fn request(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Request, Error> {
     extract_ngap_ies!(pdu, InitialContextSetupRequest,
         req _guami: GUAMI = GUAMI(guami) => guami,
         opt list: PDUSessionResourceSetupListCxtReq = PDUSessionResourceSetupListCxtReq(list) => list,
@@ -48,12 +67,7 @@ pub(crate) fn request(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Request
 }
 
 /// INITIAL CONTEXT SETUP RESPONSE (TS 38.413 §9.2.2.2).
-pub(crate) fn response(
-    amf: u64,
-    ran: u32,
-    up: Vec<Answer>,
-    failed: &[(u8, Refusal)],
-) -> Result<Vec<u8>, Error> {
+fn response(amf: u64, ran: u32, up: Vec<Answer>, failed: &[(u8, Refusal)]) -> Result<Vec<u8>, Error> {
     use InitialContextSetupResponse as Message;
     let mut ies = vec![
         build_ngap_ie!(InitialContextSetupResponse, AMF_UE_NGAP_ID(amf))?,

@@ -3,8 +3,50 @@
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
+use crate::common::timers::{self, NodeTimer};
+use crate::ngap::{AmfNotice, Gnb, Out, Released};
+use crate::node::NodeAction;
+
+/// TS 38.413 §8.7.4.2.2: the gNB has lost its UEs.
+pub(crate) fn reset(gnb: &mut Gnb, out: &mut Out) {
+    if !gnb.is_ready() {
+        return out.push(NodeAction::Unexpected("reset-without-interface"));
+    }
+    gnb.release_all(Released::Lost, out);
+    gnb.send_non_ue(request(), out);
+    out.push(NodeAction::SetTimer(NodeTimer::NgReset, timers::NG_RESET_WAIT));
+}
+
+/// §8.7.4.4: the reset is repeated until it is acknowledged.
+pub(crate) fn reset_again(gnb: &mut Gnb, out: &mut Out) {
+    if gnb.is_ready() {
+        reset(gnb, out);
+    }
+}
+
+/// TS 38.413 §8.7.4.2.1.
+pub(crate) fn reset_by_amf(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {
+    let scope = scope(pdu)?;
+    match &scope {
+        Scope::Everything => {
+            out.push(NodeAction::Told(AmfNotice::Reset { ues: gnb.connected() }));
+            gnb.release_all(Released::NgReset, out);
+        }
+        Scope::Connections(connections) => {
+            out.push(NodeAction::Told(AmfNotice::Reset { ues: connections.len() }));
+            for &(amf, ran) in connections {
+                if let Some(ran) = gnb.connections.find(amf, ran) {
+                    gnb.drop_connection(ran, Released::NgReset, out);
+                }
+            }
+        }
+    }
+    gnb.send_non_ue(acknowledge(&scope), out);
+    Ok(())
+}
+
 /// What the AMF resets.
-pub(crate) enum Scope {
+enum Scope {
     /// The whole NG interface.
     Everything,
     /// These UE-associated logical NG-connections.
@@ -12,7 +54,7 @@ pub(crate) enum Scope {
 }
 
 /// Reads an NG RESET (TS 38.413 §9.2.6.11).
-pub(crate) fn scope(pdu: &NGAPPDU<'_>) -> Result<Scope, Error> {
+fn scope(pdu: &NGAPPDU<'_>) -> Result<Scope, Error> {
     extract_ngap_ies!(pdu, NGReset,
         req reset: ResetType = ResetType(reset) => reset,
     );
@@ -28,7 +70,7 @@ pub(crate) fn scope(pdu: &NGAPPDU<'_>) -> Result<Scope, Error> {
 }
 
 /// NG RESET of the whole interface (TS 38.413 §8.7.4.2.2).
-pub(crate) fn request() -> Result<Vec<u8>, Error> {
+fn request() -> Result<Vec<u8>, Error> {
     build_ngap!(
         InitiatingMessage,
         NGReset,
@@ -40,7 +82,7 @@ pub(crate) fn request() -> Result<Vec<u8>, Error> {
 }
 
 /// NG RESET ACKNOWLEDGE (TS 38.413 §9.2.6.12), with the connections that the request listed.
-pub(crate) fn acknowledge(scope: &Scope) -> Result<Vec<u8>, Error> {
+fn acknowledge(scope: &Scope) -> Result<Vec<u8>, Error> {
     match scope {
         Scope::Everything => build_ngap!(SuccessfulOutcome, NGReset, NGResetAcknowledge,)?.encode(),
         Scope::Connections(connections) => {

@@ -6,10 +6,110 @@ use oxirush_ngap::helpers::{global_gnb_id, s_nssai};
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
-use crate::ngap::{GnbSettings, NgapCause};
+use super::amf_management;
+use crate::common::timers::{self, NodeTimer};
+use crate::ngap::{AmfFacts, AmfUpdate, GnbSettings, NON_UE_STREAM, NgapCause, Out, PPID};
+use crate::node::NodeAction;
+
+/// The NG interface: whether it is there, and the AMF at its other end.
+#[derive(Default)]
+pub(crate) struct NgSetup {
+    state: State,
+    amf: Option<AmfFacts>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Down,
+    ExpectSetupResponse,
+    /// The gNB waits before it asks again.
+    Waiting,
+    Ready,
+}
+
+impl NgSetup {
+    pub(crate) fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+
+    pub(crate) fn amf(&self) -> Option<&AmfFacts> {
+        self.amf.as_ref().filter(|_| self.is_ready())
+    }
+
+    /// AMF CONFIGURATION UPDATE (§8.7.3).
+    pub(crate) fn updated(&mut self, update: &AmfUpdate) {
+        if let Some(amf) = &mut self.amf {
+            amf.apply(update);
+        }
+    }
+
+    /// Sends an NG SETUP REQUEST (§8.7.1.2).
+    pub(crate) fn begin(&mut self, settings: &GnbSettings, out: &mut Out) {
+        self.state = State::ExpectSetupResponse;
+        match request(settings) {
+            Ok(octets) => {
+                out.push(NodeAction::Send { stream: NON_UE_STREAM, ppid: PPID, octets, ue: None });
+                out.push(NodeAction::SetTimer(NodeTimer::NgSetup, timers::NG_SETUP_WAIT));
+            }
+            Err(error) => {
+                self.state = State::Down;
+                let cause = error.to_string();
+                out.push(NodeAction::SetupRefused { cause, retry_after: None, passes: false });
+            }
+        }
+    }
+
+    pub(crate) fn down(&mut self, out: &mut Out) {
+        match self.state {
+            State::ExpectSetupResponse => out.push(NodeAction::StopTimer(NodeTimer::NgSetup)),
+            State::Waiting => out.push(NodeAction::StopTimer(NodeTimer::TimeToWait)),
+            State::Ready | State::Down => {}
+        }
+        self.state = State::Down;
+    }
+
+    pub(crate) fn expired(&mut self, timer: NodeTimer, settings: &GnbSettings, out: &mut Out) {
+        match (timer, self.state) {
+            (NodeTimer::NgSetup, State::ExpectSetupResponse) => {
+                self.state = State::Waiting;
+                out.push(NodeAction::SetupUnanswered { after: timers::NG_SETUP_WAIT });
+                out.push(NodeAction::SetTimer(NodeTimer::TimeToWait, timers::NG_SETUP_AGAIN));
+            }
+            (NodeTimer::TimeToWait, State::Waiting) => self.begin(settings, out),
+            _ => {}
+        }
+    }
+
+    /// TS 38.413 §8.7.1.2.
+    pub(crate) fn succeeded(&mut self, pdu: &NGAPPDU<'_>, out: &mut Out) {
+        if self.state != State::ExpectSetupResponse {
+            return out.push(NodeAction::Unexpected("ng-setup-response"));
+        }
+        self.state = State::Ready;
+        self.amf = Some(amf_management::facts(pdu));
+        out.push(NodeAction::StopTimer(NodeTimer::NgSetup));
+        out.push(NodeAction::Ready);
+    }
+
+    /// TS 38.413 §8.7.1.3.
+    pub(crate) fn failed(&mut self, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {
+        let (cause, passes, retry_after) = failure(pdu)?;
+        if self.state != State::ExpectSetupResponse {
+            out.push(NodeAction::Unexpected("ng-setup-failure"));
+            return Ok(());
+        }
+        self.state = State::Waiting;
+        out.push(NodeAction::StopTimer(NodeTimer::NgSetup));
+        out.push(NodeAction::SetupRefused { cause, retry_after, passes });
+        let wait = retry_after.unwrap_or(timers::NG_SETUP_AGAIN);
+        out.push(NodeAction::SetTimer(NodeTimer::TimeToWait, wait));
+        Ok(())
+    }
+}
 
 /// NG SETUP REQUEST (TS 38.413 §9.2.6.1).
-pub(crate) fn request(settings: &GnbSettings) -> Result<Vec<u8>, Error> {
+fn request(settings: &GnbSettings) -> Result<Vec<u8>, Error> {
     let plmn = PLMNIdentity(settings.plmn.ngap_octets());
     let slices = settings
         .slices
@@ -32,7 +132,7 @@ pub(crate) fn request(settings: &GnbSettings) -> Result<Vec<u8>, Error> {
 }
 
 /// The cause of an NG SETUP FAILURE (TS 38.413 §9.2.6.3), whether it is one that passes, and the Time to Wait.
-pub(crate) fn failure(pdu: &NGAPPDU<'_>) -> Result<(String, bool, Option<Duration>), Error> {
+fn failure(pdu: &NGAPPDU<'_>) -> Result<(String, bool, Option<Duration>), Error> {
     extract_ngap_ies!(pdu, NGSetupFailure,
         lax cause: Cause = Cause(cause) => cause,
         lax wait: TimeToWait = TimeToWait(wait) => wait,
@@ -63,9 +163,4 @@ fn passes(cause: &Cause) -> bool {
                 | CauseMisc::om_intervention
         ) | Cause::transport(_)
     )
-}
-
-/// AMF CONFIGURATION UPDATE ACKNOWLEDGE (TS 38.413 §9.2.6.8).
-pub(crate) fn amf_configuration_update_acknowledge() -> Result<Vec<u8>, Error> {
-    build_ngap!(SuccessfulOutcome, AMFConfigurationUpdate, AMFConfigurationUpdateAcknowledge,)?.encode()
 }

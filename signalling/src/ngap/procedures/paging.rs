@@ -4,9 +4,20 @@ use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, extract_ngap_ies};
 
 use crate::common::identity_of_ue::STmsi;
+use crate::ngap::Out;
+use crate::node::NodeAction;
+
+/// PAGING (§8.5.1.2).
+pub(crate) fn paged(pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {
+    match identity(pdu)? {
+        Some(s_tmsi) => out.push(NodeAction::Paged { s_tmsi }),
+        None => out.push(NodeAction::Unexpected("paging-identity")),
+    }
+    Ok(())
+}
 
 /// The 5G-S-TMSI of a PAGING (TS 38.413 §9.2.4.1); `None` for an identity of another kind.
-pub(crate) fn paged(pdu: &NGAPPDU<'_>) -> Result<Option<STmsi>, Error> {
+fn identity(pdu: &NGAPPDU<'_>) -> Result<Option<STmsi>, Error> {
     extract_ngap_ies!(pdu, Paging,
         req identity: UEPagingIdentity = UEPagingIdentity(identity) => identity,
     );

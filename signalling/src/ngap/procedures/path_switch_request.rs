@@ -1,17 +1,139 @@
 //! Path Switch Request, target gNB of a handover over Xn (TS 38.413 §8.4.4).
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, Octets, build_ngap, extract_ngap_ies};
 
+use super::handover_resource_allocation::take_over;
 use super::initial_ue_message::location;
+use super::pdu_session_resource_release::release_one;
 use super::pdu_session_resource_setup::{end, tunnel};
+use crate::common::timers::{self, NodeTimer};
 use crate::ngap::codec::capabilities;
-use crate::ngap::{GnbSettings, NgapCause, Resource, SecurityCapabilities};
+use crate::ngap::connections::{Connection, Phase};
+use crate::ngap::xn::XnContext;
+use crate::ngap::{
+    Gnb, GnbSettings, HandoverFailure, NgapCause, Out, Released, Resource, SecurityCapabilities,
+};
+use crate::node::NodeAction;
+
+/// The target asks for the path: PATH SWITCH REQUEST (§8.4.4.2).
+pub(crate) fn arrive(gnb: &mut Gnb, ue: u32, cell: u32, context: &XnContext, now: Instant, out: &mut Out) {
+    let room = gnb.is_ready() && cell < gnb.settings.cells;
+    let begun = if room && take_over(gnb, ue, out) {
+        switch(gnb, ue, cell, context, now, out)
+    } else {
+        Err(HandoverFailure::NoConnection)
+    };
+    if let Err(cause) = begun {
+        out.push(NodeAction::PathSwitchFailed { ue, cause });
+        // A UE that is here on another connection keeps that.
+        if gnb.connections.of_ue(ue).is_none() {
+            out.push(NodeAction::Released { ue, cause: Released::Lost });
+        }
+    }
+}
+
+fn switch(
+    gnb: &mut Gnb,
+    ue: u32,
+    cell: u32,
+    context: &XnContext,
+    now: Instant,
+    out: &mut Out,
+) -> Result<(), HandoverFailure> {
+    let address = gnb.address().ok_or(HandoverFailure::NoConnection)?;
+    let ran = gnb.connections.free_ran().ok_or(HandoverFailure::NoConnection)?;
+    let mut connection = Connection::new(Some(ue), cell, Phase::Switching, now);
+    connection.security = Some(context.security);
+    for resource in &context.sessions {
+        if let Some(local_teid) = gnb.teids.take() {
+            connection.sessions.push(Resource { local_teid, ..*resource });
+        }
+    }
+    let request =
+        request(&gnb.settings, ran, context.amf, cell, context.security, &connection.sessions, address);
+    let Ok(octets) = request else {
+        for resource in &connection.sessions {
+            gnb.teids.release(resource.local_teid);
+        }
+        return Err(HandoverFailure::NotEncodable);
+    };
+    out.extend(
+        connection
+            .sessions
+            .iter()
+            .map(|resource| NodeAction::SessionResource { ue, tunnel: resource.tunnel() }),
+    );
+    gnb.connections.insert(ran, connection);
+    gnb.send_ue(ran, Ok(octets), out);
+    out.push(NodeAction::SetTimer(NodeTimer::PathSwitch(ran), timers::PATH_SWITCH_WAIT));
+    Ok(())
+}
+
+/// PATH SWITCH REQUEST ACKNOWLEDGE (§8.4.4.2).
+pub(crate) fn switched(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {
+    let answer = acknowledge(pdu, gnb.address())?;
+    let ran = answer.ran;
+    if !gnb.associate(answer.amf, ran, out) {
+        return Ok(());
+    }
+    let Some(connection) = gnb.connections.get_mut(ran) else { return Ok(()) };
+    let Some(ue) = connection.ue.filter(|_| connection.phase == Phase::Switching) else {
+        out.push(NodeAction::Unexpected("path-switch-request-acknowledge"));
+        return Ok(());
+    };
+    connection.phase = Phase::Here;
+    connection.security = answer.security.or(connection.security);
+    out.push(NodeAction::StopTimer(NodeTimer::PathSwitch(ran)));
+    for (id, remote, remote_teid) in answer.uplinks {
+        let resource = connection.sessions.iter_mut().find(|known| known.session.value() == id);
+        if let Some(resource) = resource {
+            (resource.remote, resource.remote_teid) = (remote, remote_teid);
+            out.push(NodeAction::SessionResource { ue, tunnel: resource.tunnel() });
+        }
+    }
+    for id in answer.released {
+        release_one(gnb, ran, id, out);
+    }
+    out.push(NodeAction::PathSwitched { ue });
+    Ok(())
+}
+
+/// PATH SWITCH REQUEST FAILURE (§8.4.4.3): the AMF has the UE still at the source, and no connection of it here.
+pub(crate) fn failed(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {
+    let (amf, ran, cause) = failure(pdu)?;
+    if !gnb.associate(amf, ran, out) {
+        return Ok(());
+    }
+    if gnb.connections.get(ran).is_some_and(|connection| connection.phase == Phase::Switching) {
+        give_up_path(gnb, ran, HandoverFailure::Refused(cause), out);
+    } else {
+        out.push(NodeAction::Unexpected("path-switch-request-failure"));
+    }
+    Ok(())
+}
+
+/// The AMF does not answer.
+pub(crate) fn expired(gnb: &mut Gnb, ran: u32, out: &mut Out) {
+    if gnb.connections.get(ran).is_some_and(|connection| connection.phase == Phase::Switching) {
+        give_up_path(gnb, ran, HandoverFailure::PathSwitchTimedOut, out);
+    }
+}
+
+fn give_up_path(gnb: &mut Gnb, ran: u32, cause: HandoverFailure, out: &mut Out) {
+    let left = gnb.detach(ran, out);
+    gnb.connections.remove(ran);
+    if let Some((ue, _)) = left {
+        out.push(NodeAction::PathSwitchFailed { ue, cause });
+        out.push(NodeAction::Released { ue, cause: Released::Lost });
+    }
+}
 
 /// PATH SWITCH REQUEST (TS 38.413 §9.2.3.8).
-pub(crate) fn request(
+fn request(
     settings: &GnbSettings,
     ran: u32,
     source_amf: u64,
@@ -57,17 +179,17 @@ fn to_be_switched(resource: &Resource, address: IpAddr) -> Result<Octets<'static
 }
 
 /// PATH SWITCH REQUEST ACKNOWLEDGE (TS 38.413 §9.2.3.9).
-pub(crate) struct Acknowledge {
-    pub(crate) amf: u64,
-    pub(crate) ran: u32,
-    pub(crate) security: Option<SecurityCapabilities>,
+struct Acknowledge {
+    amf: u64,
+    ran: u32,
+    security: Option<SecurityCapabilities>,
     /// The new ends of the UPF, of the sessions that have one.
-    pub(crate) uplinks: Vec<(u8, IpAddr, u32)>,
+    uplinks: Vec<(u8, IpAddr, u32)>,
     /// The sessions that the core released.
-    pub(crate) released: Vec<u8>,
+    released: Vec<u8>,
 }
 
-pub(crate) fn acknowledge(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Acknowledge, Error> {
+fn acknowledge(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Acknowledge, Error> {
     extract_ngap_ies!(pdu, PathSwitchRequestAcknowledge,
         req amf: u64 = AMF_UE_NGAP_ID(id),
         req ran: u32 = RAN_UE_NGAP_ID(id),
@@ -89,7 +211,7 @@ pub(crate) fn acknowledge(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Ack
 }
 
 /// PATH SWITCH REQUEST FAILURE (TS 38.413 §9.2.3.10). It has causes for its sessions alone: the first stands for all.
-pub(crate) fn failure(pdu: &NGAPPDU<'_>) -> Result<(u64, u32, NgapCause), Error> {
+fn failure(pdu: &NGAPPDU<'_>) -> Result<(u64, u32, NgapCause), Error> {
     extract_ngap_ies!(pdu, PathSwitchRequestFailure,
         req amf: u64 = AMF_UE_NGAP_ID(id),
         req ran: u32 = RAN_UE_NGAP_ID(id),

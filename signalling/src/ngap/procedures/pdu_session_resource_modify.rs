@@ -5,36 +5,94 @@ use std::net::IpAddr;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, Octets, build_ngap_ie, extract_ngap_ies};
 
-use super::pdu_session_resource_setup::{Answer, end, tunnel};
+use super::nas_transport;
+use super::pdu_session_resource_setup::{Answer, end, reachable, tunnel};
 use crate::ngap::codec::encode;
-use crate::ngap::{Refusal, Resource};
+use crate::ngap::{Gnb, Out, Refusal, Resource};
+use crate::node::NodeAction;
+
+/// PDU SESSION RESOURCE MODIFY REQUEST (§8.2.3.2).
+pub(crate) fn requested(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {
+    let request = request(pdu, gnb.address())?;
+    let (amf, ran) = (request.amf, request.ran);
+    if !gnb.associate(amf, ran, out) {
+        return Ok(());
+    }
+    let (mut changed, mut failed, mut nas) = (Vec::new(), Vec::new(), Vec::new());
+    for item in request.items {
+        match item.change.and_then(|change| modify_one(gnb, ran, item.id, &change, out)) {
+            Ok(transfer) => {
+                changed.push((item.id, transfer));
+                nas.extend(item.nas);
+            }
+            Err(refusal) => failed.push((item.id, refusal)),
+        }
+    }
+    gnb.send_ue(ran, response(amf, ran, changed, &failed), out);
+    for nas in nas {
+        nas_transport::deliver(gnb, ran, amf, nas, out);
+    }
+    Ok(())
+}
+
+fn modify_one(
+    gnb: &mut Gnb,
+    ran: u32,
+    id: u8,
+    change: &Change,
+    out: &mut Out,
+) -> Result<Octets<'static>, Refusal> {
+    let address = gnb.address().ok_or(Refusal::UnknownSession)?;
+    let connection = gnb.connections.get_mut(ran).ok_or(Refusal::Lost)?;
+    let ue = reachable(connection)?;
+    let mut known = connection.sessions.iter_mut();
+    let resource = known.find(|known| known.session.value() == id).ok_or(Refusal::UnknownSession)?;
+    let before = *resource;
+    for qfi in &change.flows {
+        resource.flows.insert(*qfi);
+    }
+    for qfi in &change.gone {
+        resource.flows.remove(*qfi);
+    }
+    if let Some((remote, remote_teid)) = change.uplink {
+        (resource.remote, resource.remote_teid) = (remote, remote_teid);
+    }
+    let Ok(transfer) = successful(change, resource, address) else {
+        *resource = before;
+        return Err(Refusal::QosFlows);
+    };
+    if resource.tunnel() != before.tunnel() {
+        out.push(NodeAction::SessionResource { ue, tunnel: resource.tunnel() });
+    }
+    Ok(transfer)
+}
 
 /// PDU SESSION RESOURCE MODIFY REQUEST (TS 38.413 §9.2.1.5).
-pub(crate) struct Request {
-    pub(crate) amf: u64,
-    pub(crate) ran: u32,
-    pub(crate) items: Vec<Item>,
+struct Request {
+    amf: u64,
+    ran: u32,
+    items: Vec<Item>,
 }
 
 /// One session that is to change.
-pub(crate) struct Item {
-    pub(crate) id: u8,
-    pub(crate) nas: Option<Vec<u8>>,
-    pub(crate) change: Result<Change, Refusal>,
+struct Item {
+    id: u8,
+    nas: Option<Vec<u8>>,
+    change: Result<Change, Refusal>,
 }
 
 /// What changes (TS 38.413 §9.3.4.3).
 #[derive(Default)]
-pub(crate) struct Change {
+struct Change {
     /// The new end of the UPF.
-    pub(crate) uplink: Option<(IpAddr, u32)>,
+    uplink: Option<(IpAddr, u32)>,
     /// QoS flows that are added or modified.
-    pub(crate) flows: Vec<u8>,
+    flows: Vec<u8>,
     /// QoS flows that go.
-    pub(crate) gone: Vec<u8>,
+    gone: Vec<u8>,
 }
 
-pub(crate) fn request(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Request, Error> {
+fn request(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Request, Error> {
     extract_ngap_ies!(pdu, PDUSessionResourceModifyRequest,
         req amf: u64 = AMF_UE_NGAP_ID(id),
         req ran: u32 = RAN_UE_NGAP_ID(id),
@@ -81,11 +139,7 @@ fn change(transfer: &[u8], ours: Option<IpAddr>) -> Result<Change, Refusal> {
 }
 
 /// PDU Session Resource Modify Response Transfer (TS 38.413 §9.3.4.4).
-pub(crate) fn successful(
-    change: &Change,
-    resource: &Resource,
-    address: IpAddr,
-) -> Result<Octets<'static>, Error> {
+fn successful(change: &Change, resource: &Resource, address: IpAddr) -> Result<Octets<'static>, Error> {
     let flows = (!change.flows.is_empty()).then(|| {
         let items = change
             .flows
@@ -102,12 +156,7 @@ pub(crate) fn successful(
 }
 
 /// PDU SESSION RESOURCE MODIFY RESPONSE (TS 38.413 §9.2.1.6).
-pub(crate) fn response(
-    amf: u64,
-    ran: u32,
-    changed: Vec<Answer>,
-    failed: &[(u8, Refusal)],
-) -> Result<Vec<u8>, Error> {
+fn response(amf: u64, ran: u32, changed: Vec<Answer>, failed: &[(u8, Refusal)]) -> Result<Vec<u8>, Error> {
     use PDUSessionResourceModifyResponse as Message;
     let mut ies = vec![
         build_ngap_ie!(PDUSessionResourceModifyResponse, AMF_UE_NGAP_ID(amf))?,

@@ -7,8 +7,99 @@ use oxirush_ngap::aper::BitString;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, Octets, build_ngap_ie, extract_ngap_ies};
 
+use super::nas_transport;
 use crate::ngap::codec::encode;
-use crate::ngap::{QosFlows, Refusal, Resource};
+use crate::ngap::connections::{Connection, Phase};
+use crate::ngap::{Gnb, Out, QosFlows, Refusal, Resource};
+use crate::node::NodeAction;
+
+/// PDU SESSION RESOURCE SETUP REQUEST (§8.2.1.2).
+pub(crate) fn requested(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {
+    let request = request(pdu, gnb.address())?;
+    let (amf, ran) = (request.amf, request.ran);
+    if !gnb.associate(amf, ran, out) {
+        return Ok(());
+    }
+    let SetUp { up, failed, nas } = take_up(gnb, ran, request.items, out);
+    gnb.send_ue(ran, response(amf, ran, up, &failed), out);
+    for nas in request.nas.into_iter().chain(nas) {
+        nas_transport::deliver(gnb, ran, amf, nas, out);
+    }
+    Ok(())
+}
+
+/// What became of the sessions of a request.
+pub(crate) struct SetUp {
+    pub(crate) up: Vec<Answer>,
+    pub(crate) failed: Vec<(u8, Refusal)>,
+    /// The NAS messages of those that are up: that of another does not reach the UE (§8.2.1.2).
+    pub(crate) nas: Vec<Vec<u8>>,
+}
+
+pub(crate) fn take_up(gnb: &mut Gnb, ran: u32, items: Vec<Item>, out: &mut Out) -> SetUp {
+    let mut result = SetUp { up: Vec::new(), failed: Vec::new(), nas: Vec::new() };
+    let ids: Vec<u8> = items.iter().map(|item| item.id).collect();
+    for item in items {
+        match take_up_one(gnb, ran, &item, &ids, out) {
+            Ok(transfer) => {
+                result.up.push((item.id, transfer));
+                result.nas.extend(item.nas);
+            }
+            Err(refusal) => result.failed.push((item.id, refusal)),
+        }
+    }
+    result
+}
+
+fn take_up_one(
+    gnb: &mut Gnb,
+    ran: u32,
+    item: &Item,
+    ids: &[u8],
+    out: &mut Out,
+) -> Result<Octets<'static>, Refusal> {
+    let address = gnb.address().ok_or(Refusal::NoResource)?;
+    let connection = gnb.connections.get_mut(ran).ok_or(Refusal::Lost)?;
+    let ue = reachable(connection)?;
+    let mut resource = acceptable(item, ids, &gnb.settings.slices)?;
+    if connection.sessions.iter().any(|known| known.session == resource.session) {
+        return Err(Refusal::MultipleSessionInstances);
+    }
+    resource.local_teid = gnb.teids.take().ok_or(Refusal::NoResource)?;
+    let security_result = item.wanted.is_ok_and(|wanted| wanted.security_result);
+    let Ok(transfer) = successful(&resource, address, security_result) else {
+        gnb.teids.release(resource.local_teid);
+        return Err(Refusal::NoResource);
+    };
+    connection.sessions.push(resource);
+    out.push(NodeAction::SessionResource { ue, tunnel: resource.tunnel() });
+    Ok(transfer)
+}
+
+/// The resource that an item asks for, still without a TEID of ours. `ids` are those of all items of its message.
+pub(crate) fn acceptable(item: &Item, ids: &[u8], slices: &[Snssai]) -> Result<Resource, Refusal> {
+    // §8.2.1.4: every instance fails.
+    if ids.iter().filter(|id| **id == item.id).count() > 1 {
+        return Err(Refusal::MultipleSessionInstances);
+    }
+    let session = session(item.id)?;
+    if !slices.contains(&item.slice) {
+        return Err(Refusal::SliceNotSupported);
+    }
+    let Wanted { remote, remote_teid, flows, .. } = item.wanted?;
+    Ok(Resource { session, local_teid: 0, remote, remote_teid, flows })
+}
+
+/// The UE of a connection that session procedures reach, or why they don't (§8.2.1.4, §8.4.1.2).
+pub(super) fn reachable(connection: &Connection) -> Result<u32, Refusal> {
+    match &connection.phase {
+        Phase::Leaving(preparation) if !preparation.expects_cancel_acknowledge() => Err(Refusal::NgHandover),
+        Phase::GivenUp => Err(Refusal::XnHandover),
+        Phase::Arriving(_) => Err(Refusal::Lost),
+        Phase::Here | Phase::Leaving(_) | Phase::Switching if connection.lost => Err(Refusal::Lost),
+        Phase::Here | Phase::Leaving(_) | Phase::Switching => connection.ue.ok_or(Refusal::Lost),
+    }
+}
 
 /// One session that a request asks a resource for.
 pub(crate) struct Item {
@@ -33,14 +124,14 @@ pub(crate) struct Wanted {
 pub(crate) type Answer = (u8, Octets<'static>);
 
 /// PDU SESSION RESOURCE SETUP REQUEST (TS 38.413 §9.2.1.1).
-pub(crate) struct Request {
+struct Request {
     pub(crate) amf: u64,
     pub(crate) ran: u32,
     pub(crate) nas: Option<Vec<u8>>,
     pub(crate) items: Vec<Item>,
 }
 
-pub(crate) fn request(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Request, Error> {
+fn request(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Request, Error> {
     extract_ngap_ies!(pdu, PDUSessionResourceSetupRequest,
         req amf: u64 = AMF_UE_NGAP_ID(id),
         req ran: u32 = RAN_UE_NGAP_ID(id),
@@ -61,12 +152,7 @@ pub(crate) fn request(pdu: &NGAPPDU<'_>, ours: Option<IpAddr>) -> Result<Request
 }
 
 /// PDU SESSION RESOURCE SETUP RESPONSE (TS 38.413 §9.2.1.2).
-pub(crate) fn response(
-    amf: u64,
-    ran: u32,
-    up: Vec<Answer>,
-    failed: &[(u8, Refusal)],
-) -> Result<Vec<u8>, Error> {
+fn response(amf: u64, ran: u32, up: Vec<Answer>, failed: &[(u8, Refusal)]) -> Result<Vec<u8>, Error> {
     use PDUSessionResourceSetupResponse as Message;
     let mut ies = vec![
         build_ngap_ie!(PDUSessionResourceSetupResponse, AMF_UE_NGAP_ID(amf))?,
@@ -97,11 +183,7 @@ pub(crate) fn response(
 }
 
 /// PDU Session Resource Setup Response Transfer (TS 38.413 §9.3.4.2).
-pub(crate) fn successful(
-    resource: &Resource,
-    address: IpAddr,
-    security_result: bool,
-) -> Result<Octets<'static>, Error> {
+fn successful(resource: &Resource, address: IpAddr, security_result: bool) -> Result<Octets<'static>, Error> {
     let flows = AssociatedQosFlowList(
         resource
             .flows
@@ -146,7 +228,7 @@ pub(crate) fn wanted(transfer: &[u8], ours: Option<IpAddr>) -> Result<Wanted, Re
 }
 
 /// A session identity that a UE can have.
-pub(crate) fn session(id: u8) -> Result<SessionId, Refusal> {
+fn session(id: u8) -> Result<SessionId, Refusal> {
     SessionId::new(id).ok_or(Refusal::Unsupported)
 }
 
@@ -196,7 +278,7 @@ fn asks_for_result(security: &SecurityIndication) -> bool {
 }
 
 /// There is no radio that could be without protection.
-pub(crate) fn performed() -> SecurityResult {
+fn performed() -> SecurityResult {
     SecurityResult::new(
         IntegrityProtectionResult::performed,
         ConfidentialityProtectionResult::performed,

@@ -1,22 +1,22 @@
-//! What the driver has to do for a gNB.
+//! What the driver has to do for a node of the radio network.
 
 use std::time::Duration;
 
 use identity::SessionId;
 
-use super::amf::AmfNotice;
-use super::cause::{HandoverFailure, Released};
-use super::tunnel::Tunnel;
 use crate::common::identity_of_ue::STmsi;
-use crate::common::timers::GnbTimer;
+use crate::common::timers::NodeTimer;
+use crate::ngap::{AmfNotice, HandoverFailure, Released, Tunnel};
 
-/// What the driver has to do for a gNB, in this order.
+/// What the driver has to do for a node, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GnbAction {
-    /// Send an NGAP PDU to the AMF.
+pub enum NodeAction {
+    /// Send a PDU to the core.
     Send {
         /// The SCTP stream.
         stream: u16,
+        /// The SCTP payload protocol identifier.
+        ppid: u32,
         /// The PDU.
         octets: Vec<u8>,
         /// The UE that it is about, for traces.
@@ -48,7 +48,7 @@ pub enum GnbAction {
         /// The NAS PDU.
         nas: Vec<u8>,
     },
-    /// The connection of a UE was released. A [`GnbAction::SessionResourceReleased`] for each of its sessions came before.
+    /// The connection of a UE was released. A [`NodeAction::SessionResourceReleased`] for each of its sessions came before.
     Released {
         /// The driver's own index of the UE.
         ue: u32,
@@ -116,7 +116,7 @@ pub enum GnbAction {
         /// The driver's own index of the UE.
         ue: u32,
     },
-    /// The AMF did not switch the path. [`GnbAction::Released`] follows, unless the UE connected anew.
+    /// The AMF did not switch the path. [`NodeAction::Released`] follows, unless the UE connected anew.
     PathSwitchFailed {
         /// The driver's own index of the UE.
         ue: u32,
@@ -129,9 +129,9 @@ pub enum GnbAction {
         s_tmsi: STmsi,
     },
     /// Start a timer, or start it again.
-    SetTimer(GnbTimer, Duration),
+    SetTimer(NodeTimer, Duration),
     /// Stop a timer, if it runs.
-    StopTimer(GnbTimer),
+    StopTimer(NodeTimer),
     /// Something came that the state does not expect, and was treated as the specification says.
     Unexpected(&'static str),
 }

@@ -1,14 +1,13 @@
-//! What happens to a gNB.
+//! What happens to a node of the radio network.
 
-use super::settings::TargetGnb;
-use super::xn::XnContext;
 use crate::common::identity_of_ue::STmsi;
-use crate::common::timers::GnbTimer;
+use crate::common::timers::NodeTimer;
 use crate::establishment_cause::EstablishmentCause;
+use crate::ngap::{TargetGnb, XnContext};
 
-/// What happens to a gNB.
+/// What happens to a node of the radio network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GnbEvent<'a> {
+pub enum NodeEvent<'a> {
     /// The SCTP association is there.
     AssociationUp {
         /// Streams towards the AMF.
@@ -51,9 +50,9 @@ pub enum GnbEvent<'a> {
         cause: ReleaseCause,
     },
     /// Hand a UE over through the AMF: HANDOVER REQUIRED (TS 38.413 §8.4.1). It ends with exactly one
-    /// [`crate::GnbAction::HandoverPreparationFailed`] (the UE stays, or connected anew), or else, after one
-    /// [`crate::GnbAction::HandoverCommanded`], with one [`crate::GnbAction::Released`]; a
-    /// [`crate::GnbAction::HandoverOverdue`] comes between them when that takes too long.
+    /// [`crate::NodeAction::HandoverPreparationFailed`] (the UE stays, or connected anew), or else, after one
+    /// [`crate::NodeAction::HandoverCommanded`], with one [`crate::NodeAction::Released`]; a
+    /// [`crate::NodeAction::HandoverOverdue`] comes between them when that takes too long.
     Handover {
         /// The driver's own index of the UE.
         ue: u32,
@@ -63,12 +62,12 @@ pub enum GnbEvent<'a> {
         container: &'a [u8],
     },
     /// Give up a handover: HANDOVER CANCEL (TS 38.413 §8.4.5). The handover ends with
-    /// [`crate::GnbAction::HandoverPreparationFailed`] at once.
+    /// [`crate::NodeAction::HandoverPreparationFailed`] at once.
     CancelHandover {
         /// The driver's own index of the UE.
         ue: u32,
     },
-    /// The answer to [`crate::GnbAction::HandoverRequested`]: HANDOVER REQUEST ACKNOWLEDGE (TS 38.413 §8.4.2.2). The UE has a
+    /// The answer to [`crate::NodeAction::HandoverRequested`]: HANDOVER REQUEST ACKNOWLEDGE (TS 38.413 §8.4.2.2). The UE has a
     /// connection from now on, which is of use when it has arrived.
     AdmitHandover {
         /// The handle of the request.
@@ -87,13 +86,13 @@ pub enum GnbEvent<'a> {
         ue: u32,
     },
     /// A UE came over Xn from the gNB that gave up its context: PATH SWITCH REQUEST (TS 38.413 §8.4.4). It ends with exactly
-    /// one of [`crate::GnbAction::PathSwitched`] and [`crate::GnbAction::PathSwitchFailed`].
+    /// one of [`crate::NodeAction::PathSwitched`] and [`crate::NodeAction::PathSwitchFailed`].
     ArriveByXn {
         /// The driver's own index of the UE.
         ue: u32,
         /// The cell, from 0.
         cell: u32,
-        /// What [`crate::Gnb::give_up_for_xn`] of the other gNB gave.
+        /// What [`crate::RanNode::give_up_for_xn`] of the other gNB gave.
         context: &'a XnContext,
     },
     /// The other gNB has the path: UE CONTEXT RELEASE of XnAP (TS 38.423 §8.2.7). The connection is released locally.
@@ -102,7 +101,7 @@ pub enum GnbEvent<'a> {
         ue: u32,
     },
     /// A timer that was set ran out.
-    Expired(GnbTimer),
+    Expired(NodeTimer),
     /// The gNB lost its UEs, as after a restart: it resets the NG interface.
     Reset,
 }
