@@ -1,6 +1,6 @@
 //! What a scenario may say but probably doesn't mean.
 
-use identity::Procedure;
+use identity::{Performer, Procedure};
 
 use crate::{Load, Metric, Scenario};
 
@@ -109,9 +109,10 @@ impl Scenario {
 }
 
 fn needs_session(procedure: Procedure) -> bool {
-    matches!(procedure, Procedure::PduSessionModification | Procedure::PduSessionRelease)
+    procedure.performer() == Performer::Ue && procedure.needs().session == Some(true)
 }
 
+/// What a node does to a UE, it does to one that is connected.
 fn needs_connection(procedure: Procedure) -> bool {
-    matches!(procedure, Procedure::HandoverN2 | Procedure::HandoverXn | Procedure::UeContextRelease)
+    procedure.performer() == Performer::RanNode
 }
