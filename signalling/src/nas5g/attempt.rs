@@ -5,10 +5,10 @@ use std::time::Duration;
 use identity::{Procedure, SessionId};
 
 use super::procedures::deregistration_ue_initiated::Deregistration;
-use super::procedures::initial_registration::Registration;
 use super::procedures::pdu_session_establishment::PduSessionEstablishment;
 use super::procedures::pdu_session_modification::PduSessionModification;
 use super::procedures::pdu_session_release::PduSessionRelease;
+use super::procedures::registration::Registration;
 use super::procedures::service_request::ServiceRequest;
 use super::transaction::Transaction;
 use super::ue::Ue;

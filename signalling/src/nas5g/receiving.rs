@@ -6,7 +6,7 @@ use super::attempt::Slot;
 use super::procedures::identification::IdentityType;
 use super::procedures::{
     authentication, configuration_update, deregistration_network_initiated, deregistration_ue_initiated,
-    identification, initial_registration, nas_transport_of_5gsm, reject, security_mode, service_request,
+    identification, nas_transport_of_5gsm, registration, reject, security_mode, service_request,
 };
 use super::ue::Ue;
 use crate::common::nas_security::{Header, Received, payload, status_cause};
@@ -104,8 +104,8 @@ fn received(slot: &mut Slot, message: Nas5gmmMessage, integrity: bool, ue: &mut 
         M::AuthenticationRequest(request) => authentication::requested(slot, &request, ue),
         M::AuthenticationReject(_) => authentication::rejected(slot, integrity, ue),
         M::IdentityRequest(request) => identification::requested(&request, ue),
-        M::RegistrationAccept(accept) => initial_registration::accepted(slot, &accept, ue),
-        M::RegistrationReject(reject) => initial_registration::rejected(slot, &reject, integrity, ue),
+        M::RegistrationAccept(accept) => registration::accepted(slot, &accept, ue),
+        M::RegistrationReject(reject) => registration::rejected(slot, &reject, integrity, ue),
         M::ServiceAccept(accept) => service_request::accepted(slot, &accept, ue),
         M::ServiceReject(reject) => service_request::rejected(slot, &reject, integrity, ue),
         M::DeregistrationAcceptUeOriginating(_) => deregistration_ue_initiated::accepted(slot, ue),

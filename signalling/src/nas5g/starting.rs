@@ -4,10 +4,10 @@ use identity::{Procedure, SessionId};
 
 use super::attempt::{Running, Slot};
 use super::procedures::deregistration_ue_initiated::Deregistration;
-use super::procedures::initial_registration::Registration;
 use super::procedures::pdu_session_establishment::PduSessionEstablishment;
 use super::procedures::pdu_session_modification::PduSessionModification;
 use super::procedures::pdu_session_release::{self, PduSessionRelease};
+use super::procedures::registration::Registration;
 use super::procedures::service_request::{Reason, ServiceRequest};
 use super::ue::Ue;
 use crate::common::timers::Timer;

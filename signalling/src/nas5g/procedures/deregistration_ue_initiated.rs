@@ -8,7 +8,7 @@ use oxirush_nas::nas_5gs::{
     NasFGsMobileIdentity, NasKeySetIdentifier,
 };
 
-use super::initial_registration::NO_KEY;
+use super::registration::NO_KEY;
 use super::reject;
 use crate::common::nas_security::NasContext;
 use crate::common::retry::RetryState;

@@ -1,4 +1,4 @@
-//! Registration, UE side (TS 24.501 §5.5.1.2, and §5.5.1.3 with what [`super::mobility_and_periodic_registration_update`] says).
+//! Registration, UE side: initial (TS 24.501 §5.5.1.2), and for mobility and periodic updating (§5.5.1.3).
 
 use std::time::Duration;
 
@@ -10,7 +10,6 @@ use oxirush_nas::nas_5gs::{
     NasUeSecurityCapability, NasUplinkDataStatus, RegistrationType,
 };
 
-use super::mobility_and_periodic_registration_update::registration_type;
 use super::reject::NOT_COMPATIBLE_WITH_STATE;
 use super::security_mode;
 use crate::common::nas_security::{Header, NasContext};
@@ -199,6 +198,15 @@ pub(crate) fn rejected(slot: &mut Slot, reject: &NasRegistrationReject, integrit
     };
     let step = registration.rejected(reject, integrity, ue);
     slot.settle(step, ue);
+}
+
+/// The 5GS registration type of a procedure (TS 24.501 §9.11.3.7).
+fn registration_type(procedure: Procedure) -> RegistrationType {
+    match procedure {
+        Procedure::MobilityRegistrationUpdate => RegistrationType::MobilityRegistrationUpdating,
+        Procedure::PeriodicRegistrationUpdate => RegistrationType::PeriodicRegistrationUpdating,
+        _ => RegistrationType::InitialRegistration,
+    }
 }
 
 /// REGISTRATION REQUEST (TS 24.501 §8.2.6) with every IE that it is to carry.
