@@ -183,10 +183,15 @@ impl Slot {
         self.running().map(|running| running.timer().0)
     }
 
-    /// Puts a procedure into the slot, which is free, and lets it begin.
+    /// Puts a procedure into the slot, which is free, and lets it begin. One that cannot ends at once.
     pub(crate) fn begin(&mut self, running: Running, ue: &mut Ue<'_>) {
         let attempt = self.0.insert(Box::new(Attempt { running, suspended: false, refused: None }));
         let step = attempt.running.begin(ue);
+        if let Step::Done(outcome) = step {
+            let procedure = attempt.running.procedure();
+            self.0 = None;
+            return ue.out.push(UeAction::Finished { procedure, outcome });
+        }
         self.settle(step, ue);
     }
 
