@@ -1,7 +1,7 @@
 //! Whatever a peer sends, the judgement does not panic, and what goes back is a message as the specification has it.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use criticality::ngap::{Reports, judge, unreadable};
+use criticality::ngap::{Judge, Reports, unreadable};
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{NgapPduKind, build_ngap, ie};
 use proptest::collection::vec;
@@ -45,7 +45,7 @@ proptest! {
     fn any_message_is_judged_and_what_goes_back_is_in_order(octets in message(), comprehended in any::<bool>()) {
         match NGAP_PDU::decode_borrowed(&octets) {
             Ok(pdu) => {
-                let judgement = judge(&pdu, comprehended).unwrap();
+                let judgement = Judge::default().judge(&pdu, comprehended).unwrap();
                 if let Some(answer) = &judgement.answer {
                     in_order(answer, &octets)?;
                 }

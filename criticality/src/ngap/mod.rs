@@ -1,6 +1,7 @@
 //! Clause 10 of TS 38.413, for both ends of the NG interface.
 
 mod answer;
+mod familiar;
 mod ids;
 mod reports;
 
@@ -8,6 +9,7 @@ use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Deviation, Error, NgapPduKind};
 
 use crate::handling::{Fault, Handling, Role, handling};
+use familiar::Familiar;
 
 pub use answer::{refusal, unreadable};
 pub use ids::Ids;
@@ -31,32 +33,47 @@ impl Judgement {
     const IGNORED: Self = Self { proceed: false, answer: None, report: None, faulty: true };
 }
 
-/// Judges a message; `comprehended` says whether the receiver has this procedure in this direction.
-///
-/// # Errors
-/// When an answer cannot be encoded, which no message of a peer brings about.
-pub fn judge(pdu: &NGAPPDU<'_>, comprehended: bool) -> Result<Judgement, Error> {
-    // §10.5: no error of an ERROR INDICATION is answered with another.
-    if is_error_indication(pdu) {
-        let faulty =
-            pdu.check().is_ok_and(|deviations| deviations.iter().filter_map(Fault::of).next().is_some());
-        return Ok(Judgement { faulty, ..Judgement::GOOD });
+/// Judges the messages of peers, and remembers what was in order.
+#[derive(Debug, Default)]
+pub struct Judge {
+    familiar: Familiar,
+}
+
+impl Judge {
+    /// Judges a message; `comprehended` says whether the receiver has this procedure in this direction.
+    ///
+    /// # Errors
+    /// When an answer cannot be encoded, which no message of a peer brings about.
+    pub fn judge(&mut self, pdu: &NGAPPDU<'_>, comprehended: bool) -> Result<Judgement, Error> {
+        // §10.5: no error of an ERROR INDICATION is answered with another.
+        if is_error_indication(pdu) {
+            let faulty =
+                pdu.check().is_ok_and(|deviations| deviations.iter().filter_map(Fault::of).next().is_some());
+            return Ok(Judgement { faulty, ..Judgement::GOOD });
+        }
+        if !comprehended {
+            let specified = !matches!(pdu.kind(), NgapPduKind::Other { .. });
+            return not_comprehended(pdu, specified);
+        }
+        if self.familiar.is_in_order(pdu) {
+            return Ok(Judgement::GOOD);
+        }
+        let Ok(mut deviations) = pdu.check() else {
+            let answer = answer::indication(pdu, CauseProtocol::transfer_syntax_error, &[])?;
+            return Ok(Judgement { answer: Some(answer), ..Judgement::IGNORED });
+        };
+        if deviations.is_empty() {
+            self.familiar.keep(pdu);
+            return Ok(Judgement::GOOD);
+        }
+        deviations.retain(|deviation| !passes_unread(deviation));
+        let gravest = deviations.iter().filter_map(|deviation| Some((Fault::of(deviation)?, deviation)));
+        let Some((fault, deviation)) = gravest.max_by_key(|(fault, _)| *fault) else {
+            return Ok(Judgement::GOOD);
+        };
+        let cause = deviation.cause().unwrap_or(CauseProtocol::unspecified);
+        by_table(pdu, handling(Some(fault), role(pdu)), cause, &deviations)
     }
-    let specified = !matches!(pdu.kind(), NgapPduKind::Other { .. });
-    if !comprehended {
-        return not_comprehended(pdu, specified);
-    }
-    let Ok(mut deviations) = pdu.check() else {
-        let answer = answer::indication(pdu, CauseProtocol::transfer_syntax_error, &[])?;
-        return Ok(Judgement { answer: Some(answer), ..Judgement::IGNORED });
-    };
-    deviations.retain(|deviation| !passes_unread(deviation));
-    let gravest = deviations.iter().filter_map(|deviation| Some((Fault::of(deviation)?, deviation)));
-    let Some((fault, deviation)) = gravest.max_by_key(|(fault, _)| *fault) else {
-        return Ok(Judgement::GOOD);
-    };
-    let cause = deviation.cause().unwrap_or(CauseProtocol::unspecified);
-    by_table(pdu, handling(Some(fault), role(pdu)), cause, &deviations)
 }
 
 /// §10.3.4.1: the procedure code decides, with its criticality. An outcome that nobody waits for is not answered (§10.4).

@@ -22,7 +22,7 @@ pub(crate) use cause::Refusal;
 pub use cause::{HandoverFailure, NgapCause, Released};
 use connections::{Connections, Phase};
 pub(crate) use connections::{Resource, SecurityCapabilities};
-use criticality::ngap::{Ids, Reports};
+use criticality::ngap::{Ids, Judge, Reports};
 use oxirush_ngap::ngap::{Cause, CauseRadioNetwork, NGAP_PDU, NGAPPDU};
 use oxirush_ngap::{Error, NgapPduKind};
 pub(crate) use receipt::Receipt;
@@ -55,6 +55,7 @@ pub struct Gnb {
     connections: Connections,
     teids: Teids,
     /// What responses have still to say of their requests.
+    judge: Judge,
     reports: Reports,
 }
 
@@ -68,6 +69,7 @@ impl Gnb {
             streams_out: 1,
             connections: Connections::new(),
             teids: Teids::new(settings.n3.as_ref()),
+            judge: Judge::default(),
             reports: Reports::default(),
             settings,
         }
@@ -166,7 +168,7 @@ impl Gnb {
             return;
         };
         let comprehended = judging::comprehends(&pdu.kind());
-        let Ok(judgement) = criticality::ngap::judge(&pdu, comprehended) else {
+        let Ok(judgement) = self.judge.judge(&pdu, comprehended) else {
             return out.push(NodeAction::Unexpected("not-encodable"));
         };
         if judgement.faulty {

@@ -22,7 +22,7 @@ mod ue;
 use std::time::Instant;
 
 use billing::{ChargingId, Closing};
-use criticality::ngap::Reports;
+use criticality::ngap::{Judge, Reports};
 use identity::{Imsi, Plmn, SessionId, Tac};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -159,6 +159,7 @@ pub struct Amf {
     /// The device that each subscriber had last, by its IMEISV.
     devices: FxHashMap<Imsi, [u8; 9]>,
     /// What responses have still to say of their requests.
+    judge: Judge,
     reports: Reports,
     smf: Smf,
 }
@@ -194,6 +195,7 @@ impl Amf {
             rng: ChaCha8Rng::seed_from_u64(settings.seed),
             statistics: Statistics::default(),
             devices: FxHashMap::default(),
+            judge: Judge::default(),
             reports: Reports::default(),
             smf: Smf::new(settings.smf.clone()),
             settings,

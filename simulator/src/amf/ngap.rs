@@ -27,7 +27,7 @@ pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, oct
     gnb.has_asked |= matches!(kind, NgapPduKind::Initiating_NGSetup);
     amf.statistics.counters.count_received(name_of(&kind));
     let procedure = procedure_of(&kind);
-    let Ok(judgement) = criticality::ngap::judge(&pdu, procedure.is_some()) else {
+    let Ok(judgement) = amf.judge.judge(&pdu, procedure.is_some()) else {
         return amf.refuse(Refusal::CannotEncode);
     };
     if judgement.faulty {
