@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use agent::{ShardAction, ShardRunner};
 use scenarios::{Plan, Scenario};
-use simulator::{Amf, AmfAction, AmfEvent};
+use simulator::{AmfAction, AmfEvent, ControlPlane};
 use wire::to_agent::{Lease, TracePolicy};
 use wire::to_coordinator::{AmfInterval, IntervalReport, RanEvent};
 
@@ -18,7 +18,7 @@ struct World {
     now: Instant,
     start: Instant,
     shard: ShardRunner,
-    amfs: Vec<Amf>,
+    amfs: Vec<ControlPlane>,
     /// AMFs whose host is gone: a dial is refused.
     dead: Vec<bool>,
     /// AMFs that take messages and say nothing.
@@ -66,7 +66,7 @@ impl World {
                 set: 1 + u16::try_from(n).unwrap(),
                 ..simulator::scenario::settings(&scenario, seed + n as u64)
             };
-            Amf::new(settings, Box::new(simulator::scenario::ScenarioSubscribers(scenario)))
+            ControlPlane::new(settings, Box::new(simulator::scenario::ScenarioSubscribers(scenario)))
         };
         let now = Instant::now();
         Self {
@@ -117,7 +117,7 @@ impl World {
     }
 
     fn step(&mut self) {
-        let amfs = self.amfs.iter().filter_map(Amf::next_deadline);
+        let amfs = self.amfs.iter().filter_map(ControlPlane::next_deadline);
         let others = [self.shard.next_deadline(), self.packets.front().map(|(at, ..)| *at)];
         let next = amfs.chain(others.into_iter().flatten()).min();
         let longest = self.now + Duration::from_millis(100);

@@ -17,7 +17,7 @@ use rand::{Rng, SeedableRng};
 use scenarios::{Plan, Scenario};
 use sctp::NGAP_PPID;
 use sctp::memory::{Conditions, Network, Packet};
-use simulator::{Amf, AmfAction, AmfEvent};
+use simulator::{AmfAction, AmfEvent, ControlPlane};
 use wire::to_agent::{Lease, TracePolicy};
 use wire::to_coordinator::ProcedureInterval;
 
@@ -28,7 +28,7 @@ const STREAMS: u16 = 8;
 struct World {
     now: Instant,
     shard: ShardRunner,
-    amf: Amf,
+    amf: ControlPlane,
     network: Network,
     mutation: f64,
     rng: SmallRng,
@@ -73,7 +73,7 @@ impl World {
         Self {
             now: Instant::now(),
             shard: ShardRunner::new(plan, &lease, None),
-            amf: Amf::new(
+            amf: ControlPlane::new(
                 simulator::scenario::settings(&scenario, seed),
                 Box::new(simulator::scenario::ScenarioSubscribers(scenario)),
             ),

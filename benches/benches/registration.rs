@@ -15,14 +15,14 @@ use signalling::{
     UeAction, UeEvent, UeSettings,
 };
 use simulator::scenario::ScenarioSubscribers;
-use simulator::{Amf, AmfAction, AmfEvent};
+use simulator::{AmfAction, AmfEvent, ControlPlane};
 
 /// A gNB set up with an AMF, and the time that each side has taken.
 struct Network {
     scenario: Arc<Scenario>,
     settings: UeSettings,
     area: (Plmn, Tac),
-    amf: Amf,
+    amf: ControlPlane,
     gnb: Gnb,
     rng: SmallRng,
     now: Instant,
@@ -36,7 +36,7 @@ impl Network {
         let set = |path: &str, value: &str| (path.to_owned(), value.to_owned());
         let overrides = [set("subscribers.0.count", "9000000"), set("network.processing-delay", "0ms")];
         let scenario = Arc::new(Scenario::load("attach-10k", &overrides).unwrap());
-        let amf = Amf::new(
+        let amf = ControlPlane::new(
             simulator::scenario::settings(&scenario, 1),
             Box::new(ScenarioSubscribers(Arc::clone(&scenario))),
         );

@@ -10,7 +10,7 @@ use signalling::{
     Gnb, NodeAction, NodeEvent, GnbSettings, N3Settings, Retry, Subscriber, SuciScheme, UeSettings,
 };
 use simulator::scenario::ScenarioSubscribers;
-use simulator::{Amf, AmfAction, AmfEvent, SessionSpec, UeAddresses, Upf, UpfSettings};
+use simulator::{AmfAction, AmfEvent, ControlPlane, SessionSpec, UeAddresses, Upf, UpfSettings};
 use wire::to_coordinator::{Hello, Part, ToCoordinator};
 
 /// Cuts the input into messages: an octet of length, then as many octets.
@@ -68,10 +68,10 @@ pub fn gnb(now: Instant) -> (Gnb, Vec<NodeAction>) {
 }
 
 /// An AMF and a gNB that has been set up with it.
-pub fn network(now: Instant) -> (Amf, Gnb) {
+pub fn network(now: Instant) -> (ControlPlane, Gnb) {
     let scenario = Arc::new(Scenario::load("smoke", &[]).expect("the catalogue's smoke scenario"));
     let settings = simulator::scenario::settings(&scenario, 1);
-    let mut amf = Amf::new(settings, Box::new(ScenarioSubscribers(scenario)));
+    let mut amf = ControlPlane::new(settings, Box::new(ScenarioSubscribers(scenario)));
     let mut to_gnb = Vec::new();
     amf.handle(now, AmfEvent::AssociationUp { association: 1, streams_out: 8 }, &mut to_gnb);
     let (mut gnb, mut actions) = gnb(now);

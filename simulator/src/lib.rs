@@ -15,12 +15,12 @@ pub mod subscribers;
 mod timers;
 pub mod upf;
 
-pub use crate::core::{Core, Moment, Output};
-pub use amf::{Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics, Turn};
+pub use crate::core::{ControlPlane, Core, Moment, Output};
+pub use amf::{Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics};
 pub use charging::{Change, Charged, ChargingSummary, Chf, ChfSettings, Fault, InjectedFault};
 pub use server::{
     LedgerState, N3Counters, NetworkStatistics, Simulator, SimulatorError, SimulatorOptions, Turned,
 };
-pub use sessions::{DataNetwork, Planes, SmfSettings};
+pub use sessions::{DataNetwork, EventContext, Ports, SessionSettings, Sessions};
 pub use subscribers::{HomeNetworkKey, SubscriberData, SubscriberRecord};
 pub use upf::{N3End, SessionSpec, UeAddresses, Upf, UpfAction, UpfCounters, UpfSettings, Volumes};

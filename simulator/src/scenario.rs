@@ -6,7 +6,7 @@ use identity::Imsi;
 use scenarios::{RadioNetwork, Scenario, SessionTemplate, SuciScheme};
 
 use crate::amf::{AmfSettings, Congestion, ServedNetwork};
-use crate::sessions::{DataNetwork, SmfSettings};
+use crate::sessions::{DataNetwork, SessionSettings};
 use crate::subscribers::{HomeNetworkKey, SubscriberData, SubscriberRecord};
 
 /// The AMF that a scenario describes.
@@ -17,7 +17,6 @@ pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {
         networks: networks(scenario),
         equivalent_plmns: network.equivalent_plmns,
         handover: network.handover,
-        smf: smf(scenario),
         ciphering: scenario.nas.ciphering.clone(),
         integrity: scenario.nas.integrity.clone(),
         t3512: (!network.t3512.is_zero()).then_some(network.t3512),
@@ -50,12 +49,14 @@ fn networks(scenario: &Scenario) -> Vec<ServedNetwork> {
     networks
 }
 
-/// The data networks are those that UEs ask for. Of the templates of one DNN the first tells what flows.
-fn smf(scenario: &Scenario) -> SmfSettings {
-    let mut settings = SmfSettings {
+/// The sessions that a scenario describes. The data networks are those that UEs ask for. Of the templates of one DNN the first
+/// tells what flows.
+pub fn session_settings(scenario: &Scenario, seed: u64) -> SessionSettings {
+    let mut settings = SessionSettings {
+        seed: scenarios::stream_seed(seed, &[SESSIONS_STREAM]),
         roaming: scenario.network.roaming.clone(),
         policy: scenario.network.policy,
-        ..SmfSettings::default()
+        ..SessionSettings::default()
     };
     if !scenario.sessions.is_empty() {
         settings.data_networks.clear();
@@ -100,5 +101,6 @@ impl SubscriberData for ScenarioSubscribers {
     }
 }
 
-/// The AMF's stream of random numbers is none of the plan's: those are numbered by shard.
+/// The network's streams of random numbers are none of the plan's: those are numbered by shard.
+const SESSIONS_STREAM: u64 = u64::from_be_bytes(*b"sim-smf\0");
 const AMF_STREAM: u64 = u64::from_be_bytes(*b"sim-amf\0");

@@ -15,8 +15,8 @@ use scenarios::{ChargingFaults, Flow, Scenario};
 use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, Transport};
 use simulator::amf::Message;
 use simulator::{
-    Amf, AmfSettings, Charged, Chf, ChfSettings, Core, SessionSpec, Simulator, SimulatorError,
-    SimulatorOptions, SubscriberData, SubscriberRecord, UeAddresses, Upf, UpfSettings,
+    Amf, AmfSettings, Charged, Chf, ChfSettings, Core, SessionSettings, SessionSpec, Sessions, Simulator,
+    SimulatorError, SimulatorOptions, SubscriberData, SubscriberRecord, UeAddresses, Upf, UpfSettings,
 };
 
 struct Nobody;
@@ -36,7 +36,8 @@ fn core(n3: IpAddr, faults: ChargingFaults) -> Core {
     let amf = Amf::new(AmfSettings::new("001/01".parse().unwrap()), Box::new(Nobody));
     let (tariff, quota) = (Tariff::default(), None);
     let chf = Chf::new(ChfSettings { tariff, quota, faults, seed: 1 });
-    Core::new(amf, Upf::new(UpfSettings::new(n3, 1)), chf)
+    let sessions = Sessions::new(SessionSettings::default());
+    Core::new(amf, sessions, Upf::new(UpfSettings::new(n3, 1)), chf)
 }
 
 /// A gNB that speaks octets.

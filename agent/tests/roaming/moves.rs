@@ -43,7 +43,7 @@ fn a_move_in_a_busy_load_loses_no_start_no_ue_and_no_octet() {
         assert_eq!(world.generations, [2, 1], "{path} {radio}");
         world.assert_balanced();
         let registered = world.registered.iter().sum::<u64>();
-        let refused: Vec<_> = world.core.amf.statistics().refused().collect();
+        let refused: Vec<_> = world.core.statistics().refused().collect();
         assert_eq!(registered, 24, "{path} {radio}: {:?} {:?} {refused:?}", world.totals, world.unexpected);
         assert!(world.shifted > 0, "{path} {radio}: something came due on the way");
         assert!(

@@ -474,7 +474,7 @@ impl World {
     }
 
     fn look(&mut self, sessions: u64) {
-        let statistics = self.core.amf.statistics();
+        let statistics = self.core.statistics();
         let count = |n: usize| u64::try_from(n).unwrap();
         self.settled = Some(Standing {
             registered: [self.registered.iter().sum(), count(statistics.registered)],

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use billing::Closing;
 use identity::{Imsi, SessionId, Snssai, Tac};
 use oxirush_nas::nas_5gs::{
     Nas5gsSecurityHeaderType, NasPduSessionStatus, NasUeSecurityCapability, NasUplinkDataStatus,
@@ -12,10 +11,9 @@ use oxirush_security::nas_5gs::{KAmf, XresStar};
 use super::expiry::ConnectionTimer;
 use super::security::Security;
 use super::ue::UeId;
-use crate::N3End;
-use crate::sessions::session::Session;
 use crate::statistics::Message;
 use crate::timers::TimerId;
+use crate::upf::N3End;
 
 /// AMF UE NGAP ID: 40 bits on the wire (TS 38.413 §9.3.3.1). Used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,9 +45,13 @@ pub(super) struct Connection {
     pub(super) timer: Option<TimerId>,
     /// When the last message to it leaves.
     pub(super) last_due: Option<Instant>,
-    /// Sessions that the UE has no more, and whose resources its gNB has still to release: until then, what it sends
-    /// counts.
-    pub(super) ending: Vec<(Session, Closing)>,
+}
+
+impl Connection {
+    /// UE CONTEXT RELEASE COMMAND was sent: only its answer is waited for.
+    pub(super) fn is_being_released(&self) -> bool {
+        self.state == State::ExpectReleaseComplete
+    }
 }
 
 /// What a connection waits for.

@@ -1,7 +1,5 @@
 //! What the timers of the AMF are of.
 
-use identity::SessionId;
-
 use super::connection::ConnectionId;
 use super::ue::UeId;
 
@@ -14,19 +12,6 @@ pub(super) enum Expiry {
     Ue(UeId, UeTimer),
     /// A handover target is overdue.
     Handover(ConnectionId),
-    /// The one timer of a PDU session.
-    Session(UeId, SessionId, SessionTimer),
-}
-
-/// Timers of a PDU session (TS 24.501 table 10.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SessionTimer {
-    /// Policy control has thought.
-    Policy,
-    /// The gNB is overdue with the resources.
-    Resources,
-    T3591,
-    T3592,
 }
 
 /// Timers of TS 24.501 table 10.2.2 that belong to a NAS signalling connection.

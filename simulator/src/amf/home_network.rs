@@ -5,14 +5,15 @@ use oxirush_nas::nas_5gs::{GmmCause, GsmCause};
 use scenarios::HomeAnswer;
 
 use super::Amf;
+use crate::sessions::SessionSettings;
 
 /// What the home network says of a subscriber whom it has not got: somebody of a network that we deal with is unknown there; with
 /// another network there is no roaming agreement.
-pub(super) fn of_unknown(amf: &Amf, imsi: Imsi) -> HomeAnswer {
+pub(super) fn of_unknown(amf: &Amf, settings: &SessionSettings, imsi: Imsi) -> HomeAnswer {
     let digits = imsi.to_string();
     let ours = |plmn: &identity::Plmn| digits.starts_with(&(plmn.mcc() + &plmn.mnc()));
     let known = amf.settings.networks.iter().any(|network| ours(&network.plmn))
-        || amf.settings.smf.roaming.iter().any(|agreement| ours(&agreement.visited));
+        || settings.roaming.iter().any(|agreement| ours(&agreement.visited));
     if known { HomeAnswer::UserNotFound } else { HomeAnswer::RoamingNotAllowed }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It shares codecs with the UE side and nothing else: what a UE or gNB sends is judged by the specification alone.
 
+mod access_node;
 mod admission;
 mod connection;
 mod expiry;
@@ -16,19 +17,19 @@ mod security;
 mod sending;
 mod settings;
 mod slices;
-mod turn;
 mod ue;
 
 use std::time::Instant;
 
-use billing::{ChargingId, Closing};
+use billing::Closing;
 use criticality::ngap::{Judge, Reports};
 use identity::{Imsi, Plmn, SessionId, Tac};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
-use crate::sessions::Smf;
+use crate::sessions::session::SessionKey;
+use crate::sessions::{EventContext, Place};
 use crate::subscribers::{SubscriberData, Subscribers};
 use crate::timers::Timers;
 use admission::TokenBucket;
@@ -36,10 +37,7 @@ use connection::{Connection, ConnectionId};
 use expiry::{Expiry, UeTimer};
 use gnb::Gnb;
 use outbox::Outbox;
-use procedures::{
-    configuration_update, deregistration, handover, ng_reset, paging, pdu_session, pdu_session_release,
-    ue_context_release,
-};
+use procedures::{configuration_update, deregistration, handover, ng_reset, paging, ue_context_release};
 use ue::{UeId, Ues};
 
 pub use crate::statistics::{
@@ -47,7 +45,6 @@ pub use crate::statistics::{
 };
 pub use gnb::NgSetup;
 pub use settings::{AmfSettings, Congestion, Limits, ServedNetwork};
-pub use turn::Turn;
 
 /// What happens to an AMF.
 #[derive(Clone, Copy, Debug)]
@@ -67,16 +64,6 @@ pub enum AmfEvent<'a> {
         stream: u16,
         /// The NGAP PDU.
         octets: &'a [u8],
-    },
-    /// Downlink traffic waits for an idle UE (TS 23.502 §4.2.3.3): it is paged.
-    DownlinkData {
-        /// The UPF's end of the session.
-        teid: u32,
-    },
-    /// What was granted to a session is used up.
-    QuotaReached {
-        /// The UPF's end of the session.
-        teid: u32,
     },
     /// The association is gone: its UEs are idle (TS 38.413 §8.7.4.1, TS 24.501 §5.5.1.2.8 a).
     AssociationDown {
@@ -140,8 +127,7 @@ pub enum AmfAction {
     },
 }
 
-/// An AMF. The driver feeds it events, calls [`Amf::advance`] at [`Amf::next_deadline`], and carries out what it
-/// puts into the buffer. The same events at the same times with the same seed give the same actions. Nothing that
+/// An AMF, which a [`Core`](crate::Core) feeds with events. The same events at the same times with the same seed give the same actions. Nothing that
 /// a peer sends can make it panic or grow beyond its [`Limits`].
 pub struct Amf {
     settings: AmfSettings,
@@ -158,10 +144,9 @@ pub struct Amf {
     statistics: Statistics,
     /// The device that each subscriber had last, by its IMEISV.
     devices: FxHashMap<Imsi, [u8; 9]>,
-    /// What responses have still to say of their requests.
     judge: Judge,
+    /// What responses have still to say of their requests.
     reports: Reports,
-    smf: Smf,
 }
 
 /// A PLMN that is served, in the forms that the protocols need.
@@ -197,58 +182,55 @@ impl Amf {
             devices: FxHashMap::default(),
             judge: Judge::default(),
             reports: Reports::default(),
-            smf: Smf::new(settings.smf.clone()),
             settings,
         }
     }
 
-    /// Takes in one event, without a user plane: as [`Amf::serve`], but every PDU session is refused.
-    pub fn handle(&mut self, now: Instant, event: AmfEvent<'_>, out: &mut Vec<AmfAction>) {
-        self.serve(&mut Turn::without_user_plane(now), event, out);
-    }
-
-    /// Runs the timers, without a user plane: as [`Amf::run_timers`].
-    pub fn advance(&mut self, now: Instant, out: &mut Vec<AmfAction>) {
-        self.run_timers(&mut Turn::without_user_plane(now), out);
-    }
-
     /// Takes in one event. What is to be done now is appended to `out`; what is to be done later comes from
-    /// [`Amf::run_timers`].
-    pub fn serve(&mut self, turn: &mut Turn<'_>, event: AmfEvent<'_>, out: &mut Vec<AmfAction>) {
+    /// [`Amf::send_due`].
+    pub(crate) fn handle(
+        &mut self,
+        context: &mut EventContext<'_>,
+        event: AmfEvent<'_>,
+        out: &mut Vec<AmfAction>,
+    ) {
         match event {
             AmfEvent::AssociationUp { association, streams_out } => {
-                self.associate(turn, association, streams_out, out);
+                self.associate(context, association, streams_out, out);
             }
-            AmfEvent::Received { association, octets, .. } => ngap::received(self, turn, association, octets),
-            AmfEvent::AssociationDown { association } => self.lose(turn, association),
-            AmfEvent::Command(command) => self.obey(turn, command),
-            AmfEvent::DownlinkData { teid } => paging::downlink_data(self, turn, teid),
-            AmfEvent::QuotaReached { teid } => pdu_session::quota_reached(self, turn, teid),
+            AmfEvent::Received { association, octets, .. } => {
+                ngap::received(self, context, association, octets)
+            }
+            AmfEvent::AssociationDown { association } => self.lose(context, association),
+            AmfEvent::Command(command) => self.command(context, command),
         }
-        self.outbox.take(turn.now, out);
+        self.outbox.take(context.now(), out);
     }
 
-    /// Runs the timers that have expired by `now`, and appends what is due to `out`.
-    pub fn run_timers(&mut self, turn: &mut Turn<'_>, out: &mut Vec<AmfAction>) {
-        while let Some(expiry) = self.timers.expired(turn.now) {
+    /// Runs the timers that have expired.
+    pub(crate) fn run_timers(&mut self, context: &mut EventContext<'_>) {
+        while let Some(expiry) = self.timers.expired(context.now()) {
             match expiry {
-                Expiry::Connection(id, timer) => sending::expired(self, turn, id, timer),
-                Expiry::Ue(ue, timer) => self.ue_expired(turn, ue, timer),
-                Expiry::Handover(target) => handover::expired(self, turn, target),
-                Expiry::Session(ue, session, timer) => pdu_session::expired(self, turn, ue, session, timer),
+                Expiry::Connection(id, timer) => sending::expired(self, context, id, timer),
+                Expiry::Ue(ue, timer) => self.ue_expired(context, ue, timer),
+                Expiry::Handover(target) => handover::expired(self, context, target),
             }
         }
-        self.outbox.take(turn.now, out);
     }
 
-    /// When [`Amf::advance`] is next needed.
-    pub fn next_deadline(&self) -> Option<Instant> {
+    /// Appends what is due to `out`.
+    pub(crate) fn send_due(&mut self, now: Instant, out: &mut Vec<AmfAction>) {
+        self.outbox.take(now, out);
+    }
+
+    /// When [`Amf::run_timers`] is next needed.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let (timer, send) = (self.timers.next_deadline(), self.outbox.next_deadline());
         timer.into_iter().chain(send).min()
     }
 
     /// When the next message that is held back leaves.
-    pub fn next_send(&self) -> Option<Instant> {
+    pub(crate) fn next_send(&self) -> Option<Instant> {
         self.outbox.next_deadline()
     }
 
@@ -273,26 +255,21 @@ impl Amf {
     }
 
     /// Every UE that has a session is deregistered implicitly; none may be connected any more.
-    pub(crate) fn forget_sessions(&mut self, turn: &mut Turn<'_>, out: &mut Vec<AmfAction>) {
-        for id in self.ues.with_sessions() {
-            if self.ues.get(id).is_none_or(|ue| ue.connection.is_some()) {
-                continue;
-            }
+    pub(crate) fn forget_sessions(&mut self, context: &mut EventContext<'_>, out: &mut Vec<AmfAction>) {
+        let sessions = &context.sessions;
+        let idle =
+            self.ues.iter().filter(|(_, ue)| ue.connection.is_none() && !sessions.of(ue.imsi).is_empty());
+        for (id, supi) in idle.map(|(id, ue)| (id, ue.imsi)).collect::<Vec<_>>() {
             self.stop_ue_timer(id);
             self.refuse(Refusal::ImplicitDeregistration);
-            pdu_session::remove_all(self, turn, id, Closing::StillOpen);
+            context.sessions.remove_all(&mut context.ports, supi, Closing::StillOpen);
             self.ues.remove(id);
         }
-        self.outbox.take(turn.now, out);
+        self.outbox.take(context.now(), out);
     }
 
-    /// The UPF's ends of the sessions, by their charging identifiers.
-    pub(crate) fn charged_sessions(&self) -> impl Iterator<Item = (ChargingId, u32)> + '_ {
-        self.smf.charged()
-    }
-
-    /// What it counted so far, and what it holds now.
-    pub fn statistics(&self) -> Statistics {
+    /// What it counted so far, and what it holds now; [`Core::statistics`](crate::Core::statistics) has the sessions, too.
+    pub(crate) fn statistics(&self) -> Statistics {
         Statistics {
             associations: self.gnbs.len(),
             gnbs: self.gnbs.values().filter(|gnb| gnb.identity.is_some()).count(),
@@ -302,20 +279,19 @@ impl Amf {
             timers: self.timers.len(),
             sends_waiting: self.outbox.waiting(),
             sends_dropped: self.outbox.dropped(),
-            sessions: self.smf.anchored(),
             ..self.statistics.clone()
         }
     }
 
     fn associate(
         &mut self,
-        turn: &mut Turn<'_>,
+        context: &mut EventContext<'_>,
         association: u32,
         streams_out: u16,
         out: &mut Vec<AmfAction>,
     ) {
         if self.gnbs.contains_key(&association) {
-            self.lose(turn, association);
+            self.lose(context, association);
         }
         if self.gnbs.len() >= self.settings.limits.associations {
             self.refuse(Refusal::TooManyAssociations);
@@ -326,47 +302,49 @@ impl Amf {
     }
 
     /// Forgets a gNB; its UEs are idle.
-    fn lose(&mut self, turn: &mut Turn<'_>, association: u32) {
+    fn lose(&mut self, context: &mut EventContext<'_>, association: u32) {
         let Some(mut gnb) = self.gnbs.remove(&association) else { return };
         self.reports.forget(association);
         for id in gnb.take_connections() {
-            ue_context_release::locally(self, turn, id);
+            ue_context_release::locally(self, context, id);
         }
     }
 
-    fn obey(&mut self, turn: &mut Turn<'_>, command: Command) {
+    fn command(&mut self, context: &mut EventContext<'_>, command: Command) {
         match command {
             Command::Deregister { imsi, re_registration } => {
-                deregistration::by_network(self, turn, imsi, re_registration);
+                deregistration::by_network(self, context, imsi, re_registration);
             }
             Command::Page { imsi } => {
                 if let Some(ue) = self.ues.find(imsi) {
-                    paging::start(self, turn, ue);
+                    paging::start(self, context.now(), ue);
                 }
             }
-            Command::UpdateConfiguration { imsi } => configuration_update::by_command(self, turn, imsi),
+            Command::UpdateConfiguration { imsi } => configuration_update::by_command(self, context, imsi),
             Command::ReleaseSession { imsi, session } => {
-                pdu_session_release::by_network(self, turn, imsi, session);
+                let key = SessionKey { supi: imsi, id: session };
+                context.sessions.release(self, &mut context.ports, key);
             }
-            Command::Reset { association } => ng_reset::by_amf(self, turn, association),
+            Command::Reset { association } => ng_reset::by_amf(self, context, association),
         }
     }
 
-    fn ue_expired(&mut self, turn: &mut Turn<'_>, id: UeId, timer: UeTimer) {
+    fn ue_expired(&mut self, context: &mut EventContext<'_>, id: UeId, timer: UeTimer) {
         let Some(ue) = self.ues.get_mut(id) else { return };
         ue.timer = None;
         match timer {
-            UeTimer::T3513 => paging::expired(self, turn, id),
+            UeTimer::T3513 => paging::expired(self, context, id),
             // TS 24.501 §5.3.7: the UE is not reachable; it may still come back for a while.
             UeTimer::MobileReachable => {
-                let at = turn.now + self.settings.implicit_deregistration;
+                let at = context.now() + self.settings.implicit_deregistration;
                 self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
             }
             UeTimer::ImplicitDeregistration => {
+                let supi = ue.imsi;
                 if ue.registered {
                     self.refuse(Refusal::ImplicitDeregistration);
                 }
-                pdu_session::remove_all(self, turn, id, Closing::Deregistered);
+                context.sessions.remove_all(&mut context.ports, supi, Closing::Deregistered);
                 self.ues.remove(id);
             }
         }
@@ -389,36 +367,41 @@ impl Amf {
 
     /// A UE that has left `connection`, or had none: reachable for T3512 and four minutes (TS 24.501 §5.3.7), or kept for a while
     /// when it is deregistered.
-    fn ue_is_idle(&mut self, turn: &mut Turn<'_>, id: UeId, connection: Option<ConnectionId>) {
+    fn ue_is_idle(&mut self, context: &mut EventContext<'_>, id: UeId, connection: Option<ConnectionId>) {
         let Some(ue) = self.ues.get_mut(id) else { return };
         ue.connection = None;
-        let registered = ue.registered;
+        let (registered, supi, place) = (ue.registered, ue.imsi, connection.map(Place::from));
+        let EventContext { sessions, ports } = context;
         if registered {
-            pdu_session::suspend(self, turn, id, connection);
+            sessions.suspend(ports, supi, place);
         } else {
-            pdu_session::end_all(self, turn, id, connection, Closing::Deregistered);
+            sessions.end_all(ports, supi, place, Closing::Deregistered);
         }
         if !registered {
-            let at = turn.now + self.settings.deregistered_kept;
+            let at = context.now() + self.settings.deregistered_kept;
             self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
         } else if let Some(t3512) = self.settings.t3512 {
-            self.start_ue_timer(id, turn.now + t3512 + MOBILE_REACHABLE_MARGIN, UeTimer::MobileReachable);
+            self.start_ue_timer(
+                id,
+                context.now() + t3512 + MOBILE_REACHABLE_MARGIN,
+                UeTimer::MobileReachable,
+            );
         }
     }
 
     /// The connection belongs to this UE from now on; another one that it had is released.
-    fn bind(&mut self, turn: &mut Turn<'_>, id: ConnectionId, ue_id: UeId) {
+    fn bind(&mut self, context: &mut EventContext<'_>, id: ConnectionId, ue_id: UeId) {
         self.stop_ue_timer(ue_id);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(ue) = self.ues.get_mut(ue_id) else { return };
-        let before = ue.connection.replace(id);
+        let (before, supi) = (ue.connection.replace(id), ue.imsi);
         ue.paged = None;
         ue.tac = connection.tac;
         ue.plmn = connection.plmn;
         connection.ue = Some(ue_id);
         if let Some(old) = before.filter(|old| *old != id) {
-            pdu_session::suspend(self, turn, ue_id, Some(old));
-            ue_context_release::superseded(self, turn, old);
+            context.sessions.suspend(&mut context.ports, supi, Some(old.into()));
+            ue_context_release::superseded(self, context, old);
         }
     }
 
@@ -431,6 +414,12 @@ impl Amf {
         ue.paged = None;
         (ue.plmn, ue.tac) = (connection.plmn, connection.tac);
         connection.ue = Some(ue_id);
+    }
+
+    /// Who the UE of a connection is.
+    fn supi_on(&self, id: ConnectionId) -> Option<Imsi> {
+        let ue = self.connections.get(&id)?.ue?;
+        Some(self.ues.get(ue)?.imsi)
     }
 
     fn refuse(&mut self, reason: Refusal) {

@@ -1,6 +1,5 @@
 //! What a UE sends: whether it may be believed, and to which procedure it belongs (TS 24.501 §4.4.4.3).
 
-use crate::amf::Turn;
 use std::hash::Hasher;
 
 use oxirush_nas::nas_5gs::{
@@ -16,6 +15,7 @@ use super::procedures::{
 use super::security::Judged;
 use super::ue::UeId;
 use super::{Amf, sending};
+use crate::sessions::EventContext;
 use crate::statistics::{Message, Refusal};
 
 /// What is known of a message beside its content.
@@ -29,25 +29,31 @@ pub(super) struct Incoming {
 }
 
 /// A NAS PDU; `initial` when it came in an INITIAL UE MESSAGE.
-pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8], initial: bool) {
+pub(super) fn received(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    id: ConnectionId,
+    pdu: &[u8],
+    initial: bool,
+) {
     let header = pdu.get(1).and_then(|octet| Nas5gsSecurityHeaderType::try_from(octet & 0x0f).ok());
     match header {
         Some(Nas5gsSecurityHeaderType::PlainFiveGsNasMessageNotSecurityProtected) => {
-            plain(amf, turn, id, pdu)
+            plain(amf, context, id, pdu)
         }
         Some(
             Nas5gsSecurityHeaderType::IntegrityProtected
             | Nas5gsSecurityHeaderType::IntegrityProtectedAndCiphered,
-        ) => protected(amf, turn, id, pdu, initial),
+        ) => protected(amf, context, id, pdu, initial),
         Some(Nas5gsSecurityHeaderType::IntegrityProtectedAndCipheredWithNewFiveGNasSecurityContext) => {
-            with_new_context(amf, turn, id, pdu)
+            with_new_context(amf, context, id, pdu)
         }
         _ => amf.refuse(Refusal::MalformedNas),
     }
 }
 
 /// A message without protection: of some kinds, and only until the secure exchange is established.
-fn plain(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8]) {
+fn plain(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId, pdu: &[u8]) {
     let secured = amf.connections.get(&id).is_none_or(|connection| connection.secured);
     if secured {
         return amf.refuse(Refusal::NotProtected);
@@ -55,14 +61,14 @@ fn plain(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8]) {
     let decoded = Nas5gsMessage::decode(pdu);
     if let Err(error) = &decoded {
         let answer = Nas5gsMessage::answer_to_refused(pdu, error, Direction::Uplink);
-        return malformed(amf, turn, id, answer, Protection::Plain);
+        return malformed(amf, context, id, answer, Protection::Plain);
     }
     let Ok(Nas5gsMessage::Gmm(_, message)) = decoded else { return amf.refuse(Refusal::MalformedNas) };
-    unverified(amf, turn, id, message, pdu, false);
+    unverified(amf, context, id, message, pdu, false);
 }
 
 /// A message under the current security context.
-fn protected(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8], initial: bool) {
+fn protected(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId, pdu: &[u8], initial: bool) {
     let Some(connection) = amf.connections.get(&id) else { return };
     let secured = connection.secured;
     // Decoded before it is verified, for who it says it is from and for what it is; nothing more is believed.
@@ -76,11 +82,11 @@ fn protected(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8], i
         (Some(Judged::Verified { message, count }), Some(ue)) => {
             let incoming =
                 Incoming { verified: Some((ue, count)), unverifiable: false, digest: digest_of(&message) };
-            dispatch(amf, turn, id, message, &incoming);
+            dispatch(amf, context, id, message, &incoming);
         }
         (Some(Judged::Malformed { answer }), _) => {
             let protection = if secured { Protection::Current } else { Protection::Plain };
-            malformed(amf, turn, id, answer, protection);
+            malformed(amf, context, id, answer, protection);
         }
         (judged, _) => {
             let is_none = judged.is_none();
@@ -90,7 +96,7 @@ fn protected(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8], i
                 None => {}
             }
             match envelope {
-                Some(message) if !secured => unverified(amf, turn, id, message, pdu, true),
+                Some(message) if !secured => unverified(amf, context, id, message, pdu, true),
                 _ if is_none => amf.refuse(Refusal::NotProtected),
                 _ => {}
             }
@@ -99,7 +105,7 @@ fn protected(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8], i
 }
 
 /// A message under the security context that the security mode procedure takes into use: its answer alone.
-fn with_new_context(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &[u8]) {
+fn with_new_context(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId, pdu: &[u8]) {
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let candidate = connection.attempt.as_mut().and_then(|attempt| attempt.candidate.as_mut());
     let Some(candidate) = candidate.filter(|_| connection.state == State::ExpectSecurityMode) else {
@@ -108,19 +114,19 @@ fn with_new_context(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, pdu: &
     match candidate.judge(pdu) {
         Judged::Verified { message: Nas5gmmMessage::SecurityModeComplete(complete), count } => {
             amf.statistics.counters.count_received(Message::SecurityModeComplete);
-            security_mode::completed(amf, turn, id, &complete, count);
+            security_mode::completed(amf, context, id, &complete, count);
         }
         Judged::Verified { .. } => amf.refuse(Refusal::OutOfState),
         Judged::NotIntact => amf.refuse(Refusal::NasIntegrity),
         Judged::Replayed => amf.refuse(Refusal::NasReplay),
-        Judged::Malformed { answer } => malformed(amf, turn, id, answer, Protection::New),
+        Judged::Malformed { answer } => malformed(amf, context, id, answer, Protection::New),
     }
 }
 
 /// A message that proves nothing. TS 24.501 §4.4.4.3 lists what is processed nevertheless.
 fn unverified(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     id: ConnectionId,
     message: Nas5gmmMessage,
     pdu: &[u8],
@@ -144,12 +150,12 @@ fn unverified(
     let mut hasher = FxHasher::default();
     hasher.write(if unverifiable { pdu.get(SECURITY_HEADER..).unwrap_or_default() } else { pdu });
     let incoming = Incoming { verified: None, unverifiable, digest: hasher.finish() };
-    dispatch(amf, turn, id, message, &incoming);
+    dispatch(amf, context, id, message, &incoming);
 }
 
 fn dispatch(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     id: ConnectionId,
     message: Nas5gmmMessage,
     incoming: &Incoming,
@@ -158,37 +164,37 @@ fn dispatch(
     let Some(state) = amf.connections.get(&id).map(|connection| connection.state) else { return };
     match (message, state) {
         (Nas5gmmMessage::RegistrationRequest(request), _) => {
-            registration::requested(amf, turn, id, &request, incoming);
+            registration::requested(amf, context, id, &request, incoming);
         }
         (Nas5gmmMessage::ServiceRequest(request), _) => {
-            service_request::requested(amf, turn, id, &request, incoming);
+            service_request::requested(amf, context, id, &request, incoming);
         }
         (Nas5gmmMessage::DeregistrationRequestUeOriginating(request), _) => {
-            deregistration::by_ue(amf, turn, id, &request, incoming);
+            deregistration::by_ue(amf, context, id, &request, incoming);
         }
         (Nas5gmmMessage::IdentityResponse(response), State::ExpectIdentity) => {
-            identification::answered(amf, turn, id, &response.mobile_identity);
+            identification::answered(amf, context, id, &response.mobile_identity);
         }
         (Nas5gmmMessage::AuthenticationResponse(response), State::ExpectAuthentication) => {
-            authentication::answered(amf, turn, id, &response);
+            authentication::answered(amf, context, id, &response);
         }
         (Nas5gmmMessage::AuthenticationFailure(failure), State::ExpectAuthentication) => {
-            authentication::failed(amf, turn, id, &failure);
+            authentication::failed(amf, context, id, &failure);
         }
         (Nas5gmmMessage::SecurityModeReject(_), State::ExpectSecurityMode) => {
-            security_mode::rejected(amf, turn, id);
+            security_mode::rejected(amf, context, id);
         }
         (Nas5gmmMessage::RegistrationComplete(_), State::ExpectRegistrationComplete) => {
-            registration::completed(amf, turn, id);
+            registration::completed(amf, context, id);
         }
         (Nas5gmmMessage::DeregistrationAcceptUeTerminated(_), State::ExpectDeregistrationAccept) => {
-            deregistration::accepted(amf, turn, id);
+            deregistration::accepted(amf, context, id);
         }
         (Nas5gmmMessage::ConfigurationUpdateComplete(_), State::ExpectConfigurationUpdate) => {
             configuration_update::completed(amf, id);
         }
         (Nas5gmmMessage::UlNasTransport(transport), _) => {
-            session_transport::received(amf, turn, id, *transport);
+            session_transport::received(amf, context, id, *transport);
         }
         // §7.4, §5.4.6: a status is noted, and what does not fit the state is ignored.
         (Nas5gmmMessage::FiveGmmStatus(_), _) => {}
@@ -199,14 +205,14 @@ fn dispatch(
 /// Answers as TS 24.501 §7 says, when it says to answer.
 fn malformed(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     id: ConnectionId,
     answer: Option<Nas5gsMessage>,
     protection: Protection,
 ) {
     amf.refuse(Refusal::MalformedNas);
     if let Some(Nas5gsMessage::Gmm(_, status)) = answer {
-        sending::nas(amf, turn, id, Message::Status, status, protection);
+        sending::nas(amf, context.now(), id, Message::Status, status, protection);
     }
 }
 

@@ -1,7 +1,5 @@
 //! What a gNB sends, to the procedure that it belongs to (TS 38.413 §8).
 
-use crate::amf::Turn;
-
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, NgapPduKind};
 
@@ -11,15 +9,16 @@ use super::procedures::{
     error_indication, handover, handover_target, initial_context_setup, nas_transport, ng_reset, ng_setup,
     path_switch_request, pdu_session_resource, ran_configuration_update, ue_context_release,
 };
+use crate::sessions::EventContext;
 use crate::statistics::{Message, Refusal};
 
-pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, octets: &[u8]) {
+pub(super) fn received(amf: &mut Amf, context: &mut EventContext<'_>, association: u32, octets: &[u8]) {
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     let set_up = gnb.identity.is_some();
     let Ok(pdu) = NGAP_PDU::decode_borrowed(octets) else {
         amf.refuse(Refusal::MalformedNgap);
         if let Some(answer) = criticality::ngap::unreadable(octets) {
-            error_indication::answer(amf, turn, association, answer);
+            error_indication::answer(amf, context, association, answer);
         }
         return;
     };
@@ -34,27 +33,27 @@ pub(super) fn received(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, oct
         amf.refuse(if procedure.is_some() { Refusal::MalformedNgap } else { Refusal::UnexpectedNgap });
     }
     if let Some(answer) = judgement.answer {
-        error_indication::answer(amf, turn, association, answer);
+        error_indication::answer(amf, context, association, answer);
     }
     let Some(procedure) = procedure.filter(|_| judgement.proceed) else {
-        return error_indication::failed_locally(amf, turn, association, &pdu);
+        return error_indication::failed_locally(amf, context, association, &pdu);
     };
     let begins = matches!(kind, NgapPduKind::Initiating_NGSetup | NgapPduKind::Initiating_ErrorIndication);
     if !set_up && !begins {
         amf.refuse(Refusal::UnexpectedNgap);
         let cause = Cause::protocol(CauseProtocol::message_not_compatible_with_receiver_state);
-        return error_indication::out_of_state(amf, turn, association, &pdu, cause);
+        return error_indication::out_of_state(amf, context, association, &pdu, cause);
     }
     if let Some(report) = judgement.report {
         amf.reports.keep(association, &pdu, report);
     }
     // TS 38.413 §10.3.5: what is missing has the criticality *ignore*, and nothing can be done without it.
-    if procedure(amf, turn, association, &pdu).is_err() {
+    if procedure(amf, context, association, &pdu).is_err() {
         amf.refuse(Refusal::MalformedNgap);
     }
 }
 
-type Procedure = fn(&mut Amf, &mut Turn<'_>, u32, &NGAPPDU<'_>) -> Result<(), Error>;
+type Procedure = fn(&mut Amf, &mut EventContext<'_>, u32, &NGAPPDU<'_>) -> Result<(), Error>;
 
 /// What the AMF does with a message of a gNB; `None` for what it does not comprehend (TS 38.413 §10.3.4.1).
 fn procedure_of(kind: &NgapPduKind) -> Option<Procedure> {
@@ -92,13 +91,13 @@ fn procedure_of(kind: &NgapPduKind) -> Option<Procedure> {
 /// (TS 38.413 §10.3.5: their criticality is *ignore* there).
 pub(super) fn answered(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     amf_ue_id: Option<u64>,
     ran_ue_id: Option<u32>,
 ) -> Option<ConnectionId> {
     match (amf_ue_id, ran_ue_id) {
-        (Some(amf_ue_id), Some(ran_ue_id)) => connection_of(amf, turn, association, amf_ue_id, ran_ue_id),
+        (Some(amf_ue_id), Some(ran_ue_id)) => connection_of(amf, context, association, amf_ue_id, ran_ue_id),
         _ => known(amf, association, amf_ue_id, ran_ue_id),
     }
 }
@@ -121,7 +120,7 @@ pub(super) fn known(
 /// ID, is answered as TS 38.413 §10.6 says.
 pub(super) fn connection_of(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     amf_ue_id: u64,
     ran_ue_id: u32,
@@ -138,7 +137,7 @@ pub(super) fn connection_of(
         Some(connection) if connection.ran_ue_id == ran_ue_id => return Some(id),
         Some(_) => {
             amf.refuse(Refusal::InconsistentUeId);
-            ue_context_release::locally(amf, turn, id);
+            ue_context_release::locally(amf, context, id);
             CauseRadioNetwork::inconsistent_remote_UE_NGAP_ID
         }
         None => {
@@ -146,7 +145,13 @@ pub(super) fn connection_of(
             CauseRadioNetwork::unknown_local_UE_NGAP_ID
         }
     };
-    error_indication::send(amf, turn, association, Some((amf_ue_id, ran_ue_id)), Cause::radioNetwork(cause));
+    error_indication::send(
+        amf,
+        context,
+        association,
+        Some((amf_ue_id, ran_ue_id)),
+        Cause::radioNetwork(cause),
+    );
     None
 }
 

@@ -1,6 +1,6 @@
 //! How messages leave: NAS protected and carried by NGAP, in order for each UE, repeated until they are answered.
 
-use crate::amf::Turn;
+use std::time::Instant;
 
 use oxirush_nas::nas_5gs::{Direction, Nas5gmmMessage, Nas5gsMessage};
 use oxirush_ngap::Error;
@@ -12,12 +12,13 @@ use super::procedures::{
     authentication, configuration_update, deregistration, identification, registration, ue_context_release,
 };
 use super::{Amf, AmfAction};
+use crate::sessions::EventContext;
 use crate::statistics::{Message, Refusal};
 
 /// Sends an NGAP message of a UE, after those that were sent to it before.
 pub(super) fn of_ue(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    now: Instant,
     id: ConnectionId,
     message: Message,
     pdu: Result<NGAP_PDU, Error>,
@@ -27,13 +28,13 @@ pub(super) fn of_ue(
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let action = AmfAction::Send { association: connection.association, stream: connection.stream, octets };
     amf.statistics.counters.count_sent(message);
-    connection.last_due = Some(amf.outbox.send(turn.now, connection.last_due, &mut amf.rng, action));
+    connection.last_due = Some(amf.outbox.send(now, connection.last_due, &mut amf.rng, action));
 }
 
 /// Sends an NGAP message that is of no UE, on stream 0 (TS 38.412 §7), after those that were sent before.
 pub(super) fn of_gnb(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    now: Instant,
     association: u32,
     message: Message,
     pdu: Result<NGAP_PDU, Error>,
@@ -42,7 +43,7 @@ pub(super) fn of_gnb(
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     amf.statistics.counters.count_sent(message);
     let action = AmfAction::Send { association, stream: 0, octets };
-    gnb.last_due = Some(amf.outbox.send(turn.now, gnb.last_due, &mut amf.rng, action));
+    gnb.last_due = Some(amf.outbox.send(now, gnb.last_due, &mut amf.rng, action));
 }
 
 /// What leaves: a response has what it is to report of its request.
@@ -57,55 +58,55 @@ fn octets(amf: &mut Amf, association: u32, pdu: Result<NGAP_PDU, Error>) -> Opti
 /// Sends a NAS message in a DOWNLINK NAS TRANSPORT (TS 38.413 §8.6.2).
 pub(super) fn nas(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    now: Instant,
     id: ConnectionId,
     message: Message,
     body: impl Into<Nas5gmmMessage>,
     protection: Protection,
 ) {
     let Some(plain) = encoded(amf, body) else { return };
-    transport(amf, turn, id, message, plain, protection);
+    transport(amf, now, id, message, plain, protection);
 }
 
 /// Sends a NAS message and repeats it, when `timer` expires, until it is answered.
 pub(super) fn nas_until_answered(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    now: Instant,
     id: ConnectionId,
     (message, body): (Message, impl Into<Nas5gmmMessage>),
     protection: Protection,
     (state, timer): (State, ConnectionTimer),
 ) {
     let Some(plain) = encoded(amf, body) else { return };
-    transport(amf, turn, id, message, plain.clone(), protection);
-    repeat(amf, turn, id, (message, plain), protection, (state, timer));
+    transport(amf, now, id, message, plain.clone(), protection);
+    repeat(amf, now, id, (message, plain), protection, (state, timer));
 }
 
 /// From now on the connection waits in `state`, and `plain` is repeated when `timer` expires.
 pub(super) fn repeat(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    now: Instant,
     id: ConnectionId,
     (message, plain): (Message, Vec<u8>),
     protection: Protection,
     (state, timer): (State, ConnectionTimer),
 ) {
     let left = amf.settings.max_retransmissions;
-    start_timer(amf, turn, id, timer);
+    start_timer(amf, now, id, timer);
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     connection.state = state;
     connection.repeat = Some(Repeat { message, plain, protection, timer, left });
 }
 
 /// Sends what waits for its answer once more, without counting it (TS 24.501 §5.5.1.2.8 d 2).
-pub(super) fn again(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+pub(super) fn again(amf: &mut Amf, now: Instant, id: ConnectionId) {
     let Some(repeat) = amf.connections.get(&id).and_then(|connection| connection.repeat.as_ref()) else {
         return;
     };
     let (message, plain, protection, timer) =
         (repeat.message, repeat.plain.clone(), repeat.protection, repeat.timer);
-    transport(amf, turn, id, message, plain, protection);
-    start_timer(amf, turn, id, timer);
+    transport(amf, now, id, message, plain, protection);
+    start_timer(amf, now, id, timer);
 }
 
 /// The procedure has its answer, or is over: nothing is repeated, nothing is waited for.
@@ -119,25 +120,30 @@ pub(super) fn settle(amf: &mut Amf, id: ConnectionId) {
 }
 
 /// A timer of a connection expired: the message is sent again, or the procedure gives up.
-pub(super) fn expired(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, timer: ConnectionTimer) {
+pub(super) fn expired(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    id: ConnectionId,
+    timer: ConnectionTimer,
+) {
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     connection.timer = None;
     if let Some(repeat) = connection.repeat.as_mut().filter(|repeat| repeat.left > 0) {
         repeat.left -= 1;
-        return again(amf, turn, id);
+        return again(amf, context.now(), id);
     }
     match timer {
-        ConnectionTimer::T3522 => deregistration::gave_up(amf, turn, id),
-        ConnectionTimer::T3550 => registration::gave_up(amf, turn, id),
-        ConnectionTimer::T3555 => configuration_update::gave_up(amf, turn, id),
-        ConnectionTimer::T3560 => authentication::gave_up(amf, turn, id),
-        ConnectionTimer::T3570 => identification::gave_up(amf, turn, id),
-        ConnectionTimer::ReleaseGuard => ue_context_release::gave_up(amf, turn, id),
+        ConnectionTimer::T3522 => deregistration::gave_up(amf, context, id),
+        ConnectionTimer::T3550 => registration::gave_up(amf, context, id),
+        ConnectionTimer::T3555 => configuration_update::gave_up(amf, context, id),
+        ConnectionTimer::T3560 => authentication::gave_up(amf, context, id),
+        ConnectionTimer::T3570 => identification::gave_up(amf, context, id),
+        ConnectionTimer::ReleaseGuard => ue_context_release::gave_up(amf, context, id),
     }
 }
 
 /// Starts the one timer of a connection, in place of the one that may run.
-pub(super) fn start_timer(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, timer: ConnectionTimer) {
+pub(super) fn start_timer(amf: &mut Amf, now: Instant, id: ConnectionId, timer: ConnectionTimer) {
     let settings = &amf.settings;
     let duration = match timer {
         ConnectionTimer::T3522 => settings.t3522,
@@ -152,7 +158,7 @@ pub(super) fn start_timer(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, 
         amf.timers.stop(running);
     }
     // The peer's time starts when the message leaves, not while the AMF thinks.
-    let from = connection.last_due.map_or(turn.now, |due| due.max(turn.now));
+    let from = connection.last_due.map_or(now, |due| due.max(now));
     connection.timer = Some(amf.timers.start(from + duration, Expiry::Connection(id, timer)));
 }
 
@@ -186,7 +192,7 @@ pub(super) fn protected(
 
 pub(super) fn transport(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    now: Instant,
     id: ConnectionId,
     message: Message,
     plain: Vec<u8>,
@@ -203,5 +209,5 @@ pub(super) fn transport(
         RAN_UE_NGAP_ID(connection.ran_ue_id),
         NAS_PDU(pdu),
     );
-    of_ue(amf, turn, id, Message::DownlinkNasTransport, pdu);
+    of_ue(amf, now, id, Message::DownlinkNasTransport, pdu);
 }

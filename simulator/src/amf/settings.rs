@@ -5,7 +5,6 @@ use std::time::Duration;
 use identity::{Plmn, Snssai, Tac};
 use scenarios::HandoverPolicy;
 
-use crate::sessions::SmfSettings;
 use crate::subscribers::HomeNetworkKey;
 
 /// The configuration of one [`Amf`](super::Amf). [`AmfSettings::new`] gives the values of the specification.
@@ -61,14 +60,14 @@ pub struct AmfSettings {
     pub processing_jitter: Duration,
     /// Initial registrations above a rate are rejected.
     pub congestion: Option<Congestion>,
+    /// UE AMBR in bit/s, up and down.
+    pub ue_ambr_bps: (u64, u64),
     /// Releases the NAS signalling connection after a registration without a follow-on request.
     pub release_after_registration: bool,
     /// The private keys of the home network, to de-conceal SUCIs.
     pub home_network_keys: Vec<HomeNetworkKey>,
     /// How it treats handovers.
     pub handover: HandoverPolicy,
-    /// Its SMF.
-    pub smf: SmfSettings,
     /// What bounds its memory.
     pub limits: Limits,
     /// RAND, 5G-TMSI and jitter come from it.
@@ -108,10 +107,10 @@ impl AmfSettings {
             processing_delay: Duration::ZERO,
             processing_jitter: Duration::ZERO,
             congestion: None,
+            ue_ambr_bps: (1_000_000_000, 2_000_000_000),
             release_after_registration: true,
             home_network_keys: Vec::new(),
             handover: HandoverPolicy::default(),
-            smf: SmfSettings::default(),
             limits: Limits::default(),
             seed: 0,
         }

@@ -7,7 +7,6 @@ use rustc_hash::FxHashMap;
 use super::connection::ConnectionId;
 use super::security::Security;
 use super::slices::SliceSet;
-use crate::sessions::session::Session;
 use crate::timers::TimerId;
 
 /// The place of a UE context in the table.
@@ -34,7 +33,6 @@ pub(super) struct Ue {
     pub(super) paged: Option<u8>,
     /// Of its subscription; the serving one where that says nothing.
     pub(super) home: Option<Plmn>,
-    pub(super) sessions: Vec<Session>,
     /// What is to be done as soon as the UE is connected.
     pub(super) pending: Pending,
 }
@@ -109,7 +107,6 @@ impl Ues {
             timer: None,
             paged: None,
             home: None,
-            sessions: Vec::new(),
             pending: Pending::Nothing,
         };
         let place = match self.free.pop() {
@@ -173,11 +170,10 @@ impl Ues {
         Some(ue)
     }
 
-    /// Those that have a PDU session, in the order of their places.
-    pub(super) fn with_sessions(&self) -> Vec<UeId> {
-        let has = |ue: &Option<Ue>| ue.as_ref().is_some_and(|ue| !ue.sessions.is_empty());
+    /// All of them, in the order of their places.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (UeId, &Ue)> {
         let places = (0u32..).zip(&self.places);
-        places.filter(|(_, ue)| has(ue)).map(|(place, _)| UeId(place)).collect()
+        places.filter_map(|(place, ue)| Some((UeId(place), ue.as_ref()?)))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,29 +1,36 @@
 //! The whole core network as one value: signalling, user plane, charging. Still sans-IO.
 
+mod control_plane;
+
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use billing::{ChargingRecord, Closing};
-use scenarios::{Scenario, stream_seed};
+use billing::{ChargingRecord, Closing, Tariff};
+use scenarios::{ChargingFaults, Scenario, stream_seed};
 
-use crate::amf::{Amf, AmfAction, AmfEvent, Turn};
+use crate::amf::{Amf, AmfAction, AmfEvent};
 use crate::charging::{Change, Chf, ChfSettings};
-use crate::scenario::{ScenarioSubscribers, settings};
-use crate::sessions::Planes;
+use crate::scenario::{ScenarioSubscribers, session_settings, settings};
+use crate::sessions::{EventContext, Ports, SessionSettings, Sessions};
+use crate::statistics::Statistics;
 use crate::upf::{Upf, UpfAction, UpfSettings, Volumes};
 
-/// A core network: what an AMF, a UPF and a CHF do together. Its driver hands it datagrams before the signalling that
+pub use control_plane::ControlPlane;
+
+/// A core network: what an AMF, an SMF, a UPF and a CHF do together. Its driver hands it datagrams before the signalling that
 /// was sent after them, so that a session's volumes are whole when it ends.
 pub struct Core {
-    /// Signalling.
+    /// Mobility.
     pub amf: Amf,
+    /// Sessions.
+    pub sessions: Sessions,
     /// User plane.
     pub upf: Upf,
     /// Charging.
     pub chf: Chf,
-    /// What the UPF says to the SMF, and has not been heard yet.
+    /// What the UPF has reported of sessions, and has not been handled yet.
     reports: Vec<UpfAction>,
     scratch: Vec<UpfAction>,
 }
@@ -57,19 +64,31 @@ impl Core {
             seed: stream_seed(seed, &[CHF_STREAM]),
         };
         let upf = UpfSettings::new(n3, stream_seed(seed, &[UPF_STREAM]));
-        Self::new(Amf::new(settings(scenario, seed), subscribers), Upf::new(upf), Chf::new(charging))
+        let amf = Amf::new(settings(scenario, seed), subscribers);
+        Self::new(amf, Sessions::new(session_settings(scenario, seed)), Upf::new(upf), Chf::new(charging))
     }
 
     /// Of its parts.
-    pub fn new(amf: Amf, upf: Upf, chf: Chf) -> Self {
-        Self { amf, upf, chf, reports: Vec::new(), scratch: Vec::new() }
+    pub fn new(amf: Amf, sessions: Sessions, upf: Upf, chf: Chf) -> Self {
+        Self { amf, sessions, upf, chf, reports: Vec::new(), scratch: Vec::new() }
+    }
+
+    /// An AMF with nothing behind it: every PDU session is refused.
+    fn without_user_plane(amf: Amf) -> Self {
+        let upf = UpfSettings { sessions: 0, ..UpfSettings::new(Ipv4Addr::UNSPECIFIED.into(), 0) };
+        let charging = ChfSettings {
+            tariff: Tariff::default(),
+            quota: None,
+            faults: ChargingFaults::default(),
+            seed: 0,
+        };
+        Self::new(amf, Sessions::new(SessionSettings::default()), Upf::new(upf), Chf::new(charging))
     }
 
     /// Signalling has come, or the operator wants something.
     pub fn handle(&mut self, at: Moment, event: AmfEvent<'_>, out: &mut Output) {
-        let Self { amf, upf, chf, .. } = self;
-        let mut turn = Turn { now: at.now, wall_us: at.wall_us, planes: Some(Planes { upf, chf }) };
-        amf.serve(&mut turn, event, &mut out.signalling);
+        let (amf, mut context) = self.parts(at);
+        amf.handle(&mut context, event, &mut out.signalling);
     }
 
     /// A datagram has come on N3.
@@ -79,22 +98,33 @@ impl Core {
 
     /// Does what is due: timers, traffic, and what the UPF has to say.
     pub fn advance(&mut self, at: Moment, out: &mut Output) {
-        let Self { amf, upf, chf, .. } = self;
-        let mut turn = Turn { now: at.now, wall_us: at.wall_us, planes: Some(Planes { upf, chf }) };
-        amf.run_timers(&mut turn, &mut out.signalling);
+        let (amf, mut context) = self.parts(at);
+        amf.run_timers(&mut context);
+        context.sessions.run_timers(amf, &mut context.ports);
+        amf.send_due(at.now, &mut out.signalling);
         if self.chf.tariff_changes(at.wall_us) {
             self.for_each_charged(|chf, id, totals| chf.update(at.wall_us, id, totals, Change::Tariff));
         }
         self.advance_user_plane(at, out);
-        for report in std::mem::take(&mut self.reports) {
+        let mut reports = std::mem::take(&mut self.reports);
+        for report in reports.drain(..) {
             match report {
-                UpfAction::DownlinkDataReport { teid } => {
-                    self.handle(at, AmfEvent::DownlinkData { teid }, out);
+                UpfAction::DownlinkDataReport { teid } => self.downlink_data(at, teid, out),
+                UpfAction::QuotaReached { teid } => {
+                    let (_, mut context) = self.parts(at);
+                    context.sessions.quota_reached(&mut context.ports, teid);
                 }
-                UpfAction::QuotaReached { teid } => self.handle(at, AmfEvent::QuotaReached { teid }, out),
                 UpfAction::Send { .. } => {}
             }
         }
+        self.reports = reports;
+    }
+
+    /// Downlink data waits for the UE of a session, which the UPF names by its end.
+    pub fn downlink_data(&mut self, at: Moment, teid: u32, out: &mut Output) {
+        let (amf, mut context) = self.parts(at);
+        context.sessions.downlink_data(amf, &mut context.ports, teid);
+        amf.send_due(at.now, &mut out.signalling);
     }
 
     /// Only the traffic: while signalling stands still, packets go on.
@@ -110,7 +140,12 @@ impl Core {
 
     /// When [`Core::advance`] is next needed.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.amf.next_deadline().into_iter().chain(self.upf.next_deadline()).min()
+        self.next_signalling_deadline().into_iter().chain(self.upf.next_deadline()).min()
+    }
+
+    /// When [`Core::advance`] is next needed, but for traffic.
+    pub fn next_signalling_deadline(&self) -> Option<Instant> {
+        self.amf.next_deadline().into_iter().chain(self.sessions.next_deadline()).min()
     }
 
     /// When the next message that is held back leaves: how late it is shows in what the other end measures.
@@ -127,10 +162,25 @@ impl Core {
     /// Every gNB has gone, and with them the UEs: who has a session is deregistered implicitly (TS 24.501 §5.3.7), its
     /// sessions are charged as they stand, and what was held back is let out.
     pub fn end_campaign(&mut self, at: Moment, out: &mut Output) {
-        let Self { amf, upf, chf, .. } = self;
-        let mut turn = Turn { now: at.now, wall_us: at.wall_us, planes: Some(Planes { upf, chf }) };
-        amf.forget_sessions(&mut turn, &mut out.signalling);
+        let (amf, mut context) = self.parts(at);
+        amf.forget_sessions(&mut context, &mut out.signalling);
         self.finish(at.wall_us);
+    }
+
+    /// What signalling counted so far, and what it holds now.
+    pub fn statistics(&self) -> Statistics {
+        let mut statistics = self.amf.statistics();
+        statistics.counters.add(self.sessions.counters());
+        statistics.sessions = self.sessions.anchored();
+        statistics.timers += self.sessions.timers();
+        statistics
+    }
+
+    /// The access node, and what it meets at an event.
+    fn parts(&mut self, at: Moment) -> (&mut Amf, EventContext<'_>) {
+        let Self { amf, sessions, upf, chf, .. } = self;
+        let ports = Ports { now: at.now, wall_us: at.wall_us, user_plane: upf, charging: chf };
+        (amf, EventContext { sessions, ports })
     }
 
     /// The charging records that are to be written by now, in their order.
@@ -140,12 +190,12 @@ impl Core {
 
     /// Every charging session with the totals of its PDU session.
     fn for_each_charged(&mut self, mut then: impl FnMut(&mut Chf, billing::ChargingId, Volumes)) {
-        let teids: HashMap<_, _> = self.amf.charged_sessions().collect();
+        let teids: HashMap<_, _> = self.sessions.charged().collect();
         // Those that the driver opened by itself have no other name than this.
         let used: HashMap<_, _> = self.upf.all_volumes().collect();
         for (id, supi, session) in self.chf.open_sessions() {
-            let of_smf = teids.get(&id).map(|teid| self.upf.volumes(*teid));
-            let totals = of_smf.or_else(|| used.get(&(supi, session)).copied());
+            let ours = teids.get(&id).map(|teid| self.upf.volumes(*teid));
+            let totals = ours.or_else(|| used.get(&(supi, session)).copied());
             then(&mut self.chf, id, totals.unwrap_or_default());
         }
     }

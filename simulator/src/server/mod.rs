@@ -538,7 +538,7 @@ impl Server {
 
 fn statistics(core: &Core, n3: &N3, ledger: Option<&Ledger>) -> NetworkStatistics {
     NetworkStatistics {
-        amf: core.amf.statistics(),
+        amf: core.statistics(),
         upf: core.upf.counters(),
         n3: n3.counters(),
         turned: Turned::default(),

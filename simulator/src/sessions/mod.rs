@@ -1,205 +1,335 @@
-//! The SMF: PDU sessions of UEs (TS 24.501 §6, TS 23.502 §4.3), with the user plane and the charging of each.
+//! The sessions of all UEs: what an SMF and a PGW-C do, as one function (TS 23.501 §4.3, TS 23.502 §4.3, TS 24.501 §6).
 //!
-//! It talks with the UE and the gNB through the AMF; what the AMF carries for it is in [`gsm`] and [`n2`].
+//! A session is found by its subscriber and its number, whatever node serves the UE. It has timers, counters and random numbers
+//! of its own, and asks its [`AccessNode`] where it needs the UE or the RAN.
+//!
+//! ```text
+//! access node ── messages of UEs, answers of the RAN ──► sessions ── Ports ──► user plane, charging
+//!             ◄── AccessNode: page, tell, resources ────
+//! ```
 
-pub(crate) mod gsm;
+mod access;
+mod anchor;
+mod context;
+mod dispatch;
+mod gsm;
 pub(crate) mod n2;
 mod pool;
 pub(crate) mod session;
 mod settings;
 
+use std::time::{Duration, Instant};
+
 use billing::{ChargingId, Closing};
-use identity::{Dnn, Imsi, PduSessionType, Plmn, SessionId};
-use oxirush_nas::nas_5gs::GsmCause;
+use identity::{Imsi, Plmn, SessionId};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 use scenarios::Breakout;
 
-use crate::amf::Turn;
 use crate::policy::{self, Decision};
-use crate::{Change, Charged, Chf, N3End, SessionSpec, UeAddresses, Upf, Volumes};
-use pool::Pool;
-use session::{Anchor, DEFAULT_QFI, Session};
+use crate::statistics::{Counters, Message};
+use crate::timers::Timers;
+use anchor::Anchors;
+use session::{Procedure, Repeat, Session, SessionKey};
 
-pub use settings::{DataNetwork, SmfSettings};
+pub(crate) use access::{AccessNode, Place, Requester};
+pub use context::{EventContext, Ports};
+pub(crate) use dispatch::Uplink;
+pub use settings::{DataNetwork, SessionSettings};
 
-/// Whom the SMF tells of sessions, synchronously: N4 and Nchf are not on the wire here.
-pub struct Planes<'a> {
-    /// The user plane.
-    pub upf: &'a mut Upf,
-    /// The charging function.
-    pub chf: &'a mut Chf,
+/// All sessions, and what they share.
+pub struct Sessions {
+    settings: SessionSettings,
+    by_subscriber: FxHashMap<Imsi, Vec<Session>>,
+    /// Those that their UEs have no longer, and whose resources the RAN has still to release: until then, what it sends counts.
+    ending: FxHashMap<Place, Vec<(Session, Closing)>>,
+    anchors: Anchors,
+    timers: Timers<(SessionKey, SessionTimer)>,
+    rng: ChaCha8Rng,
+    counters: Counters,
 }
 
-/// What all sessions share.
-pub(crate) struct Smf {
-    pub(crate) settings: SmfSettings,
-    pool: Pool,
-    /// Whose session the UPF's ends are of.
-    by_teid: FxHashMap<u32, (Imsi, SessionId)>,
-    charged: FxHashMap<ChargingId, u32>,
+/// The one timer of a session (TS 24.501 table 10.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SessionTimer {
+    /// Policy control has thought.
+    Policy,
+    /// The RAN is overdue with the resources.
+    Resources,
+    T3591,
+    T3592,
 }
 
-impl Smf {
-    pub(crate) fn new(settings: SmfSettings) -> Self {
+impl Sessions {
+    /// Without sessions.
+    pub fn new(settings: SessionSettings) -> Self {
         Self {
-            pool: Pool::new(settings.sessions),
-            by_teid: FxHashMap::default(),
-            charged: FxHashMap::default(),
+            by_subscriber: FxHashMap::default(),
+            ending: FxHashMap::default(),
+            anchors: Anchors::new(settings.sessions),
+            timers: Timers::default(),
+            rng: ChaCha8Rng::seed_from_u64(settings.seed),
+            counters: Counters::default(),
             settings,
         }
     }
 
+    pub(crate) fn settings(&self) -> &SessionSettings {
+        &self.settings
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Timers that run.
+    pub(crate) fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// When a timer is due. May be early, for one that was stopped.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next_deadline()
+    }
+
     /// Sessions that are anchored.
     pub(crate) fn anchored(&self) -> usize {
-        self.by_teid.len()
-    }
-
-    pub(crate) fn find_teid(&self, teid: u32) -> Option<(Imsi, SessionId)> {
-        self.by_teid.get(&teid).copied()
-    }
-
-    /// The name of a data network for who asks for it in `visited`, and whether the session leaves there; or that it is
-    /// refused there.
-    pub(crate) fn name(&self, asked: &Dnn, home: Plmn, visited: Plmn) -> Result<(Dnn, bool), GsmCause> {
-        let Some(agreement) = self.settings.agreement(home, visited) else {
-            return Ok((asked.clone(), false));
-        };
-        if agreement.refused_dnns.contains(asked) {
-            return Err(GsmCause::MissingOrUnknownDnn);
-        }
-        let given = agreement.dnns.iter().find(|(name, _)| name == asked).map(|(_, given)| given.clone());
-        Ok((given.unwrap_or_else(|| asked.clone()), agreement.breakout == Breakout::Local))
-    }
-
-    /// What policy control says of a session.
-    pub(crate) fn policy(&self, rng: &mut ChaCha8Rng) -> Decision {
-        let SmfSettings { policy, ambr_bps, default_ambr_bps, .. } = &self.settings;
-        policy::decide(policy, *ambr_bps, *default_ambr_bps, rng)
+        self.anchors.len()
     }
 
     /// The UPF's ends of the sessions, by their charging identifiers.
     pub(crate) fn charged(&self) -> impl Iterator<Item = (ChargingId, u32)> + '_ {
-        self.charged.iter().map(|(charging, teid)| (*charging, *teid))
+        self.anchors.charged()
     }
 
-    /// Anchors a session in the UPF. Its charging identifier is taken, for the UE is to know it; its charging session is
-    /// opened when it has its resources, by [`charge`].
-    pub(crate) fn open(
-        &mut self,
-        turn: &mut Turn<'_>,
-        supi: Imsi,
-        session: &mut Session,
-    ) -> Result<(), GsmCause> {
-        let Some(planes) = turn.planes.as_mut() else { return Err(GsmCause::InsufficientResources) };
-        let Some(place) = self.pool.take() else { return Err(GsmCause::InsufficientResources) };
-        let known = self.settings.data_network(&session.asked);
-        let network = known.or_else(|| self.settings.data_network(&session.dnn));
-        let has = |type_| session.type_ != type_;
-        let ue = UeAddresses {
-            ipv4: has(PduSessionType::Ipv6).then(|| pool::ipv4(place)),
-            ipv6: has(PduSessionType::Ipv4).then(|| pool::ipv6(place)),
-        };
-        let spec = SessionSpec {
-            supi,
-            session: session.id,
-            dnn: session.dnn.clone(),
-            serving: session.serving,
-            qfi: DEFAULT_QFI,
-            ue,
-            uplink: network.and_then(|network| network.uplink),
-            downlink: network.map_or(scenarios::Flow::NONE, |network| network.downlink),
-            ambr: session.ambr_bps,
-        };
-        let Some(n3) = planes.upf.establish(turn.now, spec) else {
-            self.pool.give_back(place);
-            return Err(GsmCause::InsufficientResources);
-        };
-        let charging = planes.chf.reserve();
-        if let Some(quota) = planes.chf.quota() {
-            planes.upf.grant(n3.teid, quota);
-        }
-        session.anchor = Some(Anchor { supi, n3, charging, charged: false, place });
-        self.by_teid.insert(n3.teid, (supi, session.id));
-        self.charged.insert(charging, n3.teid);
-        Ok(())
+    /// The sessions of a subscriber.
+    pub(crate) fn of(&self, supi: Imsi) -> &[Session] {
+        self.by_subscriber.get(&supi).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Gives back what a session holds; a second time does nothing. One that nobody ever used is not charged.
-    pub(crate) fn close(&mut self, turn: &mut Turn<'_>, session: &mut Session, closing: Closing) {
-        session.ran = None;
-        if let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut())
-            && planes.upf.volumes(anchor.n3.teid) != Volumes::default()
-        {
-            // The gNB has set up what it did not tell of.
-            charge(turn, session);
-        }
-        let Some(anchor) = session.anchor.take() else { return };
-        self.by_teid.remove(&anchor.n3.teid);
-        self.charged.remove(&anchor.charging);
-        self.pool.give_back(anchor.place);
-        if let Some(planes) = turn.planes.as_mut() {
-            let used = planes.upf.release(turn.now, anchor.n3.teid);
-            if anchor.charged {
-                planes.chf.close(turn.wall_us, anchor.charging, used, closing);
+    pub(crate) fn find(&self, key: SessionKey) -> Option<&Session> {
+        self.of(key.supi).iter().find(|session| session.id == key.id)
+    }
+
+    fn find_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
+        find_in(&mut self.by_subscriber, key)
+    }
+
+    /// The sessions that both the UE and the network have.
+    pub(crate) fn established(&self, supi: Imsi) -> Vec<SessionId> {
+        self.of(supi).iter().filter(|session| session.is_established()).map(|session| session.id).collect()
+    }
+
+    /// The UE has told which sessions it has (TS 24.501 §5.5.1.3.4, §5.6.1.4.1): one that it does not have is released here without a
+    /// word.
+    pub(crate) fn keep(&mut self, ports: &mut Ports<'_>, supi: Imsi, has: impl Fn(SessionId) -> bool) {
+        for id in self.established(supi) {
+            if !has(id) {
+                self.remove(ports, SessionKey { supi, id }, Closing::Released);
             }
         }
     }
 
-    /// The granted quota is used up: it is charged, and more is granted.
-    pub(crate) fn quota_reached(&mut self, turn: &mut Turn<'_>, session: &mut Session) {
-        charge(turn, session);
-        let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) else { return };
-        let used = planes.upf.volumes(anchor.n3.teid);
-        planes.chf.update(turn.wall_us, anchor.charging, used, Change::Quota);
-        if let Some(quota) = planes.chf.quota() {
-            planes.upf.grant(anchor.n3.teid, quota);
+    /// Forgets a session and gives back what it holds.
+    pub(crate) fn remove(&mut self, ports: &mut Ports<'_>, key: SessionKey, closing: Closing) {
+        if let Some(mut session) = self.take(key) {
+            self.anchors.close(ports, &mut session, closing);
+        }
+    }
+
+    /// Forgets a session that the UE has no more. Downlink stops now; what the RAN still sends counts until it has answered, or has
+    /// no context of the UE at this place any more (TS 23.502 §4.3.4.2 steps 2 to 7).
+    pub(crate) fn end(
+        &mut self,
+        ports: &mut Ports<'_>,
+        key: SessionKey,
+        place: Option<Place>,
+        closing: Closing,
+    ) {
+        let Some(mut session) = self.take(key) else { return };
+        match place.filter(|_| session.may_have_resources()) {
+            Some(place) => {
+                anchor::deactivate(ports, &mut session);
+                self.ending.entry(place).or_default().push((session, closing));
+            }
+            None => self.anchors.close(ports, &mut session, closing),
+        }
+    }
+
+    /// The RAN has released its ends of the sessions that ended at this place: of the one with this number, or of all.
+    pub(crate) fn ended(&mut self, ports: &mut Ports<'_>, place: Place, which: Option<SessionId>) {
+        let Some(ending) = self.ending.get_mut(&place) else { return };
+        let is = |(session, _): &mut (Session, Closing)| which.is_none_or(|id| session.id == id);
+        let ended: Vec<_> = ending.extract_if(.., is).collect();
+        if ending.is_empty() {
+            self.ending.remove(&place);
+        }
+        for (mut session, closing) in ended {
+            self.anchors.close(ports, &mut session, closing);
+        }
+    }
+
+    /// Forgets all sessions of a UE, as [`Sessions::end`] does.
+    pub(crate) fn end_all(
+        &mut self,
+        ports: &mut Ports<'_>,
+        supi: Imsi,
+        place: Option<Place>,
+        closing: Closing,
+    ) {
+        while let Some(key) = self.of(supi).first().map(Session::key) {
+            self.end(ports, key, place, closing);
+        }
+    }
+
+    /// Forgets all sessions of a UE.
+    pub(crate) fn remove_all(&mut self, ports: &mut Ports<'_>, supi: Imsi, closing: Closing) {
+        while let Some(key) = self.of(supi).first().map(Session::key) {
+            self.remove(ports, key, closing);
+        }
+    }
+
+    /// The UE has left a place, and is idle: its sessions are kept without their user plane (TS 23.502 §4.2.6), and what it was about
+    /// to be told is given up (TS 24.501 §6.3.2.5, §6.3.3.5, §6.4.1.6).
+    pub(crate) fn suspend(&mut self, ports: &mut Ports<'_>, supi: Imsi, place: Option<Place>) {
+        let keys: Vec<_> = self.of(supi).iter().map(Session::key).collect();
+        for key in keys {
+            let Some(session) = self.find_mut(key) else { continue };
+            match session.procedure {
+                Procedure::Establishment(_) | Procedure::Release(_) => {
+                    self.end(ports, key, place, Closing::Released);
+                }
+                Procedure::None | Procedure::Modification(_) => {
+                    session.procedure = Procedure::None;
+                    session.repeat = None;
+                    anchor::deactivate(ports, session);
+                    self.stop_timer(key);
+                }
+            }
+        }
+    }
+
+    /// The UE registers in a network. Its home-routed sessions go on, charged there from now on (TS 32.255 §5.2.1.4); those that left
+    /// for the data network in the one before end, at `place`.
+    pub(crate) fn registered_in(
+        &mut self,
+        ports: &mut Ports<'_>,
+        supi: Imsi,
+        serving: Plmn,
+        place: Place,
+    ) -> Registered {
+        let mut registered = Registered::default();
+        let settings = &self.settings;
+        for session in self.by_subscriber.get_mut(&supi).into_iter().flatten() {
+            if session.serving != serving {
+                anchor::serve_elsewhere(ports, session, serving);
+            }
+            if std::mem::replace(&mut session.registered_in, serving) != serving {
+                registered.network_changed = true;
+                if !goes_on(settings, session, serving) {
+                    registered.ended.push((session.id, session.may_have_resources()));
+                }
+            }
+        }
+        for (id, _) in &registered.ended {
+            self.end(ports, SessionKey { supi, id: *id }, Some(place), Closing::Released);
+        }
+        registered
+    }
+
+    fn insert(&mut self, session: Session) {
+        self.by_subscriber.entry(session.supi).or_insert_with(|| Vec::with_capacity(1)).push(session);
+    }
+
+    fn take(&mut self, key: SessionKey) -> Option<Session> {
+        let sessions = self.by_subscriber.get_mut(&key.supi)?;
+        let place = sessions.iter().position(|session| session.id == key.id)?;
+        let mut session = sessions.swap_remove(place);
+        if sessions.is_empty() {
+            self.by_subscriber.remove(&key.supi);
+        }
+        if let Some(timer) = session.timer.take() {
+            self.timers.stop(timer);
+        }
+        Some(session)
+    }
+
+    /// What policy control says of a session.
+    fn decide(&mut self) -> Decision {
+        let SessionSettings { policy, ambr_bps, default_ambr_bps, .. } = &self.settings;
+        policy::decide(policy, *ambr_bps, *default_ambr_bps, &mut self.rng)
+    }
+
+    /// Has the access node tell the UE something.
+    fn tell(
+        &mut self,
+        node: &mut impl AccessNode,
+        now: Instant,
+        key: SessionKey,
+        (name, message): (Message, Option<Vec<u8>>),
+    ) {
+        let Some(message) = message else { return };
+        self.counters.count_sent(name);
+        node.tell(now, key.supi, key.id, message);
+    }
+
+    /// From now on a session waits for the answer to a message, which is sent again when `timer` expires.
+    fn await_answer(
+        &mut self,
+        node: &impl AccessNode,
+        now: Instant,
+        key: SessionKey,
+        octets: Vec<u8>,
+        (procedure, timer): (Procedure, SessionTimer),
+    ) {
+        let left = self.settings.max_retransmissions;
+        if let Some(session) = self.find_mut(key) {
+            session.procedure = procedure;
+            session.repeat = Some(Repeat { octets, left });
+        }
+        self.start_timer(node, now, key, timer);
+    }
+
+    /// Starts the one timer of a session, in place of the one that may run.
+    fn start_timer(&mut self, node: &impl AccessNode, now: Instant, key: SessionKey, timer: SessionTimer) {
+        self.stop_timer(key);
+        let duration = match timer {
+            SessionTimer::Policy => self.settings.policy.delay,
+            SessionTimer::Resources => self.settings.resources_guard,
+            SessionTimer::T3591 => self.settings.t3591,
+            SessionTimer::T3592 => self.settings.t3592,
+        };
+        // The UE's time starts when the message leaves, not while the network thinks.
+        let delay = if timer == SessionTimer::Policy { Duration::ZERO } else { node.longest_delay() };
+        let started = self.timers.start(now + delay + duration, (key, timer));
+        if let Some(session) = self.find_mut(key) {
+            session.timer = Some(started);
+        }
+    }
+
+    fn stop_timer(&mut self, key: SessionKey) {
+        if let Some(timer) = self.find_mut(key).and_then(|session| session.timer.take()) {
+            self.timers.stop(timer);
         }
     }
 }
 
-/// Opens the charging session, once.
-fn charge(turn: &mut Turn<'_>, session: &mut Session) {
-    let (Some(anchor), Some(planes)) = (session.anchor.as_mut(), turn.planes.as_mut()) else { return };
-    if std::mem::replace(&mut anchor.charged, true) {
-        return;
-    }
-    let charged = Charged {
-        supi: anchor.supi,
-        session: session.id,
-        dnn: session.dnn.clone(),
-        serving: session.serving,
-        home: session.home,
-    };
-    planes.chf.begin(turn.wall_us, anchor.charging, charged);
+fn find_in(by_subscriber: &mut FxHashMap<Imsi, Vec<Session>>, key: SessionKey) -> Option<&mut Session> {
+    by_subscriber.get_mut(&key.supi)?.iter_mut().find(|session| session.id == key.id)
 }
 
-/// Downlink traffic goes to this gNB from now on.
-pub(crate) fn activate(turn: &mut Turn<'_>, session: &mut Session, ran: N3End) {
-    session.ran = Some(ran);
-    charge(turn, session);
-    if let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) {
-        planes.upf.set_downlink(turn.now, anchor.n3.teid, Some((ran.address, ran.teid)));
-    }
+/// What became of the sessions of a UE that registered.
+#[derive(Default)]
+pub(crate) struct Registered {
+    /// It registered in another network than before.
+    pub(crate) network_changed: bool,
+    /// The sessions that have ended, and whether the RAN may have resources of each. The UE is told by the PDU session status.
+    pub(crate) ended: Vec<(SessionId, bool)>,
 }
 
-/// Downlink traffic waits from now on.
-pub(crate) fn deactivate(turn: &mut Turn<'_>, session: &mut Session) {
-    if session.ran.take().is_none() {
-        return;
-    }
-    if let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) {
-        planes.upf.set_downlink(turn.now, anchor.n3.teid, None);
-    }
-}
-
-/// The session is served elsewhere: by another gNB, or by another network, where a part of it ends (TS 32.255 §5.2.1.4).
-pub(crate) fn moved(turn: &mut Turn<'_>, session: &mut Session, serving: Plmn) {
-    charge(turn, session);
-    let change = if session.serving == serving { Change::Handover } else { Change::Plmn(serving) };
-    session.serving = serving;
-    let (Some(anchor), Some(planes)) = (session.anchor, turn.planes.as_mut()) else { return };
-    let used = planes.upf.volumes(anchor.n3.teid);
-    planes.chf.update(turn.wall_us, anchor.charging, used, change);
-    planes.upf.set_serving(anchor.n3.teid, serving);
+/// Whether a session survives that its UE registers in another network.
+fn goes_on(settings: &SessionSettings, session: &Session, serving: Plmn) -> bool {
+    let agreement = settings.agreement(session.home, serving);
+    !session.local_breakout && agreement.is_none_or(|agreement| agreement.breakout == Breakout::HomeRouted)
 }

@@ -18,7 +18,7 @@ use oxirush_ngap::ngap::{
 use oxirush_ngap::{Error, Octets, build_ngap_ie, ngap};
 
 use super::session::{DEFAULT_QFI, FIVE_QI, Session};
-use crate::N3End;
+use crate::upf::N3End;
 
 /// PDU Session Resource Setup Request Transfer, also that of a handover (§9.3.4.1).
 pub(crate) fn setup_request(session: &Session) -> Option<Vec<u8>> {

@@ -5,14 +5,22 @@ use std::net::Ipv4Addr;
 use billing::ChargingId;
 use identity::{Dnn, Imsi, PduSessionType, Plmn, SessionId, Snssai};
 
-use super::gsm::AskedFor;
+use super::gsm::{AskedFor, Establishment, Modification, Release};
 use super::pool;
-use crate::N3End;
 use crate::timers::TimerId;
+use crate::upf::N3End;
 
-/// One session. What it holds in the UPF and the CHF is in `anchor`, and given back once: by [`super::Smf::close`].
+/// Names a session: the subscriber, and the UE's number of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SessionKey {
+    pub(crate) supi: Imsi,
+    pub(crate) id: SessionId,
+}
+
+/// One session. What it holds in the UPF and the CHF is in `anchor`, and given back once: by [`super::anchor::Anchors::close`].
 #[derive(Debug)]
 pub(crate) struct Session {
+    pub(crate) supi: Imsi,
     pub(crate) id: SessionId,
     /// Procedure transaction identity of the UE's last request.
     pub(crate) pti: u8,
@@ -31,41 +39,35 @@ pub(crate) struct Session {
     pub(crate) registered_in: Plmn,
     /// It leaves for the data network where it was established, and ends with the stay there.
     pub(crate) local_breakout: bool,
+    /// Session AMBR in bit/s, up and down.
     pub(crate) ambr_bps: (u64, u64),
     pub(crate) anchor: Option<Anchor>,
-    /// The gNB's end of N3; `None`: the user plane is not active.
+    /// The RAN's end of N3; `None`: the user plane is not active.
     pub(crate) ran: Option<N3End>,
-    pub(crate) state: State,
+    pub(crate) procedure: Procedure,
     /// The 5GSM message that is sent again until it is answered.
     pub(crate) repeat: Option<Repeat>,
     pub(crate) timer: Option<TimerId>,
 }
 
-/// What a session waits for.
+/// The 5GSM procedure that runs, with what it waits for.
 ///
 /// ```text
-/// ExpectPolicy ─► ExpectResources ─► Active ⇄ ExpectModificationComplete
-///                                      └────► ExpectReleaseComplete ─► ExpectResourcesReleased ─► (gone)
+/// Establishment ─► None ⇄ Modification
+///                   └───► Release ─► (gone)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// Policy control is asked, before the session is anchored.
-    ExpectPolicy,
-    /// The gNB is to set up its resources, which carries the PDU SESSION ESTABLISHMENT ACCEPT.
-    ExpectResources,
-    Active,
-    /// Policy control is asked about a modification.
-    ExpectModificationPolicy,
-    ExpectModificationComplete,
-    ExpectReleaseComplete,
-    /// The UE has answered before the gNB, whose end may still send.
-    ExpectResourcesReleased,
+pub(crate) enum Procedure {
+    /// The session is active.
+    None,
+    Establishment(Establishment),
+    Modification(Modification),
+    Release(Release),
 }
 
 /// What a session holds in the user plane and in charging.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Anchor {
-    pub(crate) supi: Imsi,
     /// The UPF's end of N3.
     pub(crate) n3: N3End,
     pub(crate) charging: ChargingId,
@@ -83,6 +85,10 @@ pub(crate) struct Repeat {
 }
 
 impl Session {
+    pub(crate) fn key(&self) -> SessionKey {
+        SessionKey { supi: self.supi, id: self.id }
+    }
+
     pub(crate) fn ipv4(&self) -> Option<Ipv4Addr> {
         let place = self.anchor?.place;
         (self.type_ != PduSessionType::Ipv6).then(|| pool::ipv4(place))
@@ -95,26 +101,23 @@ impl Session {
 
     /// Its user plane is active, or something goes on with it.
     pub(crate) fn is_busy(&self) -> bool {
-        self.ran.is_some() || self.state != State::Active
+        self.ran.is_some() || self.procedure != Procedure::None
     }
 
-    /// It is on its way out, and waits for the UE or the gNB.
+    /// It is on its way out, and waits for the UE or the RAN.
     pub(crate) fn is_releasing(&self) -> bool {
-        matches!(self.state, State::ExpectReleaseComplete | State::ExpectResourcesReleased)
+        matches!(self.procedure, Procedure::Release(_))
     }
 
-    /// A gNB has its end of N3, or may have it: what it sends still counts.
+    /// The RAN has its end of N3, or may have it: what it sends still counts.
     pub(crate) fn may_have_resources(&self) -> bool {
-        let waits = self.state == State::ExpectResources || self.is_releasing();
-        self.anchor.is_some() && (self.ran.is_some() || waits)
+        let expected = self.procedure == Procedure::Establishment(Establishment::ExpectResources);
+        self.anchor.is_some() && (self.ran.is_some() || expected || self.is_releasing())
     }
 
     /// It exists for the UE as well: it may be kept when the UE is idle, and handed over.
     pub(crate) fn is_established(&self) -> bool {
-        matches!(
-            self.state,
-            State::Active | State::ExpectModificationPolicy | State::ExpectModificationComplete
-        )
+        matches!(self.procedure, Procedure::None | Procedure::Modification(_))
     }
 }
 

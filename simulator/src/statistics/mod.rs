@@ -111,6 +111,16 @@ impl Counters {
     pub(crate) fn count_refusal(&mut self, reason: Refusal) {
         count(&mut self.refusals, reason as usize);
     }
+
+    /// Adds what another part of the network counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let add =
+            |all: &mut [u64], more: &[u64]| all.iter_mut().zip(more).for_each(|(all, more)| *all += more);
+        add(&mut self.received, &other.received);
+        add(&mut self.sent, &other.sent);
+        add(&mut self.refusals, &other.refusals);
+        add(&mut self.events, &other.events);
+    }
 }
 
 fn count(slots: &mut [u64], slot: usize) {

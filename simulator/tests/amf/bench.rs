@@ -6,7 +6,8 @@ use oxirush_ngap::helpers::*;
 use oxirush_ngap::{NgapPduKind, build_ngap, extract_ngap_ies, ngap::*};
 use simulator::amf::{Message, Refusal, ServedNetwork};
 use simulator::{
-    Amf, AmfAction, AmfEvent, AmfSettings, Chf, ChfSettings, Command, Planes, Turn, Upf, UpfSettings,
+    Amf, AmfAction, AmfEvent, AmfSettings, Chf, ChfSettings, Command, Core, Moment, Output, SessionSettings,
+    Sessions, Upf, UpfSettings,
 };
 
 use crate::ran;
@@ -17,9 +18,7 @@ use crate::ue::TestUe;
 pub(crate) const GNB: u32 = 1;
 
 pub(crate) struct Bench {
-    pub(crate) amf: Amf,
-    pub(crate) upf: Upf,
-    pub(crate) chf: Chf,
+    pub(crate) core: Core,
     pub(crate) now: Instant,
     /// All that the AMF sent.
     pub(crate) pdus: Vec<Vec<u8>>,
@@ -57,25 +56,25 @@ impl Bench {
         Self::with(settings())
     }
 
-    pub(crate) fn with(settings: AmfSettings) -> Self {
+    pub(crate) fn with(settings: Settings) -> Self {
         let mut bench = Self::without_gnb(settings);
         assert_eq!(bench.set_up(GNB, 1), [Did::SetupResponse(GNB)]);
         bench
     }
 
-    pub(crate) fn without_gnb(settings: AmfSettings) -> Self {
+    pub(crate) fn without_gnb(settings: Settings) -> Self {
         Self::unconnected(settings, Everyone::default())
     }
 
     /// With other subscribers.
-    pub(crate) fn of(settings: AmfSettings, subscribers: Everyone) -> Self {
+    pub(crate) fn of(settings: Settings, subscribers: Everyone) -> Self {
         let mut bench = Self::unconnected(settings, subscribers);
         assert_eq!(bench.set_up(GNB, 1), [Did::SetupResponse(GNB)]);
         bench
     }
 
-    fn unconnected(settings: AmfSettings, subscribers: Everyone) -> Self {
-        let amf = Amf::new(settings, Box::new(subscribers));
+    fn unconnected(settings: Settings, subscribers: Everyone) -> Self {
+        let amf = Amf::new(settings.amf, Box::new(subscribers));
         let upf = Upf::new(UpfSettings::new([127, 0, 0, 9].into(), 1));
         let chf = Chf::new(ChfSettings {
             tariff: billing::Tariff::default(),
@@ -83,7 +82,8 @@ impl Bench {
             faults: scenarios::ChargingFaults::default(),
             seed: 1,
         });
-        Self { amf, upf, chf, now: Instant::now(), pdus: Vec::new(), ran_ue_id: 0 }
+        let core = Core::new(amf, Sessions::new(settings.sessions), upf, chf);
+        Self { core, now: Instant::now(), pdus: Vec::new(), ran_ue_id: 0 }
     }
 
     pub(crate) fn set_up(&mut self, association: u32, gnb_id: u32) -> Vec<Did> {
@@ -92,12 +92,25 @@ impl Bench {
     }
 
     pub(crate) fn event(&mut self, event: AmfEvent<'_>) -> Vec<Did> {
-        let mut out = Vec::new();
-        let planes = Planes { upf: &mut self.upf, chf: &mut self.chf };
-        let mut turn = Turn { now: self.now, wall_us: 0, planes: Some(planes) };
-        self.amf.serve(&mut turn, event, &mut out);
-        self.remember(&out);
-        out.iter().map(decode).collect()
+        let mut out = Output::default();
+        self.core.handle(self.at(), event, &mut out);
+        self.did(out)
+    }
+
+    /// Downlink data waits for a session.
+    pub(crate) fn downlink_data(&mut self, teid: u32) -> Vec<Did> {
+        let mut out = Output::default();
+        self.core.downlink_data(self.at(), teid, &mut out);
+        self.did(out)
+    }
+
+    fn at(&self) -> Moment {
+        Moment { now: self.now, wall_us: 0 }
+    }
+
+    fn did(&mut self, out: Output) -> Vec<Did> {
+        self.remember(&out.signalling);
+        out.signalling.iter().map(decode).collect()
     }
 
     fn remember(&mut self, actions: &[AmfAction]) {
@@ -118,16 +131,13 @@ impl Bench {
     /// Lets time pass, timer by timer.
     pub(crate) fn pass(&mut self, time: Duration) -> Vec<Did> {
         let end = self.now + time;
-        let mut out = Vec::new();
-        while let Some(deadline) = self.amf.next_deadline().filter(|deadline| *deadline <= end) {
+        let mut out = Output::default();
+        while let Some(deadline) = self.core.next_signalling_deadline().filter(|deadline| *deadline <= end) {
             self.now = self.now.max(deadline);
-            let planes = Planes { upf: &mut self.upf, chf: &mut self.chf };
-            let mut turn = Turn { now: self.now, wall_us: 0, planes: Some(planes) };
-            self.amf.run_timers(&mut turn, &mut out);
+            self.core.advance(self.at(), &mut out);
         }
         self.now = end;
-        self.remember(&out);
-        out.iter().map(decode).collect()
+        self.did(out)
     }
 
     /// An INITIAL UE MESSAGE of a new connection.
@@ -208,9 +218,9 @@ impl Bench {
 
     /// What the SMF and the UPF hold, always the same; nothing else is charged, and what has no resources yet is not.
     pub(crate) fn sessions(&self) -> usize {
-        let smf = self.amf.statistics().sessions;
-        assert_eq!(self.upf.all_volumes().count(), smf);
-        assert!(self.chf.open_sessions().len() <= smf);
+        let smf = self.core.statistics().sessions;
+        assert_eq!(self.core.upf.all_volumes().count(), smf);
+        assert!(self.core.chf.open_sessions().len() <= smf);
         smf
     }
 
@@ -230,7 +240,7 @@ impl Bench {
         let packet = gtpu::GPdu { teid, sequence: None, qos_flow, t_pdu: &t_pdu };
         gtpu::Message::GPdu(packet).encode(&mut octets).unwrap();
         let gnb = u8::try_from(gnb).unwrap();
-        self.upf.received(self.now, ([127, 0, 1, gnb], gtpu::PORT).into(), &octets);
+        self.core.upf.received(self.now, ([127, 0, 1, gnb], gtpu::PORT).into(), &octets);
     }
 
     /// Runs a whole registration.
@@ -241,16 +251,37 @@ impl Bench {
     }
 
     pub(crate) fn refusals(&self, reason: Refusal) -> u64 {
-        self.amf.statistics().refusals(reason)
+        self.core.statistics().refusals(reason)
     }
 
     pub(crate) fn sent(&self, message: Message) -> u64 {
-        self.amf.statistics().sent(message)
+        self.core.statistics().sent(message)
     }
 }
 
-pub(crate) fn settings() -> AmfSettings {
-    AmfSettings::new("001/01".parse().unwrap())
+/// The settings of an AMF, and of its sessions.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    amf: AmfSettings,
+    pub(crate) sessions: SessionSettings,
+}
+
+impl std::ops::Deref for Settings {
+    type Target = AmfSettings;
+
+    fn deref(&self) -> &AmfSettings {
+        &self.amf
+    }
+}
+
+impl std::ops::DerefMut for Settings {
+    fn deref_mut(&mut self) -> &mut AmfSettings {
+        &mut self.amf
+    }
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings { amf: AmfSettings::new("001/01".parse().unwrap()), sessions: SessionSettings::default() }
 }
 
 pub(crate) fn network(plmn: &str, tac: u32) -> ServedNetwork {

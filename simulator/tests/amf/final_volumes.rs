@@ -26,7 +26,7 @@ fn ready() -> (Bench, TestUe, u32) {
 
 /// What was charged, up.
 fn charged(bench: &mut Bench) -> Vec<Octets> {
-    bench.chf.take_records(0).map(|record| record.uplink).collect()
+    bench.core.chf.take_records(0).map(|record| record.uplink).collect()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn what_comes_up_before_the_gnb_has_answered_is_charged() {
             }
             _ => bench.command(Command::Deregister { imsi, re_registration: false }),
         };
-        assert!(bench.upf.all_volumes().count() == 1, "{how}");
+        assert!(bench.core.upf.all_volumes().count() == 1, "{how}");
         bench.uplink_packet(teid);
         bench.settle(&mut ue, did);
         assert_eq!((bench.sessions(), charged(&mut bench)), (0, vec![Octets(500)]), "{how}");
@@ -100,8 +100,8 @@ fn a_session_that_never_had_resources_is_not_charged() {
             let did = bench.ngap(GNB, &ran::not_set_up(ue.amf_id, ue.ran_id, 1));
             bench.settle(&mut ue, did);
         }
-        bench.chf.finish(0);
-        assert_eq!((bench.sessions(), bench.chf.summary().opened, charged(&mut bench)), (0, 0, vec![]));
+        bench.core.chf.finish(0);
+        assert_eq!((bench.sessions(), bench.core.chf.summary().opened, charged(&mut bench)), (0, 0, vec![]));
     }
 }
 

@@ -58,7 +58,7 @@ fn kind(did: &[Did]) -> &str {
 }
 
 /// An AMF of two tracking areas and two slices.
-fn two_of_each() -> simulator::AmfSettings {
+fn two_of_each() -> Settings {
     let mut settings = settings();
     settings.networks[0].tacs.push(identity::Tac::new(2).unwrap());
     settings.slices.push(identity::Snssai { sst: 2, sd: None });
@@ -143,7 +143,7 @@ fn identifiers_of_every_length_name_nodes_of_their_own() {
         let did = bench.ngap(association, &setup_of(node.clone()));
         assert_eq!(did, [Did::SetupResponse(association)], "{node:?}");
     }
-    assert_eq!(bench.amf.statistics().gnbs, nodes.len());
+    assert_eq!(bench.core.statistics().gnbs, nodes.len());
     assert_eq!(bench.refusals(Refusal::DuplicateGnb), 0);
 }
 
@@ -178,7 +178,7 @@ fn a_gnb_of_another_network_area_or_slice_is_refused() {
         let did = bench.ngap(2, &ng_setup(mcc, "01", [0, 0, tac], sst, 2));
         assert_eq!(did, [Did::SetupFailure(2, expected.to_owned())]);
         assert_eq!(bench.refusals(reason), 1);
-        let statistics = bench.amf.statistics();
+        let statistics = bench.core.statistics();
         assert_eq!((statistics.gnbs, statistics.turned_away_total), (1, 1));
         // An operator reads which gNB it was, why, and what it said of itself.
         let [turned_away] = &statistics.turned_away[..] else { panic!("{:?}", statistics.turned_away) };
@@ -196,7 +196,7 @@ fn counters_are_told_by_their_names_and_refused_ues_by_theirs() {
     for _ in 0..300 {
         bench.register(&mut ue);
     }
-    let statistics = bench.amf.statistics();
+    let statistics = bench.core.statistics();
     assert_eq!(statistics.rejections.get(&62), Some(&300));
     assert_eq!((statistics.turned_away_total, statistics.turned_away.len()), (300, MOST_TURNED_AWAY));
     let first = &statistics.turned_away[0];
@@ -215,7 +215,7 @@ fn nothing_goes_before_the_ng_setup() {
     let did = bench.ngap(2, &initial_ue_message(1, request, [0, 0, 1]));
     let expected = "protocol(message_not_compatible_with_receiver_state)";
     assert_eq!(did, [Did::Error(2, expected.to_owned())]);
-    assert_eq!(bench.amf.statistics().connections, 0);
+    assert_eq!(bench.core.statistics().connections, 0);
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn the_later_of_two_gnbs_with_one_id_is_the_gnb() {
     connected(&mut bench, 1);
     let did = bench.set_up(2, 1);
     assert!(did.contains(&Did::Close(GNB)) && did.contains(&Did::SetupResponse(2)), "{did:?}");
-    let statistics = bench.amf.statistics();
+    let statistics = bench.core.statistics();
     assert_eq!((statistics.gnbs, statistics.connections, statistics.registered), (1, 0, 1));
     assert_eq!(bench.refusals(Refusal::DuplicateGnb), 1);
 }
@@ -234,13 +234,13 @@ fn the_ues_of_a_lost_gnb_are_idle_and_come_back() {
     let mut bench = Bench::new();
     let mut ue = connected(&mut bench, 1);
     bench.event(AmfEvent::AssociationDown { association: GNB });
-    let statistics = bench.amf.statistics();
+    let statistics = bench.core.statistics();
     assert_eq!((statistics.connections, statistics.registered, statistics.associations), (0, 1, 0));
     bench.set_up(3, 1);
     let request = ue.service_request(oxirush_nas::nas_5gs::ServiceType::Signalling);
     let did = bench.initial_on(3, &mut ue, request);
     assert_eq!(nas(&did).len(), 1);
-    assert_eq!(bench.amf.statistics().services_accepted, 1);
+    assert_eq!(bench.core.statistics().services_accepted, 1);
 }
 
 #[test]
@@ -250,10 +250,10 @@ fn a_reset_of_the_interface_frees_all_and_one_of_a_part_frees_it() {
     let item = UEAssociatedLogicalNGConnectionItem::new(None, Some(RANUENGAPID(first.ran_id)), None);
     let part = ResetType::partOfNG_Interface(UEAssociatedLogicalNGConnectionList(vec![item]));
     assert_eq!(bench.ngap(GNB, &reset(part)), [Did::ResetAcknowledge(GNB)]);
-    assert_eq!(bench.amf.statistics().connections, 1);
+    assert_eq!(bench.core.statistics().connections, 1);
     let all = ResetType::nG_Interface(ResetAll::reset_all);
     assert_eq!(bench.ngap(GNB, &reset(all)), [Did::ResetAcknowledge(GNB)]);
-    assert_eq!((bench.amf.statistics().connections, bench.amf.statistics().registered), (0, 2));
+    assert_eq!((bench.core.statistics().connections, bench.core.statistics().registered), (0, 2));
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn a_reset_by_the_amf_frees_all() {
     let mut bench = Bench::new();
     connected(&mut bench, 1);
     assert_eq!(bench.command(Command::Reset { association: GNB }), [Did::Reset(GNB)]);
-    assert_eq!(bench.amf.statistics().connections, 0);
+    assert_eq!(bench.core.statistics().connections, 0);
 }
 
 #[test]
@@ -274,10 +274,10 @@ fn identifiers_that_do_not_fit_are_reported() {
     bench.set_up(2, 2);
     let did = bench.ngap(2, &uplink_nas_transport(ue.amf_id, ue.ran_id, vec![0x7e, 0, 0x64, 0x60]));
     assert_eq!(did, [Did::Error(2, "radioNetwork(unknown_local_UE_NGAP_ID)".to_owned())]);
-    assert_eq!(bench.amf.statistics().connections, 1);
+    assert_eq!(bench.core.statistics().connections, 1);
     let did = bench.ngap(GNB, &uplink_nas_transport(ue.amf_id, ue.ran_id + 1, vec![0x7e, 0, 0x64, 0x60]));
     assert_eq!(did, [Did::Error(GNB, "radioNetwork(inconsistent_remote_UE_NGAP_ID)".to_owned())]);
-    assert_eq!(bench.amf.statistics().connections, 0);
+    assert_eq!(bench.core.statistics().connections, 0);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn octets_that_are_no_ngap_are_reported_and_an_error_indication_is_not() {
         Cause(cause),
     );
     assert_eq!(bench.ngap(GNB, &error.unwrap().encode().unwrap()), []);
-    assert_eq!(bench.amf.statistics().connections, 0);
+    assert_eq!(bench.core.statistics().connections, 0);
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn an_inactive_ue_is_released_on_request() {
         "{did:?}"
     );
     bench.settle(&mut ue, did);
-    assert_eq!((bench.amf.statistics().connections, bench.amf.statistics().registered), (0, 1));
+    assert_eq!((bench.core.statistics().connections, bench.core.statistics().registered), (0, 1));
 }
 
 #[test]

@@ -61,13 +61,13 @@ fn a_ue_is_handed_over_and_its_source_released() {
     moved(&mut ue, target);
     let left = (ue.amf_id, 1);
     bench.ngap(GNB, &ue_context_release_complete(left.0 - 1, left.1));
-    assert_eq!(bench.amf.statistics().events(Event::HandoverCompleted), 1);
-    assert_eq!((bench.sessions(), bench.amf.statistics().connections), (1, 1));
+    assert_eq!(bench.core.statistics().events(Event::HandoverCompleted), 1);
+    assert_eq!((bench.sessions(), bench.core.statistics().connections), (1, 1));
     // It is served there.
     let request = ue.session_release(1, 3);
     let did = bench.uplink(&ue, request);
     bench.settle(&mut ue, did);
-    assert_eq!((bench.sessions(), bench.amf.statistics().timers), (0, 0));
+    assert_eq!((bench.sessions(), bench.core.statistics().timers), (0, 0));
 }
 
 #[test]
@@ -79,8 +79,8 @@ fn an_unknown_target_and_one_that_refuses_leave_the_ue_where_it_is() {
     let Did::Other(_, _, octets) = &did[0] else { panic!() };
     let did = bench.ngap(TARGET, &ran::handover_failure(ran::amf_id_of(octets)));
     assert_eq!(names(&did), ["Unsuccessful_HandoverPreparation"]);
-    assert_eq!((bench.amf.statistics().connections, bench.sessions()), (1, 1));
-    assert_eq!(bench.amf.statistics().timers, 0);
+    assert_eq!((bench.core.statistics().connections, bench.sessions()), (1, 1));
+    assert_eq!(bench.core.statistics().timers, 0);
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn a_handover_is_cancelled_before_and_after_the_target_has_answered() {
         // The acknowledgement that crosses it changes nothing.
         assert_eq!(bench.ngap(TARGET, &ran::handover_acknowledge(target, 77, TARGET, &[1])), []);
         bench.ngap(TARGET, &ue_context_release_complete(target, 77));
-        assert_eq!((bench.amf.statistics().connections, bench.sessions()), (1, 1));
-        assert_eq!(bench.amf.statistics().timers, 0);
+        assert_eq!((bench.core.statistics().connections, bench.sessions()), (1, 1));
+        assert_eq!(bench.core.statistics().timers, 0);
     }
 }
 
@@ -125,7 +125,7 @@ fn two_handovers_at_once_are_both_given_up() {
     let did = required(&mut bench, &ue, 2);
     assert_eq!(names(&did), ["release", "Unsuccessful_HandoverPreparation"]);
     bench.pass(Duration::from_secs(60));
-    assert_eq!((bench.amf.statistics().connections, bench.sessions()), (1, 1));
+    assert_eq!((bench.core.statistics().connections, bench.sessions()), (1, 1));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_target_that_is_silent_or_lost_fails_the_preparation() {
     let did = bench.event(AmfEvent::AssociationDown { association: TARGET });
     assert_eq!(names(&did), ["Unsuccessful_HandoverPreparation"]);
     bench.pass(Duration::from_secs(60));
-    assert_eq!((bench.amf.statistics().connections, bench.sessions()), (1, 1));
+    assert_eq!((bench.core.statistics().connections, bench.sessions()), (1, 1));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_ue_whose_source_is_lost_on_the_way_arrives_nevertheless() {
     let request = ue.deregistration_request(false);
     let did = bench.uplink(&ue, request);
     bench.settle(&mut ue, did);
-    assert_eq!((bench.sessions(), bench.amf.statistics().connections), (0, 0));
+    assert_eq!((bench.sessions(), bench.core.statistics().connections), (0, 0));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_ue_that_never_arrives_leaves_no_target_behind() {
     assert_eq!(names(&did), ["release"]);
     bench.ngap(GNB, &ue_context_release_request(ue.amf_id, ue.ran_id));
     bench.pass(Duration::from_secs(60));
-    assert_eq!((bench.amf.statistics().connections, bench.sessions()), (0, 1));
+    assert_eq!((bench.core.statistics().connections, bench.sessions()), (0, 1));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_ue_that_deregisters_meanwhile_is_gone_at_both() {
     let did = bench.uplink(&ue, request);
     assert_eq!(names(&did), ["release", "release"]);
     bench.pass(Duration::from_secs(60));
-    assert_eq!((bench.amf.statistics().connections, bench.sessions()), (0, 0));
+    assert_eq!((bench.core.statistics().connections, bench.sessions()), (0, 0));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_session_that_the_target_does_not_admit_is_released() {
     let did = bench.ngap(TARGET, &ran::handover_notify(target, 77, "001/01", 1));
     moved(&mut ue, target);
     bench.settle(&mut ue, did);
-    assert_eq!((bench.sessions(), bench.amf.statistics().events(Event::SessionReleased)), (1, 1));
+    assert_eq!((bench.sessions(), bench.core.statistics().events(Event::SessionReleased)), (1, 1));
 }
 
 #[test]
@@ -198,13 +198,13 @@ fn a_path_switch_moves_the_ue_and_one_that_crosses_a_release_fails() {
     // What the source says of it is of nobody.
     assert_eq!(names(&bench.ngap(GNB, &ue_context_release_request(ue.amf_id, ue.ran_id))), ["error"]);
     (ue.association, ue.ran_id) = (TARGET, 5);
-    assert_eq!((bench.sessions(), bench.amf.statistics().events(Event::PathSwitched)), (1, 1));
+    assert_eq!((bench.sessions(), bench.core.statistics().events(Event::PathSwitched)), (1, 1));
     assert_eq!(names(&bench.ngap(TARGET, &ue_context_release_request(ue.amf_id, 5))), ["release"]);
     let request = ran::path_switch_request(ue.amf_id, 6, GNB, "001/01", 1, &[1]);
     assert_eq!(names(&bench.ngap(GNB, &request)), ["Unsuccessful_PathSwitchRequest"]);
     assert_eq!(bench.sent(Message::PathSwitchRequestFailure), 1);
     bench.pass(Duration::from_secs(60));
-    assert_eq!((bench.sessions(), bench.amf.statistics().connections), (1, 0));
+    assert_eq!((bench.sessions(), bench.core.statistics().connections), (1, 0));
 }
 
 #[test]
@@ -215,5 +215,5 @@ fn a_path_switch_ends_an_n2_handover_that_is_under_way() {
     let did = bench.ngap(3, &ran::path_switch_request(ue.amf_id, 5, 3, "001/01", 1, &[1]));
     assert_eq!(names(&did), ["release", "Successful_PathSwitchRequest"]);
     bench.pass(Duration::from_secs(60));
-    assert_eq!((bench.sessions(), bench.amf.statistics().connections), (1, 1));
+    assert_eq!((bench.sessions(), bench.core.statistics().connections), (1, 1));
 }

@@ -137,16 +137,16 @@ proptest! {
             world.step(step);
             // Asserts that the three agree.
             world.bench.sessions();
-            let statistics = world.bench.amf.statistics();
+            let statistics = world.bench.core.statistics();
             prop_assert!(statistics.connections <= 16, "{statistics:?}");
         }
         for association in 1..=3 {
             world.bench.event(AmfEvent::AssociationDown { association });
         }
         world.bench.pass(Duration::from_secs(3 * 60 * 60));
-        let statistics = world.bench.amf.statistics();
+        let statistics = world.bench.core.statistics();
         prop_assert_eq!((statistics.connections, statistics.ues, statistics.timers), (0, 0, 0));
         prop_assert_eq!((statistics.registered, world.bench.sessions()), (0, 0));
-        prop_assert_eq!(world.bench.amf.next_deadline(), None);
+        prop_assert_eq!(world.bench.core.next_signalling_deadline(), None);
     }
 }

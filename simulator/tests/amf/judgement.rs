@@ -31,7 +31,7 @@ fn a_wrong_res_star_is_rejected_and_the_connection_released() {
     assert!(matches!(ue.received.last(), Some(Nas5gmmMessage::AuthenticationReject(_))), "{:?}", ue.received);
     assert!(released(&did));
     assert_eq!(bench.refusals(Refusal::WrongResStar), 1);
-    assert_eq!((bench.amf.statistics().registered, bench.amf.statistics().ues), (0, 0));
+    assert_eq!((bench.core.statistics().registered, bench.core.statistics().ues), (0, 0));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_wrong_res_star_of_a_guti_is_first_asked_for_its_suci() {
     let did = bench.uplink(&ue, authentication_response([0xaa; 16]));
     assert_eq!(bench.sent(Message::IdentityRequest), 1);
     bench.settle(&mut ue, did);
-    assert_eq!(bench.amf.statistics().registrations_completed, 2);
+    assert_eq!(bench.core.statistics().registrations_completed, 2);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_wrong_mac_is_discarded() {
     complete[3] ^= 1;
     assert_eq!(bench.uplink(&ue, complete.clone()), []);
     assert_eq!(bench.refusals(Refusal::NasIntegrity), 1);
-    assert_eq!(bench.amf.statistics().registered, 0);
+    assert_eq!(bench.core.statistics().registered, 0);
     complete[3] ^= 1;
     let did = bench.uplink(&ue, complete);
     bench.settle(&mut ue, did);
@@ -91,7 +91,7 @@ fn a_replayed_deregistration_does_not_deregister() {
     bench.register(&mut ue);
     let mut thief = TestUe::new(2);
     bench.initial(&mut thief, stolen);
-    assert_eq!(bench.amf.statistics().registered, 1);
+    assert_eq!(bench.core.statistics().registered, 1);
     assert_eq!((bench.refusals(Refusal::NasReplay), bench.refusals(Refusal::NasIntegrity)), (1, 0));
 }
 
@@ -109,7 +109,7 @@ fn plain_messages_are_discarded_once_the_exchange_is_secure() {
         assert_eq!(bench.uplink(&ue, body), []);
     }
     assert_eq!(bench.refusals(Refusal::NotProtected), 3);
-    assert_eq!(bench.amf.statistics().registered, 1);
+    assert_eq!(bench.core.statistics().registered, 1);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_plain_registration_complete_or_security_mode_complete_is_never_believed() {
     assert_eq!(bench.uplink(&ue, plain(NasSecurityModeComplete::new())), []);
     assert_eq!(bench.uplink(&ue, plain(NasRegistrationComplete::new())), []);
     assert_eq!(bench.refusals(Refusal::NotProtected), 2);
-    assert_eq!(bench.amf.statistics().registrations_accepted, 0);
+    assert_eq!(bench.core.statistics().registrations_accepted, 0);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn messages_out_of_state_are_ignored() {
         assert_eq!(bench.uplink(&ue, body), []);
     }
     assert_eq!(bench.refusals(Refusal::OutOfState), 4);
-    assert_eq!(bench.amf.statistics().registered, 1);
+    assert_eq!(bench.core.statistics().registered, 1);
     let (waiting, _) = challenged(&mut bench);
     let reject =
         NasSecurityModeReject::new(NasFGmmCause::from_cause(GmmCause::SecurityModeRejectedUnspecified));
@@ -165,7 +165,7 @@ fn a_registration_under_a_wrong_mac_is_authenticated_anew() {
     assert_eq!(bench.refusals(Refusal::NasIntegrity), 1);
     assert_eq!(bench.sent(Message::AuthenticationRequest), 2);
     bench.settle(&mut ue, did);
-    assert_eq!(bench.amf.statistics().registrations_completed, 2);
+    assert_eq!(bench.core.statistics().registrations_completed, 2);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_service_request_under_a_wrong_mac_is_rejected_and_the_ue_stays_registered()
     let did = bench.initial(&mut ue, request);
     assert_eq!(nas(&did), [vec![0x7e, 0x00, 0x4d, 0x09]]);
     assert!(released(&did));
-    assert_eq!((bench.refusals(Refusal::NasIntegrity), bench.amf.statistics().registered), (1, 1));
+    assert_eq!((bench.refusals(Refusal::NasIntegrity), bench.core.statistics().registered), (1, 1));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_plain_deregistration_of_a_known_ue_is_ignored() {
     let ksi = NasKeySetIdentifier::from_key_set_identifier(KeySetIdentifier::NoKey).unwrap();
     let mut thief = TestUe::new(2);
     bench.initial(&mut thief, plain(NasDeregistrationRequestUeOriginating::new(kind, ksi, identity)));
-    assert_eq!((bench.refusals(Refusal::NotProtected), bench.amf.statistics().registered), (1, 1));
+    assert_eq!((bench.refusals(Refusal::NotProtected), bench.core.statistics().registered), (1, 1));
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn who_takes_a_foreign_suci_does_not_disturb_its_ue() {
     bench.initial(&mut thief, request);
     let did = bench.uplink(&thief, authentication_response([1; 16]));
     bench.settle(&mut thief, did);
-    let statistics = bench.amf.statistics();
+    let statistics = bench.core.statistics();
     assert_eq!((statistics.registered, statistics.connections), (1, 1));
     assert_eq!(ue.amf_id, 1);
 }

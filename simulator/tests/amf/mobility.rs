@@ -2,7 +2,6 @@
 
 use oxirush_nas::nas_5gs::*;
 use scenarios::{Breakout, Roaming};
-use simulator::AmfSettings;
 use simulator::amf::{Event, MOST_NOTICED};
 
 use crate::bench::*;
@@ -13,10 +12,10 @@ use crate::ue::TestUe;
 const ABROAD: u32 = 2;
 
 /// Home is 001/01 with tracking area 1, abroad is 208/93 with tracking area 2.
-fn two_networks(breakout: Breakout, accepts_handovers: bool) -> AmfSettings {
+fn two_networks(breakout: Breakout, accepts_handovers: bool) -> Settings {
     let mut settings = settings();
     settings.networks = vec![network("001/01", 1), network("208/93", 2)];
-    settings.smf.roaming = vec![Roaming {
+    settings.sessions.roaming = vec![Roaming {
         visited: "208/93".parse().unwrap(),
         breakout,
         dnns: vec![("internet".parse().unwrap(), "internet.roaming".parse().unwrap())],
@@ -100,7 +99,7 @@ fn a_handover_across_a_border_needs_an_agreement() {
         let did = bench.uplink(&ue, request);
         bench.settle(&mut ue, did);
         // Its user plane is active: it is not sent to idle.
-        assert_eq!((bench.sessions(), bench.amf.statistics().events(Event::NetworkChanged)), (1, 1));
+        assert_eq!((bench.sessions(), bench.core.statistics().events(Event::NetworkChanged)), (1, 1));
         let request = ue.session_request(2, 5, "internet");
         let did = bench.uplink(&ue, request);
         assert_eq!(nas(&did).len(), 0);
@@ -135,7 +134,7 @@ fn a_session_that_ends_at_a_border_counts_until_its_gnb_has_released_it() {
     );
     bench.uplink_packet_from(ABROAD, teid);
     bench.settle(&mut ue, did);
-    let charged: u64 = bench.chf.take_records(0).map(|record| record.uplink.0).sum();
+    let charged: u64 = bench.core.chf.take_records(0).map(|record| record.uplink.0).sum();
     assert_eq!((bench.sessions(), charged, ue.registered), (0, 500, true));
 }
 
@@ -149,13 +148,13 @@ fn a_card_with_new_keys_is_found_out_once_and_the_old_one_is_refused() {
         swapped.cards = cards;
         bench.register(&mut swapped);
         assert!(swapped.registered, "{cards}");
-        assert_eq!(bench.amf.statistics().events(Event::SimSwapDetected), u64::from(cards));
+        assert_eq!(bench.core.statistics().events(Event::SimSwapDetected), u64::from(cards));
     }
     let mut old = TestUe::new(1);
     bench.register(&mut old);
     assert!(!old.registered);
     assert!(matches!(old.received.last(), Some(Nas5gmmMessage::AuthenticationReject(_))));
-    assert_eq!(bench.amf.statistics().events(Event::SimSwapDetected), 2);
+    assert_eq!(bench.core.statistics().events(Event::SimSwapDetected), 2);
 }
 
 #[test]
@@ -168,8 +167,8 @@ fn a_subscriber_with_another_device_is_found_out_and_a_device_of_many_is_none() 
         bench.register(&mut ue);
         assert!(ue.registered);
     }
-    assert_eq!(bench.amf.statistics().events(Event::DeviceChanged), 1);
-    let [noticed] = bench.amf.statistics().noticed[..] else { panic!("one is noticed") };
+    assert_eq!(bench.core.statistics().events(Event::DeviceChanged), 1);
+    let [noticed] = bench.core.statistics().noticed[..] else { panic!("one is noticed") };
     assert_eq!((noticed.event, noticed.supi), (Event::DeviceChanged, "001010000000002".parse().unwrap()));
 }
 
@@ -183,7 +182,7 @@ fn what_is_noticed_is_bounded_and_all_of_it_is_counted() {
             bench.register(&mut ue);
         }
     }
-    let statistics = bench.amf.statistics();
+    let statistics = bench.core.statistics();
     let counted = statistics.events(Event::DeviceChanged);
     assert!(counted > MOST_NOTICED as u64, "{counted}");
     assert_eq!(statistics.noticed.len(), MOST_NOTICED);

@@ -84,14 +84,14 @@ fn play(bench: &mut Bench, number: u32, fates: &[Fate]) {
 }
 
 fn forgets_everything(bench: &mut Bench) -> Result<(), TestCaseError> {
-    let statistics = bench.amf.statistics();
+    let statistics = bench.core.statistics();
     prop_assert!(statistics.connections <= 16 && statistics.ues <= 8, "{statistics:?}");
     bench.event(AmfEvent::AssociationDown { association: GNB });
     bench.pass(Duration::from_secs(3 * 60 * 60));
-    let statistics = bench.amf.statistics();
+    let statistics = bench.core.statistics();
     prop_assert_eq!((statistics.connections, statistics.ues, statistics.timers), (0, 0, 0));
     prop_assert_eq!((statistics.registered, statistics.sends_waiting), (0, 0));
-    prop_assert_eq!(bench.amf.next_deadline(), None);
+    prop_assert_eq!(bench.core.next_signalling_deadline(), None);
     Ok(())
 }
 

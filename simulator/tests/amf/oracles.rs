@@ -21,7 +21,7 @@ fn everything() -> Bench {
     settings.ciphering = vec![0];
     settings.networks = vec![network("001/01", 1), network("208/93", 2)];
     settings.equivalent_plmns = true;
-    settings.smf.sessions_per_ue = 4;
+    settings.sessions.sessions_per_ue = 4;
     let agreement = Roaming {
         visited: "208/93".parse().unwrap(),
         breakout: Breakout::HomeRouted,
@@ -29,7 +29,7 @@ fn everything() -> Bench {
         refused_dnns: vec!["internet".parse().unwrap()],
         accepts_handovers: true,
     };
-    settings.smf.roaming = vec![agreement];
+    settings.sessions.roaming = vec![agreement];
     let mut bench = Bench::with(settings);
     bench.set_up(2, 2);
     bench.event(AmfEvent::AssociationUp { association: 3, streams_out: 8 });

@@ -22,7 +22,7 @@ fn a_ue_registers_with_every_pair_of_algorithms() {
             let (mut bench, mut ue) = (Bench::with(settings), TestUe::new(1));
             let did = bench.register(&mut ue);
             assert!(ue.registered && released(&did), "NEA{nea} NIA{nia}: {did:?}");
-            let statistics = bench.amf.statistics();
+            let statistics = bench.core.statistics();
             assert_eq!((statistics.registrations_accepted, statistics.registrations_completed), (1, 1));
             assert_eq!((statistics.registered, statistics.connections), (1, 0));
             assert_eq!(statistics.refused().next(), None);
@@ -78,7 +78,7 @@ fn a_follow_on_request_keeps_the_connection() {
     ue.follow_on = true;
     let did = bench.register(&mut ue);
     assert!(ue.registered && !released(&did));
-    assert_eq!(bench.amf.statistics().connections, 1);
+    assert_eq!(bench.core.statistics().connections, 1);
 }
 
 #[test]
@@ -125,10 +125,10 @@ fn a_known_ue_registers_again_by_its_guti() {
     bench.register(&mut ue);
     let (guti, ngksi) = (ue.guti, ue.ngksi);
     bench.register(&mut ue);
-    assert_eq!(bench.amf.statistics().registrations_completed, 2);
+    assert_eq!(bench.core.statistics().registrations_completed, 2);
     assert_eq!(bench.sent(Message::IdentityRequest), 0);
     assert_ne!((ue.guti, ue.ngksi), (guti, ngksi));
-    assert_eq!(bench.amf.statistics().ues, 1);
+    assert_eq!(bench.core.statistics().ues, 1);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn updates_use_the_security_context_that_is_there() {
     ue.kind = RegistrationType::MobilityRegistrationUpdating;
     bench.register(&mut ue);
     assert_ne!(ue.guti, guti);
-    assert_eq!(bench.amf.statistics().registrations_completed, 3);
+    assert_eq!(bench.core.statistics().registrations_completed, 3);
     assert_eq!(bench.sent(Message::AuthenticationRequest), 1);
 }
 
@@ -213,7 +213,7 @@ fn a_refusal_of_the_home_network_reaches_the_ue_as_its_cause() {
         let Some(Nas5gmmMessage::RegistrationReject(reject)) = ue.received.last() else { panic!() };
         assert_eq!(reject.fgmm_cause.value, cause, "{answer:?}");
         assert!(released(&did));
-        let statistics = bench.amf.statistics();
+        let statistics = bench.core.statistics();
         assert_eq!((statistics.registered, statistics.authentications > 0), (0, authenticated), "{answer:?}");
     }
 }
@@ -258,7 +258,7 @@ fn unanswered_messages_are_sent_four_times_more() {
     assert!(released(&bench.pass(Duration::from_secs(2))));
     assert_eq!(bench.refusals(Refusal::AuthenticationTimeout), 1);
     bench.pass(Duration::from_secs(11));
-    assert_eq!(bench.amf.statistics().connections, 0);
+    assert_eq!(bench.core.statistics().connections, 0);
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn an_accept_is_repeated_under_fresh_counts_and_the_ue_stays_registered() {
         assert!(ue.receive(&pdu).is_some());
     }
     assert!(released(&bench.pass(Duration::from_secs(2))));
-    let statistics = bench.amf.statistics();
+    let statistics = bench.core.statistics();
     assert_eq!((statistics.registrations_accepted, statistics.registrations_completed), (1, 0));
     assert_eq!((statistics.registered, statistics.refusals(Refusal::RegistrationTimeout)), (1, 1));
 }
@@ -308,7 +308,7 @@ fn a_ue_that_comes_back_elsewhere_loses_its_old_connection() {
     let old = ue.amf_id;
     let did = bench.register(&mut ue);
     assert!(did.iter().any(|did| matches!(did, Did::Release { amf_id, .. } if *amf_id == old)), "{did:?}");
-    assert_eq!((bench.amf.statistics().connections, bench.amf.statistics().registered), (1, 1));
+    assert_eq!((bench.core.statistics().connections, bench.core.statistics().registered), (1, 1));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn a_service_request_of_a_registered_ue_gets_a_context_with_its_kgnb() {
     assert_eq!(kgnb, Some(ue.kgnb(2)));
     bench.settle(&mut ue, did);
     assert!(matches!(ue.received.last(), Some(Nas5gmmMessage::ServiceAccept(_))));
-    assert_eq!((bench.amf.statistics().services_accepted, bench.amf.statistics().connections), (1, 1));
+    assert_eq!((bench.core.statistics().services_accepted, bench.core.statistics().connections), (1, 1));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn paging_is_repeated_and_given_up() {
     assert_eq!(bench.command(Command::Page { imsi }), [Did::Paging(GNB, tmsi)]);
     assert_eq!(bench.command(Command::Page { imsi }), []);
     assert_eq!(bench.pass(Duration::from_secs(60)).len(), 4);
-    assert_eq!((bench.refusals(Refusal::PagingTimeout), bench.amf.statistics().registered), (1, 1));
+    assert_eq!((bench.refusals(Refusal::PagingTimeout), bench.core.statistics().registered), (1, 1));
 }
 
 #[test]
@@ -104,5 +104,5 @@ fn an_unanswered_configuration_update_leaves_both_gutis_valid() {
     assert_eq!(bench.refusals(Refusal::ConfigurationUpdateTimeout), 1);
     let request = ue.service_request(ServiceType::Signalling);
     bench.initial(&mut ue, request);
-    assert_eq!(bench.amf.statistics().services_accepted, 2);
+    assert_eq!(bench.core.statistics().services_accepted, 2);
 }

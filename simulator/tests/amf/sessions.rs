@@ -29,7 +29,7 @@ pub(crate) fn with_session(bench: &mut Bench, number: u32) -> TestUe {
 fn go_idle(bench: &mut Bench, ue: &mut TestUe) {
     let did = bench.ngap(ue.association, &ue_context_release_request(ue.amf_id, ue.ran_id));
     bench.settle(ue, did);
-    assert_eq!(bench.amf.statistics().connections, 0);
+    assert_eq!(bench.core.statistics().connections, 0);
 }
 
 #[test]
@@ -44,8 +44,8 @@ fn the_accept_carries_address_rule_rate_and_charging_identifier() {
     assert_eq!(accept.dnn.as_ref().unwrap().as_string().as_deref(), Some("internet"));
     let options = accept.extended_protocol_configuration_options.as_ref().unwrap();
     let charging = options.pco(PcoDirection::Downlink).unwrap().entry(0xff00).unwrap().contents.clone();
-    assert_eq!(u32::from_be_bytes(charging.try_into().unwrap()), bench.chf.open_sessions()[0].0.0);
-    assert_eq!((bench.sessions(), bench.amf.statistics().events(Event::SessionEstablished)), (1, 1));
+    assert_eq!(u32::from_be_bytes(charging.try_into().unwrap()), bench.core.chf.open_sessions()[0].0.0);
+    assert_eq!((bench.sessions(), bench.core.statistics().events(Event::SessionEstablished)), (1, 1));
 }
 
 /// Protocol configuration options that ask for these.
@@ -111,9 +111,9 @@ fn a_session_ends_once_and_its_address_is_free() {
     let did = bench.uplink(&ue, request);
     bench.settle(&mut ue, did);
     assert!(matches!(ue.gsm.last(), Some(Nas5gsmMessage::PduSessionReleaseCommand(_))));
-    assert_eq!((bench.sessions(), bench.amf.statistics().events(Event::SessionReleased)), (0, 1));
+    assert_eq!((bench.sessions(), bench.core.statistics().events(Event::SessionReleased)), (0, 1));
     bench.pass(Duration::from_secs(100));
-    assert_eq!(bench.amf.statistics().received(Message::SessionReleaseComplete), 1);
+    assert_eq!(bench.core.statistics().received(Message::SessionReleaseComplete), 1);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn an_unknown_data_network_is_cause_91_and_an_unknown_session_90() {
 #[test]
 fn more_sessions_than_allowed_are_cause_65() {
     let mut settings = settings();
-    settings.smf.sessions_per_ue = 2;
+    settings.sessions.sessions_per_ue = 2;
     let mut bench = Bench::with(settings);
     let mut ue = connected(&mut bench, 1);
     (1..=3).for_each(|id| drop(bench.establish(&mut ue, id)));
@@ -213,8 +213,8 @@ fn a_repeated_request_gets_the_same_session() {
 #[test]
 fn policy_control_that_refuses_is_cause_29_and_one_that_is_silent_gives_the_default() {
     let mut refusing = settings();
-    refusing.smf.policy.refuse = 1.0;
-    refusing.smf.policy.delay = Duration::from_millis(300);
+    refusing.sessions.policy.refuse = 1.0;
+    refusing.sessions.policy.delay = Duration::from_millis(300);
     let mut bench = Bench::with(refusing);
     let mut ue = connected(&mut bench, 1);
     let request = ue.session_request(1, 1, "internet");
@@ -225,7 +225,7 @@ fn policy_control_that_refuses_is_cause_29_and_one_that_is_silent_gives_the_defa
     let cause = GsmCause::UserAuthenticationOrAuthorizationFailed;
     assert_eq!((reject.fgsm_cause.cause(), bench.sessions()), (Some(cause), 0));
     let mut silent = settings();
-    silent.smf.policy.timeout = 1.0;
+    silent.sessions.policy.timeout = 1.0;
     let mut bench = Bench::with(silent);
     let ue = with_session(&mut bench, 1);
     let Some(Nas5gsmMessage::PduSessionEstablishmentAccept(accept)) = ue.gsm.last() else { panic!() };
@@ -239,7 +239,7 @@ fn a_modification_is_commanded_and_completed() {
     let request = ue.gsm_uplink(NasPduSessionModificationRequest::new(), 1, 9, None);
     let did = bench.uplink(&ue, request);
     bench.settle(&mut ue, did);
-    assert_eq!(bench.amf.statistics().events(Event::SessionModified), 1);
+    assert_eq!(bench.core.statistics().events(Event::SessionModified), 1);
     bench.pass(Duration::from_secs(100));
     assert_eq!(bench.sent(Message::SessionModificationCommand), 1);
 }
@@ -273,9 +273,9 @@ fn downlink_data_pages_an_idle_ue_and_the_service_request_that_crosses_it_ends_t
     let teid = ran::uplink_teid_of(octets);
     bench.settle(&mut ue, did);
     go_idle(&mut bench, &mut ue);
-    bench.event(AmfEvent::DownlinkData { teid: teid + 1 });
+    bench.downlink_data(teid + 1);
     assert_eq!(bench.sent(Message::Paging), 0);
-    bench.event(AmfEvent::DownlinkData { teid });
+    bench.downlink_data(teid);
     assert_eq!(bench.sent(Message::Paging), 1);
     let request = ue.service_request(ServiceType::MobileTerminatedServices);
     let did = bench.initial(&mut ue, request);
@@ -311,7 +311,7 @@ fn the_network_releases_a_session() {
     let (imsi, session) = (ue.imsi.parse().unwrap(), identity::SessionId::new(1).unwrap());
     let did = bench.command(Command::ReleaseSession { imsi, session });
     bench.settle(&mut ue, did);
-    assert_eq!((bench.sessions(), bench.amf.statistics().events(Event::SessionReleased)), (0, 1));
+    assert_eq!((bench.sessions(), bench.core.statistics().events(Event::SessionReleased)), (0, 1));
 }
 
 #[test]
@@ -319,9 +319,9 @@ fn a_gnb_that_is_lost_leaves_sessions_without_user_plane() {
     let mut bench = Bench::new();
     with_session(&mut bench, 1);
     bench.event(AmfEvent::AssociationDown { association: GNB });
-    assert_eq!((bench.sessions(), bench.amf.statistics().connections), (1, 0));
+    assert_eq!((bench.sessions(), bench.core.statistics().connections), (1, 0));
     bench.pass(Duration::from_secs(3 * 60 * 60));
-    assert_eq!((bench.sessions(), bench.amf.statistics().timers), (0, 0));
+    assert_eq!((bench.sessions(), bench.core.statistics().timers), (0, 0));
 }
 
 #[test]
@@ -334,10 +334,9 @@ fn resources_that_the_gnb_released_by_itself_are_set_up_again_for_downlink_data(
         _ => None,
     });
     let teid = ran::uplink_teid_of(&set_up.unwrap());
-    let data = AmfEvent::DownlinkData { teid };
-    assert_eq!(bench.event(data), [], "the session has its user plane");
+    assert_eq!(bench.downlink_data(teid), [], "the session has its user plane");
     assert_eq!(bench.ngap(GNB, &ran::notify_released(ue.amf_id, ue.ran_id, 1)), []);
     assert_eq!(bench.sessions(), 1);
-    let did = bench.event(data);
+    let did = bench.downlink_data(teid);
     assert!(matches!(&did[..], [Did::Other(GNB, name, _)] if name.contains("ResourceSetup")), "{did:?}");
 }

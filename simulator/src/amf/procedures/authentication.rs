@@ -1,7 +1,5 @@
 //! Primary authentication and key agreement with 5G AKA (TS 24.501 §5.4.1.3, TS 33.501 §6.1.3.2).
 
-use crate::amf::Turn;
-
 use oxirush_nas::nas_5gs::{
     GmmCause, KeySetIdentifier, NasAbba, NasAuthenticationFailure, NasAuthenticationParameterAutn,
     NasAuthenticationParameterRand, NasAuthenticationReject, NasAuthenticationRequest,
@@ -14,18 +12,20 @@ use rand::RngCore;
 use super::{identification, registration, security_mode, ue_context_release};
 use crate::amf::connection::{Challenge, ConnectionId, Protection, State};
 use crate::amf::expiry::ConnectionTimer;
-use crate::amf::{Amf, Event, Message, Refusal, home_network, sending};
+use crate::amf::{Amf, home_network, sending};
+use crate::sessions::EventContext;
+use crate::statistics::{Event, Message, Refusal};
 
 /// AUTHENTICATION REQUEST, with a fresh vector for who the UE says it is.
-pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+pub(in crate::amf) fn start(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     let Some(connection) = amf.connections.get(&id) else { return };
     let Some(imsi) = connection.attempt.as_ref().and_then(|attempt| attempt.imsi) else { return };
     let refused = match amf.subscribers.find(imsi) {
         Some(record) => record.refused.filter(|answer| home_network::prevents_authentication(*answer)),
-        None => Some(home_network::of_unknown(amf, imsi)),
+        None => Some(home_network::of_unknown(amf, context.sessions.settings(), imsi)),
     };
     if let Some(answer) = refused {
-        return registration::refused_at_home(amf, turn, id, answer);
+        return registration::refused_at_home(amf, context, id, answer);
     }
     let Some(connection) = amf.connections.get(&id) else { return };
     // §5.4.1.3.2: a ngKSI that neither the UE nor the AMF uses.
@@ -35,7 +35,7 @@ pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId
     let ngksi = used.map_or(0, |ngksi| (ngksi + 1) % NGKSI_NO_KEY);
     let Some((challenge, autn)) = challenge(amf, id, ngksi) else {
         amf.refuse(Refusal::UnknownSubscriber);
-        return registration::reject(amf, turn, id, GmmCause::FiveGsServicesNotAllowed);
+        return registration::reject(amf, context, id, GmmCause::FiveGsServicesNotAllowed);
     };
     let Ok(ksi) = NasKeySetIdentifier::from_key_set_identifier(KeySetIdentifier::Native(ngksi)) else {
         return;
@@ -48,7 +48,14 @@ pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId
     }
     let protection = protection(amf, id);
     let wait = (State::ExpectAuthentication, ConnectionTimer::T3560);
-    sending::nas_until_answered(amf, turn, id, (Message::AuthenticationRequest, request), protection, wait);
+    sending::nas_until_answered(
+        amf,
+        context.now(),
+        id,
+        (Message::AuthenticationRequest, request),
+        protection,
+        wait,
+    );
 }
 
 /// The challenge and its AUTN. The keys are derived with it: they are of use only after a right answer.
@@ -71,7 +78,7 @@ fn challenge(amf: &mut Amf, id: ConnectionId, ngksi: u8) -> Option<(Challenge, [
 /// AUTHENTICATION RESPONSE: RES* is compared with XRES*.
 pub(in crate::amf) fn answered(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     id: ConnectionId,
     response: &NasAuthenticationResponse,
 ) {
@@ -88,33 +95,33 @@ pub(in crate::amf) fn answered(
         attempt.failures = 0;
         if let Some(imsi) = attempt.imsi.filter(|_| std::mem::take(&mut attempt.next_card)) {
             amf.subscribers.swapped(imsi);
-            amf.statistics.notice(turn.wall_us, Event::SimSwapDetected, imsi);
+            amf.statistics.notice(context.wall_us(), Event::SimSwapDetected, imsi);
         }
         amf.statistics.authentications += 1;
         sending::settle(amf, id);
-        return security_mode::start(amf, turn, id);
+        return security_mode::start(amf, context, id);
     }
     amf.refuse(Refusal::WrongResStar);
-    doubt(amf, turn, id);
+    doubt(amf, context, id);
 }
 
 /// §5.4.1.3.5, §5.4.1.3.7 c: a UE that named itself by a 5G-GUTI may be another; it is asked who it is, once.
-fn doubt(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+fn doubt(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     sending::settle(amf, id);
     let attempt = amf.connections.get_mut(&id).and_then(|connection| connection.attempt.as_mut());
     match attempt {
         Some(attempt) if attempt.by_guti => {
             attempt.by_guti = false;
-            identification::start(amf, turn, id);
+            identification::start(amf, context, id);
         }
-        _ => reject(amf, turn, id),
+        _ => reject(amf, context, id),
     }
 }
 
 /// AUTHENTICATION FAILURE (§5.4.1.3.7 c to f). A second one in a row ends it.
 pub(in crate::amf) fn failed(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     id: ConnectionId,
     failure: &NasAuthenticationFailure,
 ) {
@@ -138,9 +145,9 @@ pub(in crate::amf) fn failed(
             sending::settle(amf, id);
             if !genuine {
                 amf.refuse(Refusal::WrongAuts);
-                return reject(amf, turn, id);
+                return reject(amf, context, id);
             }
-            if last { reject(amf, turn, id) } else { start(amf, turn, id) }
+            if last { reject(amf, context, id) } else { start(amf, context, id) }
         }
         // The same subscriber may have another card by now.
         GmmCause::MacFailure
@@ -149,20 +156,20 @@ pub(in crate::amf) fn failed(
             amf.refuse(Refusal::UeFoundMacFailure);
             attempt_next_card(amf, id);
             sending::settle(amf, id);
-            start(amf, turn, id);
+            start(amf, context, id);
         }
         GmmCause::NgKsiAlreadyInUse if !last => {
             amf.refuse(Refusal::UeRefusedChallenge);
             sending::settle(amf, id);
-            start(amf, turn, id);
+            start(amf, context, id);
         }
         cause => {
             let mac = cause == GmmCause::MacFailure;
             amf.refuse(if mac { Refusal::UeFoundMacFailure } else { Refusal::UeRefusedChallenge });
             if last {
-                return reject(amf, turn, id);
+                return reject(amf, context, id);
             }
-            doubt(amf, turn, id);
+            doubt(amf, context, id);
         }
     }
 }
@@ -175,19 +182,19 @@ fn attempt_next_card(amf: &mut Amf, id: ConnectionId) {
 }
 
 /// AUTHENTICATION REJECT, and the connection is released (§5.4.1.3.5).
-fn reject(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+fn reject(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     let protection = protection(amf, id);
     sending::settle(amf, id);
     let body = NasAuthenticationReject::new();
-    sending::nas(amf, turn, id, Message::AuthenticationReject, body, protection);
-    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::authentication_failure));
+    sending::nas(amf, context.now(), id, Message::AuthenticationReject, body, protection);
+    ue_context_release::command(amf, context, id, Cause::nas(CauseNas::authentication_failure));
 }
 
 /// T3560 expired for the fifth time, for this or for the security mode (§5.4.1.3.7 b, §5.4.2.7 b).
-pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+pub(in crate::amf) fn gave_up(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     amf.refuse(Refusal::AuthenticationTimeout);
     sending::settle(amf, id);
-    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::authentication_failure));
+    ue_context_release::command(amf, context, id, Cause::nas(CauseNas::authentication_failure));
 }
 
 /// A UE that the connection already serves securely is not spoken to in clear.

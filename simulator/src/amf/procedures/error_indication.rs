@@ -1,18 +1,18 @@
 //! Error Indication (TS 38.413 §8.7.5).
 
-use crate::amf::Turn;
-
 use criticality::ngap::Ids;
 use oxirush_ngap::{Error, NgapPduKind, build_ngap, extract_ngap_ies, ngap::*};
 
 use super::{handover_target, ue_context_release};
 use crate::amf::connection::ConnectionId;
-use crate::amf::{Amf, Message, Refusal, ngap, sending};
+use crate::amf::{Amf, ngap, sending};
+use crate::sessions::EventContext;
+use crate::statistics::{Message, Refusal};
 
 /// Reports an error to a gNB; `ids` are the AMF UE NGAP ID and RAN UE NGAP ID of the message at fault.
 pub(in crate::amf) fn send(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     ids: Option<(u64, u32)>,
     cause: Cause,
@@ -28,26 +28,31 @@ pub(in crate::amf) fn send(
         ),
         None => build_ngap!(InitiatingMessage, ErrorIndication, ErrorIndication, Cause(cause),),
     };
-    sending::of_gnb(amf, turn, association, Message::ErrorIndication, pdu);
+    sending::of_gnb(amf, context.now(), association, Message::ErrorIndication, pdu);
 }
 
 /// Answers a message that is at fault: to the UE's gNB on the stream of the UE, where it is of one.
-pub(in crate::amf) fn answer(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, answer: NGAP_PDU) {
+pub(in crate::amf) fn answer(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    association: u32,
+    answer: NGAP_PDU,
+) {
     let name = ngap::name_of(&answer.kind());
     let connection = Ids::of(&answer)
         .amf
         .map(ConnectionId)
         .filter(|id| amf.connections.get(id).is_some_and(|connection| connection.association == association));
     match connection {
-        Some(id) => sending::of_ue(amf, turn, id, name, Ok(answer)),
-        None => sending::of_gnb(amf, turn, association, name, Ok(answer)),
+        Some(id) => sending::of_ue(amf, context.now(), id, name, Ok(answer)),
+        None => sending::of_gnb(amf, context.now(), association, name, Ok(answer)),
     }
 }
 
 /// A message that is understood, and cannot be served (TS 38.413 §10.4): what begins a procedure is refused, an answer is ignored.
 pub(in crate::amf) fn out_of_state(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
     cause: Cause,
@@ -56,7 +61,7 @@ pub(in crate::amf) fn out_of_state(
         return;
     }
     match criticality::ngap::refusal(pdu, cause, &[]) {
-        Ok(refusal) => answer(amf, turn, association, refusal),
+        Ok(refusal) => answer(amf, context, association, refusal),
         Err(_) => amf.refuse(Refusal::CannotEncode),
     }
 }
@@ -64,7 +69,7 @@ pub(in crate::amf) fn out_of_state(
 /// An answer of a gNB is at fault: the procedure has failed (§10.3.4.2, §10.3.5, §10.3.6).
 pub(in crate::amf) fn failed_locally(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) {
@@ -74,10 +79,10 @@ pub(in crate::amf) fn failed_locally(
         (NgapPduKind::Successful_InitialContextSetup, Some(id)) => {
             amf.refuse(Refusal::ContextSetupFailed);
             let cause = CauseRadioNetwork::failure_in_radio_interface_procedure;
-            ue_context_release::command(amf, turn, id, Cause::radioNetwork(cause));
+            ue_context_release::command(amf, context, id, Cause::radioNetwork(cause));
         }
         (NgapPduKind::Successful_HandoverResourceAllocation, Some(id)) => {
-            handover_target::unusable(amf, turn, id);
+            handover_target::unusable(amf, context, id);
         }
         _ => {}
     }
@@ -86,7 +91,7 @@ pub(in crate::amf) fn failed_locally(
 /// A gNB reports an error: a UE that it does not know has no connection (TS 38.413 §10.6). It is never answered.
 pub(in crate::amf) fn received(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -102,7 +107,7 @@ pub(in crate::amf) fn received(
     );
     let Some(id) = amf_ue_id.map(ConnectionId).filter(|_| unknown) else { return Ok(()) };
     if amf.connections.get(&id).is_some_and(|connection| connection.association == association) {
-        ue_context_release::locally(amf, turn, id);
+        ue_context_release::locally(amf, context, id);
     }
     Ok(())
 }

@@ -6,18 +6,20 @@ use oxirush_ngap::helpers::{guami, s_nssai, ue_security_capabilities};
 use oxirush_ngap::{Error, build_ngap, build_ngap_ie, extract_ngap_ies, ngap::*};
 use rand::Rng;
 
-use super::{nas_transport, ng_setup, pdu_session, pdu_session_resource, ue_context_release};
+use super::{nas_transport, ng_setup, pdu_session_resource, ue_context_release};
 use crate::amf::connection::{Arrival, ConnectionId, Leg, State};
 use crate::amf::expiry::Expiry;
 use crate::amf::gnb::Area;
 use crate::amf::ue::UeId;
-use crate::amf::{Amf, Event, Message, Refusal, Turn, ngap, sending};
-use crate::sessions::n2;
+use crate::amf::{Amf, ngap, sending};
+use crate::sessions::session::Session;
+use crate::sessions::{EventContext, n2};
+use crate::statistics::{Event, Message, Refusal};
 
 /// HANDOVER REQUIRED: the target is asked, or the source told why not.
 pub(in crate::amf) fn required(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -29,7 +31,7 @@ pub(in crate::amf) fn required(
         req sessions: PDUSessionResourceListHORqd = PDUSessionResourceListHORqd(list) => list,
         req container: SourceToTargetTransparentContainer = SourceToTarget_TransparentContainer(octets) => octets,
     );
-    let Some(source) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else {
+    let Some(source) = ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id) else {
         return Ok(());
     };
     let Some(connection) = amf.connections.get(&source) else { return Ok(()) };
@@ -41,23 +43,24 @@ pub(in crate::amf) fn required(
     if connection.leg.is_some() {
         // Two at once: neither, for the source could not tell their answers apart.
         amf.refuse(Refusal::HandoverAborted);
-        give_up(amf, turn, source, CauseRadioNetwork::interaction_with_other_procedure);
-        fail(amf, turn, source, CauseRadioNetwork::interaction_with_other_procedure);
+        give_up(amf, context, source, CauseRadioNetwork::interaction_with_other_procedure);
+        fail(amf, context, source, CauseRadioNetwork::interaction_with_other_procedure);
         return Ok(());
     }
     let sessions: Vec<_> =
         sessions.0.iter().filter_map(|item| SessionId::new(item.pdu_session_id.0)).collect();
-    let judged = judge(amf, source, &target);
+    let judged = judge(amf, context, source, &target);
     let (ue, to, plmn, tac) = match judged {
         Ok(judged) => judged,
         Err((refusal, cause)) => {
             amf.refuse(refusal);
-            fail(amf, turn, source, cause);
+            fail(amf, context, source, cause);
             return Ok(());
         }
     };
-    let known = amf.ues.get(ue).is_some_and(|ue| ue.sessions.iter().any(|one| sessions.contains(&one.id)));
-    let items = items(amf, ue, &sessions, amf.gnbs.get(&to).and_then(|gnb| gnb.area(plmn, tac)));
+    let all = amf.ues.get(ue).map(|ue| context.sessions.of(ue.imsi)).unwrap_or_default();
+    let known = all.iter().any(|one| sessions.contains(&one.id));
+    let items = items(all, &sessions, amf.gnbs.get(&to).and_then(|gnb| gnb.area(plmn, tac)));
     if items.is_empty() {
         let (refusal, cause) = if known {
             (Refusal::HandoverNotAllowed, CauseRadioNetwork::slice_not_supported)
@@ -65,16 +68,16 @@ pub(in crate::amf) fn required(
             (Refusal::OutOfState, CauseRadioNetwork::unknown_PDU_session_ID)
         };
         amf.refuse(refusal);
-        fail(amf, turn, source, cause);
+        fail(amf, context, source, cause);
         return Ok(());
     }
     let Some(target) = nas_transport::expect(amf, to, plmn, tac) else {
         amf.refuse(Refusal::TooManyConnections);
-        fail(amf, turn, source, CauseRadioNetwork::ho_failure_in_target_5GC_ngran_node_or_target_system);
+        fail(amf, context, source, CauseRadioNetwork::ho_failure_in_target_5GC_ngran_node_or_target_system);
         return Ok(());
     };
     let cause = cause.unwrap_or(Cause::radioNetwork(CauseRadioNetwork::handover_desirable_for_radio_reason));
-    request(amf, turn, (source, target, ue), items, cause, container);
+    request(amf, context, (source, target, ue), items, cause, container);
     Ok(())
 }
 
@@ -83,6 +86,7 @@ type Target = (UeId, u32, usize, Tac);
 
 fn judge(
     amf: &mut Amf,
+    context: &EventContext<'_>,
     source: ConnectionId,
     target: &TargetID,
 ) -> Result<Target, (Refusal, CauseRadioNetwork)> {
@@ -102,7 +106,7 @@ fn judge(
     let ue_id = connection.ue.ok_or(of_no_ue)?;
     let ue = amf.ues.get(ue_id).filter(|ue| ue.registered).ok_or(of_no_ue)?;
     let serving = amf.serving.get(plmn).map(|serving| serving.plmn).ok_or(unknown)?;
-    let agreement = amf.settings.smf.agreement(ue.home.unwrap_or(serving), serving);
+    let agreement = context.sessions.settings().agreement(ue.home.unwrap_or(serving), serving);
     if agreement.is_some_and(|agreement| !agreement.accepts_handovers) {
         return Err(not_allowed);
     }
@@ -114,19 +118,17 @@ fn judge(
 
 /// The sessions that the target is asked to take: those of slices that it does not support stay behind.
 fn items(
-    amf: &Amf,
-    ue: UeId,
-    sessions: &[SessionId],
+    all: &[Session],
+    numbers: &[SessionId],
     area: Option<&Area>,
 ) -> Vec<PDUSessionResourceSetupItemHOReq<'static>> {
-    let Some(ue) = amf.ues.get(ue) else { return Vec::new() };
-    let wanted = ue.sessions.iter().filter(|session| {
-        sessions.contains(&session.id)
+    let wanted = all.iter().filter(|session| {
+        numbers.contains(&session.id)
             && session.is_established()
             && session.ran.is_some()
             && area.is_some_and(|area| area.slices.contains(&session.slice))
     });
-    let item = |session: &crate::sessions::session::Session| {
+    let item = |session: &Session| {
         let (number, slice) = (PDUSessionID(session.id.value()), session.slice);
         let transfer = n2::setup_request(session)?.into();
         Some(PDUSessionResourceSetupItemHOReq::new(number, s_nssai(slice.sst, slice.sd), transfer, None))
@@ -137,13 +139,13 @@ fn items(
 /// HANDOVER REQUEST.
 fn request(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     (source, target, ue_id): (ConnectionId, ConnectionId, UeId),
     items: Vec<PDUSessionResourceSetupItemHOReq<'static>>,
     cause: Cause,
     container: SourceToTargetTransparentContainer<'_>,
 ) {
-    let at = turn.now + amf.settings.handover_preparation;
+    let at = context.now() + amf.settings.handover_preparation;
     let timer = amf.timers.start(at, Expiry::Handover(target));
     let arrival =
         Arrival { source, ue: ue_id, acknowledged: false, admitted: Vec::new(), timer: Some(timer) };
@@ -154,10 +156,10 @@ fn request(
         connection.leg = Some(Leg::Source { commanded: false, target });
     }
     let Some(pdu) = build_request(amf, (target, ue_id), items, cause, container) else {
-        give_up(amf, turn, source, CauseRadioNetwork::unspecified);
-        return fail(amf, turn, source, CauseRadioNetwork::unspecified);
+        give_up(amf, context, source, CauseRadioNetwork::unspecified);
+        return fail(amf, context, source, CauseRadioNetwork::unspecified);
     };
-    sending::of_ue(amf, turn, target, Message::HandoverRequest, pdu);
+    sending::of_ue(amf, context.now(), target, Message::HandoverRequest, pdu);
 }
 
 fn build_request(
@@ -196,7 +198,7 @@ fn build_request(
 /// HANDOVER PREPARATION FAILURE: the UE stays where it is.
 pub(in crate::amf) fn fail(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     source: ConnectionId,
     cause: CauseRadioNetwork,
 ) {
@@ -209,13 +211,13 @@ pub(in crate::amf) fn fail(
         RAN_UE_NGAP_ID(connection.ran_ue_id),
         Cause(Cause::radioNetwork(cause)),
     );
-    sending::of_ue(amf, turn, source, Message::HandoverPreparationFailure, pdu);
+    sending::of_ue(amf, context.now(), source, Message::HandoverPreparationFailure, pdu);
 }
 
 /// HANDOVER CANCEL: the target is released, and the source told so. One that comes too late changes nothing.
 pub(in crate::amf) fn cancelled(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -223,10 +225,10 @@ pub(in crate::amf) fn cancelled(
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    let Some(source) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else {
+    let Some(source) = ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id) else {
         return Ok(());
     };
-    if give_up(amf, turn, source, CauseRadioNetwork::handover_cancelled) {
+    if give_up(amf, context, source, CauseRadioNetwork::handover_cancelled) {
         amf.statistics.counters.count_event(Event::HandoverCancelled);
     }
     let pdu = build_ngap!(
@@ -236,14 +238,14 @@ pub(in crate::amf) fn cancelled(
         AMF_UE_NGAP_ID(source.0),
         RAN_UE_NGAP_ID(ran_ue_id),
     );
-    sending::of_ue(amf, turn, source, Message::HandoverCancelAcknowledge, pdu);
+    sending::of_ue(amf, context.now(), source, Message::HandoverCancelAcknowledge, pdu);
     Ok(())
 }
 
 /// UPLINK RAN STATUS TRANSFER: the target gets what the source says, as it is.
 pub(in crate::amf) fn status(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -251,7 +253,7 @@ pub(in crate::amf) fn status(
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    let Some(source) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else {
+    let Some(source) = ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id) else {
         return Ok(());
     };
     let leg = amf.connections.get(&source).and_then(|connection| connection.leg.as_ref());
@@ -265,7 +267,7 @@ pub(in crate::amf) fn status(
     let ies = pdu.protocol_ies()?;
     let container = ies.0.iter().find(|ie| ie.id == ID_RANSTATUS_TRANSFER_TRANSPARENT_CONTAINER);
     let pdu = downlink_status(target, connection.ran_ue_id, container.cloned());
-    sending::of_ue(amf, turn, target, Message::DownlinkRanStatusTransfer, pdu);
+    sending::of_ue(amf, context.now(), target, Message::DownlinkRanStatusTransfer, pdu);
     Ok(())
 }
 
@@ -287,7 +289,7 @@ fn downlink_status(
 /// The handover that the connection is the source of is over: the target is released. `false` when there is none.
 pub(in crate::amf) fn give_up(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     source: ConnectionId,
     cause: CauseRadioNetwork,
 ) -> bool {
@@ -295,7 +297,7 @@ pub(in crate::amf) fn give_up(
     match connection.leg.take() {
         Some(Leg::Source { target, .. }) => {
             forget_target(amf, target);
-            ue_context_release::command(amf, turn, target, Cause::radioNetwork(cause));
+            ue_context_release::command(amf, context, target, Cause::radioNetwork(cause));
             true
         }
         leg => {
@@ -320,7 +322,12 @@ pub(in crate::amf) fn forget_target(amf: &mut Amf, target: ConnectionId) -> Opti
 }
 
 /// An end of a handover goes, and with it the handover, unless the UE may still arrive.
-pub(in crate::amf) fn end_goes(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, superseded: bool) {
+pub(in crate::amf) fn end_goes(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    id: ConnectionId,
+    superseded: bool,
+) {
     let Some(connection) = amf.connections.get(&id) else { return };
     match &connection.leg {
         // The UE is on its way, and its source is gone: it may arrive nevertheless.
@@ -331,12 +338,12 @@ pub(in crate::amf) fn end_goes(amf: &mut Amf, turn: &mut Turn<'_>, id: Connectio
         }
         Some(Leg::Source { .. }) => {
             amf.refuse(Refusal::HandoverAborted);
-            give_up(amf, turn, id, CauseRadioNetwork::release_due_to_5gc_generated_reason);
+            give_up(amf, context, id, CauseRadioNetwork::release_due_to_5gc_generated_reason);
         }
         Some(Leg::Target(_)) => {
             let Some(arrival) = forget_target(amf, id) else { return };
             amf.refuse(Refusal::HandoverAborted);
-            without_target(amf, turn, id, &arrival);
+            without_target(amf, context, id, &arrival);
         }
         None => {}
     }
@@ -345,7 +352,7 @@ pub(in crate::amf) fn end_goes(amf: &mut Amf, turn: &mut Turn<'_>, id: Connectio
 /// The source has no target any more; one that still waits for its HANDOVER COMMAND is told so.
 pub(in crate::amf) fn without_target(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     target: ConnectionId,
     arrival: &Arrival,
 ) {
@@ -357,12 +364,12 @@ pub(in crate::amf) fn without_target(
     source.leg = None;
     if waits {
         let cause = CauseRadioNetwork::ho_failure_in_target_5GC_ngran_node_or_target_system;
-        fail(amf, turn, arrival.source, cause);
+        fail(amf, context, arrival.source, cause);
     }
 }
 
 /// The time for the preparation, or for the arrival of the UE, is over.
-pub(in crate::amf) fn expired(amf: &mut Amf, turn: &mut Turn<'_>, target: ConnectionId) {
+pub(in crate::amf) fn expired(amf: &mut Amf, context: &mut EventContext<'_>, target: ConnectionId) {
     let Some(arrival) = forget_target(amf, target) else { return };
     let (refusal, cause) = if arrival.acknowledged {
         (Refusal::HandoverNotCompleted, CauseRadioNetwork::tngrelocoverall_expiry)
@@ -370,20 +377,6 @@ pub(in crate::amf) fn expired(amf: &mut Amf, turn: &mut Turn<'_>, target: Connec
         (Refusal::HandoverPreparationTimeout, CauseRadioNetwork::tngrelocprep_expiry)
     };
     amf.refuse(refusal);
-    without_target(amf, turn, target, &arrival);
-    ue_context_release::command(amf, turn, target, Cause::radioNetwork(cause));
-}
-
-/// The network that a connection is in, for those whose sessions move.
-pub(in crate::amf) fn release_not_admitted(
-    amf: &mut Amf,
-    turn: &mut Turn<'_>,
-    ue: UeId,
-    admitted: &[SessionId],
-) {
-    let Some(context) = amf.ues.get(ue) else { return };
-    let left = context.sessions.iter().filter(|session| !admitted.contains(&session.id) && session.is_busy());
-    for id in left.map(|session| session.id).collect::<Vec<_>>() {
-        pdu_session::not_admitted(amf, turn, ue, id);
-    }
+    without_target(amf, context, target, &arrival);
+    ue_context_release::command(amf, context, target, Cause::radioNetwork(cause));
 }

@@ -7,13 +7,15 @@ use super::{handover, nas_transport, ue_context_release};
 use crate::amf::connection::{ConnectionId, Leg, State};
 use crate::amf::expiry::Expiry;
 use crate::amf::ue::UeId;
-use crate::amf::{Amf, Event, Message, Refusal, Turn, ngap, sending};
-use crate::sessions::{self, n2};
+use crate::amf::{Amf, ngap, sending};
+use crate::sessions::session::SessionKey;
+use crate::sessions::{EventContext, n2};
+use crate::statistics::{Event, Message, Refusal};
 
 /// HANDOVER REQUEST ACKNOWLEDGE: the source gets its HANDOVER COMMAND.
 pub(in crate::amf) fn acknowledged(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -23,13 +25,15 @@ pub(in crate::amf) fn acknowledged(
         req admitted: PDUSessionResourceAdmittedList = PDUSessionResourceAdmittedList(list) => list,
         req container: TargetToSourceTransparentContainer = TargetToSource_TransparentContainer(octets) => octets,
     );
-    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(());
+    };
     let ends = admitted.0.iter().filter_map(|item| {
         let end = n2::admitted(item.handover_request_acknowledge_transfer.as_slice())?;
         Some((SessionId::new(item.pdu_session_id.0)?, end))
     });
     let ends: Vec<_> = ends.collect();
-    let at = turn.now + amf.settings.handover_completion;
+    let at = context.now() + amf.settings.handover_completion;
     let leg = amf.connections.get_mut(&id).and_then(|connection| connection.leg.as_mut());
     let Some(Leg::Target(arrival)) = leg.filter(|leg| matches!(leg, Leg::Target(it) if !it.acknowledged))
     else {
@@ -39,7 +43,7 @@ pub(in crate::amf) fn acknowledged(
     };
     if ends.is_empty() {
         amf.refuse(Refusal::MalformedNgap);
-        ue_context_release::command(amf, turn, id, Cause::protocol(CauseProtocol::semantic_error));
+        ue_context_release::command(amf, context, id, Cause::protocol(CauseProtocol::semantic_error));
         return Ok(());
     }
     arrival.acknowledged = true;
@@ -51,15 +55,15 @@ pub(in crate::amf) fn acknowledged(
     if let Some(gnb) = amf.gnbs.get_mut(&association) {
         gnb.arriving.retain(|arriving| *arriving != id);
     }
-    nas_transport::adopt(amf, turn, association, ran_ue_id, id);
-    command(amf, turn, (source, id, ue), container);
+    nas_transport::adopt(amf, context, association, ran_ue_id, id);
+    command(amf, context, (source, id, ue), container);
     Ok(())
 }
 
 /// HANDOVER COMMAND.
 fn command(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     (source, target, ue): (ConnectionId, ConnectionId, UeId),
     container: TargetToSourceTransparentContainer<'_>,
 ) {
@@ -76,7 +80,7 @@ fn command(
     };
     let items: Vec<_> = admitted.iter().filter_map(item).collect();
     let cause = Cause::radioNetwork(CauseRadioNetwork::no_radio_resources_available_in_target_cell);
-    let released = amf.ues.get(ue).map(|ue| ue.sessions.as_slice()).unwrap_or_default();
+    let released = amf.ues.get(ue).map(|ue| context.sessions.of(ue.imsi)).unwrap_or_default();
     let released = released.iter().filter(|session| session.ran.is_some() && !admitted.contains(&session.id));
     let released = released.filter_map(|session| {
         let transfer = n2::handover_unsuccessful(cause.clone())?.into();
@@ -111,13 +115,13 @@ fn command(
         )
     };
     amf.statistics.counters.count_event(Event::HandoverPrepared);
-    sending::of_ue(amf, turn, source, Message::HandoverCommand, pdu);
+    sending::of_ue(amf, context.now(), source, Message::HandoverCommand, pdu);
 }
 
 /// HANDOVER FAILURE: the target takes nothing, and knows nothing of the UE (§8.4.2.3).
 pub(in crate::amf) fn failed(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -134,11 +138,11 @@ pub(in crate::amf) fn failed(
     if of_it {
         amf.refuse(Refusal::HandoverRefusedByTarget);
         if let Some(arrival) = handover::forget_target(amf, id) {
-            handover::without_target(amf, turn, id, &arrival);
+            handover::without_target(amf, context, id, &arrival);
         }
-        ue_context_release::locally(amf, turn, id);
+        ue_context_release::locally(amf, context, id);
     } else if released {
-        ue_context_release::locally(amf, turn, id);
+        ue_context_release::locally(amf, context, id);
     } else {
         amf.refuse(Refusal::UnknownUeId);
     }
@@ -146,18 +150,18 @@ pub(in crate::amf) fn failed(
 }
 
 /// The answer of the target cannot be used: the handover has failed, and what the target may have is released.
-pub(in crate::amf) fn unusable(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+pub(in crate::amf) fn unusable(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     let Some(arrival) = handover::forget_target(amf, id) else { return };
     amf.refuse(Refusal::HandoverAborted);
-    handover::without_target(amf, turn, id, &arrival);
+    handover::without_target(amf, context, id, &arrival);
     let cause = Cause::protocol(CauseProtocol::abstract_syntax_error_reject);
-    ue_context_release::command(amf, turn, id, cause);
+    ue_context_release::command(amf, context, id, cause);
 }
 
 /// HANDOVER NOTIFY: the UE has arrived. Its sessions follow it, and the source is released.
 pub(in crate::amf) fn notified(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -166,7 +170,9 @@ pub(in crate::amf) fn notified(
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         lax location: UserLocationInformation = UserLocationInformation(location) => location,
     );
-    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(());
+    };
     let ready = amf.connections.get(&id).is_some_and(
         |connection| matches!(&connection.leg, Some(Leg::Target(arrival)) if arrival.acknowledged),
     );
@@ -181,7 +187,7 @@ pub(in crate::amf) fn notified(
     if !still {
         amf.refuse(Refusal::HandoverAborted);
         let cause = CauseRadioNetwork::release_due_to_cn_detected_mobility;
-        ue_context_release::command(amf, turn, id, Cause::radioNetwork(cause));
+        ue_context_release::command(amf, context, id, Cause::radioNetwork(cause));
         return Ok(());
     }
     take_over(amf, arrival.source, id);
@@ -189,21 +195,19 @@ pub(in crate::amf) fn notified(
     amf.move_to(id, arrival.ue);
     let serving = amf.connections.get(&id).and_then(|connection| amf.serving.get(connection.plmn));
     let serving = serving.map(|serving| serving.plmn);
-    for (session, end) in &arrival.admitted {
-        let Some(session) = super::pdu_session::find(amf, arrival.ue, *session) else { continue };
-        if let Some(serving) = serving
-            && session.is_established()
-        {
-            sessions::moved(turn, session, serving);
-            sessions::activate(turn, session, *end);
+    let Some(supi) = amf.supi_on(id) else { return Ok(()) };
+    if let Some(serving) = serving {
+        for (session, end) in &arrival.admitted {
+            let key = SessionKey { supi, id: *session };
+            context.sessions.move_to(&mut context.ports, key, serving, *end);
         }
     }
     if let Some(source) = from {
         let cause = Cause::radioNetwork(CauseRadioNetwork::successful_handover);
-        ue_context_release::command(amf, turn, source, cause);
+        ue_context_release::command(amf, context, source, cause);
     }
     let admitted: Vec<_> = arrival.admitted.iter().map(|(session, _)| *session).collect();
-    handover::release_not_admitted(amf, turn, arrival.ue, &admitted);
+    context.sessions.keep_admitted(amf, &mut context.ports, supi, &admitted);
     amf.statistics.counters.count_event(Event::HandoverCompleted);
     Ok(())
 }

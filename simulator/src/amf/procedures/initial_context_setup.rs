@@ -1,7 +1,5 @@
 //! Initial Context Setup (TS 38.413 §8.3.1).
 
-use crate::amf::Turn;
-
 use identity::SessionId;
 use oxirush_nas::nas_5gs::NasCount;
 use oxirush_ngap::helpers::{guami, s_nssai, ue_security_capabilities};
@@ -10,15 +8,17 @@ use oxirush_security::nas_5gs::derive_kgnb;
 
 use super::{pdu_session_resource, ue_context_release};
 use crate::amf::connection::{ConnectionId, Protection};
-use crate::amf::{Amf, Message, Refusal, ngap, sending};
-use crate::sessions::n2;
+use crate::amf::{Amf, ngap, sending};
+use crate::sessions::session::Session;
+use crate::sessions::{EventContext, n2};
+use crate::statistics::{Message, Refusal};
 
 /// Sends a NAS message under the current security context: in an INITIAL CONTEXT SETUP REQUEST with the KgNB of
 /// the uplink NAS COUNT (TS 33.501 Annex A.9), or by itself when the gNB has the context already. The sessions get
 /// their resources with it.
 pub(in crate::amf) fn with_nas(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     id: ConnectionId,
     (message, plain): (Message, Vec<u8>),
     count: NasCount,
@@ -37,18 +37,25 @@ pub(in crate::amf) fn with_nas(
             RAN_UE_NGAP_ID(connection.ran_ue_id),
             NAS_PDU(nas),
         );
-        sending::of_ue(amf, turn, id, Message::DownlinkNasTransport, pdu);
-        if let Some(ue) = amf.connections.get(&id).and_then(|connection| connection.ue) {
-            pdu_session_resource::set_up(amf, turn, (id, ue), sessions, None);
+        sending::of_ue(amf, context.now(), id, Message::DownlinkNasTransport, pdu);
+        if let Some(supi) = amf.supi_on(id) {
+            let wanted = wanted(context.sessions.of(supi), sessions);
+            pdu_session_resource::set_up(amf, context.now(), id, wanted, None);
         }
         return;
     }
-    let Some(pdu) = request(amf, id, nas, count, sessions) else { return };
-    sending::of_ue(amf, turn, id, Message::InitialContextSetupRequest, pdu);
+    let Some(pdu) = request(amf, context, id, nas, count, sessions) else { return };
+    sending::of_ue(amf, context.now(), id, Message::InitialContextSetupRequest, pdu);
+}
+
+/// The sessions of a UE that have these numbers, in the order of the numbers.
+fn wanted<'a>(all: &'a [Session], numbers: &'a [SessionId]) -> impl Iterator<Item = &'a Session> {
+    numbers.iter().filter_map(|id| all.iter().find(|session| session.id == *id))
 }
 
 fn request(
     amf: &mut Amf,
+    context: &EventContext<'_>,
     id: ConnectionId,
     nas: Vec<u8>,
     count: NasCount,
@@ -66,7 +73,8 @@ fn request(
     let capabilities = ue_security_capabilities(ue.capability.ea_byte() << 1, ue.capability.ia_byte() << 1);
     let kgnb = derive_kgnb(&security.kamf, count);
     security.chain_from(&kgnb);
-    let items = ue.sessions.iter().filter(|session| sessions.contains(&session.id)).filter_map(|session| {
+    let of_ue = context.sessions.of(ue.imsi).iter();
+    let items = of_ue.filter(|session| sessions.contains(&session.id)).filter_map(|session| {
         let (number, slice) = (PDUSessionID(session.id.value()), session.slice);
         let transfer = n2::setup_request(session)?.into();
         let slice = s_nssai(slice.sst, slice.sd);
@@ -106,7 +114,7 @@ fn request(
 /// INITIAL CONTEXT SETUP RESPONSE: what was asked is done, but for sessions that it says it is not.
 pub(in crate::amf) fn succeeded(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -117,14 +125,14 @@ pub(in crate::amf) fn succeeded(
         lax failed: PDUSessionResourceFailedToSetupListCxtRes =
             PDUSessionResourceFailedToSetupListCxtRes(list) => list,
     );
-    let Some(id) = ngap::answered(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
-    let Some(ue) = amf.connections.get(&id).and_then(|connection| connection.ue) else { return Ok(()) };
+    let Some(id) = ngap::answered(amf, context, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(supi) = amf.supi_on(id) else { return Ok(()) };
     for item in done.iter().flat_map(|list| &list.0) {
         let transfer = item.pdu_session_resource_setup_response_transfer.as_slice();
-        pdu_session_resource::has_resources(amf, turn, ue, item.pdu_session_id.0, transfer);
+        context.sessions.resources_set_up(amf, &mut context.ports, (supi, item.pdu_session_id.0), transfer);
     }
     for item in failed.iter().flat_map(|list| &list.0) {
-        pdu_session_resource::has_no_resources(amf, turn, ue, item.pdu_session_id.0);
+        context.sessions.resources_not_set_up(amf, &mut context.ports, (supi, item.pdu_session_id.0));
     }
     Ok(())
 }
@@ -132,7 +140,7 @@ pub(in crate::amf) fn succeeded(
 /// INITIAL CONTEXT SETUP FAILURE: the NAS message did not reach the UE; the connection is released.
 pub(in crate::amf) fn failed(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -140,10 +148,10 @@ pub(in crate::amf) fn failed(
         lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    if let Some(id) = ngap::answered(amf, turn, association, amf_ue_id, ran_ue_id) {
+    if let Some(id) = ngap::answered(amf, context, association, amf_ue_id, ran_ue_id) {
         amf.refuse(Refusal::ContextSetupFailed);
         let cause = CauseRadioNetwork::failure_in_radio_interface_procedure;
-        ue_context_release::command(amf, turn, id, Cause::radioNetwork(cause));
+        ue_context_release::command(amf, context, id, Cause::radioNetwork(cause));
     }
     Ok(())
 }

@@ -1,18 +1,18 @@
 //! NAS Transport (TS 38.413 §8.6).
 
-use crate::amf::Turn;
-
 use identity::Tac;
 use oxirush_ngap::{Error, extract_ngap_ies, ngap::*};
 
 use super::{error_indication, ue_context_release};
 use crate::amf::connection::{Connection, ConnectionId, State};
-use crate::amf::{Amf, Refusal, nas, ngap};
+use crate::amf::{Amf, nas, ngap};
+use crate::sessions::EventContext;
+use crate::statistics::Refusal;
 
 /// INITIAL UE MESSAGE: a new connection, with the first NAS message of a UE.
 pub(in crate::amf) fn initial(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -24,29 +24,29 @@ pub(in crate::amf) fn initial(
     let Some((plmn, tac)) = tai(&location).and_then(|tai| area(amf, tai)) else {
         amf.refuse(Refusal::UnknownPlmn);
         let cause = Cause::misc(CauseMisc::unknown_PLMN_or_SNPN);
-        error_indication::out_of_state(amf, turn, association, pdu, cause);
+        error_indication::out_of_state(amf, context, association, pdu, cause);
         return Ok(());
     };
     // A RAN UE NGAP ID that is used again: the gNB has forgotten the UE before.
     let before = amf.gnbs.get(&association).and_then(|gnb| gnb.connections.get(&ran_ue_id)).copied();
     if let Some(before) = before {
-        ue_context_release::locally(amf, turn, before);
+        ue_context_release::locally(amf, context, before);
     }
     if amf.connections.len() >= amf.settings.limits.connections {
         amf.refuse(Refusal::TooManyConnections);
         let cause = Cause::misc(CauseMisc::control_processing_overload);
-        error_indication::out_of_state(amf, turn, association, pdu, cause);
+        error_indication::out_of_state(amf, context, association, pdu, cause);
         return Ok(());
     }
     let Some(id) = connect(amf, association, ran_ue_id, plmn, tac) else { return Ok(()) };
     if let Some(gnb) = amf.gnbs.get_mut(&association) {
         gnb.connections.insert(ran_ue_id, id);
     }
-    nas::received(amf, turn, id, nas.0.as_slice(), true);
+    nas::received(amf, context, id, nas.0.as_slice(), true);
     // Whatever came of it, a connection on which nothing runs and nobody is known is not kept.
     let idle = amf.connections.get(&id).is_some_and(|one| one.state == State::Quiet && !one.secured);
     if idle {
-        ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
+        ue_context_release::command(amf, context, id, Cause::nas(CauseNas::normal_release));
     }
     Ok(())
 }
@@ -73,7 +73,6 @@ fn connect(amf: &mut Amf, association: u32, ran_ue_id: u32, plmn: usize, tac: Ta
         repeat: None,
         timer: None,
         last_due: None,
-        ending: Vec::new(),
     };
     amf.connections.insert(id, connection);
     Some(id)
@@ -94,14 +93,14 @@ pub(in crate::amf) fn expect(amf: &mut Amf, association: u32, plmn: usize, tac: 
 /// A gNB has the UE of a connection from now on, under this RAN UE NGAP ID.
 pub(in crate::amf) fn adopt(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     ran_ue_id: u32,
     id: ConnectionId,
 ) {
     let before = amf.gnbs.get(&association).and_then(|gnb| gnb.connections.get(&ran_ue_id)).copied();
     if let Some(before) = before.filter(|before| *before != id) {
-        ue_context_release::locally(amf, turn, before);
+        ue_context_release::locally(amf, context, before);
     }
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     if let Some(gnb) = amf.gnbs.get_mut(&connection.association)
@@ -146,7 +145,7 @@ pub(in crate::amf) fn locate(
 /// UPLINK NAS TRANSPORT.
 pub(in crate::amf) fn uplink(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -156,21 +155,23 @@ pub(in crate::amf) fn uplink(
         req nas: NASPDU = NAS_PDU(nas) => nas,
         lax location: UserLocationInformation = UserLocationInformation(location) => location,
     );
-    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(());
+    };
     // It crossed the UE CONTEXT RELEASE COMMAND.
     if amf.connections.get(&id).is_some_and(|one| one.state == State::ExpectReleaseComplete) {
         amf.refuse(Refusal::OutOfState);
         return Ok(());
     }
     locate(amf, id, location.as_ref());
-    nas::received(amf, turn, id, nas.0.as_slice(), false);
+    nas::received(amf, context, id, nas.0.as_slice(), false);
     Ok(())
 }
 
 /// NAS NON DELIVERY INDICATION: the timers of NAS repeat what matters.
 pub(in crate::amf) fn not_delivered(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -178,6 +179,6 @@ pub(in crate::amf) fn not_delivered(
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id);
+    ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id);
     Ok(())
 }

@@ -1,17 +1,17 @@
 //! NG Reset, by either side (TS 38.413 §8.7.4).
 
-use crate::amf::Turn;
-
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
 use super::ue_context_release;
 use crate::amf::connection::ConnectionId;
-use crate::amf::{Amf, Message, sending};
+use crate::amf::{Amf, sending};
+use crate::sessions::EventContext;
+use crate::statistics::Message;
 
 /// The gNB lost some of its UEs, or all: they are idle, and it is told so.
 pub(in crate::amf) fn by_gnb(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -20,7 +20,7 @@ pub(in crate::amf) fn by_gnb(
         ResetType::partOfNG_Interface(list) => {
             for item in &list.0 {
                 if let Some(id) = find(amf, association, item) {
-                    ue_context_release::locally(amf, turn, id);
+                    ue_context_release::locally(amf, context, id);
                 }
             }
             build_ngap!(
@@ -31,17 +31,17 @@ pub(in crate::amf) fn by_gnb(
             )
         }
         _ => {
-            forget_all(amf, turn, association);
+            forget_all(amf, context, association);
             build_ngap!(SuccessfulOutcome, NGReset, NGResetAcknowledge,)
         }
     };
-    sending::of_gnb(amf, turn, association, Message::NgResetAcknowledge, pdu);
+    sending::of_gnb(amf, context.now(), association, Message::NgResetAcknowledge, pdu);
     Ok(())
 }
 
 /// The AMF forgets all UEs of a gNB, and the gNB is to do the same.
-pub(in crate::amf) fn by_amf(amf: &mut Amf, turn: &mut Turn<'_>, association: u32) {
-    forget_all(amf, turn, association);
+pub(in crate::amf) fn by_amf(amf: &mut Amf, context: &mut EventContext<'_>, association: u32) {
+    forget_all(amf, context, association);
     let pdu = build_ngap!(
         InitiatingMessage,
         NGReset,
@@ -49,13 +49,13 @@ pub(in crate::amf) fn by_amf(amf: &mut Amf, turn: &mut Turn<'_>, association: u3
         Cause(Cause::misc(CauseMisc::om_intervention)),
         ResetType(ResetType::nG_Interface(ResetAll::reset_all)),
     );
-    sending::of_gnb(amf, turn, association, Message::NgReset, pdu);
+    sending::of_gnb(amf, context.now(), association, Message::NgReset, pdu);
 }
 
-fn forget_all(amf: &mut Amf, turn: &mut Turn<'_>, association: u32) {
+fn forget_all(amf: &mut Amf, context: &mut EventContext<'_>, association: u32) {
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     for id in gnb.take_connections() {
-        ue_context_release::locally(amf, turn, id);
+        ue_context_release::locally(amf, context, id);
     }
 }
 

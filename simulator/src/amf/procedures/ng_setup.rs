@@ -1,18 +1,18 @@
 //! NG Setup (TS 38.413 §8.7.1).
 
-use crate::amf::Turn;
-
 use identity::Snssai;
 use oxirush_ngap::helpers::{guami, s_nssai};
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
 use crate::amf::gnb::{Area, NodeIdentity, NodeKind, plmn_text};
-use crate::amf::{Amf, AmfAction, Message, Refusal, sending};
+use crate::amf::{Amf, AmfAction, sending};
+use crate::sessions::EventContext;
+use crate::statistics::{Message, Refusal};
 
 /// NG SETUP REQUEST: accepted when the gNB and the AMF have a PLMN, a tracking area and a slice in common.
 pub(in crate::amf) fn requested(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -23,17 +23,21 @@ pub(in crate::amf) fn requested(
     let Some(identity) = identity_of(&node) else {
         amf.refuse(Refusal::MalformedNgap);
         let why = "NG setup refused: it is neither a gNB nor an ng-eNB".to_owned();
-        amf.statistics.turn_away(turn.wall_us, || format!("the RAN node of association {association}"), why);
-        fail(amf, turn, association, Cause::protocol(CauseProtocol::semantic_error));
+        amf.statistics.turn_away(
+            context.wall_us(),
+            || format!("the RAN node of association {association}"),
+            why,
+        );
+        fail(amf, context, association, Cause::protocol(CauseProtocol::semantic_error));
         return Ok(());
     };
     match judge(amf, &areas) {
-        Ok(areas) => accept(amf, turn, association, identity, areas),
+        Ok(areas) => accept(amf, context, association, identity, areas),
         Err((reason, cause)) => {
             amf.refuse(reason);
             let why = format!("NG setup refused: {}; it has {}", reason.as_str(), told(&areas));
-            amf.statistics.turn_away(turn.wall_us, || identity.to_string(), why);
-            fail(amf, turn, association, cause);
+            amf.statistics.turn_away(context.wall_us(), || identity.to_string(), why);
+            fail(amf, context, association, cause);
         }
     }
     Ok(())
@@ -94,7 +98,13 @@ fn told(areas: &SupportedTAList) -> String {
     }
 }
 
-fn accept(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, identity: NodeIdentity, areas: Vec<Area>) {
+fn accept(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    association: u32,
+    identity: NodeIdentity,
+    areas: Vec<Area>,
+) {
     // The latest association of a gNB is the valid one: after a loss that only the gNB has noticed, or when an
     // agent takes over the gNBs of another, the one before is dead.
     let before = |(other, gnb): (&u32, &crate::amf::gnb::Gnb)| {
@@ -102,8 +112,8 @@ fn accept(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, identity: NodeId
     };
     if let Some(other) = amf.gnbs.iter().find_map(before) {
         amf.refuse(Refusal::DuplicateGnb);
-        amf.lose(turn, other);
-        amf.outbox.send(turn.now, None, &mut amf.rng, AmfAction::Close { association: other });
+        amf.lose(context, other);
+        amf.outbox.send(context.now(), None, &mut amf.rng, AmfAction::Close { association: other });
     }
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     // §8.7.1.1: an NG setup erases what was there before.
@@ -111,10 +121,10 @@ fn accept(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, identity: NodeId
     gnb.identity = Some(identity);
     gnb.areas = areas;
     for id in connections {
-        super::ue_context_release::locally(amf, turn, id);
+        super::ue_context_release::locally(amf, context, id);
     }
     let pdu = response(amf);
-    sending::of_gnb(amf, turn, association, Message::NgSetupResponse, pdu);
+    sending::of_gnb(amf, context.now(), association, Message::NgSetupResponse, pdu);
 }
 
 fn response(amf: &Amf) -> Result<NGAP_PDU, Error> {
@@ -143,7 +153,7 @@ fn response(amf: &Amf) -> Result<NGAP_PDU, Error> {
     )
 }
 
-fn fail(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, cause: Cause) {
+fn fail(amf: &mut Amf, context: &mut EventContext<'_>, association: u32, cause: Cause) {
     let pdu = build_ngap!(
         UnsuccessfulOutcome,
         NGSetup,
@@ -151,7 +161,7 @@ fn fail(amf: &mut Amf, turn: &mut Turn<'_>, association: u32, cause: Cause) {
         Cause(cause),
         TimeToWait(TimeToWait::v10s),
     );
-    sending::of_gnb(amf, turn, association, Message::NgSetupFailure, pdu);
+    sending::of_gnb(amf, context.now(), association, Message::NgSetupFailure, pdu);
 }
 
 /// The identity of a gNB or ng-eNB; nothing for other RAN nodes, whose UEs are not on 3GPP access.

@@ -1,48 +1,33 @@
 //! Paging (TS 24.501 §5.6.2, TS 38.413 §8.5.1).
 
-use crate::amf::Turn;
+use std::time::Instant;
 
 use oxirush_ngap::aper::Bits;
 use oxirush_ngap::helpers::{AMF_POINTER_BITS, AMF_SET_ID_BITS, tai};
 use oxirush_ngap::{build_ngap, ngap::*};
 
-use super::{pdu_session, pdu_session_resource};
 use crate::amf::expiry::UeTimer;
 use crate::amf::ue::{Pending, UeId};
-use crate::amf::{Amf, Message, Refusal, sending};
+use crate::amf::{Amf, sending};
+use crate::sessions::EventContext;
+use crate::statistics::{Message, Refusal};
 
 /// Pages an idle registered UE in its registration area, until it answers or T3513 has expired five times.
-pub(in crate::amf) fn start(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
+pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: UeId) {
     let idle = |ue: &&mut crate::amf::ue::Ue| ue.registered && ue.connection.is_none() && ue.paged.is_none();
     let Some(ue) = amf.ues.get_mut(id).filter(idle) else { return };
     ue.paged = Some(0);
-    page(amf, turn, id);
-}
-
-/// Downlink traffic waits for a UE (TS 23.502 §4.2.3.3): an idle one is paged; one whose session has lost its user
-/// plane, but not the connection, gets it back.
-pub(in crate::amf) fn downlink_data(amf: &mut Amf, turn: &mut Turn<'_>, teid: u32) {
-    let Some((imsi, session)) = amf.smf.find_teid(teid) else { return };
-    let Some(ue_id) = amf.ues.find(imsi) else { return };
-    let waits = pdu_session::find(amf, ue_id, session)
-        .is_some_and(|session| session.is_established() && session.ran.is_none());
-    if !waits {
-        return;
-    }
-    match pdu_session::connection_of(amf, ue_id) {
-        Some(id) => pdu_session_resource::set_up(amf, turn, (id, ue_id), &[session], None),
-        None => start(amf, turn, ue_id),
-    }
+    page(amf, now, id);
 }
 
 /// T3513 expired.
-pub(in crate::amf) fn expired(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
+pub(in crate::amf) fn expired(amf: &mut Amf, context: &mut EventContext<'_>, id: UeId) {
     let max = amf.settings.max_retransmissions;
     let Some(ue) = amf.ues.get_mut(id) else { return };
     match ue.paged {
         Some(times) if times < max => {
             ue.paged = Some(times + 1);
-            page(amf, turn, id);
+            page(amf, context.now(), id);
         }
         _ => {
             ue.paged = None;
@@ -53,12 +38,12 @@ pub(in crate::amf) fn expired(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
                 amf.statistics.deregistrations += 1;
             }
             amf.refuse(Refusal::PagingTimeout);
-            amf.ue_is_idle(turn, id, None);
+            amf.ue_is_idle(context, id, None);
         }
     }
 }
 
-fn page(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
+fn page(amf: &mut Amf, now: Instant, id: UeId) {
     let Some(ue) = amf.ues.get(id) else { return };
     // A UE that was told another 5G-GUTI, and has not confirmed it, may have either (TS 24.501 §5.4.4.6): they take turns.
     let times = ue.paged.unwrap_or_default();
@@ -89,8 +74,8 @@ fn page(amf: &mut Amf, turn: &mut Turn<'_>, id: UeId) {
             UEPagingIdentity(UEPagingIdentity::fiveG_S_TMSI(identity)),
             TAIListForPaging(TAIListForPaging(items.collect())),
         );
-        sending::of_gnb(amf, turn, association, Message::Paging, pdu);
+        sending::of_gnb(amf, now, association, Message::Paging, pdu);
     }
-    let at = turn.now + amf.settings.t3513;
+    let at = now + amf.settings.t3513;
     amf.start_ue_timer(id, at, UeTimer::T3513);
 }

@@ -5,17 +5,19 @@ use oxirush_ngap::helpers::s_nssai;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 use rand::Rng;
 
-use super::{handover, nas_transport, pdu_session};
-use crate::N3End;
+use super::{handover, nas_transport};
 use crate::amf::connection::{ConnectionId, State};
 use crate::amf::ue::UeId;
-use crate::amf::{Amf, Event, Message, Refusal, Turn, sending};
-use crate::sessions::{self, n2};
+use crate::amf::{Amf, sending};
+use crate::sessions::session::SessionKey;
+use crate::sessions::{EventContext, n2};
+use crate::statistics::{Event, Message, Refusal};
+use crate::upf::N3End;
 
 /// PATH SWITCH REQUEST.
 pub(in crate::amf) fn requested(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -32,20 +34,20 @@ pub(in crate::amf) fn requested(
         Some((SessionId::new(item.pdu_session_id.0)?, end))
     });
     let ends: Vec<_> = ends.collect();
-    match judge(amf, id, location.as_ref(), &ends) {
+    match judge(amf, context, id, location.as_ref(), &ends) {
         Ok(ue) => {
             // The UE moved by itself: an N2 handover that was under way is void.
-            if handover::give_up(amf, turn, id, CauseRadioNetwork::xn_handover_triggered) {
+            if handover::give_up(amf, context, id, CauseRadioNetwork::xn_handover_triggered) {
                 amf.refuse(Refusal::HandoverAborted);
             }
-            nas_transport::adopt(amf, turn, association, ran_ue_id, id);
+            nas_transport::adopt(amf, context, association, ran_ue_id, id);
             nas_transport::locate(amf, id, location.as_ref());
             amf.move_to(id, ue);
-            switch(amf, turn, (id, ue), &ends, &named);
+            switch(amf, context, (id, ue), &ends, &named);
         }
         Err((refusal, cause)) => {
             amf.refuse(refusal);
-            fail(amf, turn, association, (source, ran_ue_id), &named, cause);
+            fail(amf, context, association, (source, ran_ue_id), &named, cause);
         }
     }
     Ok(())
@@ -53,6 +55,7 @@ pub(in crate::amf) fn requested(
 
 fn judge(
     amf: &mut Amf,
+    context: &EventContext<'_>,
     id: ConnectionId,
     location: Option<&UserLocationInformation<'_>>,
     ends: &[(SessionId, N3End)],
@@ -72,12 +75,13 @@ fn judge(
     };
     let (plmn, _) = area.ok_or(not_allowed)?;
     let serving = amf.serving.get(plmn).map(|serving| serving.plmn).ok_or(not_allowed)?;
-    let agreement = amf.settings.smf.agreement(ue.home.unwrap_or(serving), serving);
+    let agreement = context.sessions.settings().agreement(ue.home.unwrap_or(serving), serving);
     if agreement.is_some_and(|agreement| !agreement.accepts_handovers) {
         return Err(not_allowed);
     }
-    let any = ue
+    let any = context
         .sessions
+        .of(ue.imsi)
         .iter()
         .any(|session| session.is_established() && ends.iter().any(|(id, _)| *id == session.id));
     if !any {
@@ -92,7 +96,7 @@ fn judge(
 /// The sessions follow, with an end marker to the source; PATH SWITCH REQUEST ACKNOWLEDGE.
 fn switch(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     (id, ue): (ConnectionId, UeId),
     ends: &[(SessionId, N3End)],
     named: &[u8],
@@ -100,13 +104,12 @@ fn switch(
     let serving = amf.connections.get(&id).and_then(|connection| amf.serving.get(connection.plmn));
     let Some(serving) = serving.map(|serving| serving.plmn) else { return };
     let mut switched = Vec::new();
+    let Some(supi) = amf.supi_on(id) else { return };
     for (session, end) in ends {
-        let Some(session) = pdu_session::find(amf, ue, *session).filter(|it| it.is_established()) else {
-            continue;
-        };
-        sessions::moved(turn, session, serving);
-        sessions::activate(turn, session, *end);
-        switched.push(session.id);
+        let key = SessionKey { supi, id: *session };
+        if context.sessions.move_to(&mut context.ports, key, serving, *end) {
+            switched.push(*session);
+        }
     }
     let item = |id: &SessionId| {
         let transfer = n2::path_switch_acknowledge()?.into();
@@ -120,10 +123,10 @@ fn switch(
         Some(PDUSessionResourceReleasedItemPSAck::new(PDUSessionID(*id), transfer, None))
     });
     let released: Vec<_> = released.collect();
-    let Some(context) = amf.ues.get_mut(ue) else { return };
-    let allowed = context.allowed.of(&amf.settings.slices);
+    let Some(ue) = amf.ues.get_mut(ue) else { return };
+    let allowed = ue.allowed.of(&amf.settings.slices);
     let allowed = allowed.map(|slice| AllowedNSSAIItem::new(s_nssai(slice.sst, slice.sd), None)).collect();
-    let Some((ncc, nh)) = context.security.as_mut().map(|security| security.next_hop()) else { return };
+    let Some((ncc, nh)) = ue.security.as_mut().map(|security| security.next_hop()) else { return };
     let security = SecurityContext::new(NextHopChainingCount(ncc), nh.into(), None);
     let Some(connection) = amf.connections.get(&id) else { return };
     let pdu = if released.is_empty() {
@@ -150,15 +153,15 @@ fn switch(
             AllowedNSSAI(AllowedNSSAI(allowed)),
         )
     };
-    sending::of_ue(amf, turn, id, Message::PathSwitchRequestAcknowledge, pdu);
+    sending::of_ue(amf, context.now(), id, Message::PathSwitchRequestAcknowledge, pdu);
     amf.statistics.counters.count_event(Event::PathSwitched);
-    handover::release_not_admitted(amf, turn, ue, &switched);
+    context.sessions.keep_admitted(amf, &mut context.ports, supi, &switched);
 }
 
 /// PATH SWITCH REQUEST FAILURE: to the target, which the UE is not of.
 fn fail(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     (amf_ue_id, ran_ue_id): (u64, u32),
     named: &[u8],
@@ -177,5 +180,5 @@ fn fail(
         RAN_UE_NGAP_ID(ran_ue_id),
         PDUSessionResourceReleasedListPSFail(PDUSessionResourceReleasedListPSFail(items)),
     );
-    sending::of_gnb(amf, turn, association, Message::PathSwitchRequestFailure, pdu);
+    sending::of_gnb(amf, context.now(), association, Message::PathSwitchRequestFailure, pdu);
 }

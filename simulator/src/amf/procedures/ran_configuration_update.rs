@@ -3,13 +3,15 @@
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
 use super::ng_setup;
-use crate::amf::{Amf, Message, Refusal, Turn, sending};
+use crate::amf::{Amf, sending};
+use crate::sessions::EventContext;
+use crate::statistics::{Message, Refusal};
 
 /// RAN CONFIGURATION UPDATE: what it says of tracking areas and slices takes the place of what the gNB said before; what it
 /// does not say stays (§8.7.2.2). A configuration that an NG setup would not be accepted with is not taken (§8.7.2.3).
 pub(in crate::amf) fn requested(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -39,7 +41,7 @@ pub(in crate::amf) fn requested(
             let who = amf.gnbs.get(&association).and_then(|gnb| gnb.identity);
             let who = || who.map_or_else(|| format!("association {association}"), |who| who.to_string());
             let why = format!("configuration update refused: {}", reason.as_str());
-            amf.statistics.turn_away(turn.wall_us, who, why);
+            amf.statistics.turn_away(context.wall_us(), who, why);
             let pdu = build_ngap!(
                 UnsuccessfulOutcome,
                 RANConfigurationUpdate,
@@ -50,6 +52,6 @@ pub(in crate::amf) fn requested(
             (Message::RanConfigurationUpdateFailure, pdu)
         }
     };
-    sending::of_gnb(amf, turn, association, name, pdu);
+    sending::of_gnb(amf, context.now(), association, name, pdu);
     Ok(())
 }

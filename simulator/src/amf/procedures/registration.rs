@@ -1,7 +1,5 @@
 //! Registration: initial, mobility and periodic (TS 24.501 §5.5.1.2, §5.5.1.3).
 
-use crate::amf::Turn;
-
 use billing::Closing;
 use identity::{Imsi, Snssai};
 use oxirush_nas::nas_5gs::{
@@ -14,8 +12,8 @@ use rand::RngCore;
 use scenarios::HomeAnswer;
 
 use super::{
-    authentication, configuration_update, deregistration, identification, initial_context_setup, mobility,
-    pdu_session, ue_context_release,
+    authentication, configuration_update, deregistration, identification, initial_context_setup,
+    pdu_session_resource, session_status, ue_context_release,
 };
 use crate::amf::connection::{Attempt, ConnectionId, Protection, RegistrationKind, State};
 use crate::amf::expiry::ConnectionTimer;
@@ -23,18 +21,20 @@ use crate::amf::gprs_timer;
 use crate::amf::nas::Incoming;
 use crate::amf::slices::{self, Selection};
 use crate::amf::ue::{Pending, UeId};
-use crate::amf::{Amf, Message, Refusal, home_network, sending};
+use crate::amf::{Amf, home_network, sending};
+use crate::sessions::EventContext;
 use crate::sessions::session::Session;
+use crate::statistics::{Event, Message, Refusal};
 
 /// REGISTRATION REQUEST.
 pub(in crate::amf) fn requested(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     id: ConnectionId,
     request: &NasRegistrationRequest,
     incoming: &Incoming,
 ) {
-    if repeats(amf, turn, id, incoming) {
+    if repeats(amf, context, id, incoming) {
         return;
     }
     let attempt = read(amf, request, incoming);
@@ -45,55 +45,66 @@ pub(in crate::amf) fn requested(
     let network = amf.settings.networks.get(plmn);
     if !network.is_some_and(|network| network.tacs.contains(&tac)) {
         amf.refuse(Refusal::UnknownTac);
-        return reject(amf, turn, id, GmmCause::NoSuitableCellsInTrackingArea);
+        return reject(amf, context, id, GmmCause::NoSuitableCellsInTrackingArea);
     }
-    let mut admitted = || amf.admission.as_mut().is_none_or(|bucket| bucket.admit(turn.now));
+    let mut admitted = || amf.admission.as_mut().is_none_or(|bucket| bucket.admit(context.now()));
     if kind == RegistrationKind::Initial && !admitted() {
         amf.refuse(Refusal::Congestion);
-        return reject(amf, turn, id, GmmCause::Congestion);
+        return reject(amf, context, id, GmmCause::Congestion);
     }
     match (incoming.verified, kind) {
         // §5.4.1.1: the UE has proved who it is, and an update needs no other proof.
         (Some((ue, count)), RegistrationKind::Mobility | RegistrationKind::Periodic) => {
-            amf.bind(turn, id, ue);
-            accept(amf, turn, id, count);
+            amf.bind(context, id, ue);
+            accept(amf, context, id, count);
         }
         (Some((ue, _)), RegistrationKind::Initial | RegistrationKind::Emergency) => {
-            amf.bind(turn, id, ue);
-            authentication::start(amf, turn, id);
+            amf.bind(context, id, ue);
+            authentication::start(amf, context, id);
         }
-        (None, _) => identify(amf, turn, id, &request.fgs_mobile_identity),
+        (None, _) => identify(amf, context, id, &request.fgs_mobile_identity),
     }
 }
 
 /// Whom the identity names: the next step depends on it.
-fn identify(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, identity: &NasFGsMobileIdentity) {
+fn identify(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    id: ConnectionId,
+    identity: &NasFGsMobileIdentity,
+) {
     if identity.as_guti().is_some() {
         let known = find_guti(amf, identity).and_then(|ue| amf.ues.get(ue)).map(|ue| ue.imsi);
         match known {
-            Some(imsi) => named(amf, turn, id, imsi, true),
-            None => identification::start(amf, turn, id),
+            Some(imsi) => named(amf, context, id, imsi, true),
+            None => identification::start(amf, context, id),
         }
     } else if identity.as_suci().is_some() {
         match amf.subscribers.deconceal(&identity.value) {
-            Some(imsi) => named(amf, turn, id, imsi, false),
+            Some(imsi) => named(amf, context, id, imsi, false),
             None => {
                 amf.refuse(Refusal::SuciNotDeconcealed);
-                reject(amf, turn, id, GmmCause::IllegalUe);
+                reject(amf, context, id, GmmCause::IllegalUe);
             }
         }
     } else {
-        identification::start(amf, turn, id);
+        identification::start(amf, context, id);
     }
 }
 
 /// The UE says that it is `imsi`: it is to prove it.
-pub(in crate::amf) fn named(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, imsi: Imsi, by_guti: bool) {
+pub(in crate::amf) fn named(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    id: ConnectionId,
+    imsi: Imsi,
+    by_guti: bool,
+) {
     let attempt = amf.connections.get_mut(&id).and_then(|connection| connection.attempt.as_mut());
     let Some(attempt) = attempt else { return };
     attempt.imsi = Some(imsi);
     attempt.by_guti = by_guti;
-    authentication::start(amf, turn, id);
+    authentication::start(amf, context, id);
 }
 
 /// The UE with the 5G-GUTI of an identity, when the GUAMI is ours and the 5G-TMSI is known.
@@ -109,7 +120,7 @@ pub(in crate::amf) fn find_guti(amf: &Amf, identity: &NasFGsMobileIdentity) -> O
 
 /// A request while a procedure runs on the same connection (§5.5.1.2.8 d, e): the same again changes nothing, and
 /// another one takes its place.
-fn repeats(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, incoming: &Incoming) -> bool {
+fn repeats(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId, incoming: &Incoming) -> bool {
     let Some(connection) = amf.connections.get(&id) else { return true };
     let state = connection.state;
     let same = connection.attempt.as_ref().is_some_and(|attempt| attempt.digest == incoming.digest);
@@ -117,7 +128,7 @@ fn repeats(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, incoming: &Inco
         (true, true) => {
             amf.refuse(Refusal::RepeatedRequest);
             if state == State::ExpectRegistrationComplete {
-                sending::again(amf, turn, id);
+                sending::again(amf, context.now(), id);
             }
             return true;
         }
@@ -175,7 +186,12 @@ pub(in crate::amf) fn completed_request(amf: &mut Amf, id: ConnectionId, request
 }
 
 /// REGISTRATION ACCEPT, under the current security context; `count` is the uplink NAS COUNT for KgNB.
-pub(in crate::amf) fn accept(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, count: NasCount) {
+pub(in crate::amf) fn accept(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    id: ConnectionId,
+    count: NasCount,
+) {
     let Some(connection) = amf.connections.get(&id) else { return };
     let (Some(ue_id), Some(attempt)) = (connection.ue, connection.attempt.as_ref()) else { return };
     let (kind, requested) = (attempt.kind, attempt.requested.clone());
@@ -187,7 +203,7 @@ pub(in crate::amf) fn accept(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionI
         if let Some(connection) = amf.connections.get_mut(&id) {
             connection.secured = true;
         }
-        return refused_at_home(amf, turn, id, answer);
+        return refused_at_home(amf, context, id, answer);
     }
     let subscribed = record.and_then(|record| record.slices);
     let Some(connection) = amf.connections.get(&id) else { return };
@@ -206,7 +222,7 @@ pub(in crate::amf) fn accept(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionI
         if let Some(connection) = amf.connections.get_mut(&id) {
             connection.secured = true;
         }
-        return reject(amf, turn, id, GmmCause::NoNetworkSlicesAvailable);
+        return reject(amf, context, id, GmmCause::NoNetworkSlicesAvailable);
     }
     // TS 33.501 §6.12.3: a new 5G-GUTI with each registration but a periodic one.
     let new_guti = kind != RegistrationKind::Periodic;
@@ -219,10 +235,10 @@ pub(in crate::amf) fn accept(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionI
     amf.ues.set_registered(ue_id, true);
     if matches!(kind, RegistrationKind::Initial | RegistrationKind::Emergency) {
         // §5.5.1.2.4: the UE begins anew, without sessions.
-        pdu_session::remove_all(amf, turn, ue_id, Closing::Deregistered);
+        context.sessions.remove_all(&mut context.ports, imsi, Closing::Deregistered);
     }
-    mobility::arrived(amf, turn, id, ue_id);
-    let sessions = pdu_session::synchronise(amf, turn, ue_id, status.as_ref());
+    arrived(amf, context, id, imsi);
+    let sessions = session_status::synchronise(context, imsi, status.as_ref());
     let wanted: Vec<_> = sessions
         .iter()
         .copied()
@@ -234,28 +250,57 @@ pub(in crate::amf) fn accept(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionI
     let Some(mut accept) = build(amf, id, ue_id, &selection, new_guti) else {
         return amf.refuse(Refusal::CannotEncode);
     };
-    accept.pdu_session_status = status.as_ref().and_then(|_| pdu_session::status(amf, ue_id));
+    accept.pdu_session_status = status.as_ref().and_then(|_| session_status::of(&sessions));
     accept.pdu_session_reactivation_result =
-        uplink.as_ref().and_then(|uplink| pdu_session::not_reactivated(&sessions, uplink));
+        uplink.as_ref().and_then(|uplink| session_status::not_reactivated(&sessions, uplink));
     let Some(plain) = sending::encoded(amf, accept) else { return };
     amf.statistics.registrations_accepted += 1;
     if new_guti {
         initial_context_setup::with_nas(
             amf,
-            turn,
+            context,
             id,
             (Message::RegistrationAccept, plain.clone()),
             count,
             &wanted,
         );
         let wait = (State::ExpectRegistrationComplete, ConnectionTimer::T3550);
-        sending::repeat(amf, turn, id, (Message::RegistrationAccept, plain), Protection::Current, wait);
+        sending::repeat(
+            amf,
+            context.now(),
+            id,
+            (Message::RegistrationAccept, plain),
+            Protection::Current,
+            wait,
+        );
     } else if wanted.is_empty() {
-        sending::transport(amf, turn, id, Message::RegistrationAccept, plain, Protection::Current);
-        finish(amf, turn, id);
+        sending::transport(amf, context.now(), id, Message::RegistrationAccept, plain, Protection::Current);
+        finish(amf, context, id);
     } else {
-        initial_context_setup::with_nas(amf, turn, id, (Message::RegistrationAccept, plain), count, &wanted);
-        finish(amf, turn, id);
+        initial_context_setup::with_nas(
+            amf,
+            context,
+            id,
+            (Message::RegistrationAccept, plain),
+            count,
+            &wanted,
+        );
+        finish(amf, context, id);
+    }
+}
+
+/// A UE registers where its connection is (TS 24.501 §5.5.1.3, TS 23.502 §4.2.2.2.2).
+fn arrived(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId, supi: Imsi) {
+    let plmn = amf.connections.get(&id).and_then(|connection| amf.serving.get(connection.plmn));
+    let Some(serving) = plmn.map(|serving| serving.plmn) else { return };
+    let sessions = context.sessions.registered_in(&mut context.ports, supi, serving, id.into());
+    if sessions.network_changed {
+        amf.statistics.counters.count_event(Event::NetworkChanged);
+    }
+    for (session, has_resources) in sessions.ended {
+        if has_resources {
+            pdu_session_resource::release(amf, context.now(), id, session, None);
+        }
     }
 }
 
@@ -306,38 +351,46 @@ pub(in crate::amf) fn give_tmsi(amf: &mut Amf, ue: UeId) {
 }
 
 /// REGISTRATION COMPLETE.
-pub(in crate::amf) fn completed(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+pub(in crate::amf) fn completed(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     let ue = amf.connections.get(&id).and_then(|connection| connection.ue);
     if let Some(ue) = ue {
         amf.ues.drop_old_tmsi(ue);
     }
     sending::settle(amf, id);
-    finish(amf, turn, id);
+    finish(amf, context, id);
 }
 
 /// The registration is over. What waited for the UE is done, or the connection is released (§5.5.1.2.4).
-fn finish(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+fn finish(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     amf.statistics.registrations_completed += 1;
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let follow_on = connection.attempt.take().is_some_and(|attempt| attempt.follow_on);
     let ue = connection.ue;
     // A UE with user plane, or whose session is about to get one, is not idle.
-    let sessions = ue.and_then(|ue| amf.ues.get(ue)).map(|ue| ue.sessions.as_slice()).unwrap_or_default();
+    let supi = ue.and_then(|ue| amf.ues.get(ue)).map(|ue| ue.imsi);
+    let sessions = supi.map(|supi| context.sessions.of(supi)).unwrap_or_default();
     let busy = connection.resources_asked || sessions.iter().any(Session::is_busy);
     let kept = follow_on || busy || !amf.settings.release_after_registration;
     let pending = ue.and_then(|ue| amf.ues.get_mut(ue)).map(|ue| std::mem::take(&mut ue.pending));
     match pending.unwrap_or_default() {
-        Pending::Deregistration { re_registration } => deregistration::send(amf, turn, id, re_registration),
-        Pending::ConfigurationUpdate => configuration_update::start(amf, turn, id),
+        Pending::Deregistration { re_registration } => {
+            deregistration::send(amf, context, id, re_registration)
+        }
+        Pending::ConfigurationUpdate => configuration_update::start(amf, context, id),
         Pending::Nothing if !kept => {
-            ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
+            ue_context_release::command(amf, context, id, Cause::nas(CauseNas::normal_release));
         }
         Pending::Nothing => {}
     }
 }
 
 /// REGISTRATION REJECT, and the connection is released (§5.5.1.2.5).
-pub(in crate::amf) fn reject(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, cause: GmmCause) {
+pub(in crate::amf) fn reject(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    id: ConnectionId,
+    cause: GmmCause,
+) {
     let mut body = NasRegistrationReject::new(NasFGmmCause::from_cause(cause));
     match cause {
         GmmCause::Congestion => {
@@ -356,32 +409,32 @@ pub(in crate::amf) fn reject(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionI
     let who = || imsi.map_or_else(|| "a UE of unknown identity".to_owned(), |imsi| format!("UE {imsi}"));
     let why = format!("registration rejected with 5GMM cause #{} ({cause:?})", body.fgmm_cause.value);
     let secured = connection.is_some_and(|connection| connection.secured);
-    amf.statistics.turn_away(turn.wall_us, who, why);
+    amf.statistics.turn_away(context.wall_us(), who, why);
     amf.statistics.count_rejection(body.fgmm_cause.value);
     let protection = if secured { Protection::Current } else { Protection::Plain };
     sending::settle(amf, id);
-    sending::nas(amf, turn, id, Message::RegistrationReject, body, protection);
-    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
+    sending::nas(amf, context.now(), id, Message::RegistrationReject, body, protection);
+    ue_context_release::command(amf, context, id, Cause::nas(CauseNas::normal_release));
 }
 
 /// The home network does not want the UE served: REGISTRATION REJECT with the cause that tells it so (TS 29.524 §4).
 pub(in crate::amf) fn refused_at_home(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     id: ConnectionId,
     answer: HomeAnswer,
 ) {
     let Some(cause) = home_network::registration_cause(answer) else { return };
     let unknown = answer == HomeAnswer::UserNotFound;
     amf.refuse(if unknown { Refusal::UnknownSubscriber } else { Refusal::HomeNetworkRefused });
-    reject(amf, turn, id, cause);
+    reject(amf, context, id, cause);
 }
 
 /// T3550 expired for the fifth time: the UE is registered, under both of its 5G-GUTIs (§5.5.1.2.8 c).
-pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+pub(in crate::amf) fn gave_up(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     amf.refuse(Refusal::RegistrationTimeout);
     sending::settle(amf, id);
-    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
+    ue_context_release::command(amf, context, id, Cause::nas(CauseNas::normal_release));
 }
 
 /// TS 24.501 §9.11.3.45.

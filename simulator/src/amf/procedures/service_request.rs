@@ -1,22 +1,24 @@
 //! Service request (TS 24.501 §5.6.1).
 
-use crate::amf::Turn;
-
 use oxirush_nas::nas_5gs::{
     GmmCause, NasFGmmCause, NasServiceAccept, NasServiceReject, NasServiceRequest, ServiceType,
 };
 use oxirush_ngap::ngap::{Cause, CauseNas};
 
-use super::{configuration_update, deregistration, initial_context_setup, pdu_session, ue_context_release};
+use super::{
+    configuration_update, deregistration, initial_context_setup, session_status, ue_context_release,
+};
 use crate::amf::connection::{ConnectionId, Protection, State};
 use crate::amf::nas::Incoming;
 use crate::amf::ue::Pending;
-use crate::amf::{Amf, Message, Refusal, sending};
+use crate::amf::{Amf, sending};
+use crate::sessions::EventContext;
+use crate::statistics::{Message, Refusal};
 
 /// SERVICE REQUEST: accepted from a registered UE that proves who it is.
 pub(in crate::amf) fn requested(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     id: ConnectionId,
     request: &NasServiceRequest,
     incoming: &Incoming,
@@ -28,7 +30,7 @@ pub(in crate::amf) fn requested(
             amf.refuse(Refusal::UnknownServiceRequest);
         }
         let cause = GmmCause::UeIdentityCannotBeDerivedByTheNetwork;
-        return reject(amf, turn, id, cause, Protection::Plain);
+        return reject(amf, context, id, cause, Protection::Plain);
     };
     let busy = amf.connections.get(&id).is_none_or(|connection| connection.state != State::Quiet);
     if busy {
@@ -39,22 +41,22 @@ pub(in crate::amf) fn requested(
     if let Some(s_tmsi) = request.fg_s_tmsi.as_s_tmsi() {
         amf.ues.has_named(ue_id, s_tmsi.tmsi());
     }
-    amf.bind(turn, id, ue_id);
+    amf.bind(context, id, ue_id);
     if let Some(connection) = amf.connections.get_mut(&id) {
         connection.secured = true;
     }
     let Some(ue) = amf.ues.get_mut(ue_id) else { return };
     if !ue.registered {
         amf.refuse(Refusal::UnknownServiceRequest);
-        return reject(amf, turn, id, GmmCause::ImplicitlyDeregistered, Protection::Current);
+        return reject(amf, context, id, GmmCause::ImplicitlyDeregistered, Protection::Current);
     }
-    let pending = std::mem::take(&mut ue.pending);
+    let (pending, supi) = (std::mem::take(&mut ue.pending), ue.imsi);
     // TS 33.501 §6.12.3: a 5G-GUTI that was paged is not used again.
     let mobile_terminated =
         request.service_type.service_type() == Some(ServiceType::MobileTerminatedServices);
     let paged = was_paged || mobile_terminated;
     let uplink = request.uplink_data_status.as_ref();
-    let sessions = pdu_session::synchronise(amf, turn, ue_id, request.pdu_session_status.as_ref());
+    let sessions = session_status::synchronise(context, supi, request.pdu_session_status.as_ref());
     let wanted: Vec<_> = sessions
         .iter()
         .copied()
@@ -62,23 +64,31 @@ pub(in crate::amf) fn requested(
         .collect();
     let mut accept = NasServiceAccept::new();
     accept.pdu_session_status =
-        request.pdu_session_status.as_ref().and_then(|_| pdu_session::status(amf, ue_id));
+        request.pdu_session_status.as_ref().and_then(|_| session_status::of(&sessions));
     accept.pdu_session_reactivation_result =
-        uplink.and_then(|uplink| pdu_session::not_reactivated(&sessions, uplink));
+        uplink.and_then(|uplink| session_status::not_reactivated(&sessions, uplink));
     let Some(plain) = sending::encoded(amf, accept) else { return };
     amf.statistics.services_accepted += 1;
-    initial_context_setup::with_nas(amf, turn, id, (Message::ServiceAccept, plain), count, &wanted);
+    initial_context_setup::with_nas(amf, context, id, (Message::ServiceAccept, plain), count, &wanted);
     match pending {
-        Pending::Deregistration { re_registration } => deregistration::send(amf, turn, id, re_registration),
-        Pending::ConfigurationUpdate => configuration_update::start(amf, turn, id),
-        Pending::Nothing if paged => configuration_update::start(amf, turn, id),
+        Pending::Deregistration { re_registration } => {
+            deregistration::send(amf, context, id, re_registration)
+        }
+        Pending::ConfigurationUpdate => configuration_update::start(amf, context, id),
+        Pending::Nothing if paged => configuration_update::start(amf, context, id),
         Pending::Nothing => {}
     }
 }
 
 /// SERVICE REJECT, and the connection is released.
-fn reject(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, cause: GmmCause, protection: Protection) {
+fn reject(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    id: ConnectionId,
+    cause: GmmCause,
+    protection: Protection,
+) {
     let body = NasServiceReject::new(NasFGmmCause::from_cause(cause));
-    sending::nas(amf, turn, id, Message::ServiceReject, body, protection);
-    ue_context_release::command(amf, turn, id, Cause::nas(CauseNas::normal_release));
+    sending::nas(amf, context.now(), id, Message::ServiceReject, body, protection);
+    ue_context_release::command(amf, context, id, Cause::nas(CauseNas::normal_release));
 }

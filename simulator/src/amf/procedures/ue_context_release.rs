@@ -1,23 +1,23 @@
 //! UE Context Release, by the AMF and on request of the gNB (TS 38.413 §8.3.2, §8.3.3).
 
-use crate::amf::Turn;
-
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
-use super::{handover, pdu_session};
+use super::handover;
 use crate::amf::connection::{ConnectionId, State};
 use crate::amf::expiry::ConnectionTimer;
-use crate::amf::{Amf, Message, Refusal, ngap, sending};
+use crate::amf::{Amf, ngap, sending};
+use crate::sessions::EventContext;
+use crate::statistics::{Message, Refusal};
 
 /// UE CONTEXT RELEASE COMMAND. The UE is idle from now on; the identifiers are kept until the gNB confirms.
-pub(in crate::amf) fn command(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId, cause: Cause) {
+pub(in crate::amf) fn command(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId, cause: Cause) {
     let Some(connection) = amf.connections.get(&id) else { return };
     if connection.state == State::ExpectReleaseComplete {
         return;
     }
     let ran_ue_id = RANUENGAPID(connection.ran_ue_id);
     let known = connection.ran_ue_id_known;
-    detach(amf, turn, id);
+    detach(amf, context, id);
     let ids = if known {
         UENGAPIDs::uE_NGAP_ID_pair(UENGAPIDPair::new(AMFUENGAPID(id.0), ran_ue_id, None))
     } else {
@@ -30,28 +30,28 @@ pub(in crate::amf) fn command(amf: &mut Amf, turn: &mut Turn<'_>, id: Connection
         UE_NGAP_IDs(ids),
         Cause(cause),
     );
-    sending::of_ue(amf, turn, id, Message::UeContextReleaseCommand, pdu);
+    sending::of_ue(amf, context.now(), id, Message::UeContextReleaseCommand, pdu);
     if let Some(connection) = amf.connections.get_mut(&id) {
         connection.state = State::ExpectReleaseComplete;
     }
-    sending::start_timer(amf, turn, id, ConnectionTimer::ReleaseGuard);
+    sending::start_timer(amf, context.now(), id, ConnectionTimer::ReleaseGuard);
 }
 
 /// The same UE is back on another connection (TS 24.501 §5.5.1.2.8 f, TS 38.413 §8.3.3.2).
-pub(in crate::amf) fn superseded(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+pub(in crate::amf) fn superseded(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     // The UE has moved on: it is not idle.
     connection.ue = None;
     if connection.attempt.is_some() {
         amf.refuse(Refusal::SupersededRequest);
     }
-    command(amf, turn, id, Cause::radioNetwork(CauseRadioNetwork::release_due_to_cn_detected_mobility));
+    command(amf, context, id, Cause::radioNetwork(CauseRadioNetwork::release_due_to_cn_detected_mobility));
 }
 
 /// UE CONTEXT RELEASE REQUEST, for user inactivity or a lost radio connection.
 pub(in crate::amf) fn requested(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -60,16 +60,18 @@ pub(in crate::amf) fn requested(
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         lax cause: Cause = Cause(cause) => cause,
     );
-    let Some(id) = ngap::connection_of(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(());
+    };
     let cause = cause.unwrap_or(Cause::radioNetwork(CauseRadioNetwork::unspecified));
-    command(amf, turn, id, cause);
+    command(amf, context, id, cause);
     Ok(())
 }
 
 /// UE CONTEXT RELEASE COMPLETE: the identifiers are gone.
 pub(in crate::amf) fn completed(
     amf: &mut Amf,
-    turn: &mut Turn<'_>,
+    context: &mut EventContext<'_>,
     association: u32,
     pdu: &NGAPPDU<'_>,
 ) -> Result<(), Error> {
@@ -77,25 +79,25 @@ pub(in crate::amf) fn completed(
         lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    let Some(id) = ngap::answered(amf, turn, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = ngap::answered(amf, context, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
     let state = amf.connections.get(&id).map(|connection| connection.state);
     if state != Some(State::ExpectReleaseComplete) {
         amf.refuse(Refusal::UnexpectedNgap);
     }
-    locally(amf, turn, id);
+    locally(amf, context, id);
     Ok(())
 }
 
 /// The gNB never confirmed.
-pub(in crate::amf) fn gave_up(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+pub(in crate::amf) fn gave_up(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     amf.refuse(Refusal::ReleaseTimeout);
-    locally(amf, turn, id);
+    locally(amf, context, id);
 }
 
 /// Forgets a connection without a word to the gNB. The UE is idle, and what ran is aborted.
-pub(in crate::amf) fn locally(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
-    detach(amf, turn, id);
-    pdu_session::ended(amf, turn, id, None);
+pub(in crate::amf) fn locally(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
+    detach(amf, context, id);
+    context.sessions.ended(&mut context.ports, id.into(), None);
     let Some(connection) = amf.connections.remove(&id) else { return };
     if let Some(gnb) = amf.gnbs.get_mut(&connection.association)
         && gnb.connections.get(&connection.ran_ue_id) == Some(&id)
@@ -105,9 +107,9 @@ pub(in crate::amf) fn locally(amf: &mut Amf, turn: &mut Turn<'_>, id: Connection
 }
 
 /// Ends what runs on a connection, and takes its UE off it.
-fn detach(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
+fn detach(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
     let superseded = amf.connections.get(&id).is_some_and(|connection| connection.ue.is_none());
-    handover::end_goes(amf, turn, id, superseded);
+    handover::end_goes(amf, context, id, superseded);
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     let (state, ue) = (connection.state, connection.ue.take());
     connection.attempt = None;
@@ -118,6 +120,6 @@ fn detach(amf: &mut Amf, turn: &mut Turn<'_>, id: ConnectionId) {
         amf.refuse(Refusal::LowerLayerFailure);
     }
     if let Some(ue) = ue {
-        amf.ue_is_idle(turn, ue, Some(id));
+        amf.ue_is_idle(context, ue, Some(id));
     }
 }

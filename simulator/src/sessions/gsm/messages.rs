@@ -11,7 +11,7 @@ use oxirush_nas::nas_5gs::{
     QosRule, QosRuleOpCode, SscModeValue,
 };
 
-use super::session::{DEFAULT_QFI, FIVE_QI, Session};
+use crate::sessions::session::{DEFAULT_QFI, FIVE_QI, Session};
 use crate::upf::{DNS_V4, DNS_V6, LINK_MTU};
 
 /// What a PDU SESSION ESTABLISHMENT REQUEST asks for, or why it cannot be had.
