@@ -79,7 +79,7 @@ pub enum UeAction {
     Deregistered,
     /// A PDU session was established or modified.
     SessionUp(Box<Session>),
-    /// A PDU session is no more: released, lost with the registration, or not known to the network.
+    /// A PDU session has ended: released, lost with the registration, or not known to the network.
     SessionDown {
         /// Which.
         id: SessionId,

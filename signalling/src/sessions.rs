@@ -73,7 +73,7 @@ impl Sessions {
         self.0.insert(at, session);
     }
 
-    /// A session is no more, if it was there.
+    /// Removes a session that has ended; `None` where there was none.
     pub(crate) fn remove(&mut self, id: SessionId, out: &mut Out) -> Option<Session> {
         let at = self.0.iter().position(|session| session.id == id)?;
         let session = self.0.remove(at);

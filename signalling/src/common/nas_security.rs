@@ -241,7 +241,7 @@ pub(crate) fn status_cause(error: &NasError) -> Option<u8> {
     }
 }
 
-/// How far the uplink COUNT moves ahead in an export: a UE says no more while it is being handed over.
+/// How far the uplink COUNT moves ahead in an export: a UE says nothing beyond that while it is being handed over.
 const COUNTS_AHEAD: u32 = 8;
 /// COUNTs that may be skipped without a word: fewer than 256, or the receiver would lose count (§4.4.3.1); and half of that, for the
 /// word may be lost on the way, and as many be skipped after it.

@@ -90,7 +90,7 @@ impl NasConnection {
         self.lose(out);
     }
 
-    /// The connection is no more.
+    /// The connection is gone.
     pub(crate) fn lose(&mut self, out: &mut Out) {
         self.connected = false;
         self.secured = false;

@@ -99,7 +99,7 @@ impl Ue<'_> {
         self.mm.connection.release(self.out);
     }
 
-    /// The connection is no more, and what belonged to it.
+    /// The connection is gone, and with it an authentication that it carried.
     pub(crate) fn lose_connection(&mut self) {
         self.mm.connection.lose(self.out);
         self.mm.authentication = None;

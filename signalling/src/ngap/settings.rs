@@ -1,10 +1,10 @@
-//! What a gNB is.
+//! The settings of a gNB.
 
 use std::net::IpAddr;
 
 use identity::{Plmn, Snssai, Tac, TeidKey};
 
-/// What a gNB is.
+/// The settings of a gNB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GnbSettings {
     /// The gNB ID: 24 bits long on the wire, with 4096 cells; 32 bits where it does not fit, with 16.
