@@ -115,3 +115,24 @@ pub(crate) mod begun_by_the_ue {
 
 /// TS 24.501 §5.5.1.2.7: failed registrations after which T3502 takes the place of T3511.
 const MAX_REGISTRATION_ATTEMPTS: u8 = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_ue_begins_by_itself_travels_under_its_number() {
+        for (number, procedure) in [
+            (0, Procedure::Registration),
+            (3, Procedure::MobilityRegistrationUpdate),
+            (4, Procedure::PeriodicRegistrationUpdate),
+            (5, Procedure::RegistrationRetry),
+        ] {
+            let state = RetryState { again: Some(procedure), ..RetryState::default() };
+            assert_eq!(postcard::to_stdvec(&state).unwrap(), [0, 0, 0, 1, number]);
+            let state: RetryState = postcard::from_bytes(&[0, 0, 0, 1, number]).unwrap();
+            assert_eq!(state.again, Some(procedure));
+        }
+        assert!(postcard::from_bytes::<RetryState>(&[0, 0, 0, 1, 1]).is_err(), "no UE leaves by itself");
+    }
+}

@@ -186,3 +186,20 @@ pub(crate) const TNGRELOC_OVERALL: Duration = Duration::from_secs(10);
 /// How long the target waits for the UE, and how long a PATH SWITCH REQUEST for its answer.
 pub(crate) const HANDOVER_ARRIVAL: Duration = Duration::from_secs(10);
 pub(crate) const PATH_SWITCH_WAIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_timers_travel_as_a_number_of_few_octets() {
+        let mut running = RunningTimers::default();
+        running.insert(Timer::T3512);
+        running.insert(Timer::T3582);
+        // The octets of an agent that had sixteen bits for them.
+        let octets = postcard::to_stdvec(&running).unwrap();
+        assert_eq!(octets, postcard::to_stdvec(&(1u16 << 4 | 1 << 15)).unwrap());
+        let back: RunningTimers = postcard::from_bytes(&octets).unwrap();
+        assert_eq!(back.all().collect::<Vec<_>>(), [Timer::T3512, Timer::T3582]);
+    }
+}
