@@ -9,7 +9,8 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let mut parts = input.splitn(3, |octet| *octet == 0);
     let mut next = || parts.next().unwrap_or_default();
     let (mapping, charging, usage) = (next(), next(), next());
-    let Ok(Ok(mappings)) = std::str::from_utf8(mapping).map(|text| Mappings::from_yaml(text, "map.yaml")) else {
+    let Ok(Ok(mappings)) = std::str::from_utf8(mapping).map(|text| Mappings::from_yaml(text, "map.yaml"))
+    else {
         return;
     };
     let folder = tempfile::tempdir().expect("a folder for temporary files");
@@ -26,7 +27,8 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
             let explained: u64 = account.explained.values().sum();
             assert_eq!(account.matched + account.unreconciled + explained, account.sessions);
         }
-        Err(ReconcileError::Csv(_) | ReconcileError::NothingRead { .. } | ReconcileError::TooMuch { .. }) => {}
+        Err(ReconcileError::Csv(_) | ReconcileError::NothingRead { .. } | ReconcileError::TooMuch { .. }) => {
+        }
         Err(error) => panic!("{error}"),
     }
 });

@@ -13,7 +13,8 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let page = coordinator::report::render(&value, &lines(timeline), &lines(ladder));
     assert!(page.ends_with("</html>") || page.contains("</html>"));
     let folder = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, octets: &[u8]| std::fs::write(folder.path().join(name), octets).expect("room for it");
+    let write =
+        |name: &str, octets: &[u8]| std::fs::write(folder.path().join(name), octets).expect("room for it");
     write("summary.json", summary);
     write("timeline.ndjson", timeline);
     write("histograms.hlog", hlog);

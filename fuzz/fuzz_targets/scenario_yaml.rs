@@ -7,7 +7,8 @@ use scenarios::Path;
 
 libfuzzer_sys::fuzz_target!(|input: &str| {
     if let Ok(scenario) = scenarios::Scenario::from_yaml(input, "fuzz.yaml") {
-        let again = scenarios::Scenario::from_yaml(&scenario.to_yaml(), "again.yaml").expect("what we write, we read");
+        let again = scenarios::Scenario::from_yaml(&scenario.to_yaml(), "again.yaml")
+            .expect("what we write, we read");
         assert_eq!(scenario, again);
         scenario.warnings();
         if let Ok(plan) = scenarios::Plan::new(Arc::new(scenario), 1, 1) {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use fuzz::{messages, subscriber, tracking_area, ue_settings};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use signalling::{Context, Procedure, Device, UeEvent};
+use signalling::{Context, Device, Procedure, UeEvent};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (settings, mut rng, now) = (ue_settings(), SmallRng::seed_from_u64(1), Instant::now());

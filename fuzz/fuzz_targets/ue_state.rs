@@ -6,7 +6,7 @@ use std::time::Instant;
 use fuzz::{tracking_area, ue_settings};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use signalling::{Context, Procedure, Timer, Device, UeEvent, UeState};
+use signalling::{Context, Device, Procedure, Timer, UeEvent, UeState};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     signalling::fuzz::handover_containers(input);

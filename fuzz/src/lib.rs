@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use coordinator::core::{Core, CoreSettings, Input, LinkId};
-use identity::{Key128, SessionId, Plmn, Snssai, Tac};
+use identity::{Key128, Plmn, SessionId, Snssai, Tac};
 use scenarios::{Flow, Plan, Scenario};
 use signalling::{
-    Gnb, NodeAction, NodeEvent, GnbSettings, N3Settings, Retry, Subscriber, SuciScheme, UeSettings,
+    Gnb, GnbSettings, N3Settings, NodeAction, NodeEvent, Retry, Subscriber, SuciScheme, UeSettings,
 };
 use simulator::scenario::ScenarioSubscribers;
 use simulator::{AmfAction, AmfEvent, ControlPlane, SessionSpec, UeAddresses, Upf, UpfSettings};
