@@ -451,7 +451,7 @@ fn paging_overload_and_configuration_updates_are_taken() {
     );
     let action = Some(signalling::OverloadAction::RejectSignalling);
     let told = signalling::Overload { action, reduction: Some(30), slices: 0 };
-    assert_eq!(overload, [NodeAction::Told(signalling::AmfNotice::OverloadStart(told))]);
+    assert_eq!(overload, [NodeAction::Notice(signalling::AmfNotice::OverloadStart(told))]);
     let actions = receive(&mut gnb, build_ngap!(InitiatingMessage, OverloadStop, OverloadStop,));
-    assert_eq!(actions, [NodeAction::Told(signalling::AmfNotice::OverloadStop)]);
+    assert_eq!(actions, [NodeAction::Notice(signalling::AmfNotice::OverloadStop)]);
 }

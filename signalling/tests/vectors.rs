@@ -192,5 +192,8 @@ fn messages_of_pycrate_do_to_the_gnb_what_they_say() {
     assert_eq!(actions.last(), Some(&NodeAction::Released { ue: 9, cause: Released::Normal }));
     let reset = octets(include_str!("../testdata/ngap/ng_reset.hex"));
     let actions = handle(NodeEvent::Received { stream: 0, octets: &reset });
-    assert!(matches!(&actions[..], [NodeAction::Told(_), NodeAction::Send { stream: 0, .. }]), "{actions:?}");
+    assert!(
+        matches!(&actions[..], [NodeAction::Notice(_), NodeAction::Send { stream: 0, .. }]),
+        "{actions:?}"
+    );
 }

@@ -223,7 +223,7 @@ impl Gnb {
             K::Initiating_AMFConfigurationUpdate => amf_management::configuration_updated(self, pdu, out),
             K::Initiating_ErrorIndication => error_indication::indicated(self, pdu, out)?,
             K::Initiating_OverloadStart => amf_management::overload_started(pdu, out),
-            K::Initiating_OverloadStop => out.push(NodeAction::Told(AmfNotice::OverloadStop)),
+            K::Initiating_OverloadStop => out.push(NodeAction::Notice(AmfNotice::OverloadStop)),
             K::Initiating_AMFStatusIndication => amf_management::status_indicated(pdu, out),
             // `judging::comprehends` lists what is above.
             _ => out.push(NodeAction::Unexpected("ngap-not-comprehended")),

@@ -40,7 +40,7 @@ pub enum NodeAction {
         after: Duration,
     },
     /// The AMF said something about itself, or about all UEs.
-    Told(AmfNotice),
+    Notice(AmfNotice),
     /// Deliver a NAS PDU to a UE.
     Downlink {
         /// The driver's own index of the UE.

@@ -42,7 +42,7 @@ pub(crate) fn requested(slot: &mut Slot, request: &NasDeregistrationRequestUeTer
     }
     let was_registered = ue.mm.registered;
     if let Some(cause) = demand.cause {
-        ue.suffer(cause, demand.back_off_s, true);
+        ue.apply_cause(cause, demand.back_off_s, true);
     }
     ue.leave_registered();
     // §5.5.2.2.6 d): the two de-registrations met, and both are done.

@@ -136,7 +136,7 @@ impl Registration {
         let back_off = reject.t3346_value.as_ref().and_then(|value| value.to_seconds());
         ue.mm.suci = None;
         ue.stop(Timer::T3519);
-        let counter = ue.suffer(reject.fgmm_cause.value, back_off, integrity);
+        let counter = ue.apply_cause(reject.fgmm_cause.value, back_off, integrity);
         self.failed(counter, ue);
         Step::Then(Outcome::Failed(Cause::Gmm(reject.fgmm_cause.value)), Next::ExpectRelease)
     }

@@ -55,7 +55,7 @@ const CONGESTION: u8 = 22;
 
 impl Ue<'_> {
     /// What a 5GMM cause does to the UE, and what it does to the attempt counter.
-    pub(crate) fn suffer(&mut self, cause: u8, back_off_s: Option<u64>, integrity: bool) -> Counter {
+    pub(crate) fn apply_cause(&mut self, cause: u8, back_off_s: Option<u64>, integrity: bool) -> Counter {
         let effect = effect(cause, integrity);
         if effect.delete_identity {
             self.mm.area.forget();

@@ -106,7 +106,7 @@ pub(crate) fn rejected(slot: &mut Slot, reject: &NasServiceReject, integrity: bo
     let back_off = reject.t3346_value.as_ref().and_then(|value| value.to_seconds());
     let status = reject.pdu_session_status.as_ref().filter(|_| integrity);
     let ended = agree(running, status, ue);
-    ue.suffer(cause, back_off, integrity);
+    ue.apply_cause(cause, back_off, integrity);
     // #9, #10: the UE registers anew.
     if matches!(cause, 9 | 10) && ue.does_as_specified() {
         ue.mm.after_release = Some(Procedure::RegistrationRetry);

@@ -11,18 +11,18 @@ use crate::node::NodeAction;
 pub(crate) fn configuration_updated(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) {
     let update = configuration_update(pdu);
     gnb.interface.updated(&update);
-    out.push(NodeAction::Told(AmfNotice::ConfigurationUpdate(update)));
+    out.push(NodeAction::Notice(AmfNotice::ConfigurationUpdate(update)));
     gnb.send_non_ue(configuration_update_acknowledge(), out);
 }
 
 /// OVERLOAD START. Whether fewer RRC connections are asked for (§8.7.6.2) is the driver's to decide.
 pub(crate) fn overload_started(pdu: &NGAPPDU<'_>, out: &mut Out) {
-    out.push(NodeAction::Told(AmfNotice::OverloadStart(overload_start(pdu))));
+    out.push(NodeAction::Notice(AmfNotice::OverloadStart(overload_start(pdu))));
 }
 
 /// AMF STATUS INDICATION (§8.7.8).
 pub(crate) fn status_indicated(pdu: &NGAPPDU<'_>, out: &mut Out) {
-    out.push(NodeAction::Told(AmfNotice::Unavailable(status_indication(pdu))));
+    out.push(NodeAction::Notice(AmfNotice::Unavailable(status_indication(pdu))));
 }
 
 /// NG SETUP RESPONSE (§9.2.6.2).

@@ -114,7 +114,7 @@ pub(crate) fn admit(gnb: &mut Gnb, handle: u32, ue: u32, out: &mut Out) {
     if !requested {
         return out.push(NodeAction::Unexpected("admit-without-request"));
     }
-    if !take_over(gnb, ue, out) {
+    if !make_free(gnb, ue, out) {
         out.push(NodeAction::Unexpected("admit-of-connected-ue"));
         return refuse(gnb, handle, out);
     }
@@ -204,14 +204,14 @@ pub(crate) fn arrival_expired(gnb: &mut Gnb, ran: u32, out: &mut Out) {
 
 /// Makes a UE free for a connection that another gNB handed over. It may still have the one that it left here a moment ago,
 /// when the AMF has not come to its release; `false` when it is really here.
-pub(crate) fn take_over(gnb: &mut Gnb, ue: u32, out: &mut Out) -> bool {
+pub(crate) fn make_free(gnb: &mut Gnb, ue: u32, out: &mut Out) -> bool {
     let Some((ran, connection)) = gnb.connections.of_ue(ue) else { return true };
     if connection.phase.has_left() || connection.phase == Phase::GivenUp {
         gnb.detach(ran, out);
         out.push(NodeAction::Released { ue, cause: Released::HandedOver });
         true
     } else if connection.lost {
-        initial_ue_message::forsake(gnb, ue, out);
+        initial_ue_message::leave_old_connection(gnb, ue, out);
         true
     } else {
         false

@@ -33,7 +33,7 @@ pub(crate) fn connect(gnb: &mut Gnb, ue: u32, cell: u32, initial: &Initial<'_>, 
     if let Some(reason) = refusal {
         return out.push(NodeAction::Refused { ue, reason });
     }
-    forsake(gnb, ue, out);
+    leave_old_connection(gnb, ue, out);
     let Some(ran) = gnb.connections.free_ran() else {
         return out.push(NodeAction::Refused { ue, reason: RefusalReason::NoIdentity });
     };
@@ -46,7 +46,7 @@ pub(crate) fn connect(gnb: &mut Gnb, ue: u32, cell: u32, initial: &Initial<'_>, 
 }
 
 /// A UE that connects anew leaves its old connection, which the AMF is asked to release.
-pub(crate) fn forsake(gnb: &mut Gnb, ue: u32, out: &mut Out) {
+pub(crate) fn leave_old_connection(gnb: &mut Gnb, ue: u32, out: &mut Out) {
     let Some((ran, connection)) = gnb.connections.of_ue(ue) else { return };
     let (amf, was_lost) = (connection.amf, connection.lost);
     let cause = CauseRadioNetwork::radio_connection_with_ue_lost;

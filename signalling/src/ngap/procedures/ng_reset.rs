@@ -29,11 +29,11 @@ pub(crate) fn reset_by_amf(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> R
     let scope = scope(pdu)?;
     match &scope {
         Scope::Everything => {
-            out.push(NodeAction::Told(AmfNotice::Reset { ues: gnb.connected() }));
+            out.push(NodeAction::Notice(AmfNotice::Reset { ues: gnb.connected() }));
             gnb.release_all(Released::NgReset, out);
         }
         Scope::Connections(connections) => {
-            out.push(NodeAction::Told(AmfNotice::Reset { ues: connections.len() }));
+            out.push(NodeAction::Notice(AmfNotice::Reset { ues: connections.len() }));
             for &(amf, ran) in connections {
                 if let Some(ran) = gnb.connections.find(amf, ran) {
                     gnb.drop_connection(ran, Released::NgReset, out);

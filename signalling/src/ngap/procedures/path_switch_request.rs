@@ -6,7 +6,7 @@ use std::time::Instant;
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, Octets, build_ngap, extract_ngap_ies};
 
-use super::handover_resource_allocation::take_over;
+use super::handover_resource_allocation::make_free;
 use super::initial_ue_message::location;
 use super::pdu_session_resource_release::release_one;
 use super::pdu_session_resource_setup::{end, tunnel};
@@ -22,7 +22,7 @@ use crate::node::NodeAction;
 /// The target asks for the path: PATH SWITCH REQUEST (§8.4.4.2).
 pub(crate) fn arrive(gnb: &mut Gnb, ue: u32, cell: u32, context: &XnContext, now: Instant, out: &mut Out) {
     let room = gnb.is_ready() && cell < gnb.settings.cells;
-    let begun = if room && take_over(gnb, ue, out) {
+    let begun = if room && make_free(gnb, ue, out) {
         switch(gnb, ue, cell, context, now, out)
     } else {
         Err(HandoverFailure::NoConnection)
