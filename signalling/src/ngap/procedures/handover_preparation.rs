@@ -28,6 +28,7 @@ pub(crate) struct HandoverPreparation {
 
 /// What the source waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "a state is named by what it waits for")]
 enum State {
     /// HANDOVER REQUIRED was sent. A target of ours sends back the receipt of the container in it.
     ExpectCommand(Receipt),

@@ -29,6 +29,7 @@ pub(crate) struct HandoverResourceAllocation {
 
 /// What the target waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "a state is named by what it waits for")]
 enum State {
     /// HANDOVER REQUEST came, and the driver has not answered.
     ExpectDriver {
