@@ -1,26 +1,23 @@
 //! Whether the generator was the bottleneck: attempts that left late measure the agents, not the target.
 //!
 //! The generator was the limit when more than 1 % of the attempts left more than 10 ms after they were due, which is
-//! the same as a 99th percentile above 10 ms; a scenario may allow more. Fewer than [`FEWEST`] late attempts are a hiccup
-//! and no limit: in a run of 100 attempts, one is 1 %.
+//! the same as a 99th percentile above 10 ms; a scenario may allow more ([`Generator::is_limited`]). Fewer than
+//! [`FEWEST_LATE`] late attempts are a hiccup and no limit.
 
 use std::collections::BTreeMap;
 
-use scenarios::Generator;
+use scenarios::{FEWEST_LATE, Generator};
 
 use crate::histogram::Histogram;
 use crate::machine::Machines;
 use crate::slo::float;
 use crate::{Coverage, GeneratorSummary, Percentiles, units};
 
-/// Late attempts below which the generator never was the limit.
-pub(crate) const FEWEST: u64 = 10;
-
 /// Judges by how late attempts left in the whole run.
 pub(crate) fn assess(lateness: &Histogram, limits: &Generator, machines: &Machines) -> GeneratorSummary {
     let (attempts, late_attempts) = (lateness.len(), late(lateness, limits));
     let limited = is_limited(lateness, limits);
-    let advice = (late_attempts >= FEWEST).then(|| machines.advice());
+    let advice = (late_attempts >= FEWEST_LATE).then(|| machines.advice());
     let reason = || {
         format!(
             "generator limited: {late_attempts} of {attempts} attempts left more than {} late (at most {} % may){}",
@@ -37,9 +34,9 @@ pub(crate) fn assess(lateness: &Histogram, limits: &Generator, machines: &Machin
         coverage: Coverage::default(),
         late_attempts,
         thresholds: BTreeMap::from([
-            ("late_us".to_owned(), float(late_us(limits))),
+            ("late_us".to_owned(), float(limits.late_us())),
             ("most_late_share".to_owned(), limits.share),
-            ("fewest_late_attempts".to_owned(), float(FEWEST)),
+            ("fewest_late_attempts".to_owned(), float(FEWEST_LATE)),
         ]),
         priority: machines.priority(),
         processors: machines.summaries(),
@@ -49,8 +46,7 @@ pub(crate) fn assess(lateness: &Histogram, limits: &Generator, machines: &Machin
 
 /// Whether these attempts measure the generator.
 pub(crate) fn is_limited(lateness: &Histogram, limits: &Generator) -> bool {
-    let late = late(lateness, limits);
-    late >= FEWEST && float(late) > limits.share * float(lateness.len())
+    limits.is_limited(late(lateness, limits), lateness.len())
 }
 
 /// What a live view says while the run goes on, of so many attempts that are planned: that it is invalid already, or will
@@ -83,12 +79,8 @@ pub(crate) fn outlook(lateness: &Histogram, limits: &Generator, planned: u64) ->
 }
 
 fn late(lateness: &Histogram, limits: &Generator) -> u64 {
-    let late_us = late_us(limits);
+    let late_us = limits.late_us();
     if lateness.max() > late_us { lateness.count_between(late_us + 1, lateness.max()) } else { 0 }
-}
-
-fn late_us(limits: &Generator) -> u64 {
-    u64::try_from(limits.late.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// `1`, `2.5`: no more digits than there are.

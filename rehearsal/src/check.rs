@@ -69,7 +69,7 @@ pub(crate) fn check(
         violations.extend(account.too_much(drill, plan, core, procedure));
         lost += account.agent_lost;
     }
-    let generator = Generator::of(&made, target);
+    let generator = Generator::of(&made, target, plan.scenario().generator);
     violations.extend(generator.judged(core));
     violations.extend(replayed(coordinator, core));
     if drill.is_calm() && (lost > 0 || !core.gaps().is_empty() || !core.verdict().reasons.is_empty()) {

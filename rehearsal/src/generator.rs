@@ -9,25 +9,28 @@ use crate::target::Target;
 pub(crate) struct Generator {
     late_us: Vec<u64>,
     stood_still: bool,
+    /// How late it may be.
+    limits: scenarios::Generator,
 }
 
 impl Generator {
-    pub(crate) fn of(made: &[&Made], target: &Target) -> Self {
+    pub(crate) fn of(made: &[&Made], target: &Target, limits: scenarios::Generator) -> Self {
         let started = made.iter().flat_map(|made| &made.started);
         Self {
             late_us: started.filter_map(|attempt| target.late_us(attempt)).collect(),
             stood_still: made.iter().any(|made| made.stood_still),
+            limits,
         }
     }
 
     /// Attempts that left too late.
     pub(crate) fn late(&self) -> u64 {
-        self.later_than(LATE_US)
+        self.later_than(self.limits.late_us())
     }
 
     /// Whether more of them did than a valid run may have.
     pub(crate) fn is_limited(&self) -> bool {
-        self.limited_at(LATE_US)
+        self.limited_at(self.limits.late_us())
     }
 
     /// A run is invalid for its generator if and only if it was late, or stood still; and it is known how late every
@@ -37,7 +40,8 @@ impl Generator {
         let told = |what: &str| reasons.iter().any(|reason| reason.contains(what));
         let mut violations = Vec::new();
         // Between them the resolution of a histogram decides.
-        let sure = self.limited_at(LATE_US + RESOLUTION_US) == self.limited_at(LATE_US - RESOLUTION_US);
+        let late_us = self.limits.late_us();
+        let sure = self.limited_at(late_us + RESOLUTION_US) == self.limited_at(late_us - RESOLUTION_US);
         if sure && told("generator limited") != self.is_limited() {
             violations.push(format!(
                 "{} of {} attempts left late by the target's record, and the run says {reasons:?}",
@@ -58,9 +62,7 @@ impl Generator {
     }
 
     fn limited_at(&self, late_us: u64) -> bool {
-        let late = self.later_than(late_us);
-        // 1 %, and never fewer than ten.
-        late >= 10 && late * 100 > self.late_us.len() as u64
+        self.limits.is_limited(self.later_than(late_us), self.late_us.len() as u64)
     }
 
     fn later_than(&self, late_us: u64) -> u64 {
@@ -68,6 +70,5 @@ impl Generator {
     }
 }
 
-const LATE_US: u64 = 10_000;
 /// Three digits, and clocks that are 500 millionths wrong.
 const RESOLUTION_US: u64 = 100;

@@ -40,7 +40,7 @@ pub use difference::differing_fields;
 pub use error::ScenarioError;
 pub use expect::Expectation;
 pub use file::json_schema;
-pub use generator::Generator;
+pub use generator::{FEWEST_LATE, Generator};
 pub use home_network::HomeAnswer;
 pub use identity::Procedure;
 pub use load::{Arrivals, Load, Phase, Shape};
