@@ -1,4 +1,5 @@
-//! Many timers, few of which ever expire: one heap with lazy cancellation.
+//! Many timers, few of which ever expire: one heap with lazy cancellation. Only its head is always a timer that runs, so
+//! that nobody is woken for one that was stopped.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -26,16 +27,29 @@ impl<K: Copy + Eq + Hash> Timers<K> {
     pub(crate) fn set(&mut self, key: K, at: Instant) {
         let number = self.next_number;
         self.next_number += 1;
-        self.running.insert(key, (number, at));
+        let moved = self.running.insert(key, (number, at));
         self.heap.push(Reverse(Entry { at, number, key }));
         if self.heap.len() > 2 * self.running.len() + SLACK {
             let running = &self.running;
             self.heap.retain(|Reverse(entry)| is_current(running, entry));
         }
+        // What it was set to before may have been the head.
+        if moved.is_some() {
+            self.clear_head();
+        }
     }
 
     pub(crate) fn stop(&mut self, key: K) {
-        self.running.remove(&key);
+        if self.running.remove(&key).is_some() {
+            self.clear_head();
+        }
+    }
+
+    /// Drops stopped timers until the head is one that runs.
+    fn clear_head(&mut self) {
+        while self.heap.peek().is_some_and(|Reverse(entry)| !is_current(&self.running, entry)) {
+            self.heap.pop();
+        }
     }
 
     /// Every timer expires so much later.
@@ -50,21 +64,20 @@ impl<K: Copy + Eq + Hash> Timers<K> {
         self.running.get(&key).map(|(_, at)| *at)
     }
 
-    /// When to look next. It may be the time of a timer that was stopped since: looking early is harmless.
+    /// When the next timer expires.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse(entry)| entry.at)
     }
 
     /// The next timer that has expired.
     pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<K> {
-        while self.next_deadline()? <= now {
-            let Reverse(entry) = self.heap.pop()?;
-            if is_current(&self.running, &entry) {
-                self.running.remove(&entry.key);
-                return Some(entry.key);
-            }
+        if self.next_deadline()? > now {
+            return None;
         }
-        None
+        let Reverse(Entry { key, .. }) = self.heap.pop()?;
+        self.running.remove(&key);
+        self.clear_head();
+        Some(key)
     }
 
     /// Octets held.
@@ -131,6 +144,25 @@ mod tests {
         assert_eq!(timers.pop_expired(after(109)), None);
         assert_eq!(timers.pop_expired(after(120)), Some("a"));
         assert_eq!(timers.pop_expired(after(120)), Some("b"));
+    }
+
+    /// A registration starts T3510 and stops it when it is accepted: fifteen seconds later nobody is to be woken.
+    #[test]
+    fn stopped_and_moved_timers_wake_nobody() {
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut timers = Timers::new();
+        for ue in 0..10 {
+            timers.set(ue, after(10 + ue));
+        }
+        (0..8).for_each(|ue| timers.stop(ue));
+        assert_eq!(timers.next_deadline(), Some(after(18)));
+        timers.set(8, after(50));
+        assert_eq!(timers.next_deadline(), Some(after(19)));
+        assert_eq!(timers.pop_expired(after(20)), Some(9));
+        assert_eq!(timers.next_deadline(), Some(after(50)));
+        timers.stop(8);
+        assert_eq!(timers.next_deadline(), None);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! All timers of a part of the network in one heap; a stopped timer stays in it until it surfaces or the heap is compacted.
+//! All timers of a part of the network in one heap; a stopped timer stays in it until it would be the head or the heap is
+//! compacted. So the head is a timer that runs, and nobody is woken for one that was stopped.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -38,32 +39,36 @@ impl<E> Timers<E> {
             let running = &self.running;
             self.heap.retain(|Reverse((_, id))| running.contains_key(id));
         }
+        self.clear_head();
+    }
+
+    /// Drops stopped timers until the head is one that runs.
+    fn clear_head(&mut self) {
+        while self.heap.peek().is_some_and(|Reverse((_, id))| !self.running.contains_key(id)) {
+            self.heap.pop();
+        }
     }
 
     /// Stops a timer that is to go on as another one's. When it would have expired, and for whom.
     pub(crate) fn take(&mut self, id: TimerId) -> Option<(Instant, E)> {
         let expiry = self.running.remove(&id)?;
         let at = self.heap.iter().find(|Reverse((_, other))| *other == id).map(|Reverse((at, _))| *at)?;
+        self.clear_head();
         Some((at, expiry))
     }
 
-    /// When something is due. May be early, for a timer that was stopped.
+    /// When something is due.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
     /// The next timer that has expired by `now`.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<E> {
-        while let Some(Reverse((at, id))) = self.heap.peek().copied() {
-            if at > now {
-                return None;
-            }
-            self.heap.pop();
-            if let Some(expiry) = self.running.remove(&id) {
-                return Some(expiry);
-            }
-        }
-        None
+        let Reverse((_, id)) = self.heap.peek().copied().filter(|Reverse((at, _))| *at <= now)?;
+        self.heap.pop();
+        let expiry = self.running.remove(&id);
+        self.clear_head();
+        expiry
     }
 
     /// Running timers.
@@ -91,6 +96,21 @@ mod tests {
         assert_eq!(timers.expired(now + Duration::from_secs(3)), Some(1));
         timers.stop(late);
         assert_eq!(timers.expired(now + Duration::from_secs(3)), None);
+    }
+
+    #[test]
+    fn stopped_timers_wake_nobody() {
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let mut timers = Timers::default();
+        let ids: Vec<TimerId> = (1..=5).map(|ue| timers.start(after(ue), ue)).collect();
+        ids[..2].iter().for_each(|id| timers.stop(*id));
+        assert_eq!(timers.next_deadline(), Some(after(3)));
+        timers.stop(ids[3]);
+        assert_eq!(timers.expired(after(3)), Some(3));
+        assert_eq!(timers.next_deadline(), Some(after(5)));
+        assert_eq!(timers.take(ids[4]), Some((after(5), 5)));
+        assert_eq!(timers.next_deadline(), None);
     }
 
     #[test]

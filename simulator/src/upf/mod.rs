@@ -169,11 +169,12 @@ impl Upf {
         if let Some(tunnel) = session.tunnel().filter(|tunnel| self.by_downlink.get(tunnel) == Some(&teid)) {
             self.by_downlink.remove(&tunnel);
         }
-        if self.wakeups.len() > 64 + 2 * self.sessions.len() {
-            let sessions = &self.sessions;
-            self.wakeups
-                .compact(|teid, at| sessions.get(&teid).is_some_and(|session| session.wakeup == Some(at)));
+        let sessions = &self.sessions;
+        let live = |teid, at| sessions.get(&teid).is_some_and(|session| session.wakeup == Some(at));
+        if self.wakeups.len() > 64 + 2 * sessions.len() {
+            self.wakeups.compact(live);
         }
+        self.wakeups.clear_head(live);
         let skipped = session.skipped();
         self.counters.downlink_skipped += skipped.octets;
         session.volumes()
@@ -239,6 +240,9 @@ impl Upf {
                 self.wakeups.set(teid, &mut session.wakeup, at);
             }
         }
+        let sessions = &self.sessions;
+        self.wakeups
+            .clear_head(|teid, at| sessions.get(&teid).is_some_and(|session| session.wakeup == Some(at)));
         let Self { peers, counters, .. } = self;
         peers.advance(now, counters, |address, message| {
             out.extend(datagram(SocketAddr::new(address, gtpu::PORT), message));

@@ -26,7 +26,14 @@ impl Wakeups {
         Some((teid, at))
     }
 
-    /// When the next entry is due. May be early, for one that was replaced.
+    /// Drops entries until the head is one that `live` says is still noted: nobody is to be woken for one that is not.
+    pub(super) fn clear_head(&mut self, live: impl Fn(u32, Instant) -> bool) {
+        while self.heap.peek().is_some_and(|Reverse((at, teid))| !live(*teid, *at)) {
+            self.heap.pop();
+        }
+    }
+
+    /// When the next entry is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
