@@ -31,6 +31,9 @@ struct World {
     waits: Vec<String>,
     unprepared: Option<String>,
     dials: Vec<Duration>,
+    /// What the shard sent, and what reached it.
+    said: u64,
+    heard: u64,
     reports: Vec<IntervalReport>,
 }
 
@@ -83,6 +86,8 @@ impl World {
             waits: Vec::new(),
             unprepared: None,
             dials: Vec::new(),
+            said: 0,
+            heard: 0,
             reports: Vec::new(),
         }
     }
@@ -116,6 +121,26 @@ impl World {
         self.reports.push(self.shard.report(self.now).unwrap());
     }
 
+    /// Until the shard that never began has come to its end.
+    fn part(&mut self) {
+        let latest = self.now + Duration::from_secs(5);
+        while !self.shard.is_finished(self.now) {
+            self.step();
+            assert!(self.now < latest, "the shard does not finish");
+        }
+        self.reports.push(self.shard.report(self.now).unwrap());
+    }
+
+    /// The one report of a shard that never began has every message, no time of the run, and nothing of the plan.
+    fn assert_all_is_told(&self) {
+        let [report] = self.reports.as_slice() else { panic!("{} reports", self.reports.len()) };
+        assert_eq!((report.messages_sent, report.messages_received), (self.said, self.heard));
+        assert!(self.said > 0);
+        assert_eq!((report.from_us, report.to_us, report.progress.as_slice()), (0, 0, [0].as_slice()));
+        assert!(report.procedures.is_empty(), "{:?}", report.procedures);
+        assert!(report.events.iter().all(|event| event.at_us == 0), "{:?}", report.events);
+    }
+
     fn step(&mut self) {
         let amfs = self.amfs.iter().filter_map(ControlPlane::next_deadline);
         let others = [self.shard.next_deadline(), self.packets.front().map(|(at, ..)| *at)];
@@ -131,6 +156,7 @@ impl World {
                     self.amf_handles(self.shard.target_of(interface), event);
                 }
                 Way::Down(interface) => {
+                    self.heard += 1;
                     self.shard.received(interface, stream, 60, octets, self.now, &mut self.actions);
                     self.carry_out();
                 }
@@ -173,6 +199,7 @@ impl World {
                     ShardAction::Connect { gnb } => self.connect(gnb),
                     ShardAction::Send { gnb, stream, octets, ticket, .. } => {
                         self.shard.departed(ticket, self.now);
+                        self.said += 1;
                         if !self.dead[self.shard.target_of(gnb)] {
                             self.packets.push_back((self.now + DELAY, Way::Up(gnb), stream, octets));
                         }
@@ -419,6 +446,32 @@ fn ng_setup_without_an_answer_is_not_called_a_refusal() {
     let error = world.unprepared.clone().unwrap();
     assert!(error.contains("did not answer NG setup within 10 s") && !error.contains("refused"), "{error}");
     assert!(error.contains("PLMN 001/01, TAC 1"), "{error}");
+}
+
+#[test]
+fn shard_that_never_begins_reports_every_message_and_leaves_the_plan_to_who_made_it() {
+    // Refused, unanswered, lost, and aborted by the operator before the start.
+    let mut refused = World::new(&yaml("", REGISTER, ""), 5, 1);
+    refused.answers = vec![octets(REFUSED_FOR_GOOD); 2].into();
+    let mut silent = World::new(&yaml("", REGISTER, ""), 6, 1);
+    silent.silent[0] = true;
+    let mut aborted = World::new(&yaml("", REGISTER, ""), 7, 1);
+    for world in [&mut refused, &mut silent, &mut aborted] {
+        world.prepare();
+    }
+    assert!(aborted.ready && !refused.ready && !silent.ready);
+    let now = aborted.now;
+    aborted.shard.drain("aborted-by-operator", now, now);
+    let mut lost = World::new(&yaml("", REGISTER, ""), 8, 1);
+    lost.silent[0] = true;
+    lost.shard.prepare(&mut lost.actions);
+    lost.carry_out();
+    lost.kill(0, 1);
+    assert!(lost.unprepared.as_ref().unwrap().contains("lost"), "{:?}", lost.unprepared);
+    for mut world in [refused, silent, aborted, lost] {
+        world.part();
+        world.assert_all_is_told();
+    }
 }
 
 #[test]

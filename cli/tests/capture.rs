@@ -41,34 +41,69 @@ impl Drop for Busy {
 
 /// Plays a scenario in a network of its own, on processor 0 beside so many that never rest, and captures it.
 fn captured(yaml: &str, busy: usize) -> Option<(Run, Vec<Message>)> {
+    captured_against(None, yaml, busy)
+}
+
+/// The same; or against a simulator of its own that serves another scenario, until a gNB is refused: then it is aborted.
+fn captured_against(core: Option<&str>, yaml: &str, busy: usize) -> Option<(Run, Vec<Message>)> {
     support::have_the_machine_alone();
     let folder = tempfile::tempdir().unwrap();
     let path = scenario(folder.path(), yaml);
     let (capture, out) = (folder.path().join("capture.pcap"), tempfile::tempdir().unwrap());
     let program = env!("CARGO_BIN_EXE_roamstorm");
+    let (served, log) = (folder.path().join("core.yaml"), folder.path().join("core.log"));
+    let said = folder.path().join("run.log");
+    let (target, serve, abort) = match core {
+        None => ("sim:udp", String::new(), String::new()),
+        Some(core) => {
+            std::fs::write(&served, core).unwrap();
+            let (served, log) = (served.display(), log.display());
+            let serve = format!(
+                "{program} simulator {served} 2>{log} >/dev/null & core=$!
+         while ! grep -q 'listening on' {log}; do kill -0 $core || exit 78; done"
+            );
+            let records = out.path().join("*/journal.*");
+            let abort = format!(
+                "while ! grep -qs 'refused NG setup' {}; do kill -0 $run 2>/dev/null || break; done; kill -INT $run",
+                records.display()
+            );
+            ("sctp+udp://127.0.0.1:9899", serve, abort)
+        }
+    };
     // The capture has begun when its file has a header, and is over when nothing more comes.
     let script = format!(
         "ip link set lo up || exit 77
          dumpcap -q -P -i lo -f udp -B 64 -w {capture} 2>{log} & capture=$!
          while ! grep -q 'File:' {log}; do kill -0 $capture 2>/dev/null || exit 77; done
-         taskset -c 0 {program} run {path} --json --seed 5 --target sim:udp --trace all --priority none --out {out}
-         code=$?
-         kill -INT $capture; wait $capture
+         {serve}
+         taskset -c 0 {program} run {path} --json --seed 5 --target {target} --trace all --priority none --out {out} \
+             2>{said} & run=$!
+         {abort}
+         wait $run; code=$?
+         kill -INT $capture $core; wait $capture $core
+         cat {said} >&2
          exit $code",
         capture = capture.display(),
         log = folder.path().join("dumpcap.log").display(),
+        said = said.display(),
         out = out.path().display(),
     );
     let busy = Busy::with(busy);
     let mut command = Command::new("unshare");
     let output = command.args(["-n", "sh", "-c", &script]).stdin(Stdio::null()).output().ok()?;
     drop(busy);
-    if output.status.code() == Some(77) || output.stdout.is_empty() {
+    if output.status.code() == Some(77) || !may_have_a_network_of_its_own() {
         eprintln!("skipped: no capture here: {}", String::from_utf8_lossy(&output.stderr));
         return None;
     }
     let messages = messages_in(&capture, 14, 17);
     Some((finish(output, out), messages))
+}
+
+/// Whether this user may have a network of his own.
+fn may_have_a_network_of_its_own() -> bool {
+    let tried = Command::new("unshare").args(["-n", "true"]).stderr(Stdio::null()).status();
+    tried.is_ok_and(|status| status.success())
 }
 
 /// The NGAP messages of a capture whose IP packets begin after so many octets and carry SCTP over this protocol: each of
@@ -182,7 +217,7 @@ fn account_is_that_of_a_capture_when_a_run_fails_or_is_cut_short() {
         60,
         60,
         1,
-        "network: {congestion: {capacity: 10}}\nguardrails: [{abort-when: registration.success < 90%, for: 1s}]",
+        "network: {congestion: {max-registrations-per-s: 10}}\nguardrails: [{abort-when: registration.success < 90%, for: 1s}]",
     );
     let answerless = registrations(40, 40, 1, "network: {freezes: [{at: 300ms, for: 3s}]}\ndrain: 1s");
     for yaml in [failing, answerless] {
@@ -190,6 +225,20 @@ fn account_is_that_of_a_capture_when_a_run_fails_or_is_cut_short() {
         assert!(count(&captured, true) > 0);
         assert_counted(&run, &captured);
     }
+}
+
+/// A core that serves another network refuses every gNB, for now; what was said until the operator gives up counts.
+#[test]
+fn account_is_that_of_a_capture_when_a_run_ends_at_ng_setup() {
+    let ours = registrations(20, 20, 1, "");
+    let core = ours.replace("001/01", "208/93").replace("\"001010", "\"208930");
+    let Some((run, captured)) = captured_against(Some(&core), &ours, 0) else { return };
+    assert_eq!((run.code, run.status()), (Some(3), "invalid"), "{}", run.stderr);
+    assert!(run.reasons().contains("aborted by the operator"), "{}", run.reasons());
+    let warnings = run.summary["warnings"].to_string();
+    assert!(warnings.contains("refused NG setup: unknown-plmn"), "{warnings}");
+    assert!(count(&captured, true) > 0);
+    assert_counted(&run, &captured);
 }
 
 /// A run of 1,000 sessions in which nothing happens wakes nobody: what a UE's procedure stopped ends nothing.

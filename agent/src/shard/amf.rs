@@ -112,7 +112,9 @@ impl ShardRunner {
         port.overload = None;
         port.dials += 1;
         let dials = port.dials;
-        if self.ready_told || port.waits_us > 0 {
+        if self.unbegun {
+            // Its associations are being closed.
+        } else if self.ready_told || port.waits_us > 0 {
             if was_up && self.ready_told {
                 port.outage = Some(Outage { since: now, dials: 0, ended: 0, refused: 0 });
                 self.recorder.unexpected("association-lost");
@@ -122,8 +124,8 @@ impl ShardRunner {
             let chance = stream_seed(self.seed, &[SEED_OF_REDIALS, u64::from(gnb), u64::from(dials)]);
             self.redial.set(gnb, now + REDIAL + REDIAL.mul_f64(unit(chance)));
         } else {
-            let (name, target) = (self.node_name(gnb), self.target_text(gnb));
-            out.push(ShardAction::CannotPrepare(format!("{name}, {target}: {reason}")));
+            let why = format!("{}, {}: {reason}", self.node_name(gnb), self.target_text(gnb));
+            self.cannot_prepare(why, now, out);
         }
         self.departures.forget(gnb);
         self.gnb(gnb, NodeEvent::AssociationDown, now, out);
@@ -172,6 +174,9 @@ impl ShardRunner {
         if self.ready_told {
             return self.recorder.unexpected("ng-setup-refused");
         }
+        if self.unbegun {
+            return;
+        }
         let name = self.node_name(gnb);
         let Some(port) = self.gnbs.get_mut(usize::from(gnb)) else { return };
         let waited = Duration::from_micros(port.waits_us) + wait;
@@ -186,11 +191,17 @@ impl ShardRunner {
             0 => String::new(),
             waits_us => format!(", also after {} s of waiting", waits_us / 1_000_000),
         };
-        out.push(ShardAction::CannotPrepare(format!(
-            "{name}: {} refused NG setup: {cause}{tried}{}",
-            self.target_text(gnb),
-            self.what_was_asked(gnb)
-        )));
+        let (target, asked) = (self.target_text(gnb), self.what_was_asked(gnb));
+        let why = format!("{name}: {target} refused NG setup: {cause}{tried}{asked}");
+        self.cannot_prepare(why, now, out);
+    }
+
+    /// The shard cannot be run here. It says so after what was said with the core until then is reported.
+    fn cannot_prepare(&mut self, why: String, now: Instant, out: &mut Vec<ShardAction>) {
+        if !self.unbegun {
+            self.never_begin("cannot-prepare", now);
+            out.push(ShardAction::CannotPrepare(why));
+        }
     }
 
     /// Nobody answered the NG SETUP REQUEST.
@@ -206,13 +217,14 @@ impl ShardRunner {
         if self.ready_told {
             return self.recorder.unexpected("ng-setup-unanswered");
         }
-        out.push(ShardAction::CannotPrepare(format!(
+        let why = format!(
             "{}: {} did not answer NG setup within {} s; some cores do not answer an unknown PLMN or TAC{}",
             self.node_name(gnb),
             self.target_text(gnb),
             after.as_secs(),
             self.what_was_asked(gnb)
-        )));
+        );
+        self.cannot_prepare(why, now, out);
     }
 
     /// What a core may not know of a gNB.

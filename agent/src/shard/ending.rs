@@ -129,6 +129,9 @@ impl ShardRunner {
     /// When the shard has come to its end, if nothing else happens until then.
     fn closes_at(&self) -> Option<Instant> {
         let over = self.start.map(|start| start + self.duration)?;
+        if self.unbegun {
+            return Some(over);
+        }
         // While the run's clock stands still, what is later is not reached.
         if self.paused.is_some_and(|paused| paused < over)
             || !self.pacer.is_exhausted()

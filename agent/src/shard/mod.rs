@@ -102,6 +102,8 @@ pub struct ShardRunner {
     duration: Duration,
     grace: Duration,
     drained: Option<String>,
+    /// The run was over for this shard before it began.
+    unbegun: bool,
     ready_told: bool,
     ending: Ending,
     /// Since when no attempt and no handover is under way.
@@ -277,6 +279,7 @@ impl ShardRunner {
             duration: plan.duration(),
             grace: scenario.drain,
             drained: None,
+            unbegun: false,
             ready_told: false,
             ending: Ending::Running,
             quiet_since: None,
@@ -326,6 +329,9 @@ impl ShardRunner {
 
     /// The schedules begin at this instant, which the wall clock of the run calls `wall_us`, UNIX time in µs.
     pub fn start(&mut self, at: Instant, wall_us: u64) {
+        if self.unbegun {
+            return;
+        }
         self.start = Some(at);
         self.end = Some(at + self.duration + self.grace);
         self.pacer.start(at);
@@ -489,8 +495,11 @@ impl ShardRunner {
         if self.ending == Ending::Settling {
             self.end = self.end.map(|end| end.min(until));
         }
-        if self.ending != Ending::Running {
+        if self.ending != Ending::Running || self.unbegun {
             return;
+        }
+        if self.start.is_none() && self.takeover.is_none() {
+            return self.never_begin(reason, now);
         }
         for (procedure, left) in self.pacer.cancel() {
             self.recorder.never_started(procedure.name(), PartSet::default(), reason, left);
@@ -499,6 +508,20 @@ impl ShardRunner {
         self.end = Some(until);
         self.drained = Some(reason.to_owned());
         self.start.get_or_insert(now);
+    }
+
+    /// The run does not begin, or not here. What has been said with the core so far is reported; what becomes of what is
+    /// planned is the business of who planned it.
+    pub fn never_begin(&mut self, reason: &str, now: Instant) {
+        if self.ending != Ending::Running || self.unbegun {
+            return;
+        }
+        self.unbegun = true;
+        self.pacer.stop();
+        self.takeover = None;
+        self.duration = Duration::ZERO;
+        (self.start, self.end) = (Some(now), Some(now));
+        self.drained = Some(reason.to_owned());
     }
 
     /// Whether there are sessions, so that user data may come at any time.
@@ -519,7 +542,9 @@ impl ShardRunner {
     /// What happened since the last report. `None` before the start.
     pub fn report(&mut self, now: Instant) -> Option<IntervalReport> {
         // The first interval of a successor begins where it was taken up, also where that lies ahead.
-        let to = self.of_run(now).checked_duration_since(self.start?)?.max(self.reported_to);
+        let elapsed = self.of_run(now).checked_duration_since(self.start?)?;
+        // Where nothing began no time of the run has passed.
+        let to = if self.unbegun { self.reported_to } else { elapsed.max(self.reported_to) };
         self.attempts.record_lateness(&mut self.recorder);
         let (procedures, mut unexpected) = self.recorder.take();
         unexpected.extend(self.user_plane.take_strays().map(|(kind, count)| (kind.to_owned(), count)));

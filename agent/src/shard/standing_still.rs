@@ -33,7 +33,10 @@ impl ShardRunner {
 
     /// The run's time, µs since its start; 0 before it.
     pub(super) fn run_us(&self, now: Instant) -> u64 {
-        let elapsed = self.start.map(|start| self.of_run(now).saturating_duration_since(start));
+        let elapsed = self
+            .start
+            .filter(|_| !self.unbegun)
+            .map(|start| self.of_run(now).saturating_duration_since(start));
         micros(elapsed.unwrap_or_default())
     }
 

@@ -25,12 +25,17 @@ pub(super) enum Errand {
 
 impl ShardRunner {
     pub(super) fn next_weather(&self) -> Option<Instant> {
-        let next = self.start.zip(self.weather.next_change()).map(|(start, at)| start + at);
+        let next = self
+            .start
+            .filter(|_| !self.unbegun)
+            .zip(self.weather.next_change())
+            .map(|(start, at)| start + at);
         next.filter(|at| self.paused.is_none_or(|paused| *at <= paused))
     }
 
     pub(super) fn change_weather(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
-        let elapsed = self.start.and_then(|start| self.of_run(now).checked_duration_since(start));
+        let start = self.start.filter(|_| !self.unbegun);
+        let elapsed = start.and_then(|start| self.of_run(now).checked_duration_since(start));
         let Some(elapsed) = elapsed else { return };
         while let Some(change) = self.weather.pop(elapsed) {
             self.apply(change, now, out);

@@ -48,8 +48,13 @@ impl Rounds {
                 }
                 Stage::Parts { mut runner, until } if held.associations.is_empty() || until <= now => {
                     self.reporter.report(&mut runner, now, true);
-                    self.reporter.say(Notice::Finished { shard, epoch });
-                    Stage::Finished(runner)
+                    match held.unprepared.take() {
+                        Some(error) => Stage::Unprepared(error),
+                        None => {
+                            self.reporter.say(Notice::Finished { shard, epoch });
+                            Stage::Finished(runner)
+                        }
+                    }
                 }
                 Stage::Parts { mut runner, until } => {
                     self.reporter.report(&mut runner, now, false);

@@ -21,6 +21,8 @@ pub(super) struct Held {
     until: Instant,
     pub(super) associations: HashMap<u16, AssociationId>,
     pub(super) stage: Stage,
+    /// Why it cannot be run here: told after its last report.
+    pub(super) unprepared: Option<String>,
 }
 
 /// How far a shard is.
@@ -37,7 +39,7 @@ pub(super) enum Stage {
     },
     /// Its last report is made, after its associations were closed.
     Finished(Box<ShardRunner>),
-    /// It cannot be run here.
+    /// It cannot be run here, and nothing of it is to be reported any more.
     Unprepared(String),
     /// Its last report is out; its associations are being closed.
     Closes {
@@ -56,6 +58,7 @@ impl Held {
             until: expected.until,
             associations: HashMap::new(),
             stage: Stage::Expected(Vec::new()),
+            unprepared: None,
         }
     }
 

@@ -334,7 +334,7 @@ impl Rounds {
             }
         }
         if let Some(error) = unprepared {
-            held.stage = Stage::Unprepared(error);
+            held.unprepared.get_or_insert(error);
         }
         if !actions.is_empty() {
             self.perform(shard, actions);

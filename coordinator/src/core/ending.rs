@@ -34,6 +34,9 @@ impl Core {
         if self.paused.is_some() {
             self.resume();
         }
+        // Before the start nothing is in flight.
+        let grace = if self.start.is_some() { grace } else { Duration::ZERO };
+        let until = until.min(self.now + grace + REPORT_MARGIN);
         self.drain_until = Some(until);
         self.record(Record::Drain { reason: reason.to_owned(), grace_us: micros(grace) });
         self.decide("drain", json!({"reason": reason, "grace_us": micros(grace)}));

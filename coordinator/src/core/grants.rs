@@ -222,7 +222,8 @@ impl Core {
         self.decide("shard cannot be prepared", json!({"shard": shard, "agent": name, "error": error}));
         let what = format!("agent {name} cannot prepare shard {shard}: {error}");
         if self.start.is_none() {
-            self.invalidate(what);
+            self.invalidate(what.clone());
+            self.record(Record::Lost { shard, dead_us: 0, cause: what });
             return self.drain("cannot-prepare", Duration::ZERO);
         }
         self.warn(what.clone());

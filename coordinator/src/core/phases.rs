@@ -25,7 +25,8 @@ impl Core {
             return;
         }
         match self.state.phase {
-            Phase::Joining | Phase::Preparing if self.state.drain.is_some() => self.over(),
+            Phase::Joining if self.state.drain.is_some() => self.over(),
+            Phase::Preparing if self.state.drain.is_some() => self.end_unbegun(),
             Phase::Joining if whole => self.wait_for_agents(),
             Phase::Preparing if whole => {
                 self.end_leases();
@@ -71,9 +72,6 @@ impl Core {
     }
 
     fn wait_until_ready(&mut self) {
-        if self.state.drain.is_some() {
-            return self.over();
-        }
         let ready = |stage: Stage| stage == Stage::Ready;
         if self.state.shards.iter().all(|shard| ready(shard.stage)) {
             return self.begin();
@@ -81,6 +79,14 @@ impl Core {
         if self.now.saturating_duration_since(self.phase_since) >= self.settings.prepare_timeout {
             self.invalidate(self.never_ready());
             self.drain("cannot-prepare", Duration::ZERO);
+        }
+    }
+
+    /// The run ends before its start, when the agents have reported what they have said with the core until then.
+    fn end_unbegun(&mut self) {
+        let reports = |shard: &super::Shard| shard.holder.is_some() && !shard.is_over();
+        let late = self.drain_until.is_some_and(|until| self.now >= until);
+        if late || !self.state.shards.iter().any(reports) {
             self.over();
         }
     }

@@ -15,7 +15,7 @@ impl Core {
         let Some(state) = self.state.shards.get(shard as usize) else {
             return self.distrust(agent, &format!("reported shard {shard}, which does not exist"));
         };
-        if report.run != self.state.run || self.start.is_none() || epoch < state.epoch || state.epoch == 0 {
+        if report.run != self.state.run || epoch < state.epoch || state.epoch == 0 {
             return self.refuse(agent, &report, "no such lease");
         }
         if state.holder != Some(agent) {
@@ -23,6 +23,9 @@ impl Core {
                 return self.distrust(agent, &format!("reported shard {shard}, which is another's"));
             }
             return self.refuse(agent, &report, "the shard was given up");
+        }
+        if self.start.is_none() && (report.to_us > 0 || !report.procedures.is_empty()) {
+            return self.refuse(agent, &report, "the run has not begun");
         }
         if let Some(fault) = self.impossible_progress(&report) {
             return self.distrust(agent, &format!("sent a report that cannot be true: {fault}"));

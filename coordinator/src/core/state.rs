@@ -273,8 +273,9 @@ impl State {
         let Some(state) = self.shards.get_mut(report.shard as usize) else { return };
         state.reported_us = state.reported_us.max(report.to_us);
         state.progress.clone_from(&report.progress);
-        if state.stage != Stage::Releasing {
-            // A holder that hands its UEs over has none at the end: the next one has them.
+        if !matches!(state.stage, Stage::Preparing | Stage::Releasing) {
+            // A holder that hands its UEs over has none at the end: the next one has them. One that cannot prepare a shard
+            // never had them.
             (state.registered, state.sessions) = (report.registered, report.sessions);
         }
         if let Some(member) = state.holder.and_then(|agent| self.agents.get_mut(agent)) {

@@ -145,6 +145,9 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
                 let (shard, epoch) = (lease.shard, lease.epoch);
                 // With what a core network may have put into the reason.
                 let error = format!("nothing listens at memory://amf{HOSTILE}{}", "x".repeat(3 << 20));
+                if matches!(behaviour, Behaviour::CannotPrepare) {
+                    say(&mut link, ToCoordinator::Report(Box::new(unbegun(&lease)))).await;
+                }
                 let answer = match behaviour {
                     Behaviour::CannotPrepare => ToCoordinator::CannotPrepare { shard, epoch, error },
                     _ => ToCoordinator::Ready { shard, epoch },
@@ -174,6 +177,12 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
             }
             ToAgent::Drain { reason, .. } => {
                 for lease in &leases {
+                    if started.is_none() {
+                        let (shard, epoch) = (lease.shard, lease.epoch);
+                        say(&mut link, ToCoordinator::Report(Box::new(unbegun(lease)))).await;
+                        say(&mut link, ToCoordinator::Finished { shard, epoch, last_sequence: 0 }).await;
+                        continue;
+                    }
                     drained(&mut link, lease, behaviour, &reason).await;
                 }
             }
@@ -254,6 +263,19 @@ async fn play_shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behavi
         say(link, ToCoordinator::Finished { shard, epoch, last_sequence }).await;
     }
     true
+}
+
+/// What a shard that never begins has said with the core: 3 messages, and heard 2.
+fn unbegun(lease: &Lease) -> IntervalReport {
+    IntervalReport {
+        run: lease.run.clone(),
+        shard: lease.shard,
+        epoch: lease.epoch,
+        progress: lease.resume_at.clone(),
+        messages_sent: 3,
+        messages_received: 2,
+        ..IntervalReport::default()
+    }
 }
 
 /// Ends what a shard has in flight, as an agent does.

@@ -157,6 +157,19 @@ async fn target_that_is_not_there_ends_the_run_with_the_agents_words() {
     assert_eq!(account(&outcome), [100, 0, 0, 0, 0, 100]);
 }
 
+/// What one shard could not set up, the others did: their messages count too, and the account is that of the plan.
+#[tokio::test]
+async fn run_that_ends_before_its_start_counts_what_every_agent_has_said_until_then() {
+    let (outcome, _runs) = run(&[CannotPrepare, Honest]).await;
+    let summary = &outcome.summary;
+    assert!(summary.agents.iter().all(|agent| !agent.shards.is_empty()), "{:?}", summary.agents);
+    let shards = u64::from(plan(SCENARIO).shards());
+    assert_eq!((summary.messages_sent, summary.messages_received), (3 * shards, 2 * shards));
+    assert_eq!(account(&outcome), [100, 0, 0, 0, 0, 100]);
+    assert_eq!(summary.verdict.status, Status::Invalid);
+    assert!(!summary.verdict.reasons.iter().any(|reason| reason.contains("accounting")), "{summary:?}");
+}
+
 #[tokio::test]
 async fn account_that_does_not_come_out_makes_the_run_invalid() {
     let (outcome, _runs) = run(&[Miscounts]).await;
