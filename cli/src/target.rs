@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Error, ensure};
-use coordinator::{NetworkClosed, NetworkEvent, NetworkSide, RunFolder, SharedNetwork};
+use coordinator::{NetworkClosed, NetworkEvent, NetworkServed, NetworkSide, RunFolder, SharedNetwork};
 use scenarios::Plan;
 use simulator::amf::{Event, Noticed, Statistics};
 use simulator::{NetworkStatistics, Simulator, SimulatorOptions};
@@ -41,7 +41,9 @@ impl Target {
             }
         };
         let ledger = Some(folder.path().join("charging.csv"));
-        let options = SimulatorOptions { gtpu_address, ledger, priority, ..SimulatorOptions::default() };
+        let late = Some(plan.scenario().generator.late);
+        let options =
+            SimulatorOptions { gtpu_address, ledger, priority, late, ..SimulatorOptions::default() };
         let simulator = Simulator::start(plan.scenario(), plan.seed(), &listen.parse()?, &options)?;
         let url = simulator.address().to_string();
         let why = match sctp::pick() {
@@ -82,6 +84,12 @@ impl NetworkSide for Embedded {
 
 fn left_behind(statistics: NetworkStatistics) -> Result<NetworkClosed, String> {
     let counted = counted(&statistics);
+    let served = statistics.served;
+    let served = served.known.then(|| NetworkServed {
+        messages: served.messages,
+        late: served.late,
+        longest_us: u64::try_from(served.longest.as_micros()).unwrap_or(u64::MAX),
+    });
     let ledger = statistics.ledger.ok_or("the simulator wrote no ledger")?;
     if let Some(error) = ledger.error {
         return Err(error);
@@ -91,6 +99,7 @@ fn left_behind(statistics: NetworkStatistics) -> Result<NetworkClosed, String> {
         charging: Some(ledger.path),
         charging_faults: faults.map(|(fault, n)| (fault.as_str().to_owned(), *n)).collect(),
         counted,
+        served,
         events: statistics.amf.noticed.iter().map(told).collect(),
     })
 }

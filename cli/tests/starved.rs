@@ -6,7 +6,7 @@ mod support;
 
 use std::process::{Child, Command, Stdio};
 
-use support::{Run, finish, registrations, scenario};
+use support::{Process, Run, finish, registrations, scenario};
 
 /// Processes that keep one processor busy; killed when dropped.
 struct Busy(Vec<Child>);
@@ -65,6 +65,65 @@ fn a_generator_starved_of_processor_time_makes_the_run_invalid_and_says_by_whom(
     let junit = std::fs::read_to_string(run.folder().join("junit.xml")).unwrap();
     assert!(junit.contains("failures=\"0\" errors=\"1\""), "{junit}");
     assert!(!junit.contains("<failure") && junit.matches("<skipped").count() >= 1, "{junit}");
+}
+
+/// The simulator's thread alone, on processor 0 and behind everybody there, beside two that never rest; the rest of the run has
+/// another processor.
+#[test]
+fn a_simulator_that_alone_is_starved_makes_the_run_invalid_and_accuses_nobody() {
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        eprintln!("skipped: there is one processor");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = scenario(folder.path(), &registrations(1_500, 100, 15, ""));
+    let out = tempfile::tempdir().unwrap();
+    let mut command = support::roamstorm();
+    command.args([
+        "run",
+        &path,
+        "--json",
+        "--seed",
+        "4",
+        "--target",
+        "sim:udp",
+        "--priority",
+        "none",
+        "--out",
+    ]);
+    let mut run = Process::start(command.arg(out.path()));
+    run.wait_for(" s of ");
+    let threads = std::fs::read_dir(format!("/proc/{}/task", run.child.id())).unwrap();
+    for thread in threads.map(|thread| thread.unwrap()) {
+        let name = std::fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+        let number = thread.file_name().into_string().unwrap();
+        let simulator = name.trim() == "simulator";
+        let place = |program: &str, arguments: &[&str]| {
+            let done = Command::new(program).args(arguments).stdout(Stdio::null()).status().unwrap();
+            assert!(done.success(), "{program} {arguments:?}");
+        };
+        place("taskset", &["-pc", if simulator { "0" } else { "1" }, &number]);
+        if simulator {
+            place("chrt", &["--idle", "-p", "0", &number]);
+        }
+    }
+    let spin =
+        || Command::new("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"]).spawn().unwrap();
+    let busy = Busy(vec![spin(), spin()]);
+    run.wait_for(" s of ");
+    drop(busy);
+    let (code, stdout, stderr) = run.finish();
+    let summary: serde_json::Value =
+        serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stdout}\n{stderr}"));
+    let reasons = summary["verdict"]["reasons"].to_string();
+    assert_eq!((code, &summary["verdict"]["status"]), (Some(3), &"invalid".into()), "{reasons}");
+    assert!(reasons.contains("target starved: "), "{reasons}");
+    assert_eq!(summary["embedded_target"]["starved"], true, "{}", summary["embedded_target"]);
+    assert!(summary["embedded_target"]["longest_wait_us"].as_u64() > Some(100_000), "{summary}");
+    for slo in summary["slos"].as_array().unwrap() {
+        assert_eq!((&slo["judged"], &slo["pass"]), (&false.into(), &false.into()), "{slo:#}");
+    }
+    support::assert_balanced(&summary);
 }
 
 /// Where this process may take it; else there is nothing to see.

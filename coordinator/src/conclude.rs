@@ -11,9 +11,9 @@ use crate::slo::Measured;
 use crate::summary::curve;
 use crate::wall_clock::rfc3339;
 use crate::{
-    BillingSummary, CoordinatorError, DriftSummary, GeneratorSummary, Percentiles, ProcedureSummary,
-    RunOutcome, SloResult, Status, Summary, TraceCounts, Verdict, coverage, drift, generator, impairments,
-    junit, render_report,
+    BillingSummary, CoordinatorError, DriftSummary, EmbeddedTargetSummary, GeneratorSummary, Percentiles,
+    ProcedureSummary, RunOutcome, SloResult, Status, Summary, TraceCounts, Verdict, coverage, drift,
+    generator, impairments, junit, render_report,
 };
 
 impl Run {
@@ -55,8 +55,11 @@ impl Run {
         let coverage = evidence.lateness_coverage();
         let assessed = generator::assess(&evidence.lateness, &limits, &machines);
         let generator = GeneratorSummary { coverage, ..assessed };
-        generator.reasons.iter().for_each(|reason| self.core.invalidate(reason.clone()));
-        let mut summary = self.summary(generator, billing, traces, trace_counts);
+        let target = generator::assess_target(self.network.served, &limits, &machines);
+        let starved = target.iter().filter_map(|target| target.reason.as_ref());
+        let reasons: Vec<String> = generator.reasons.iter().chain(starved).cloned().collect();
+        reasons.into_iter().for_each(|reason| self.core.invalidate(reason));
+        let mut summary = self.summary((generator, target), billing, traces, trace_counts);
         self.write(&mut summary);
         self.show();
         if let Some(control) = &self.control {
@@ -122,7 +125,7 @@ impl Run {
 
     fn summary(
         &self,
-        generator: GeneratorSummary,
+        (generator, embedded_target): (GeneratorSummary, Option<EmbeddedTargetSummary>),
         billing: BillingSummary,
         traces: Vec<Value>,
         trace_counts: TraceCounts,
@@ -166,6 +169,7 @@ impl Run {
             amfs: evidence.amfs.clone(),
             impairments: impairments::executed(&scenario, Duration::from_secs_f64(duration_s)),
             generator,
+            embedded_target,
             agents: self.core.agent_summaries(duration_s),
             unexpected: evidence.unexpected.clone(),
             messages_sent: evidence.messages_sent,

@@ -10,8 +10,9 @@ use scenarios::{FEWEST_LATE, Generator};
 
 use crate::histogram::Histogram;
 use crate::machine::Machines;
+use crate::network::NetworkServed;
 use crate::slo::float;
-use crate::{Coverage, GeneratorSummary, Percentiles, units};
+use crate::{Coverage, EmbeddedTargetSummary, GeneratorSummary, Percentiles, units};
 
 /// Judges by how late attempts left in the whole run.
 pub(crate) fn assess(lateness: &Histogram, limits: &Generator, machines: &Machines) -> GeneratorSummary {
@@ -42,6 +43,27 @@ pub(crate) fn assess(lateness: &Histogram, limits: &Generator, machines: &Machin
         processors: machines.summaries(),
         advice,
     }
+}
+
+/// Judges whether the target that runs beside the agents was let run: where it was not, its answers were late by this machine.
+pub(crate) fn assess_target(
+    served: Option<NetworkServed>,
+    limits: &Generator,
+    machines: &Machines,
+) -> Option<EmbeddedTargetSummary> {
+    let NetworkServed { messages, late, longest_us } = served?;
+    let starved = limits.is_limited(late, messages);
+    let reason = || {
+        format!(
+            "target starved: {late} of {messages} messages waited more than {} for a processor in the embedded simulator (at \
+             most {} % may); {}",
+            units::latency(limits.late.as_secs_f64() * 1e6),
+            percent(limits.share),
+            machines.advice(),
+        )
+    };
+    let reason = starved.then(reason);
+    Some(EmbeddedTargetSummary { starved, reason, messages, late, longest_wait_us: longest_us })
 }
 
 /// Whether these attempts measure the generator.
@@ -135,6 +157,26 @@ mod tests {
             summary.reasons
         );
         assert!((summary.thresholds["most_late_share"] - 0.02).abs() < 1e-12);
+    }
+
+    #[test]
+    fn target_that_others_kept_from_the_processors_is_starved_and_an_unknown_one_is_not() {
+        let assess = |messages, late| {
+            let served = NetworkServed { messages, late, longest_us: 80_000 };
+            assess_target(Some(served), &Generator::default(), &Machines::default()).unwrap()
+        };
+        let starved = assess(4_000, 41);
+        let reason = starved.reason.unwrap();
+        assert!(starved.starved);
+        assert!(
+            reason.starts_with(
+                "target starved: 41 of 4000 messages waited more than 10.0 ms for a processor in the"
+            ),
+            "{reason}"
+        );
+        assert_eq!((assess(4_000, 40).starved, assess(4_000, 40).reason), (false, None));
+        assert!(!assess(9, 9).starved, "a hiccup");
+        assert_eq!(assess_target(None, &Generator::default(), &Machines::default()), None);
     }
 
     #[test]

@@ -62,16 +62,18 @@ pub use figures::{Counts, ProcedureFigures};
 pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};
 pub use merge::{Checked, Fault, Merge, Reception};
 pub use moves::{HandoverCells, HandoverSummary};
-pub use network::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
+pub use network::{
+    NetworkClosed, NetworkEvent, NetworkEvents, NetworkServed, NetworkSide, SharedNetwork, TimedEvent,
+};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
 pub use ran_events::{AmfSummary, RanEvents, ShownEvent};
 pub use reconciliation::{BillingSummary, carried};
 pub use run_folder::{RunFolder, render_report, write_search};
 pub use store::{SqliteStore, Stored};
 pub use summary::{
-    AgentSummary, GeneratorSummary, HostSummary, ImpairmentSummary, Percentiles, PhaseSummary,
-    ProcedureSummary, ProcessorShares, RecoverySummary, RunOutcome, SloResult, Summary, SupervisorSummary,
-    TraceCounts,
+    AgentSummary, EmbeddedTargetSummary, GeneratorSummary, HostSummary, ImpairmentSummary, Percentiles,
+    PhaseSummary, ProcedureSummary, ProcessorShares, RecoverySummary, RunOutcome, SloResult, Summary,
+    SupervisorSummary, TraceCounts,
 };
 pub use user_plane::UserPlaneSummary;
 pub use verdict::{Status, Verdict};

@@ -31,6 +31,19 @@ pub struct NetworkClosed {
     pub counted: BTreeMap<String, u64>,
     /// Sessions that the charging function did wrong on purpose, by fault.
     pub charging_faults: BTreeMap<String, u64>,
+    /// Whether it was let run when there was something to do; `None` where it is not known.
+    pub served: Option<NetworkServed>,
+}
+
+/// How a network beside the agents was served by the machine that it shares with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NetworkServed {
+    /// Messages of signalling, both ways.
+    pub messages: u64,
+    /// Those that waited for a processor longer than an attempt may be late.
+    pub late: u64,
+    /// The longest such wait, µs.
+    pub longest_us: u64,
 }
 
 /// Something that the network noticed, such as a SIM swap.
@@ -74,6 +87,7 @@ pub(crate) struct Network {
     pub(crate) ledger: Ledger,
     pub(crate) events: NetworkEvents,
     pub(crate) charging_faults: BTreeMap<String, u64>,
+    pub(crate) served: Option<NetworkServed>,
 }
 
 /// The charging ledger.
@@ -106,6 +120,7 @@ impl Run {
                 Err(error) => self.network.ledger = Ledger::Unusable(error),
                 Ok(closed) => {
                     self.network.charging_faults = closed.charging_faults;
+                    self.network.served = closed.served;
                     self.network.events = self.timed(closed.events, closed.counted);
                     if let Some(source) = closed.charging {
                         // It has closed every session before it was closed itself.

@@ -79,6 +79,9 @@ pub struct Summary {
     pub impairments: ImpairmentSummary,
     /// Whether the generator was the bottleneck.
     pub generator: GeneratorSummary,
+    /// How the embedded simulator fared on the machine that it shares with the agents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedded_target: Option<EmbeddedTargetSummary>,
     /// The fleet.
     pub agents: Vec<AgentSummary>,
     /// Messages that were not expected or not understood, by kind.
@@ -316,6 +319,22 @@ pub struct GeneratorSummary {
     /// What to do about lateness; nothing where there was none to speak of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
+}
+
+/// Whether the simulator beside the agents was let run when there was something to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EmbeddedTargetSummary {
+    /// True: its answers were late by this machine, so the figures are not its own, and the run is invalid.
+    pub starved: bool,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Messages of signalling that it took in and sent.
+    pub messages: u64,
+    /// Those that waited for a processor longer than an attempt may be late.
+    pub late: u64,
+    /// The longest such wait, µs.
+    pub longest_wait_us: u64,
 }
 
 /// The processors of one host of agents, from the run's start to the last word of its agents. Informative: it explains

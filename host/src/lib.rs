@@ -7,10 +7,12 @@
 mod identity;
 mod priority;
 mod processors;
+mod queueing;
 mod sched;
 mod watch;
 
 pub use identity::{Identity, identity};
 pub use priority::{Granted, Held, Priority, PriorityError, Role, check, take};
 pub use processors::{Meter, Spent};
+pub use queueing::Queueing;
 pub use watch::set_back;

@@ -79,6 +79,16 @@ pub(crate) fn processor_time(thread: i32) -> Option<Duration> {
     Some(Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0)))
 }
 
+/// How often the calling thread has gone to sleep of itself.
+#[allow(unsafe_code, reason = "no safe wrapper of getrusage(2) for a thread is among the dependencies")]
+pub(crate) fn sleeps() -> u64 {
+    // SAFETY: the structure is numbers, for which zeros are a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a local that outlives the call, which writes nothing else.
+    let done = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+    if done == 0 { usage.ru_nvcsw.unsigned_abs() } else { 0 }
+}
+
 #[allow(unsafe_code, reason = "no safe wrapper of sched_getattr(2) is among the dependencies")]
 fn attributes(thread: i32) -> io::Result<libc::sched_attr> {
     let mut attributes = libc::sched_attr {

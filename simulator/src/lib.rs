@@ -19,7 +19,7 @@ pub use crate::core::{ControlPlane, Core, Moment, Output};
 pub use amf::{Amf, AmfAction, AmfEvent, AmfSettings, Command, Statistics};
 pub use charging::{Change, Charged, ChargingSummary, Chf, ChfSettings, Fault, InjectedFault};
 pub use server::{
-    LedgerState, N3Counters, NetworkStatistics, Simulator, SimulatorError, SimulatorOptions, Turned,
+    LedgerState, N3Counters, NetworkStatistics, Served, Simulator, SimulatorError, SimulatorOptions, Turned,
 };
 pub use sessions::{DataNetwork, EventContext, Ports, SessionSettings, Sessions};
 pub use subscribers::{HomeNetworkKey, SubscriberData, SubscriberRecord};

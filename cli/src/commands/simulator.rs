@@ -46,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         says_completeness: true,
         start: None,
         priority: arguments.place.priority,
+        late: Some(scenario.generator.late),
     };
     let simulator = Simulator::start(scenario, seed, &arguments.listen, &options)?;
     eprintln!(

@@ -82,18 +82,23 @@ pub fn assert_summary_passed(code: Option<i32>, summary: &Value, stderr: &str) {
         .map(|reasons| reasons.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();
     let of_lateness = |reason: &&str| {
-        let texts = ["generator limited", "stood still for", "generator.lateness.", ".latency."];
+        let texts =
+            ["generator limited", "target starved", "stood still for", "generator.lateness.", ".latency."];
         texts.iter().any(|text| reason.contains(text))
     };
     let stood_still = reasons.iter().any(|reason| reason.contains("stood still for"));
-    let late = (summary["generator"]["limited"] == true || stood_still) && reasons.iter().all(of_lateness);
+    let starved = summary["embedded_target"]["starved"] == true;
+    let late = (summary["generator"]["limited"] == true || starved || stood_still)
+        && reasons.iter().all(of_lateness);
     assert!(code == Some(3) && late, "{code:?} {status}: {reasons:#?}\n{stderr}");
 }
 
 /// Asserts that a run failed by its SLOs or guardrails, or that a generator that was late besides made it invalid.
 pub fn assert_failed(run: &Run) {
     assert_balanced(&run.summary);
-    let late = run.status() == "invalid" && run.summary["generator"]["limited"] == true;
+    let limited = run.summary["generator"]["limited"] == true;
+    let starved = run.summary["embedded_target"]["starved"] == true;
+    let late = run.status() == "invalid" && (limited || starved);
     let expected = if late { (Some(3), "invalid") } else { (Some(1), "fail") };
     assert_eq!((run.code, run.status()), expected, "{}\n{}", run.reasons(), run.stderr);
 }

@@ -32,6 +32,7 @@ pub(super) fn generator(run: &Run<'_>) -> Markup {
                     }) }
                     @if !reasons.is_empty() { ul { @for reason in reasons.iter().take(20) { li { (scalar(reason).unwrap_or_default()) } } } }
                     @if limited(run) != Some(true) && let Some(advice) = text(figures, "advice") { p.note { "Where attempts left late: " (advice) "." } }
+                    (embedded_target(run))
                     (processors(figures))
                     dl.facts {
                         (fact("Lateness p50", &lateness("p50"))) (fact("Lateness p99", &lateness("p99"))) (fact("Lateness max", &lateness("max")))
@@ -45,6 +46,20 @@ pub(super) fn generator(run: &Run<'_>) -> Markup {
                 }
                 (over_time::lateness(run))
             }
+        }
+    }
+}
+
+/// Whether the simulator on the agents' machine was let run, where there was one.
+fn embedded_target(run: &Run<'_>) -> Markup {
+    let nothing = Value::Null;
+    let target = run.summary.get("embedded_target").unwrap_or(&nothing);
+    let figure = |key| known(whole(target, key), count);
+    html! {
+        @match target.get("starved").and_then(Value::as_bool) {
+            Some(true) => p { strong.fail { "The embedded simulator was starved." } " Its answers were late by this machine, so the figures are not its own: " (text(target, "reason").unwrap_or_default()) "." },
+            Some(false) => p.note { "The embedded simulator was let run: " (figure("late")) " of its " (figure("messages")) " messages waited for a processor for too long, the longest " (known(number(target, "longest_wait_us"), latency)) "." },
+            None => {},
         }
     }
 }

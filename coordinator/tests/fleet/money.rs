@@ -6,7 +6,8 @@ use std::sync::Arc;
 use billing::csv::{ChargingWriter, UsageReader};
 use billing::{ChargingRecord, Currency, Money};
 use coordinator::{
-    CoordinatorConfig, NetworkClosed, NetworkEvent, NetworkSide, RunOutcome, Status, StopRequest,
+    CoordinatorConfig, NetworkClosed, NetworkEvent, NetworkServed, NetworkSide, RunOutcome, Status,
+    StopRequest,
 };
 
 use crate::agent::Behaviour::{self, *};
@@ -29,6 +30,7 @@ slos:
 struct Charges {
     runs: PathBuf,
     lost: Vec<&'static str>,
+    served: Option<NetworkServed>,
 }
 
 impl NetworkSide for Charges {
@@ -46,6 +48,7 @@ impl NetworkSide for Charges {
             charging: Some(ledger),
             events: vec![event],
             charging_faults,
+            served: self.served,
             ..NetworkClosed::default()
         })
     }
@@ -83,11 +86,35 @@ fn charge(usage: &Path, ledger: &Path, lost: &[&str]) {
 }
 
 async fn run(behaviour: Behaviour, lost: &'static [&'static str]) -> (RunOutcome, tempfile::TempDir) {
+    served(behaviour, lost, None).await
+}
+
+async fn served(
+    behaviour: Behaviour,
+    lost: &'static [&'static str],
+    served: Option<NetworkServed>,
+) -> (RunOutcome, tempfile::TempDir) {
     let set = |config: &mut CoordinatorConfig| {
-        config.network = Some(Arc::new(Charges { runs: config.out.clone(), lost: lost.to_vec() }));
+        config.network = Some(Arc::new(Charges { runs: config.out.clone(), lost: lost.to_vec(), served }));
     };
     let (outcome, runs) = campaign(SCENARIO, &[behaviour], set, StopRequest::None).await;
     (outcome.unwrap(), runs)
+}
+
+/// Of a target that this machine did not let run nothing is said, also where something is wrong with its bills.
+#[tokio::test]
+async fn target_that_this_machine_starved_is_not_judged() {
+    let told = |late| Some(NetworkServed { messages: 1_000, late, longest_us: 90_000 });
+    let (outcome, _runs) = served(Roams, &["001010000000003"], told(11)).await;
+    let verdict = &outcome.summary.verdict;
+    assert_eq!((verdict.status, verdict.exit_code()), (Status::Invalid, 3));
+    let [reason] = verdict.reasons.as_slice() else { panic!("{verdict:?}") };
+    assert!(reason.starts_with("target starved: 11 of 1000 messages waited more than 10.0 ms"), "{reason}");
+    assert!(outcome.summary.embedded_target.as_ref().unwrap().starved);
+    assert!(read(&outcome, "report.html").contains("The embedded simulator was starved."));
+    let (outcome, _runs) = served(Roams, &[], told(10)).await;
+    assert_eq!(outcome.summary.verdict.status, Status::Pass, "{:?}", outcome.summary.verdict);
+    assert!(read(&outcome, "report.html").contains("10 of its 1,000 messages waited"));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod clock;
 mod ledger;
 mod n3;
 mod newcomers;
+mod served;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use billing::csv::CsvError;
 use identity::TeidKey;
-use scenarios::Scenario;
+use scenarios::{Generator, Scenario};
 use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, SctpError, Waker};
 
 use crate::amf::{AmfAction, AmfEvent, Command, Statistics};
@@ -30,10 +31,12 @@ use clock::Clock;
 use ledger::Ledger;
 use n3::{N3, own_address};
 use newcomers::{MOST, Newcomers};
+use served::Counter;
 
 pub use ledger::LedgerState;
 pub use n3::N3Counters;
 pub use newcomers::Turned;
+pub use served::Served;
 
 /// A simulator that runs on a thread of its own, named `simulator`. It ends when it is stopped or dropped.
 pub struct Simulator {
@@ -60,6 +63,9 @@ pub struct SimulatorOptions {
     pub start: Option<SystemTime>,
     /// The place in the queue for a processor that its thread asks for.
     pub priority: host::Priority,
+    /// A message that waits longer than this because the thread is not let run is late ([`Served::late`]); `None` for what
+    /// a scenario allows that says nothing.
+    pub late: Option<Duration>,
 }
 
 /// What a simulator counted.
@@ -71,6 +77,8 @@ pub struct NetworkStatistics {
     pub upf: UpfCounters,
     /// The socket of the user plane.
     pub n3: N3Counters,
+    /// Whether its thread was let run when there was something to do.
+    pub served: Served,
     /// Associations that could not stay, and what was not NGAP on them.
     pub turned: Turned,
     /// Charging.
@@ -158,14 +166,25 @@ impl Simulator {
         let (control, controls) = mpsc::channel();
         let (started, outcome) = mpsc::sync_channel(1);
         let (published, address) = (Arc::clone(&statistics), listen.clone());
-        let priority = simulator.priority;
+        let (priority, late) =
+            (simulator.priority, simulator.late.unwrap_or_else(|| Generator::default().late));
         let body = move || {
             let _place = host::take(priority, host::Role::Target);
+            let served = Counter::of_this_thread(late);
             match Endpoint::listen(&address, &options(priority)) {
                 Err(source) => drop(started.send(Err(SimulatorError::Listen { address, source }))),
                 Ok(endpoint) => {
                     if started.send(Ok((endpoint.local_address(), endpoint.waker()))).is_ok() {
-                        Server::new(core, (endpoint, n3, ledger), clock, freezes, controls, published).run();
+                        Server::new(
+                            core,
+                            (endpoint, n3, ledger),
+                            clock,
+                            freezes,
+                            controls,
+                            published,
+                            served,
+                        )
+                        .run();
                     }
                 }
             }
@@ -248,6 +267,7 @@ struct Server {
     /// When packets were last taken in.
     packets_came: Option<Instant>,
     sends_refused: u64,
+    served: Counter,
     open: Vec<AssociationId>,
     newcomers: Newcomers,
     events: Vec<Event>,
@@ -262,6 +282,7 @@ impl Server {
         mut freezes: Vec<(Duration, Duration)>,
         controls: Receiver<Control>,
         published: Arc<Mutex<NetworkStatistics>>,
+        served: Counter,
     ) -> Self {
         freezes.sort_unstable();
         Self {
@@ -279,6 +300,7 @@ impl Server {
             packets_came: None,
             clock,
             sends_refused: 0,
+            served,
             open: Vec::new(),
             newcomers: Newcomers::default(),
             events: Vec::new(),
@@ -331,6 +353,7 @@ impl Server {
             self.first_ue = Some(at.now);
         }
         self.look_at_campaign(at);
+        self.served.turn();
         if at.now >= self.next_publication {
             self.newcomers.end_overdue(&self.core.amf, &mut self.endpoint, at.now);
             if std::mem::take(&mut self.changed) {
@@ -375,6 +398,7 @@ impl Server {
                 self.core.handle(at, event, &mut self.output);
             }
             Event::Received { id, stream, ppid, payload, .. } if ppid == NGAP_PPID => {
+                self.served.message();
                 let event = AmfEvent::Received { association: id.0, stream, octets: &payload };
                 self.core.handle(at, event, &mut self.output);
             }
@@ -396,6 +420,7 @@ impl Server {
         for action in self.output.signalling.drain(..) {
             match action {
                 AmfAction::Send { association, stream, octets } => {
+                    self.served.message();
                     let sent = self.endpoint.send(AssociationId(association), stream, NGAP_PPID, octets);
                     self.sends_refused += u64::from(sent.is_err());
                 }
@@ -499,6 +524,7 @@ impl Server {
         let mut statistics = statistics(&self.core, &self.n3, self.ledger.as_ref());
         statistics.amf.sends_refused = self.sends_refused;
         statistics.turned = self.newcomers.turned;
+        statistics.served = self.served.served();
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
     }
 
@@ -541,6 +567,7 @@ fn statistics(core: &Core, n3: &N3, ledger: Option<&Ledger>) -> NetworkStatistic
         amf: core.statistics(),
         upf: core.upf.counters(),
         n3: n3.counters(),
+        served: Served::default(),
         turned: Turned::default(),
         charging: core.chf.summary(),
         faults_injected: Vec::new(),
