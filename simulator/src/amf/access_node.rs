@@ -3,13 +3,9 @@
 use std::time::{Duration, Instant};
 
 use identity::{Imsi, SessionId, Snssai};
-use oxirush_nas::nas_5gs::{
-    NasDlNasTransport, NasPayloadContainer, NasPayloadContainerType, NasPduSessionIdentity2,
-    PayloadContainerKind,
-};
 
 use super::connection::{ConnectionId, Protection};
-use super::procedures::{paging, pdu_session_resource};
+use super::procedures::ngap::{paging, pdu_session_resource};
 use super::{Amf, home_network, sending};
 use crate::sessions::session::Session;
 use crate::sessions::{AccessNode, Place, Requester};
@@ -35,13 +31,13 @@ impl AccessNode for Amf {
 
     fn page(&mut self, now: Instant, supi: Imsi) {
         if let Some(ue) = self.ues.find(supi) {
-            paging::start(self, now, ue);
+            paging::begin(self, now, ue);
         }
     }
 
     fn tell(&mut self, now: Instant, supi: Imsi, id: SessionId, message: Vec<u8>) {
         let Some(connection) = self.last_connection_of(supi) else { return };
-        let Some(plain) = carried(self, id, message) else { return };
+        let Some(plain) = sending::carried(self, id, message) else { return };
         sending::transport(self, now, connection, Message::DownlinkTransport, plain, Protection::Current);
     }
 
@@ -77,14 +73,6 @@ impl Amf {
         let connection = self.connections.get(&id)?;
         (connection.secured && !connection.is_being_released()).then_some(id)
     }
-}
-
-/// A 5GSM message in a DL NAS TRANSPORT, plain (TS 24.501 §5.4.5.3).
-pub(super) fn carried(amf: &mut Amf, id: SessionId, octets: Vec<u8>) -> Option<Vec<u8>> {
-    let kind = NasPayloadContainerType::from_kind(PayloadContainerKind::N1SmInformation);
-    let transport = NasDlNasTransport::new(kind, NasPayloadContainer::new(octets))
-        .with_pdu_session_id(NasPduSessionIdentity2::from_pdu_session_id(id.value()));
-    sending::encoded(amf, transport)
 }
 
 impl From<ConnectionId> for Place {

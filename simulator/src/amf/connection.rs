@@ -2,13 +2,11 @@
 
 use std::time::Instant;
 
-use identity::{Imsi, SessionId, Snssai, Tac};
-use oxirush_nas::nas_5gs::{
-    Nas5gsSecurityHeaderType, NasPduSessionStatus, NasUeSecurityCapability, NasUplinkDataStatus,
-};
-use oxirush_security::nas_5gs::{KAmf, XresStar};
+use identity::{SessionId, Tac};
+use oxirush_nas::nas_5gs::Nas5gsSecurityHeaderType;
 
 use super::expiry::ConnectionTimer;
+use super::procedures::{Awaited, Procedure};
 use super::security::Security;
 use super::ue::UeId;
 use crate::statistics::Message;
@@ -38,9 +36,9 @@ pub(super) struct Connection {
     pub(super) resources_asked: bool,
     /// The N2 handover that the connection is an end of.
     pub(super) leg: Option<Leg>,
-    pub(super) state: State,
-    /// The registration that runs on it.
-    pub(super) attempt: Option<Box<Attempt>>,
+    pub(super) procedure: Procedure,
+    /// What the security mode procedure takes into use.
+    pub(super) candidate: Option<Box<Security>>,
     pub(super) repeat: Option<Repeat>,
     pub(super) timer: Option<TimerId>,
     /// When the last message to it leaves.
@@ -48,30 +46,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// No procedure runs, or one is between two messages.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.procedure.awaits() == Awaited::Nothing
+    }
+
     /// UE CONTEXT RELEASE COMMAND was sent: only its answer is waited for.
     pub(super) fn is_being_released(&self) -> bool {
-        self.state == State::ExpectReleaseComplete
+        matches!(self.procedure, Procedure::Release)
     }
-}
-
-/// What a connection waits for.
-///
-/// ```text
-/// Quiet ─► ExpectIdentity ─► ExpectAuthentication ─► ExpectSecurityMode ─► ExpectRegistrationComplete ─► Quiet
-///   ├────► ExpectDeregistrationAccept ─► ExpectReleaseComplete ─► (gone)
-///   └────► ExpectConfigurationUpdate ─► Quiet
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// No procedure runs.
-    Quiet,
-    ExpectIdentity,
-    ExpectAuthentication,
-    ExpectSecurityMode,
-    ExpectRegistrationComplete,
-    ExpectDeregistrationAccept,
-    ExpectConfigurationUpdate,
-    ExpectReleaseComplete,
 }
 
 /// A message that is sent again when its timer expires, each time with a fresh NAS COUNT.
@@ -101,48 +84,6 @@ impl Protection {
             Self::New => Nas5gsSecurityHeaderType::IntegrityProtectedWithNewFiveGNasSecurityContext,
         }
     }
-}
-
-/// A registration in progress, from the REGISTRATION REQUEST to the end of the procedure.
-pub(super) struct Attempt {
-    pub(super) kind: RegistrationKind,
-    pub(super) follow_on: bool,
-    /// The UE named itself by a 5G-GUTI: when authentication fails it may not be who we think.
-    pub(super) by_guti: bool,
-    /// Who the UE says it is.
-    pub(super) imsi: Option<Imsi>,
-    pub(super) capability: Option<NasUeSecurityCapability>,
-    pub(super) requested: Vec<Snssai>,
-    /// The sessions that the UE has, and those that it wants to send in.
-    pub(super) session_status: Option<NasPduSessionStatus>,
-    pub(super) uplink_data: Option<NasUplinkDataStatus>,
-    /// The octets of the request, reduced: a repeated request is the same (TS 24.501 §5.5.1.2.8).
-    pub(super) digest: u64,
-    /// The request came without its IEs that may not go in clear, or could not be verified.
-    pub(super) ask_again: bool,
-    /// The UE has not known the keys of the card that the network knew: those of the next one are tried.
-    pub(super) next_card: bool,
-    /// AUTHENTICATION FAILUREs in a row.
-    pub(super) failures: u8,
-    pub(super) challenge: Option<Challenge>,
-    /// What the security mode procedure takes into use.
-    pub(super) candidate: Option<Security>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RegistrationKind {
-    Initial,
-    Mobility,
-    Periodic,
-    Emergency,
-}
-
-/// What was asked of the USIM, and what follows when it answers right.
-pub(super) struct Challenge {
-    pub(super) rand: [u8; 16],
-    pub(super) ngksi: u8,
-    pub(super) xres_star: XresStar,
-    pub(super) kamf: KAmf,
 }
 
 /// An end of an N2 handover. Both ends exist until the UE has arrived, or the handover is given up.

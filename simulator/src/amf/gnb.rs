@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use identity::{Plmn, Snssai, Tac};
+use oxirush_ngap::ngap::{GNBID, GlobalGNBID, GlobalNgENBID, GlobalRANNodeID, NgENBID};
 use rustc_hash::FxHashMap;
 
 use super::connection::ConnectionId;
@@ -61,6 +62,25 @@ pub(super) enum NodeKind {
     Gnb,
     /// §9.3.1.8: macro of 20, short macro of 18 or long macro of 21 bits.
     NgEnb,
+}
+
+impl NodeIdentity {
+    /// The identity of a gNB or ng-eNB; nothing for other RAN nodes, whose UEs are not on 3GPP access.
+    pub(super) fn of(node: &GlobalRANNodeID) -> Option<Self> {
+        let (plmn, kind, id) = match node {
+            GlobalRANNodeID::globalGNB_ID(GlobalGNBID {
+                plmn_identity, gnb_id: GNBID::gNB_ID(id), ..
+            }) => (plmn_identity, NodeKind::Gnb, id),
+            GlobalRANNodeID::globalNgENB_ID(GlobalNgENBID {
+                plmn_identity,
+                ng_enb_id:
+                    NgENBID::macroNgENB_ID(id) | NgENBID::shortMacroNgENB_ID(id) | NgENBID::longMacroNgENB_ID(id),
+                ..
+            }) => (plmn_identity, NodeKind::NgEnb, id),
+            _ => return None,
+        };
+        Some(Self { plmn: plmn.0, kind, value: id.value(), bits: id.len() })
+    }
 }
 
 impl std::fmt::Display for NodeIdentity {

@@ -4,131 +4,60 @@
 
 mod access_node;
 mod admission;
+mod areas;
 mod connection;
+mod connections;
+mod dispatch;
+mod errors;
+mod events;
 mod expiry;
 mod gnb;
 mod gprs_timer;
 mod home_network;
-mod nas;
-mod ngap;
+mod identities;
+mod leaving;
 mod outbox;
 mod procedures;
+mod received_nas;
+mod received_ngap;
 mod security;
 mod sending;
+mod session_status;
 mod settings;
 mod slices;
 mod ue;
+mod ue_context;
 
 use std::time::Instant;
 
 use billing::Closing;
 use criticality::ngap::{Judge, Reports};
-use identity::{Imsi, Plmn, SessionId, Tac};
+use identity::{Imsi, Plmn, Tac};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
-use crate::sessions::session::SessionKey;
 use crate::sessions::{EventContext, Place};
 use crate::subscribers::{SubscriberData, Subscribers};
 use crate::timers::Timers;
 use admission::TokenBucket;
-use connection::{Connection, ConnectionId};
+use connection::{Connection, ConnectionId, Protection};
 use expiry::{Expiry, UeTimer};
 use gnb::Gnb;
 use outbox::Outbox;
-use procedures::{configuration_update, deregistration, handover, ng_reset, paging, ue_context_release};
+use procedures::nas5g::registration::State;
+use procedures::{Awaited, Procedure, Registration};
 use ue::{UeId, Ues};
 
 pub use crate::statistics::{
     Event, MOST_NOTICED, MOST_TURNED_AWAY, Message, Noticed, Refusal, Statistics, TurnedAway,
 };
+pub use events::{AmfAction, AmfEvent, Command};
 pub use gnb::NgSetup;
 pub use settings::{AmfSettings, Congestion, Limits, ServedNetwork};
 
-/// What happens to an AMF.
-#[derive(Clone, Copy, Debug)]
-pub enum AmfEvent<'a> {
-    /// A gNB has connected.
-    AssociationUp {
-        /// The driver's own number of it, used once.
-        association: u32,
-        /// Streams that the AMF may send on.
-        streams_out: u16,
-    },
-    /// A message with the payload protocol identifier of NGAP.
-    Received {
-        /// From whom.
-        association: u32,
-        /// On which stream.
-        stream: u16,
-        /// The NGAP PDU.
-        octets: &'a [u8],
-    },
-    /// The association is gone: its UEs are idle (TS 38.413 §8.7.4.1, TS 24.501 §5.5.1.2.8 a).
-    AssociationDown {
-        /// Which one.
-        association: u32,
-    },
-    /// What the operator wants.
-    Command(Command),
-}
-
-/// What the network side starts by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Deregister a UE, after paging it when it is idle (TS 24.501 §5.5.2.3).
-    Deregister {
-        /// Whom.
-        imsi: Imsi,
-        /// The UE is to register again.
-        re_registration: bool,
-    },
-    /// Page a UE (TS 24.501 §5.6.2).
-    Page {
-        /// Whom.
-        imsi: Imsi,
-    },
-    /// Give a UE another 5G-GUTI (TS 24.501 §5.4.4), after paging it when it is idle.
-    UpdateConfiguration {
-        /// Whom.
-        imsi: Imsi,
-    },
-    /// Release a PDU session (TS 24.501 §6.3.3).
-    ReleaseSession {
-        /// Whose.
-        imsi: Imsi,
-        /// Which.
-        session: SessionId,
-    },
-    /// Reset the NG interface with a gNB (TS 38.413 §8.7.4.2.1).
-    Reset {
-        /// With which.
-        association: u32,
-    },
-}
-
-/// What the driver of an AMF does for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AmfAction {
-    /// Send an NGAP PDU.
-    Send {
-        /// To whom.
-        association: u32,
-        /// On which stream.
-        stream: u16,
-        /// The NGAP PDU.
-        octets: Vec<u8>,
-    },
-    /// End an association. No [`AmfEvent::AssociationDown`] is needed, and one does no harm.
-    Close {
-        /// Which one.
-        association: u32,
-    },
-}
-
-/// An AMF, which a [`Core`](crate::Core) feeds with events. The same events at the same times with the same seed give the same actions. Nothing that
-/// a peer sends can make it panic or grow beyond its [`Limits`].
+/// An AMF, which a [`Core`](crate::Core) feeds with events. The same events at the same times with the same seed give the same
+/// actions. Nothing that a peer sends can make it panic or grow beyond its [`Limits`].
 pub struct Amf {
     settings: AmfSettings,
     serving: Vec<Serving>,
@@ -199,10 +128,10 @@ impl Amf {
                 self.associate(context, association, streams_out, out);
             }
             AmfEvent::Received { association, octets, .. } => {
-                ngap::received(self, context, association, octets)
+                dispatch::received(self, context, association, octets);
             }
             AmfEvent::AssociationDown { association } => self.lose(context, association),
-            AmfEvent::Command(command) => self.command(context, command),
+            AmfEvent::Command(command) => dispatch::command(self, context, command),
         }
         self.outbox.take(context.now(), out);
     }
@@ -210,11 +139,7 @@ impl Amf {
     /// Runs the timers that have expired.
     pub(crate) fn run_timers(&mut self, context: &mut EventContext<'_>) {
         while let Some(expiry) = self.timers.expired(context.now()) {
-            match expiry {
-                Expiry::Connection(id, timer) => sending::expired(self, context, id, timer),
-                Expiry::Ue(ue, timer) => self.ue_expired(context, ue, timer),
-                Expiry::Handover(target) => handover::expired(self, context, target),
-            }
+            dispatch::expired(self, context, expiry);
         }
     }
 
@@ -306,48 +231,86 @@ impl Amf {
         let Some(mut gnb) = self.gnbs.remove(&association) else { return };
         self.reports.forget(association);
         for id in gnb.take_connections() {
-            ue_context_release::locally(self, context, id);
+            leaving::forget(self, context, id);
         }
     }
 
-    fn command(&mut self, context: &mut EventContext<'_>, command: Command) {
-        match command {
-            Command::Deregister { imsi, re_registration } => {
-                deregistration::by_network(self, context, imsi, re_registration);
-            }
-            Command::Page { imsi } => {
-                if let Some(ue) = self.ues.find(imsi) {
-                    paging::start(self, context.now(), ue);
-                }
-            }
-            Command::UpdateConfiguration { imsi } => configuration_update::by_command(self, context, imsi),
-            Command::ReleaseSession { imsi, session } => {
-                let key = SessionKey { supi: imsi, id: session };
-                context.sessions.release(self, &mut context.ports, key);
-            }
-            Command::Reset { association } => ng_reset::by_amf(self, context, association),
+    /// TS 24.501 §5.3.7: a UE is not reachable; it may still come back for a while.
+    fn is_not_reachable(&mut self, now: Instant, id: UeId) {
+        let at = now + self.settings.implicit_deregistration;
+        self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
+    }
+
+    /// A UE is deregistered implicitly, or has been deregistered for long.
+    fn forget_ue(&mut self, context: &mut EventContext<'_>, id: UeId) {
+        let Some(ue) = self.ues.get(id) else { return };
+        let (supi, registered) = (ue.imsi, ue.registered);
+        if registered {
+            self.refuse(Refusal::ImplicitDeregistration);
+        }
+        context.sessions.remove_all(&mut context.ports, supi, Closing::Deregistered);
+        self.ues.remove(id);
+    }
+
+    /// What a connection waits for.
+    fn awaits(&self, id: ConnectionId) -> Option<Awaited> {
+        Some(self.connections.get(&id)?.procedure.awaits())
+    }
+
+    /// What a connection has waited for has come, or will not come: nothing is repeated.
+    fn has_answer(&mut self, id: ConnectionId) {
+        sending::settle(self, id);
+        if let Some(Procedure::Registration(registration)) = self.procedure_on(id) {
+            registration.state = State::Between;
         }
     }
 
-    fn ue_expired(&mut self, context: &mut EventContext<'_>, id: UeId, timer: UeTimer) {
-        let Some(ue) = self.ues.get_mut(id) else { return };
-        ue.timer = None;
-        match timer {
-            UeTimer::T3513 => paging::expired(self, context, id),
-            // TS 24.501 §5.3.7: the UE is not reachable; it may still come back for a while.
-            UeTimer::MobileReachable => {
-                let at = context.now() + self.settings.implicit_deregistration;
-                self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
-            }
-            UeTimer::ImplicitDeregistration => {
-                let supi = ue.imsi;
-                if ue.registered {
-                    self.refuse(Refusal::ImplicitDeregistration);
-                }
-                context.sessions.remove_all(&mut context.ports, supi, Closing::Deregistered);
-                self.ues.remove(id);
+    /// Nothing runs on a connection from now on.
+    fn end_procedure(&mut self, id: ConnectionId) {
+        sending::settle(self, id);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            (connection.procedure, connection.candidate) = (Procedure::None, None);
+        }
+    }
+
+    /// This runs on a connection from now on.
+    fn run(&mut self, id: ConnectionId, procedure: Procedure) {
+        if let Some(running) = self.procedure_on(id) {
+            *running = procedure;
+        }
+    }
+
+    fn procedure_on(&mut self, id: ConnectionId) -> Option<&mut Procedure> {
+        Some(&mut self.connections.get_mut(&id)?.procedure)
+    }
+
+    /// Lends the registration of a connection, for [`Amf::keep_registration`] to put back.
+    fn take_registration(&mut self, id: ConnectionId) -> Option<Box<Registration>> {
+        let running = self.procedure_on(id)?;
+        match std::mem::take(running) {
+            Procedure::Registration(registration) => Some(registration),
+            other => {
+                *running = other;
+                None
             }
         }
+    }
+
+    /// A registration goes on, unless it is over, or the end of another connection has ended this one meanwhile.
+    fn keep_registration(&mut self, id: ConnectionId, registration: Box<Registration>) {
+        let over = registration.state == State::Over;
+        match self.procedure_on(id) {
+            Some(running) if !over && matches!(running, Procedure::None) => {
+                *running = Procedure::Registration(registration);
+            }
+            _ => {}
+        }
+    }
+
+    /// A UE that a connection already serves securely is not spoken to in clear.
+    fn protection_of(&self, id: ConnectionId) -> Protection {
+        let secured = self.connections.get(&id).is_some_and(|connection| connection.secured);
+        if secured { Protection::Current } else { Protection::Plain }
     }
 
     /// Starts the one timer of a UE without a connection, in place of the one that may run.
@@ -401,7 +364,7 @@ impl Amf {
         connection.ue = Some(ue_id);
         if let Some(old) = before.filter(|old| *old != id) {
             context.sessions.suspend(&mut context.ports, supi, Some(old.into()));
-            ue_context_release::superseded(self, context, old);
+            leaving::supersede(self, context, old);
         }
     }
 

@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
-use oxirush_nas::nas_5gs::{Direction, Nas5gmmMessage, Nas5gsMessage};
+use identity::SessionId;
+use oxirush_nas::nas_5gs::{
+    Direction, Nas5gmmMessage, Nas5gsMessage, NasDlNasTransport, NasPayloadContainer,
+    NasPayloadContainerType, NasPduSessionIdentity2, PayloadContainerKind,
+};
 use oxirush_ngap::Error;
 use oxirush_ngap::{build_ngap, ngap::*};
 
-use super::connection::{ConnectionId, Protection, Repeat, State};
+use super::connection::{ConnectionId, Protection, Repeat};
 use super::expiry::{ConnectionTimer, Expiry};
-use super::procedures::{
-    authentication, configuration_update, deregistration, identification, registration, ue_context_release,
-};
 use super::{Amf, AmfAction};
-use crate::sessions::EventContext;
 use crate::statistics::{Message, Refusal};
 
 /// Sends an NGAP message of a UE, after those that were sent to it before.
@@ -68,33 +68,33 @@ pub(super) fn nas(
     transport(amf, now, id, message, plain, protection);
 }
 
-/// Sends a NAS message and repeats it, when `timer` expires, until it is answered.
+/// Sends a NAS message and repeats it, when `timer` expires, until it is answered. Whether it could be sent.
 pub(super) fn nas_until_answered(
     amf: &mut Amf,
     now: Instant,
     id: ConnectionId,
     (message, body): (Message, impl Into<Nas5gmmMessage>),
     protection: Protection,
-    (state, timer): (State, ConnectionTimer),
-) {
-    let Some(plain) = encoded(amf, body) else { return };
+    timer: ConnectionTimer,
+) -> bool {
+    let Some(plain) = encoded(amf, body) else { return false };
     transport(amf, now, id, message, plain.clone(), protection);
-    repeat(amf, now, id, (message, plain), protection, (state, timer));
+    repeat(amf, now, id, (message, plain), protection, timer);
+    true
 }
 
-/// From now on the connection waits in `state`, and `plain` is repeated when `timer` expires.
+/// From now on `plain` is repeated when `timer` expires.
 pub(super) fn repeat(
     amf: &mut Amf,
     now: Instant,
     id: ConnectionId,
     (message, plain): (Message, Vec<u8>),
     protection: Protection,
-    (state, timer): (State, ConnectionTimer),
+    timer: ConnectionTimer,
 ) {
     let left = amf.settings.max_retransmissions;
     start_timer(amf, now, id, timer);
     let Some(connection) = amf.connections.get_mut(&id) else { return };
-    connection.state = state;
     connection.repeat = Some(Repeat { message, plain, protection, timer, left });
 }
 
@@ -109,37 +109,23 @@ pub(super) fn again(amf: &mut Amf, now: Instant, id: ConnectionId) {
     start_timer(amf, now, id, timer);
 }
 
-/// The procedure has its answer, or is over: nothing is repeated, nothing is waited for.
+/// The procedure has its answer, or is over: nothing is repeated.
 pub(super) fn settle(amf: &mut Amf, id: ConnectionId) {
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     connection.repeat = None;
-    connection.state = State::Quiet;
     if let Some(timer) = connection.timer.take() {
         amf.timers.stop(timer);
     }
 }
 
-/// A timer of a connection expired: the message is sent again, or the procedure gives up.
-pub(super) fn expired(
-    amf: &mut Amf,
-    context: &mut EventContext<'_>,
-    id: ConnectionId,
-    timer: ConnectionTimer,
-) {
-    let Some(connection) = amf.connections.get_mut(&id) else { return };
+/// The timer of a message that waits for its answer has expired: it is sent again. `false` when that was often enough.
+pub(super) fn repeated(amf: &mut Amf, now: Instant, id: ConnectionId) -> bool {
+    let Some(connection) = amf.connections.get_mut(&id) else { return true };
     connection.timer = None;
-    if let Some(repeat) = connection.repeat.as_mut().filter(|repeat| repeat.left > 0) {
-        repeat.left -= 1;
-        return again(amf, context.now(), id);
-    }
-    match timer {
-        ConnectionTimer::T3522 => deregistration::gave_up(amf, context, id),
-        ConnectionTimer::T3550 => registration::gave_up(amf, context, id),
-        ConnectionTimer::T3555 => configuration_update::gave_up(amf, context, id),
-        ConnectionTimer::T3560 => authentication::gave_up(amf, context, id),
-        ConnectionTimer::T3570 => identification::gave_up(amf, context, id),
-        ConnectionTimer::ReleaseGuard => ue_context_release::gave_up(amf, context, id),
-    }
+    let Some(repeat) = connection.repeat.as_mut().filter(|repeat| repeat.left > 0) else { return false };
+    repeat.left -= 1;
+    again(amf, now, id);
+    true
 }
 
 /// Starts the one timer of a connection, in place of the one that may run.
@@ -170,6 +156,14 @@ pub(super) fn encoded(amf: &mut Amf, body: impl Into<Nas5gmmMessage>) -> Option<
     octets
 }
 
+/// A 5GSM message in a DL NAS TRANSPORT, plain (TS 24.501 §5.4.5.3).
+pub(super) fn carried(amf: &mut Amf, id: SessionId, octets: Vec<u8>) -> Option<Vec<u8>> {
+    let kind = NasPayloadContainerType::from_kind(PayloadContainerKind::N1SmInformation);
+    let transport = NasDlNasTransport::new(kind, NasPayloadContainer::new(octets))
+        .with_pdu_session_id(NasPduSessionIdentity2::from_pdu_session_id(id.value()));
+    encoded(amf, transport)
+}
+
 /// Protects plain octets with the context that `protection` names. `None` when there is none.
 pub(super) fn protected(
     amf: &mut Amf,
@@ -180,7 +174,7 @@ pub(super) fn protected(
     let connection = amf.connections.get_mut(&id)?;
     let security = match protection {
         Protection::Plain => return Some(plain),
-        Protection::New => connection.attempt.as_mut()?.candidate.as_mut()?,
+        Protection::New => connection.candidate.as_mut()?,
         Protection::Current => amf.ues.get_mut(connection.ue?)?.security.as_mut()?,
     };
     let sealed = security.context.protect_opaque_payload(plain, protection.header(), Direction::Downlink);
@@ -199,15 +193,20 @@ pub(super) fn transport(
     protection: Protection,
 ) {
     let Some(pdu) = protected(amf, id, plain, protection) else { return };
-    let Some(connection) = amf.connections.get(&id) else { return };
     amf.statistics.counters.count_sent(message);
+    downlink_nas(amf, now, id, pdu);
+}
+
+/// DOWNLINK NAS TRANSPORT of a protected message.
+pub(super) fn downlink_nas(amf: &mut Amf, now: Instant, id: ConnectionId, nas: Vec<u8>) {
+    let Some(connection) = amf.connections.get(&id) else { return };
     let pdu = build_ngap!(
         InitiatingMessage,
         DownlinkNASTransport,
         DownlinkNASTransport,
         AMF_UE_NGAP_ID(id.0),
         RAN_UE_NGAP_ID(connection.ran_ue_id),
-        NAS_PDU(pdu),
+        NAS_PDU(nas),
     );
     of_ue(amf, now, id, Message::DownlinkNasTransport, pdu);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use identity::{Plmn, Snssai, Tac};
+use oxirush_ngap::ngap::{BitRate, UEAggregateMaximumBitRate};
 use scenarios::HandoverPolicy;
 
 use crate::subscribers::HomeNetworkKey;
@@ -77,6 +78,12 @@ pub struct AmfSettings {
 impl AmfSettings {
     /// A UE context keeps its slices as a set of so many bits.
     pub const MAX_SLICES: usize = 64;
+
+    /// UE AMBR, as NGAP has it.
+    pub(super) fn ue_ambr(&self) -> UEAggregateMaximumBitRate {
+        let (uplink, downlink) = self.ue_ambr_bps;
+        UEAggregateMaximumBitRate::new(BitRate(downlink), BitRate(uplink), None)
+    }
 
     /// An AMF of one PLMN with tracking area 1, slice 1, and the timers of TS 24.501 table 10.2.2.
     pub fn new(plmn: Plmn) -> Self {

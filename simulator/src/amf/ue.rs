@@ -5,6 +5,7 @@ use oxirush_nas::nas_5gs::NasUeSecurityCapability;
 use rustc_hash::FxHashMap;
 
 use super::connection::ConnectionId;
+use super::procedures::Next;
 use super::security::Security;
 use super::slices::SliceSet;
 use crate::timers::TimerId;
@@ -45,6 +46,17 @@ pub(super) enum Pending {
         re_registration: bool,
     },
     ConfigurationUpdate,
+}
+
+impl Pending {
+    /// What begins when the UE is connected.
+    pub(super) fn next(self) -> Option<Next> {
+        match self {
+            Self::Nothing => None,
+            Self::Deregistration { re_registration } => Some(Next::Deregistration { re_registration }),
+            Self::ConfigurationUpdate => Some(Next::ConfigurationUpdate),
+        }
+    }
 }
 
 /// All UE contexts.

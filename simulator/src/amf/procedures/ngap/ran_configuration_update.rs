@@ -2,29 +2,30 @@
 
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
-use super::ng_setup;
-use crate::amf::{Amf, sending};
+use crate::amf::gnb::NodeIdentity;
+use crate::amf::procedures::Step;
+use crate::amf::{Amf, areas, sending};
 use crate::sessions::EventContext;
 use crate::statistics::{Message, Refusal};
 
 /// RAN CONFIGURATION UPDATE: what it says of tracking areas and slices takes the place of what the gNB said before; what it
 /// does not say stays (§8.7.2.2). A configuration that an NG setup would not be accepted with is not taken (§8.7.2.3).
-pub(in crate::amf) fn requested(
+pub(in crate::amf) fn requested<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, RANConfigurationUpdate,
         lax areas: SupportedTAList = SupportedTAList(areas) => areas,
         lax node: GlobalRANNodeID = GlobalRANNodeID(node) => node,
     );
-    let Some(gnb) = amf.gnbs.get(&association) else { return Ok(()) };
+    let Some(gnb) = amf.gnbs.get(&association) else { return Ok(Step::Stay) };
     // The identity is for an association that is added to those of the node: this one has said whose it is.
-    let another = node.is_some_and(|node| ng_setup::identity_of(&node) != gnb.identity);
+    let another = node.is_some_and(|node| NodeIdentity::of(&node) != gnb.identity);
     let judged = match areas {
         _ if another => Err((Refusal::ConfigurationRefused, Cause::protocol(CauseProtocol::semantic_error))),
-        Some(areas) => ng_setup::judge(amf, &areas).map(Some),
+        Some(areas) => areas::in_common(amf, &areas).map(Some),
         None => Ok(None),
     };
     let (name, pdu) = match judged {
@@ -53,5 +54,5 @@ pub(in crate::amf) fn requested(
         }
     };
     sending::of_gnb(amf, context.now(), association, name, pdu);
-    Ok(())
+    Ok(Step::Stay)
 }

@@ -2,25 +2,25 @@
 
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
-use super::ue_context_release;
 use crate::amf::connection::ConnectionId;
-use crate::amf::{Amf, sending};
+use crate::amf::procedures::Step;
+use crate::amf::{Amf, leaving, sending};
 use crate::sessions::EventContext;
 use crate::statistics::Message;
 
 /// The gNB lost some of its UEs, or all: they are idle, and it is told so.
-pub(in crate::amf) fn by_gnb(
+pub(in crate::amf) fn by_gnb<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, NGReset, req reset: ResetType = ResetType(reset) => reset,);
     let pdu = match reset {
         ResetType::partOfNG_Interface(list) => {
             for item in &list.0 {
                 if let Some(id) = find(amf, association, item) {
-                    ue_context_release::locally(amf, context, id);
+                    leaving::forget(amf, context, id);
                 }
             }
             build_ngap!(
@@ -36,7 +36,7 @@ pub(in crate::amf) fn by_gnb(
         }
     };
     sending::of_gnb(amf, context.now(), association, Message::NgResetAcknowledge, pdu);
-    Ok(())
+    Ok(Step::Stay)
 }
 
 /// The AMF forgets all UEs of a gNB, and the gNB is to do the same.
@@ -55,7 +55,7 @@ pub(in crate::amf) fn by_amf(amf: &mut Amf, context: &mut EventContext<'_>, asso
 fn forget_all(amf: &mut Amf, context: &mut EventContext<'_>, association: u32) {
     let Some(gnb) = amf.gnbs.get_mut(&association) else { return };
     for id in gnb.take_connections() {
-        ue_context_release::locally(amf, context, id);
+        leaving::forget(amf, context, id);
     }
 }
 

@@ -1,28 +1,28 @@
 //! Service request (TS 24.501 §5.6.1).
 
+use std::time::Instant;
+
 use oxirush_nas::nas_5gs::{
     GmmCause, NasFGmmCause, NasServiceAccept, NasServiceReject, NasServiceRequest, ServiceType,
 };
 use oxirush_ngap::ngap::{Cause, CauseNas};
 
-use super::{
-    configuration_update, deregistration, initial_context_setup, session_status, ue_context_release,
-};
-use crate::amf::connection::{ConnectionId, Protection, State};
-use crate::amf::nas::Incoming;
-use crate::amf::ue::Pending;
-use crate::amf::{Amf, sending};
+use crate::amf::connection::{ConnectionId, Protection};
+use crate::amf::procedures::{Awaited, Next, Step};
+use crate::amf::received_nas::Incoming;
+use crate::amf::{Amf, sending, session_status, ue_context};
 use crate::sessions::EventContext;
 use crate::statistics::{Message, Refusal};
 
 /// SERVICE REQUEST: accepted from a registered UE that proves who it is.
-pub(in crate::amf) fn requested(
+pub(in crate::amf) fn received(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     id: ConnectionId,
     request: &NasServiceRequest,
     incoming: &Incoming,
-) {
+) -> Step<'static> {
+    let now = context.now();
     // TS 24.501 §4.4.4.3, §5.6.1.5: a UE that is unknown, or does not prove who it is, is to register again.
     let Some((ue_id, count)) = incoming.verified else {
         let named = request.fg_s_tmsi.as_s_tmsi().and_then(|s_tmsi| amf.ues.find_tmsi(s_tmsi.tmsi()));
@@ -30,11 +30,11 @@ pub(in crate::amf) fn requested(
             amf.refuse(Refusal::UnknownServiceRequest);
         }
         let cause = GmmCause::UeIdentityCannotBeDerivedByTheNetwork;
-        return reject(amf, context, id, cause, Protection::Plain);
+        return reject(amf, now, id, cause, Protection::Plain);
     };
-    let busy = amf.connections.get(&id).is_none_or(|connection| connection.state != State::Quiet);
-    if busy {
-        return amf.refuse(Refusal::OutOfState);
+    if amf.awaits(id) != Some(Awaited::Nothing) {
+        amf.refuse(Refusal::OutOfState);
+        return Step::Stay;
     }
     // Whatever the UE says that it comes for (§5.6.1.1): to a UE that was paged, this answers the paging.
     let was_paged = amf.ues.get(ue_id).is_some_and(|ue| ue.paged.is_some());
@@ -45,10 +45,10 @@ pub(in crate::amf) fn requested(
     if let Some(connection) = amf.connections.get_mut(&id) {
         connection.secured = true;
     }
-    let Some(ue) = amf.ues.get_mut(ue_id) else { return };
+    let Some(ue) = amf.ues.get_mut(ue_id) else { return Step::Stay };
     if !ue.registered {
         amf.refuse(Refusal::UnknownServiceRequest);
-        return reject(amf, context, id, GmmCause::ImplicitlyDeregistered, Protection::Current);
+        return reject(amf, now, id, GmmCause::ImplicitlyDeregistered, Protection::Current);
     }
     let (pending, supi) = (std::mem::take(&mut ue.pending), ue.imsi);
     // TS 33.501 §6.12.3: a 5G-GUTI that was paged is not used again.
@@ -67,28 +67,25 @@ pub(in crate::amf) fn requested(
         request.pdu_session_status.as_ref().and_then(|_| session_status::of(&sessions));
     accept.pdu_session_reactivation_result =
         uplink.and_then(|uplink| session_status::not_reactivated(&sessions, uplink));
-    let Some(plain) = sending::encoded(amf, accept) else { return };
+    let Some(plain) = sending::encoded(amf, accept) else { return Step::Stay };
     amf.statistics.services_accepted += 1;
-    initial_context_setup::with_nas(amf, context, id, (Message::ServiceAccept, plain), count, &wanted);
-    match pending {
-        Pending::Deregistration { re_registration } => {
-            deregistration::send(amf, context, id, re_registration)
-        }
-        Pending::ConfigurationUpdate => configuration_update::start(amf, context, id),
-        Pending::Nothing if paged => configuration_update::start(amf, context, id),
-        Pending::Nothing => {}
+    ue_context::deliver(amf, context, id, (Message::ServiceAccept, plain), count, &wanted);
+    match pending.next() {
+        Some(next) => Step::Then(id, next),
+        None if paged => Step::Then(id, Next::ConfigurationUpdate),
+        None => Step::Stay,
     }
 }
 
 /// SERVICE REJECT, and the connection is released.
 fn reject(
     amf: &mut Amf,
-    context: &mut EventContext<'_>,
+    now: Instant,
     id: ConnectionId,
     cause: GmmCause,
     protection: Protection,
-) {
+) -> Step<'static> {
     let body = NasServiceReject::new(NasFGmmCause::from_cause(cause));
-    sending::nas(amf, context.now(), id, Message::ServiceReject, body, protection);
-    ue_context_release::command(amf, context, id, Cause::nas(CauseNas::normal_release));
+    sending::nas(amf, now, id, Message::ServiceReject, body, protection);
+    Step::Release(id, Cause::nas(CauseNas::normal_release))
 }

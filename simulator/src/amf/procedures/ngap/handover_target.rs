@@ -1,32 +1,34 @@
 //! N2 handover, target side: resource allocation and notification (TS 38.413 §8.4.2, §8.4.3, TS 23.502 §4.9.1.3).
 
+use std::time::Instant;
+
 use identity::SessionId;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
-use super::{handover, nas_transport, ue_context_release};
-use crate::amf::connection::{ConnectionId, Leg, State};
+use crate::amf::connection::{ConnectionId, Leg};
 use crate::amf::expiry::Expiry;
+use crate::amf::procedures::{Procedure, Step};
 use crate::amf::ue::UeId;
-use crate::amf::{Amf, ngap, sending};
+use crate::amf::{Amf, connections, leaving, sending};
 use crate::sessions::session::SessionKey;
 use crate::sessions::{EventContext, n2};
 use crate::statistics::{Event, Message, Refusal};
 
 /// HANDOVER REQUEST ACKNOWLEDGE: the source gets its HANDOVER COMMAND.
-pub(in crate::amf) fn acknowledged(
+pub(in crate::amf) fn acknowledged<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, HandoverRequestAcknowledge,
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         req admitted: PDUSessionResourceAdmittedList = PDUSessionResourceAdmittedList(list) => list,
         req container: TargetToSourceTransparentContainer = TargetToSource_TransparentContainer(octets) => octets,
     );
-    let Some(id) = ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id) else {
-        return Ok(());
+    let Some(id) = connections::named(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(Step::Stay);
     };
     let ends = admitted.0.iter().filter_map(|item| {
         let end = n2::admitted(item.handover_request_acknowledge_transfer.as_slice())?;
@@ -39,12 +41,11 @@ pub(in crate::amf) fn acknowledged(
     else {
         // It crossed the end of the handover, which the gNB is told of.
         amf.refuse(Refusal::OutOfState);
-        return Ok(());
+        return Ok(Step::Stay);
     };
     if ends.is_empty() {
         amf.refuse(Refusal::MalformedNgap);
-        ue_context_release::command(amf, context, id, Cause::protocol(CauseProtocol::semantic_error));
-        return Ok(());
+        return Ok(Step::Release(id, Cause::protocol(CauseProtocol::semantic_error)));
     }
     arrival.acknowledged = true;
     arrival.admitted = ends;
@@ -55,9 +56,9 @@ pub(in crate::amf) fn acknowledged(
     if let Some(gnb) = amf.gnbs.get_mut(&association) {
         gnb.arriving.retain(|arriving| *arriving != id);
     }
-    nas_transport::adopt(amf, context, association, ran_ue_id, id);
+    connections::adopt(amf, context, association, ran_ue_id, id);
     command(amf, context, (source, id, ue), container);
-    Ok(())
+    Ok(Step::Stay)
 }
 
 /// HANDOVER COMMAND.
@@ -119,12 +120,12 @@ fn command(
 }
 
 /// HANDOVER FAILURE: the target takes nothing, and knows nothing of the UE (§8.4.2.3).
-pub(in crate::amf) fn failed(
+pub(in crate::amf) fn failed<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, HandoverFailure, req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),);
     let id = ConnectionId(amf_ue_id);
     let of_it = amf.connections.get(&id).is_some_and(|connection| {
@@ -132,70 +133,70 @@ pub(in crate::amf) fn failed(
             && matches!(&connection.leg, Some(Leg::Target(arrival)) if !arrival.acknowledged)
     });
     // It crossed the release of the target, or is of nobody.
-    let released = amf.connections.get(&id).is_some_and(|connection| {
-        connection.association == association && connection.state == State::ExpectReleaseComplete
-    });
+    let released = amf
+        .connections
+        .get(&id)
+        .is_some_and(|connection| connection.association == association && connection.is_being_released());
     if of_it {
         amf.refuse(Refusal::HandoverRefusedByTarget);
-        if let Some(arrival) = handover::forget_target(amf, id) {
-            handover::without_target(amf, context, id, &arrival);
+        if let Some(arrival) = leaving::forget_target(amf, id) {
+            leaving::without_target(amf, context.now(), id, &arrival);
         }
-        ue_context_release::locally(amf, context, id);
+        leaving::forget(amf, context, id);
     } else if released {
-        ue_context_release::locally(amf, context, id);
+        leaving::forget(amf, context, id);
     } else {
         amf.refuse(Refusal::UnknownUeId);
     }
-    Ok(())
+    Ok(Step::Stay)
 }
 
 /// The answer of the target cannot be used: the handover has failed, and what the target may have is released.
-pub(in crate::amf) fn unusable(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId) {
-    let Some(arrival) = handover::forget_target(amf, id) else { return };
+pub(in crate::amf) fn unusable(amf: &mut Amf, now: Instant, id: ConnectionId) -> Step<'static> {
+    let Some(arrival) = leaving::forget_target(amf, id) else { return Step::Stay };
     amf.refuse(Refusal::HandoverAborted);
-    handover::without_target(amf, context, id, &arrival);
+    leaving::without_target(amf, now, id, &arrival);
     let cause = Cause::protocol(CauseProtocol::abstract_syntax_error_reject);
-    ue_context_release::command(amf, context, id, cause);
+    Step::Release(id, cause)
 }
 
 /// HANDOVER NOTIFY: the UE has arrived. Its sessions follow it, and the source is released.
-pub(in crate::amf) fn notified(
+pub(in crate::amf) fn notified<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, HandoverNotify,
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         lax location: UserLocationInformation = UserLocationInformation(location) => location,
     );
-    let Some(id) = ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id) else {
-        return Ok(());
+    let Some(id) = connections::named(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(Step::Stay);
     };
     let ready = amf.connections.get(&id).is_some_and(
         |connection| matches!(&connection.leg, Some(Leg::Target(arrival)) if arrival.acknowledged),
     );
     if !ready {
         amf.refuse(Refusal::OutOfState);
-        return Ok(());
+        return Ok(Step::Stay);
     }
-    let Some(arrival) = handover::forget_target(amf, id) else { return Ok(()) };
-    nas_transport::locate(amf, id, location.as_ref());
+    let Some(arrival) = leaving::forget_target(amf, id) else { return Ok(Step::Stay) };
+    connections::locate(amf, id, location.as_ref());
     let ue = amf.ues.get(arrival.ue);
     let still = ue.is_some_and(|ue| ue.registered && ue.connection.is_none_or(|id| id == arrival.source));
     if !still {
         amf.refuse(Refusal::HandoverAborted);
         let cause = CauseRadioNetwork::release_due_to_cn_detected_mobility;
-        ue_context_release::command(amf, context, id, Cause::radioNetwork(cause));
-        return Ok(());
+        return Ok(Step::Release(id, Cause::radioNetwork(cause)));
     }
     take_over(amf, arrival.source, id);
     let from = amf.ues.get(arrival.ue).and_then(|ue| ue.connection);
     amf.move_to(id, arrival.ue);
     let serving = amf.connections.get(&id).and_then(|connection| amf.serving.get(connection.plmn));
     let serving = serving.map(|serving| serving.plmn);
-    let Some(supi) = amf.supi_on(id) else { return Ok(()) };
+    let Some(supi) = amf.supi_on(id) else { return Ok(Step::Stay) };
     if let Some(serving) = serving {
         for (session, end) in &arrival.admitted {
             let key = SessionKey { supi, id: *session };
@@ -204,12 +205,12 @@ pub(in crate::amf) fn notified(
     }
     if let Some(source) = from {
         let cause = Cause::radioNetwork(CauseRadioNetwork::successful_handover);
-        ue_context_release::command(amf, context, source, cause);
+        leaving::release(amf, context, source, cause);
     }
     let admitted: Vec<_> = arrival.admitted.iter().map(|(session, _)| *session).collect();
     context.sessions.keep_admitted(amf, &mut context.ports, supi, &admitted);
     amf.statistics.counters.count_event(Event::HandoverCompleted);
-    Ok(())
+    Ok(Step::Stay)
 }
 
 /// The NAS signalling connection moves: what runs on it goes on at the target.
@@ -222,15 +223,15 @@ fn take_over(amf: &mut Amf, source: ConnectionId, target: ConnectionId) {
     };
     from.leg = None;
     from.ue = None;
-    let (state, attempt, repeat) = (from.state, from.attempt.take(), from.repeat.take());
-    let timer = from.timer.take().and_then(|timer| amf.timers.take(timer));
-    from.state = State::Quiet;
+    let (procedure, repeat) = (std::mem::take(&mut from.procedure), from.repeat.take());
+    let (candidate, timer) = (from.candidate.take(), from.timer.take());
+    let timer = timer.and_then(|timer| amf.timers.take(timer));
     let Some(to) = amf.connections.get_mut(&target) else { return };
     (to.secured, to.context_set_up) = (true, true);
-    if state == State::ExpectReleaseComplete {
+    if matches!(procedure, Procedure::Release) {
         return;
     }
-    (to.state, to.attempt, to.repeat) = (state, attempt, repeat);
+    (to.procedure, to.repeat, to.candidate) = (procedure, repeat, candidate);
     if let Some((at, Expiry::Connection(_, timer))) = timer {
         to.timer = Some(amf.timers.start(at, Expiry::Connection(target, timer)));
     }

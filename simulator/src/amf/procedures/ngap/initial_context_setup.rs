@@ -6,51 +6,35 @@ use oxirush_ngap::helpers::{guami, s_nssai, ue_security_capabilities};
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 use oxirush_security::nas_5gs::derive_kgnb;
 
-use super::{pdu_session_resource, ue_context_release};
 use crate::amf::connection::{ConnectionId, Protection};
-use crate::amf::{Amf, ngap, sending};
-use crate::sessions::session::Session;
+use crate::amf::procedures::Step;
+use crate::amf::{Amf, connections, sending};
 use crate::sessions::{EventContext, n2};
 use crate::statistics::{Message, Refusal};
 
 /// Sends a NAS message under the current security context: in an INITIAL CONTEXT SETUP REQUEST with the KgNB of
-/// the uplink NAS COUNT (TS 33.501 Annex A.9), or by itself when the gNB has the context already. The sessions get
-/// their resources with it.
-pub(in crate::amf) fn with_nas(
+/// the uplink NAS COUNT (TS 33.501 Annex A.9) and the resources of sessions, or by itself when the gNB has the context already:
+/// then the answer is `false`.
+pub(in crate::amf) fn begin(
     amf: &mut Amf,
-    context: &mut EventContext<'_>,
+    context: &EventContext<'_>,
     id: ConnectionId,
     (message, plain): (Message, Vec<u8>),
     count: NasCount,
     sessions: &[SessionId],
-) {
-    let Some(nas) = sending::protected(amf, id, plain, Protection::Current) else { return };
+) -> bool {
+    let Some(nas) = sending::protected(amf, id, plain, Protection::Current) else { return true };
     amf.statistics.counters.count_sent(message);
-    let Some(connection) = amf.connections.get_mut(&id) else { return };
+    let Some(connection) = amf.connections.get_mut(&id) else { return true };
     connection.resources_asked |= !sessions.is_empty();
     if std::mem::replace(&mut connection.context_set_up, true) {
-        let pdu = build_ngap!(
-            InitiatingMessage,
-            DownlinkNASTransport,
-            DownlinkNASTransport,
-            AMF_UE_NGAP_ID(id.0),
-            RAN_UE_NGAP_ID(connection.ran_ue_id),
-            NAS_PDU(nas),
-        );
-        sending::of_ue(amf, context.now(), id, Message::DownlinkNasTransport, pdu);
-        if let Some(supi) = amf.supi_on(id) {
-            let wanted = wanted(context.sessions.of(supi), sessions);
-            pdu_session_resource::set_up(amf, context.now(), id, wanted, None);
-        }
-        return;
+        sending::downlink_nas(amf, context.now(), id, nas);
+        return false;
     }
-    let Some(pdu) = request(amf, context, id, nas, count, sessions) else { return };
-    sending::of_ue(amf, context.now(), id, Message::InitialContextSetupRequest, pdu);
-}
-
-/// The sessions of a UE that have these numbers, in the order of the numbers.
-fn wanted<'a>(all: &'a [Session], numbers: &'a [SessionId]) -> impl Iterator<Item = &'a Session> {
-    numbers.iter().filter_map(|id| all.iter().find(|session| session.id == *id))
+    if let Some(pdu) = request(amf, context, id, nas, count, sessions) {
+        sending::of_ue(amf, context.now(), id, Message::InitialContextSetupRequest, pdu);
+    }
+    true
 }
 
 fn request(
@@ -88,7 +72,7 @@ fn request(
             InitialContextSetupRequest,
             AMF_UE_NGAP_ID(id.0),
             RAN_UE_NGAP_ID(connection.ran_ue_id),
-            UEAggregateMaximumBitRate(pdu_session_resource::ue_ambr(amf)),
+            UEAggregateMaximumBitRate(amf.settings.ue_ambr()),
             GUAMI(guami),
             PDUSessionResourceSetupListCxtReq(PDUSessionResourceSetupListCxtReq(items)),
             AllowedNSSAI(AllowedNSSAI(allowed)),
@@ -112,12 +96,12 @@ fn request(
 }
 
 /// INITIAL CONTEXT SETUP RESPONSE: what was asked is done, but for sessions that it says it is not.
-pub(in crate::amf) fn succeeded(
+pub(in crate::amf) fn succeeded<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, InitialContextSetupResponse,
         lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
@@ -125,8 +109,10 @@ pub(in crate::amf) fn succeeded(
         lax failed: PDUSessionResourceFailedToSetupListCxtRes =
             PDUSessionResourceFailedToSetupListCxtRes(list) => list,
     );
-    let Some(id) = ngap::answered(amf, context, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
-    let Some(supi) = amf.supi_on(id) else { return Ok(()) };
+    let Some(id) = connections::answered(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(Step::Stay);
+    };
+    let Some(supi) = amf.supi_on(id) else { return Ok(Step::Stay) };
     for item in done.iter().flat_map(|list| &list.0) {
         let transfer = item.pdu_session_resource_setup_response_transfer.as_slice();
         context.sessions.resources_set_up(amf, &mut context.ports, (supi, item.pdu_session_id.0), transfer);
@@ -134,24 +120,29 @@ pub(in crate::amf) fn succeeded(
     for item in failed.iter().flat_map(|list| &list.0) {
         context.sessions.resources_not_set_up(amf, &mut context.ports, (supi, item.pdu_session_id.0));
     }
-    Ok(())
+    Ok(Step::Stay)
 }
 
 /// INITIAL CONTEXT SETUP FAILURE: the NAS message did not reach the UE; the connection is released.
-pub(in crate::amf) fn failed(
+pub(in crate::amf) fn failed<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, InitialContextSetupFailure,
         lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    if let Some(id) = ngap::answered(amf, context, association, amf_ue_id, ran_ue_id) {
-        amf.refuse(Refusal::ContextSetupFailed);
-        let cause = CauseRadioNetwork::failure_in_radio_interface_procedure;
-        ue_context_release::command(amf, context, id, Cause::radioNetwork(cause));
-    }
-    Ok(())
+    let Some(id) = connections::answered(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(Step::Stay);
+    };
+    Ok(unusable(amf, id))
+}
+
+/// The context is not set up, or nobody knows whether it is: the connection is released.
+pub(in crate::amf) fn unusable(amf: &mut Amf, id: ConnectionId) -> Step<'static> {
+    amf.refuse(Refusal::ContextSetupFailed);
+    let cause = CauseRadioNetwork::failure_in_radio_interface_procedure;
+    Step::Release(id, Cause::radioNetwork(cause))
 }

@@ -3,7 +3,8 @@
 use identity::{SessionId, Snssai};
 use oxirush_nas::nas_5gs::{GmmCause, NasDlNasTransport, NasFGmmCause, NasUlNasTransport};
 
-use crate::amf::connection::{ConnectionId, Protection, State};
+use crate::amf::connection::{ConnectionId, Protection};
+use crate::amf::procedures::{Awaited, Step};
 use crate::amf::{Amf, sending};
 use crate::sessions::{EventContext, Uplink};
 use crate::statistics::{Message, Refusal};
@@ -14,15 +15,15 @@ pub(in crate::amf) fn received(
     context: &mut EventContext<'_>,
     id: ConnectionId,
     transport: NasUlNasTransport,
-) {
-    let Some(connection) = amf.connections.get(&id) else { return };
-    let Some(ue) = connection.ue.and_then(|ue| amf.ues.get(ue)) else {
-        return amf.refuse(Refusal::OutOfState);
+) -> Step<'static> {
+    let Some(connection) = amf.connections.get(&id) else { return Step::Stay };
+    let ue = connection.ue.and_then(|ue| amf.ues.get(ue));
+    // §5.5.2.3.5 c: a deregistration goes on.
+    let goes = connection.procedure.awaits() == Awaited::DeregistrationAccept;
+    let Some(ue) = ue.filter(|_| !goes) else {
+        amf.refuse(Refusal::OutOfState);
+        return Step::Stay;
     };
-    // §5.5.2.3.5 c: the deregistration goes on.
-    if connection.state == State::ExpectDeregistrationAccept {
-        return amf.refuse(Refusal::OutOfState);
-    }
     let named = transport.pdu_session_id.as_ref().map(|id| id.pdu_session_id());
     let forwarded = match named.and_then(SessionId::new) {
         Some(session) if ue.registered && transport.payload_container_type.is_n1_sm() => {
@@ -42,6 +43,7 @@ pub(in crate::amf) fn received(
     if let Err(cause) = forwarded {
         return_payload(amf, context, id, transport, cause);
     }
+    Step::Stay
 }
 
 /// The payload goes back with the reason (§5.4.5.3.1 e to h).

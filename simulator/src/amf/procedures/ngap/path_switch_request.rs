@@ -5,22 +5,22 @@ use oxirush_ngap::helpers::s_nssai;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 use rand::Rng;
 
-use super::{handover, nas_transport};
-use crate::amf::connection::{ConnectionId, State};
+use crate::amf::connection::ConnectionId;
+use crate::amf::procedures::Step;
 use crate::amf::ue::UeId;
-use crate::amf::{Amf, sending};
+use crate::amf::{Amf, connections, leaving, sending};
 use crate::sessions::session::SessionKey;
 use crate::sessions::{EventContext, n2};
 use crate::statistics::{Event, Message, Refusal};
 use crate::upf::N3End;
 
 /// PATH SWITCH REQUEST.
-pub(in crate::amf) fn requested(
+pub(in crate::amf) fn requested<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, PathSwitchRequest,
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         req source: u64 = SourceAMF_UE_NGAP_ID(id) => id.0,
@@ -37,11 +37,11 @@ pub(in crate::amf) fn requested(
     match judge(amf, context, id, location.as_ref(), &ends) {
         Ok(ue) => {
             // The UE moved by itself: an N2 handover that was under way is void.
-            if handover::give_up(amf, context, id, CauseRadioNetwork::xn_handover_triggered) {
+            if leaving::give_up_handover(amf, context, id, CauseRadioNetwork::xn_handover_triggered) {
                 amf.refuse(Refusal::HandoverAborted);
             }
-            nas_transport::adopt(amf, context, association, ran_ue_id, id);
-            nas_transport::locate(amf, id, location.as_ref());
+            connections::adopt(amf, context, association, ran_ue_id, id);
+            connections::locate(amf, id, location.as_ref());
             amf.move_to(id, ue);
             switch(amf, context, (id, ue), &ends, &named);
         }
@@ -50,7 +50,7 @@ pub(in crate::amf) fn requested(
             fail(amf, context, association, (source, ran_ue_id), &named, cause);
         }
     }
-    Ok(())
+    Ok(Step::Stay)
 }
 
 fn judge(
@@ -63,14 +63,14 @@ fn judge(
     let unknown = (Refusal::UnknownUeId, CauseRadioNetwork::unknown_local_UE_NGAP_ID);
     let not_allowed = (Refusal::PathSwitchRefused, CauseRadioNetwork::ho_target_not_allowed);
     let connection = amf.connections.get(&id).ok_or(unknown)?;
-    if connection.state == State::ExpectReleaseComplete || !connection.secured {
+    if connection.is_being_released() || !connection.secured {
         // It crossed the UE CONTEXT RELEASE COMMAND.
         return Err((Refusal::OutOfState, CauseRadioNetwork::interaction_with_other_procedure));
     }
     let ue_id = connection.ue.ok_or(unknown)?;
     let ue = amf.ues.get(ue_id).ok_or(unknown)?;
-    let area = match location.and_then(nas_transport::tai) {
-        Some(tai) => nas_transport::area(amf, tai),
+    let area = match location.and_then(connections::tai) {
+        Some(tai) => connections::area(amf, tai),
         None => Some((connection.plmn, connection.tac)),
     };
     let (plmn, _) = area.ok_or(not_allowed)?;

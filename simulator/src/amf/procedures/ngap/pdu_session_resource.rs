@@ -7,7 +7,8 @@ use oxirush_ngap::helpers::s_nssai;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 
 use crate::amf::connection::{ConnectionId, Protection};
-use crate::amf::{Amf, access_node, ngap, sending};
+use crate::amf::procedures::Step;
+use crate::amf::{Amf, connections, sending};
 use crate::sessions::session::{Session, SessionKey};
 use crate::sessions::{EventContext, n2};
 use crate::statistics::Message;
@@ -22,7 +23,7 @@ pub(in crate::amf) fn set_up<'a>(
 ) {
     let mut items = Vec::new();
     for session in sessions {
-        let plain = message.take().and_then(|octets| access_node::carried(amf, session.id, octets));
+        let plain = message.take().and_then(|octets| sending::carried(amf, session.id, octets));
         let pdu = plain.and_then(|plain| sending::protected(amf, id, plain, Protection::Current));
         let slice = s_nssai(session.slice.sst, session.slice.sd);
         let Some(transfer) = n2::setup_request(session) else { continue };
@@ -41,24 +42,18 @@ pub(in crate::amf) fn set_up<'a>(
         AMF_UE_NGAP_ID(id.0),
         RAN_UE_NGAP_ID(connection.ran_ue_id),
         PDUSessionResourceSetupListSUReq(PDUSessionResourceSetupListSUReq(items)),
-        UEAggregateMaximumBitRate(ue_ambr(amf)),
+        UEAggregateMaximumBitRate(amf.settings.ue_ambr()),
     );
     sending::of_ue(amf, now, id, Message::SessionResourceSetupRequest, pdu);
 }
 
-/// UE AMBR of the settings.
-pub(in crate::amf) fn ue_ambr(amf: &Amf) -> UEAggregateMaximumBitRate {
-    let (uplink, downlink) = amf.settings.ue_ambr_bps;
-    UEAggregateMaximumBitRate::new(BitRate(downlink), BitRate(uplink), None)
-}
-
 /// PDU SESSION RESOURCE SETUP RESPONSE: some sessions have their resources, others don't (§8.2.1.2).
-pub(in crate::amf) fn set_up_answered(
+pub(in crate::amf) fn set_up_answered<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, PDUSessionResourceSetupResponse,
         lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
@@ -66,8 +61,10 @@ pub(in crate::amf) fn set_up_answered(
         lax failed: PDUSessionResourceFailedToSetupListSURes =
             PDUSessionResourceFailedToSetupListSURes(list) => list,
     );
-    let Some(id) = ngap::answered(amf, context, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
-    let Some(supi) = amf.supi_on(id) else { return Ok(()) };
+    let Some(id) = connections::answered(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(Step::Stay);
+    };
+    let Some(supi) = amf.supi_on(id) else { return Ok(Step::Stay) };
     for item in done.iter().flat_map(|list| &list.0) {
         let transfer = item.pdu_session_resource_setup_response_transfer.as_slice();
         context.sessions.resources_set_up(amf, &mut context.ports, (supi, item.pdu_session_id.0), transfer);
@@ -75,7 +72,7 @@ pub(in crate::amf) fn set_up_answered(
     for item in failed.iter().flat_map(|list| &list.0) {
         context.sessions.resources_not_set_up(amf, &mut context.ports, (supi, item.pdu_session_id.0));
     }
-    Ok(())
+    Ok(Step::Stay)
 }
 
 /// PDU SESSION RESOURCE MODIFY REQUEST with a 5GSM message.
@@ -86,7 +83,7 @@ pub(in crate::amf) fn modify(
     session: &Session,
     message: Vec<u8>,
 ) {
-    let Some(plain) = access_node::carried(amf, session.id, message) else { return };
+    let Some(plain) = sending::carried(amf, session.id, message) else { return };
     let Some(pdu) = sending::protected(amf, id, plain, Protection::Current) else { return };
     let Some(transfer) = n2::modify_request(session) else { return };
     let Some(connection) = amf.connections.get(&id) else { return };
@@ -105,18 +102,18 @@ pub(in crate::amf) fn modify(
 }
 
 /// PDU SESSION RESOURCE MODIFY RESPONSE: what was not modified goes on as before (§8.2.3.2).
-pub(in crate::amf) fn modify_answered(
+pub(in crate::amf) fn modify_answered<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, PDUSessionResourceModifyResponse,
         lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
     );
-    ngap::answered(amf, context, association, amf_ue_id, ran_ue_id);
-    Ok(())
+    connections::answered(amf, context, association, amf_ue_id, ran_ue_id);
+    Ok(Step::Stay)
 }
 
 /// PDU SESSION RESOURCE RELEASE COMMAND, with a 5GSM message where the UE is to be told.
@@ -127,7 +124,7 @@ pub(in crate::amf) fn release(
     session: SessionId,
     message: Option<Vec<u8>>,
 ) {
-    let plain = message.and_then(|message| access_node::carried(amf, session, message));
+    let plain = message.and_then(|message| sending::carried(amf, session, message));
     let nas = plain.and_then(|plain| sending::protected(amf, id, plain, Protection::Current));
     let Some(transfer) = n2::release_command(Cause::nas(CauseNas::normal_release)) else { return };
     let Some(connection) = amf.connections.get(&id) else { return };
@@ -157,18 +154,20 @@ pub(in crate::amf) fn release(
 }
 
 /// PDU SESSION RESOURCE RELEASE RESPONSE: nothing more comes up.
-pub(in crate::amf) fn release_answered(
+pub(in crate::amf) fn release_answered<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, PDUSessionResourceReleaseResponse,
         lax amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         lax ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         lax released: PDUSessionResourceReleasedListRelRes = PDUSessionResourceReleasedListRelRes(list) => list,
     );
-    let Some(id) = ngap::answered(amf, context, association, amf_ue_id, ran_ue_id) else { return Ok(()) };
+    let Some(id) = connections::answered(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(Step::Stay);
+    };
     let supi = amf.supi_on(id);
     let EventContext { sessions, ports } = context;
     for item in released.iter().flat_map(|list| &list.0) {
@@ -178,29 +177,29 @@ pub(in crate::amf) fn release_answered(
             sessions.resources_released(ports, SessionKey { supi, id: session });
         }
     }
-    Ok(())
+    Ok(Step::Stay)
 }
 
 /// PDU SESSION RESOURCE NOTIFY (§8.2.4): the gNB has released the resources of sessions by itself; they stay, without their
 /// user plane. That QoS flows are no longer fulfilled changes nothing where there is none but the default one.
-pub(in crate::amf) fn notified(
+pub(in crate::amf) fn notified<'a>(
     amf: &mut Amf,
     context: &mut EventContext<'_>,
     association: u32,
-    pdu: &NGAPPDU<'_>,
-) -> Result<(), Error> {
+    pdu: &'a NGAPPDU<'a>,
+) -> Result<Step<'a>, Error> {
     extract_ngap_ies!(pdu, PDUSessionResourceNotify,
         req amf_ue_id: u64 = AMF_UE_NGAP_ID(id),
         req ran_ue_id: u32 = RAN_UE_NGAP_ID(id),
         lax released: PDUSessionResourceReleasedListNot = PDUSessionResourceReleasedListNot(list) => list,
     );
-    let Some(id) = ngap::connection_of(amf, context, association, amf_ue_id, ran_ue_id) else {
-        return Ok(());
+    let Some(id) = connections::named(amf, context, association, amf_ue_id, ran_ue_id) else {
+        return Ok(Step::Stay);
     };
-    let Some(supi) = amf.supi_on(id) else { return Ok(()) };
+    let Some(supi) = amf.supi_on(id) else { return Ok(Step::Stay) };
     for item in released.iter().flat_map(|list| &list.0) {
         let Some(id) = SessionId::new(item.pdu_session_id.0) else { continue };
         context.sessions.resources_lost(&mut context.ports, SessionKey { supi, id });
     }
-    Ok(())
+    Ok(Step::Stay)
 }

@@ -7,14 +7,14 @@ use oxirush_ngap::helpers::{AMF_POINTER_BITS, AMF_SET_ID_BITS, tai};
 use oxirush_ngap::{build_ngap, ngap::*};
 
 use crate::amf::expiry::UeTimer;
-use crate::amf::ue::{Pending, UeId};
+use crate::amf::ue::{Pending, Ue, UeId};
 use crate::amf::{Amf, sending};
 use crate::sessions::EventContext;
 use crate::statistics::{Message, Refusal};
 
 /// Pages an idle registered UE in its registration area, until it answers or T3513 has expired five times.
-pub(in crate::amf) fn start(amf: &mut Amf, now: Instant, id: UeId) {
-    let idle = |ue: &&mut crate::amf::ue::Ue| ue.registered && ue.connection.is_none() && ue.paged.is_none();
+pub(in crate::amf) fn begin(amf: &mut Amf, now: Instant, id: UeId) {
+    let idle = |ue: &&mut Ue| ue.registered && ue.connection.is_none() && ue.paged.is_none();
     let Some(ue) = amf.ues.get_mut(id).filter(idle) else { return };
     ue.paged = Some(0);
     page(amf, now, id);

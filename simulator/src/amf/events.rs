@@ -1,0 +1,84 @@
+//! What happens to an AMF, and what its driver does for it.
+
+use identity::{Imsi, SessionId};
+
+/// What happens to an AMF.
+#[derive(Clone, Copy, Debug)]
+pub enum AmfEvent<'a> {
+    /// A gNB has connected.
+    AssociationUp {
+        /// The driver's own number of it, used once.
+        association: u32,
+        /// Streams that the AMF may send on.
+        streams_out: u16,
+    },
+    /// A message with the payload protocol identifier of NGAP.
+    Received {
+        /// From whom.
+        association: u32,
+        /// On which stream.
+        stream: u16,
+        /// The NGAP PDU.
+        octets: &'a [u8],
+    },
+    /// The association is gone: its UEs are idle (TS 38.413 §8.7.4.1, TS 24.501 §5.5.1.2.8 a).
+    AssociationDown {
+        /// Which one.
+        association: u32,
+    },
+    /// What the operator wants.
+    Command(Command),
+}
+
+/// What the network side starts by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Deregister a UE, after paging it when it is idle (TS 24.501 §5.5.2.3).
+    Deregister {
+        /// Whom.
+        imsi: Imsi,
+        /// The UE is to register again.
+        re_registration: bool,
+    },
+    /// Page a UE (TS 24.501 §5.6.2).
+    Page {
+        /// Whom.
+        imsi: Imsi,
+    },
+    /// Give a UE another 5G-GUTI (TS 24.501 §5.4.4), after paging it when it is idle.
+    UpdateConfiguration {
+        /// Whom.
+        imsi: Imsi,
+    },
+    /// Release a PDU session (TS 24.501 §6.3.3).
+    ReleaseSession {
+        /// Whose.
+        imsi: Imsi,
+        /// Which.
+        session: SessionId,
+    },
+    /// Reset the NG interface with a gNB (TS 38.413 §8.7.4.2.1).
+    Reset {
+        /// With which.
+        association: u32,
+    },
+}
+
+/// What the driver of an AMF does for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AmfAction {
+    /// Send an NGAP PDU.
+    Send {
+        /// To whom.
+        association: u32,
+        /// On which stream.
+        stream: u16,
+        /// The NGAP PDU.
+        octets: Vec<u8>,
+    },
+    /// End an association. No [`AmfEvent::AssociationDown`] is needed, and one does no harm.
+    Close {
+        /// Which one.
+        association: u32,
+    },
+}
