@@ -7,7 +7,7 @@ use billing::{ChargingId, ChargingRecord, Money, Octets, Tariff};
 use identity::{Imsi, SessionId};
 use scenarios::{ChargingFaults, stream_seed};
 
-use super::press::Press;
+use super::record_queue::RecordQueue;
 use super::session::{Session, Used};
 use super::{Charged, ORPHANS};
 
@@ -112,50 +112,50 @@ impl Faults {
         used: Used,
         tariff: &Tariff,
         unrated: &mut u64,
-        press: &mut Press,
+        queue: &mut RecordQueue,
     ) {
-        self.invent(&session, &used, tariff, press);
+        self.invent(&session, &used, tariff, queue);
         let Some(fault) = session.fault() else {
-            return press.push(session.rate(&used, tariff, unrated));
+            return queue.push(session.rate(&used, tariff, unrated));
         };
         match fault {
             Fault::Lost | Fault::Orphan => {}
             Fault::Duplicated => {
                 let record = session.rate(&used, tariff, unrated);
-                press.push(record.clone());
-                press.push(record);
+                queue.push(record.clone());
+                queue.push(record);
             }
             Fault::Late => {
                 let record = session.rate(&used, tariff, unrated);
-                press.push_from(used.to_us + LATE_US, record);
+                queue.push_from(used.to_us + LATE_US, record);
             }
             Fault::Reordered => {
-                let mut records = session.kept();
-                if records.is_empty() {
+                let mut kept = session.kept();
+                if kept.is_empty() {
                     let (first, second) = used.halves();
-                    records.push(session.rate(&first, tariff, unrated));
-                    records.push(session.rate(&second, tariff, unrated));
+                    kept.push(session.rate(&first, tariff, unrated));
+                    kept.push(session.rate(&second, tariff, unrated));
                 } else {
-                    records.push(session.rate(&used, tariff, unrated));
+                    kept.push(session.rate(&used, tariff, unrated));
                 }
-                for record in records.into_iter().rev() {
-                    press.push(record);
+                for record in kept.into_iter().rev() {
+                    queue.push(record);
                 }
             }
             Fault::WrongVolume => {
                 let downlink = Octets(used.downlink.0.saturating_mul(2).saturating_add(1_000_000));
-                press.push(session.rate(&Used { downlink, ..used }, tariff, unrated));
+                queue.push(session.rate(&Used { downlink, ..used }, tariff, unrated));
             }
-            Fault::WrongTariff => press.push(wrongly_rated(&mut session, &used, tariff, unrated)),
+            Fault::WrongTariff => queue.push(wrongly_rated(&mut session, &used, tariff, unrated)),
             Fault::WrongPlmn => {
                 let mut record = session.rate(&used, tariff, unrated);
                 record.serving = session.another_network(record.serving);
-                press.push(record);
+                queue.push(record);
             }
             Fault::Partial => {
                 let (first, second) = used.halves();
-                press.push(session.rate(&first, tariff, unrated));
-                press.push_from(used.to_us + RETRY_US, session.rate(&second, tariff, unrated));
+                queue.push(session.rate(&first, tariff, unrated));
+                queue.push_from(used.to_us + RETRY_US, session.rate(&second, tariff, unrated));
             }
         }
         let Charged { supi, session: number, .. } = *session.charged();
@@ -176,7 +176,7 @@ impl Faults {
     }
 
     /// Perhaps a session that nobody had, beside this one.
-    fn invent(&mut self, beside: &Session, used: &Used, tariff: &Tariff, press: &mut Press) {
+    fn invent(&mut self, beside: &Session, used: &Used, tariff: &Tariff, queue: &mut RecordQueue) {
         if self.draw(beside.id(), INVENTS) >= self.rates.orphan {
             return;
         }
@@ -195,7 +195,7 @@ impl Faults {
             uplink_lost: 0,
             ..*used
         };
-        press.push(orphan.rate(&made_up, tariff, &mut 0));
+        queue.push(orphan.rate(&made_up, tariff, &mut 0));
         self.injected.push(InjectedFault { kind: Fault::Orphan, charging_id: id, supi, session: another });
     }
 

@@ -2,7 +2,7 @@
 //! closed; rated by a tariff; and its records, with faults on purpose.
 
 mod faults;
-mod press;
+mod record_queue;
 mod session;
 mod tariff;
 
@@ -14,7 +14,7 @@ use scenarios::ChargingFaults;
 
 use crate::upf::Volumes;
 use faults::Faults;
-use press::Press;
+use record_queue::RecordQueue;
 use session::Session;
 
 pub use faults::{Fault, InjectedFault};
@@ -87,7 +87,7 @@ pub struct ChargingSummary {
 /// same seed give the same records.
 ///
 /// ```text
-/// open ──► update … update ──► close ──► press (order, time, faults) ──► take_records
+/// open ──► update … update ──► close ──► record queue (order, time, faults) ──► take_records
 ///             │ PLMN, quota, tariff: a record                ▲
 ///             └──────────────────────────────────────────────┘
 /// ```
@@ -96,7 +96,7 @@ pub struct Chf {
     sessions: BTreeMap<ChargingId, Session>,
     last: u32,
     faults: Faults,
-    press: Press,
+    records: RecordQueue,
     /// The minute of the day at which the rates were last looked at.
     minute: Option<u64>,
     opened: u64,
@@ -111,7 +111,7 @@ impl Chf {
             sessions: BTreeMap::new(),
             last: 0,
             faults: Faults::new(settings.faults, settings.seed),
-            press: Press::default(),
+            records: RecordQueue::default(),
             minute: None,
             opened: 0,
             unrated: 0,
@@ -167,7 +167,7 @@ impl Chf {
         if let Some(serving) = serving {
             session.moves_to(serving);
         }
-        session.keep(record, &mut self.press);
+        session.keep(record, &mut self.records);
     }
 
     /// A session ends.
@@ -178,8 +178,8 @@ impl Chf {
         };
         session.note(totals);
         let used = session.end_part(wall_us, closing);
-        let Self { faults, press, settings, unrated, .. } = self;
-        faults.last_part(session, used, &settings.tariff, unrated, press);
+        let Self { faults, records, settings, unrated, .. } = self;
+        faults.last_part(session, used, &settings.tariff, unrated, records);
     }
 
     /// Closes what is open as it was last noted, and lets out what was held back.
@@ -188,17 +188,17 @@ impl Chf {
             let noted = self.sessions[&id].noted();
             self.close(wall_us, id, noted, Closing::StillOpen);
         }
-        self.press.let_out();
+        self.records.let_out();
     }
 
     /// Whether a session is open, or a record held back.
     pub fn owes_records(&self) -> bool {
-        !self.sessions.is_empty() || self.press.held() > 0
+        !self.sessions.is_empty() || self.records.held() > 0
     }
 
     /// The records that are to be written by now, in their order.
     pub fn take_records(&mut self, wall_us: u64) -> impl Iterator<Item = ChargingRecord> + '_ {
-        self.press.take(wall_us)
+        self.records.take(wall_us)
     }
 
     /// The sessions that are open.
@@ -226,9 +226,9 @@ impl Chf {
         ChargingSummary {
             opened: self.opened,
             open: self.sessions.len(),
-            records: self.press.written(),
-            held: self.press.held(),
-            amount: self.press.amount(),
+            records: self.records.written(),
+            held: self.records.held(),
+            amount: self.records.amount(),
             currency: self.settings.tariff.currency,
             faults: self.faults.by_kind(),
             unrated: self.unrated,

@@ -4,7 +4,7 @@ use billing::{ChargingId, ChargingRecord, Closing, Meter, Money, Octets, Part, T
 use identity::Plmn;
 
 use super::faults::Fault;
-use super::press::Press;
+use super::record_queue::RecordQueue;
 use super::{Charged, Volumes};
 
 pub(super) struct Session {
@@ -144,15 +144,15 @@ impl Session {
     }
 
     /// A record that is not the session's last.
-    pub(super) fn keep(&mut self, mut record: ChargingRecord, press: &mut Press) {
+    pub(super) fn keep(&mut self, mut record: ChargingRecord, queue: &mut RecordQueue) {
         match self.fault {
             Some(Fault::Lost) => {}
             Some(Fault::Reordered) => self.kept.push(record),
             Some(Fault::WrongPlmn) => {
                 record.serving = self.another_network(record.serving);
-                press.push(record);
+                queue.push(record);
             }
-            _ => press.push(record),
+            _ => queue.push(record),
         }
     }
 

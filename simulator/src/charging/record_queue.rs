@@ -6,7 +6,7 @@ use billing::{ChargingRecord, Money};
 
 /// Records in the order in which they are to be written.
 #[derive(Default)]
-pub(super) struct Press {
+pub(super) struct RecordQueue {
     /// By the time from which they may be written, then by the order in which they came.
     waiting: BTreeMap<(u64, u64), ChargingRecord>,
     came: u64,
@@ -17,7 +17,7 @@ pub(super) struct Press {
     amount: i128,
 }
 
-impl Press {
+impl RecordQueue {
     /// To be written at once.
     pub(super) fn push(&mut self, record: ChargingRecord) {
         self.push_from(0, record);
