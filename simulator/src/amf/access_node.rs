@@ -35,7 +35,7 @@ impl AccessNode for Amf {
         }
     }
 
-    fn tell(&mut self, now: Instant, supi: Imsi, id: SessionId, message: Vec<u8>) {
+    fn send_to_ue(&mut self, now: Instant, supi: Imsi, id: SessionId, message: Vec<u8>) {
         let Some(connection) = self.last_connection_of(supi) else { return };
         let Some(plain) = sending::carried(self, id, message) else { return };
         sending::transport(self, now, connection, Message::DownlinkTransport, plain, Protection::Current);

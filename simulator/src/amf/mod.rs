@@ -170,7 +170,7 @@ impl Amf {
     }
 
     /// Whether an INITIAL UE MESSAGE has come: a campaign has begun.
-    pub fn has_heard_of_a_ue(&self) -> bool {
+    pub fn has_received_a_ue(&self) -> bool {
         self.statistics.received(Message::InitialUeMessage) > 0
     }
 

@@ -44,7 +44,9 @@ impl Ledger {
         writer.flush()?;
         let ledger = Self { writer, state, next_flush: None, says_completeness };
         // What stands there may be of an earlier ledger of this name.
-        ledger.say(false, 0).map_err(|source| CsvError::Unwritable { path: path.to_owned(), source })?;
+        ledger
+            .write_completeness(false, 0)
+            .map_err(|source| CsvError::Unwritable { path: path.to_owned(), source })?;
         Ok(ledger)
     }
 
@@ -74,7 +76,7 @@ impl Ledger {
     /// and the ledger is complete.
     pub(super) fn campaign(&mut self, over: bool, wall_us: u64, injected: &[InjectedFault]) {
         self.flush();
-        if let Err(error) = self.say(over && self.state.error.is_none(), wall_us) {
+        if let Err(error) = self.write_completeness(over && self.state.error.is_none(), wall_us) {
             tracing::warn!(%error, "nobody can be told whether the charging ledger is complete");
         }
         if !over {
@@ -86,7 +88,7 @@ impl Ledger {
         }
     }
 
-    fn say(&self, complete: bool, at_us: u64) -> io::Result<()> {
+    fn write_completeness(&self, complete: bool, at_us: u64) -> io::Result<()> {
         if !self.says_completeness {
             return Ok(());
         }

@@ -20,7 +20,7 @@ pub(crate) trait AccessNode {
     fn page(&mut self, now: Instant, supi: Imsi);
 
     /// Carries a message to the UE, by itself.
-    fn tell(&mut self, now: Instant, supi: Imsi, id: SessionId, message: Vec<u8>);
+    fn send_to_ue(&mut self, now: Instant, supi: Imsi, id: SessionId, message: Vec<u8>);
 
     /// Asks the RAN for the resources of a session, with a message for the UE.
     fn set_up_resources(&mut self, now: Instant, session: &Session, message: Option<Vec<u8>>);

@@ -36,7 +36,7 @@ impl Sessions {
                 self.counters.count_refusal(Refusal::MalformedSession);
                 let answer = Nas5gsMessage::answer_to_refused(uplink.octets, &error, Direction::Uplink);
                 if let Some(answer @ Nas5gsMessage::Gsm(..)) = answer {
-                    self.tell(node, ports.now, key, (Message::SessionStatus, answer.encode().ok()));
+                    self.send(node, ports.now, key, (Message::SessionStatus, answer.encode().ok()));
                 }
                 return Ok(());
             }
@@ -45,12 +45,12 @@ impl Sessions {
         let pti = header.procedure_transaction_identity;
         if header.pdu_session_identity != key.id.value() {
             // §7.3.2: the identity of the message is not that of the transport.
-            self.tell_status(node, ports, (key, pti), GsmCause::InvalidPduSessionIdentity);
+            self.send_status(node, ports, (key, pti), GsmCause::InvalidPduSessionIdentity);
             return Ok(());
         }
         if is_by_ue(&message) && (pti == UNASSIGNED_PTI || pti == RESERVED_PTI) {
             // §7.3.1: the UE begins with a PTI of its own.
-            self.tell_status(node, ports, (key, pti), GsmCause::InvalidPtiValue);
+            self.send_status(node, ports, (key, pti), GsmCause::InvalidPtiValue);
             return Ok(());
         }
         if let Nas5gsmMessage::PduSessionEstablishmentRequest(request) = &message {
@@ -88,7 +88,7 @@ impl Sessions {
             _ => {
                 self.counters.count_refusal(Refusal::OutOfState);
                 let cause = GsmCause::MessageTypeNonExistentOrNotImplemented;
-                self.tell_status(node, ports, (key, pti), cause);
+                self.send_status(node, ports, (key, pti), cause);
             }
         }
     }
@@ -141,7 +141,7 @@ impl Sessions {
         (name, octets): (Message, Vec<u8>),
     ) {
         if node.reaches(key.supi) {
-            self.tell(node, ports.now, key, (name, Some(octets)));
+            self.send(node, ports.now, key, (name, Some(octets)));
         }
         self.start_timer(node, ports.now, key, timer);
     }
@@ -245,7 +245,7 @@ impl Sessions {
     }
 
     /// 5GSM STATUS.
-    fn tell_status(
+    fn send_status(
         &mut self,
         node: &mut impl AccessNode,
         ports: &mut Ports<'_>,
@@ -254,7 +254,7 @@ impl Sessions {
     ) {
         self.counters.count_refusal(Refusal::MalformedSession);
         let status = messages::status(key.id.value(), pti, cause);
-        self.tell(node, ports.now, key, (Message::SessionStatus, status));
+        self.send(node, ports.now, key, (Message::SessionStatus, status));
     }
 }
 

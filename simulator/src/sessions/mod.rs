@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! access node ── messages of UEs, answers of the RAN ──► sessions ── Ports ──► user plane, charging
-//!             ◄── AccessNode: page, tell, resources ────
+//!             ◄── AccessNode: page, send, resources ────
 //! ```
 
 mod access;
@@ -261,8 +261,8 @@ impl Sessions {
         policy::decide(policy, *ambr_bps, *default_ambr_bps, &mut self.rng)
     }
 
-    /// Has the access node tell the UE something.
-    fn tell(
+    /// Sends the UE a message, through its access node.
+    fn send(
         &mut self,
         node: &mut impl AccessNode,
         now: Instant,
@@ -271,7 +271,7 @@ impl Sessions {
     ) {
         let Some(message) = message else { return };
         self.counters.count_sent(name);
-        node.tell(now, key.supi, key.id, message);
+        node.send_to_ue(now, key.supi, key.id, message);
     }
 
     /// From now on a session waits for the answer to a message, which is sent again when `timer` expires.

@@ -8,8 +8,8 @@ use scenarios::Flow;
 
 use super::{N3End, UpfCounters};
 
-/// A packet counts when it comes from the gNB whose end of the tunnel the SMF has told, or from the one before it: after a
-/// handover some are still on their way. Until the first is told, the tunnel's TEID vouches for a packet: only a gNB knows it.
+/// A packet counts when it comes from the gNB whose end of the tunnel the SMF has named, or from the one before it: after a
+/// handover some are still on their way. Until the first is named, the tunnel's TEID vouches for a packet: only a gNB knows it.
 ///
 /// The packets of a gNB that the UE has just arrived at may be faster than the SMF. They are set aside by their source, and
 /// count when the SMF names that source within [`SOON`].
@@ -41,10 +41,10 @@ struct Aside {
 
 impl Sources {
     pub(super) fn judge(&self, now: Option<N3End>, from: IpAddr) -> Source {
-        let told = now.map(|tunnel| tunnel.address);
-        let nobody_yet = told.is_none() && self.before.is_none();
+        let named = now.map(|tunnel| tunnel.address);
+        let nobody_yet = named.is_none() && self.before.is_none();
         let known = |address: IpAddr| gtpu::is_same_address(address, from);
-        if nobody_yet || told.into_iter().chain(self.before).any(known) {
+        if nobody_yet || named.into_iter().chain(self.before).any(known) {
             Source::Known
         } else {
             Source::Foreign
@@ -56,7 +56,7 @@ impl Sources {
         self.before = Some(address);
     }
 
-    /// A packet from a source that may yet be told of.
+    /// A packet from a source that may yet be named of.
     pub(super) fn set_aside(&mut self, now: Instant, from: IpAddr, octets: u64) {
         let from = from.to_canonical();
         self.aside.retain(|aside| now.saturating_duration_since(aside.since) <= SOON);

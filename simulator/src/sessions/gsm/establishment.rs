@@ -181,7 +181,7 @@ fn repeats(
         _ => return false,
     };
     sessions.counters.count_refusal(Refusal::RepeatedRequest);
-    sessions.tell(node, ports.now, key, (Message::SessionEstablishmentAccept, accept));
+    sessions.send(node, ports.now, key, (Message::SessionEstablishmentAccept, accept));
     true
 }
 
@@ -205,5 +205,5 @@ fn refuse(
 ) {
     sessions.counters.count_refusal(Refusal::SessionRefused);
     let reject = messages::establishment_reject(key.id.value(), pti, cause);
-    sessions.tell(node, ports.now, key, (Message::SessionEstablishmentReject, reject));
+    sessions.send(node, ports.now, key, (Message::SessionEstablishmentReject, reject));
 }

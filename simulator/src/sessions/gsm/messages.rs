@@ -57,8 +57,8 @@ fn options(session: &Session) -> Option<NasExtendedProtocolConfigurationOptions>
         (mtu && ipv4, LINK_MTU_IPV4, LINK_MTU.to_be_bytes().to_vec()),
         (true, CHARGING_ID_CONTAINER, charging.to_vec()),
     ];
-    let told = all.into_iter().filter(|(told, ..)| *told);
-    let entries = told.map(|(_, identifier, contents)| PcoEntry { identifier, contents }).collect();
+    let answered = all.into_iter().filter(|(has, ..)| *has);
+    let entries = answered.map(|(_, identifier, contents)| PcoEntry { identifier, contents }).collect();
     NasExtendedProtocolConfigurationOptions::from_pco(&Pco::new(0, entries), PcoDirection::Downlink).ok()
 }
 

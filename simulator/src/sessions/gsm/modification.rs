@@ -61,7 +61,7 @@ impl Modification {
                 let cause = GsmCause::UserAuthenticationOrAuthorizationFailed;
                 let reject = messages::modification_reject(key.id.value(), session.pti, cause);
                 sessions.counters.count_refusal(Refusal::SessionRefused);
-                sessions.tell(node, ports.now, key, (Message::SessionModificationReject, reject));
+                sessions.send(node, ports.now, key, (Message::SessionModificationReject, reject));
             }
             Decision::Allowed(ambr_bps) => {
                 session.ambr_bps = ambr_bps;
@@ -80,7 +80,7 @@ impl Modification {
             sessions.counters.count_sent(Message::SessionModificationCommand);
         } else {
             let message = (Message::SessionModificationCommand, Some(octets.clone()));
-            sessions.tell(node, ports.now, key, message);
+            sessions.send(node, ports.now, key, message);
         }
         let wait = (Procedure::Modification(Self::ExpectComplete), SessionTimer::T3591);
         sessions.await_answer(node, ports.now, key, octets, wait);

@@ -64,7 +64,7 @@ impl Release {
             sessions.counters.count_sent(Message::SessionReleaseCommand);
         } else {
             let message = (Message::SessionReleaseCommand, Some(octets.clone()));
-            sessions.tell(node, ports.now, key, message);
+            sessions.send(node, ports.now, key, message);
             Self::give_back(sessions, ports, key);
         }
         let wait = (Procedure::Release(Self::ExpectComplete), SessionTimer::T3592);
