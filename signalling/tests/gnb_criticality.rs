@@ -3,37 +3,22 @@
 #![allow(unused_qualifications, reason = "both sides of the protocol have types of one name")]
 
 mod amf;
+#[path = "../../criticality/tests/damage/mod.rs"]
+mod damage;
 
 use amf::*;
+use damage::{Class, Damage, IGNORE, Mandatory, NOTIFY, REJECT, diagnostics_of, is_indication};
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{NgapPduKind as Kind, build_ngap, ie};
 use signalling::{NodeAction, NodeEvent};
-
-/// What a message is to the gNB, written down from TS 38.413 tables 8.1-1 to 8.1-3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    /// Class 1, with this unsuccessful outcome.
-    Answered(&'static str),
-    /// Class 1 without an unsuccessful outcome.
-    OnlyAcknowledged,
-    /// Class 2.
-    Unanswered,
-    /// The answer of the AMF.
-    Outcome,
-}
 
 /// A message that is in order, at a gNB where it is due.
 struct Scene {
     name: &'static str,
     class: Class,
-    /// The mandatory IEs, from the tables of §9.2: identifier, criticality, and whether the unsuccessful outcome needs it.
-    mandatory: &'static [(u16, Criticality, bool)],
+    mandatory: &'static [Mandatory],
     make: fn() -> (Node, NGAP_PDU),
 }
-
-const REJECT: Criticality = Criticality::reject;
-const NOTIFY: Criticality = Criticality::notify;
-const IGNORE: Criticality = Criticality::ignore;
 
 const SCENES: &[Scene] = &[
     Scene {
@@ -162,44 +147,8 @@ fn at_ue(message: impl Fn(u32) -> Result<NGAP_PDU, oxirush_ngap::Error>) -> (Nod
     (node, message(ran).unwrap())
 }
 
-/// What is done to a message on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Damage {
-    Unknown(Criticality),
-    Missing(u16),
-    /// The first IE twice.
-    Twice,
-    /// The last IE before the others.
-    OutOfOrder,
-    /// The value of the first IE does not decode.
-    Undecodable,
-    /// The last octet of the message is not there.
-    Cut,
-}
-
 fn damaged(whole: &NGAP_PDU, damage: Damage) -> Vec<u8> {
-    let mut pdu = whole.clone();
-    let mut ies = pdu.protocol_ies().unwrap().into_owned();
-    match damage {
-        Damage::Unknown(criticality) => {
-            ies.0.push(ProtocolIEField::new(ProtocolIEID(UNKNOWN_IE), criticality, vec![1, 2, 3].into()));
-        }
-        Damage::Missing(id) => {
-            let before = ies.0.len();
-            ies.0.retain(|ie| ie.id.0 != id);
-            assert_eq!(ies.0.len() + 1, before, "the message has IE {id} once");
-        }
-        Damage::Twice => ies.0.insert(1, ies.0[0].clone()),
-        Damage::OutOfOrder => ies.0.rotate_right(1),
-        Damage::Undecodable => ies.0[0].value = Vec::new().into(),
-        Damage::Cut => {}
-    }
-    pdu.set_protocol_ies(ies).unwrap();
-    let mut octets = pdu.encode().unwrap();
-    if damage == Damage::Cut {
-        octets.pop();
-    }
-    octets
+    damage.done_to(whole, &[])
 }
 
 /// What the gNB does, and what it sends.
@@ -214,33 +163,13 @@ fn run(scene: &Scene, damage: Option<Damage>) -> (Vec<NodeAction>, Vec<NGAP_PDU>
     (done.collect(), node.sent[before..].to_vec())
 }
 
-fn diagnostics_of(pdu: &NGAP_PDU) -> CriticalityDiagnostics {
-    pdu.ie::<ie::CriticalityDiagnostics>().expect("criticality diagnostics").unwrap()
-}
-
-fn accuses(diagnostics: &CriticalityDiagnostics, damage: Damage) {
-    let accused = match damage {
-        Damage::Unknown(criticality) => Some((UNKNOWN_IE, criticality, TypeOfError::not_understood)),
-        Damage::Missing(id) => Some((id, REJECT, TypeOfError::missing)),
-        _ => None,
-    };
-    if let Some((id, criticality, error)) = accused {
-        let list = diagnostics.ies_criticality_diagnostics.as_ref().unwrap();
-        assert_eq!(list.0, [CriticalityDiagnosticsIEItem::new(criticality, ProtocolIEID(id), error, None)]);
-    }
-}
-
-fn is_indication(pdu: &NGAP_PDU) -> bool {
-    pdu.kind() == Kind::Initiating_ErrorIndication
-}
-
 fn check_indication(indication: &NGAP_PDU, scene: &Scene, damage: Damage, cause: CauseProtocol) {
     assert!(is_indication(indication), "{indication}");
     assert_eq!(cause_of(indication), Cause::protocol(cause));
     let diagnostics = diagnostics_of(indication);
     let (_, whole) = (scene.make)();
     assert_eq!(diagnostics.procedure_code, Some(ProcedureCode(whole.procedure_code())));
-    accuses(&diagnostics, damage);
+    damage.is_accused_by(&diagnostics);
     // §8.7.5.2: the identifiers that the message still says.
     if !matches!(damage, Damage::Cut | Damage::Undecodable) && whole.ie::<ie::RAN_UE_NGAP_ID>().is_some() {
         let missing = |id| damage == Damage::Missing(id);
@@ -256,7 +185,7 @@ fn refused(scene: &Scene, damage: Damage, known: bool, cause: CauseProtocol) {
         (Class::Answered(kind), [outcome]) if known => {
             assert_eq!(format!("{:?}", outcome.kind()), kind);
             assert_eq!(cause_of(outcome), Cause::protocol(cause));
-            accuses(&diagnostics_of(outcome), damage);
+            damage.is_accused_by(&diagnostics_of(outcome));
         }
         (Class::Outcome, []) => {}
         (_, [indication]) => check_indication(indication, scene, damage, cause),
@@ -277,7 +206,7 @@ fn check(scene: &Scene, damage: Damage) {
                     assert_eq!(sent.len(), whole_sent.len());
                     // The answer to a HANDOVER REQUEST comes when the driver has admitted the UE.
                     if let Some(response) = sent.iter().find(|pdu| !pdu.is_initiating()) {
-                        accuses(&diagnostics_of(response), damage);
+                        damage.is_accused_by(&diagnostics_of(response));
                     } else {
                         assert_eq!(scene.name, "HANDOVER REQUEST");
                     }
@@ -318,13 +247,8 @@ fn check(scene: &Scene, damage: Damage) {
 #[test]
 fn every_damage_of_every_message_is_handled_as_clause_10_says() {
     for scene in SCENES {
-        for criticality in [REJECT, NOTIFY, IGNORE] {
-            check(scene, Damage::Unknown(criticality));
-        }
-        for (id, ..) in scene.mandatory {
-            check(scene, Damage::Missing(*id));
-        }
-        for damage in [Damage::Twice, Damage::OutOfOrder, Damage::Undecodable, Damage::Cut] {
+        let (_, whole) = (scene.make)();
+        for damage in Damage::all(scene.mandatory, whole.protocol_ies().unwrap().0.len()) {
             check(scene, damage);
         }
     }
@@ -342,8 +266,5 @@ fn what_a_handover_acknowledge_is_to_report_waits_for_the_driver() {
     });
     node.handle(NodeEvent::AdmitHandover { handle: handle.unwrap(), ue: UE });
     assert_eq!(node.last().kind(), Kind::Successful_HandoverResourceAllocation);
-    accuses(&diagnostics_of(node.last()), Damage::Unknown(NOTIFY));
+    Damage::Unknown(NOTIFY).is_accused_by(&diagnostics_of(node.last()));
 }
-
-/// No version of the specification has it yet.
-const UNKNOWN_IE: u16 = 65_000;

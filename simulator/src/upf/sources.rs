@@ -56,7 +56,7 @@ impl Sources {
         self.before = Some(address);
     }
 
-    /// A packet from a source that may yet be named of.
+    /// A packet from a source that may yet be named.
     pub(super) fn set_aside(&mut self, now: Instant, from: IpAddr, octets: u64) {
         let from = from.to_canonical();
         self.aside.retain(|aside| now.saturating_duration_since(aside.since) <= SOON);

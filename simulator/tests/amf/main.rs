@@ -4,6 +4,8 @@
 
 mod bench;
 mod criticality;
+#[path = "../../../criticality/tests/damage/mod.rs"]
+mod damage;
 mod deregistration;
 mod final_volumes;
 mod gnb;
