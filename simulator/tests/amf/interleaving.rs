@@ -80,21 +80,10 @@ impl World {
             }
             5 => bench.ngap(at, &ue_context_release_request(amf_id, ran_id)),
             6 | 7 => bench.ngap(at, &ran::handover_required(amf_id, ran_id, gnb, "001/01", 1, &[1, 2, 3])),
-            8 => match target {
-                Some((at, id)) => {
-                    bench.ngap(at, &ran::handover_acknowledge(id, target_ran_id, at, &[session]))
-                }
-                None => Vec::new(),
-            },
-            9 => match target {
-                Some((at, id)) => {
-                    let did = bench.ngap(at, &ran::handover_notify(id, target_ran_id, "001/01", 1));
-                    (ue.left, ue.association) = (Some(ue.association), at);
-                    (ue.amf_id, ue.ran_id) = (id, target_ran_id);
-                    did
-                }
-                None => Vec::new(),
-            },
+            8 | 9 | 14 => {
+                let Some(target) = target else { return };
+                at_target(bench, ue, what, (target, target_ran_id), session)
+            }
             10 => bench.ngap(at, &ran::handover_cancel(amf_id, ran_id)),
             11 => {
                 let mut did = bench.event(AmfEvent::AssociationDown { association: gnb });
@@ -111,10 +100,6 @@ impl World {
                 let request = ue.deregistration_request(which % 2 == 0);
                 bench.uplink(ue, request)
             }
-            14 => match target {
-                Some((at, id)) => bench.ngap(at, &ran::handover_failure(id)),
-                None => Vec::new(),
-            },
             15 => bench.ngap(gnb, &ue_context_release_complete(amf_id, ran_id)),
             _ => bench.pass(Duration::from_secs(u64::from(which))),
         };
@@ -122,6 +107,26 @@ impl World {
         if which % 5 != 0 {
             self.deliver(who, did);
         }
+    }
+}
+
+/// The gNB that a UE may be handed over to takes it, reports that it has arrived, or refuses.
+fn at_target(
+    bench: &mut Bench,
+    ue: &mut TestUe,
+    what: u8,
+    ((at, id), ran_id): ((u32, u64), u32),
+    session: u8,
+) -> Vec<Did> {
+    match what {
+        8 => bench.ngap(at, &ran::handover_acknowledge(id, ran_id, at, &[session])),
+        9 => {
+            let did = bench.ngap(at, &ran::handover_notify(id, ran_id, "001/01", 1));
+            (ue.left, ue.association) = (Some(ue.association), at);
+            (ue.amf_id, ue.ran_id) = (id, ran_id);
+            did
+        }
+        _ => bench.ngap(at, &ran::handover_failure(id)),
     }
 }
 
