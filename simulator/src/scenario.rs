@@ -5,7 +5,7 @@ use std::sync::Arc;
 use identity::Imsi;
 use scenarios::{RadioNetwork, Scenario, SessionTemplate, SuciScheme};
 
-use crate::amf::{AmfSettings, Congestion, ServedNetwork};
+use crate::amf::{AmfSettings, AmfTimers, Congestion, ServedNetwork};
 use crate::sessions::{DataNetwork, SessionSettings};
 use crate::subscribers::{HomeNetworkKey, SubscriberData, SubscriberRecord};
 
@@ -19,7 +19,10 @@ pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {
         handover: network.handover,
         ciphering: scenario.nas.ciphering.clone(),
         integrity: scenario.nas.integrity.clone(),
-        t3512: (!network.t3512.is_zero()).then_some(network.t3512),
+        timers: AmfTimers {
+            t3512: (!network.t3512.is_zero()).then_some(network.t3512),
+            ..AmfTimers::default()
+        },
         processing_delay: network.processing_delay,
         processing_jitter: network.processing_jitter,
         congestion: network.congestion.as_ref().map(|congestion| Congestion {

@@ -54,7 +54,7 @@ pub use crate::statistics::{
 };
 pub use events::{AmfAction, AmfEvent, Command};
 pub use gnb::NgSetup;
-pub use settings::{AmfSettings, Congestion, Limits, ServedNetwork};
+pub use settings::{AmfSettings, AmfTimers, Congestion, Limits, ServedNetwork};
 
 /// An AMF, which a [`Core`](crate::Core) feeds with events. The same events at the same times with the same seed give the same
 /// actions. Nothing that a peer sends can make it panic or grow beyond its [`Limits`].
@@ -237,7 +237,7 @@ impl Amf {
 
     /// TS 24.501 §5.3.7: a UE is not reachable; it may still come back for a while.
     fn is_not_reachable(&mut self, now: Instant, id: UeId) {
-        let at = now + self.settings.implicit_deregistration;
+        let at = now + self.settings.timers.implicit_deregistration;
         self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
     }
 
@@ -341,9 +341,9 @@ impl Amf {
             sessions.end_all(ports, supi, place, Closing::Deregistered);
         }
         if !registered {
-            let at = context.now() + self.settings.deregistered_kept;
+            let at = context.now() + self.settings.timers.deregistered_kept;
             self.start_ue_timer(id, at, UeTimer::ImplicitDeregistration);
-        } else if let Some(t3512) = self.settings.t3512 {
+        } else if let Some(t3512) = self.settings.timers.t3512 {
             self.start_ue_timer(
                 id,
                 context.now() + t3512 + MOBILE_REACHABLE_MARGIN,

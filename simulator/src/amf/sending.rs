@@ -92,7 +92,7 @@ pub(super) fn repeat(
     protection: Protection,
     timer: ConnectionTimer,
 ) {
-    let left = amf.settings.max_retransmissions;
+    let left = amf.settings.timers.max_retransmissions;
     start_timer(amf, now, id, timer);
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     connection.repeat = Some(Repeat { message, plain, protection, timer, left });
@@ -132,12 +132,12 @@ pub(super) fn repeated(amf: &mut Amf, now: Instant, id: ConnectionId) -> bool {
 pub(super) fn start_timer(amf: &mut Amf, now: Instant, id: ConnectionId, timer: ConnectionTimer) {
     let settings = &amf.settings;
     let duration = match timer {
-        ConnectionTimer::T3522 => settings.t3522,
-        ConnectionTimer::T3550 => settings.t3550,
-        ConnectionTimer::T3555 => settings.t3555,
-        ConnectionTimer::T3560 => settings.t3560,
-        ConnectionTimer::T3570 => settings.t3570,
-        ConnectionTimer::ReleaseGuard => settings.release_guard,
+        ConnectionTimer::T3522 => settings.timers.t3522,
+        ConnectionTimer::T3550 => settings.timers.t3550,
+        ConnectionTimer::T3555 => settings.timers.t3555,
+        ConnectionTimer::T3560 => settings.timers.t3560,
+        ConnectionTimer::T3570 => settings.timers.t3570,
+        ConnectionTimer::ReleaseGuard => settings.timers.release_guard,
     };
     let Some(connection) = amf.connections.get_mut(&id) else { return };
     if let Some(running) = connection.timer.take() {

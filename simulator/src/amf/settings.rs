@@ -29,32 +29,8 @@ pub struct AmfSettings {
     pub ciphering: Vec<u8>,
     /// NIA, in order of preference. NIA0 is only taken when it is listed.
     pub integrity: Vec<u8>,
-    /// The periodic registration update of the UEs; `None` deactivates it.
-    pub t3512: Option<Duration>,
-    /// Paging: how long until it is repeated.
-    pub t3513: Duration,
-    /// DEREGISTRATION REQUEST.
-    pub t3522: Duration,
-    /// REGISTRATION ACCEPT.
-    pub t3550: Duration,
-    /// CONFIGURATION UPDATE COMMAND.
-    pub t3555: Duration,
-    /// AUTHENTICATION REQUEST and SECURITY MODE COMMAND.
-    pub t3560: Duration,
-    /// IDENTITY REQUEST.
-    pub t3570: Duration,
-    /// How often each of these messages is sent again: 4 (TS 24.501 table 10.2.2).
-    pub max_retransmissions: u8,
-    /// How long a gNB may take for a UE CONTEXT RELEASE COMPLETE before the AMF releases alone.
-    pub release_guard: Duration,
-    /// How long a handover target may take to answer.
-    pub handover_preparation: Duration,
-    /// How long a UE may take to arrive there.
-    pub handover_completion: Duration,
-    /// How long the implicit deregistration timer runs after the mobile reachable timer.
-    pub implicit_deregistration: Duration,
-    /// How long the context of a deregistered UE is kept for its next registration.
-    pub deregistered_kept: Duration,
+    /// How long it waits for what.
+    pub timers: AmfTimers,
     /// How long the AMF thinks before each message that it sends.
     pub processing_delay: Duration,
     /// Up to so much more, uniformly.
@@ -87,7 +63,6 @@ impl AmfSettings {
 
     /// An AMF of one PLMN with tracking area 1, slice 1, and the timers of TS 24.501 table 10.2.2.
     pub fn new(plmn: Plmn) -> Self {
-        let six_seconds = Duration::from_secs(6);
         Self {
             name: "roamstorm-amf".to_owned(),
             networks: vec![ServedNetwork { plmn, tacs: Tac::new(1).into_iter().collect() }],
@@ -98,6 +73,55 @@ impl AmfSettings {
             slices: vec![Snssai { sst: 1, sd: None }],
             ciphering: vec![2, 1, 3, 0],
             integrity: vec![2, 1, 3],
+            timers: AmfTimers::default(),
+            processing_delay: Duration::ZERO,
+            processing_jitter: Duration::ZERO,
+            congestion: None,
+            ue_ambr_bps: (1_000_000_000, 2_000_000_000),
+            release_after_registration: true,
+            home_network_keys: Vec::new(),
+            handover: HandoverPolicy::default(),
+            limits: Limits::default(),
+            seed: 0,
+        }
+    }
+}
+
+/// How long an AMF waits for what; by default as TS 24.501 table 10.2.2 says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AmfTimers {
+    /// The periodic registration update of the UEs; `None` deactivates it.
+    pub t3512: Option<Duration>,
+    /// Paging: how long until it is repeated.
+    pub t3513: Duration,
+    /// DEREGISTRATION REQUEST.
+    pub t3522: Duration,
+    /// REGISTRATION ACCEPT.
+    pub t3550: Duration,
+    /// CONFIGURATION UPDATE COMMAND.
+    pub t3555: Duration,
+    /// AUTHENTICATION REQUEST and SECURITY MODE COMMAND.
+    pub t3560: Duration,
+    /// IDENTITY REQUEST.
+    pub t3570: Duration,
+    /// How often each of these messages is sent again: 4 (TS 24.501 table 10.2.2).
+    pub max_retransmissions: u8,
+    /// How long a gNB may take for a UE CONTEXT RELEASE COMPLETE before the AMF releases alone.
+    pub release_guard: Duration,
+    /// How long a handover target may take to answer.
+    pub handover_preparation: Duration,
+    /// How long a UE may take to arrive there.
+    pub handover_completion: Duration,
+    /// How long the implicit deregistration timer runs after the mobile reachable timer.
+    pub implicit_deregistration: Duration,
+    /// How long the context of a deregistered UE is kept for its next registration.
+    pub deregistered_kept: Duration,
+}
+
+impl Default for AmfTimers {
+    fn default() -> Self {
+        let six_seconds = Duration::from_secs(6);
+        Self {
             t3512: Some(Duration::from_secs(54 * 60)),
             t3513: Duration::from_secs(2),
             t3522: six_seconds,
@@ -111,15 +135,6 @@ impl AmfSettings {
             handover_completion: Duration::from_secs(10),
             implicit_deregistration: Duration::from_secs(4 * 60),
             deregistered_kept: Duration::from_secs(60 * 60),
-            processing_delay: Duration::ZERO,
-            processing_jitter: Duration::ZERO,
-            congestion: None,
-            ue_ambr_bps: (1_000_000_000, 2_000_000_000),
-            release_after_registration: true,
-            home_network_keys: Vec::new(),
-            handover: HandoverPolicy::default(),
-            limits: Limits::default(),
-            seed: 0,
         }
     }
 }

@@ -42,7 +42,7 @@ fn kgnb_is_that_of_the_security_mode_complete() {
 fn the_accept_carries_what_was_negotiated() {
     let mut settings = settings();
     settings.slices = vec![Snssai { sst: 1, sd: None }, Snssai { sst: 2, sd: Some([0, 0, 7]) }];
-    settings.t3512 = Some(Duration::from_secs(600));
+    settings.timers.t3512 = Some(Duration::from_secs(600));
     let (mut bench, mut ue) = (Bench::with(settings), TestUe::new(1));
     ue.requested = vec![NasSNssai::from_sst_sd(2, Some([0, 0, 7])), NasSNssai::from_sst_sd(9, None)];
     bench.register(&mut ue);

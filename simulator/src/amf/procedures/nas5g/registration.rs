@@ -418,7 +418,7 @@ fn build(
         amf.registration_area(connection.plmn, connection.tac).iter().map(|tac| tac.value()).collect();
     let plmn = &amf.serving.get(connection.plmn)?.nas;
     let result = NasFGsRegistrationResult::from_result(RegistrationResult::ThreeGppAccess);
-    let t3512 = settings.t3512.map_or(gprs_timer::TIMER_3_DEACTIVATED, gprs_timer::timer_3);
+    let t3512 = settings.timers.t3512.map_or(gprs_timer::TIMER_3_DEACTIVATED, gprs_timer::timer_3);
     let mut accept = NasRegistrationAccept::new(result)
         .with_tai_list(NasFGsTrackingAreaIdentityList::from_plmn_tacs(plmn, &tacs).ok()?)
         .with_t3512_value(NasT3512Value::new([t3512]));

@@ -149,7 +149,7 @@ fn request(
     cause: Cause,
     container: SourceToTargetTransparentContainer<'_>,
 ) {
-    let at = context.now() + amf.settings.handover_preparation;
+    let at = context.now() + amf.settings.timers.handover_preparation;
     let timer = amf.timers.start(at, Expiry::Handover(target));
     let arrival =
         Arrival { source, ue: ue_id, acknowledged: false, admitted: Vec::new(), timer: Some(timer) };

@@ -35,7 +35,7 @@ pub(in crate::amf) fn acknowledged<'a>(
         Some((SessionId::new(item.pdu_session_id.0)?, end))
     });
     let ends: Vec<_> = ends.collect();
-    let at = context.now() + amf.settings.handover_completion;
+    let at = context.now() + amf.settings.timers.handover_completion;
     let leg = amf.connections.get_mut(&id).and_then(|connection| connection.leg.as_mut());
     let Some(Leg::Target(arrival)) = leg.filter(|leg| matches!(leg, Leg::Target(it) if !it.acknowledged))
     else {

@@ -22,7 +22,7 @@ pub(in crate::amf) fn begin(amf: &mut Amf, now: Instant, id: UeId) {
 
 /// T3513 expired.
 pub(in crate::amf) fn expired(amf: &mut Amf, context: &mut EventContext<'_>, id: UeId) {
-    let max = amf.settings.max_retransmissions;
+    let max = amf.settings.timers.max_retransmissions;
     let Some(ue) = amf.ues.get_mut(id) else { return };
     match ue.paged {
         Some(times) if times < max => {
@@ -76,6 +76,6 @@ fn page(amf: &mut Amf, now: Instant, id: UeId) {
         );
         sending::of_gnb(amf, now, association, Message::Paging, pdu);
     }
-    let at = now + amf.settings.t3513;
+    let at = now + amf.settings.timers.t3513;
     amf.start_ue_timer(id, at, UeTimer::T3513);
 }
