@@ -61,12 +61,12 @@ impl Sessions {
             // §5.4.5.2.5 a 3: there is no routing context of it. What answers the network is only ignored.
             return if is_by_ue(&message) { Err(GmmCause::PayloadWasNotForwarded) } else { Ok(()) };
         }
-        self.to_procedure(node, ports, (key, pti), &message);
+        self.handle_message(node, ports, (key, pti), &message);
         Ok(())
     }
 
     /// A message of a session that there is.
-    fn to_procedure(
+    fn handle_message(
         &mut self,
         node: &mut impl AccessNode,
         ports: &mut Ports<'_>,
