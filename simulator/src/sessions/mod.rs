@@ -17,6 +17,8 @@ pub(crate) mod n2;
 mod pool;
 pub(crate) mod session;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 
