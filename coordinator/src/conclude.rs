@@ -9,7 +9,7 @@ use crate::accounting::planned;
 use crate::run::Run;
 use crate::slo::Measured;
 use crate::summary::curve;
-use crate::wall_clock::rfc3339;
+use crate::time::rfc3339;
 use crate::{
     BillingSummary, CoordinatorError, DriftSummary, EmbeddedTargetSummary, GeneratorSummary, Percentiles,
     ProcedureSummary, RunOutcome, SloResult, Status, Summary, TraceCounts, Verdict, coverage, drift,

@@ -6,7 +6,6 @@
 mod accounting;
 mod charging_ledger;
 mod checks;
-mod clock;
 mod compare;
 mod conclude;
 mod config;
@@ -40,16 +39,15 @@ pub mod report;
 mod run;
 mod run_folder;
 mod slo;
-mod steady_clock;
 mod store;
 mod summary;
+mod time;
 mod timeline;
 mod traces;
 pub mod units;
 mod usage_ledger;
 mod user_plane;
 mod verdict;
-mod wall_clock;
 
 pub use compare::{
     CompareError, ComparedRun, ComparedRuns, compare_runs, comparison_text, page_name, write_comparison,

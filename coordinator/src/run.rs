@@ -25,8 +25,8 @@ use crate::files::Files;
 use crate::link::{FromAgent, Outbox, Received};
 use crate::network::Network;
 use crate::run_folder::RunFolder;
-use crate::steady_clock::SteadyClock;
 use crate::store::{Committed, Committer, SqliteStore};
+use crate::time::SteadyClock;
 use crate::{CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
 
 mod orders;

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use edges::{files, text};
 use serde_json::Value;
 
-use crate::wall_clock::compact;
+use crate::time::compact;
 use crate::{CoordinatorError, report};
 
 /// The folder of one run: it exists, can be written to, and is its owner's alone, for the keys of subscribers are in it.

@@ -13,7 +13,7 @@ use super::member::unique_name;
 use super::record::{Fate, Joined};
 use super::{Close, Core, Dead, LinkId, Presence, Record, is_supervisor};
 use crate::Phase;
-use crate::clock::ClockOffset;
+use crate::time::ClockOffset;
 
 impl Core {
     pub(super) fn join(&mut self, link: LinkId, mut hello: Hello, peer: SocketAddr) {

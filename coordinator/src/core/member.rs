@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use wire::to_coordinator::{AgentHealth, Hello, MachineReport, Standstill};
 
 use super::record::{Fate, Joined};
-use crate::clock::ClockOffset;
 use crate::histogram::{self, Histogram, Samples};
 use crate::slo::float;
+use crate::time::ClockOffset;
 use crate::{AgentSummary, Percentiles};
 
 /// One agent, or a supervisor.

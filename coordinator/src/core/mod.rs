@@ -51,8 +51,8 @@ pub use store::{MemoryStore, Store, StoreError};
 pub(crate) use member::Member;
 pub(crate) use state::{Shard, Stage, State, is_supervisor};
 
-use crate::clock::ClockOffset;
 use crate::figures::Procedures;
+use crate::time::ClockOffset;
 use crate::{Phase, Verdict};
 use relay::Relay;
 use roll_call::RollCalls;
@@ -376,7 +376,7 @@ impl Core {
         if self.state.decisions < MOST_DECISIONS {
             let run_us = self.start.is_some().then(|| self.run_us());
             let (decision, details) = (decision.to_owned(), details.to_string());
-            let wall_us = crate::wall_clock::unix_us(self.wall);
+            let wall_us = crate::time::unix_us(self.wall);
             self.record(Record::Decision { wall_us, run_us, decision, details });
         }
     }

@@ -147,7 +147,7 @@ impl Core {
         if health.machine.wall_us > 0
             && let Some(presence) = self.presence.get_mut(agent)
         {
-            presence.clock.add_wall(health.machine.wall_us, crate::wall_clock::unix_us(self.wall));
+            presence.clock.add_wall(health.machine.wall_us, crate::time::unix_us(self.wall));
         }
         let before = self.state.agents[agent].reports_dropped();
         self.record(Record::Health { agent, health });

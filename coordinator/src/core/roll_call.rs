@@ -82,7 +82,7 @@ impl Core {
         let agents: BTreeSet<usize> =
             missing.iter().filter_map(|shard| self.state.shards[*shard as usize].holder).collect();
         // Never one of a coordinator before a restart: an answer to that may still be on its way.
-        let call = crate::wall_clock::unix_us(self.wall).max(self.roll.last + 1);
+        let call = crate::time::unix_us(self.wall).max(self.roll.last + 1);
         self.decide("called the roll", json!({"call": call, "losses": losses, "shards": missing.len()}));
         self.roll.last = call;
         self.roll.under_way = Some(RollCall {

@@ -159,11 +159,11 @@ impl Core {
     pub(super) fn begin(&mut self) {
         let longest = self.presence.iter().map(|presence| presence.clock.round_trip_us()).max();
         let lead = START_LEAD + Duration::from_micros(longest.unwrap_or_default());
-        let wall_us = crate::wall_clock::unix_us(self.wall + lead);
+        let wall_us = crate::time::unix_us(self.wall + lead);
         self.start = Some(self.now + lead);
         self.record(Record::Started { wall_us });
         self.phase_since = self.now;
-        let wall = crate::wall_clock::rfc3339(self.wall + lead);
+        let wall = crate::time::rfc3339(self.wall + lead);
         self.decide("agreed on the start", json!({"start": wall, "lead_us": micros(lead)}));
         let told: Vec<usize> = self.connected().filter(|agent| self.clock_is_known(*agent)).collect();
         told.into_iter().for_each(|agent| self.tell_start(agent));

@@ -114,7 +114,7 @@ impl Run {
 
     /// The run has its verdict: nothing is left to restart.
     pub(crate) fn finish_store(&mut self) -> Result<(), StoreError> {
-        crate::steady_clock::SteadyClock::forget(&self.folder.path);
+        crate::time::SteadyClock::forget(&self.folder.path);
         self.store.take().map_or(Ok(()), |store| store.finish()?.finish())
     }
 

@@ -15,8 +15,8 @@ use super::{RETURN_TIMEOUT, Run, STORE};
 use crate::core::{Core, CoreSettings, Input};
 use crate::files::{Files, FilesSoFar};
 use crate::run_folder::RunFolder;
-use crate::steady_clock::SteadyClock;
 use crate::store::{SqliteStore, Stored};
+use crate::time::SteadyClock;
 use crate::{CoordinatorConfig, CoordinatorError, Progress};
 
 /// What a run was told at its beginning; kept in its store.

@@ -1,0 +1,9 @@
+//! The clocks of a run: an agent's against ours, one that survives the process, and the wall's.
+
+mod offset;
+mod steady;
+mod wall;
+
+pub(crate) use offset::ClockOffset;
+pub(crate) use steady::SteadyClock;
+pub(crate) use wall::{compact, rfc3339, unix_us};
