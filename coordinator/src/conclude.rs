@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::accounting::planned;
+use crate::merge::planned;
 use crate::run::Run;
 use crate::slo::Measured;
 use crate::summary::curve;
@@ -74,12 +74,12 @@ impl Run {
         let evidence = &self.core.state().evidence;
         let mut failed = BTreeMap::new();
         for figures in evidence.procedures.values() {
-            figures.counts.failed.iter().for_each(|(cause, n)| crate::figures::tally(&mut failed, cause, *n));
+            figures.counts.failed.iter().for_each(|(cause, n)| crate::merge::tally(&mut failed, cause, *n));
         }
         let mut warnings = evidence.ran_events.warnings(&failed);
         warnings.extend(self.shortcomings());
         for (name, figures) in &evidence.procedures {
-            let never = crate::figures::sum(&figures.counts.never_started);
+            let never = crate::merge::sum(&figures.counts.never_started);
             if never > 0 {
                 let reasons = figures.counts.never_started.iter();
                 let reasons: Vec<_> = reasons.map(|(reason, n)| format!("{n} × {reason}")).collect();
@@ -232,10 +232,10 @@ impl Run {
                 succeeded: counts.succeeded,
                 unanswered: counts.unanswered,
                 failed: counts.failed.clone(),
-                timed_out: crate::figures::sum(&counts.timed_out),
+                timed_out: crate::merge::sum(&counts.timed_out),
                 timed_out_by_timer: counts.timed_out.clone(),
                 abandoned: counts.abandoned.clone(),
-                never_started: crate::figures::sum(&counts.never_started),
+                never_started: crate::merge::sum(&counts.never_started),
                 never_started_by_reason: counts.never_started.clone(),
                 latency_us: Percentiles::of(&figures.latency),
                 service_us: Percentiles::of(&figures.service),

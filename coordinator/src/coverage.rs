@@ -6,9 +6,9 @@ use std::fmt;
 use scenarios::{Metric, Scenario, Slo, Subject};
 use serde::{Deserialize, Serialize};
 
-use crate::accounting::planned;
-use crate::evidence::Evidence;
-use crate::figures::Counts;
+use crate::merge::Counts;
+use crate::merge::Evidence;
+use crate::merge::planned;
 use crate::{SloResult, units};
 
 /// How many attempts a figure is of, and of how many it should be.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scenarios::{Procedure, Scenario, Subject};
 
-use crate::figures::{Counts, Procedures};
+use crate::merge::{Counts, Procedures};
 
 /// What came otherwise than it had to, one sentence each.
 pub(crate) fn broken(scenario: &Scenario, procedures: &Procedures) -> Vec<String> {

@@ -14,8 +14,8 @@ use crate::hlog::HistogramLog;
 use crate::intervals::Intervals;
 use crate::journal::Journal;
 use crate::ladders::Ladders;
+use crate::merge::Second;
 use crate::run_folder::{Appender, RunFolder};
-use crate::timeline::Second;
 use crate::traces::{Traces, TracesSoFar};
 use crate::usage_ledger::UsageLedger;
 

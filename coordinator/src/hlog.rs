@@ -7,8 +7,8 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, IntervalLogWriterError, Tag};
 
 use crate::histogram::Histogram;
+use crate::merge::Second;
 use crate::run_folder::Appender;
-use crate::timeline::Second;
 
 /// Appends to the log. Values are µs; the greatest one of each interval is shown in ms, as HdrHistogram's tools expect.
 pub(crate) struct HistogramLog {
@@ -107,8 +107,8 @@ fn whole(histogram: &Histogram) -> hdrhistogram::Histogram<u64> {
 mod tests {
     use super::*;
     use crate::RunFolder;
-    use crate::figures::ProcedureFigures;
-    use crate::timeline::Timeline;
+    use crate::merge::ProcedureFigures;
+    use crate::merge::Timeline;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
     /// The log of two seconds in which two procedures have latencies.

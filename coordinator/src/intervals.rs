@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::timeline::Second;
+use crate::merge::Second;
 
 /// Collects seconds into intervals of equal length.
 #[derive(Clone, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ const MOST_INTERVALS: u64 = 3600;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::Timeline;
+    use crate::merge::Timeline;
 
     /// Every second of a run of this length, with a registration in each, through the files' intervals.
     fn intervals_of(planned_s: u64) -> Vec<Second> {

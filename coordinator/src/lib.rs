@@ -3,9 +3,7 @@
 //! A value decides everything ([`core`]); one task drives it ([`run`]); each agent has one link whose two halves only move
 //! messages to and from it. Every queue between them is bounded, and nothing is locked.
 
-mod accounting;
 mod charging_ledger;
-mod checks;
 mod compare;
 mod conclude;
 mod config;
@@ -14,9 +12,7 @@ mod coordinator;
 pub mod core;
 mod coverage;
 mod drift;
-mod evidence;
 mod expectations;
-mod figures;
 mod files;
 mod generator;
 mod histogram;
@@ -30,10 +26,8 @@ mod link;
 mod live;
 mod machine;
 mod merge;
-mod moves;
 mod network;
 mod progress;
-mod ran_events;
 mod reconciliation;
 pub mod report;
 mod run;
@@ -42,11 +36,9 @@ mod slo;
 mod store;
 mod summary;
 mod time;
-mod timeline;
 mod traces;
 pub mod units;
 mod usage_ledger;
-mod user_plane;
 mod verdict;
 
 pub use compare::{
@@ -56,15 +48,14 @@ pub use config::{CoordinatorConfig, CoordinatorError, StopRequest};
 pub use coordinator::Coordinator;
 pub use coverage::Coverage;
 pub use drift::{DriftSummary, DriftTrend};
-pub use figures::{Counts, ProcedureFigures};
 pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};
+pub use merge::UserPlaneSummary;
+pub use merge::{AmfSummary, RanEvents, ShownEvent};
 pub use merge::{Checked, Fault, Merge, Reception};
-pub use moves::{HandoverCells, HandoverSummary};
-pub use network::{
-    NetworkClosed, NetworkEvent, NetworkEvents, NetworkServed, NetworkSide, SharedNetwork, TimedEvent,
-};
+pub use merge::{Counts, ProcedureFigures};
+pub use merge::{HandoverCells, HandoverSummary};
+pub use network::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
-pub use ran_events::{AmfSummary, RanEvents, ShownEvent};
 pub use reconciliation::{BillingSummary, carried};
 pub use run_folder::{RunFolder, render_report, write_search};
 pub use store::{SqliteStore, Stored};
@@ -73,6 +64,5 @@ pub use summary::{
     PhaseSummary, ProcedureSummary, ProcessorShares, RecoverySummary, RunOutcome, SloResult, Summary,
     SupervisorSummary, TraceCounts,
 };
-pub use user_plane::UserPlaneSummary;
 pub use verdict::{Status, Verdict};
 pub use wire::to_agent::TracePolicy;

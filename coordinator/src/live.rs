@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::accounting::planned;
 use crate::core::Core;
-use crate::figures::{Counts, sum};
+use crate::merge::planned;
+use crate::merge::{Counts, sum};
 use crate::run::Run;
 use crate::{Percentiles, ProcedureProgress, Progress, generator, histogram};
 
@@ -35,7 +35,7 @@ impl Core {
         let measured = self.measured(elapsed);
         let all_over = state.shards.iter().all(crate::core::Shard::is_over);
         let last = state.window.back();
-        let gauge = |of: fn(&crate::timeline::Second) -> u64| last.map_or(0, |second| of(second));
+        let gauge = |of: fn(&crate::merge::Second) -> u64| last.map_or(0, |second| of(second));
         let warnings = state.invalid.iter().chain(&state.broken_guardrails).chain(&state.warnings);
         let warnings: Vec<String> = warnings.rev().take(WARNINGS).cloned().collect();
         Progress {
@@ -57,7 +57,7 @@ impl Core {
             lateness_us_p99: Percentiles::of(&state.evidence.lateness).p99,
             slos: self.plan().scenario().slos.iter().map(|slo| measured.slo(slo)).collect(),
             warnings: warnings.into_iter().rev().collect(),
-            events: state.evidence.ran_events.last.iter().map(crate::ran_events::ShownEvent::line).collect(),
+            events: state.evidence.ran_events.last.iter().map(crate::merge::ShownEvent::line).collect(),
         }
     }
 

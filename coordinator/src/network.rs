@@ -139,7 +139,7 @@ impl Run {
         let start = self.core.state().start_wall_us.unwrap_or_default();
         let mut timed = NetworkEvents { by_kind: counted, ..NetworkEvents::default() };
         for event in events {
-            crate::figures::tally(&mut timed.by_kind, &event.kind, 1);
+            crate::merge::tally(&mut timed.by_kind, &event.kind, 1);
             if timed.first.len() < MOST_EVENTS {
                 let NetworkEvent { at_us, kind, supi, details } = event;
                 timed.first.push(TimedEvent { run_us: at_us.saturating_sub(start), kind, supi, details });

@@ -7,8 +7,8 @@ use scenarios::{Guardrail, Limits, Metric, MetricKind, Scenario, Slo, Subject};
 use wire::to_coordinator::Recovery;
 
 use crate::SloResult;
-use crate::figures::{Parts, ProcedureFigures, Procedures, sum};
 use crate::histogram::Histogram;
+use crate::merge::{Parts, ProcedureFigures, Procedures, sum};
 use crate::summary::GuardrailResult;
 
 /// What metrics are read from.
@@ -211,8 +211,8 @@ pub(crate) fn float(n: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::ProcedureFigures;
     use crate::histogram;
+    use crate::merge::ProcedureFigures;
 
     fn second(succeeded: u64, failed: u64) -> Procedures {
         let mut figures = ProcedureFigures::default();

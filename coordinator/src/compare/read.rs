@@ -13,7 +13,7 @@ use statistics::{RunSeries, Samples, Unit};
 
 use super::ComparedRun;
 use crate::CoordinatorError;
-use crate::figures::is_own_reason;
+use crate::merge::is_own_reason;
 use crate::run_folder::{lines_of, parse, read};
 
 /// What a folder holds of a run.

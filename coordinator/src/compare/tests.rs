@@ -9,7 +9,7 @@ use statistics::Draws;
 
 use super::*;
 use crate::hlog::HistogramLog;
-use crate::timeline::Timeline;
+use crate::merge::Timeline;
 use crate::{Merge, Reception, RunFolder};
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use wire::to_coordinator::{IntervalReport, ProcedureInterval};

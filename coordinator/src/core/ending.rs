@@ -7,7 +7,7 @@ use wire::to_agent::ToAgent;
 
 use super::{Core, Record, is_supervisor, micros};
 use crate::StopRequest;
-use crate::accounting::unproven;
+use crate::merge::unproven;
 use crate::slo::{Measured, float};
 use crate::{SloResult, coverage};
 

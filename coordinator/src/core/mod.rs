@@ -43,7 +43,7 @@ use serde_json::Value;
 use wire::to_agent::ToAgent;
 use wire::to_coordinator::ToCoordinator;
 
-pub use crate::timeline::Second;
+pub use crate::merge::Second;
 pub use ports::{Close, CoreSettings, End, Input, LinkId, Output};
 pub use record::{Gap, Move, Record};
 pub use store::{MemoryStore, Store, StoreError};
@@ -51,7 +51,7 @@ pub use store::{MemoryStore, Store, StoreError};
 pub(crate) use member::Member;
 pub(crate) use state::{Shard, Stage, State, is_supervisor};
 
-use crate::figures::Procedures;
+use crate::merge::Procedures;
 use crate::time::ClockOffset;
 use crate::{Phase, Verdict};
 use relay::Relay;

@@ -16,7 +16,7 @@ use super::record::Fate;
 use super::run_clock::CLOCK_ROUNDS;
 use super::{Core, End, Record, Stage, is_supervisor, micros};
 use crate::Phase;
-use crate::figures::AGENT_LOST;
+use crate::merge::AGENT_LOST;
 
 impl Core {
     /// `whole` is false after a single message: then only what it may have made urgent is looked at.

@@ -9,7 +9,7 @@ use wire::to_coordinator::{Hello, ToCoordinator, Trace};
 
 use super::Record;
 use crate::StopRequest;
-use crate::timeline::Second;
+use crate::merge::Second;
 
 /// One connection, as the driver numbers it. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

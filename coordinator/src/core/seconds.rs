@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Core, Record};
+use crate::merge::MOST_OPEN;
 use crate::slo::{Measured, float};
-use crate::timeline::MOST_OPEN;
 
 impl Core {
     pub(super) fn tick(&mut self) {

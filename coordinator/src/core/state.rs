@@ -11,10 +11,10 @@ use wire::to_coordinator::Part;
 use super::record::{Fate, Gap, Joined, Leased, Move};
 use super::{Member, Record};
 use crate::Phase;
-use crate::evidence::Evidence;
+use crate::merge::Evidence;
 use crate::merge::{Checked, Merge, Reception};
+use crate::merge::{Second, Timeline};
 use crate::slo::{Guard, Measured};
-use crate::timeline::{Second, Timeline};
 
 /// Everything that a restart must find again.
 #[derive(Serialize, Deserialize)]

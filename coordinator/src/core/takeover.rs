@@ -18,7 +18,7 @@ use super::record::Gap;
 use super::state::Vacancy;
 use super::{Core, Record, micros};
 use crate::Phase;
-use crate::figures::AGENT_LOST;
+use crate::merge::AGENT_LOST;
 
 impl Core {
     /// Everything that an agent holds is lost: it is known to have started nothing after `dead_us`.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wire::to_coordinator::{IntervalReport, LONGEST_EVENT, MOST_AMFS, MOST_EVENTS, RanEvent};
 
-use crate::figures::tally;
-use crate::merge::Fault;
+use super::exactly_once::Fault;
+use super::figures::tally;
 
 /// `summary.ran_events`: how many of each kind, and the first of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

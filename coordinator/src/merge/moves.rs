@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use identity::CellId;
 use serde::{Deserialize, Serialize};
 
+use super::exactly_once::Checked;
 use crate::histogram::{self, Histogram};
-use crate::merge::Checked;
 use crate::{Percentiles, PhaseSummary};
 
 /// The sums over all reports.

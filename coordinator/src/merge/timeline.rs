@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wire::to_coordinator::Recovery;
 
-use crate::figures::{Parts, Procedures, add_parts, sum};
+use super::exactly_once::Checked;
+use super::figures::{Parts, Procedures, add_parts, sum};
+use super::ran_events::ShownEvent;
 use crate::histogram::{self, Histogram};
-use crate::merge::Checked;
-use crate::ran_events::ShownEvent;
 use crate::{Percentiles, UserPlaneSummary};
 
 /// One second of the run, complete.

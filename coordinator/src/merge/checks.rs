@@ -10,10 +10,10 @@ use wire::to_coordinator::{
     ProcedureInterval, UserPlaneInterval,
 };
 
-use crate::figures::PhaseSamples;
+use super::exactly_once::{Checked, Fault, Measurements};
+use super::figures::PhaseSamples;
+use super::ran_events;
 use crate::histogram::{self, HistogramFault, decode_v2};
-use crate::merge::{Checked, Fault, Measurements};
-use crate::ran_events;
 
 /// What the times of a report are held against.
 #[derive(Clone, Copy, Serialize, Deserialize)]

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wire::to_coordinator::Recovery;
 
+use super::exactly_once::Checked;
+use super::figures::{AGENT_LOST, Counts, Parts, Procedures, add_parts, tally};
+use super::moves::Moves;
+use super::ran_events::{AmfSummary, RanEvents};
 use crate::UserPlaneSummary;
 use crate::core::record::Gap;
-use crate::figures::{AGENT_LOST, Counts, Parts, Procedures, add_parts, tally};
 use crate::histogram::{self, Histogram};
-use crate::merge::Checked;
-use crate::moves::Moves;
-use crate::ran_events::{AmfSummary, RanEvents};
 
 /// The sums of every merged report.
 #[derive(Serialize, Deserialize)]

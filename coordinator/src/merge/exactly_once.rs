@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wire::to_coordinator::{IntervalReport, PartInterval, ProcedureInterval};
 
-use crate::checks::{Limits, MOST_ATTEMPTS, OVERFLOW, attempts, check};
-use crate::figures::PhaseSamples;
+use super::checks::{Limits, MOST_ATTEMPTS, OVERFLOW, attempts, check};
+use super::figures::PhaseSamples;
 use crate::histogram::{HistogramFault, Samples};
 
 /// Decides which report counts. Holds no figures itself: what it hands out is to be stored, added and acknowledged,

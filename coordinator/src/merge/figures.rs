@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use wire::bounds::OTHER;
 use wire::to_coordinator::ProcedureInterval;
 
+use super::exactly_once::{Checked, Measurements};
 use crate::histogram::{self, Histogram, Samples};
-use crate::merge::{Checked, Measurements};
 
 /// Attempts by what became of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::figures::{Counts, Procedures, sum};
+use super::figures::{Counts, Procedures, sum};
 
 /// What the account of a procedure must come to: the plan's number, and what UEs started by themselves (a retry, a
 /// periodic update, the answer to a page), which no plan has.
@@ -38,8 +38,8 @@ pub(crate) fn unproven(plan: &BTreeMap<String, u64>, procedures: &Procedures) ->
 
 #[cfg(test)]
 mod tests {
+    use crate::merge::ProcedureFigures;
     use super::*;
-    use crate::figures::ProcedureFigures;
 
     fn procedures(counts: Counts) -> Procedures {
         Procedures::from([("registration".to_owned(), ProcedureFigures { counts, ..Default::default() })])

@@ -1,0 +1,22 @@
+//! Interval reports checked, merged exactly once, and added up: by run, by shard, by second.
+
+mod accounting;
+mod checks;
+mod evidence;
+mod exactly_once;
+mod figures;
+mod moves;
+mod ran_events;
+mod timeline;
+mod user_plane;
+
+pub(crate) use accounting::{planned, unproven};
+pub(crate) use evidence::Evidence;
+pub use exactly_once::{Checked, Fault, Merge, Reception};
+pub(crate) use figures::{AGENT_LOST, Parts, Procedures, is_own_reason, sum, tally};
+pub use figures::{Counts, ProcedureFigures};
+pub use moves::{HandoverCells, HandoverSummary};
+pub use ran_events::{AmfSummary, RanEvents, ShownEvent};
+pub use timeline::Second;
+pub(crate) use timeline::{MOST_OPEN, Timeline};
+pub use user_plane::UserPlaneSummary;
