@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use crate::merge::planned;
 use crate::run::Run;
-use crate::slo::Measured;
 use crate::summary::curve;
 use crate::time::rfc3339;
+use crate::verdict::Measured;
+use crate::verdict::{coverage, generator};
 use crate::{
-    BillingSummary, CoordinatorError, DriftSummary, EmbeddedTargetSummary, GeneratorSummary, Percentiles,
-    ProcedureSummary, RunOutcome, SloResult, Status, Summary, TraceCounts, Verdict, coverage, drift,
-    generator, impairments, junit, render_report,
+    BillingSummary, CoordinatorError, DriftSummary, GeneratorSummary, Percentiles, ProcedureSummary,
+    RunOutcome, SloResult, Status, Summary, TraceCounts, Verdict, drift, impairments, junit, render_report,
 };
 
 impl Run {
@@ -157,7 +157,7 @@ impl Run {
             versions: versions(),
             command: self.config.command.clone(),
             slos,
-            guardrails: state.guards.iter().map(crate::slo::Guard::result).collect(),
+            guardrails: state.guards.iter().map(crate::verdict::Guard::result).collect(),
             unexpected_outcomes: self.core.unexpected_outcomes(),
             procedures: self.procedure_summaries(),
             billing,
@@ -187,7 +187,7 @@ impl Run {
             moves_left_out: state.moves_left_out,
             shifted: evidence.shifted,
             recovery: self.core.recovery(),
-            paused_s: crate::slo::float(state.paused_us) / 1e6,
+            paused_s: crate::units::float(state.paused_us) / 1e6,
             supervisors: self.core.supervisors(),
             warnings: state.warnings.clone(),
         }

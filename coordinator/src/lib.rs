@@ -10,11 +10,8 @@ mod config;
 pub mod control;
 mod coordinator;
 pub mod core;
-mod coverage;
 mod drift;
-mod expectations;
 mod files;
-mod generator;
 mod histogram;
 mod hlog;
 mod impairments;
@@ -24,7 +21,6 @@ mod junit;
 mod ladders;
 mod link;
 mod live;
-mod machine;
 mod merge;
 mod network;
 mod progress;
@@ -32,7 +28,6 @@ mod reconciliation;
 pub mod report;
 mod run;
 mod run_folder;
-mod slo;
 mod store;
 mod summary;
 mod time;
@@ -46,7 +41,6 @@ pub use compare::{
 };
 pub use config::{CoordinatorConfig, CoordinatorError, StopRequest};
 pub use coordinator::Coordinator;
-pub use coverage::Coverage;
 pub use drift::{DriftSummary, DriftTrend};
 pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};
 pub use merge::UserPlaneSummary;
@@ -64,5 +58,6 @@ pub use summary::{
     PhaseSummary, ProcedureSummary, ProcessorShares, RecoverySummary, RunOutcome, SloResult, Summary,
     SupervisorSummary, TraceCounts,
 };
+pub use verdict::Coverage;
 pub use verdict::{Status, Verdict};
 pub use wire::to_agent::TracePolicy;

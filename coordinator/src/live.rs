@@ -7,7 +7,8 @@ use crate::core::Core;
 use crate::merge::planned;
 use crate::merge::{Counts, sum};
 use crate::run::Run;
-use crate::{Percentiles, ProcedureProgress, Progress, generator, histogram};
+use crate::verdict::generator;
+use crate::{Percentiles, ProcedureProgress, Progress, histogram};
 
 impl Run {
     /// A few times a second, and each new phase at once.

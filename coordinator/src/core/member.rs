@@ -8,8 +8,8 @@ use wire::to_coordinator::{AgentHealth, Hello, MachineReport, Standstill};
 
 use super::record::{Fate, Joined};
 use crate::histogram::{self, Histogram, Samples};
-use crate::slo::float;
 use crate::time::ClockOffset;
+use crate::units::float;
 use crate::{AgentSummary, Percentiles};
 
 /// One agent, or a supervisor.

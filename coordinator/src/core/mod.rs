@@ -283,7 +283,7 @@ impl Core {
         let mut invalid = self.state.invalid.clone();
         invalid.extend(self.doubts());
         let (lateness, limits) = (&self.state.evidence.lateness, &self.state.limits);
-        invalid.extend(crate::generator::assess(lateness, limits, &self.machines(false)).reasons);
+        invalid.extend(crate::verdict::generator::assess(lateness, limits, &self.machines(false)).reasons);
         Verdict::of(invalid, self.broken(), &slos)
     }
 
@@ -296,7 +296,7 @@ impl Core {
 
     /// What never once succeeded, and what did where none was expected to.
     pub(crate) fn unexpected_outcomes(&self) -> Vec<String> {
-        crate::expectations::broken(self.plan.scenario(), &self.state.evidence.procedures)
+        crate::verdict::broken(self.plan.scenario(), &self.state.evidence.procedures)
     }
 
     /// Where the run's clock stands still, since the start; `None` while it goes.

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{Core, Record};
 use crate::merge::MOST_OPEN;
-use crate::slo::{Measured, float};
+use crate::units::float;
+use crate::verdict::Measured;
 
 impl Core {
     pub(super) fn tick(&mut self) {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Core, is_supervisor};
-use crate::machine::Machines;
 use crate::summary::{RecoverySummary, ReportCounts, SupervisorSummary};
 use crate::time::ClockOffset;
+use crate::verdict::Machines;
 use crate::{AgentProgress, AgentSummary};
 
 impl Core {

@@ -35,7 +35,7 @@ impl Core {
     /// # Errors
     /// Nothing that is in a state is known to fail.
     pub fn snapshot(&self) -> Result<Vec<u8>, SnapshotError> {
-        let guards = self.state.guards.iter().map(crate::slo::Guard::standing).collect();
+        let guards = self.state.guards.iter().map(crate::verdict::Guard::standing).collect();
         Ok(postcard::to_stdvec(&Snapshot { state: &self.state, guards })?)
     }
 

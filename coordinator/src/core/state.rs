@@ -14,7 +14,7 @@ use crate::Phase;
 use crate::merge::Evidence;
 use crate::merge::{Checked, Merge, Reception};
 use crate::merge::{Second, Timeline};
-use crate::slo::{Guard, Measured};
+use crate::verdict::{Guard, Measured};
 
 /// Everything that a restart must find again.
 #[derive(Serialize, Deserialize)]
@@ -445,7 +445,7 @@ impl State {
                 span: (at, at + Duration::from_secs(second.for_s)),
                 unreconciled: None,
             };
-            let late = |lateness| crate::generator::is_limited(lateness, &self.limits);
+            let late = |lateness| crate::verdict::generator::is_limited(lateness, &self.limits);
             let limited = late(&second.lateness) || late(&self.evidence.lateness);
             let observe = |guard: &mut Guard| guard.observe(second.at_s, &measured, limited);
             let broken = self.guards.iter_mut().filter_map(observe);

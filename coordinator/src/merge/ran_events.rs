@@ -171,7 +171,7 @@ pub(crate) fn check(report: &IntervalReport) -> Result<(), Fault> {
 }
 
 fn seconds(us: u64) -> f64 {
-    crate::slo::float(us) / 1e6
+    crate::units::float(us) / 1e6
 }
 
 const MOST_SHOWN: usize = 500;

@@ -7,6 +7,12 @@ pub use beside::beside;
 /// Shown where there is no figure.
 pub const UNKNOWN: &str = "—";
 
+/// Counts of a run are far below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53, and ratios need no more")]
+pub fn float(n: u64) -> f64 {
+    n as f64
+}
+
 /// A number in the unit that a condition is written in: `%`, a unit of time, `/s`, `/min`, `/h`, or none for a count.
 pub fn in_unit(value: f64, unit: &str) -> String {
     match unit {

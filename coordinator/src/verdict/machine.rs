@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use wire::to_coordinator::{MachineReport, ProcessorTime};
 
-use crate::slo::float;
+use crate::units::float;
 use crate::{HostSummary, ProcessorShares};
 
 /// The hosts of a run's agents.

@@ -10,6 +10,7 @@ use crate::SloResult;
 use crate::histogram::Histogram;
 use crate::merge::{Parts, ProcedureFigures, Procedures, sum};
 use crate::summary::GuardrailResult;
+use crate::units::float;
 
 /// What metrics are read from.
 pub(crate) struct Measured<'a> {
@@ -200,12 +201,6 @@ fn unit_of(target: &str, metric: &Metric) -> (&'static str, f64) {
             }
         }
     }
-}
-
-/// Counts of a run are far below 2^53.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53, and ratios need no more")]
-pub(crate) fn float(n: u64) -> f64 {
-    n as f64
 }
 
 #[cfg(test)]

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 
 use scenarios::{FEWEST_LATE, Generator};
 
+use super::machine::Machines;
 use crate::histogram::Histogram;
-use crate::machine::Machines;
-use crate::network::NetworkServed;
-use crate::slo::float;
-use crate::{Coverage, EmbeddedTargetSummary, GeneratorSummary, Percentiles, units};
+use crate::units::float;
+use crate::{Coverage, GeneratorSummary, Percentiles, units};
+
+/// Late attempts below which the generator never was the limit.
+pub(crate) const FEWEST: u64 = 10;
 
 /// Judges by how late attempts left in the whole run.
 pub(crate) fn assess(lateness: &Histogram, limits: &Generator, machines: &Machines) -> GeneratorSummary {
