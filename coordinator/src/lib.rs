@@ -3,7 +3,6 @@
 //! A value decides everything ([`core`]); one task drives it ([`run`]); each agent has one link whose two halves only move
 //! messages to and from it. Every queue between them is bounded, and nothing is locked.
 
-mod charging_ledger;
 mod compare;
 mod conclude;
 mod config;
@@ -22,9 +21,8 @@ mod ladders;
 mod link;
 mod live;
 mod merge;
-mod network;
 mod progress;
-mod reconciliation;
+mod reconcile;
 pub mod report;
 mod run;
 mod run_folder;
@@ -48,9 +46,9 @@ pub use merge::{AmfSummary, RanEvents, ShownEvent};
 pub use merge::{Checked, Fault, Merge, Reception};
 pub use merge::{Counts, ProcedureFigures};
 pub use merge::{HandoverCells, HandoverSummary};
-pub use network::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
-pub use reconciliation::{BillingSummary, carried};
+pub use reconcile::{BillingSummary, carried};
+pub use reconcile::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
 pub use run_folder::{RunFolder, render_report, write_search};
 pub use store::{SqliteStore, Stored};
 pub use summary::{

@@ -23,7 +23,7 @@ use crate::control::{Ordered, Server};
 use crate::core::{Core, End, Input, LinkId};
 use crate::files::Files;
 use crate::link::{FromAgent, Outbox, Received};
-use crate::network::Network;
+use crate::reconcile::Network;
 use crate::run_folder::RunFolder;
 use crate::store::{Committed, Committer, SqliteStore};
 use crate::time::SteadyClock;

@@ -13,7 +13,7 @@ use identity::Dnn;
 use scenarios::{Plan, Scenario};
 use serde::Serialize;
 
-use crate::network::Ledger;
+use super::network::Ledger;
 use crate::run::Run;
 
 /// `summary.billing`.

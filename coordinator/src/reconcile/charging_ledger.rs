@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use billing::csv::Completeness;
 use serde_json::json;
 
-use crate::network::Ledger;
+use super::network::Ledger;
 use crate::run::Run;
 
 /// How a ledger was found.

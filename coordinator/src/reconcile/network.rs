@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::charging_ledger::bring;
+use super::charging_ledger::bring;
 use crate::run::Run;
 
 /// The network that the agents of a run signal to, when it is run beside them.
