@@ -250,7 +250,7 @@ impl Run {
     }
 
     fn finish_traces(&mut self) -> (Vec<Value>, TraceCounts) {
-        match self.files.traces.take().map(crate::traces::Traces::finish) {
+        match self.files.traces.take().map(crate::folder::Traces::finish) {
             None => (Vec::new(), TraceCounts::default()),
             Some(Ok(written)) => written,
             Some(Err(error)) => {

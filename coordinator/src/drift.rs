@@ -9,7 +9,7 @@ use statistics::{RunSeries, Samples, Trend, trend};
 
 use crate::CoordinatorError;
 use crate::compare::{LATENESS, read_series};
-use crate::run_folder::lines_of;
+use crate::folder::lines_of;
 use crate::units;
 
 /// What a run says about drift.

@@ -10,14 +10,10 @@ pub mod control;
 mod coordinator;
 pub mod core;
 mod drift;
-mod files;
+mod folder;
 mod histogram;
-mod hlog;
 mod impairments;
-mod intervals;
-mod journal;
 mod junit;
-mod ladders;
 mod link;
 mod live;
 mod merge;
@@ -25,13 +21,10 @@ mod progress;
 mod reconcile;
 pub mod report;
 mod run;
-mod run_folder;
 mod store;
 mod summary;
 mod time;
-mod traces;
 pub mod units;
-mod usage_ledger;
 mod verdict;
 
 pub use compare::{
@@ -40,6 +33,7 @@ pub use compare::{
 pub use config::{CoordinatorConfig, CoordinatorError, StopRequest};
 pub use coordinator::Coordinator;
 pub use drift::{DriftSummary, DriftTrend};
+pub use folder::{RunFolder, render_report, write_search};
 pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};
 pub use merge::UserPlaneSummary;
 pub use merge::{AmfSummary, RanEvents, ShownEvent};
@@ -49,7 +43,6 @@ pub use merge::{HandoverCells, HandoverSummary};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
 pub use reconcile::{BillingSummary, carried};
 pub use reconcile::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
-pub use run_folder::{RunFolder, render_report, write_search};
 pub use store::{SqliteStore, Stored};
 pub use summary::{
     AgentSummary, EmbeddedTargetSummary, GeneratorSummary, HostSummary, ImpairmentSummary, Percentiles,

@@ -21,10 +21,10 @@ use wire::{AgentLink, CoordinatorEndpoint, WireError};
 
 use crate::control::{Ordered, Server};
 use crate::core::{Core, End, Input, LinkId};
-use crate::files::Files;
+use crate::folder::Files;
+use crate::folder::RunFolder;
 use crate::link::{FromAgent, Outbox, Received};
 use crate::reconcile::Network;
-use crate::run_folder::RunFolder;
 use crate::store::{Committed, Committer, SqliteStore};
 use crate::time::SteadyClock;
 use crate::{CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use statistics::{Comparison, Finding, Judgement, Settings};
 
-use crate::run_folder::write_whole;
+use crate::folder::write_whole;
 use crate::{CoordinatorError, report};
 
 use read::read_run;

@@ -13,8 +13,8 @@ use statistics::{RunSeries, Samples, Unit};
 
 use super::ComparedRun;
 use crate::CoordinatorError;
+use crate::folder::{lines_of, parse, read};
 use crate::merge::is_own_reason;
-use crate::run_folder::{lines_of, parse, read};
 
 /// What a folder holds of a run.
 pub(crate) struct RunRead {

@@ -8,7 +8,7 @@ use serde_json::json;
 use statistics::Draws;
 
 use super::*;
-use crate::hlog::HistogramLog;
+use crate::folder::HistogramLog;
 use crate::merge::Timeline;
 use crate::{Merge, Reception, RunFolder};
 use hdrhistogram::serialization::{Serializer, V2Serializer};

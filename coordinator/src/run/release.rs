@@ -14,7 +14,7 @@ use wire::to_agent::ToAgent;
 
 use super::Run;
 use crate::core::{Close, Input, LinkId, Output, StoreError};
-use crate::files::FilesSoFar;
+use crate::folder::FilesSoFar;
 use crate::link::Outbox;
 use crate::store::{Committed, sealed};
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use billing::UsageRecord;
 use billing::csv::{CsvError, UsageWriter};
 
+use super::run_folder::RunFolder;
 use crate::CoordinatorError;
-use crate::run_folder::RunFolder;
 
 /// The ledger of one run.
 pub(crate) struct UsageLedger {

@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 use wire::to_agent::TracePolicy;
 use wire::to_coordinator::Trace;
 
+use super::hlog::HistogramLog;
+use super::intervals::Intervals;
+use super::journal::Journal;
+use super::ladders::Ladders;
+use super::run_folder::{Appender, RunFolder};
+use super::traces::{Traces, TracesSoFar};
+use super::usage_ledger::UsageLedger;
 use crate::CoordinatorError;
 use crate::core::Record;
-use crate::hlog::HistogramLog;
-use crate::intervals::Intervals;
-use crate::journal::Journal;
-use crate::ladders::Ladders;
 use crate::merge::Second;
-use crate::run_folder::{Appender, RunFolder};
-use crate::traces::{Traces, TracesSoFar};
-use crate::usage_ledger::UsageLedger;
 
 /// See the module.
 pub(crate) struct Files {

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, IntervalLogWriterError, Tag};
 
+use super::run_folder::Appender;
 use crate::histogram::Histogram;
 use crate::merge::Second;
-use crate::run_folder::Appender;
 
 /// Appends to the log. Values are µs; the greatest one of each interval is shown in ms, as HdrHistogram's tools expect.
 pub(crate) struct HistogramLog {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use crate::run_folder::Appender;
+use super::run_folder::Appender;
 use crate::time::rfc3339;
 
 /// One line for each decision, at most [`MOST_LINES`]: a peer that keeps misbehaving cannot fill the disk.
