@@ -3,6 +3,7 @@
 //! A value decides everything ([`core`]); one task drives it ([`run`]); each agent has one link whose two halves only move
 //! messages to and from it. Every queue between them is bounded, and nothing is locked.
 
+mod admission;
 mod compare;
 mod conclude;
 mod config;
@@ -14,7 +15,6 @@ mod folder;
 mod histogram;
 mod impairments;
 mod junit;
-mod link;
 mod live;
 mod merge;
 mod progress;

@@ -19,11 +19,11 @@ use wire::standstill::Watch;
 use wire::to_agent::ToAgent;
 use wire::{AgentLink, CoordinatorEndpoint, WireError};
 
+use crate::admission::{FromAgent, Outbox, Received};
 use crate::control::{Ordered, Server};
 use crate::core::{Core, End, Input, LinkId};
 use crate::folder::Files;
 use crate::folder::RunFolder;
-use crate::link::{FromAgent, Outbox, Received};
 use crate::reconcile::Network;
 use crate::store::{Committed, Committer, SqliteStore};
 use crate::time::SteadyClock;

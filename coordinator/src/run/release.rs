@@ -13,9 +13,9 @@ use wire::AgentLink;
 use wire::to_agent::ToAgent;
 
 use super::Run;
+use crate::admission::Outbox;
 use crate::core::{Close, Input, LinkId, Output, StoreError};
 use crate::folder::FilesSoFar;
-use crate::link::Outbox;
 use crate::store::{Committed, sealed};
 
 /// Messages that wait until the records of their group, and of all before it, are durable.
