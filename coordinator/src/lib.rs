@@ -5,22 +5,16 @@
 
 mod admission;
 mod compare;
-mod conclude;
-mod config;
 pub mod control;
-mod coordinator;
 pub mod core;
 mod drift;
+mod driver;
 mod folder;
 mod histogram;
-mod impairments;
-mod junit;
-mod live;
 mod merge;
 mod progress;
 mod reconcile;
 pub mod report;
-mod run;
 mod store;
 mod summary;
 mod time;
@@ -30,9 +24,9 @@ mod verdict;
 pub use compare::{
     CompareError, ComparedRun, ComparedRuns, compare_runs, comparison_text, page_name, write_comparison,
 };
-pub use config::{CoordinatorConfig, CoordinatorError, StopRequest};
-pub use coordinator::Coordinator;
 pub use drift::{DriftSummary, DriftTrend};
+pub use driver::Coordinator;
+pub use driver::{CoordinatorConfig, CoordinatorError, StopRequest};
 pub use folder::{RunFolder, render_report, write_search};
 pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};
 pub use merge::UserPlaneSummary;

@@ -10,7 +10,7 @@ use billing::csv::Completeness;
 use serde_json::json;
 
 use super::network::Ledger;
-use crate::run::Run;
+use crate::driver::Run;
 
 /// How a ledger was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

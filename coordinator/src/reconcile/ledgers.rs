@@ -14,7 +14,7 @@ use scenarios::{Plan, Scenario};
 use serde::Serialize;
 
 use super::network::Ledger;
-use crate::run::Run;
+use crate::driver::Run;
 
 /// `summary.billing`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::charging_ledger::bring;
-use crate::run::Run;
+use crate::driver::Run;
 
 /// The network that the agents of a run signal to, when it is run beside them.
 pub trait NetworkSide: Send + Sync {

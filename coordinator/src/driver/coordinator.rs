@@ -7,7 +7,7 @@ use scenarios::Plan;
 use tokio::sync::watch;
 use wire::CoordinatorEndpoint;
 
-use crate::run::{Resumed, Run};
+use super::{Resumed, Run};
 use crate::{CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
 
 /// Runs one plan with a fleet of agents.

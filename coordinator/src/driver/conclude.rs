@@ -5,15 +5,15 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use super::{Run, impairments, junit};
 use crate::merge::planned;
-use crate::run::Run;
 use crate::summary::curve;
 use crate::time::rfc3339;
 use crate::verdict::Measured;
 use crate::verdict::{coverage, generator};
 use crate::{
     BillingSummary, CoordinatorError, DriftSummary, GeneratorSummary, Percentiles, ProcedureSummary,
-    RunOutcome, SloResult, Status, Summary, TraceCounts, Verdict, drift, impairments, junit, render_report,
+    RunOutcome, SloResult, Status, Summary, TraceCounts, Verdict, drift, render_report,
 };
 
 impl Run {

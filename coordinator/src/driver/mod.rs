@@ -27,12 +27,20 @@ use crate::folder::RunFolder;
 use crate::reconcile::Network;
 use crate::store::{Committed, Committer, SqliteStore};
 use crate::time::SteadyClock;
-use crate::{CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
+use crate::{Progress, RunOutcome};
 
+mod conclude;
+mod config;
+mod coordinator;
+mod impairments;
+mod junit;
+mod live;
 mod orders;
 mod release;
 mod restart;
 
+pub use config::{CoordinatorConfig, CoordinatorError, StopRequest};
+pub use coordinator::Coordinator;
 use release::Pending;
 pub(crate) use restart::Resumed;
 use restart::Told;

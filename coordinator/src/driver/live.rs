@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::Run;
 use crate::core::Core;
 use crate::merge::planned;
 use crate::merge::{Counts, sum};
-use crate::run::Run;
 use crate::verdict::generator;
 use crate::{Percentiles, ProcedureProgress, Progress, histogram};
 
