@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Currency, Damage, Money};
 
 /// How the sessions of a run came out: each is matched, unreconciled or explained, and the latter two have a cause.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Account {
     /// Sessions in either ledger.

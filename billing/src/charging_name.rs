@@ -162,6 +162,18 @@ impl Serialize for ChargingName {
     }
 }
 
+impl schemars::JsonSchema for ChargingName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ChargingName".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["integer", "string"],
+            "description": "A charging ID of 32 bits, or what else a network calls a charged session."
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for ChargingName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {

@@ -8,7 +8,20 @@ use serde::{Deserialize, Serialize};
 
 /// An amount in micro-units of its currency: 1,000,000 is one euro where the currency is EUR. May be negative: a
 /// difference can be in anybody's favour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct Money(i64);
 
 impl Money {

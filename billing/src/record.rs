@@ -13,7 +13,20 @@ use crate::{Currency, Money};
 pub struct ChargingId(pub u32);
 
 /// A volume in octets of user data (T-PDUs without their GTP-U header).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct Octets(pub u64);
 
 /// What the UE side knows it used in one session, or in one part of it: the ground truth.
@@ -95,7 +108,9 @@ pub struct ChargingRecord {
 }
 
 /// Why a part of a session ended (after the change conditions of TS 32.255 §5.2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Closing {
     /// The session was released.

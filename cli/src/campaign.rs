@@ -36,7 +36,8 @@ pub(crate) struct Options {
 impl Options {
     /// Makes the folder of a run.
     pub(crate) fn folder(&self, plan: &Plan) -> Result<RunFolder, Error> {
-        RunFolder::create(&self.out, None, &plan.scenario().name).map_err(exit::of_coordinator)
+        let folder = RunFolder::create(&self.out, None, &plan.scenario().name);
+        folder.map_err(|error| exit::of_coordinator(error.into()))
     }
 
     /// Where run folders are.

@@ -147,12 +147,10 @@ pub(crate) fn have_a_clock() -> Result<(), Error> {
 pub(crate) fn of_coordinator(error: CoordinatorError) -> Error {
     match error {
         CoordinatorError::Listen { .. }
-        | CoordinatorError::Folder { .. }
+        | CoordinatorError::Folder(_)
         | CoordinatorError::Store(_)
         | CoordinatorError::Thread { .. }
-        | CoordinatorError::CannotResume { .. }
-        | CoordinatorError::Unreadable { .. }
-        | CoordinatorError::Content { .. } => error.into(),
+        | CoordinatorError::CannotResume { .. } => error.into(),
         _ => Error::new(RunInvalid(error.into())),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use coordinator::{BillingSummary, SloResult, Status, Summary};
+use results::{BillingSummary, SloResult, Status, Summary};
 
 use crate::exit::Exit;
 use crate::view::duration;

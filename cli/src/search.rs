@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Error};
-use coordinator::{RunFolder, RunOutcome, Status, write_search};
+use coordinator::{RunFolder, RunOutcome};
+use report::write_search;
+use results::Status;
 use scenarios::{CapacitySearch, Metric, MetricKind, Plan, Procedure, Scenario};
 use serde_json::{Value, json};
 use statistics::{ProbeOutcome, Search, SearchEnd, SearchSettings};
@@ -50,10 +52,10 @@ where
             break None;
         }
         state.probed(rate, outcome);
-        write_search(folder, &summary(plan, search, folder, None, &told))?;
+        write_search(folder.path(), &summary(plan, search, folder, None, &told))?;
     };
     let summary = summary(plan, search, folder, end.as_ref(), &told);
-    let page = write_search(folder, &summary)?;
+    let page = write_search(folder.path(), &summary)?;
     if as_json {
         crate::stdout::json(&serde_json::to_string_pretty(&summary)?);
     } else {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use coordinator::{Phase, Progress, units};
 use edges::text;
+use results::{Phase, Progress, units};
 use tokio::sync::watch;
 
 use crate::stderr;
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_late_generator_is_said_and_nothing_of_the_target_is_judged_by_it() {
-        let slo = |pass| coordinator::SloResult {
+        let slo = |pass| results::SloResult {
             name: "registration.success".to_owned(),
             target: ">= 99%".to_owned(),
             actual: Some(50.0),

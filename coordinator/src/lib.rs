@@ -1,48 +1,41 @@
 //! The coordinator: plan ──► leases ──► agents ──► reports ──► merge ──► time line ──► SLOs ──► verdict ──► run folder.
 //!
-//! A value decides everything ([`core`]); one task drives it ([`run`]); each agent has one link whose two halves only move
+//! A value decides everything ([`core`]); one task drives it (`driver/`); each agent has one link whose two halves only move
 //! messages to and from it. Every queue between them is bounded, and nothing is locked.
+//!
+//! A folder for each station. Imports go down this list: a folder knows those below it, and none above.
+//!
+//! ```text
+//! driver/     a run around its core: links, files, store; the account at its end
+//! admission/  the agents' connections
+//! control/    the operator's: watch, pause, resume, stop
+//! store/      records made durable
+//! folder/     the run folder: what is written while a run lasts
+//! core/       decides: leases, takeovers, shard moves, the account
+//! reconcile/  the two ledgers at the end
+//! verdict/    conditions, coverage, whether the generator was the limit
+//! merge/      reports checked, merged exactly once, added up
+//! histogram/  what is measured
+//! time/       clocks
+//! ```
 
 mod admission;
-mod compare;
 pub mod control;
 pub mod core;
-mod drift;
 mod driver;
 mod folder;
 mod histogram;
 mod merge;
-mod progress;
 mod reconcile;
-pub mod report;
 mod store;
-mod summary;
 mod time;
-pub mod units;
 mod verdict;
 
-pub use compare::{
-    CompareError, ComparedRun, ComparedRuns, compare_runs, comparison_text, page_name, write_comparison,
-};
-pub use drift::{DriftSummary, DriftTrend};
-pub use driver::Coordinator;
-pub use driver::{CoordinatorConfig, CoordinatorError, StopRequest};
-pub use folder::{RunFolder, render_report, write_search};
+pub use core::StopRequest;
+pub use driver::{Coordinator, CoordinatorConfig, CoordinatorError, RunOutcome};
+pub use folder::RunFolder;
 pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};
-pub use merge::UserPlaneSummary;
-pub use merge::{AmfSummary, RanEvents, ShownEvent};
-pub use merge::{Checked, Fault, Merge, Reception};
-pub use merge::{Counts, ProcedureFigures};
-pub use merge::{HandoverCells, HandoverSummary};
-pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
-pub use reconcile::{BillingSummary, carried};
-pub use reconcile::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
+pub use merge::{Checked, Counts, Fault, Merge, ProcedureFigures, Reception};
+pub use reconcile::{NetworkClosed, NetworkEvent, NetworkSide, SharedNetwork, carried};
 pub use store::{SqliteStore, Stored};
-pub use summary::{
-    AgentSummary, EmbeddedTargetSummary, GeneratorSummary, HostSummary, ImpairmentSummary, Percentiles,
-    PhaseSummary, ProcedureSummary, ProcessorShares, RecoverySummary, RunOutcome, SloResult, Summary,
-    SupervisorSummary, TraceCounts,
-};
-pub use verdict::Coverage;
-pub use verdict::{Status, Verdict};
 pub use wire::to_agent::TracePolicy;

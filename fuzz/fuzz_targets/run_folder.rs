@@ -10,7 +10,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (summary, timeline, ladder, hlog) = (file(), file(), file(), file());
     let Ok(value) = serde_json::from_slice::<Value>(summary) else { return };
     let lines = |text| serde_json::from_slice::<Value>(text).into_iter().collect::<Vec<_>>();
-    let page = coordinator::report::render(&value, &lines(timeline), &lines(ladder));
+    let page = report::render(&value, &lines(timeline), &lines(ladder));
     assert!(page.ends_with("</html>") || page.contains("</html>"));
     let folder = tempfile::tempdir().expect("a folder");
     let write =
@@ -19,5 +19,5 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     write("timeline.ndjson", timeline);
     write("histograms.hlog", hlog);
     let _ = coordinator::control::verdict_of(folder.path());
-    let _ = coordinator::compare_runs(folder.path(), folder.path(), &statistics::Settings::default(), true);
+    let _ = report::compare_runs(folder.path(), folder.path(), &statistics::Settings::default(), true);
 });

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use coordinator::core::{Core, End, Gap, Record};
-use coordinator::{Phase, Status};
+use coordinator::core::{Core, End, Record};
 use hdrhistogram::Histogram;
+use results::Gap;
+use results::{Phase, Status};
 use scenarios::Plan;
 use wire::to_coordinator::IntervalReport;
 

@@ -1,12 +1,13 @@
 //! Does a figure rise or fall over a run? Theil and Sen's slope, with an interval that takes neighbours into account (ADR 15).
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::distributions::student_quantile_above;
 use crate::long_run;
 
 /// A straight line through a figure over time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trend {
     /// Change in an hour.
     pub per_h: f64,

@@ -15,7 +15,7 @@ use crate::Money;
 use crate::csv::Ledger;
 
 /// One finding about a column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Damage {
     /// Of which ledger.
     pub ledger: Ledger,

@@ -9,7 +9,9 @@ use crate::csv::Ledger;
 use crate::{ChargingName, Closing, Currency, Money, Octets};
 
 /// The root cause of a difference. Where several hold, the first of these is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// Used, but a record of it is missing: the whole charging record, or a part in either ledger.
@@ -90,7 +92,7 @@ impl fmt::Display for Cause {
 }
 
 /// A session whose records don't agree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Difference {
     /// Why.
     pub cause: Cause,
@@ -119,7 +121,7 @@ pub struct Difference {
 }
 
 /// One side of a session: its parts together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Side {
     /// The networks that served it, in order.
     pub serving: Vec<Plmn>,

@@ -18,7 +18,7 @@ use crate::rules::micros;
 use crate::{Rules, UsageRecord};
 
 /// A stretch of time in which the usage of a shard was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LostUsage {
     /// Whose usage, by the number of a shard ([`Losses::shard_of`]).
     pub shard: u32,

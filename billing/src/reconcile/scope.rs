@@ -6,7 +6,7 @@ use super::compact::Compact;
 use crate::Closing;
 
 /// From the start of a run to its end, by the wall clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunWindow {
     /// When its first attempts were due, UNIX time in µs.
     pub from_us: u64,

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Error, ensure};
-use coordinator::{ComparedRuns, compare_runs, comparison_text, page_name, write_comparison};
+use report::{ComparedRuns, compare_runs, comparison_text, page_name, write_comparison};
 use statistics::{Judgement, Settings};
 
 use crate::exit::Exit;

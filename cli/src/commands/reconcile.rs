@@ -8,8 +8,8 @@ use billing::{
     Account, Difference, LossJudgement, Losses, LostUsage, Rules, RunWindow, Settings, Tariff,
     reconcile_files_to,
 };
-use coordinator::units;
 use identity::Dnn;
+use results::units;
 use scenarios::{Plan, Scenario};
 use serde_json::Value;
 

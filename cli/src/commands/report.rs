@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let folder = arguments.runs.find(&arguments.run)?;
     let report =
-        coordinator::render_report(&folder).with_context(|| format!("reporting on {}", folder.display()))?;
+        report::render_report(&folder).with_context(|| format!("reporting on {}", folder.display()))?;
     println!("{}", report.display());
     Ok(Exit::Pass)
 }

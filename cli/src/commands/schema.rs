@@ -1,13 +1,30 @@
 use anyhow::{Context, Error};
+use clap::ValueEnum;
 
 use crate::exit::Exit;
 
-/// Prints the JSON Schema.
+/// Prints a JSON Schema.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Of what: a scenario file, the summary.json of a run, or an interval, which is a line of its timeline.ndjson
+    #[arg(value_enum, default_value = "scenario")]
+    of: Of,
+}
 
-pub(crate) fn run(_: &Arguments) -> Result<Exit, Error> {
-    let schema = serde_json::to_string_pretty(&scenarios::json_schema()).context("writing the schema")?;
+#[derive(Clone, Copy, ValueEnum)]
+enum Of {
+    Scenario,
+    Summary,
+    Interval,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
+    let schema = match arguments.of {
+        Of::Scenario => scenarios::json_schema(),
+        Of::Summary => results::schema::of_summary(),
+        Of::Interval => results::schema::of_interval(),
+    };
+    let schema = serde_json::to_string_pretty(&schema).context("writing the schema")?;
     crate::stdout::json(&schema);
     Ok(Exit::Pass)
 }

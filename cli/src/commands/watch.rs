@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, anyhow};
 use coordinator::control::{self, ControlError, Watched};
-use coordinator::{Progress, Status, Verdict};
+use results::{Progress, Status, Verdict};
 use tokio::sync::watch;
 
 use crate::exit::{Exit, RunInvalid};

@@ -10,7 +10,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch as channel;
 
 use super::{Answer, Order, Request, Whereabouts, whereabouts};
-use crate::{Progress, Verdict};
+use results::{Progress, Verdict};
 
 /// Why a run cannot be watched or told anything.
 #[derive(Debug, thiserror::Error)]

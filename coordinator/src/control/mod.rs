@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::{Progress, Verdict};
+use results::{Progress, Verdict};
 
 pub use client::{ControlError, Watched, order, verdict_of, watch};
 pub(crate) use server::Server;

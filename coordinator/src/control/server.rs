@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::{Answer, Order, Ordered, Request, Whereabouts, whereabouts};
-use crate::{Progress, Verdict};
+use results::{Progress, Verdict};
 
 /// Listens as long as it lives.
 pub(crate) struct Server {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use tokio::sync::{mpsc, watch as channel};
 
 use super::*;
-use crate::Status;
+use results::Status;
 
 struct Ends {
     folder: tempfile::TempDir,

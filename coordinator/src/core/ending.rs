@@ -6,12 +6,12 @@ use serde_json::json;
 use wire::to_agent::ToAgent;
 
 use super::{Core, Record, is_supervisor, micros};
-use crate::SloResult;
-use crate::StopRequest;
+use crate::core::StopRequest;
 use crate::merge::unproven;
-use crate::units::float;
 use crate::verdict::Measured;
 use crate::verdict::coverage;
+use results::SloResult;
+use results::units::float;
 
 impl Core {
     pub(super) fn stop(&mut self, request: StopRequest) {

@@ -12,8 +12,8 @@ use wire::to_coordinator::{Hello, Part, Return, ToCoordinator};
 use super::member::unique_name;
 use super::record::{Fate, Joined};
 use super::{Close, Core, Dead, LinkId, Presence, Record, is_supervisor};
-use crate::Phase;
 use crate::time::ClockOffset;
+use results::Phase;
 
 impl Core {
     pub(super) fn join(&mut self, link: LinkId, mut hello: Hello, peer: SocketAddr) {

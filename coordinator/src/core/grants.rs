@@ -11,7 +11,7 @@ use super::record::{Fate, Leased};
 use super::state::Vacancy;
 use super::takeover::UNKNOWN;
 use super::{Core, Record, Shard, Stage, is_supervisor, micros};
-use crate::Phase;
+use results::Phase;
 
 impl Core {
     /// The lease that is meant, if this agent holds it.

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use wire::to_coordinator::{AgentHealth, Hello, MachineReport, Standstill};
 
 use super::record::{Fate, Joined};
-use crate::histogram::{self, Histogram, Samples};
+use crate::histogram::{self, Histogram, Samples, percentiles};
 use crate::time::ClockOffset;
-use crate::units::float;
-use crate::{AgentSummary, Percentiles};
+use results::AgentSummary;
+use results::units::float;
 
 /// One agent, or a supervisor.
 #[derive(Serialize, Deserialize)]
@@ -131,7 +131,7 @@ impl Member {
             workers: self.hello.workers,
             shards: self.ran.iter().copied().collect(),
             attempts: self.attempts,
-            lateness_us: Percentiles::of(&self.lateness),
+            lateness_us: percentiles(&self.lateness),
             cpu_s: float(health.cpu_us) / 1e6,
             resident_octets: health.resident_octets,
             ues: health.ues,

@@ -20,6 +20,7 @@ mod member;
 mod moves;
 mod phases;
 mod ports;
+mod progress;
 pub mod record;
 mod relay;
 mod reports;
@@ -44,8 +45,8 @@ use wire::to_agent::ToAgent;
 use wire::to_coordinator::ToCoordinator;
 
 pub use crate::merge::Second;
-pub use ports::{Close, CoreSettings, End, Input, LinkId, Output};
-pub use record::{Gap, Move, Record};
+pub use ports::{Close, CoreSettings, End, Input, LinkId, Output, StopRequest};
+pub use record::Record;
 pub use store::{MemoryStore, Store, StoreError};
 
 pub(crate) use member::Member;
@@ -53,8 +54,8 @@ pub(crate) use state::{Shard, Stage, State, is_supervisor};
 
 use crate::merge::Procedures;
 use crate::time::ClockOffset;
-use crate::{Phase, Verdict};
 use relay::Relay;
+use results::{Gap, Phase, ShardMove, Verdict};
 use roll_call::RollCalls;
 
 /// One run from the first agent to the account. See the module.
@@ -256,7 +257,7 @@ impl Core {
     }
 
     /// Shards that moved without a gap.
-    pub fn moves(&self) -> &[Move] {
+    pub fn moves(&self) -> &[ShardMove] {
         &self.state.moves
     }
 

@@ -9,7 +9,7 @@ use wire::to_agent::{ToAgent, UeBatch};
 use super::grants::lightest;
 use super::record::Fate;
 use super::{Core, Record, Stage, micros};
-use crate::Phase;
+use results::Phase;
 
 impl Core {
     /// An agent wants to leave.

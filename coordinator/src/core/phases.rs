@@ -15,8 +15,8 @@ use wire::lease::grantor_limit;
 use super::record::Fate;
 use super::run_clock::CLOCK_ROUNDS;
 use super::{Core, End, Record, Stage, is_supervisor, micros};
-use crate::Phase;
-use crate::merge::AGENT_LOST;
+use results::AGENT_LOST;
+use results::Phase;
 
 impl Core {
     /// `whole` is false after a single message: then only what it may have made urgent is looked at.

@@ -8,7 +8,6 @@ use wire::to_agent::{ToAgent, TracePolicy};
 use wire::to_coordinator::{Hello, ToCoordinator, Trace};
 
 use super::Record;
-use crate::StopRequest;
 use crate::merge::Second;
 
 /// One connection, as the driver numbers it. Never used twice.
@@ -130,6 +129,18 @@ impl CoreSettings {
             most_joins: 20_000,
         }
     }
+}
+
+/// What the operator wants of a run that is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StopRequest {
+    /// Go on.
+    #[default]
+    None,
+    /// Start nothing more, let what is in flight end, write the folder.
+    Drain,
+    /// End at once: what is in flight is abandoned; the folder is still written.
+    Now,
 }
 
 /// Why there is nothing more to do.

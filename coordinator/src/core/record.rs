@@ -1,12 +1,12 @@
 //! What happened to a run: the only thing that changes its state, and all that a restart needs.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use results::Gap;
 use serde::{Deserialize, Serialize};
 use wire::to_coordinator::{AgentHealth, Hello, IntervalReport};
 
-use crate::Phase;
+use results::Phase;
 
 /// One change of a run. Postcard numbers variants by position: append, never reorder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -227,50 +227,4 @@ pub struct Leased {
     pub from_us: Option<u64>,
     /// It was lost before: what nobody will start.
     pub gap: Option<Gap>,
-}
-
-/// A stretch of a shard that no agent has accounted for, and the account of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
-    /// Shard number.
-    pub shard: u32,
-    /// The end of the last report, µs since the run's start.
-    pub from_us: u64,
-    /// The shard goes on here, or would have ended, µs since the run's start.
-    pub to_us: u64,
-    /// Why, for people.
-    pub cause: String,
-    /// Who had the shard.
-    pub from_agent: String,
-    /// Who has it now; `None` when nobody took it.
-    pub to_agent: Option<String>,
-    /// Attempts that were in flight, or may have been, by procedure.
-    pub abandoned: BTreeMap<String, u64>,
-    /// Attempts that nobody started, by procedure.
-    pub never_started: BTreeMap<String, u64>,
-    /// The reason under which the latter are counted: `agent-lost`, but where the run was ending anyway.
-    pub reason: String,
-    /// Of both, what came due in the gap, by procedure.
-    pub due: BTreeMap<String, u64>,
-    /// UEs that were registered.
-    pub registered: u64,
-    /// PDU sessions that were open.
-    pub sessions: u64,
-}
-
-/// A shard that went from one agent to another without a gap.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Move {
-    /// Shard number.
-    pub shard: u32,
-    /// From whom.
-    pub from_agent: String,
-    /// To whom.
-    pub to_agent: String,
-    /// Why.
-    pub cause: String,
-    /// When the last holder had given it up, µs since the run's start.
-    pub from_us: u64,
-    /// When the next one was ready, µs since the run's start.
-    pub to_us: u64,
 }

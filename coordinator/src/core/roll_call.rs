@@ -15,7 +15,7 @@ use wire::roll_call::{ANSWERED_WITHIN, AWAY_FOR, MOST_FOUND, MOST_GUESTS, NAMED_
 use wire::to_agent::ToAgent;
 
 use super::{Core, Stage};
-use crate::Phase;
+use results::Phase;
 
 /// What is known of roll-calls.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use wire::lease::DRIFT_PPM;
 use wire::to_agent::ToAgent;
 
 use super::{Core, Presence, Record, micros};
-use crate::Phase;
+use results::Phase;
 
 impl Core {
     /// µs since the start of the run; 0 before it.

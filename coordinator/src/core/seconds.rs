@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{Core, Record};
 use crate::merge::MOST_OPEN;
-use crate::units::float;
 use crate::verdict::Measured;
+use results::units::float;
 
 impl Core {
     pub(super) fn tick(&mut self) {

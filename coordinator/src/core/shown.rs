@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Core, is_supervisor};
-use crate::summary::{RecoverySummary, ReportCounts, SupervisorSummary};
 use crate::time::ClockOffset;
 use crate::verdict::Machines;
-use crate::{AgentProgress, AgentSummary};
+use results::{AgentProgress, AgentSummary};
+use results::{RecoverySummary, ReportCounts, SupervisorSummary};
 
 impl Core {
     /// Every agent, in the order in which they came.

@@ -8,7 +8,7 @@ use wire::standstill::StoodStill;
 use wire::to_coordinator::Standstill;
 
 use super::{Core, Member, is_supervisor};
-use crate::units::float;
+use results::units::float;
 
 impl Member {
     /// Adds what one of its shards has reported: all of them tell of the same.

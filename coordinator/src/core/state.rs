@@ -8,13 +8,14 @@ use scenarios::{Plan, Scenario};
 use serde::{Deserialize, Serialize};
 use wire::to_coordinator::Part;
 
-use super::record::{Fate, Gap, Joined, Leased, Move};
+use super::record::{Fate, Joined, Leased};
 use super::{Member, Record};
-use crate::Phase;
 use crate::merge::Evidence;
 use crate::merge::{Checked, Merge, Reception};
 use crate::merge::{Second, Timeline};
 use crate::verdict::{Guard, Measured};
+use results::Phase;
+use results::{Gap, ShardMove};
 
 /// Everything that a restart must find again.
 #[derive(Serialize, Deserialize)]
@@ -56,7 +57,7 @@ pub(crate) struct State {
     pub(crate) gaps: Vec<Gap>,
     /// Gaps beyond [`MOST_KEPT`]: they count, but nobody can read so many.
     pub(crate) gaps_left_out: u64,
-    pub(crate) moves: Vec<Move>,
+    pub(crate) moves: Vec<ShardMove>,
     pub(crate) moves_left_out: u64,
     /// Shards that were lost, in order: what `ShardLost` tells each agent once.
     pub(crate) lost: Vec<u32>,
@@ -329,7 +330,7 @@ impl State {
                 .map(|member| member.name.clone())
                 .unwrap_or_default()
         };
-        let moved = Move {
+        let moved = ShardMove {
             shard,
             from_agent: name(Some(vacancy.from)),
             to_agent: name(state.holder),

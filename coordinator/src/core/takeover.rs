@@ -14,11 +14,11 @@ use std::time::Duration;
 use scenarios::Schedule;
 use serde_json::json;
 
-use super::record::Gap;
 use super::state::Vacancy;
 use super::{Core, Record, micros};
-use crate::Phase;
-use crate::merge::AGENT_LOST;
+use results::AGENT_LOST;
+use results::Gap;
+use results::Phase;
 
 impl Core {
     /// Everything that an agent holds is lost: it is known to have started nothing after `dead_us`.

@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use results::FolderError;
 use wire::to_agent::TracePolicy;
 
-use crate::{RunFolder, SharedNetwork};
+use crate::folder::RunFolder;
+use crate::reconcile::SharedNetwork;
 
 /// What the coordinator is told before a run.
 #[derive(Clone)]
@@ -70,18 +72,6 @@ impl CoordinatorConfig {
     }
 }
 
-/// What the operator wants of a run that is under way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StopRequest {
-    /// Go on.
-    #[default]
-    None,
-    /// Start nothing more, let what is in flight end, write the folder.
-    Drain,
-    /// End at once: what is in flight is abandoned; the folder is still written.
-    Now,
-}
-
 /// Why there is no run at all. What goes wrong later ends in the verdict instead.
 #[derive(Debug, thiserror::Error)]
 pub enum CoordinatorError {
@@ -95,23 +85,8 @@ pub enum CoordinatorError {
         source: Box<wire::WireError>,
     },
     /// The run folder, or a file of it, cannot be used.
-    #[error("{path}: {source}; a run needs a folder that it can write to: {remedy}, or choose another with --out", path = .path.display(), remedy = edges::files::remedy(.source))]
-    Folder {
-        /// What could not be read or written.
-        path: PathBuf,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// A file of a run folder cannot be read.
-    #[error("{path}: {source}; the folder of a run that has ended is expected, such as runs/20261124-101500-smoke", path = .path.display())]
-    Unreadable {
-        /// What could not be read.
-        path: PathBuf,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// What a restart needs cannot be written or read.
     #[error("{0}")]
     Store(crate::core::StoreError),
@@ -148,21 +123,4 @@ pub enum CoordinatorError {
         /// Joins that failed, with their reasons.
         hints: String,
     },
-    /// A run folder holds something else than a run.
-    #[error("{path}, line {line}: {source}; expected what a run writes", path = .path.display())]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// The line that is wrong, from 1.
-        line: usize,
-        /// What is wrong with it.
-        #[source]
-        source: serde_json::Error,
-    },
-}
-
-impl CoordinatorError {
-    pub(crate) fn folder(path: &Path, source: io::Error) -> Self {
-        Self::Folder { path: path.to_owned(), source }
-    }
 }

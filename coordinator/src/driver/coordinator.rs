@@ -8,7 +8,9 @@ use tokio::sync::watch;
 use wire::CoordinatorEndpoint;
 
 use super::{Resumed, Run};
-use crate::{CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
+use crate::core::StopRequest;
+use crate::driver::{CoordinatorConfig, CoordinatorError, RunOutcome};
+use results::Progress;
 
 /// Runs one plan with a fleet of agents.
 pub struct Coordinator {

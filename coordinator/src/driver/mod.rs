@@ -7,9 +7,11 @@
 //! rests on is durable ([`release`]). The disk's time is not the task's: meanwhile it handles what comes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use results::{Progress, Summary};
 use scenarios::Plan;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -21,43 +23,47 @@ use wire::{AgentLink, CoordinatorEndpoint, WireError};
 
 use crate::admission::{FromAgent, Outbox, Received};
 use crate::control::{Ordered, Server};
-use crate::core::{Core, End, Input, LinkId};
-use crate::folder::Files;
-use crate::folder::RunFolder;
+use crate::core::{Core, End, Input, LinkId, StopRequest};
+use crate::folder::{Files, RunFolder};
 use crate::reconcile::Network;
 use crate::store::{Committed, Committer, SqliteStore};
 use crate::time::SteadyClock;
-use crate::{Progress, RunOutcome};
 
-mod conclude;
+mod account;
 mod config;
 mod coordinator;
-mod impairments;
-mod junit;
-mod live;
+mod inputs;
 mod orders;
 mod release;
 mod restart;
 
-pub use config::{CoordinatorConfig, CoordinatorError, StopRequest};
+use account::Account;
+pub use config::{CoordinatorConfig, CoordinatorError};
 pub use coordinator::Coordinator;
 use release::Pending;
 pub(crate) use restart::Resumed;
 use restart::Told;
 
+/// What a run leaves.
+#[derive(Clone, Debug)]
+pub struct RunOutcome {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// What `summary.json` holds.
+    pub summary: Summary,
+}
+
 /// One run, and everything that it does to the world.
 pub(crate) struct Run {
-    pub(crate) config: CoordinatorConfig,
-    pub(crate) core: Core,
-    pub(crate) folder: RunFolder,
+    config: CoordinatorConfig,
+    core: Core,
+    folder: RunFolder,
     clock: SteadyClock,
-    pub(crate) files: Files,
-    /// What the network side left, once it is closed.
-    pub(crate) network: Network,
+    files: Files,
     /// The target is run beside the agents, on this machine.
-    pub(crate) embedded: bool,
-    pub(crate) progress: watch::Sender<Progress>,
-    pub(crate) store: Option<Committer>,
+    embedded: bool,
+    progress: watch::Sender<Progress>,
+    store: Option<Committer>,
     committed: mpsc::UnboundedReceiver<Committed>,
     /// What waits for its records to be durable, in order.
     pending: VecDeque<Pending>,
@@ -74,14 +80,14 @@ pub(crate) struct Run {
     /// After a restart: so long the agents of a run that is over have to come back.
     returning_until: Option<Instant>,
     orders: mpsc::Receiver<Ordered>,
-    pub(crate) control: Option<Server>,
+    control: Option<Server>,
     links: BTreeMap<LinkId, Outbox>,
     /// Joined, and not yet let in.
     arrived: BTreeMap<LinkId, AgentLink>,
     next_link: u64,
     latest: Instant,
     inbox: (mpsc::Sender<FromAgent>, mpsc::Receiver<FromAgent>),
-    pub(crate) shown_at: Instant,
+    shown_at: Instant,
     /// Messages since the last tick.
     heard: u32,
     /// There are so many that they are gathered, and not looked at before this.
@@ -89,7 +95,7 @@ pub(crate) struct Run {
     together_at: Instant,
     joins: mpsc::Receiver<Result<AgentLink, String>>,
     endpoint: Arc<CoordinatorEndpoint>,
-    acceptor: JoinHandle<()>,
+    acceptor: Acceptor,
     /// Where the agents are in this process: whether it stands still, and as far as the core was told.
     watch: Option<(Arc<Watch>, u64)>,
 }
@@ -132,7 +138,8 @@ impl Run {
         let wall = SteadyClock::open(&folder.path).now();
         let core = Core::new(told.settings(), plan, rand::random(), Instant::now(), wall);
         let mut run = Self::with(config, endpoint, progress, folder, files, store, core)?;
-        run.write_inputs()?;
+        inputs::write(&run.core, &run.folder, &run.config)?;
+        run.created();
         run.carry_out();
         run.show();
         Ok(run)
@@ -152,7 +159,7 @@ impl Run {
             Committer::start(Box::new(store)).map_err(|source| CoordinatorError::Thread { source })?;
         let endpoint = Arc::new(endpoint);
         let (joined, joins) = mpsc::channel(16);
-        let acceptor = tokio::spawn(accept(Arc::clone(&endpoint), joined));
+        let acceptor = Acceptor(tokio::spawn(accept(Arc::clone(&endpoint), joined)));
         let (ordering, orders) = mpsc::channel(16);
         let control = Server::open(&folder.path, progress.subscribe(), ordering);
         let control = control.inspect_err(|error| {
@@ -167,7 +174,6 @@ impl Run {
             clock: SteadyClock::open(&folder.path),
             folder,
             files,
-            network: Network::default(),
             embedded,
             progress,
             store: Some(store),
@@ -212,14 +218,46 @@ impl Run {
         self.dismiss().await;
         if self.core.end() == Some(End::TooFewAgents) {
             let error = self.too_few_agents();
-            self.finish_store().map_err(CoordinatorError::Store)?;
+            release::finish_store(self.store.take(), &self.folder).map_err(CoordinatorError::Store)?;
             if !self.was_resumed {
                 self.folder.abandon();
             }
             return Err(error);
         }
-        self.close_network().await;
-        Ok(self.conclude())
+        let mut account = self.into_account();
+        account.close_network().await;
+        Ok(account.draw_up())
+    }
+
+    fn into_account(self) -> Account {
+        Account {
+            core: self.core,
+            files: self.files,
+            folder: self.folder,
+            clock: self.clock,
+            store: self.store,
+            config: self.config,
+            embedded: self.embedded,
+            control: self.control,
+            progress: self.progress,
+            network: Network::default(),
+        }
+    }
+
+    /// A few times a second, and each new phase at once.
+    fn show_now_and_then(&mut self) {
+        let now = Instant::now();
+        if now.saturating_duration_since(self.shown_at) >= BETWEEN_LOOKS
+            || self.progress.borrow().phase != self.core.phase()
+        {
+            self.shown_at = now;
+            self.show();
+        }
+    }
+
+    /// Publishes where the run is.
+    fn show(&self) {
+        self.progress.send_replace(self.core.progress());
     }
 
     /// A run that was over when its coordinator died: its agents come to hear it.
@@ -304,7 +342,7 @@ impl Run {
         self.handle(Input::Joined { link, hello, peer }, Instant::now());
     }
 
-    pub(crate) fn handle(&mut self, input: Input, at: Instant) {
+    fn handle(&mut self, input: Input, at: Instant) {
         self.latest = self.latest.max(at);
         self.core.handle(input, self.latest, self.clock.now());
     }
@@ -323,7 +361,7 @@ impl Run {
             }
         };
         let _ = tokio::time::timeout(GOODBYE_TIMEOUT, all).await;
-        self.acceptor.abort();
+        self.acceptor.0.abort();
         self.endpoint.close("the run is over").await;
     }
 
@@ -337,23 +375,21 @@ impl Run {
         }
     }
 
-    /// Notes a decision of the driver's own.
-    pub(crate) fn decide(&mut self, decision: &str, details: serde_json::Value) {
-        self.core.decide(decision, details);
-        self.carry_out();
-    }
-
     /// What is written before anybody has joined.
-    pub(crate) fn created(&mut self) {
+    fn created(&mut self) {
         let details = json!({"run_id": self.folder.run_id, "agents_wanted": self.config.agents_wanted});
         self.core.handle(Input::Tick, self.latest, self.clock.now());
-        self.decide("created the run", details);
+        self.core.decide("created the run", details);
+        self.carry_out();
     }
 }
 
-impl Drop for Run {
+/// Lets agents in, as long as it lives.
+struct Acceptor(JoinHandle<()>);
+
+impl Drop for Acceptor {
     fn drop(&mut self) {
-        self.acceptor.abort();
+        self.0.abort();
     }
 }
 
@@ -397,4 +433,6 @@ const TOGETHER: Duration = Duration::from_millis(25);
 const MOST_PENDING: usize = 64;
 /// An agent that has lost its coordinator tries again more often than this.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
+/// A picture of a large fleet is dear, and nobody sees more of them.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -5,7 +5,8 @@ use std::time::Instant;
 use super::Run;
 use crate::control::{Order, Ordered};
 use crate::core::Input;
-use crate::{Phase, StopRequest};
+use crate::core::StopRequest;
+use results::Phase;
 
 impl Run {
     /// Does it when it can be done, and says what has come of it.

@@ -15,8 +15,9 @@ use wire::to_agent::ToAgent;
 use super::Run;
 use crate::admission::Outbox;
 use crate::core::{Close, Input, LinkId, Output, StoreError};
-use crate::folder::FilesSoFar;
-use crate::store::{Committed, sealed};
+use crate::folder::{FilesSoFar, RunFolder};
+use crate::store::{Committed, Committer, sealed};
+use crate::time::SteadyClock;
 
 /// Messages that wait until the records of their group, and of all before it, are durable.
 pub(super) struct Pending {
@@ -40,7 +41,7 @@ pub(super) struct Checkpoint {
 
 impl Run {
     /// Writes down what was decided, and has it made durable; what is to be said waits for that.
-    pub(crate) fn carry_out(&mut self) {
+    pub(super) fn carry_out(&mut self) {
         loop {
             let out = self.core.take_output();
             let arrived = std::mem::take(&mut self.arrived);
@@ -112,12 +113,6 @@ impl Run {
         }
     }
 
-    /// The run has its verdict: nothing is left to restart.
-    pub(crate) fn finish_store(&mut self) -> Result<(), StoreError> {
-        crate::time::SteadyClock::forget(&self.folder.path);
-        self.store.take().map_or(Ok(()), |store| store.finish()?.finish())
-    }
-
     fn release(&mut self) {
         while self.pending.front().is_some_and(|next| next.durable) {
             let Some(next) = self.pending.pop_front() else { return };
@@ -165,6 +160,12 @@ impl Run {
             );
         }
     }
+}
+
+/// The run has its verdict, or never began: nothing is left to restart.
+pub(super) fn finish_store(store: Option<Committer>, folder: &RunFolder) -> Result<(), StoreError> {
+    SteadyClock::forget(&folder.path);
+    store.map_or(Ok(()), |store| store.finish()?.finish())
 }
 
 /// What may overtake the disk. A restart counts every lease as renewed at its moment, so a renewal needs no record: a slow disk

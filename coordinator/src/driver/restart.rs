@@ -13,11 +13,12 @@ use wire::to_agent::TracePolicy;
 use super::release::Checkpoint;
 use super::{RETURN_TIMEOUT, Run, STORE};
 use crate::core::{Core, CoreSettings, Input};
+use crate::driver::{CoordinatorConfig, CoordinatorError};
 use crate::folder::RunFolder;
 use crate::folder::{Files, FilesSoFar};
 use crate::store::{SqliteStore, Stored};
 use crate::time::SteadyClock;
-use crate::{CoordinatorConfig, CoordinatorError, Progress};
+use results::{FolderError, Progress};
 
 /// What a run was told at its beginning; kept in its store.
 #[derive(Serialize, Deserialize)]
@@ -158,7 +159,7 @@ impl Run {
             let seconds = core.take_output().seconds;
             files
                 .write(std::slice::from_ref(record), &seconds, &[])
-                .map_err(|what| CoordinatorError::folder(&folder.path, std::io::Error::other(what)))?;
+                .map_err(|what| FolderError::unwritable(&folder.path, std::io::Error::other(what)))?;
         }
         let mut run = Self::with(config, endpoint, progress, folder, files, store, core)?;
         run.handle(Input::Restarted, Instant::now());

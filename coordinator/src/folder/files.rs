@@ -15,9 +15,9 @@ use super::ladders::Ladders;
 use super::run_folder::{Appender, RunFolder};
 use super::traces::{Traces, TracesSoFar};
 use super::usage_ledger::UsageLedger;
-use crate::CoordinatorError;
 use crate::core::Record;
 use crate::merge::Second;
+use results::FolderError;
 
 /// See the module.
 pub(crate) struct Files {
@@ -54,7 +54,7 @@ impl Files {
         folder: &RunFolder,
         trace: TracePolicy,
         planned: Duration,
-    ) -> Result<Self, CoordinatorError> {
+    ) -> Result<Self, FolderError> {
         Ok(Self {
             folder: folder.clone(),
             trace,
@@ -76,7 +76,7 @@ impl Files {
         planned: Duration,
         start: Option<SystemTime>,
         so_far: FilesSoFar,
-    ) -> Result<Self, CoordinatorError> {
+    ) -> Result<Self, FolderError> {
         let mut journal = Journal::new(folder.appender_at("journal.ndjson", so_far.journal)?);
         journal.go_on(so_far.lines);
         let mut files = Self {
@@ -100,7 +100,7 @@ impl Files {
             (Some(so_far), Some(start)) => {
                 let resumed = Traces::resume(&folder.path, trace, start, so_far);
                 files.traces = Some(
-                    resumed.map_err(|error| CoordinatorError::folder(&folder.path.join("traces"), error))?,
+                    resumed.map_err(|error| FolderError::unwritable(&folder.path.join("traces"), error))?,
                 );
             }
             _ => folder.remove("traces")?,

@@ -106,7 +106,7 @@ fn whole(histogram: &Histogram) -> hdrhistogram::Histogram<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RunFolder;
+    use crate::folder::RunFolder;
     use crate::merge::ProcedureFigures;
     use crate::merge::Timeline;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};

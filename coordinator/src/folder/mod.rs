@@ -1,5 +1,7 @@
 //! The run folder: the files that grow while a run lasts, and those that are written at its end.
 
+#[cfg(test)]
+mod compared;
 mod files;
 mod hlog;
 mod intervals;
@@ -10,8 +12,5 @@ mod traces;
 mod usage_ledger;
 
 pub(crate) use files::{Files, FilesSoFar};
-#[cfg(test)]
-pub(crate) use hlog::HistogramLog;
-pub use run_folder::{RunFolder, render_report, write_search};
-pub(crate) use run_folder::{lines_of, parse, read, write_whole};
+pub use run_folder::RunFolder;
 pub(crate) use traces::Traces;

@@ -6,7 +6,7 @@ use billing::UsageRecord;
 use billing::csv::{CsvError, UsageWriter};
 
 use super::run_folder::RunFolder;
-use crate::CoordinatorError;
+use results::FolderError;
 
 /// The ledger of one run.
 pub(crate) struct UsageLedger {
@@ -16,7 +16,7 @@ pub(crate) struct UsageLedger {
 
 impl UsageLedger {
     /// A ledger with nothing but its header.
-    pub(crate) fn begin(folder: &RunFolder) -> Result<Self, CoordinatorError> {
+    pub(crate) fn begin(folder: &RunFolder) -> Result<Self, FolderError> {
         let path = folder.path.join("usage.csv");
         let begin = || {
             let mut writer = UsageWriter::create(&path)?;
@@ -25,12 +25,12 @@ impl UsageLedger {
         };
         match begin() {
             Ok(writer) => Ok(Self { path, writer }),
-            Err(error) => Err(CoordinatorError::folder(&path, io_error(error))),
+            Err(error) => Err(FolderError::unwritable(&path, io_error(error))),
         }
     }
 
     /// Goes on after so many octets of a ledger; what is behind them goes.
-    pub(crate) fn resume(folder: &RunFolder, octets: u64) -> Result<Self, CoordinatorError> {
+    pub(crate) fn resume(folder: &RunFolder, octets: u64) -> Result<Self, FolderError> {
         let path = folder.appender_at("usage.csv", octets)?.path().to_owned();
         let resume = || {
             let mut writer = UsageWriter::append(&path)?;
@@ -39,7 +39,7 @@ impl UsageLedger {
         };
         match resume() {
             Ok(writer) => Ok(Self { path, writer }),
-            Err(error) => Err(CoordinatorError::folder(&path, io_error(error))),
+            Err(error) => Err(FolderError::unwritable(&path, io_error(error))),
         }
     }
 

@@ -4,10 +4,12 @@
 //! decoded into a histogram first (docs/performance.md), and that a histogram can be stored.
 
 mod encoded;
+mod percentiles;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use encoded::{HistogramFault, Samples, decode_v2};
+pub(crate) use percentiles::{curve, percentiles};
 
 /// Counts by bucket. Merging is adding up, in any order.
 #[derive(Clone, Debug, Default)]

@@ -38,8 +38,8 @@ pub(crate) fn unproven(plan: &BTreeMap<String, u64>, procedures: &Procedures) ->
 
 #[cfg(test)]
 mod tests {
-    use crate::merge::ProcedureFigures;
     use super::*;
+    use crate::merge::ProcedureFigures;
 
     fn procedures(counts: Counts) -> Procedures {
         Procedures::from([("registration".to_owned(), ProcedureFigures { counts, ..Default::default() })])

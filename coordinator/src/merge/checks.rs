@@ -12,7 +12,7 @@ use wire::to_coordinator::{
 
 use super::exactly_once::{Checked, Fault, Measurements};
 use super::figures::PhaseSamples;
-use super::ran_events;
+use super::{ran_events, user_plane as counts};
 use crate::histogram::{self, HistogramFault, decode_v2};
 
 /// What the times of a report are held against.
@@ -157,24 +157,7 @@ fn handovers(handovers: &[HandoverCount]) -> Result<(), Fault> {
 }
 
 fn user_plane(counted: &UserPlaneInterval) -> Result<(), Fault> {
-    let all = [
-        counted.uplink_packets,
-        counted.uplink_octets,
-        counted.downlink_packets,
-        counted.downlink_octets,
-        counted.downlink_lost,
-        counted.downlink_reordered,
-        counted.uplink_dropped,
-        counted.strays,
-        counted.end_markers,
-        counted.echoes,
-        counted.downlink_duplicated,
-        counted.sequence_restarts,
-        counted.sequence_jumps,
-        counted.foreign_source,
-        counted.router_advertisements,
-    ];
-    if all.into_iter().any(|n| n > MOST_OCTETS) {
+    if counts::counted(counted).values().any(|n| n > MOST_OCTETS) {
         return Err(Fault::Counts("more user data than any agent can carry"));
     }
     // A T-PDU is an IP packet: at least a header, at most what a length of 16 bits can say.

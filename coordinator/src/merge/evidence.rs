@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use wire::to_coordinator::Recovery;
 
 use super::exactly_once::Checked;
-use super::figures::{AGENT_LOST, Counts, Parts, Procedures, add_parts, tally};
+use super::figures::{Counts, Parts, Procedures, add_parts, tally};
 use super::moves::Moves;
-use super::ran_events::{AmfSummary, RanEvents};
-use crate::UserPlaneSummary;
-use crate::core::record::Gap;
+use super::ran_events;
+use super::user_plane::counted;
 use crate::histogram::{self, Histogram};
+use results::AGENT_LOST;
+use results::{AmfSummary, Coverage, Gap, RanEvents, UserPlaneSummary};
 
 /// The sums of every merged report.
 #[derive(Serialize, Deserialize)]
@@ -78,7 +79,7 @@ impl Evidence {
         }
         add_parts(&mut self.parts, checked);
         self.moves.add(checked);
-        self.user_plane.add(&report.user_plane);
+        self.user_plane.merge(&counted(&report.user_plane));
         self.usage_records = self.usage_records.saturating_add(report.usage.len() as u64);
         report.unexpected.iter().for_each(|(kind, n)| tally(&mut self.unexpected, kind, *n));
         self.messages_sent = self.messages_sent.saturating_add(report.messages_sent);
@@ -93,9 +94,26 @@ impl Evidence {
         ] {
             *sum = sum.saturating_add(more);
         }
-        self.ran_events.add(report);
-        AmfSummary::add_all(&mut self.amfs, report);
+        ran_events::add(&mut self.ran_events, report);
+        ran_events::add_amfs(&mut self.amfs, report);
         self.last_us = self.last_us.max(report.to_us);
+    }
+
+    /// Of how many of the attempts that the schedule made due it is known how late they left.
+    pub(crate) fn lateness_coverage(&self) -> Coverage {
+        let due = self.procedures.values().map(|figures| figures.counts.scheduled());
+        let lost = self.unreported();
+        Coverage { covers: self.lateness.len(), of: due.fold(0, u64::saturating_add), lost }
+    }
+
+    /// Why a run that is over cannot say whether its generator was in time.
+    pub(crate) fn lateness_doubt(&self) -> Option<String> {
+        let coverage = self.lateness_coverage();
+        (!coverage.is_complete()).then(|| {
+            format!(
+                "generator lateness {coverage} that came due: whether the others left in time is not known"
+            )
+        })
     }
 
     /// Attempts that came due when nobody reported any more: lost with their agents.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use results::{AGENT_LOST, KEPT_BACK, LEASE_LAPSED, OWN_REASONS};
 use serde::{Deserialize, Serialize};
 use wire::bounds::OTHER;
 use wire::to_coordinator::ProcedureInterval;
@@ -172,11 +173,6 @@ impl ProcedureFigures {
 /// Everything that is measured by procedure.
 pub(crate) type Procedures = BTreeMap<String, ProcedureFigures>;
 
-/// Whether an attempt that was given up for this reason says nothing about the target.
-pub(crate) fn is_own_reason(reason: &str) -> bool {
-    OWN_REASONS.contains(&reason) || KEPT_BACK.contains(&reason)
-}
-
 /// The figures of each part of the attempts that conditions are about, by its number.
 pub(crate) type Parts = BTreeMap<u32, Procedures>;
 
@@ -203,13 +199,4 @@ pub(crate) fn tally(sums: &mut BTreeMap<String, u64>, cause: &str, n: u64) {
     *sum = sum.saturating_add(n);
 }
 
-/// The reason for what a vanished agent leaves behind.
-pub(crate) const AGENT_LOST: &str = "agent-lost";
-/// The reason of an agent that stopped because its lease was not renewed.
-const LEASE_LAPSED: &str = "lease-lapsed";
-/// Reasons of the fleet, which say nothing about the target.
-const OWN_REASONS: [&str; 3] = [AGENT_LOST, LEASE_LAPSED, "shard-moved"];
-/// Reasons of a UE that kept an attempt back or gave it up itself. They say nothing about the target either.
-const KEPT_BACK: [&str; 6] =
-    ["barred", "barred-by-overload", "procedure-running", "switched-off", "not-of-ue", "not-encodable"];
 const MOST_CAUSES: usize = 256;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use identity::CellId;
+use results::{HandoverCells, HandoverSummary, PhaseSummary};
 use serde::{Deserialize, Serialize};
 
 use super::exactly_once::Checked;
-use crate::histogram::{self, Histogram};
-use crate::{Percentiles, PhaseSummary};
+use crate::histogram::{self, Histogram, percentiles};
 
 /// The sums over all reports.
 #[derive(Default, Serialize, Deserialize)]
@@ -22,36 +22,6 @@ pub(crate) struct Moves {
 struct Ends {
     succeeded: u64,
     failed: u64,
-}
-
-/// `summary.handovers`.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct HandoverSummary {
-    /// Handovers that succeeded, over all pairs of cells.
-    pub succeeded: u64,
-    /// Handovers that did not.
-    pub failed: u64,
-    /// By procedure, source and target cell.
-    pub cells: Vec<HandoverCells>,
-    /// Handovers between cells for which the list above had no room.
-    pub elsewhere: u64,
-    /// How long the phases took, by procedure; in the order of time.
-    pub phases: BTreeMap<String, Vec<PhaseSummary>>,
-}
-
-/// Handovers from one cell to another.
-#[derive(Clone, Debug, Serialize)]
-pub struct HandoverCells {
-    /// `handover-n2` or `handover-xn`.
-    pub procedure: String,
-    /// The source cell as `gNB ID.cell`.
-    pub source: String,
-    /// The target cell.
-    pub target: String,
-    /// Handovers that succeeded.
-    pub succeeded: u64,
-    /// Handovers that did not.
-    pub failed: u64,
 }
 
 impl Moves {
@@ -104,7 +74,7 @@ fn in_order(phases: &BTreeMap<String, Histogram>) -> Vec<PhaseSummary> {
         .map(|(phase, histogram)| PhaseSummary {
             phase: phase.clone(),
             samples: histogram.len(),
-            latency_us: Percentiles::of(histogram),
+            latency_us: percentiles(histogram),
         })
         .collect()
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use results::{Interval, IntervalFigures, ShownEvent, UserPlaneSummary};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wire::to_coordinator::Recovery;
 
 use super::exactly_once::Checked;
-use super::figures::{Parts, Procedures, add_parts, sum};
-use super::ran_events::ShownEvent;
-use crate::histogram::{self, Histogram};
-use crate::{Percentiles, UserPlaneSummary};
+use super::figures::{Parts, ProcedureFigures, Procedures, add_parts, sum};
+use super::ran_events;
+use super::user_plane::counted;
+use crate::histogram::{self, Histogram, percentiles};
 
 /// One second of the run, complete.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,13 +84,13 @@ impl Timeline {
         add_parts(&mut open.parts, checked);
         open.recovery.succeeded = open.recovery.succeeded.saturating_add(report.recovery.succeeded);
         open.recovery.failed = open.recovery.failed.saturating_add(report.recovery.failed);
-        open.user_plane.add(&report.user_plane);
+        open.user_plane.merge(&counted(&report.user_plane));
         let (in_flight, registered, sessions) = (report.in_flight, report.registered, report.sessions);
         open.gauges.insert(report.shard, Gauges { in_flight, registered, sessions });
         for event in &report.events {
             let open = self.second(event.at_us / MICROS);
             if open.events.len() < MOST_LISTED {
-                open.events.push(ShownEvent::from(event));
+                open.events.push(ran_events::shown(event));
             }
         }
     }
@@ -191,31 +192,40 @@ impl Second {
         self.events.extend(next.events.iter().take(room).cloned());
     }
 
+    /// As `timeline.ndjson` holds it.
+    pub(crate) fn interval(&self) -> Interval {
+        let figures = |figures: &ProcedureFigures| {
+            let counts = &figures.counts;
+            IntervalFigures {
+                due: counts.due,
+                started: counts.started,
+                succeeded: counts.succeeded,
+                failed: counts.failed.clone(),
+                timed_out: sum(&counts.timed_out),
+                abandoned: counts.abandoned.clone(),
+                never_started: sum(&counts.never_started),
+                latency_us: percentiles(&figures.latency),
+                service_us: percentiles(&figures.service),
+            }
+        };
+        Interval {
+            at_s: self.at_s,
+            for_s: self.for_s,
+            agents: self.agents,
+            registered: self.registered,
+            in_flight: self.in_flight,
+            sessions: self.sessions,
+            user_plane: self.user_plane,
+            resident_octets: self.resident,
+            lateness_us: percentiles(&self.lateness),
+            procedures: self.procedures.iter().map(|(name, of)| (name.clone(), figures(of))).collect(),
+            events: self.events.clone(),
+        }
+    }
+
     /// Its line of `timeline.ndjson`.
     pub(crate) fn line(&self) -> Value {
-        let procedures: BTreeMap<&str, Value> = self
-            .procedures
-            .iter()
-            .map(|(name, figures)| {
-                let counts = &figures.counts;
-                let line = json!({
-                    "due": counts.due, "started": counts.started, "succeeded": counts.succeeded,
-                    "failed": counts.failed, "timed_out": sum(&counts.timed_out), "abandoned": counts.abandoned,
-                    "never_started": sum(&counts.never_started),
-                    "latency_us": Percentiles::of(&figures.latency), "service_us": Percentiles::of(&figures.service),
-                });
-                (name.as_str(), line)
-            })
-            .collect();
-        let mut line = json!({
-            "at_s": self.at_s, "for_s": self.for_s, "resident_octets": self.resident, "agents": self.agents, "registered": self.registered, "in_flight": self.in_flight,
-            "sessions": self.sessions, "user_plane": self.user_plane,
-            "lateness_us": Percentiles::of(&self.lateness), "procedures": procedures,
-        });
-        if !self.events.is_empty() {
-            line["events"] = json!(self.events);
-        }
-        line
+        json!(self.interval())
     }
 }
 

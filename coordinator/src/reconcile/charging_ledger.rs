@@ -3,18 +3,16 @@
 //! A charging function writes a session's record when the session ends, some time after the agents have gone. Our simulator says
 //! beside its ledger when every session is in it; of another one it is only known that it writes no more for a while.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use billing::csv::Completeness;
-use serde_json::json;
 
 use super::network::Ledger;
-use crate::driver::Run;
 
 /// How a ledger was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+pub(crate) enum Found {
     /// Its charging function says that every session is in it.
     Complete,
     /// Its charging function says that sessions are open still.
@@ -23,34 +21,10 @@ enum Found {
     Unknown,
 }
 
-impl Run {
-    /// Waits for the ledger, and copies it: the run folder must hold everything that the verdict rests on.
-    pub(crate) async fn bring_ledger(&mut self, source: PathBuf) -> Ledger {
-        let began = Instant::now();
-        let found = if self.core.state().evidence.usage_records > 0 {
-            let start_us = self.core.state().start_wall_us.unwrap_or_default();
-            waited_for(&source, start_us.saturating_sub(CLOCKS_US)).await
-        } else {
-            Found::Unknown
-        };
-        let waited_ms = began.elapsed().as_millis();
-        self.decide(
-            "waited for the charging ledger",
-            json!({"found": format!("{found:?}"), "ms": waited_ms}),
-        );
-        if found == Found::Incomplete {
-            self.core.warn(format!(
-                "the charging function had not closed every session {} s after the end: {} is not complete",
-                began.elapsed().as_secs(),
-                source.display()
-            ));
-        }
-        bring(&source, &self.folder.path.join("charging.csv"), found == Found::Complete)
-    }
-}
-
-/// Waits, within bounds. What was said before `since_us` is not about this run.
-async fn waited_for(ledger: &Path, since_us: u64) -> Found {
+/// Waits for the ledger of a run that began then, UNIX time in µs, within bounds.
+pub(crate) async fn waited_for(ledger: &Path, start_us: u64) -> Found {
+    // What was said before is not about this run.
+    let since_us = start_us.saturating_sub(CLOCKS_US);
     let size = || std::fs::metadata(ledger).map_or(0, |data| data.len());
     let mut watched = Watched::new(Instant::now(), size());
     loop {

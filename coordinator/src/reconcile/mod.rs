@@ -4,6 +4,8 @@ mod charging_ledger;
 mod ledgers;
 mod network;
 
-pub use ledgers::{BillingSummary, carried};
-pub(crate) use network::Network;
-pub use network::{NetworkClosed, NetworkEvent, NetworkEvents, NetworkSide, SharedNetwork, TimedEvent};
+pub(crate) use charging_ledger::{Found, bring, waited_for};
+pub use ledgers::carried;
+pub(crate) use ledgers::{OfRun, Reconciled, reconcile};
+pub(crate) use network::{Ledger, Network, timed};
+pub use network::{NetworkClosed, NetworkEvent, NetworkSide, SharedNetwork};

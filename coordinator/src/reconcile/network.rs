@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use results::{NetworkEvents, TimedEvent};
 use serde::Serialize;
-use serde_json::json;
 
-use super::charging_ledger::bring;
-use crate::driver::Run;
+use crate::merge::tally;
 
 /// The network that the agents of a run signal to, when it is run beside them.
 pub trait NetworkSide: Send + Sync {
@@ -59,28 +58,6 @@ pub struct NetworkEvent {
     pub details: String,
 }
 
-/// `summary.network_events`: how many of each kind, and the first of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct NetworkEvents {
-    /// How many there were, by kind.
-    pub by_kind: BTreeMap<String, u64>,
-    /// The first of them, with their times in seconds since the start.
-    pub first: Vec<TimedEvent>,
-}
-
-/// A [`NetworkEvent`] in the time of the run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct TimedEvent {
-    /// µs since the start.
-    pub run_us: u64,
-    /// What happened.
-    pub kind: String,
-    /// To whom.
-    pub supi: String,
-    /// In a sentence.
-    pub details: String,
-}
-
 /// What is known of the network side at the end.
 #[derive(Default)]
 pub(crate) struct Network {
@@ -107,49 +84,24 @@ pub(crate) enum Ledger {
     },
 }
 
-impl Run {
-    /// Closes the network and brings its ledger into the run folder.
-    pub(crate) async fn close_network(&mut self) {
-        if let Some(network) = self.config.network.take() {
-            let close = move || network.close();
-            let closed = match tokio::task::spawn_blocking(close).await {
-                Ok(closed) => closed,
-                Err(_) => Err("the network side died while it was closed".to_owned()),
-            };
-            match closed {
-                Err(error) => self.network.ledger = Ledger::Unusable(error),
-                Ok(closed) => {
-                    self.network.charging_faults = closed.charging_faults;
-                    self.network.served = closed.served;
-                    self.network.events = self.timed(closed.events, closed.counted);
-                    if let Some(source) = closed.charging {
-                        // It has closed every session before it was closed itself.
-                        self.network.ledger = bring(&source, &self.folder.path.join("charging.csv"), true);
-                    }
-                }
-            }
-        } else if let Some(source) = self.config.charging.clone() {
-            self.network.ledger = self.bring_ledger(source).await;
+/// The events of a network in the time of a run that started then, UNIX time in µs.
+pub(crate) fn timed(
+    start_us: u64,
+    events: Vec<NetworkEvent>,
+    counted: BTreeMap<String, u64>,
+) -> NetworkEvents {
+    let mut timed = NetworkEvents { by_kind: counted, ..NetworkEvents::default() };
+    for event in events {
+        tally(&mut timed.by_kind, &event.kind, 1);
+        if timed.first.len() < MOST_EVENTS {
+            let NetworkEvent { at_us, kind, supi, details } = event;
+            timed.first.push(TimedEvent { run_us: at_us.saturating_sub(start_us), kind, supi, details });
         }
-        let ledger = format!("{:?}", self.network.ledger);
-        self.decide("closed the network side", json!({"ledger": ledger}));
     }
-
-    fn timed(&self, events: Vec<NetworkEvent>, counted: BTreeMap<String, u64>) -> NetworkEvents {
-        let start = self.core.state().start_wall_us.unwrap_or_default();
-        let mut timed = NetworkEvents { by_kind: counted, ..NetworkEvents::default() };
-        for event in events {
-            crate::merge::tally(&mut timed.by_kind, &event.kind, 1);
-            if timed.first.len() < MOST_EVENTS {
-                let NetworkEvent { at_us, kind, supi, details } = event;
-                timed.first.push(TimedEvent { run_us: at_us.saturating_sub(start), kind, supi, details });
-            }
-        }
-        timed
-    }
+    timed
 }
 
-/// How [`crate::CoordinatorConfig`] holds it.
+/// How [`crate::driver::CoordinatorConfig`] holds it.
 pub type SharedNetwork = Arc<dyn NetworkSide>;
 
 const MOST_EVENTS: usize = 200;

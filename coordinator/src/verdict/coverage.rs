@@ -1,67 +1,13 @@
 //! How many attempts a figure is of. What it does not cover cannot pass.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use scenarios::{Metric, Scenario, Slo, Subject};
-use serde::{Deserialize, Serialize};
 
 use crate::merge::Counts;
 use crate::merge::Evidence;
 use crate::merge::planned;
-use crate::{SloResult, units};
-
-/// How many attempts a figure is of, and of how many it should be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Coverage {
-    /// Attempts that the figure is of.
-    pub covers: u64,
-    /// Attempts that it would be of if nothing had been lost.
-    pub of: u64,
-    /// Those of the difference that the fleet lost or gave up. They are accounted for, and limited by a rule of their own.
-    pub lost: u64,
-}
-
-impl Coverage {
-    /// Whether nothing is missing but what the fleet lost.
-    pub fn is_complete(&self) -> bool {
-        self.covers.saturating_add(self.lost) >= self.of
-    }
-
-    /// For people, where it does not cover everything.
-    pub fn shown(&self) -> Option<String> {
-        (self.covers < self.of).then(|| self.to_string())
-    }
-}
-
-impl fmt::Display for Coverage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "covers {} of {} attempts", units::count(self.covers), units::count(self.of))?;
-        match self.lost {
-            0 => Ok(()),
-            lost => write!(f, "; the fleet lost {}", units::count(lost)),
-        }
-    }
-}
-
-impl Evidence {
-    /// Of how many of the attempts that the schedule made due it is known how late they left.
-    pub(crate) fn lateness_coverage(&self) -> Coverage {
-        let due = self.procedures.values().map(|figures| figures.counts.scheduled());
-        let lost = self.unreported();
-        Coverage { covers: self.lateness.len(), of: due.fold(0, u64::saturating_add), lost }
-    }
-
-    /// Why a run that is over cannot say whether its generator was in time.
-    pub(crate) fn lateness_doubt(&self) -> Option<String> {
-        let coverage = self.lateness_coverage();
-        (!coverage.is_complete()).then(|| {
-            format!(
-                "generator lateness {coverage} that came due: whether the others left in time is not known"
-            )
-        })
-    }
-}
+use results::{Coverage, SloResult};
 
 /// Of how many of a procedure's attempts it is known how they ended, once the run is over.
 pub(crate) fn of_procedure(plan: &BTreeMap<String, u64>, procedure: &str, counts: &Counts) -> Coverage {
@@ -152,7 +98,7 @@ mod tests {
     fn slo_without_all_of_its_evidence_does_not_pass() {
         let mut evidence = Evidence::new();
         let counts = Counts { due: 625, started: 625, succeeded: 625, ..Counts::default() };
-        let figures = crate::ProcedureFigures { counts, ..Default::default() };
+        let figures = crate::merge::ProcedureFigures { counts, ..Default::default() };
         evidence.procedures.insert("registration".to_owned(), figures);
         evidence.lateness.record_n(100, 453);
         let slo = |name: &str, target: &str| SloResult {

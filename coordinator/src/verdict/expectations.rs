@@ -78,7 +78,7 @@ const MOST_CAUSES: usize = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ProcedureFigures;
+    use crate::merge::ProcedureFigures;
 
     fn scenario(rest: &str) -> Scenario {
         let text = format!(

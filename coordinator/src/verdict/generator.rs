@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use scenarios::{FEWEST_LATE, Generator};
 
 use super::machine::Machines;
-use crate::histogram::Histogram;
-use crate::units::float;
-use crate::{Coverage, GeneratorSummary, Percentiles, units};
+use crate::histogram::{Histogram, percentiles};
+use results::units::float;
+use results::{Coverage, GeneratorSummary, units};
 
 /// Late attempts below which the generator never was the limit.
 pub(crate) const FEWEST: u64 = 10;
@@ -32,7 +32,7 @@ pub(crate) fn assess(lateness: &Histogram, limits: &Generator, machines: &Machin
     GeneratorSummary {
         limited,
         reasons: limited.then(reason).into_iter().collect(),
-        lateness_us: Percentiles::of(lateness),
+        lateness_us: percentiles(lateness),
         attempts,
         coverage: Coverage::default(),
         late_attempts,

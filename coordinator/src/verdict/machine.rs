@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use wire::to_coordinator::{MachineReport, ProcessorTime};
 
-use crate::units::float;
-use crate::{HostSummary, ProcessorShares};
+use results::units::float;
+use results::{HELD_BACK, HostSummary, ProcessorShares};
 
 /// The hosts of a run's agents.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +92,7 @@ fn host(agents: &[(&str, &MachineReport)]) -> HostSummary {
         let times = processes.values().map(|report| of(report)).filter(|time| total(time) > 0);
         let longest = times.clone().max_by_key(total)?;
         let own = times.map(|time| time.own_us).fold(0, u64::saturating_add);
-        Some(ProcessorShares::of(longest, own, processes.values().map(|report| report.processors).max()?))
+        Some(shares_of(longest, own, processes.values().map(|report| report.processors).max()?))
     };
     HostSummary {
         agents: agents.iter().map(|(agent, _)| (*agent).to_owned()).collect(),
@@ -104,35 +104,20 @@ fn host(agents: &[(&str, &MachineReport)]) -> HostSummary {
     }
 }
 
-impl ProcessorShares {
-    fn of(time: ProcessorTime, own_us: u64, processors: u32) -> Self {
-        let whole = float(total(&time)).max(1.0);
-        let busy = float(time.own_us.saturating_add(time.others_us));
-        let this_program = float(own_us).min(busy) / whole;
-        let (other_processes, stolen) = (busy / whole - this_program, float(time.stolen_us) / whole);
-        // The whole is that of all processors; what is held back counts once.
-        let held_back = float(time.held_back_us) * f64::from(processors) / whole;
-        Self {
-            busy: this_program + other_processes + stolen,
-            this_program,
-            other_processes,
-            stolen,
-            held_back,
-        }
-    }
-
-    /// `2 processors 98 % busy (35 % this program, 60 % other processes, 3 % stolen by the host)`.
-    pub fn in_words(&self, processors: u32) -> String {
-        let percent = |share: f64| (share * 100.0).round();
-        let parts = [(self.this_program, "this program"), (self.other_processes, "other processes")];
-        let rare =
-            [(self.stolen, "stolen by the host")].into_iter().filter(|(share, _)| percent(*share) > 0.0);
-        let parts: Vec<String> =
-            parts.into_iter().chain(rare).map(|(share, who)| format!("{} % {who}", percent(share))).collect();
-        let processors =
-            if processors == 1 { "1 processor".to_owned() } else { format!("{processors} processors") };
-        let quota = if self.held_back > HELD_BACK { ", held back by a quota" } else { "" };
-        format!("{processors} {} % busy ({}){quota}", percent(self.busy), parts.join(", "))
+/// The shares of a time in which these processes had so much.
+fn shares_of(time: ProcessorTime, own_us: u64, processors: u32) -> ProcessorShares {
+    let whole = float(total(&time)).max(1.0);
+    let busy = float(time.own_us.saturating_add(time.others_us));
+    let this_program = float(own_us).min(busy) / whole;
+    let (other_processes, stolen) = (busy / whole - this_program, float(time.stolen_us) / whole);
+    // The whole is that of all processors; what is held back counts once.
+    let held_back = float(time.held_back_us) * f64::from(processors) / whole;
+    ProcessorShares {
+        busy: this_program + other_processes + stolen,
+        this_program,
+        other_processes,
+        stolen,
+        held_back,
     }
 }
 
@@ -153,7 +138,6 @@ const FULL: f64 = 0.8;
 const OTHERS: f64 = 0.2;
 /// A host that takes more is in the way.
 const STOLEN: f64 = 0.1;
-const HELD_BACK: f64 = 0.05;
 
 #[cfg(test)]
 mod tests {

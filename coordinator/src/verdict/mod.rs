@@ -3,12 +3,14 @@
 pub(crate) mod coverage;
 mod expectations;
 pub(crate) mod generator;
-mod judgement;
 mod machine;
 mod slo;
 
-pub use coverage::Coverage;
 pub(crate) use expectations::broken;
-pub use judgement::{Status, Verdict};
 pub(crate) use machine::Machines;
 pub(crate) use slo::{Guard, Measured};
+
+/// Whether a scenario has a condition that could fail a run.
+pub(crate) fn has_condition(scenario: &scenarios::Scenario) -> bool {
+    !scenario.slos.is_empty() || !scenario.guardrails.is_empty() || !scenario.expect.never_succeeds.is_empty()
+}

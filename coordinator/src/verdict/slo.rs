@@ -6,11 +6,11 @@ use std::time::Duration;
 use scenarios::{Guardrail, Limits, Metric, MetricKind, Scenario, Slo, Subject};
 use wire::to_coordinator::Recovery;
 
-use crate::SloResult;
 use crate::histogram::Histogram;
 use crate::merge::{Parts, ProcedureFigures, Procedures, sum};
-use crate::summary::GuardrailResult;
-use crate::units::float;
+use results::GuardrailResult;
+use results::SloResult;
+use results::units::float;
 
 /// What metrics are read from.
 pub(crate) struct Measured<'a> {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use coordinator::Status;
-use coordinator::core::{Close, Input, Move};
+use coordinator::core::{Close, Input};
+use results::ShardMove;
+use results::Status;
 use wire::to_agent::{ToAgent, UeBatch};
 use wire::to_coordinator::{Held, Part, Return, ToCoordinator};
 
@@ -250,7 +251,7 @@ fn late_joiner_takes_its_part_and_no_attempt_is_lost() {
     let takeover = bench.agent(late).shards[&its[0]].lease.takeover.clone().unwrap();
     assert_eq!((takeover.batches, takeover.registered), (1, 0));
     assert_eq!(bench.end(), [PLANNED, 0, 0]);
-    let moves: Vec<Move> = bench.core.moves().to_vec();
+    let moves: Vec<ShardMove> = bench.core.moves().to_vec();
     assert!(
         moves.len() == 2 && moves.iter().all(|m| m.to_agent == "agent-1" && m.from_us <= m.to_us),
         "{moves:?}"

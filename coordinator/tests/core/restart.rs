@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coordinator::Status;
+use results::Status;
 
 use crate::bench::{Bench, LEASE, PLANNED};
 

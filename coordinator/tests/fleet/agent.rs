@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use billing::{ChargingId, Closing, Octets, UsageRecord};
-use coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, Progress, RunOutcome, StopRequest};
+use coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, RunOutcome, StopRequest};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use identity::{CellId, SessionId};
+use results::Progress;
 use scenarios::{Plan, Scenario};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

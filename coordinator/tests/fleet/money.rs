@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use billing::csv::{ChargingWriter, UsageReader};
 use billing::{ChargingRecord, Currency, Money};
-use coordinator::{
-    CoordinatorConfig, NetworkClosed, NetworkEvent, NetworkServed, NetworkSide, RunOutcome, Status,
-    StopRequest,
-};
+use coordinator::{CoordinatorConfig, NetworkClosed, NetworkEvent, NetworkSide, RunOutcome, StopRequest};
+use results::Status;
 
 use crate::agent::Behaviour::{self, *};
 use crate::agent::{campaign, read};
@@ -229,7 +227,7 @@ async fn old_folder_without_ladders_and_ledgers_is_drawn_again() {
     for name in ["ladders.ndjson", "usage.csv", "charging.csv"] {
         std::fs::remove_file(outcome.folder.join(name)).unwrap();
     }
-    let report = coordinator::render_report(&outcome.folder).unwrap();
+    let report = report::render_report(&outcome.folder).unwrap();
     assert!(
         std::fs::read_to_string(report).unwrap().contains("All 24 handovers")
             || !read(&outcome, "report.html").is_empty()

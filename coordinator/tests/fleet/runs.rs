@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use coordinator::{Phase, RunOutcome, Status, StopRequest};
+use coordinator::{RunOutcome, StopRequest};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use results::{Phase, Status};
 use tokio::sync::watch;
 
 use crate::agent::Behaviour::{self, *};

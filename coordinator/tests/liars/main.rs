@@ -12,7 +12,8 @@ mod stranger;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use coordinator::{Coordinator, CoordinatorConfig, RunOutcome, Status, StopRequest};
+use coordinator::{Coordinator, CoordinatorConfig, RunOutcome, StopRequest};
+use results::Status;
 use stranger::{OPENING, connect_from, frame};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -56,9 +57,8 @@ async fn run_beside<F: Future<Output = ()>>(
     let mut progress = coordinator.progress();
     let working = tokio::spawn(honest::work(address.to_string(), agent.clone(), lies_are_over));
     let lying = async {
-        let begun = |progress: &coordinator::Progress| {
-            progress.procedures.get("registration").is_some_and(|p| p.due > 0)
-        };
+        let begun =
+            |progress: &results::Progress| progress.procedures.get("registration").is_some_and(|p| p.due > 0);
         progress.wait_for(begun).await.unwrap();
         lie(address, agent, revoked).await;
         over.send(true).unwrap();

@@ -1,6 +1,6 @@
 //! What a simulator counted, under the names of its counters.
 
-use coordinator::units::{count, decimal_octets};
+use results::units::{count, decimal_octets};
 use serde_json::{Map, Value, json};
 use simulator::NetworkStatistics;
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use coordinator::units::count;
 use edges::text;
+use results::units::count;
 use simulator::amf::Statistics;
 use simulator::{NetworkStatistics, UpfCounters};
 

@@ -14,12 +14,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use wire::to_agent::TracePolicy;
 use wire::to_coordinator::Trace;
 
-use crate::TraceCounts;
 use file::TraceFile;
+use results::{TraceCounts, TraceFileSummary};
 use spool::Spool;
 
 /// Writes the traces of one run.
@@ -29,7 +28,7 @@ pub(crate) struct Traces {
     start: SystemTime,
     spool: Spool,
     counts: TraceCounts,
-    files: VecDeque<Value>,
+    files: VecDeque<TraceFileSummary>,
     failures: u64,
 }
 
@@ -73,7 +72,7 @@ impl Traces {
         Ok(TracesSoFar {
             spooled: self.spool.flush()?,
             counts: self.counts.clone(),
-            files: self.files.iter().map(Value::to_string).collect(),
+            files: self.files.iter().map(serde_json::to_string).collect::<Result<_, _>>()?,
             failures: self.failures,
         })
     }
@@ -95,7 +94,7 @@ impl Traces {
     }
 
     /// Sorts and writes what was spooled. What was written, for the summary.
-    pub(crate) fn finish(mut self) -> io::Result<(Vec<Value>, TraceCounts)> {
+    pub(crate) fn finish(mut self) -> io::Result<(Vec<TraceFileSummary>, TraceCounts)> {
         if !self.spool.is_empty() {
             let name = if self.policy == TracePolicy::All { "all.pcapng" } else { "sampled.pcapng" };
             let mut file = TraceFile::create(&self.folder.join(name), self.start)?;
@@ -103,7 +102,11 @@ impl Traces {
             file.finish()?;
             self.counts.files += 1;
             self.counts.packets += packets;
-            self.files.push_front(json!({"file": format!("traces/{name}"), "packets": packets}));
+            self.files.push_front(TraceFileSummary {
+                file: format!("traces/{name}"),
+                packets,
+                ..TraceFileSummary::default()
+            });
         }
         Ok((self.files.into(), self.counts))
     }
@@ -115,7 +118,7 @@ impl Traces {
         let stem = format!("imsi-{}-{}", file_safe(&trace.imsi), file_safe(&trace.why));
         self.failures += 1;
         let plain = format!("{stem}.pcapng");
-        let taken = |name: &str| self.files.iter().any(|file| file["file"] == format!("traces/{name}"));
+        let taken = |name: &str| self.files.iter().any(|file| file.file == format!("traces/{name}"));
         // A UE may fail again in the same way.
         let name = if taken(&plain) { format!("{stem}-{}.pcapng", self.failures) } else { plain };
         let mut packets: Vec<_> = trace.packets.iter().collect();
@@ -126,18 +129,22 @@ impl Traces {
         self.counts.files += 1;
         self.counts.packets += packets.len() as u64;
         let file = format!("traces/{name}");
-        self.files
-            .push_back(json!({"file": file, "imsi": trace.imsi, "why": trace.why, "packets": packets.len()}));
+        self.files.push_back(TraceFileSummary {
+            file,
+            imsi: Some(trace.imsi.clone()),
+            why: Some(trace.why.clone()),
+            packets: packets.len() as u64,
+        });
         Ok(())
     }
 
     /// On a long run the newest failures are worth more than the first.
     fn drop_oldest(&mut self) -> io::Result<()> {
         let Some(oldest) = self.files.pop_front() else { return Ok(()) };
-        let name = oldest["file"].as_str().and_then(|file| file.strip_prefix("traces/")).unwrap_or_default();
+        let name = oldest.file.strip_prefix("traces/").unwrap_or_default();
         std::fs::remove_file(self.folder.join(name))?;
         self.counts.files -= 1;
-        self.counts.packets -= oldest["packets"].as_u64().unwrap_or_default();
+        self.counts.packets -= oldest.packets;
         self.counts.failed_ues_left_out += 1;
         Ok(())
     }
@@ -196,6 +203,6 @@ mod tests {
             (200, 200, 200, 100)
         );
         assert_eq!(std::fs::read_dir(run.path().join("traces")).unwrap().count(), 200);
-        assert_eq!((&files[0]["imsi"], &files[199]["imsi"]), (&json!("50"), &json!("149")));
+        assert_eq!((files[0].imsi.as_deref(), files[199].imsi.as_deref()), (Some("50"), Some("149")));
     }
 }

@@ -3,47 +3,19 @@
 use std::path::Path;
 
 use scenarios::Scenario;
-use serde::Serialize;
 use serde_json::Value;
-use statistics::{RunSeries, Samples, Trend, trend};
+use statistics::{RunSeries, Samples, trend};
 
-use crate::CoordinatorError;
 use crate::compare::{LATENESS, read_series};
-use crate::folder::lines_of;
-use crate::units;
-
-/// What a run says about drift.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct DriftSummary {
-    /// False: the run cannot tell.
-    pub judged: bool,
-    /// In a sentence, or one for each figure that drifts.
-    pub verdict: Vec<String>,
-    /// The part that is judged, seconds since the start.
-    pub from_s: f64,
-    /// Its end.
-    pub to_s: f64,
-    /// Every figure with its trend.
-    pub trends: Vec<DriftTrend>,
-}
-
-/// One figure over time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DriftTrend {
-    /// `registration p99`, `memory of the fleet`, …
-    pub figure: String,
-    /// `us`, `%` or `octets`: of the trend's values.
-    pub unit: &'static str,
-    /// Beyond chance, and by as much as matters.
-    pub drifts: bool,
-    /// The line.
-    pub trend: Trend,
-    /// What it is read from: seconds since the start, and the value of each stretch.
-    pub points: Vec<(f64, f64)>,
-}
+use results::folder::lines_of;
+use results::units;
+use results::{DriftSummary, DriftTrend, FolderError};
 
 /// Judges the folder of a run that has ended.
-pub(crate) fn judge(folder: &Path, scenario: &Scenario) -> Result<DriftSummary, CoordinatorError> {
+///
+/// # Errors
+/// A file of it cannot be read.
+pub fn judge(folder: &Path, scenario: &Scenario) -> Result<DriftSummary, FolderError> {
     let cannot = |why: String| Ok(DriftSummary { verdict: vec![why], ..DriftSummary::default() });
     let Some(steady) = scenario.steady() else {
         return cannot("drift is not judged: no part of the load is steady".to_owned());
@@ -72,7 +44,7 @@ fn of_series(series: &RunSeries, timeline: &[Value], from_s: f64, to_s: f64) -> 
             let drifts = trend.is_certain()
                 && trend.change().abs()
                     >= least.max(if unit == "%" { 0.0 } else { LEAST_CHANGE * trend.level });
-            Some(DriftTrend { figure: name, unit, drifts, trend, points })
+            Some(DriftTrend { figure: name, unit: unit.to_owned(), drifts, trend, points })
         })
         .collect();
     let mut verdict: Vec<String> = trends.iter().filter(|trend| trend.drifts).map(sentence).collect();
@@ -87,7 +59,7 @@ fn of_series(series: &RunSeries, timeline: &[Value], from_s: f64, to_s: f64) -> 
 
 /// `registration p99 rises by 1.20 ms an hour (95 %: 0.90 ms to 1.50 ms)`.
 fn sentence(drift: &DriftTrend) -> String {
-    let show = |value: f64| match drift.unit {
+    let show = |value: f64| match drift.unit.as_str() {
         "us" => units::latency(value),
         "octets" => units::octets(value),
         _ => format!("{value:.2} percentage points"),

@@ -2,34 +2,39 @@
 
 use std::time::Duration;
 
+use results::{ImpairmentSummary, ImpairmentWindow, Override};
 use scenarios::{ImpairmentKind, Scenario};
-use serde_json::{Value, json};
-
-use crate::ImpairmentSummary;
 
 /// Every window of the scenario's conditions that began before the run ended.
 pub(crate) fn executed(scenario: &Scenario, lasted: Duration) -> ImpairmentSummary {
     let mut windows: Vec<(f64, f64)> = Vec::new();
-    let mut lines: Vec<Value> = Vec::new();
+    let mut lines: Vec<ImpairmentWindow> = Vec::new();
     for impairment in &scenario.conditions.impairments {
         let (kind, details) = describe(&impairment.kind);
         for window in impairment.windows(lasted) {
             let (at, for_) = (window.at.as_secs_f64(), window.for_.as_secs_f64());
             windows.push((at, (at + for_).min(lasted.as_secs_f64())));
             if lines.len() < MOST_WINDOWS {
-                lines.push(json!({"name": impairment.name, "kind": kind, "at_s": at, "for_s": for_,
-                    "cells": impairment.cells, "details": details}));
+                lines.push(ImpairmentWindow {
+                    name: impairment.name.clone(),
+                    kind: kind.to_owned(),
+                    at_s: at,
+                    for_s: for_,
+                    cells: impairment.cells,
+                    details: details.clone(),
+                });
             }
         }
     }
-    lines.sort_by(|a, b| a["at_s"].as_f64().unwrap_or(0.0).total_cmp(&b["at_s"].as_f64().unwrap_or(0.0)));
+    lines.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
     let merged = union(windows);
     let overridden = scenario.conditions.override_.as_ref();
     ImpairmentSummary {
         windows: lines,
         active_s: merged.iter().map(|(from, to)| to - from).sum(),
         worst_hour_s: worst_hour(&merged),
-        overridden: overridden.map(|allowed| json!({"by": allowed.by, "reason": allowed.reason})),
+        overridden: overridden
+            .map(|allowed| Override { by: allowed.by.clone(), reason: allowed.reason.clone() }),
     }
 }
 

@@ -2,15 +2,18 @@
 #![allow(clippy::cast_possible_truncation, reason = "a test; latencies are short")]
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde_json::json;
 use statistics::Draws;
 
-use super::*;
-use crate::folder::HistogramLog;
-use crate::merge::Timeline;
-use crate::{Merge, Reception, RunFolder};
+use report::{ComparedRuns, compare_runs, page_name, read_run, render_comparison, write_comparison};
+use statistics::{Judgement, Settings};
+
+use super::RunFolder;
+use super::hlog::HistogramLog;
+use crate::merge::{Merge, Reception, Timeline};
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use wire::to_coordinator::{IntervalReport, ProcedureInterval};
 
@@ -154,7 +157,7 @@ fn short_runs_are_compared_and_say_what_is_not_judged() {
                 "{finding:?}"
             );
         }
-        let page = report::render_comparison(&compared);
+        let page = render_comparison(&compared);
         assert!(page.contains(&format!("both runs: it lasted {seconds} intervals, 60 are needed")), "{page}");
     }
 }

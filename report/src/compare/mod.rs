@@ -8,11 +8,13 @@ use serde::Serialize;
 use serde_json::Value;
 use statistics::{Comparison, Finding, Judgement, Settings};
 
-use crate::folder::write_whole;
-use crate::{CoordinatorError, report};
+use results::FolderError;
+use results::folder::write_whole;
 
-use read::read_run;
 pub(crate) use read::{LATENESS, read_series};
+pub use read::{RunRead, read_run};
+
+use crate::comparison;
 
 /// Two runs and their difference.
 #[derive(Clone, Debug, Serialize)]
@@ -56,7 +58,7 @@ pub struct ComparedRun {
 pub enum CompareError {
     /// A folder cannot be read.
     #[error(transparent)]
-    Folder(#[from] CoordinatorError),
+    Folder(#[from] FolderError),
     /// They did not do the same.
     #[error("the two runs are not alike: {}; --force compares them all the same", .0.join("; "))]
     Unlike(Vec<String>),
@@ -131,14 +133,14 @@ pub fn page_name(compared: &ComparedRuns) -> String {
 /// Writes the page of a comparison.
 ///
 /// # Errors
-/// [`CoordinatorError::Folder`]: the file cannot be written.
-pub fn write_comparison(compared: &ComparedRuns, path: &Path) -> Result<(), CoordinatorError> {
-    write_whole(path, report::render_comparison(compared).as_bytes())
+/// [`FolderError`]: the file cannot be written.
+pub fn write_comparison(compared: &ComparedRuns, path: &Path) -> Result<(), FolderError> {
+    write_whole(path, comparison::render(compared).as_bytes())
 }
 
 /// A finding for a table: base, run, difference, interval.
 pub fn comparison_text(finding: &Finding) -> [String; 4] {
-    use report::comparison::{change, range, value};
+    use crate::comparison::{change, range, value};
     [
         value(finding, finding.base),
         value(finding, finding.run),
@@ -148,7 +150,7 @@ pub fn comparison_text(finding: &Finding) -> [String; 4] {
 }
 
 /// What must be the same for a difference to say something about the target.
-fn unlike(base: &read::RunRead, run: &read::RunRead) -> Vec<String> {
+fn unlike(base: &RunRead, run: &RunRead) -> Vec<String> {
     let mut differ = Vec::new();
     for (which, of) in [("base", base), ("other", run)] {
         if of.text("/verdict/status") == "invalid" {
@@ -170,7 +172,7 @@ fn unlike(base: &read::RunRead, run: &read::RunRead) -> Vec<String> {
         }
         Err(error) => differ.push(format!("a scenario.yaml cannot be read: {error}")),
     }
-    let agents = |of: &read::RunRead| of.summary.get("agents").and_then(Value::as_array).map_or(0, Vec::len);
+    let agents = |of: &RunRead| of.summary.get("agents").and_then(Value::as_array).map_or(0, Vec::len);
     if agents(base) != agents(run) {
         differ.push(format!("agents: {}, {}", agents(base), agents(run)));
     }
@@ -181,6 +183,3 @@ fn unlike(base: &read::RunRead, run: &read::RunRead) -> Vec<String> {
 const LONGEST_NAME: usize = 100;
 /// More differing fields are only counted.
 const MOST_FIELDS: usize = 8;
-
-#[cfg(test)]
-mod tests;

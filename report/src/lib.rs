@@ -1,4 +1,6 @@
-//! The report of a run as one HTML page that needs nothing else: no network, no other file, no script to be readable.
+//! What is made of a run's results: its report, `junit.xml`, its drift, and its comparison with another run.
+//!
+//! The report is one HTML page that needs nothing else: no network, no other file, no script to be readable.
 //!
 //! `summary.json` and `timeline.ndjson` come in, a page goes out. The folder may be of an older version: what is
 //! missing is shown as "—". Names, causes and messages come from scenario files and from the network, so everything
@@ -7,13 +9,16 @@
 mod axis;
 mod capacity;
 mod chart;
-pub(crate) mod comparison;
+mod compare;
+mod comparison;
 mod continuity;
 mod drift;
 mod evidence;
 mod figures;
 mod fleet;
 mod glance;
+mod judge_drift;
+mod junit;
 mod ladder;
 mod mobility;
 mod money;
@@ -22,15 +27,22 @@ mod over_time;
 mod procedure;
 mod series;
 mod verdict;
+mod write;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
-pub(crate) use capacity::render as render_search;
 use chart::{Band, Kind};
-pub(crate) use comparison::render as render_comparison;
+pub use compare::{
+    CompareError, ComparedRun, ComparedRuns, RunRead, compare_runs, comparison_text, page_name, read_run,
+    write_comparison,
+};
+pub use comparison::render as render_comparison;
 use figures::{duration, entries, list, number, text, whole};
+pub use judge_drift::judge as judge_drift;
+pub use junit::render as render_junit;
 use series::TimeLine;
+pub use write::{render_report, write_search};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("hover.js");

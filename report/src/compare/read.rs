@@ -12,19 +12,25 @@ use serde_json::Value;
 use statistics::{RunSeries, Samples, Unit};
 
 use super::ComparedRun;
-use crate::CoordinatorError;
-use crate::folder::{lines_of, parse, read};
-use crate::merge::is_own_reason;
+use results::FolderError;
+use results::folder::{lines_of, parse, read};
+use results::is_own_reason;
 
 /// What a folder holds of a run.
-pub(crate) struct RunRead {
-    pub(crate) summary: Value,
-    pub(crate) scenario: String,
-    pub(crate) series: RunSeries,
+pub struct RunRead {
+    /// `summary.json`.
+    pub summary: Value,
+    /// `scenario.yaml`.
+    pub scenario: String,
+    /// Counts and latencies over time.
+    pub series: RunSeries,
 }
 
 /// Reads the folder of a run that has ended.
-pub(crate) fn read_run(folder: &Path) -> Result<RunRead, CoordinatorError> {
+///
+/// # Errors
+/// A file of it cannot be read, or holds something else than a run writes.
+pub fn read_run(folder: &Path) -> Result<RunRead, FolderError> {
     let path = folder.join("summary.json");
     let summary = parse(&path, 1, &read(&path)?)?;
     let scenario = read(&folder.join("scenario.yaml"))?;
@@ -44,7 +50,7 @@ pub(crate) fn read_run(folder: &Path) -> Result<RunRead, CoordinatorError> {
 }
 
 /// What a folder holds over time; how late attempts left stands there as the procedure [`LATENESS`].
-pub(crate) fn read_series(folder: &Path, timeline: &[Value]) -> Result<RunSeries, CoordinatorError> {
+pub(crate) fn read_series(folder: &Path, timeline: &[Value]) -> Result<RunSeries, FolderError> {
     let mut series = counts(timeline);
     let length = series.procedures.values().map(Vec::len).max().unwrap_or(0);
     series.procedures.insert(LATENESS.to_owned(), vec![Unit::default(); length]);
@@ -101,10 +107,10 @@ fn counts(timeline: &[Value]) -> RunSeries {
     series
 }
 
-fn add_latencies(path: &Path, series: &mut RunSeries) -> Result<(), CoordinatorError> {
-    let octets = std::fs::read(path)
-        .map_err(|source| CoordinatorError::Unreadable { path: path.to_owned(), source })?;
-    let broken = |what: String| CoordinatorError::Unreadable {
+fn add_latencies(path: &Path, series: &mut RunSeries) -> Result<(), FolderError> {
+    let octets =
+        std::fs::read(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })?;
+    let broken = |what: String| FolderError::Unreadable {
         path: PathBuf::from(path),
         source: io::Error::new(io::ErrorKind::InvalidData, what),
     };

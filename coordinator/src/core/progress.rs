@@ -1,32 +1,13 @@
-//! What the live view is told, a few times a second.
+//! What a live view is told, a few times a second.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
-use super::Run;
-use crate::core::Core;
-use crate::merge::planned;
-use crate::merge::{Counts, sum};
+use results::{ProcedureProgress, Progress, ShownEvent};
+
+use super::Core;
+use crate::histogram::{self, percentiles};
+use crate::merge::{Counts, Second, planned, sum};
 use crate::verdict::generator;
-use crate::{Percentiles, ProcedureProgress, Progress, histogram};
-
-impl Run {
-    /// A few times a second, and each new phase at once.
-    pub(crate) fn show_now_and_then(&mut self) {
-        let now = Instant::now();
-        if now.saturating_duration_since(self.shown_at) >= BETWEEN_LOOKS
-            || self.progress.borrow().phase != self.core.phase()
-        {
-            self.shown_at = now;
-            self.show();
-        }
-    }
-
-    /// Publishes where the run is.
-    pub(crate) fn show(&self) {
-        self.progress.send_replace(self.core.progress());
-    }
-}
 
 impl Core {
     /// Where the run is, as a live view shows it.
@@ -34,9 +15,9 @@ impl Core {
         let state = self.state();
         let elapsed = self.elapsed();
         let measured = self.measured(elapsed);
-        let all_over = state.shards.iter().all(crate::core::Shard::is_over);
+        let all_over = state.shards.iter().all(super::Shard::is_over);
         let last = state.window.back();
-        let gauge = |of: fn(&crate::merge::Second) -> u64| last.map_or(0, |second| of(second));
+        let gauge = |of: fn(&Second) -> u64| last.map_or(0, |second| of(second));
         let warnings = state.invalid.iter().chain(&state.broken_guardrails).chain(&state.warnings);
         let warnings: Vec<String> = warnings.rev().take(WARNINGS).cloned().collect();
         Progress {
@@ -55,10 +36,10 @@ impl Core {
                 gauge(|second| second.user_plane.downlink_octets.saturating_mul(8)),
             ),
             late: generator::outlook(&state.evidence.lateness, &state.limits, self.planned().values().sum()),
-            lateness_us_p99: Percentiles::of(&state.evidence.lateness).p99,
+            lateness_us_p99: percentiles(&state.evidence.lateness).p99,
             slos: self.plan().scenario().slos.iter().map(|slo| measured.slo(slo)).collect(),
             warnings: warnings.into_iter().rev().collect(),
-            events: state.evidence.ran_events.last.iter().map(crate::merge::ShownEvent::line).collect(),
+            events: state.evidence.ran_events.last.iter().map(ShownEvent::line).collect(),
         }
     }
 
@@ -85,7 +66,7 @@ impl Core {
                 abandoned: sum(&counts.abandoned),
                 never_started: sum(&counts.never_started),
                 rate_per_s: last.map_or(0, |figures| figures.counts.started),
-                latency_us: Percentiles::of(&latency),
+                latency_us: percentiles(&latency),
             };
             (name.clone(), progress)
         };
@@ -94,5 +75,3 @@ impl Core {
 }
 
 const WARNINGS: usize = 20;
-/// A picture of a large fleet is dear, and nobody sees more of them.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(300);

@@ -1,13 +1,12 @@
 //! The verdict: invalid dominates fail, fail dominates pass.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::SloResult;
 
-use scenarios::Scenario;
-
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Every SLO was met.
@@ -15,11 +14,13 @@ pub enum Status {
     /// An SLO was not met, or a guardrail broke.
     Fail,
     /// The run proves nothing, whatever it measured.
+    #[default]
     Invalid,
 }
 
 /// How a run ended, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Verdict {
     /// pass, fail or invalid.
     pub status: Status,
@@ -39,18 +40,14 @@ impl Verdict {
     }
 
     /// Says of a pass that it means nothing, where the scenario has no condition that could have failed.
-    pub(crate) fn of_scenario(mut self, scenario: &Scenario) -> Self {
-        let judges = !scenario.slos.is_empty()
-            || !scenario.guardrails.is_empty()
-            || !scenario.expect.never_succeeds.is_empty();
-        if self.status == Status::Pass && !judges {
+    pub fn without_condition(&mut self) {
+        if self.status == Status::Pass {
             self.reasons.push(NOTHING_JUDGED.to_owned());
         }
-        self
     }
 
     /// Something that was found later makes the run invalid.
-    pub(crate) fn invalidate(&mut self, reason: String) {
+    pub fn invalidate(&mut self, reason: String) {
         if self.status != Status::Invalid {
             self.reasons.clear();
         }
@@ -69,7 +66,7 @@ impl Verdict {
 }
 
 /// What a pass without a condition says.
-pub(crate) const NOTHING_JUDGED: &str = "nothing was judged: the scenario has neither SLOs nor guardrails, so this says only that the run is valid";
+pub const NOTHING_JUDGED: &str = "nothing was judged: the scenario has neither SLOs nor guardrails, so this says only that the run is valid";
 
 #[cfg(test)]
 mod tests {

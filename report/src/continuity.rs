@@ -158,7 +158,7 @@ fn supervisors(summary: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use crate::report::{render, samples};
+    use crate::{render, samples};
 
     fn with_gap() -> String {
         let (mut summary, timeline) = samples::pass();

@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use crate::units::bits;
-pub(super) use crate::units::{count, decimal, decimal_octets, duration, latency, octets, percent};
+use results::units::bits;
+pub(super) use results::units::{count, decimal, decimal_octets, duration, latency, octets, percent};
 
-pub(super) use crate::units::UNKNOWN;
+pub(super) use results::units::UNKNOWN;
 
 /// Longest text taken over from a run folder, in characters; names and causes come from the network.
 const LONGEST_TEXT: usize = 400;
@@ -173,7 +173,7 @@ pub(super) fn cut(text: &str) -> String {
 }
 
 /// How many attempts a figure of the summary is of, where it says so.
-pub(super) fn coverage(of: &Value) -> Option<crate::Coverage> {
+pub(super) fn coverage(of: &Value) -> Option<results::Coverage> {
     serde_json::from_value(of.get("coverage")?.clone()).ok()
 }
 

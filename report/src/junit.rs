@@ -1,10 +1,10 @@
 //! `junit.xml`: the SLOs, and the validity of the run, as test cases for CI.
 
-use crate::{Status, Summary};
+use results::{Status, Summary};
 
 /// A suite with one case for each SLO and one for the run's validity. Of an invalid run nothing but that is judged: the
 /// other cases are skipped.
-pub(crate) fn render(summary: &Summary) -> String {
+pub fn render(summary: &Summary) -> String {
     let mut cases = Vec::new();
     let valid = summary.verdict.status != Status::Invalid;
     let reasons = || Outcome::Error(summary.verdict.reasons.join("; "));

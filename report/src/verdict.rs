@@ -9,7 +9,7 @@ use super::figures::{
     scalar, text, title,
 };
 use super::{Run, fleet, left_out, money, over_time};
-use crate::units;
+use results::units;
 
 /// What the run says about the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use super::figures::{UNKNOWN, Unit, known, list, text, title};
 use super::page;
 use super::procedure::curve;
 use super::series::Tone;
-use crate::units;
-use crate::{ComparedRun, ComparedRuns};
+use crate::compare::{ComparedRun, ComparedRuns};
+use results::units;
 
 /// Draws the page.
-pub(crate) fn render(compared: &ComparedRuns) -> String {
+pub fn render(compared: &ComparedRuns) -> String {
     let mut procedures: Vec<&str> =
         compared.comparison.findings.iter().map(|f| f.procedure.as_str()).collect();
     procedures.dedup();

@@ -1,0 +1,61 @@
+//! `timeline.ndjson`: one interval of the run in each line.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Percentiles, ShownEvent, UserPlaneSummary};
+
+/// One interval of the run: a second, or several of a long one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Interval {
+    /// When it begins, seconds since the start.
+    pub at_s: u64,
+    /// How long it is, in seconds.
+    pub for_s: u64,
+    /// Agents that were connected at its end.
+    pub agents: u64,
+    /// UEs registered at its end.
+    pub registered: u64,
+    /// Attempts in flight at its end.
+    pub in_flight: u64,
+    /// PDU sessions open at its end.
+    pub sessions: u64,
+    /// What the user plane carried in it.
+    pub user_plane: UserPlaneSummary,
+    /// Resident memory of all agents, octets.
+    pub resident_octets: u64,
+    /// How late the attempts left that came due in it, µs.
+    pub lateness_us: Percentiles,
+    /// By procedure; one that is missing had nothing to count.
+    pub procedures: BTreeMap<String, IntervalFigures>,
+    /// What happened between the RAN nodes and their core; the first 64.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<ShownEvent>,
+}
+
+/// One procedure in one interval.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct IntervalFigures {
+    /// What came due.
+    pub due: u64,
+    /// What was started.
+    pub started: u64,
+    /// Ended as wanted.
+    pub succeeded: u64,
+    /// Refused or broken off by the network, by cause.
+    pub failed: BTreeMap<String, u64>,
+    /// Ended by a timer.
+    pub timed_out: u64,
+    /// Given up by us, by reason.
+    pub abandoned: BTreeMap<String, u64>,
+    /// Never started.
+    pub never_started: u64,
+    /// From the due time, of what succeeded, µs.
+    pub latency_us: Percentiles,
+    /// From the first octet, of what succeeded, µs.
+    pub service_us: Percentiles,
+}

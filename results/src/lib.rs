@@ -1,0 +1,43 @@
+//! What a run came to, as `summary.json` and `timeline.ndjson` hold it: typed, written and read by whoever has to do with it.
+
+mod billing;
+mod coverage;
+mod drift;
+mod events;
+mod fleet;
+pub mod folder;
+mod generator;
+mod handovers;
+mod impairments;
+mod interval;
+mod measurements;
+mod procedure;
+mod progress;
+mod reasons;
+pub mod schema;
+mod slo;
+mod summary;
+mod traces;
+pub mod units;
+mod user_plane;
+mod verdict;
+
+pub use billing::BillingSummary;
+pub use coverage::Coverage;
+pub use drift::{DriftSummary, DriftTrend};
+pub use events::{AmfSummary, NetworkEvents, RanEvents, ShownEvent, TimedEvent};
+pub use fleet::{AgentSummary, Gap, RecoverySummary, ReportCounts, ShardMove, SupervisorSummary};
+pub use folder::FolderError;
+pub use generator::{GeneratorSummary, HELD_BACK, HostSummary, ProcessorShares};
+pub use handovers::{HandoverCells, HandoverSummary};
+pub use impairments::{Fault, ImpairmentSummary, ImpairmentWindow, Override};
+pub use interval::{Interval, IntervalFigures};
+pub use measurements::{CountUnit, Measurement};
+pub use procedure::{Percentiles, PhaseSummary, ProcedureSummary};
+pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
+pub use reasons::{AGENT_LOST, KEPT_BACK, LEASE_LAPSED, OWN_REASONS, is_own_reason};
+pub use slo::{GuardrailResult, SloResult};
+pub use summary::Summary;
+pub use traces::{TraceCounts, TraceFileSummary};
+pub use user_plane::UserPlaneSummary;
+pub use verdict::{NOTHING_JUDGED, Status, Verdict};
