@@ -12,7 +12,7 @@ use std::time::Instant;
 use identity::{CellId, Plmn};
 use serde::{Deserialize, Serialize};
 use signalling::{Procedure, Timer, UeState, XnContext};
-use wire::roll_call::NAMED_FOR;
+use wire::visitor_audit::NAMED_FOR;
 
 use crate::access::Cell;
 use crate::taken::Taken;

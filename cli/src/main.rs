@@ -74,7 +74,7 @@ enum Command {
     Reconcile(commands::reconcile::Arguments),
     /// Make a fleet's certificate authority and identities.
     Certs(commands::certs::Arguments),
-    /// Print the JSON Schema of scenarios, for an editor's completion.
+    /// Print the JSON Schema of scenarios, for an editor's completion, or of what a run leaves.
     Schema(commands::schema::Arguments),
     /// List the catalogue's scenarios, or print one of them.
     Catalogue(commands::catalogue::Arguments),

@@ -25,7 +25,7 @@ impl Noise {
     }
 
     /// A line of this kind; true when it is to be said.
-    pub(crate) fn hear(&self, kind: Kind, line: &str, now: Instant) -> bool {
+    pub(crate) fn lets_through(&self, kind: Kind, line: &str, now: Instant) -> bool {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let heard = kinds.entry(kind).or_insert_with(|| Heard::since(now));
         if heard.counted == 0 && now.saturating_duration_since(heard.since) >= PERIOD {
@@ -85,20 +85,20 @@ mod tests {
     fn a_flood_is_a_few_lines_and_a_count() {
         let (noise, start) = (Noise::new(), Instant::now());
         let flood = || ("server.rs".to_owned(), 7);
-        let said = (0..26_660).filter(|n| noise.hear(flood(), &format!("message {n}"), start)).count();
+        let said = (0..26_660).filter(|n| noise.lets_through(flood(), &format!("message {n}"), start)).count();
         assert_eq!(said, 5);
-        assert!(noise.hear(("stack.rs".to_owned(), 7), "another kind", start));
+        assert!(noise.lets_through(("stack.rs".to_owned(), 7), "another kind", start));
         assert_eq!(noise.counts(start + PERIOD / 2, false), Vec::<String>::new());
         assert!(noise.is_counting());
         let expected = "26655 more like this within 10 s, the last one: message 26659";
         assert_eq!(noise.counts(start + PERIOD, false), [expected]);
         assert!(!noise.is_counting());
-        assert!(noise.hear(flood(), "again", start + PERIOD));
+        assert!(noise.lets_through(flood(), "again", start + PERIOD));
     }
 
     #[test]
     fn what_comes_now_and_then_is_always_said() {
         let (noise, start) = (Noise::new(), Instant::now());
-        assert!((0..100).all(|n| noise.hear(("a".to_owned(), 1), "now and then", start + PERIOD * n / 4)));
+        assert!((0..100).all(|n| noise.lets_through(("a".to_owned(), 1), "now and then", start + PERIOD * n / 4)));
     }
 }

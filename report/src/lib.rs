@@ -7,21 +7,21 @@
 //! is escaped (by `maud`), cut at a limit, and kept out of scripts, styles and addresses.
 
 mod axis;
+mod billing;
+mod call_flow;
 mod capacity;
 mod chart;
+mod circumstances;
 mod compare;
 mod comparison;
 mod continuity;
 mod drift;
-mod evidence;
 mod figures;
 mod fleet;
 mod glance;
 mod judge_drift;
 mod junit;
-mod ladder;
 mod mobility;
-mod money;
 mod outcomes;
 mod over_time;
 mod procedure;
@@ -74,24 +74,24 @@ pub fn render(summary: &Value, timeline: &[Value], ladders: &[Value]) -> String 
         main {
             (verdict::key_figures(&run))
             (verdict::objectives(&run))
-            (money::section(&run))
+            (billing::section(&run))
             (glance::section(&run))
             @for (i, (name, figures)) in run.procedures.iter().enumerate() { (procedure::section(&run, i, name, figures)) }
             (mobility::section(&run))
             (over_time::section(&run))
             (over_time::traffic(&run))
             (drift::section(&run))
-            (ladder::section(&run))
+            (call_flow::section(&run))
             (outcomes::accounting(&run))
             (fleet::generator(&run))
             (fleet::agents(&run))
             (continuity::section(&run))
-            (evidence::impairments(&run))
-            (evidence::ran_events(&run))
-            (evidence::network_events(&run))
-            (evidence::unexpected(&run))
-            (evidence::traces(&run))
-            (evidence::reproduce(&run))
+            (circumstances::impairments(&run))
+            (circumstances::ran_events(&run))
+            (circumstances::network_events(&run))
+            (circumstances::unexpected(&run))
+            (circumstances::traces(&run))
+            (circumstances::reproduce(&run))
             footer { "Made by Roamstorm from summary.json and timeline.ndjson of this run's folder. All times of the charts are since the start of the run." }
         }
     };
@@ -200,7 +200,7 @@ fn bands(summary: &Value) -> Vec<Band> {
     };
     let windows = summary.get("impairments").map_or(&[][..], |impairments| list(impairments, "windows"));
     let faults = list(summary, "faults").iter().chain(windows).filter_map(timed).take(MOST_ROWS);
-    let events = evidence::event_bands(summary).take(MOST_ROWS);
+    let events = circumstances::event_bands(summary).take(MOST_ROWS);
     continuity::bands(summary).take(MOST_ROWS).chain(faults).chain(events).collect()
 }
 

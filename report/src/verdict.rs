@@ -8,7 +8,7 @@ use super::figures::{
     Tally, UNKNOWN, Unit, count, decimal, duration, entries, known, latency, list, number, octets, percent,
     scalar, text, title,
 };
-use super::{Run, fleet, left_out, money, over_time};
+use super::{Run, billing, fleet, left_out, over_time};
 use results::units;
 
 /// What the run says about the target.
@@ -175,7 +175,7 @@ pub(super) fn key_figures(run: &Run<'_>) -> Markup {
                 @let read = |key| known(latencies.and_then(|l| number(l, key)), latency);
                 (tile(&format!("{} p50", title(name)), read("p50"), format!("p99 {} · max {}", read("p99"), read("max"))))
             }
-            @if let Some((title, charged, beside)) = money::in_short(run) { (tile(&title, charged, beside)) }
+            @if let Some((title, charged, beside)) = billing::in_short(run) { (tile(&title, charged, beside)) }
             (tile("Peak rate", known(rate, |r| Unit::PerSecond.show(r)), "succeeded in one second".to_owned()))
             (tile("Most registered", known(registered, decimal), "UEs at once".to_owned()))
             (tile("Lateness p99", known(lateness, latency), match fleet::limited(run) {

@@ -7,13 +7,13 @@
 use edges::text;
 
 use crate::frame::FrameError;
-use crate::opening::OPENING_LIMIT;
-use crate::roll_call::{MOST_FOUND, MOST_GUESTS};
 use crate::to_agent::{LARGEST_BATCH, MOST_LOST, ToAgent};
 use crate::to_coordinator::{
     Hello, IntervalReport, LONGEST_EVENT, MOST_AMFS, MOST_EVENTS, MOST_HANDOVERS, MOST_USAGE, Part,
     ProcedureInterval, ToCoordinator, Trace,
 };
+use crate::version_negotiation::OFFER_LIMIT;
+use crate::visitor_audit::{MOST_FOUND, MOST_GUESTS};
 
 /// A message that can be held against its limits.
 pub trait Bounded {
@@ -51,7 +51,7 @@ impl Bounded for ToCoordinator {
             Self::Report(report) => bound_report(report),
             Self::Trace(trace) => bound_trace(trace),
             Self::Ues(batch) => most("octets of UEs", batch.sealed.len(), LARGEST_BATCH),
-            Self::Guests { guests, .. } => most("guests", guests.len(), MOST_GUESTS),
+            Self::Visitors { guests, .. } => most("guests", guests.len(), MOST_GUESTS),
             Self::Pong { .. }
             | Self::Ready { .. }
             | Self::Finished { .. }
@@ -100,13 +100,13 @@ impl Bounded for ToAgent {
             | Self::Release { .. }
             | Self::Revoke { .. }
             | Self::ShardLost { .. }
-            | Self::RollCall { .. } => Ok(()),
+            | Self::AuditVisitors { .. } => Ok(()),
         }
     }
 }
 
 fn bound_hello(hello: &mut Hello) -> Result<(), FrameError> {
-    most("octets of name and program", hello.name.len() + hello.program.len(), OPENING_LIMIT)?;
+    most("octets of name and program", hello.name.len() + hello.program.len(), OFFER_LIMIT)?;
     text::make_line(&mut hello.name, LONGEST_NAME);
     text::make_line(&mut hello.program, LONGEST_PROGRAM);
     if let Part::Returning(returning) = &hello.part {

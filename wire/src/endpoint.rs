@@ -9,12 +9,13 @@ use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout, timeout_at};
 
+use crate::admission::{Admission, Denied, Origin, Turn};
 use crate::failures::Failures;
-use crate::gate::{Denied, Gate, Origin, Turn};
 use crate::link::{CLOSED, HELLO_LIMIT, TOO_SLOW, halves};
-use crate::members::Members;
+use crate::session_registry::SessionRegistry;
 use crate::{
-    AgentLink, AgentReceiver, AgentSender, Identity, Opening, Peer, Role, Settings, WireError, resets, tls,
+    AgentLink, AgentReceiver, AgentSender, Identity, Peer, Role, Settings, VersionOffer, WireError, resets,
+    tls,
 };
 
 /// Where agents join. Any number of them join at the same time; one that is silent or wrong keeps no other waiting, and
@@ -46,8 +47,8 @@ impl CoordinatorEndpoint {
         settings: Settings,
     ) -> Result<Self, WireError> {
         identity.expect_role(Role::Coordinator)?;
-        let members = Members::new(identity)?;
-        let config = tls::server_config(identity, &settings, members.verifier())?;
+        let sessions = SessionRegistry::new(identity)?;
+        let config = tls::server_config(identity, &settings, sessions.verifier())?;
         let cannot_bind = |source| WireError::Bind { address, source };
         let socket = std::net::UdpSocket::bind(address).map_err(cannot_bind)?;
         make_room(&socket);
@@ -55,7 +56,7 @@ impl CoordinatorEndpoint {
         let ours = resets::endpoint_config(identity)?;
         let endpoint = quinn::Endpoint::new(ours, Some(config), socket, runtime).map_err(cannot_bind)?;
         let local = endpoint.local_addr().map_err(cannot_bind)?;
-        let joins = Mutex::new(Joins::new(&settings, members));
+        let joins = Mutex::new(Joins::new(&settings, sessions));
         Ok(Self { endpoint, local, settings, joins })
     }
 
@@ -83,7 +84,7 @@ impl CoordinatorEndpoint {
                     }
                 }
                 incoming = self.endpoint.accept() => match incoming {
-                    Some(incoming) => joins.knock(incoming),
+                    Some(incoming) => joins.attempt(incoming),
                     None => return Err(WireError::EndpointClosed),
                 },
                 _ = joins.ticks.tick() => {
@@ -113,26 +114,26 @@ fn make_room(socket: &std::net::UdpSocket) {
 
 /// The joins of one endpoint.
 struct Joins {
-    gate: Gate<quinn::Incoming>,
+    admission: Admission<quinn::Incoming>,
     at_work: JoinSet<(Turn, Result<AgentLink, WireError>)>,
     failures: Failures,
-    members: Members,
+    sessions: SessionRegistry,
     ticks: Interval,
 }
 
 impl Joins {
-    fn new(settings: &Settings, members: Members) -> Self {
+    fn new(settings: &Settings, sessions: SessionRegistry) -> Self {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let gate = Gate::new(settings, Instant::now().into_std());
-        Self { gate, at_work: JoinSet::new(), failures: Failures::default(), members, ticks }
+        let admission = Admission::new(settings, Instant::now().into_std());
+        Self { admission, at_work: JoinSet::new(), failures: Failures::default(), sessions, ticks }
     }
 
-    fn knock(&mut self, incoming: quinn::Incoming) {
+    fn attempt(&mut self, incoming: quinn::Incoming) {
         let now = Instant::now().into_std();
         let address = incoming.remote_address();
         let validated = incoming.remote_address_validated() || !incoming.may_retry();
-        match self.gate.knock(Origin::of(address.ip()), validated, incoming, now) {
+        match self.admission.ask(Origin::of(address.ip()), validated, incoming, now) {
             Ok(()) => {}
             // It is not an agent of ours yet, and nothing is kept of it.
             Err((Denied::Retry, incoming)) => drop(incoming.retry()),
@@ -146,7 +147,7 @@ impl Joins {
 
     /// Begins as many joins as may be worked on.
     fn take_up(&mut self, settings: &Settings) {
-        while let Some((turn, incoming)) = self.gate.next(Instant::now().into_std()) {
+        while let Some((turn, incoming)) = self.admission.next(Instant::now().into_std()) {
             let settings = settings.clone();
             self.at_work.spawn(async move { (turn, admit(incoming, settings).await) });
         }
@@ -155,8 +156,8 @@ impl Joins {
     /// Looks after what waits. The summary of failures, when there is one.
     fn tick(&mut self) -> Option<WireError> {
         let now = Instant::now().into_std();
-        self.members.tick();
-        for _ in 0..self.gate.forget_the_old(now) {
+        self.sessions.tick();
+        for _ in 0..self.admission.forget_the_old(now) {
             self.failures.refused(&"forgot one that waited too long: too many joins are at hand", now);
         }
         self.failures.summary(now)
@@ -176,10 +177,10 @@ impl Joins {
             },
         };
         let now = Instant::now().into_std();
-        self.gate.left(turn, outcome.is_err(), now);
+        self.admission.left(turn, outcome.is_err(), now);
         match outcome {
             Ok(link) => {
-                self.members.joined(link.connection());
+                self.sessions.joined(link.connection());
                 Some(Ok(link))
             }
             Err(error) => self.failures.failed(error, now).map(|error| Err(logged(error))),
@@ -227,7 +228,7 @@ async fn admit(incoming: quinn::Incoming, settings: Settings) -> Result<AgentLin
 
 enum Greeted {
     Agreed(Box<AgentLink>),
-    Foreign { sender: AgentSender, ours: Opening, theirs: Opening },
+    Foreign { sender: AgentSender, ours: VersionOffer, theirs: VersionOffer },
 }
 
 /// Versions, then `Hello`.
@@ -237,9 +238,9 @@ async fn greet(connection: quinn::Connection, peer: Peer, settings: &Settings) -
     let (mut sender, mut receiver): (AgentSender, AgentReceiver) =
         halves(Arc::new(connection), peer, settings.idle, streams);
 
-    let ours = Opening::new(&settings.versions);
-    let theirs = receiver.receive_opening(HELLO_LIMIT).await?;
-    sender.send_opening(&ours).await?;
+    let ours = VersionOffer::new(&settings.versions);
+    let theirs = receiver.receive_offer(HELLO_LIMIT).await?;
+    sender.send_offer(&ours).await?;
     let Some(version) = ours.common_version(&theirs) else {
         return Ok(Greeted::Foreign { sender, ours, theirs });
     };

@@ -8,8 +8,8 @@ use std::time::Duration;
 use quinn::{ConnectionError, TransportErrorCode};
 
 use crate::link::REVOKED;
-use crate::opening::for_people;
-use crate::{FrameError, IdentityError, Opening, Role};
+use crate::version_negotiation::for_people;
+use crate::{FrameError, IdentityError, Role, VersionOffer};
 
 /// Who is meant by an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,9 +119,9 @@ pub enum WireError {
         /// The other side.
         peer: Peer,
         /// What this side speaks.
-        ours: Opening,
+        ours: VersionOffer,
         /// What the other side speaks.
-        theirs: Opening,
+        theirs: VersionOffer,
     },
     /// The peer sent us away.
     #[error("the {peer} refused: {reason}")]

@@ -1,7 +1,7 @@
 //! Frames: how messages stand in the octets of a stream. Pure, so that it can be fuzzed.
 //!
 //! A frame is the length of its payload (u32, big endian) and the payload: one message in postcard. A payload holds
-//! at most [`LIMIT`] octets. The first frame of each side, and a refusal, are not postcard: see [`crate::Opening`].
+//! at most [`LIMIT`] octets. The first frame of each side, and a refusal, are not postcard: see [`crate::VersionOffer`].
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

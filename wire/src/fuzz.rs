@@ -4,5 +4,5 @@ pub use crate::identity::fuzz_certificates as certificates;
 
 /// Why the other side refuses us, when this payload is a refusal.
 pub fn refusal(payload: &[u8]) -> Option<String> {
-    crate::opening::decode_refusal(payload)
+    crate::version_negotiation::decode_refusal(payload)
 }

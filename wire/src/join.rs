@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::frame;
 use crate::link::{CoordinatorReceiver, CoordinatorSender, halves};
 use crate::to_coordinator::{Hello, ToCoordinator};
-use crate::{CoordinatorLink, Identity, Opening, Peer, Role, Settings, WireError, tls};
+use crate::{CoordinatorLink, Identity, Peer, Role, Settings, VersionOffer, WireError, tls};
 
 /// Joins the coordinator at `host:port`. When it returns, each side has accepted the other's certificate and version,
 /// and `hello` is on its way; the coordinator answers with `ToAgent::Welcome`.
@@ -60,10 +60,10 @@ async fn greet(
     let (mut sender, mut receiver): (CoordinatorSender, CoordinatorReceiver) =
         halves(Arc::new(connection), peer, settings.idle, streams);
 
-    let ours = Opening::new(&settings.versions);
-    sender.send_opening(&ours).await?;
+    let ours = VersionOffer::new(&settings.versions);
+    sender.send_offer(&ours).await?;
     // In TLS 1.3 a client is done before the server has seen its certificate: a refusal of it arrives here.
-    let theirs = receiver.receive_opening(frame::LIMIT).await?;
+    let theirs = receiver.receive_offer(frame::LIMIT).await?;
     let Some(version) = ours.common_version(&theirs) else {
         return Err(WireError::Version { peer, ours, theirs });
     };

@@ -5,10 +5,11 @@
 //!
 //! ```text
 //! identity ── who may speak (mutual TLS) ──► endpoint (coordinator) ⇄ join (agent)
-//!                                                     opening ── which version
+//!                                                     version_negotiation ── which version
 //!                                                     link    ── frames ── ToAgent / ToCoordinator
 //! ```
 
+mod admission;
 pub mod away;
 pub mod bounds;
 mod endpoint;
@@ -17,20 +18,19 @@ mod failures;
 pub mod frame;
 #[doc(hidden)]
 pub mod fuzz;
-mod gate;
 mod identity;
 mod join;
 pub mod lease;
 mod link;
-mod members;
-mod opening;
 mod resets;
-pub mod roll_call;
+mod session_registry;
 mod settings;
 pub mod standstill;
 mod tls;
 pub mod to_agent;
 pub mod to_coordinator;
+mod version_negotiation;
+pub mod visitor_audit;
 
 pub use endpoint::CoordinatorEndpoint;
 pub use error::{CertificateFault, Peer, WireError};
@@ -41,8 +41,8 @@ pub use link::{
     AgentLink, AgentReceiver, AgentSender, CoordinatorLink, CoordinatorReceiver, CoordinatorSender, Receiver,
     Sender,
 };
-pub use opening::Opening;
 pub use settings::{Allowance, Settings};
+pub use version_negotiation::VersionOffer;
 
 /// The version of these messages. Both sides refuse any other, and say so.
 pub const VERSION: u16 = 5;

@@ -15,10 +15,10 @@ use serde::de::DeserializeOwned;
 
 use crate::bounds::{Bounded, MOST_HELD};
 use crate::frame::{self, Assembler};
-use crate::opening::{self, OPENING_LIMIT, decode_refusal, encode_refusal};
 use crate::to_agent::ToAgent;
 use crate::to_coordinator::{Hello, ToCoordinator};
-use crate::{FrameError, Opening, Peer, WireError};
+use crate::version_negotiation::{self, OFFER_LIMIT, decode_refusal, encode_refusal};
+use crate::{FrameError, Peer, VersionOffer, WireError};
 
 /// What the coordinator sends to one agent with.
 pub type AgentSender = Sender<ToAgent>;
@@ -119,7 +119,7 @@ pub(crate) fn halves<S, R>(
     let sender =
         Sender { line: line.clone(), stream: send, octets_sent: 0, cut_off: false, message: PhantomData };
     let receiver =
-        Receiver { line, stream: receive, assembler: Assembler::new(OPENING_LIMIT), message: PhantomData };
+        Receiver { line, stream: receive, assembler: Assembler::new(OFFER_LIMIT), message: PhantomData };
     (sender, receiver)
 }
 
@@ -172,8 +172,8 @@ impl<T: Serialize> Sender<T> {
         self.line.peer.address
     }
 
-    pub(crate) async fn send_opening(&mut self, opening: &Opening) -> Result<(), WireError> {
-        let frame = frame::frame_of(&opening.encode()).map_err(|error| self.line.frame(error))?;
+    pub(crate) async fn send_offer(&mut self, offer: &VersionOffer) -> Result<(), WireError> {
+        let frame = frame::frame_of(&offer.encode()).map_err(|error| self.line.frame(error))?;
         self.send_frame(&frame).await
     }
 
@@ -247,15 +247,15 @@ impl<T: DeserializeOwned + Bounded> Receiver<T> {
     }
 
     /// The first frame. Messages of up to `limit` octets follow.
-    pub(crate) async fn receive_opening(&mut self, limit: usize) -> Result<Opening, WireError> {
-        let opening = loop {
+    pub(crate) async fn receive_offer(&mut self, limit: usize) -> Result<VersionOffer, WireError> {
+        let offer = loop {
             let frame = self.assembler.next_frame();
             if let Some(payload) = frame.map_err(|error| self.line.not_roamstorm(&error.to_string()))? {
                 if let Some(reason) = decode_refusal(payload) {
                     return Err(WireError::Refused { peer: self.line.peer, reason });
                 }
-                break Opening::decode(payload).ok_or_else(|| {
-                    let head = opening::for_people(payload, SHOWN_CHARACTERS);
+                break VersionOffer::decode(payload).ok_or_else(|| {
+                    let head = version_negotiation::for_people(payload, SHOWN_CHARACTERS);
                     self.line.not_roamstorm(&format!("its first frame is `{head}`"))
                 })?;
             }
@@ -264,7 +264,7 @@ impl<T: DeserializeOwned + Bounded> Receiver<T> {
             }
         };
         self.assembler.set_limit(limit);
-        Ok(opening)
+        Ok(offer)
     }
 
     /// Takes what has arrived; false at the end of the stream.
@@ -326,7 +326,7 @@ const NOT_READING: &str = "it no longer reads our messages";
 const READ_AT_ONCE: usize = 64 << 10;
 const SHOWN_CHARACTERS: usize = 32;
 /// Octets of the first message of an agent: the shards of one that returns, and everything else.
-pub(crate) const HELLO_LIMIT: usize = OPENING_LIMIT + MOST_HELD * LONGEST_HELD;
+pub(crate) const HELLO_LIMIT: usize = OFFER_LIMIT + MOST_HELD * LONGEST_HELD;
 /// Octets of one shard there: three numbers at their largest, and a truth value.
 const LONGEST_HELD: usize = 5 + 10 + 10 + 1;
 /// How long a refused peer has to read why.

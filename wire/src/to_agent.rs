@@ -105,8 +105,8 @@ pub enum ToAgent {
         /// Another agent may have taken it up already.
         late: bool,
     },
-    /// Each shard that runs is to name its guests, and those that it had lately, in `Guests` ([`crate::roll_call`]).
-    RollCall {
+    /// Each shard that runs is to name its guests, and those that it had lately, in `Visitors` ([`crate::visitor_audit`]).
+    AuditVisitors {
         /// Which one; only grows.
         call: u64,
     },
@@ -117,7 +117,7 @@ pub enum ToAgent {
         shard: u32,
         /// Which call; void where the shard has not answered it.
         call: u64,
-        /// Their numbers there, in order; at most [`crate::roll_call::MOST_FOUND`].
+        /// Their numbers there, in order; at most [`crate::visitor_audit::MOST_FOUND`].
         found: Vec<u32>,
     },
     /// An attempt is due for a guest of a shard that the agent runs.

@@ -91,8 +91,8 @@ pub enum ToCoordinator {
         /// How it ended, for people: `exit code 101`, `killed by signal 9`.
         status: String,
     },
-    /// Answers `RollCall`, once for each shard that runs.
-    Guests {
+    /// Answers `AuditVisitors`, once for each shard that runs.
+    Visitors {
         /// Shard number.
         shard: u32,
         /// Its lease.
@@ -100,7 +100,7 @@ pub enum ToCoordinator {
         /// The call that is answered.
         call: u64,
         /// Home shard and number there of each guest that it has, or had lately, in order; at most
-        /// [`crate::roll_call::MOST_GUESTS`].
+        /// [`crate::visitor_audit::MOST_GUESTS`].
         guests: Vec<(u32, u32)>,
     },
     /// The core makes a shard wait that is being prepared, such as by NG SETUP FAILURE with a Time to Wait.

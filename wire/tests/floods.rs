@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fleet::{Fleet, hello, in_time};
-use stranger::{OPENING, connect_from, frame};
+use stranger::{OFFER, connect_from, frame};
 use tokio::task::{AbortHandle, JoinSet};
 use wire::to_agent::ToAgent;
 use wire::to_coordinator::ToCoordinator;
@@ -154,8 +154,7 @@ async fn members_that_send_garbage_and_giant_frames_disturb_nobody() {
     let hello = frame(&wire::frame::encode(&ToCoordinator::Hello(hello("liar"))).unwrap());
     // A frame of 1 GB by its length, with what fits the window of it; and octets that are no message.
     let giant = [&0x4000_0000u32.to_be_bytes()[..], &vec![0; 100_000]].concat();
-    let lies =
-        [OPENING.to_vec(), [OPENING, &hello, &giant].concat(), [OPENING, &hello, &frame(&[0xee])].concat()];
+    let lies = [OFFER.to_vec(), [OFFER, &hello, &giant].concat(), [OFFER, &hello, &frame(&[0xee])].concat()];
     let lies: Arc<[Vec<u8>]> = [vec![vec![0xff; 4096]], lies.to_vec()].concat().into();
     let crowd = besieged.crowd(16, move |address| {
         let (inside, lies) = (Arc::clone(&inside), Arc::clone(&lies));

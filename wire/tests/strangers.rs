@@ -14,7 +14,7 @@ use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Connection, Endpoint, RecvStream, SendStream, ServerConfig};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
-use stranger::{OPENING, connect_from, frame, parts};
+use stranger::{OFFER, connect_from, frame, parts};
 use wire::frame::{FrameError, encode};
 use wire::to_coordinator::ToCoordinator;
 use wire::{CoordinatorEndpoint, Identity, Settings, WireError, join_with};
@@ -71,7 +71,7 @@ async fn first_frame_of_another_program_is_refused() {
 #[tokio::test]
 async fn first_message_that_is_not_hello_is_refused() {
     let pong = encode(&ToCoordinator::Pong { sent_us: 0, agent_us: 0 }).unwrap();
-    let error = refused_join(&[OPENING, &frame(&pong)].concat()).await;
+    let error = refused_join(&[OFFER, &frame(&pong)].concat()).await;
     assert!(error.contains("its first message is not Hello"), "{error}");
 }
 
@@ -120,8 +120,8 @@ async fn agent_refused_by_a_coordinator_of_any_version_shows_its_reason() {
 #[tokio::test]
 async fn agent_of_a_newer_coordinator_names_its_program() {
     let fleet = Fleet::new();
-    let opening = b"\0\0\0\x17RSTM\0\x07\0\x09roamstorm 9.9.9".to_vec();
-    let (address, stranger) = strange_coordinator(&fleet.coordinator, opening);
+    let offer = b"\0\0\0\x17RSTM\0\x07\0\x09roamstorm 9.9.9".to_vec();
+    let (address, stranger) = strange_coordinator(&fleet.coordinator, offer);
     let error = in_time(join_with(&address, &fleet.agent, hello("a"), Settings::default()))
         .await
         .unwrap_err()
@@ -149,7 +149,7 @@ async fn error_after_hello(octets: &[u8]) -> WireError {
     let fleet = Fleet::new();
     let endpoint = fleet.endpoint(Settings::default());
     let hello = encode(&ToCoordinator::Hello(hello("stranger"))).unwrap();
-    let octets = [OPENING, &frame(&hello), octets].concat();
+    let octets = [OFFER, &frame(&hello), octets].concat();
     let join = async {
         let connection = stranger(&endpoint, &fleet.agent).await;
         let (mut send, receive): (SendStream, RecvStream) = connection.open_bi().await.unwrap();

@@ -273,7 +273,7 @@ impl Holder {
                 self.losses = self.losses.max(number);
                 self.tell_live(&Order::ShardLost { lost: shard, number, late }, out);
             }
-            ToAgent::RollCall { call } => self.tell_live(&Order::RollCall { call }, out),
+            ToAgent::AuditVisitors { call } => self.tell_live(&Order::RollCall { call }, out),
             ToAgent::DueAway { to, due } => {
                 if let Some((worker, epoch)) = self.live_lease_of(to) {
                     tell(worker, to, epoch, Order::DueAway(due), out);
@@ -335,7 +335,7 @@ impl Holder {
                 }
             }
             Notice::Guests { shard, epoch, call, guests } => {
-                self.say(ToCoordinator::Guests { shard, epoch, call, guests }, out);
+                self.say(ToCoordinator::Visitors { shard, epoch, call, guests }, out);
             }
             Notice::Finished { shard, epoch } => self.part(shard, epoch, Parting::Finished, now, out),
             Notice::Released { shard, epoch, lapsed } => {

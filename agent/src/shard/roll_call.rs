@@ -1,10 +1,10 @@
-//! What a shard knows of others that were lost, and whom it names when the roll is called ([`wire::roll_call`]).
+//! What a shard knows of others that were lost, and whom it names when the roll is called ([`wire::visitor_audit`]).
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
-use wire::roll_call::{AWAY_FOR, MOST_GUESTS};
 use wire::to_agent::{MOST_LOST, Takeover};
+use wire::visitor_audit::{AWAY_FOR, MOST_GUESTS};
 
 use super::ShardRunner;
 use crate::handovers::Home;

@@ -392,7 +392,7 @@ fn messages_about_what_is_unknown_change_nothing() {
         ToAgent::Resume { run: other(), at_us: 0, paused_us: u64::MAX },
         renew(0, vec![(shard, epoch)]),
         ToAgent::ShardLost { shard, number: 1, late: false },
-        ToAgent::RollCall { call: 1 },
+        ToAgent::AuditVisitors { call: 1 },
         ToAgent::FoundAway { shard, call: 1, found: vec![0] },
         ToAgent::Ues(Box::new(UeBatch { shard, epoch, part: 0, parts: 1, sealed: Vec::new() })),
     ] {

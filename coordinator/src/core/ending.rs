@@ -74,7 +74,7 @@ impl Core {
         }
         doubts.extend(self.standstill_doubts());
         doubts.extend(self.fleet_lost());
-        doubts.extend(self.state.evidence.lateness_doubt());
+        doubts.extend(self.state.totals.lateness_doubt());
         doubts.extend(unproven(&self.planned, self.figures()));
         doubts
     }
@@ -82,9 +82,9 @@ impl Core {
     /// The SLOs of a run that is over. What lacks evidence does not pass.
     pub(crate) fn slos(&self, measured: &Measured<'_>) -> Vec<SloResult> {
         let slos = self.plan.scenario().slos.iter();
-        let evidence = &self.state.evidence;
+        let totals = &self.state.totals;
         let scenario = self.plan.scenario();
-        slos.map(|slo| coverage::judge(measured.slo(slo), slo, evidence, scenario, &self.planned)).collect()
+        slos.map(|slo| coverage::judge(measured.slo(slo), slo, totals, scenario, &self.planned)).collect()
     }
 
     /// A run that lost agents is valid as long as it did nearly all of what it was to do.
@@ -113,7 +113,7 @@ impl Core {
         let aborted = self.state.invalid.iter().any(|reason| reason.starts_with("aborted"));
         let reason = if aborted { "aborted-by-operator" } else { "cannot-prepare" };
         for (procedure, n) in self.planned.clone() {
-            self.state.evidence.never_start(&procedure, reason, n);
+            self.state.totals.never_start(&procedure, reason, n);
         }
     }
 }

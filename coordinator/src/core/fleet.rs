@@ -157,7 +157,7 @@ impl Core {
         missing.into_iter().for_each(|shard| self.came_back_without(agent, shard));
         self.repeat_orders(agent);
         // What a roll-call had found may have been lost with its connection.
-        self.roll.settled = 0;
+        self.audits.settled = 0;
     }
 
     fn connect(&mut self, agent: usize, link: LinkId) {

@@ -15,24 +15,24 @@
 mod away;
 mod ending;
 mod fleet;
-mod grants;
+mod leases;
 mod member;
-mod moves;
 mod phases;
 mod ports;
 mod progress;
 pub mod record;
 mod relay;
 mod reports;
-mod roll_call;
 mod run_clock;
 mod seconds;
+mod shard_moves;
 mod shown;
 mod snapshot;
 mod standstill;
 mod state;
 mod store;
 mod takeover;
+mod visitor_audit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
@@ -56,7 +56,7 @@ use crate::merge::Procedures;
 use crate::time::ClockOffset;
 use relay::Relay;
 use results::{Gap, Phase, ShardMove, Verdict};
-use roll_call::RollCalls;
+use visitor_audit::Audits;
 
 /// One run from the first agent to the account. See the module.
 ///
@@ -97,7 +97,7 @@ pub struct Core {
     /// Where the schedules of a shard were last looked up.
     cursors: BTreeMap<u32, Vec<Schedule>>,
     relay: Relay,
-    roll: RollCalls,
+    audits: Audits,
     failed_joins: Vec<String>,
     counts: Unmerged,
     phase_since: Instant,
@@ -182,7 +182,7 @@ impl Core {
             vacant: BTreeMap::new(),
             cursors: BTreeMap::new(),
             relay: Relay::default(),
-            roll: RollCalls::default(),
+            audits: Audits::default(),
             failed_joins: Vec::new(),
             counts: Unmerged::default(),
             phase_since: now,
@@ -243,7 +243,7 @@ impl Core {
 
     /// What is measured so far, by procedure.
     pub fn figures(&self) -> &Procedures {
-        &self.state.evidence.procedures
+        &self.state.totals.procedures
     }
 
     /// What the plan holds, by procedure.
@@ -263,7 +263,7 @@ impl Core {
 
     /// Attempts that were started late because their shard was on its way.
     pub fn shifted(&self) -> u64 {
-        self.state.evidence.shifted
+        self.state.totals.shifted
     }
 
     /// Who holds this shard, and under which epoch.
@@ -283,8 +283,8 @@ impl Core {
         let slos = self.slos(&self.measured(self.played()));
         let mut invalid = self.state.invalid.clone();
         invalid.extend(self.doubts());
-        let (lateness, limits) = (&self.state.evidence.lateness, &self.state.limits);
-        invalid.extend(crate::verdict::generator::assess(lateness, limits, &self.machines(false)).reasons);
+        let (lateness, limits) = (&self.state.totals.lateness, &self.state.limits);
+        invalid.extend(crate::verdict::saturation::assess(lateness, limits, &self.machines(false)).reasons);
         Verdict::of(invalid, self.broken(), &slos)
     }
 
@@ -297,7 +297,7 @@ impl Core {
 
     /// What never once succeeded, and what did where none was expected to.
     pub(crate) fn unexpected_outcomes(&self) -> Vec<String> {
-        crate::verdict::broken(self.plan.scenario(), &self.state.evidence.procedures)
+        crate::verdict::broken(self.plan.scenario(), &self.state.totals.procedures)
     }
 
     /// Where the run's clock stands still, since the start; `None` while it goes.
@@ -360,7 +360,7 @@ impl Core {
             }
             ToCoordinator::Ues(batch) => self.ues(agent, *batch),
             ToCoordinator::Draining { reason, within_us } => self.agent_drains(agent, reason, within_us),
-            ToCoordinator::Guests { shard, epoch, call, guests } => {
+            ToCoordinator::Visitors { shard, epoch, call, guests } => {
                 self.guests(agent, shard, epoch, call, &guests);
             }
             ToCoordinator::ChildExited { .. } => unreachable!("dealt with above"),

@@ -140,7 +140,7 @@ impl Core {
         }
         if self.state.drain.is_none() {
             self.balance();
-            self.call_the_roll();
+            self.audit_visitors();
         }
         let end = self.plan.duration() + self.plan.scenario().drain + OVERDUE_MARGIN + self.settings.lease;
         if self.state.drain.is_none() && self.run_us() >= micros(end) && self.paused.is_none() {
@@ -187,8 +187,8 @@ impl Core {
             let paused_at =
                 self.state.paused_at_us.map(|at| Duration::from_micros(at + self.state.paused_us));
             let elapsed = self.wall.duration_since(start).unwrap_or_default();
-            let reported = Duration::from_micros(self.state.evidence.last_us + self.state.paused_us);
-            self.floor_us = self.state.evidence.last_us;
+            let reported = Duration::from_micros(self.state.totals.last_us + self.state.paused_us);
+            self.floor_us = self.state.totals.last_us;
             self.start = now.checked_sub(elapsed.max(reported));
             for (presence, member) in self.presence.iter_mut().zip(&self.state.agents) {
                 presence.knows_start = member.start_at_us.is_some() && member.fate.may_return();

@@ -7,7 +7,7 @@ use results::{ProcedureProgress, Progress, ShownEvent};
 use super::Core;
 use crate::histogram::{self, percentiles};
 use crate::merge::{Counts, Second, planned, sum};
-use crate::verdict::generator;
+use crate::verdict::saturation;
 
 impl Core {
     /// Where the run is, as a live view shows it.
@@ -35,11 +35,11 @@ impl Core {
                 gauge(|second| second.user_plane.uplink_octets.saturating_mul(8)),
                 gauge(|second| second.user_plane.downlink_octets.saturating_mul(8)),
             ),
-            late: generator::outlook(&state.evidence.lateness, &state.limits, self.planned().values().sum()),
-            lateness_us_p99: percentiles(&state.evidence.lateness).p99,
+            late: saturation::outlook(&state.totals.lateness, &state.limits, self.planned().values().sum()),
+            lateness_us_p99: percentiles(&state.totals.lateness).p99,
             slos: self.plan().scenario().slos.iter().map(|slo| measured.slo(slo)).collect(),
             warnings: warnings.into_iter().rev().collect(),
-            events: state.evidence.ran_events.last.iter().map(ShownEvent::line).collect(),
+            events: state.totals.ran_events.last.iter().map(ShownEvent::line).collect(),
         }
     }
 

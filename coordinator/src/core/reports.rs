@@ -105,7 +105,7 @@ impl Core {
         let (shard, epoch, sequence) = (checked.report.shard, checked.report.epoch, checked.report.sequence);
         // What `apply` does with the record: it has only to be checked once.
         self.state.count(&checked);
-        let folded = self.state.evidence.procedures.iter().find(|(_, figures)| figures.counts.is_folded());
+        let folded = self.state.totals.procedures.iter().find(|(_, figures)| figures.counts.is_folded());
         if let Some((procedure, _)) = folded {
             let text = format!(
                 "{procedure} ended for more different causes than are kept apart: the rest is counted as `{OTHER}`"

@@ -51,13 +51,13 @@ impl Core {
 
     /// The whole run until then.
     pub(crate) fn measured(&self, until: Duration) -> Measured<'_> {
-        let evidence = &self.state.evidence;
+        let totals = &self.state.totals;
         Measured {
             scenario: self.plan.scenario(),
-            procedures: &evidence.procedures,
-            parts: &evidence.parts,
-            recovery: evidence.recovery,
-            lateness: &evidence.lateness,
+            procedures: &totals.procedures,
+            parts: &totals.parts,
+            recovery: totals.recovery,
+            lateness: &totals.lateness,
             span: (Duration::ZERO, until),
             unreconciled: None,
         }
@@ -66,12 +66,12 @@ impl Core {
     /// How far the schedules have come: to their end, unless the run was cut short.
     pub(crate) fn played(&self) -> Duration {
         let cut = self.state.drain.is_some();
-        if cut { Duration::from_micros(self.state.evidence.last_us) } else { Duration::MAX }
+        if cut { Duration::from_micros(self.state.totals.last_us) } else { Duration::MAX }
     }
 
     /// Seconds since the start that anything is known of.
     pub(crate) fn measured_s(&self) -> f64 {
-        float(self.state.evidence.last_us) / 1e6
+        float(self.state.totals.last_us) / 1e6
     }
 }
 

@@ -37,7 +37,7 @@ impl Core {
 
     /// What takeovers made agents do.
     pub(crate) fn recovery(&self) -> RecoverySummary {
-        let recovery = self.state.evidence.recovery;
+        let recovery = self.state.totals.recovery;
         RecoverySummary {
             registrations: recovery.registrations,
             sessions: recovery.sessions,

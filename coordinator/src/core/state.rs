@@ -10,7 +10,7 @@ use wire::to_coordinator::Part;
 
 use super::record::{Fate, Joined, Leased};
 use super::{Member, Record};
-use crate::merge::Evidence;
+use crate::merge::Totals;
 use crate::merge::{Checked, Merge, Reception};
 use crate::merge::{Second, Timeline};
 use crate::verdict::{Guard, Measured};
@@ -27,7 +27,7 @@ pub(crate) struct State {
     pub(crate) agents: Vec<Member>,
     pub(crate) shards: Vec<Shard>,
     pub(crate) merge: Merge,
-    pub(crate) evidence: Evidence,
+    pub(crate) totals: Totals,
     pub(crate) timeline: Timeline,
     /// What conditions are read with.
     #[serde(skip)]
@@ -148,7 +148,7 @@ impl State {
             agents: Vec::new(),
             shards: (0..plan.shards()).map(|_| Shard::default()).collect(),
             merge: Merge::new(plan.shards()),
-            evidence: Evidence::new(),
+            totals: Totals::new(),
             timeline: Timeline::default(),
             scenario: Some(Arc::clone(plan.scenario())),
             guards,
@@ -267,7 +267,7 @@ impl State {
     /// A merged report is added to everything that it is about.
     pub(crate) fn count(&mut self, checked: &Checked) {
         let report = &checked.report;
-        self.evidence.add(checked);
+        self.totals.add(checked);
         self.timeline.add(checked);
         self.merged += 1;
         let started = report.procedures.iter().fold(0u64, |sum, p| sum.saturating_add(p.started));
@@ -412,7 +412,7 @@ impl State {
     }
 
     fn account(&mut self, gap: &Gap) {
-        self.evidence.lose(gap);
+        self.totals.lose(gap);
         if self.gaps.len() < MOST_KEPT {
             self.gaps.push(gap.clone());
         } else {
@@ -446,8 +446,8 @@ impl State {
                 span: (at, at + Duration::from_secs(second.for_s)),
                 unreconciled: None,
             };
-            let late = |lateness| crate::verdict::generator::is_limited(lateness, &self.limits);
-            let limited = late(&second.lateness) || late(&self.evidence.lateness);
+            let late = |lateness| crate::verdict::saturation::is_limited(lateness, &self.limits);
+            let limited = late(&second.lateness) || late(&self.totals.lateness);
             let observe = |guard: &mut Guard| guard.observe(second.at_s, &measured, limited);
             let broken = self.guards.iter_mut().filter_map(observe);
             self.broken_guardrails.extend(broken);

@@ -60,7 +60,7 @@ impl Core {
     /// The account of a shard that nobody held from its last report on, until `to_us`.
     pub(super) fn gap(&mut self, shard: u32, dead_us: u64, to_us: u64) -> Gap {
         let before = self.state.shards[shard as usize].progress.clone();
-        let mut abandoned = self.state.evidence.in_flight(shard);
+        let mut abandoned = self.state.totals.in_flight(shard);
         let dead = self.due_from(shard, dead_us);
         let until = self.due_from(shard, to_us);
         let (mut never_started, mut due) = (BTreeMap::new(), BTreeMap::new());

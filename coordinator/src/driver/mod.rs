@@ -42,7 +42,7 @@ pub use config::{CoordinatorConfig, CoordinatorError};
 pub use coordinator::Coordinator;
 use release::Pending;
 pub(crate) use restart::Resumed;
-use restart::Told;
+use restart::RunInputs;
 
 /// What a run leaves.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ pub(crate) struct Run {
     inbox: (mpsc::Sender<FromAgent>, mpsc::Receiver<FromAgent>),
     shown_at: Instant,
     /// Messages since the last tick.
-    heard: u32,
+    received: u32,
     /// There are so many that they are gathered, and not looked at before this.
     is_busy: bool,
     together_at: Instant,
@@ -133,10 +133,11 @@ impl Run {
         folder: RunFolder,
     ) -> Result<Self, CoordinatorError> {
         let files = Files::begin(&folder, config.trace, lasts(&plan))?;
-        let told = Told::of(&config, &plan, &folder.run_id);
-        let store = SqliteStore::create(&folder.path.join(STORE), &told).map_err(CoordinatorError::Store)?;
+        let inputs = RunInputs::of(&config, &plan, &folder.run_id);
+        let store =
+            SqliteStore::create(&folder.path.join(STORE), &inputs).map_err(CoordinatorError::Store)?;
         let wall = SteadyClock::open(&folder.path).now();
-        let core = Core::new(told.settings(), plan, rand::random(), Instant::now(), wall);
+        let core = Core::new(inputs.settings(), plan, rand::random(), Instant::now(), wall);
         let mut run = Self::with(config, endpoint, progress, folder, files, store, core)?;
         inputs::write(&run.core, &run.folder, &run.config)?;
         run.created();
@@ -193,7 +194,7 @@ impl Run {
             latest: now,
             inbox: mpsc::channel(INBOX),
             shown_at: now,
-            heard: 0,
+            received: 0,
             is_busy: false,
             together_at: now,
             joins,
@@ -288,7 +289,7 @@ impl Run {
             Event::Tick => {
                 self.notice_standstills();
                 self.handle(Input::Tick, Instant::now());
-                self.is_busy = std::mem::take(&mut self.heard) >= MANY;
+                self.is_busy = std::mem::take(&mut self.received) >= MANY;
                 show = true;
             }
             Event::Joined(Ok(link)) => self.arrive(*link),
@@ -297,15 +298,15 @@ impl Run {
                 if self.is_busy {
                     self.together_at = Instant::now() + TOGETHER;
                 }
-                self.hear(first);
+                self.receive(first);
                 for _ in 1..MOST_AT_ONCE {
                     let Ok(next) = self.inbox.1.try_recv() else { break };
-                    self.hear(next);
+                    self.receive(next);
                 }
             }
             Event::Stop(request) => self.handle(Input::Stop(request), Instant::now()),
             Event::Committed(committed) => self.durable(committed),
-            Event::Ordered(ordered) => self.obey(ordered),
+            Event::Ordered(ordered) => self.carry_out_order(ordered),
         }
         self.carry_out();
         if show {
@@ -322,8 +323,8 @@ impl Run {
         }
     }
 
-    fn hear(&mut self, FromAgent { link, at, what }: FromAgent) {
-        self.heard += 1;
+    fn receive(&mut self, FromAgent { link, at, what }: FromAgent) {
+        self.received += 1;
         let input = match what {
             Received::Message(message) => Input::Message { link, message: Box::new(message) },
             Received::Gone(why) => {

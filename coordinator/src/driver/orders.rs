@@ -10,7 +10,7 @@ use results::Phase;
 
 impl Run {
     /// Does it when it can be done, and says what has come of it.
-    pub(super) fn obey(&mut self, Ordered { order, answer }: Ordered) {
+    pub(super) fn carry_out_order(&mut self, Ordered { order, answer }: Ordered) {
         let done = match order {
             Order::Watch => Err("watching is no order to the run".to_owned()),
             Order::Pause => self.pause(),

@@ -20,9 +20,9 @@ use crate::store::{SqliteStore, Stored};
 use crate::time::SteadyClock;
 use results::{FolderError, Progress};
 
-/// What a run was told at its beginning; kept in its store.
+/// What a run was given at its beginning; kept in its store.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Told {
+pub(super) struct RunInputs {
     run: String,
     /// As YAML, with every override applied.
     scenario: String,
@@ -40,15 +40,15 @@ pub(super) struct Told {
     embedded: bool,
 }
 
-/// A run that goes on: its folder is locked, and what it was told is read.
+/// A run that goes on: its folder is locked, and what it was given is read.
 pub(crate) struct Resumed {
     folder: RunFolder,
     store: SqliteStore,
-    told: Told,
+    inputs: RunInputs,
     began: Instant,
 }
 
-impl Told {
+impl RunInputs {
     pub(super) fn of(config: &CoordinatorConfig, plan: &Plan, run: &str) -> Self {
         Self {
             run: run.to_owned(),
@@ -80,7 +80,7 @@ impl Told {
 }
 
 impl Resumed {
-    /// Locks the folder of a run, and reads what it was told.
+    /// Locks the folder of a run, and reads what it was given.
     pub(crate) fn open(folder: &Path) -> Result<Self, CoordinatorError> {
         let began = Instant::now();
         let folder = RunFolder::open(folder)?;
@@ -90,38 +90,38 @@ impl Resumed {
         if folder.path.join("summary.json").exists() && !folder.path.join(STORE).exists() {
             return Err(cannot("the run has its verdict already: see its report"));
         }
-        let (store, told) =
-            SqliteStore::open::<Told>(&folder.path.join(STORE)).map_err(CoordinatorError::Store)?;
-        if told.embedded {
+        let (store, inputs) =
+            SqliteStore::open::<RunInputs>(&folder.path.join(STORE)).map_err(CoordinatorError::Store)?;
+        if inputs.embedded {
             return Err(cannot(
                 "it was made by roamstorm run: its agents and its simulator ended with it, so there is nothing to go on with; run it again with --seed",
             ));
         }
-        Ok(Self { folder, store, told, began })
+        Ok(Self { folder, store, inputs, began })
     }
 
     /// The run's settings, for who listens at these ends now.
     pub(crate) fn config(&self, config: CoordinatorConfig) -> CoordinatorConfig {
-        let told = &self.told;
+        let inputs = &self.inputs;
         CoordinatorConfig {
-            agents_wanted: told.agents_wanted,
-            target: told.target.clone(),
+            agents_wanted: inputs.agents_wanted,
+            target: inputs.target.clone(),
             folder: Some(self.folder.clone()),
             network: None,
-            charging: told.charging.clone(),
-            trace: told.trace,
-            lease: told.lease,
-            join_timeout: told.join_timeout,
-            prepare_timeout: told.prepare_timeout,
-            command: told.command.clone(),
+            charging: inputs.charging.clone(),
+            trace: inputs.trace,
+            lease: inputs.lease,
+            join_timeout: inputs.join_timeout,
+            prepare_timeout: inputs.prepare_timeout,
+            command: inputs.command.clone(),
             ..config
         }
     }
 
     /// The plan of the run.
     pub(crate) fn plan(&self) -> Result<Plan, CoordinatorError> {
-        let plan = Scenario::from_yaml(&self.told.scenario, "the scenario of the run")
-            .and_then(|scenario| Plan::with_shards(Arc::new(scenario), self.told.seed, self.told.shards));
+        let plan = Scenario::from_yaml(&self.inputs.scenario, "the scenario of the run")
+            .and_then(|scenario| Plan::with_shards(Arc::new(scenario), self.inputs.seed, self.inputs.shards));
         plan.map_err(|error| CoordinatorError::CannotResume {
             folder: self.folder.path.clone(),
             why: format!("its scenario is not understood any more: {error}"),
@@ -138,11 +138,11 @@ impl Run {
         plan: Plan,
         resumed: Resumed,
     ) -> Result<Self, CoordinatorError> {
-        let Resumed { folder, store, told, began } = resumed;
+        let Resumed { folder, store, inputs, began } = resumed;
         let Stored { checkpoint, records } = store.load::<Checkpoint>().map_err(CoordinatorError::Store)?;
         let planned = super::lasts(&plan);
         let wall = SteadyClock::open(&folder.path).now();
-        let mut core = Core::new(told.settings(), plan, rand::random(), Instant::now(), wall);
+        let mut core = Core::new(inputs.settings(), plan, rand::random(), Instant::now(), wall);
         let mut so_far = FilesSoFar::default();
         if let Some(Checkpoint { core: state, files }) = checkpoint {
             core.restore(&state).map_err(|error| CoordinatorError::CannotResume {

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use wire::to_agent::TracePolicy;
 use wire::to_coordinator::Trace;
 
+use super::call_flows::CallFlows;
 use super::hlog::HistogramLog;
 use super::intervals::Intervals;
 use super::journal::Journal;
-use super::ladders::Ladders;
 use super::run_folder::{Appender, RunFolder};
 use super::traces::{Traces, TracesSoFar};
 use super::usage_ledger::UsageLedger;
@@ -25,7 +25,7 @@ pub(crate) struct Files {
     trace: TracePolicy,
     pub(crate) journal: Journal,
     pub(crate) usage: UsageLedger,
-    pub(crate) ladders: Ladders,
+    pub(crate) call_flows: CallFlows,
     timeline: Appender,
     hlog: Option<HistogramLog>,
     pub(crate) traces: Option<Traces>,
@@ -43,7 +43,7 @@ pub(crate) struct FilesSoFar {
     /// None before the start.
     hlog: Option<u64>,
     traces: Option<TracesSoFar>,
-    ladders: Ladders,
+    call_flows: CallFlows,
     /// None: as at the beginning.
     intervals: Option<Intervals>,
 }
@@ -60,7 +60,7 @@ impl Files {
             trace,
             journal: Journal::new(folder.appender("journal.ndjson")?),
             usage: UsageLedger::begin(folder)?,
-            ladders: Ladders::default(),
+            call_flows: CallFlows::default(),
             timeline: folder.appender("timeline.ndjson")?,
             hlog: None,
             traces: None,
@@ -84,7 +84,7 @@ impl Files {
             trace,
             journal,
             usage: UsageLedger::resume(folder, so_far.usage)?,
-            ladders: so_far.ladders,
+            call_flows: so_far.call_flows,
             timeline: folder.appender_at("timeline.ndjson", so_far.timeline)?,
             hlog: None,
             traces: None,
@@ -118,7 +118,7 @@ impl Files {
             timeline: length("timeline.ndjson")?,
             hlog: self.hlog.as_ref().map(|_| length("histograms.hlog")).transpose()?,
             traces: self.traces.as_mut().map(Traces::so_far).transpose()?,
-            ladders: self.ladders.clone(),
+            call_flows: self.call_flows.clone(),
             intervals: Some(self.intervals.clone()),
         })
     }
@@ -191,7 +191,7 @@ impl Files {
     }
 
     fn trace(&mut self, trace: &Trace) -> Result<(), String> {
-        self.ladders.add(trace);
+        self.call_flows.add(trace);
         let added = self.traces.as_mut().map_or(Ok(()), |traces| traces.add(trace));
         added.map_err(|error| self.in_traces(&error))
     }

@@ -1,12 +1,12 @@
 //! The run folder: the files that grow while a run lasts, and those that are written at its end.
 
+mod call_flows;
 #[cfg(test)]
 mod compared;
 mod files;
 mod hlog;
 mod intervals;
 mod journal;
-mod ladders;
 mod run_folder;
 mod traces;
 mod usage_ledger;

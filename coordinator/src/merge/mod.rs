@@ -2,18 +2,18 @@
 
 mod accounting;
 mod checks;
-mod evidence;
 mod exactly_once;
 mod figures;
-mod moves;
+mod handovers;
 mod ran_events;
 mod timeline;
+mod totals;
 mod user_plane;
 
 pub(crate) use accounting::{planned, unproven};
-pub(crate) use evidence::Evidence;
 pub use exactly_once::{Checked, Fault, Merge, Reception};
 pub use figures::{Counts, ProcedureFigures};
 pub(crate) use figures::{Parts, Procedures, sum, tally};
 pub use timeline::Second;
 pub(crate) use timeline::{MOST_OPEN, Timeline};
+pub(crate) use totals::Totals;

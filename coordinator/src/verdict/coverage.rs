@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scenarios::{Metric, Scenario, Slo, Subject};
 
 use crate::merge::Counts;
-use crate::merge::Evidence;
+use crate::merge::Totals;
 use crate::merge::planned;
 use results::{Coverage, SloResult};
 
@@ -22,17 +22,17 @@ pub(crate) fn of_procedure(plan: &BTreeMap<String, u64>, procedure: &str, counts
 pub(crate) fn judge(
     slo: SloResult,
     condition: &Slo,
-    evidence: &Evidence,
+    totals: &Totals,
     scenario: &Scenario,
     plan: &BTreeMap<String, u64>,
 ) -> SloResult {
     let coverage = match condition.metric {
-        Metric::GeneratorLateness(_) => evidence.lateness_coverage(),
+        Metric::GeneratorLateness(_) => totals.lateness_coverage(),
         Metric::BillingUnreconciled | Metric::Procedure { subject: Subject::Recovery, .. } => return slo,
         Metric::Procedure { subject, .. } => {
-            let whole = of_subject(subject, evidence, plan);
+            let whole = of_subject(subject, totals, plan);
             match scenario.parts().iter().position(|part| part.limits == condition.limits) {
-                Some(part) => of_part(part, subject, whole, evidence),
+                Some(part) => of_part(part, subject, whole, totals),
                 None => whole,
             }
         }
@@ -40,10 +40,10 @@ pub(crate) fn judge(
     SloResult { pass: slo.pass && coverage.is_complete(), coverage: Some(coverage), ..slo }
 }
 
-fn of_subject(subject: Subject, evidence: &Evidence, plan: &BTreeMap<String, u64>) -> Coverage {
+fn of_subject(subject: Subject, totals: &Totals, plan: &BTreeMap<String, u64>) -> Coverage {
     let mut sum = Coverage::default();
     for name in subject.counted_as() {
-        let counts = evidence.procedures.get(*name).map(|figures| figures.counts.clone()).unwrap_or_default();
+        let counts = totals.procedures.get(*name).map(|figures| figures.counts.clone()).unwrap_or_default();
         let Coverage { covers, of, lost } = of_procedure(plan, name, &counts);
         sum.covers = sum.covers.saturating_add(covers);
         sum.of = sum.of.saturating_add(of);
@@ -53,8 +53,8 @@ fn of_subject(subject: Subject, evidence: &Evidence, plan: &BTreeMap<String, u64
 }
 
 /// What a lost agent had begun of a part is known to have begun, and counts among what the fleet lost of the whole.
-fn of_part(part: usize, subject: Subject, whole: Coverage, evidence: &Evidence) -> Coverage {
-    let of_part = u32::try_from(part).ok().and_then(|part| evidence.parts.get(&part));
+fn of_part(part: usize, subject: Subject, whole: Coverage, totals: &Totals) -> Coverage {
+    let of_part = u32::try_from(part).ok().and_then(|part| totals.parts.get(&part));
     let mut counts = Counts::default();
     let names = subject.counted_as().iter();
     names.filter_map(|name| of_part?.get(*name)).for_each(|figures| counts.merge(&figures.counts));
@@ -95,12 +95,12 @@ mod tests {
     }
 
     #[test]
-    fn slo_without_all_of_its_evidence_does_not_pass() {
-        let mut evidence = Evidence::new();
+    fn slo_without_all_of_its_attempts_does_not_pass() {
+        let mut totals = Totals::new();
         let counts = Counts { due: 625, started: 625, succeeded: 625, ..Counts::default() };
         let figures = crate::merge::ProcedureFigures { counts, ..Default::default() };
-        evidence.procedures.insert("registration".to_owned(), figures);
-        evidence.lateness.record_n(100, 453);
+        totals.procedures.insert("registration".to_owned(), figures);
+        totals.lateness.record_n(100, 453);
         let slo = |name: &str, target: &str| SloResult {
             name: name.to_owned(),
             target: target.to_owned(),
@@ -114,7 +114,7 @@ mod tests {
         let scenario = Scenario::load("smoke", &[]).unwrap();
         let judged = |name: &str, target: &str| {
             let condition: Slo = format!("{name} {target}").parse().unwrap();
-            judge(slo(name, target), &condition, &evidence, &scenario, &plan(625))
+            judge(slo(name, target), &condition, &totals, &scenario, &plan(625))
         };
         let lateness = judged("generator.lateness.p99", "< 1ms");
         assert!(!lateness.pass);
@@ -122,10 +122,10 @@ mod tests {
             lateness.missed(),
             "generator.lateness.p99 is 100 µs, target < 1ms, but it covers 453 of 625 attempts"
         );
-        assert!(evidence.lateness_doubt().unwrap().contains("covers 453 of 625 attempts"));
+        assert!(totals.lateness_doubt().unwrap().contains("covers 453 of 625 attempts"));
         let latency = judged("registration.latency.p99", "< 1ms");
         assert!(latency.pass && latency.coverage.unwrap().is_complete());
-        evidence.lateness.record_n(100, 172);
-        assert_eq!(evidence.lateness_doubt(), None);
+        totals.lateness.record_n(100, 172);
+        assert_eq!(totals.lateness_doubt(), None);
     }
 }

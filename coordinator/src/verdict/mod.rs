@@ -2,8 +2,8 @@
 
 pub(crate) mod coverage;
 mod expectations;
-pub(crate) mod generator;
 mod machine;
+pub(crate) mod saturation;
 mod slo;
 
 pub(crate) use expectations::broken;

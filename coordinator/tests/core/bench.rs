@@ -232,7 +232,7 @@ impl Bench {
                 known.lost.push(shard);
                 known.losses.push(number);
             }
-            ToAgent::RollCall { call } => known.calls.push(call),
+            ToAgent::AuditVisitors { call } => known.calls.push(call),
             ToAgent::FoundAway { shard, call, found } => known.found.push((shard, call, found)),
             ToAgent::Pause { .. } => known.paused = true,
             ToAgent::Resume { paused_us, .. } => {

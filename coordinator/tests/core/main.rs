@@ -6,4 +6,4 @@ mod away;
 mod bench;
 mod fleet;
 mod restart;
-mod roll_call;
+mod visitor_audit;

@@ -190,7 +190,7 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
             ToAgent::RunOver { .. } => return,
             ToAgent::Welcome(_) | ToAgent::Renew { .. } | ToAgent::Ack { .. } => {}
             ToAgent::Revoke { .. } | ToAgent::ShardLost { .. } => {}
-            ToAgent::RollCall { .. } | ToAgent::FoundAway { .. } => {}
+            ToAgent::AuditVisitors { .. } | ToAgent::FoundAway { .. } => {}
             ToAgent::DueAway { .. } | ToAgent::AwayEnded(_) => {}
             other => panic!("not played by this agent: {other:?}"),
         }

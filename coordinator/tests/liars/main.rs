@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use coordinator::{Coordinator, CoordinatorConfig, RunOutcome, StopRequest};
 use results::Status;
-use stranger::{OPENING, connect_from, frame};
+use stranger::{OFFER, connect_from, frame};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use wire::to_agent::UeBatch;
@@ -114,7 +114,7 @@ async fn strangers_garbage_giant_frames_and_revoked_certificates_disturb_nothing
         let hello = ToCoordinator::Hello(hello("giant", Part::Agent));
         let hello = frame(&wire::frame::encode(&hello).unwrap());
         let giant = [&0x4000_0000u32.to_be_bytes()[..], &[0; 100_000]].concat();
-        for octets in [[OPENING, &hello, &giant].concat(), [OPENING, &hello, &frame(&[0xee, 1])].concat()] {
+        for octets in [[OFFER, &hello, &giant].concat(), [OFFER, &hello, &frame(&[0xee, 1])].concat()] {
             let connection = connect_from(Ipv4Addr::LOCALHOST, address, &agent).await.unwrap();
             let (mut send, _receive) = connection.open_bi().await.unwrap();
             // It is cut off in the middle of it.

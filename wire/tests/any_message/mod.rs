@@ -42,7 +42,7 @@ pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
             number,
             late
         }),
-        any::<u64>().prop_map(|call| ToAgent::RollCall { call }),
+        any::<u64>().prop_map(|call| ToAgent::AuditVisitors { call }),
         (any::<u32>(), any::<u64>(), vec(any::<u32>(), 0..4))
             .prop_map(|(shard, call, found)| ToAgent::FoundAway { shard, call, found }),
     ]
@@ -79,7 +79,7 @@ pub(crate) fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
             .prop_map(|(reason, within_us)| ToCoordinator::Draining { reason, within_us }),
         any::<([u8; 16], String)>().prop_map(|(mark, status)| ToCoordinator::ChildExited { mark, status }),
         (shard, vec(any::<(u32, u32)>(), 0..4)).prop_map(|((shard, epoch, call), guests)| {
-            ToCoordinator::Guests { shard, epoch, call, guests }
+            ToCoordinator::Visitors { shard, epoch, call, guests }
         }),
         any::<(u32, u64, String)>().prop_map(|(shard, epoch, why)| ToCoordinator::Waits {
             shard,

@@ -53,7 +53,7 @@ async fn until_the_end(
 ) -> Option<Result<(), AgentError>> {
     let (interrupt, interruptions) = unbounded_channel();
     if let Some(orders) = orders {
-        tokio::spawn(obey(orders, interrupt.clone()));
+        tokio::spawn(carry_out(orders, interrupt.clone()));
     }
     let work = agent::run(config, interruptions);
     tokio::pin!(work);
@@ -86,7 +86,7 @@ async fn until_the_end(
 }
 
 /// Passes the supervisor's orders on.
-async fn obey(orders: Orders, interrupt: UnboundedSender<Interruption>) {
+async fn carry_out(orders: Orders, interrupt: UnboundedSender<Interruption>) {
     let followed = orders.follow(|order| match order {
         Order::Leave { reason, within_ms } => {
             tell(&interrupt, &reason, within_ms.map(Duration::from_millis));

@@ -27,7 +27,7 @@ use crate::reconcile::{
 };
 use crate::store::Committer;
 use crate::time::SteadyClock;
-use crate::verdict::generator;
+use crate::verdict::saturation;
 
 /// What the account of a run is drawn up from, once its agents have gone.
 pub(super) struct Account {
@@ -78,7 +78,7 @@ impl Account {
     /// Waits for the ledger, and copies it: the run folder must hold everything that the verdict rests on.
     async fn bring_ledger(&mut self, source: PathBuf) -> Ledger {
         let began = Instant::now();
-        let found = if self.core.state().evidence.usage_records > 0 {
+        let found = if self.core.state().totals.usage_records > 0 {
             waited_for(&source, self.start_us()).await
         } else {
             Found::Unknown
@@ -142,9 +142,9 @@ impl Account {
     }
 
     fn generator(&self) -> GeneratorSummary {
-        let (evidence, limits) = (&self.core.state().evidence, self.core.plan().scenario().generator);
-        let assessed = generator::assess(&evidence.lateness, &limits, &self.core.machines(self.embedded));
-        GeneratorSummary { coverage: evidence.lateness_coverage(), ..assessed }
+        let (totals, limits) = (&self.core.state().totals, self.core.plan().scenario().generator);
+        let assessed = saturation::assess(&totals.lateness, &limits, &self.core.machines(self.embedded));
+        GeneratorSummary { coverage: totals.lateness_coverage(), ..assessed }
     }
 
     fn reconcile(&mut self) -> BillingSummary {
@@ -152,7 +152,7 @@ impl Account {
             plan: self.core.plan(),
             lost_usage: self.lost_usage(),
             window: self.window(),
-            merged: self.core.state().evidence.usage_records,
+            merged: self.core.state().totals.usage_records,
             usage: self.files.usage.path(),
             folder: &self.folder.path,
         };
@@ -172,7 +172,7 @@ impl Account {
     fn window(&self) -> Option<RunWindow> {
         let state = self.core.state();
         let from_us = state.start_wall_us?;
-        let to_us = from_us.saturating_add(state.evidence.last_us).saturating_add(state.paused_us);
+        let to_us = from_us.saturating_add(state.totals.last_us).saturating_add(state.paused_us);
         Some(RunWindow { from_us, to_us })
     }
 
@@ -202,9 +202,9 @@ impl Account {
         }
     }
 
-    fn write_ladders(&mut self) -> Result<(), FolderError> {
+    fn write_call_flows(&mut self) -> Result<(), FolderError> {
         let path = self.folder.path.join("ladders.ndjson");
-        let lines = self.files.ladders.lines().map_err(|error| FolderError::unwritable(&path, error))?;
+        let lines = self.files.call_flows.lines().map_err(|error| FolderError::unwritable(&path, error))?;
         self.folder.write("ladders.ndjson", &lines)
     }
 
@@ -216,7 +216,7 @@ impl Account {
             summary.verdict.invalidate(format!("the run folder cannot be written: {error}"));
             summary.slos.iter_mut().for_each(SloResult::not_judged);
         };
-        if let Err(error) = self.write_ladders() {
+        if let Err(error) = self.write_call_flows() {
             give_up(summary, &error);
         }
         if let Err(error) = self.folder.write("junit.xml", render_junit(summary).as_bytes()) {
@@ -228,7 +228,7 @@ impl Account {
             return;
         }
         let verdict = json!({"verdict": summary.verdict});
-        let run_us = self.core.state().start_wall_us.map(|_| self.core.state().evidence.last_us);
+        let run_us = self.core.state().start_wall_us.map(|_| self.core.state().totals.last_us);
         let done = self.files.journal.finish("gave the verdict", run_us, verdict);
         let done =
             done.and_then(|()| finish_store(self.store.take(), &self.folder).map_err(std::io::Error::other));

@@ -34,7 +34,7 @@ impl Account {
             slos.iter_mut().for_each(SloResult::not_judged);
         }
         let state = self.core.state();
-        let evidence = &state.evidence;
+        let totals = &state.totals;
         let start = state.start_wall_us.map(|us| UNIX_EPOCH + Duration::from_micros(us));
         Summary {
             run_id: self.folder.run_id.clone(),
@@ -55,20 +55,20 @@ impl Account {
             unexpected_outcomes: self.core.unexpected_outcomes(),
             procedures: self.procedure_summaries(),
             billing,
-            handovers: evidence.moves.summary(),
-            user_plane: evidence.user_plane,
+            handovers: totals.handovers.summary(),
+            user_plane: totals.user_plane,
             sessions_at_once: state.timeline.sessions_at_once(),
             network_events: self.network.events.clone(),
-            ran_events: evidence.ran_events.clone(),
-            amfs: evidence.amfs.clone(),
+            ran_events: totals.ran_events.clone(),
+            amfs: totals.amfs.clone(),
             impairments: impairments::executed(&scenario, Duration::from_secs_f64(duration_s)),
             generator,
             agents: self.core.agent_summaries(duration_s),
-            unexpected: evidence.unexpected.clone(),
-            messages_sent: evidence.messages_sent,
-            messages_received: evidence.messages_received,
+            unexpected: totals.unexpected.clone(),
+            messages_sent: totals.messages_sent,
+            messages_received: totals.messages_received,
             radio: scenario.radio.name.clone(),
-            radio_lost: evidence.radio_lost,
+            radio_lost: totals.radio_lost,
             faults: faults(&scenario),
             traces,
             trace_counts,
@@ -78,7 +78,7 @@ impl Account {
             gaps_left_out: state.gaps_left_out,
             moves: state.moves.clone(),
             moves_left_out: state.moves_left_out,
-            shifted: evidence.shifted,
+            shifted: totals.shifted,
             recovery: self.core.recovery(),
             paused_s: results::units::float(state.paused_us) / 1e6,
             supervisors: self.core.supervisors(),

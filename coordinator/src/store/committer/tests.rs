@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use super::*;
 
 /// A store that does with each commit what it is told.
-struct Told {
+struct RunInputs {
     orders: Receiver<bool>,
     kept: Arc<Mutex<Vec<Vec<Record>>>>,
 }
 
-impl Store for Told {
+impl Store for RunInputs {
     fn commit(&mut self, records: &[Record]) -> Result<(), StoreError> {
         if !self.orders.recv().unwrap_or(true) {
             return Err(StoreError("the disk is full".to_owned()));
@@ -32,7 +32,7 @@ fn committer() -> (Committer, mpsc::UnboundedReceiver<Committed>, Sender<bool>, 
     let (order, orders) = channel();
     let kept = Kept::default();
     let (committer, committed) =
-        Committer::start(Box::new(Told { orders, kept: Arc::clone(&kept) })).unwrap();
+        Committer::start(Box::new(RunInputs { orders, kept: Arc::clone(&kept) })).unwrap();
     (committer, committed, order, kept)
 }
 

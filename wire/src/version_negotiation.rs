@@ -1,8 +1,8 @@
-//! The first frame of each side: which versions it speaks. This layout never changes, so that every version, older or
+//! The first frame of each side, its offer: which versions it speaks. This layout never changes, so that every version, older or
 //! newer, can read it and say what is wrong.
 //!
 //! ```text
-//! opening   "RSTM"  oldest u16  newest u16  program (UTF-8, the rest)      both sides, first frame
+//! offer     "RSTM"  oldest u16  newest u16  program (UTF-8, the rest)      both sides, first frame
 //! refusal   "RSTX"  reason (UTF-8, the rest)                               either side, any later frame
 //! ```
 //! Numbers are big endian. A refusal cannot be mistaken for a message: no enum comes near variant 0x52 (`R`).
@@ -14,7 +14,7 @@ use crate::PROGRAM;
 
 /// What one side says first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
+pub struct VersionOffer {
     /// The oldest version of the messages that this side speaks.
     pub oldest: u16,
     /// The newest one.
@@ -23,14 +23,14 @@ pub struct Opening {
     pub program: String,
 }
 
-impl Opening {
+impl VersionOffer {
     pub(crate) fn new(versions: &RangeInclusive<u16>) -> Self {
         Self { oldest: *versions.start(), newest: *versions.end(), program: PROGRAM.to_owned() }
     }
 
     /// The payload of the first frame.
     pub fn encode(&self) -> Vec<u8> {
-        let mut payload = OPENING.to_vec();
+        let mut payload = OFFER_MAGIC.to_vec();
         payload.extend(self.oldest.to_be_bytes());
         payload.extend(self.newest.to_be_bytes());
         payload.extend(self.program.as_bytes());
@@ -39,7 +39,7 @@ impl Opening {
 
     /// What the other side says first; `None` when that is something else.
     pub fn decode(payload: &[u8]) -> Option<Self> {
-        let rest = payload.strip_prefix(OPENING)?;
+        let rest = payload.strip_prefix(OFFER_MAGIC)?;
         let (oldest, rest) = rest.split_first_chunk()?;
         let (newest, program) = rest.split_first_chunk()?;
         let (oldest, newest) = (u16::from_be_bytes(*oldest), u16::from_be_bytes(*newest));
@@ -53,7 +53,7 @@ impl Opening {
     }
 }
 
-impl fmt::Display for Opening {
+impl fmt::Display for VersionOffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.oldest == self.newest {
             write!(f, "{} speaks version {}", self.program, self.newest)
@@ -80,12 +80,12 @@ pub(crate) fn for_people(octets: &[u8], characters: usize) -> String {
 }
 
 /// The first frame may not be longer than this, nor the `Hello` of who comes for the first time.
-pub(crate) const OPENING_LIMIT: usize = 8 << 10;
+pub(crate) const OFFER_LIMIT: usize = 8 << 10;
 
-const OPENING: &[u8] = b"RSTM";
+const OFFER_MAGIC: &[u8] = b"RSTM";
 const REFUSAL: &[u8] = b"RSTX";
 const PROGRAM_CHARACTERS: usize = 100;
-/// As UTF-8 it still fits [`OPENING_LIMIT`], so that the first frame can be a refusal, too.
+/// As UTF-8 it still fits [`OFFER_LIMIT`], so that the first frame can be a refusal, too.
 const REASON_CHARACTERS: usize = 1_000;
 
 #[cfg(test)]
@@ -93,36 +93,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn opening_layout_is_pinned() {
-        let opening = Opening { oldest: 1, newest: 0x0203, program: "roamstorm 9".to_owned() };
+    fn offer_layout_is_pinned() {
+        let offer = VersionOffer { oldest: 1, newest: 0x0203, program: "roamstorm 9".to_owned() };
         let octets = b"RSTM\x00\x01\x02\x03roamstorm 9";
-        assert_eq!(opening.encode(), octets);
-        assert_eq!(Opening::decode(octets), Some(opening));
+        assert_eq!(offer.encode(), octets);
+        assert_eq!(VersionOffer::decode(octets), Some(offer));
         assert_eq!(encode_refusal("full"), b"RSTXfull");
         assert_eq!(decode_refusal(b"RSTXfull").as_deref(), Some("full"));
     }
 
     #[test]
-    fn opening_of_something_else_is_none() {
+    fn offer_of_something_else_is_none() {
         for octets in
             [b"".as_slice(), b"RSTM", b"RSTM\0\x01\0", b"HTTP/1.1 400", b"RSTM\0\x02\0\x01x", b"RSTX no"]
         {
-            assert_eq!(Opening::decode(octets), None, "{octets:?}");
+            assert_eq!(VersionOffer::decode(octets), None, "{octets:?}");
         }
     }
 
     #[test]
-    fn opening_program_is_cut_and_cleaned() {
+    fn offer_program_is_cut_and_cleaned() {
         let mut octets = b"RSTM\0\x01\0\x01bad\x1b[31m\xff".to_vec();
         octets.extend([b'x'; 5_000]);
-        let program = Opening::decode(&octets).unwrap().program;
+        let program = VersionOffer::decode(&octets).unwrap().program;
         assert!(program.starts_with("bad\u{fffd}[31m\u{fffd}xxx") && program.ends_with("x…"), "{program}");
         assert_eq!(program.chars().count(), PROGRAM_CHARACTERS);
     }
 
     #[test]
     fn common_version_is_the_newest_of_both() {
-        let speaks = |versions| Opening::new(&versions);
+        let speaks = |versions| VersionOffer::new(&versions);
         assert_eq!(speaks(1..=1).common_version(&speaks(1..=1)), Some(1));
         assert_eq!(speaks(1..=4).common_version(&speaks(3..=9)), Some(4));
         assert_eq!(speaks(3..=9).common_version(&speaks(1..=4)), Some(4));

@@ -1,11 +1,11 @@
 //! Who is let in next, and who is not: joins wait in a queue for each address, and the queues take turns.
 //!
 //! ```text
-//! knock ──► refused, or asked to show that its address is its own (Retry)
+//! ask ──► refused, or asked to show that its address is its own (Retry)
 //!       └─► waits, in its address's queue ──► next ──► at work ──► left
 //!                                       └─► too old: forgotten
 //! ```
-//! An address that floods the gate so waits for itself alone. Its allowance shrinks with each join, and faster with one
+//! An address that floods the admission so waits for itself alone. Its allowance shrinks with each join, and faster with one
 //! that failed; when it is used up, its queue moves no faster than the allowance grows.
 //!
 //! A queue that moves too slowly must not serve only those who are about to give up, or nobody is ever served: then the
@@ -35,7 +35,7 @@ impl Origin {
     }
 }
 
-/// Why one that knocks does not get into the queue.
+/// Why one that asks does not get into the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Denied {
     /// It has to show first that its address is its own.
@@ -45,7 +45,7 @@ pub(crate) enum Denied {
 }
 
 /// Joins that wait and joins that are worked on.
-pub(crate) struct Gate<T> {
+pub(crate) struct Admission<T> {
     /// Joins at work at once; half of them of one origin.
     places: usize,
     /// Joins that wait; three quarters of them of one origin.
@@ -75,7 +75,7 @@ struct Place<T> {
     bucket: Bucket,
 }
 
-impl<T> Gate<T> {
+impl<T> Admission<T> {
     pub(crate) fn new(settings: &Settings, now: Instant) -> Self {
         Self {
             places: settings.pending_joins.max(1),
@@ -90,8 +90,8 @@ impl<T> Gate<T> {
         }
     }
 
-    /// Somebody wants to join: it waits until [`Gate::next`] gives it back, or is given back at once.
-    pub(crate) fn knock(
+    /// Somebody wants to join: it waits until [`Admission::next`] gives it back, or is given back at once.
+    pub(crate) fn ask(
         &mut self,
         origin: Origin,
         validated: bool,
@@ -121,7 +121,7 @@ impl<T> Gate<T> {
         Ok(())
     }
 
-    /// The next one that may go on, if there is a place at work; call [`Gate::left`] when it is done.
+    /// The next one that may go on, if there is a place at work; call [`Admission::left`] when it is done.
     pub(crate) fn next(&mut self, now: Instant) -> Option<(Turn, T)> {
         if self.at_work >= self.places || !self.of_all.has_one(now) {
             return None;
@@ -151,7 +151,7 @@ impl<T> Gate<T> {
         None
     }
 
-    /// A join that [`Gate::next`] gave is done.
+    /// A join that [`Admission::next`] gave is done.
     pub(crate) fn left(&mut self, Turn { origin, late }: Turn, failed: bool, now: Instant) {
         self.at_work = self.at_work.saturating_sub(1);
         let failed = failed && !late;
@@ -249,7 +249,7 @@ mod tests {
         Turn { origin: origin(n), late: false }
     }
 
-    fn gate(now: Instant) -> Gate<u32> {
+    fn admission(now: Instant) -> Admission<u32> {
         let settings = Settings {
             pending_joins: 8,
             waiting_joins: 100,
@@ -258,7 +258,7 @@ mod tests {
             all_joins: Allowance { at_once: 400, per_s: 20 },
             ..Settings::default()
         };
-        Gate::new(&settings, now)
+        Admission::new(&settings, now)
     }
 
     #[test]
@@ -273,79 +273,79 @@ mod tests {
     #[test]
     fn crowd_from_one_address_keeps_no_other_waiting() {
         let now = Instant::now();
-        let mut gate = gate(now);
+        let mut admission = admission(now);
         for join in 0..75 {
-            gate.knock(origin(1), true, join, now).unwrap();
+            admission.ask(origin(1), true, join, now).unwrap();
         }
-        assert_eq!(gate.knock(origin(1), true, 75, now), Err((Denied::Refused, 75)));
-        let at_work: Vec<_> = std::iter::from_fn(|| gate.next(now)).collect();
+        assert_eq!(admission.ask(origin(1), true, 75, now), Err((Denied::Refused, 75)));
+        let at_work: Vec<_> = std::iter::from_fn(|| admission.next(now)).collect();
         assert_eq!(at_work.len(), 4, "half of the places");
-        gate.knock(origin(2), true, 100, now).unwrap();
-        assert_eq!(gate.next(now), Some((turn(2), 100)));
+        admission.ask(origin(2), true, 100, now).unwrap();
+        assert_eq!(admission.next(now), Some((turn(2), 100)));
     }
 
     #[test]
     fn failures_use_an_allowance_up_and_it_grows_again() {
         let now = Instant::now();
-        let mut gate = gate(now);
-        let fails = |gate: &mut Gate<u32>, at| {
+        let mut admission = admission(now);
+        let fails = |admission: &mut Admission<u32>, at| {
             let mut failed = 0;
             loop {
-                gate.knock(origin(1), true, 0, at).unwrap();
-                let Some((turn, _)) = gate.next(at) else { break failed };
-                gate.left(turn, true, at);
+                admission.ask(origin(1), true, 0, at).unwrap();
+                let Some((turn, _)) = admission.next(at) else { break failed };
+                admission.left(turn, true, at);
                 failed += 1;
             }
         };
-        assert_eq!(fails(&mut gate, now), 2);
+        assert_eq!(fails(&mut admission, now), 2);
         // Nine seconds later: 18 joins more, or one that fails.
-        assert_eq!(fails(&mut gate, now + Duration::from_secs(9)), 1);
+        assert_eq!(fails(&mut admission, now + Duration::from_secs(9)), 1);
     }
 
     #[test]
-    fn busy_gate_asks_for_a_proof_of_the_address() {
+    fn busy_admission_asks_for_a_proof_of_the_address() {
         let now = Instant::now();
-        let mut gate = gate(now);
-        gate.knock(origin(1), false, 0, now).unwrap();
-        gate.knock(origin(2), false, 1, now).unwrap();
-        assert_eq!(gate.knock(origin(3), false, 2, now), Err((Denied::Retry, 2)));
-        gate.knock(origin(3), true, 2, now).unwrap();
+        let mut admission = admission(now);
+        admission.ask(origin(1), false, 0, now).unwrap();
+        admission.ask(origin(2), false, 1, now).unwrap();
+        assert_eq!(admission.ask(origin(3), false, 2, now), Err((Denied::Retry, 2)));
+        admission.ask(origin(3), true, 2, now).unwrap();
     }
 
     #[test]
     fn one_that_waited_too_long_is_forgotten() {
         let now = Instant::now();
-        let mut gate = gate(now);
-        gate.knock(origin(1), true, 0, now).unwrap();
+        let mut admission = admission(now);
+        admission.ask(origin(1), true, 0, now).unwrap();
         let later = now + Duration::from_secs(6);
-        gate.knock(origin(1), true, 1, later).unwrap();
-        assert_eq!(gate.forget_the_old(later), 1);
-        assert_eq!(gate.next(later), Some((turn(1), 1)));
-        assert_eq!(gate.next(later), None);
+        admission.ask(origin(1), true, 1, later).unwrap();
+        assert_eq!(admission.forget_the_old(later), 1);
+        assert_eq!(admission.next(later), Some((turn(1), 1)));
+        assert_eq!(admission.next(later), None);
     }
 
-    /// Seconds until all agents of one address are in. Each waits 5 s and knocks again at once; one that is let in after it
+    /// Seconds until all agents of one address are in. Each waits 5 s and asks again at once; one that is let in after it
     /// has given up fails, and keeps its place until that is noticed.
     fn seconds_until_all_are_in(agents: usize, used_up: u32) -> Option<u64> {
         let (settings, start) = (Settings::default(), Instant::now());
-        let mut gate = Gate::new(&settings, start);
+        let mut admission = Admission::new(&settings, start);
         let mut bucket = Bucket::full(settings.joins, start);
         bucket.take(used_up, start);
-        gate.origins.insert(origin(1), Place { queue: VecDeque::new(), at_work: 0, bucket });
+        admission.origins.insert(origin(1), Place { queue: VecDeque::new(), at_work: 0, bucket });
         // Until when each waits; of one that is in, nothing.
         let mut waiting = vec![Some(start); agents];
         let mut at_work: Vec<(Instant, Turn, Option<usize>)> = Vec::new();
         for step in 0..12_000 {
             let now = start + step * Duration::from_millis(10);
             for (agent, until) in waiting.iter_mut().enumerate() {
-                let knocks = until.is_some_and(|until| until <= now);
+                let asks = until.is_some_and(|until| until <= now);
                 let join = (agent, now + settings.join);
-                if knocks && gate.knock(origin(1), true, join, now).is_ok() {
+                if asks && admission.ask(origin(1), true, join, now).is_ok() {
                     *until = Some(join.1);
                 }
             }
-            gate.forget_the_old(now);
-            while let Some((turn, (agent, until))) = gate.next(now) {
+            admission.forget_the_old(now);
+            while let Some((turn, (agent, until))) = admission.next(now) {
                 let done = now + HANDSHAKE;
                 let gets_in = until > done;
                 let done = if gets_in { done } else { now + settings.join };
@@ -353,7 +353,7 @@ mod tests {
             }
             at_work.retain(|(done, turn, agent)| {
                 if *done <= now {
-                    gate.left(*turn, agent.is_none(), now);
+                    admission.left(*turn, agent.is_none(), now);
                     agent.iter().for_each(|agent| waiting[*agent] = None);
                 }
                 *done > now
@@ -379,21 +379,21 @@ mod tests {
         #[test]
         fn counts_hold_whatever_happens(steps in proptest::collection::vec((0u8..4, 0u8..4, any::<bool>(), 0u64..3_000), 0..300)) {
             let mut now = Instant::now();
-            let mut gate = gate(now);
+            let mut admission = admission(now);
             let mut inside = Vec::new();
             for (what, who, flag, ms) in steps {
                 now += Duration::from_millis(ms);
                 match what {
-                    0 => drop(gate.knock(origin(who), flag, 0, now)),
-                    1 => inside.extend(gate.next(now).map(|(turn, _)| turn)),
-                    2 => { gate.forget_the_old(now); },
-                    _ => if let Some(turn) = inside.pop() { gate.left(turn, flag, now) },
+                    0 => drop(admission.ask(origin(who), flag, 0, now)),
+                    1 => inside.extend(admission.next(now).map(|(turn, _)| turn)),
+                    2 => { admission.forget_the_old(now); },
+                    _ => if let Some(turn) = inside.pop() { admission.left(turn, flag, now) },
                 }
                 prop_assert!(inside.len() <= 8);
-                prop_assert_eq!(gate.at_work, inside.len());
-                prop_assert_eq!(gate.waiting, gate.origins.values().map(|place| place.queue.len()).sum::<usize>());
-                let queues = gate.origins.values().filter(|place| !place.queue.is_empty()).count();
-                prop_assert_eq!(gate.turns.len(), queues);
+                prop_assert_eq!(admission.at_work, inside.len());
+                prop_assert_eq!(admission.waiting, admission.origins.values().map(|place| place.queue.len()).sum::<usize>());
+                let queues = admission.origins.values().filter(|place| !place.queue.is_empty()).count();
+                prop_assert_eq!(admission.turns.len(), queues);
             }
         }
     }

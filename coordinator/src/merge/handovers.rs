@@ -11,7 +11,7 @@ use crate::histogram::{self, Histogram, percentiles};
 
 /// The sums over all reports.
 #[derive(Default, Serialize, Deserialize)]
-pub(crate) struct Moves {
+pub(crate) struct Handovers {
     cells: BTreeMap<(String, CellId, CellId), Ends>,
     /// Beyond [`MOST_PAIRS`]: counted, but not by cell.
     elsewhere: Ends,
@@ -24,7 +24,7 @@ struct Ends {
     failed: u64,
 }
 
-impl Moves {
+impl Handovers {
     pub(crate) fn add(&mut self, checked: &Checked) {
         for count in &checked.report.handovers {
             let key = (count.procedure.clone(), count.source, count.target);

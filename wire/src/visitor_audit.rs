@@ -1,8 +1,8 @@
-//! Roll-calls: how subscribers are found again who were guests of a shard that was lost.
+//! The visitor audit: how subscribers are found again who were visiting a shard that was lost.
 //!
 //! ```text
-//! coordinator   RollCall ──────────► every running shard
-//!               Guests   ◄────────── each names whom it has, or had lately
+//! coordinator   AuditVisitors ─────► every running shard
+//!               Visitors  ◄───────── each names whom it has, or had lately
 //!               FoundAway ─────────► each home: who of those that are away is anywhere
 //! ```
 //! Only the shard that has a guest knows where it is: where it went from there its home is not told. So after a loss everybody is

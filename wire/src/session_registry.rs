@@ -12,14 +12,14 @@ use crate::tls::AgentVerifier;
 use crate::{Identity, WireError};
 
 /// The connected agents, and the judgement of their certificates.
-pub(crate) struct Members {
+pub(crate) struct SessionRegistry {
     identity: Identity,
     verifier: Arc<AgentVerifier>,
     stamp: Option<Stamp>,
     connections: Vec<Weak<quinn::Connection>>,
 }
 
-impl Members {
+impl SessionRegistry {
     pub(crate) fn new(identity: &Identity) -> Result<Self, WireError> {
         let file = identity.revoked_file();
         let stamp = file.and_then(|file| file.stamp());

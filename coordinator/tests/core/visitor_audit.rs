@@ -36,7 +36,7 @@ fn answer(bench: &mut Bench, agent: usize, call: u64, guests: impl Fn(u32) -> Ve
         .map(|playing| (playing.lease.shard, playing.lease.epoch))
         .collect();
     for (shard, epoch) in held {
-        bench.say(agent, ToCoordinator::Guests { shard, epoch, call, guests: guests(shard) });
+        bench.say(agent, ToCoordinator::Visitors { shard, epoch, call, guests: guests(shard) });
     }
     (0..3).for_each(|agent| bench.listen(agent));
 }
@@ -141,9 +141,9 @@ fn guests_that_cannot_be_are_not_believed() {
     bench.run_for(seconds(2));
     let (shard, epoch) =
         bench.agent(1).shards.values().map(|p| (p.lease.shard, p.lease.epoch)).next().unwrap();
-    bench.say(1, ToCoordinator::Guests { shard, epoch, call: 9, guests: vec![(0, 1)] });
+    bench.say(1, ToCoordinator::Visitors { shard, epoch, call: 9, guests: vec![(0, 1)] });
     assert!(bench.closed.is_empty(), "an answer that nobody waits for is no crime");
-    bench.say(1, ToCoordinator::Guests { shard, epoch, call: 9, guests: vec![(4, 1)] });
+    bench.say(1, ToCoordinator::Visitors { shard, epoch, call: 9, guests: vec![(4, 1)] });
     bench.listen(1);
     assert_eq!(bench.closed.len(), 1);
     assert!(

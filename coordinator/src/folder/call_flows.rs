@@ -11,7 +11,7 @@ use wire::to_coordinator::{Trace, TracePacket};
 
 /// The lives that are kept, by IMSI.
 #[derive(Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Ladders {
+pub(crate) struct CallFlows {
     lives: BTreeMap<String, Life>,
 }
 
@@ -33,7 +33,7 @@ struct Message {
     comment: String,
 }
 
-impl Ladders {
+impl CallFlows {
     /// Takes the messages of one UE. Those of no UE are no life.
     pub(crate) fn add(&mut self, trace: &Trace) {
         if trace.imsi.is_empty() || !self.has_room(trace) {
@@ -126,19 +126,19 @@ mod tests {
         Trace { shard: 0, imsi: imsi.to_owned(), why, failed, packets: times.iter().map(packet).collect() }
     }
 
-    fn written(ladders: &mut Ladders) -> Vec<Value> {
-        let lines = String::from_utf8(ladders.lines().unwrap()).unwrap();
+    fn written(call_flows: &mut CallFlows) -> Vec<Value> {
+        let lines = String::from_utf8(call_flows.lines().unwrap()).unwrap();
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     #[test]
     fn a_life_is_in_order_of_time_and_failed_ones_come_first() {
-        let mut ladders = Ladders::default();
-        ladders.add(&trace("001010000000001", false, &[30, 40]));
-        ladders.add(&trace("001010000000002", true, &[5]));
-        ladders.add(&trace("001010000000001", false, &[10, 20]));
-        ladders.add(&trace("", false, &[1]));
-        let lines = written(&mut ladders);
+        let mut call_flows = CallFlows::default();
+        call_flows.add(&trace("001010000000001", false, &[30, 40]));
+        call_flows.add(&trace("001010000000002", true, &[5]));
+        call_flows.add(&trace("001010000000001", false, &[10, 20]));
+        call_flows.add(&trace("", false, &[1]));
+        let lines = written(&mut call_flows);
         assert_eq!(lines.len(), 2);
         assert_eq!((&lines[0]["imsi"], &lines[0]["failed"]), (&json!("001010000000002"), &json!(true)));
         let times: Vec<i64> =
@@ -148,10 +148,10 @@ mod tests {
 
     #[test]
     fn lives_and_messages_are_bounded_and_failed_ones_find_room() {
-        let mut ladders = Ladders::default();
-        (0..100).for_each(|n| ladders.add(&trace(&format!("{n}"), false, &[n])));
-        (100..200).for_each(|n| ladders.add(&trace(&format!("{n}"), true, &vec![n; 1000])));
-        let lines = written(&mut ladders);
+        let mut call_flows = CallFlows::default();
+        (0..100).for_each(|n| call_flows.add(&trace(&format!("{n}"), false, &[n])));
+        (100..200).for_each(|n| call_flows.add(&trace(&format!("{n}"), true, &vec![n; 1000])));
+        let lines = written(&mut call_flows);
         assert_eq!(lines.len(), MOST_FAILED + MOST_SAMPLED);
         assert_eq!(lines[0]["left_out"], json!(1000 - MOST_MESSAGES));
     }

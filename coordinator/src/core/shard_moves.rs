@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use wire::to_agent::{ToAgent, UeBatch};
 
-use super::grants::lightest;
+use super::leases::lightest;
 use super::record::Fate;
 use super::{Core, Record, Stage, micros};
 use results::Phase;

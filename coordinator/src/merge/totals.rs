@@ -7,7 +7,7 @@ use wire::to_coordinator::Recovery;
 
 use super::exactly_once::Checked;
 use super::figures::{Counts, Parts, Procedures, add_parts, tally};
-use super::moves::Moves;
+use super::handovers::Handovers;
 use super::ran_events;
 use super::user_plane::counted;
 use crate::histogram::{self, Histogram};
@@ -16,7 +16,7 @@ use results::{AmfSummary, Coverage, Gap, RanEvents, UserPlaneSummary};
 
 /// The sums of every merged report.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Evidence {
+pub(crate) struct Totals {
     pub(crate) procedures: Procedures,
     /// What conditions are about is counted apart as well.
     pub(crate) parts: Parts,
@@ -28,7 +28,7 @@ pub(crate) struct Evidence {
     pub(crate) messages_sent: u64,
     pub(crate) messages_received: u64,
     pub(crate) radio_lost: u64,
-    pub(crate) moves: Moves,
+    pub(crate) handovers: Handovers,
     pub(crate) user_plane: UserPlaneSummary,
     /// Usage records, all of which are in usage.csv.
     pub(crate) usage_records: u64,
@@ -45,7 +45,7 @@ pub(crate) struct Evidence {
     shards: BTreeMap<u32, BTreeMap<String, Counts>>,
 }
 
-impl Evidence {
+impl Totals {
     pub(crate) fn new() -> Self {
         Self {
             procedures: Procedures::new(),
@@ -56,7 +56,7 @@ impl Evidence {
             messages_sent: 0,
             messages_received: 0,
             radio_lost: 0,
-            moves: Moves::default(),
+            handovers: Handovers::default(),
             user_plane: UserPlaneSummary::default(),
             usage_records: 0,
             shifted: 0,
@@ -78,7 +78,7 @@ impl Evidence {
             histogram::add(&mut self.lateness, &measured.lateness);
         }
         add_parts(&mut self.parts, checked);
-        self.moves.add(checked);
+        self.handovers.add(checked);
         self.user_plane.merge(&counted(&report.user_plane));
         self.usage_records = self.usage_records.saturating_add(report.usage.len() as u64);
         report.unexpected.iter().for_each(|(kind, n)| tally(&mut self.unexpected, kind, *n));

@@ -1,4 +1,4 @@
-//! Roll-calls ([`wire::roll_call`]): after a loss, who was a guest of the lost shard is found missing, and told home.
+//! The visitor audit ([`wire::visitor_audit`]): after a loss, who was visiting the lost shard is found missing, and told home.
 //!
 //! ```text
 //! a loss ──► QUIET without another, every shard runs ──► asked ──► every shard has answered ──► each home is told
@@ -11,15 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use wire::roll_call::{ANSWERED_WITHIN, AWAY_FOR, MOST_FOUND, MOST_GUESTS, NAMED_FOR};
 use wire::to_agent::ToAgent;
+use wire::visitor_audit::{ANSWERED_WITHIN, AWAY_FOR, MOST_FOUND, MOST_GUESTS, NAMED_FOR};
 
 use super::{Core, Stage};
 use results::Phase;
 
-/// What is known of roll-calls.
+/// What is known of visitor audits.
 #[derive(Default)]
-pub(super) struct RollCalls {
+pub(super) struct Audits {
     /// Losses that were looked into.
     pub(super) settled: usize,
     last: u64,
@@ -28,11 +28,11 @@ pub(super) struct RollCalls {
     /// Losses, and shards in their epochs, when it was last looked at.
     seen: (usize, u64),
     not_before: Option<Instant>,
-    under_way: Option<RollCall>,
+    under_way: Option<Audit>,
 }
 
-/// One call.
-struct RollCall {
+/// One audit.
+struct Audit {
     call: u64,
     /// Losses, and shards in their epochs: nothing may be lost or change hands meanwhile.
     as_of: (usize, u64),
@@ -45,9 +45,9 @@ struct RollCall {
 
 impl Core {
     /// Asks, where there was a loss that nobody was asked about, and all is quiet.
-    pub(super) fn call_the_roll(&mut self) {
+    pub(super) fn audit_visitors(&mut self) {
         let losses = self.state.lost.len();
-        if losses == self.roll.settled || !self.plan.roams() {
+        if losses == self.audits.settled || !self.plan.roams() {
             return;
         }
         let rests = |stage: Stage| matches!(stage, Stage::Ready | Stage::Over);
@@ -55,25 +55,25 @@ impl Core {
             && self.paused.is_none()
             && self.state.shards.iter().all(|shard| rests(shard.stage));
         let as_of = (losses, self.epochs());
-        if let Some(under_way) = &self.roll.under_way {
+        if let Some(under_way) = &self.audits.under_way {
             if quiet && self.now < under_way.until && under_way.as_of == as_of {
                 return;
             }
             let missing = under_way.missing.len();
             self.decide("a roll-call is void", json!({"call": under_way.call, "missing": missing}));
-            (self.roll.under_way, self.roll.not_before) = (None, None);
-            self.roll.void = self.roll.void.saturating_add(1);
+            (self.audits.under_way, self.audits.not_before) = (None, None);
+            self.audits.void = self.audits.void.saturating_add(1);
         }
-        if !quiet || self.roll.seen != as_of {
-            (self.roll.not_before, self.roll.void) = (None, 0);
+        if !quiet || self.audits.seen != as_of {
+            (self.audits.not_before, self.audits.void) = (None, 0);
         }
-        self.roll.seen = as_of;
+        self.audits.seen = as_of;
         if !quiet {
             return;
         }
         // Who does not answer is not asked all the time.
-        let quiet_for = QUIET * (1 << self.roll.void.min(MOST_DOUBLED));
-        let not_before = *self.roll.not_before.get_or_insert(self.now + quiet_for);
+        let quiet_for = QUIET * (1 << self.audits.void.min(MOST_DOUBLED));
+        let not_before = *self.audits.not_before.get_or_insert(self.now + quiet_for);
         if self.now < not_before {
             return;
         }
@@ -82,17 +82,12 @@ impl Core {
         let agents: BTreeSet<usize> =
             missing.iter().filter_map(|shard| self.state.shards[*shard as usize].holder).collect();
         // Never one of a coordinator before a restart: an answer to that may still be on its way.
-        let call = crate::time::unix_us(self.wall).max(self.roll.last + 1);
+        let call = crate::time::unix_us(self.wall).max(self.audits.last + 1);
         self.decide("called the roll", json!({"call": call, "losses": losses, "shards": missing.len()}));
-        self.roll.last = call;
-        self.roll.under_way = Some(RollCall {
-            call,
-            as_of,
-            until: self.now + ANSWERED_WITHIN,
-            missing,
-            found: BTreeMap::new(),
-        });
-        agents.into_iter().for_each(|agent| self.send(agent, ToAgent::RollCall { call }));
+        self.audits.last = call;
+        self.audits.under_way =
+            Some(Audit { call, as_of, until: self.now + ANSWERED_WITHIN, missing, found: BTreeMap::new() });
+        agents.into_iter().for_each(|agent| self.send(agent, ToAgent::AuditVisitors { call }));
     }
 
     /// A shard has answered.
@@ -104,7 +99,8 @@ impl Core {
         if !self.holds(agent, shard, epoch) {
             return;
         }
-        let Some(under_way) = self.roll.under_way.as_mut().filter(|under_way| under_way.call == call) else {
+        let Some(under_way) = self.audits.under_way.as_mut().filter(|under_way| under_way.call == call)
+        else {
             return;
         };
         if !under_way.missing.remove(&shard) {
@@ -120,11 +116,13 @@ impl Core {
 
     fn roll_is_complete(&mut self) {
         let as_of = (self.state.lost.len(), self.epochs());
-        let Some(complete) = self.roll.under_way.take_if(|complete| complete.as_of == as_of) else { return };
+        let Some(complete) = self.audits.under_way.take_if(|complete| complete.as_of == as_of) else {
+            return;
+        };
         let mut found = complete.found;
         let guests: usize = found.values().map(Vec::len).sum();
         self.decide("the roll is complete", json!({"call": complete.call, "guests": guests}));
-        (self.roll.settled, self.roll.not_before, self.roll.void) = (complete.as_of.0, None, 0);
+        (self.audits.settled, self.audits.not_before, self.audits.void) = (complete.as_of.0, None, 0);
         for shard in 0..self.plan.shards() {
             let mut found = found.remove(&shard).unwrap_or_default();
             found.sort_unstable();
