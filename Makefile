@@ -27,10 +27,11 @@ test: setup ## Run every test
 	scripts/test
 
 .PHONY: lint
-lint: ## Format, clippy, rustdoc; licences, bans and sources of what is in the tree (installs cargo-deny)
+lint: ## Format, clippy, rustdoc, the rules of tidy/; licences, bans and sources of what is in the tree (installs cargo-deny)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	cargo test --quiet -p tidy
 	scripts/deny
 
 .PHONY: kernel-sctp
