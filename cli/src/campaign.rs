@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Error;
-use coordinator::{Coordinator, CoordinatorConfig, RunFolder, RunOutcome, StopRequest};
+use coordinator::{Coordinator, CoordinatorConfig, RunConfig, RunFolder, RunOutcome, StopRequest};
 use scenarios::Plan;
 use tokio::sync::watch;
 use wire::Identity;
@@ -63,12 +63,10 @@ impl Options {
         target: &str,
     ) -> CoordinatorConfig {
         let command: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-        CoordinatorConfig {
-            trace: self.trace,
-            lease: self.lease,
-            command: Some(command.join(" ")),
-            ..CoordinatorConfig::new(listen, identity, target, &self.out)
-        }
+        let ends = CoordinatorConfig::new(listen, identity, target, &self.out);
+        let run =
+            RunConfig { trace: self.trace, lease: self.lease, command: Some(command.join(" ")), ..ends.run };
+        CoordinatorConfig { run, ..ends }
     }
 }
 

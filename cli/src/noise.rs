@@ -85,7 +85,8 @@ mod tests {
     fn a_flood_is_a_few_lines_and_a_count() {
         let (noise, start) = (Noise::new(), Instant::now());
         let flood = || ("server.rs".to_owned(), 7);
-        let said = (0..26_660).filter(|n| noise.lets_through(flood(), &format!("message {n}"), start)).count();
+        let said =
+            (0..26_660).filter(|n| noise.lets_through(flood(), &format!("message {n}"), start)).count();
         assert_eq!(said, 5);
         assert!(noise.lets_through(("stack.rs".to_owned(), 7), "another kind", start));
         assert_eq!(noise.counts(start + PERIOD / 2, false), Vec::<String>::new());
@@ -99,6 +100,10 @@ mod tests {
     #[test]
     fn what_comes_now_and_then_is_always_said() {
         let (noise, start) = (Noise::new(), Instant::now());
-        assert!((0..100).all(|n| noise.lets_through(("a".to_owned(), 1), "now and then", start + PERIOD * n / 4)));
+        assert!((0..100).all(|n| noise.lets_through(
+            ("a".to_owned(), 1),
+            "now and then",
+            start + PERIOD * n / 4
+        )));
     }
 }

@@ -1,13 +1,13 @@
 //! The coordinator: plan ──► leases ──► agents ──► reports ──► merge ──► time line ──► SLOs ──► verdict ──► run folder.
 //!
 //! A value decides everything ([`core`]); one task drives it (`driver/`); each agent has one link whose two halves only move
-//! messages to and from it. Every queue between them is bounded, and nothing is locked.
+//! messages to and from it. Every queue between them is bounded. Several runs may share one fleet.
 //!
 //! A folder for each station. Imports go down this list: a folder knows those below it, and none above.
 //!
 //! ```text
 //! driver/     a run around its core: links, files, store; the account at its end
-//! admission/  the agents' connections
+//! admission/  who has joined, of which run they are, and their connections
 //! control/    the operator's: watch, pause, resume, stop
 //! store/      records made durable
 //! folder/     the run folder: what is written while a run lasts
@@ -32,7 +32,9 @@ mod time;
 mod verdict;
 
 pub use core::StopRequest;
-pub use driver::{Coordinator, CoordinatorConfig, CoordinatorError, RunOutcome};
+pub use driver::{
+    Coordinator, CoordinatorConfig, CoordinatorError, Fleet, Orders, RunConfig, RunHandle, RunOutcome,
+};
 pub use folder::RunFolder;
 pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};
 pub use merge::{Checked, Counts, Fault, Merge, ProcedureFigures, Reception};

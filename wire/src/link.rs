@@ -64,6 +64,11 @@ impl AgentLink {
         (self.sender, self.receiver)
     }
 
+    /// Whether the connection is there still, as far as is known.
+    pub fn is_open(&self) -> bool {
+        self.connection().close_reason().is_none()
+    }
+
     pub(crate) fn connection(&self) -> &Arc<quinn::Connection> {
         &self.sender.line.connection
     }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Error};
-use coordinator::{Coordinator, CoordinatorConfig};
+use coordinator::{Coordinator, CoordinatorConfig, RunConfig};
 use wire::{Identity, Role};
 
 use super::scenario::ScenarioArguments;
@@ -66,13 +66,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
             [] => String::new(),
             given => sctp::Targets::new(given.to_vec()).context("--target")?.to_string(),
         };
-        let coordinator = Coordinator::bind(CoordinatorConfig {
+        let ends = arguments.campaign.coordinator_config(arguments.listen, identity, &target);
+        let run = RunConfig {
             agents_wanted: usize::from(arguments.agents),
             join_timeout: Duration::from_secs(arguments.join_timeout),
             charging: arguments.charging,
-            ..arguments.campaign.coordinator_config(arguments.listen, identity, &target)
-        })
-        .await?;
+            ..ends.run
+        };
+        let coordinator = Coordinator::bind(CoordinatorConfig { run, ..ends }).await?;
         eprintln!("coordinator: waiting on {} for {} agents", coordinator.local_addr(), arguments.agents);
         campaign::conduct(coordinator, plan, &arguments.campaign).await
     })

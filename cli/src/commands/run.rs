@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Error, ensure};
-use coordinator::{Coordinator, CoordinatorConfig, RunFolder, RunOutcome};
+use coordinator::{Coordinator, CoordinatorConfig, RunConfig, RunFolder, RunOutcome};
 use scenarios::Plan;
 use tokio::task::JoinSet;
 use wire::{Authority, Role};
@@ -81,15 +81,16 @@ async fn play(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<Ru
     let host = ["127.0.0.1".to_owned()];
     let agents = usize::from(arguments.agents);
     let identity = authority.issue("coordinator", Role::Coordinator, &host)?;
-    let coordinator = Coordinator::bind(CoordinatorConfig {
+    let given = arguments.campaign.coordinator_config(([127, 0, 0, 1], 0).into(), identity, &target.url);
+    let run = RunConfig {
         agents_wanted: agents,
         folder: Some(folder),
         network: target.network,
         agents_inside: true,
         charging: arguments.charging.clone(),
-        ..arguments.campaign.coordinator_config(([127, 0, 0, 1], 0).into(), identity, &target.url)
-    })
-    .await?;
+        ..given.run
+    };
+    let coordinator = Coordinator::bind(CoordinatorConfig { run, ..given }).await?;
     let address = coordinator.local_addr().to_string();
     let mut fleet = JoinSet::new();
     for (number, gtpu_address) in (1..=agents).zip(ends.agents) {

@@ -1,4 +1,4 @@
-//! What the coordinator is told before a run, and what can stop it from running at all.
+//! What a run is given before it begins, and what can stop it from running at all.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use wire::to_agent::TracePolicy;
 use crate::folder::RunFolder;
 use crate::reconcile::SharedNetwork;
 
-/// What the coordinator is told before a run.
+/// What a coordinator of one run is given: where its fleet joins, and the run.
 #[derive(Clone)]
 pub struct CoordinatorConfig {
     /// Where agents join, UDP; port 0 takes a free one.
@@ -20,6 +20,13 @@ pub struct CoordinatorConfig {
     pub identity: wire::Identity,
     /// Times and limits of the agents' connections.
     pub wire: wire::Settings,
+    /// The run.
+    pub run: RunConfig,
+}
+
+/// What a run is given beside its plan.
+#[derive(Clone)]
+pub struct RunConfig {
     /// The run begins when this many agents have joined.
     pub agents_wanted: usize,
     /// What the agents signal to: a target URL, never `sim:`.
@@ -51,10 +58,14 @@ pub struct CoordinatorConfig {
 impl CoordinatorConfig {
     /// One agent, no traces but of failed UEs, and the usual times.
     pub fn new(listen: SocketAddr, identity: wire::Identity, target: &str, out: &Path) -> Self {
+        Self { listen, identity, wire: wire::Settings::default(), run: RunConfig::new(target, out) }
+    }
+}
+
+impl RunConfig {
+    /// One agent, no traces but of failed UEs, and the usual times.
+    pub fn new(target: &str, out: &Path) -> Self {
         Self {
-            listen,
-            identity,
-            wire: wire::Settings::default(),
             agents_wanted: 1,
             target: target.to_owned(),
             out: out.to_owned(),

@@ -5,17 +5,17 @@ use std::path::Path;
 
 use scenarios::Plan;
 use tokio::sync::watch;
-use wire::CoordinatorEndpoint;
 
 use super::{Resumed, Run};
+use crate::admission::Roster;
 use crate::core::StopRequest;
 use crate::driver::{CoordinatorConfig, CoordinatorError, RunOutcome};
 use results::Progress;
 
-/// Runs one plan with a fleet of agents.
+/// Runs one plan with a fleet of its own, which ends with the run. See [`super::Fleet`] for one that does not.
 pub struct Coordinator {
     config: CoordinatorConfig,
-    endpoint: CoordinatorEndpoint,
+    roster: Roster,
     progress: watch::Sender<Progress>,
     resumed: Option<Resumed>,
 }
@@ -28,9 +28,8 @@ impl Coordinator {
     #[expect(clippy::unused_async, reason = "must be called in a runtime; the signature says so")]
     pub async fn bind(config: CoordinatorConfig) -> Result<Self, CoordinatorError> {
         let listen = |source| CoordinatorError::Listen { address: config.listen, source: Box::new(source) };
-        let endpoint = CoordinatorEndpoint::bind_with(config.listen, &config.identity, config.wire.clone())
-            .map_err(listen)?;
-        Ok(Self { config, endpoint, progress: watch::Sender::new(Progress::default()), resumed: None })
+        let roster = Roster::open(config.listen, &config.identity, config.wire.clone()).map_err(listen)?;
+        Ok(Self { config, roster, progress: watch::Sender::new(Progress::default()), resumed: None })
     }
 
     /// Takes up a run whose coordinator has died, from its folder: `config` says where to listen and who is found there, the
@@ -47,7 +46,7 @@ impl Coordinator {
 
     /// Where agents join, with the real port.
     pub fn local_addr(&self) -> SocketAddr {
-        self.endpoint.local_addr()
+        self.roster.local_addr()
     }
 
     /// What a live view shows; changes a few times a second.
@@ -65,10 +64,10 @@ impl Coordinator {
         plan: Plan,
         stop: watch::Receiver<StopRequest>,
     ) -> Result<RunOutcome, CoordinatorError> {
-        let Self { config, endpoint, progress, resumed } = self;
+        let Self { config, roster, progress, resumed } = self;
         let run = match resumed {
-            Some(resumed) => Run::resume(config, endpoint, progress, plan, resumed)?,
-            None => Run::new(config, endpoint, progress, plan)?,
+            Some(resumed) => Run::resume(config.run, &roster, progress, plan, resumed)?,
+            None => Run::new(config.run, &roster, true, progress, plan)?,
         };
         run.until_the_end(stop).await
     }

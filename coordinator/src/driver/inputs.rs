@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use results::FolderError;
 use serde_json::{Value, json};
 
-use super::CoordinatorConfig;
+use super::RunConfig;
 use crate::core::Core;
 use crate::folder::RunFolder;
 
 /// Writes both.
-pub(super) fn write(core: &Core, folder: &RunFolder, config: &CoordinatorConfig) -> Result<(), FolderError> {
+pub(super) fn write(core: &Core, folder: &RunFolder, config: &RunConfig) -> Result<(), FolderError> {
     let plan = core.plan();
     let shards: Vec<Value> = (0..plan.shards())
         .map(|number| {

@@ -11,17 +11,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use results::{Progress, Summary};
+use results::{Phase, Progress, Summary};
 use scenarios::Plan;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
+use wire::AgentLink;
 use wire::standstill::Watch;
 use wire::to_agent::ToAgent;
-use wire::{AgentLink, CoordinatorEndpoint, WireError};
 
-use crate::admission::{FromAgent, Outbox, Received};
+use crate::admission::{Claim, FromAgent, Joined, Outbox, Received, Roster};
 use crate::control::{Ordered, Server};
 use crate::core::{Core, End, Input, LinkId, StopRequest};
 use crate::folder::{Files, RunFolder};
@@ -32,14 +31,16 @@ use crate::time::SteadyClock;
 mod account;
 mod config;
 mod coordinator;
+mod fleet;
 mod inputs;
 mod orders;
 mod release;
 mod restart;
 
 use account::Account;
-pub use config::{CoordinatorConfig, CoordinatorError};
+pub use config::{CoordinatorConfig, CoordinatorError, RunConfig};
 pub use coordinator::Coordinator;
+pub use fleet::{Fleet, Orders, RunHandle};
 use release::Pending;
 pub(crate) use restart::Resumed;
 use restart::RunInputs;
@@ -55,7 +56,7 @@ pub struct RunOutcome {
 
 /// One run, and everything that it does to the world.
 pub(crate) struct Run {
-    config: CoordinatorConfig,
+    config: RunConfig,
     core: Core,
     folder: RunFolder,
     clock: SteadyClock,
@@ -80,6 +81,7 @@ pub(crate) struct Run {
     /// After a restart: so long the agents of a run that is over have to come back.
     returning_until: Option<Instant>,
     orders: mpsc::Receiver<Ordered>,
+    ordering: mpsc::Sender<Ordered>,
     control: Option<Server>,
     links: BTreeMap<LinkId, Outbox>,
     /// Joined, and not yet let in.
@@ -93,16 +95,15 @@ pub(crate) struct Run {
     /// There are so many that they are gathered, and not looked at before this.
     is_busy: bool,
     together_at: Instant,
-    joins: mpsc::Receiver<Result<AgentLink, String>>,
-    endpoint: Arc<CoordinatorEndpoint>,
-    acceptor: Acceptor,
+    /// Its place in the fleet.
+    claim: Claim,
     /// Where the agents are in this process: whether it stands still, and as far as the core was told.
     watch: Option<(Arc<Watch>, u64)>,
 }
 
 enum Event {
     Tick,
-    Joined(Result<Box<AgentLink>, String>),
+    Joined(Box<Joined>),
     FromAgent(FromAgent),
     Stop(StopRequest),
     Committed(Committed),
@@ -112,8 +113,9 @@ enum Event {
 impl Run {
     /// Makes the run folder and lets agents join.
     pub(crate) fn new(
-        config: CoordinatorConfig,
-        endpoint: CoordinatorEndpoint,
+        config: RunConfig,
+        roster: &Roster,
+        alone: bool,
         progress: watch::Sender<Progress>,
         plan: Plan,
     ) -> Result<Self, CoordinatorError> {
@@ -122,12 +124,14 @@ impl Run {
             None => RunFolder::create(&config.out, config.run_id.as_deref(), &plan.scenario().name)?,
         };
         // A run that cannot begin leaves nothing.
-        Self::begin(config, endpoint, progress, plan, folder.clone()).inspect_err(|_| folder.abandon())
+        let begun = Self::begin(config, roster, alone, progress, plan, folder.clone());
+        begun.inspect_err(|_| folder.abandon())
     }
 
     fn begin(
-        config: CoordinatorConfig,
-        endpoint: CoordinatorEndpoint,
+        config: RunConfig,
+        roster: &Roster,
+        alone: bool,
         progress: watch::Sender<Progress>,
         plan: Plan,
         folder: RunFolder,
@@ -138,7 +142,8 @@ impl Run {
             SqliteStore::create(&folder.path.join(STORE), &inputs).map_err(CoordinatorError::Store)?;
         let wall = SteadyClock::open(&folder.path).now();
         let core = Core::new(inputs.settings(), plan, rand::random(), Instant::now(), wall);
-        let mut run = Self::with(config, endpoint, progress, folder, files, store, core)?;
+        let claim = roster.claim(&folder.run_id, config.agents_wanted, alone);
+        let mut run = Self::with(config, claim, progress, folder, files, store, core)?;
         inputs::write(&run.core, &run.folder, &run.config)?;
         run.created();
         run.carry_out();
@@ -148,8 +153,8 @@ impl Run {
 
     /// Opens the ways in and out, around a core.
     fn with(
-        config: CoordinatorConfig,
-        endpoint: CoordinatorEndpoint,
+        config: RunConfig,
+        claim: Claim,
         progress: watch::Sender<Progress>,
         folder: RunFolder,
         files: Files,
@@ -158,11 +163,8 @@ impl Run {
     ) -> Result<Self, CoordinatorError> {
         let (store, committed) =
             Committer::start(Box::new(store)).map_err(|source| CoordinatorError::Thread { source })?;
-        let endpoint = Arc::new(endpoint);
-        let (joined, joins) = mpsc::channel(16);
-        let acceptor = Acceptor(tokio::spawn(accept(Arc::clone(&endpoint), joined)));
         let (ordering, orders) = mpsc::channel(16);
-        let control = Server::open(&folder.path, progress.subscribe(), ordering);
+        let control = Server::open(&folder.path, progress.subscribe(), ordering.clone());
         let control = control.inspect_err(|error| {
             tracing::warn!(%error, "the run has no control socket: it cannot be watched, paused or stopped from elsewhere");
         });
@@ -187,6 +189,7 @@ impl Run {
             concluding: false,
             returning_until: None,
             orders,
+            ordering,
             control: control.ok(),
             links: BTreeMap::new(),
             arrived: BTreeMap::new(),
@@ -197,10 +200,13 @@ impl Run {
             received: 0,
             is_busy: false,
             together_at: now,
-            joins,
-            endpoint,
-            acceptor,
+            claim,
         })
+    }
+
+    /// Where orders of the operator go in.
+    fn ordering(&self) -> mpsc::Sender<Ordered> {
+        self.ordering.clone()
     }
 
     /// Plays the run and writes its folder.
@@ -277,7 +283,7 @@ impl Run {
                 Event::Stop(*source.stop.borrow_and_update())
             }
             _ = source.ticks.tick() => Event::Tick,
-            Some(joined) = self.joins.recv() => Event::Joined(joined.map(Box::new)),
+            Some(joined) = self.claim.next() => Event::Joined(Box::new(joined)),
             Some(committed) = self.committed.recv() => Event::Committed(committed),
             Some(ordered) = self.orders.recv() => Event::Ordered(ordered),
             () = tokio::time::sleep_until(self.together_at.into()), if waits => return,
@@ -290,10 +296,17 @@ impl Run {
                 self.notice_standstills();
                 self.handle(Input::Tick, Instant::now());
                 self.is_busy = std::mem::take(&mut self.received) >= MANY;
+                let phase = self.core.phase();
+                self.claim.present(
+                    self.core.present(),
+                    matches!(phase, Phase::Joining | Phase::Preparing | Phase::Running),
+                );
                 show = true;
             }
-            Event::Joined(Ok(link)) => self.arrive(*link),
-            Event::Joined(Err(reason)) => self.handle(Input::JoinFailed(reason), Instant::now()),
+            Event::Joined(joined) => match *joined {
+                Ok(link) => self.arrive(link),
+                Err(reason) => self.handle(Input::JoinFailed(reason), Instant::now()),
+            },
             Event::FromAgent(first) => {
                 if self.is_busy {
                     self.together_at = Instant::now() + TOGETHER;
@@ -362,8 +375,7 @@ impl Run {
             }
         };
         let _ = tokio::time::timeout(GOODBYE_TIMEOUT, all).await;
-        self.acceptor.0.abort();
-        self.endpoint.close("the run is over").await;
+        self.claim.give_up().await;
     }
 
     fn too_few_agents(&self) -> CoordinatorError {
@@ -371,7 +383,7 @@ impl Run {
             joined: self.core.present(),
             wanted: self.config.agents_wanted,
             waited_s: self.config.join_timeout.as_secs(),
-            address: self.endpoint.local_addr(),
+            address: self.claim.local_addr(),
             hints: self.core.failed_joins().iter().map(|reason| format!("; refused: {reason}")).collect(),
         }
     }
@@ -385,15 +397,6 @@ impl Run {
     }
 }
 
-/// Lets agents in, as long as it lives.
-struct Acceptor(JoinHandle<()>);
-
-impl Drop for Acceptor {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 struct Source<'a> {
     ticks: tokio::time::Interval,
     stop: &'a mut watch::Receiver<StopRequest>,
@@ -403,19 +406,6 @@ struct Source<'a> {
 /// How long a run may last.
 fn lasts(plan: &Plan) -> Duration {
     plan.duration() + plan.scenario().drain
-}
-
-async fn accept(endpoint: Arc<CoordinatorEndpoint>, joined: mpsc::Sender<Result<AgentLink, String>>) {
-    loop {
-        let join = match endpoint.accept().await {
-            Ok(link) => Ok(link),
-            Err(WireError::EndpointClosed) => return,
-            Err(error) => Err(error.to_string()),
-        };
-        if joined.send(join).await.is_err() {
-            return;
-        }
-    }
 }
 
 /// What a restart needs, in the run folder.

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use scenarios::{Plan, Scenario};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use wire::CoordinatorEndpoint;
 use wire::to_agent::TracePolicy;
 
 use super::release::Checkpoint;
 use super::{RETURN_TIMEOUT, Run, STORE};
+use crate::admission::Roster;
 use crate::core::{Core, CoreSettings, Input};
-use crate::driver::{CoordinatorConfig, CoordinatorError};
+use crate::driver::{CoordinatorConfig, CoordinatorError, RunConfig};
 use crate::folder::RunFolder;
 use crate::folder::{Files, FilesSoFar};
 use crate::store::{SqliteStore, Stored};
@@ -49,7 +49,7 @@ pub(crate) struct Resumed {
 }
 
 impl RunInputs {
-    pub(super) fn of(config: &CoordinatorConfig, plan: &Plan, run: &str) -> Self {
+    pub(super) fn of(config: &RunConfig, plan: &Plan, run: &str) -> Self {
         Self {
             run: run.to_owned(),
             scenario: plan.scenario().to_yaml(),
@@ -103,7 +103,7 @@ impl Resumed {
     /// The run's settings, for who listens at these ends now.
     pub(crate) fn config(&self, config: CoordinatorConfig) -> CoordinatorConfig {
         let inputs = &self.inputs;
-        CoordinatorConfig {
+        let run = RunConfig {
             agents_wanted: inputs.agents_wanted,
             target: inputs.target.clone(),
             folder: Some(self.folder.clone()),
@@ -114,8 +114,9 @@ impl Resumed {
             join_timeout: inputs.join_timeout,
             prepare_timeout: inputs.prepare_timeout,
             command: inputs.command.clone(),
-            ..config
-        }
+            ..config.run
+        };
+        CoordinatorConfig { run, ..config }
     }
 
     /// The plan of the run.
@@ -132,8 +133,8 @@ impl Resumed {
 impl Run {
     /// Replays what the store holds, writes the files on from there, and lets the agents return.
     pub(crate) fn resume(
-        config: CoordinatorConfig,
-        endpoint: CoordinatorEndpoint,
+        config: RunConfig,
+        roster: &Roster,
         progress: watch::Sender<Progress>,
         plan: Plan,
         resumed: Resumed,
@@ -161,7 +162,15 @@ impl Run {
                 .write(std::slice::from_ref(record), &seconds, &[])
                 .map_err(|what| FolderError::unwritable(&folder.path, std::io::Error::other(what)))?;
         }
-        let mut run = Self::with(config, endpoint, progress, folder, files, store, core)?;
+        let mut run = Self::with(
+            config,
+            roster.claim(&folder.run_id, inputs.agents_wanted, true),
+            progress,
+            folder,
+            files,
+            store,
+            core,
+        )?;
         run.handle(Input::Restarted, Instant::now());
         run.was_resumed = true;
         run.returning_until = Some(Instant::now() + RETURN_TIMEOUT);

@@ -82,11 +82,11 @@ pub(crate) async fn campaign(
     let certificates = certificates();
     let listen = "127.0.0.1:0".parse().unwrap();
     let mut config = CoordinatorConfig::new(listen, certificates.coordinator, "memory://amf", runs.path());
-    config.agents_wanted = behaviours.len();
-    config.join_timeout = Duration::from_secs(20);
-    config.run_id = Some("test-run".to_owned());
+    config.run.agents_wanted = behaviours.len();
+    config.run.join_timeout = Duration::from_secs(20);
+    config.run.run_id = Some("test-run".to_owned());
     // Longer than the load, so that nothing is left to be taken over unless a test sets it otherwise.
-    config.lease = Duration::from_secs(3);
+    config.run.lease = Duration::from_secs(3);
     set(&mut config);
     let coordinator = Coordinator::bind(config).await.unwrap();
     let address = coordinator.local_addr().to_string();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, and its helper functions too")]
 
 mod agent;
+mod many;
 mod money;
 mod runs;
 mod traces;

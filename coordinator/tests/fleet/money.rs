@@ -93,7 +93,7 @@ async fn served(
     served: Option<NetworkServed>,
 ) -> (RunOutcome, tempfile::TempDir) {
     let set = |config: &mut CoordinatorConfig| {
-        config.network = Some(Arc::new(Charges { runs: config.out.clone(), lost: lost.to_vec(), served }));
+        config.run.network = Some(Arc::new(Charges { runs: config.run.out.clone(), lost: lost.to_vec() }));
     };
     let (outcome, runs) = campaign(SCENARIO, &[behaviour], set, StopRequest::None).await;
     (outcome.unwrap(), runs)
@@ -172,7 +172,7 @@ async fn without_a_ledger_billing_is_not_measured_and_so_not_passed() {
 
 #[tokio::test]
 async fn ledger_that_is_missing_makes_the_run_invalid_and_names_the_file() {
-    let set = |config: &mut CoordinatorConfig| config.charging = Some(config.out.join("nowhere.csv"));
+    let set = |config: &mut CoordinatorConfig| config.run.charging = Some(config.run.out.join("nowhere.csv"));
     let (outcome, _runs) = campaign(SCENARIO, &[Roams], set, StopRequest::None).await;
     let verdict = outcome.unwrap().summary.verdict;
     assert_eq!(verdict.status, Status::Invalid);

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::agent::Behaviour::{self, *};
 use crate::agent::{campaign, certificates, plan, read};
 
-const SCENARIO: &str = r#"
+pub(crate) const SCENARIO: &str = r#"
 name: coordinator-test
 subscribers:
   - {plmn: 001/01, imsi: "001010000000001", count: 100, k: "465B5CE8B199B49FAA5F0A2EE238A6BC", opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000"}
@@ -35,7 +35,7 @@ async fn run(behaviours: &[Behaviour]) -> (RunOutcome, tempfile::TempDir) {
 }
 
 /// The account of registrations: planned, succeeded, failed, timed out, abandoned, never started.
-fn account(outcome: &RunOutcome) -> [u64; 6] {
+pub(crate) fn account(outcome: &RunOutcome) -> [u64; 6] {
     let p = &outcome.summary.procedures["registration"];
     [
         p.planned,
@@ -225,8 +225,8 @@ async fn run_whose_lateness_is_known_in_part_is_invalid_and_tells_the_coverage()
 #[tokio::test]
 async fn too_few_agents_is_an_error_that_says_where_they_were_expected() {
     let set = |config: &mut coordinator::CoordinatorConfig| {
-        config.agents_wanted = 2;
-        config.join_timeout = Duration::from_millis(1500);
+        config.run.agents_wanted = 2;
+        config.run.join_timeout = Duration::from_millis(1500);
     };
     let (outcome, _runs) = campaign(SCENARIO, &[Honest], set, StopRequest::None).await;
     let error = outcome.unwrap_err().to_string();
@@ -237,7 +237,8 @@ async fn too_few_agents_is_an_error_that_says_where_they_were_expected() {
 async fn runs_folder_that_is_a_file_is_an_error_that_names_it() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_owned();
-    let (outcome, _runs) = campaign(SCENARIO, &[Honest], |config| config.out = path, StopRequest::None).await;
+    let (outcome, _runs) =
+        campaign(SCENARIO, &[Honest], |config| config.run.out = path, StopRequest::None).await;
     let error = outcome.unwrap_err().to_string();
     assert!(error.contains(&file.path().display().to_string()) && error.contains("--out"), "{error}");
 }
@@ -250,7 +251,7 @@ async fn link_laid_during_the_run_makes_it_invalid_and_names_the_file() {
     let listen = "127.0.0.1:0".parse().unwrap();
     let mut config =
         coordinator::CoordinatorConfig::new(listen, certificates.coordinator, "memory://amf", runs.path());
-    config.run_id = Some("full".to_owned());
+    config.run.run_id = Some("full".to_owned());
     let coordinator = coordinator::Coordinator::bind(config).await.unwrap();
     let (address, mut progress) = (coordinator.local_addr().to_string(), coordinator.progress());
     let folder = runs.path().join("full");

@@ -26,7 +26,7 @@ fn tshark(file: &Path, arguments: &[&str]) -> Option<String> {
 
 #[tokio::test]
 async fn trace_of_a_run_is_dissected_as_ngap_without_a_fault() {
-    let set = |config: &mut coordinator::CoordinatorConfig| config.trace = TracePolicy::All;
+    let set = |config: &mut coordinator::CoordinatorConfig| config.run.trace = TracePolicy::All;
     let (outcome, _runs) = campaign(SCENARIO, &[Behaviour::Honest], set, StopRequest::None).await;
     let outcome = outcome.unwrap();
     assert_eq!(outcome.summary.trace_counts.packets, 2);

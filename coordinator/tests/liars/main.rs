@@ -49,7 +49,7 @@ async fn run_beside<F: Future<Output = ()>>(
 
     let mut config =
         CoordinatorConfig::new(([127, 0, 0, 1], 0).into(), identity, "memory://amf", folder.path());
-    config.run_id = Some("liars".to_owned());
+    config.run.run_id = Some("liars".to_owned());
     let coordinator = Coordinator::bind(config).await.unwrap();
     let address = coordinator.local_addr();
     let (_operator, stopped) = watch::channel(StopRequest::None);

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::inputs::pretty;
 use super::release::finish_store;
-use super::{CoordinatorConfig, RunOutcome};
+use super::{RunConfig, RunOutcome};
 use crate::control::Server;
 use crate::core::{Core, Input, Member};
 use crate::folder::{Files, RunFolder, Traces};
@@ -36,7 +36,7 @@ pub(super) struct Account {
     pub(super) folder: RunFolder,
     pub(super) clock: SteadyClock,
     pub(super) store: Option<Committer>,
-    pub(super) config: CoordinatorConfig,
+    pub(super) config: RunConfig,
     /// The target was run beside the agents, on this machine.
     pub(super) embedded: bool,
     pub(super) control: Option<Server>,
