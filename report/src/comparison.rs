@@ -1,12 +1,12 @@
 //! `compare.html`: one run held against another, in the manner of the report.
 
 use maud::{Markup, html};
-use serde_json::Value;
+use serde_json::{Value, json};
 use statistics::{Figure, Finding, Interval, Judgement};
 
 use super::axis::Axis;
 use super::chart::Chart;
-use super::figures::{UNKNOWN, Unit, known, list, text, title};
+use super::figures::{UNKNOWN, Unit, known, title};
 use super::page;
 use super::procedure::curve;
 use super::series::Tone;
@@ -78,12 +78,15 @@ fn header(compared: &ComparedRuns) -> Markup {
 }
 
 fn facts(which: &str, run: &ComparedRun) -> Markup {
-    let told = |text: &String| if text.is_empty() { UNKNOWN.to_owned() } else { text.clone() };
     html! {
         @for (name, value) in [("", &run.run_id), (" started", &run.started_at), (" target", &run.target), (" verdict", &run.verdict)] {
             div { dt { (which) (name) } dd.id { (told(value)) } }
         }
     }
+}
+
+fn told(text: &str) -> String {
+    if text.is_empty() { UNKNOWN.to_owned() } else { text.to_owned() }
 }
 
 /// `registration latency.p99: 12.0 ms → 14.1 ms, +17.5 % (+9.1 % to +26.3 %)`.
@@ -190,12 +193,8 @@ fn whisker(interval: Interval, difference: f64, reach: f64) -> Markup {
 
 fn curves(compared: &ComparedRuns, name: &str) -> Markup {
     let of = |run: &ComparedRun, label: &str, tone| {
-        let figures = run
-            .summary
-            .pointer("/procedures")
-            .and_then(|procedures| procedures.get(name))
-            .unwrap_or(&Value::Null);
-        curve(label, tone, figures, "percentiles", "latency_us")
+        let figures = run.summary.procedures.get(name).map_or(Value::Null, |figures| json!(figures));
+        curve(label, tone, &figures, "percentiles", "latency_us")
     };
     let mut series = vec![of(&compared.base, "base", Tone::Second), of(&compared.run, "run", Tone::First)];
     for line in &mut series {
@@ -216,8 +215,7 @@ fn curves(compared: &ComparedRuns, name: &str) -> Markup {
 
 fn method(compared: &ComparedRuns) -> Markup {
     let settings = compared.comparison.settings;
-    let warnings =
-        list(&compared.run.summary, "warnings").len() + list(&compared.base.summary, "warnings").len();
+    let warnings = compared.run.summary.warnings.len() + compared.base.summary.warnings.len();
     html! {
         section id="method" aria-labelledby="method-title" {
             h2 id="method-title" { "How it is judged" }
@@ -233,7 +231,7 @@ fn method(compared: &ComparedRuns) -> Markup {
                 div { dt { "Seed of the bootstrap" } dd.id { (settings.seed) } }
                 @for (which, run) in [("Base", &compared.base), ("Run", &compared.run)] {
                     div { dt { (which) " folder" } dd.id { (run.folder.display()) } }
-                    div { dt { (which) " program" } dd.id { (text(&run.summary, "version").unwrap_or_else(|| UNKNOWN.to_owned())) } }
+                    div { dt { (which) " program" } dd.id { (told(&run.summary.version)) } }
                 }
             }
         }

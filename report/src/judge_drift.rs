@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use scenarios::Scenario;
-use serde_json::Value;
 use statistics::{RunSeries, Samples, trend};
 
 use crate::compare::{LATENESS, read_series};
-use results::folder::lines_of;
+use results::folder::timeline;
 use results::units;
-use results::{DriftSummary, DriftTrend, FolderError};
+use results::{DriftSummary, DriftTrend, FolderError, Interval};
 
 /// Judges the folder of a run that has ended.
 ///
@@ -28,12 +27,12 @@ pub fn judge(folder: &Path, scenario: &Scenario) -> Result<DriftSummary, FolderE
             "drift is not judged: the steady part is shorter than {minutes:.0} minutes without its first tenth"
         ));
     }
-    let timeline = lines_of(&folder.join("timeline.ndjson"))?;
+    let timeline = timeline(folder)?;
     let series = read_series(folder, &timeline)?;
     Ok(of_series(&series, &timeline, from_s, end_s))
 }
 
-fn of_series(series: &RunSeries, timeline: &[Value], from_s: f64, to_s: f64) -> DriftSummary {
+fn of_series(series: &RunSeries, timeline: &[Interval], from_s: f64, to_s: f64) -> DriftSummary {
     let mut figures = figures(series, timeline, from_s, to_s);
     figures.retain(|figure| figure.points.len() >= FEWEST_STRETCHES);
     let doubt = DOUBT / figures.len().max(1) as f64;
@@ -79,7 +78,7 @@ struct Figure {
     points: Vec<(f64, f64)>,
 }
 
-fn figures(series: &RunSeries, timeline: &[Value], from_s: f64, to_s: f64) -> Vec<Figure> {
+fn figures(series: &RunSeries, timeline: &[Interval], from_s: f64, to_s: f64) -> Vec<Figure> {
     let length_s = ((to_s - from_s) / STRETCHES / series.unit_s).ceil().max(1.0) * series.unit_s;
     let place = |at_s: f64| ((at_s - from_s) / length_s).floor();
     let middle = |at_s: f64| from_s + (place(at_s) + 0.5) * length_s;
@@ -116,9 +115,7 @@ fn figures(series: &RunSeries, timeline: &[Value], from_s: f64, to_s: f64) -> Ve
             });
         }
     }
-    let number = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_f64);
-    let memory =
-        timeline.iter().filter_map(|entry| Some((number(entry, "at_s")?, number(entry, "resident_octets")?)));
+    let memory = timeline.iter().map(|entry| (entry.at_s as f64, entry.resident_octets as f64));
     let memory: Vec<_> = memory.filter(|(at, octets)| *at >= from_s && *at < to_s && *octets > 0.0).collect();
     let last = |stretch: &[(f64, f64)]| stretch.last().map(|(_, octets)| (middle(stretch[0].0), *octets));
     let points = memory.chunk_by(|a, b| place(a.0) == place(b.0)).filter_map(last).collect();
@@ -141,12 +138,11 @@ const LEAST_LATENESS_US: f64 = 100.0;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
     use statistics::{Draws, Unit};
     use std::collections::BTreeMap;
 
     /// Two hours of a registration a second, of 20 ms; `per_h` more each hour, as a part of it.
-    fn run(seed: u64, per_h: f64, memory_per_h: f64) -> (RunSeries, Vec<Value>) {
+    fn run(seed: u64, per_h: f64, memory_per_h: f64) -> (RunSeries, Vec<Interval>) {
         let mut draws = Draws::new(seed);
         let mut level = 0.0;
         let unit = |i: u32| {
@@ -164,7 +160,12 @@ mod tests {
             procedures: BTreeMap::from([("registration".to_owned(), units)]),
             ..RunSeries::default()
         };
-        let line = |at: u32| json!({"at_s": at, "resident_octets": 1e8 * (1.0 + memory_per_h * f64::from(at) / 3600.0)});
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred megabytes")]
+        let line = |at: u32| Interval {
+            at_s: at.into(),
+            resident_octets: (1e8 * (1.0 + memory_per_h * f64::from(at) / 3600.0)) as u64,
+            ..Interval::default()
+        };
         (series, (0..7200).map(line).collect())
     }
 

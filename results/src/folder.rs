@@ -5,7 +5,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use edges::{files, text};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::interval::Interval;
+use crate::summary::Summary;
 
 /// A file of a run folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +60,38 @@ pub fn lines_of(path: &Path) -> Result<Vec<Value>, FolderError> {
     let content = read(path)?;
     let lines = content.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines.map(|(number, line)| parse(path, number + 1, line)).collect()
+}
+
+/// `summary.json` of a folder. What this version does not understand in one of another version, or in a changed one, counts as
+/// missing.
+///
+/// # Errors
+/// It cannot be read, or is no JSON.
+pub fn summary(folder: &Path) -> Result<Summary, FolderError> {
+    let path = folder.join("summary.json");
+    Ok(understood(parse(&path, 1, &read(&path)?)?))
+}
+
+/// `timeline.ndjson` of a folder, read as [`summary`] is.
+///
+/// # Errors
+/// It cannot be read, or a line of it is no JSON.
+pub fn timeline(folder: &Path) -> Result<Vec<Interval>, FolderError> {
+    Ok(lines_of(&folder.join("timeline.ndjson"))?.into_iter().map(understood).collect())
+}
+
+/// The fields that are understood; the others have their defaults.
+fn understood<T: DeserializeOwned + Default>(value: Value) -> T {
+    if let Ok(whole) = T::deserialize(&value) {
+        return whole;
+    }
+    let Value::Object(fields) = value else { return T::default() };
+    let alone = |name: &String, value: &Value| {
+        let field = Value::Object(Map::from_iter([(name.clone(), value.clone())]));
+        T::deserialize(&field).is_ok()
+    };
+    let known: Map<String, Value> = fields.into_iter().filter(|(name, value)| alone(name, value)).collect();
+    T::deserialize(&Value::Object(known)).unwrap_or_default()
 }
 
 /// A whole file as text.
@@ -121,6 +157,23 @@ const LONGEST_TEXT: usize = 20_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_understood_counts_as_missing() {
+        let of = |text: &str| understood::<Interval>(serde_json::from_str(text).unwrap());
+        let odd = of(r#"{"at_s": 3, "agents": "three", "sessions": 7}"#);
+        assert_eq!((odd.at_s, odd.agents, odd.sessions), (3, 0, 7));
+        assert_eq!(of("[]"), Interval::default());
+        // As versions before this one wrote them.
+        let early = of(
+            r#"{"procedures": {"registration": {"failed": 3, "abandoned": 0, "timed_out": {"T3510": 2, "T3511": 1}}}}"#,
+        );
+        let figures = &early.procedures["registration"];
+        assert_eq!(
+            (figures.failed.values().sum::<u64>(), figures.abandoned.len(), figures.timed_out),
+            (3, 0, 3)
+        );
+    }
 
     #[test]
     fn texts_of_a_changed_file_are_fit_to_be_shown() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Percentiles, ShownEvent, UserPlaneSummary};
 
@@ -47,15 +47,42 @@ pub struct IntervalFigures {
     /// Ended as wanted.
     pub succeeded: u64,
     /// Refused or broken off by the network, by cause.
+    #[serde(deserialize_with = "by_cause")]
     pub failed: BTreeMap<String, u64>,
     /// Ended by a timer.
+    #[serde(deserialize_with = "sum")]
     pub timed_out: u64,
     /// Given up by us, by reason.
+    #[serde(deserialize_with = "by_cause")]
     pub abandoned: BTreeMap<String, u64>,
     /// Never started.
+    #[serde(deserialize_with = "sum")]
     pub never_started: u64,
     /// From the due time, of what succeeded, µs.
     pub latency_us: Percentiles,
     /// From the first octet, of what succeeded, µs.
     pub service_us: Percentiles,
+}
+
+/// Earlier versions wrote the sum where causes stand now, and the other way round.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Tally {
+    Sum(u64),
+    ByCause(BTreeMap<String, u64>),
+}
+
+fn by_cause<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, u64>, D::Error> {
+    Ok(match Tally::deserialize(deserializer)? {
+        Tally::Sum(0) => BTreeMap::new(),
+        Tally::Sum(n) => BTreeMap::from([("not said".to_owned(), n)]),
+        Tally::ByCause(causes) => causes,
+    })
+}
+
+fn sum<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Ok(match Tally::deserialize(deserializer)? {
+        Tally::Sum(n) => n,
+        Tally::ByCause(causes) => causes.values().fold(0, |sum, n| sum.saturating_add(*n)),
+    })
 }

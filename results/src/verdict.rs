@@ -18,6 +18,17 @@ pub enum Status {
     Invalid,
 }
 
+impl Status {
+    /// As `summary.json` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 /// How a run ended, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]

@@ -5,11 +5,11 @@ mod read;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde_json::Value;
 use statistics::{Comparison, Finding, Judgement, Settings};
 
 use results::FolderError;
 use results::folder::write_whole;
+use results::{Status, Summary};
 
 pub(crate) use read::{LATENESS, read_series};
 pub use read::{RunRead, read_run};
@@ -50,7 +50,7 @@ pub struct ComparedRun {
     pub started_at: String,
     /// Its `summary.json`.
     #[serde(skip)]
-    pub summary: Value,
+    pub summary: Summary,
 }
 
 /// Why two runs are not compared.
@@ -83,9 +83,9 @@ pub fn compare_runs(
     let regression = comparison.worse().next().is_some();
     let place = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let same_run = place(base) == place(run)
-        || of_base.summary.get("run_id") == of_run.summary.get("run_id")
-            && of_base.summary.get("started_at").is_some()
-            && of_base.summary.get("started_at") == of_run.summary.get("started_at");
+        || of_base.summary.run_id == of_run.summary.run_id
+            && !of_base.summary.started_at.is_empty()
+            && of_base.summary.started_at == of_run.summary.started_at;
     Ok(ComparedRuns {
         base: of_base.described(base),
         run: of_run.described(run),
@@ -153,12 +153,9 @@ pub fn comparison_text(finding: &Finding) -> [String; 4] {
 fn unlike(base: &RunRead, run: &RunRead) -> Vec<String> {
     let mut differ = Vec::new();
     for (which, of) in [("base", base), ("other", run)] {
-        if of.text("/verdict/status") == "invalid" {
-            let reason = of
-                .summary
-                .pointer("/verdict/reasons/0")
-                .and_then(Value::as_str)
-                .unwrap_or("no reason is given");
+        let verdict = &of.summary.verdict;
+        if verdict.status == Status::Invalid {
+            let reason = verdict.reasons.first().map_or("no reason is given", String::as_str);
             differ.push(format!("the {which} run is invalid ({reason})"));
         }
     }
@@ -172,9 +169,9 @@ fn unlike(base: &RunRead, run: &RunRead) -> Vec<String> {
         }
         Err(error) => differ.push(format!("a scenario.yaml cannot be read: {error}")),
     }
-    let agents = |of: &RunRead| of.summary.get("agents").and_then(Value::as_array).map_or(0, Vec::len);
-    if agents(base) != agents(run) {
-        differ.push(format!("agents: {}, {}", agents(base), agents(run)));
+    let (of_base, of_run) = (base.summary.agents.len(), run.summary.agents.len());
+    if of_base != of_run {
+        differ.push(format!("agents: {of_base}, {of_run}"));
     }
     differ
 }

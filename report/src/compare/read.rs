@@ -1,5 +1,6 @@
 //! A run folder as series over time: counts from `timeline.ndjson`, latencies from `histograms.hlog`.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,22 +9,28 @@ use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-use serde_json::Value;
+use results::{FolderError, Interval, Summary, folder, is_own_reason};
+use serde::Deserialize;
 use statistics::{RunSeries, Samples, Unit};
 
 use super::ComparedRun;
-use results::FolderError;
-use results::folder::{lines_of, parse, read};
-use results::is_own_reason;
 
 /// What a folder holds of a run.
 pub struct RunRead {
     /// `summary.json`.
-    pub summary: Value,
+    pub summary: Summary,
     /// `scenario.yaml`.
     pub scenario: String,
     /// Counts and latencies over time.
     pub series: RunSeries,
+}
+
+/// What of `plan.json` a comparison needs.
+#[derive(Default, Deserialize)]
+struct Planned {
+    /// By procedure.
+    #[serde(default)]
+    planned: BTreeMap<String, u64>,
 }
 
 /// Reads the folder of a run that has ended.
@@ -31,26 +38,19 @@ pub struct RunRead {
 /// # Errors
 /// A file of it cannot be read, or holds something else than a run writes.
 pub fn read_run(folder: &Path) -> Result<RunRead, FolderError> {
-    let path = folder.join("summary.json");
-    let summary = parse(&path, 1, &read(&path)?)?;
-    let scenario = read(&folder.join("scenario.yaml"))?;
+    let summary = folder::summary(folder)?;
+    let scenario = folder::read(&folder.join("scenario.yaml"))?;
     let path = folder.join("plan.json");
-    let plan = parse(&path, 1, &read(&path)?)?;
-    let mut series = read_series(folder, &lines_of(&folder.join("timeline.ndjson"))?)?;
+    let plan = folder::parse(&path, 1, &folder::read(&path)?)?;
+    let mut series = read_series(folder, &folder::timeline(folder)?)?;
     series.procedures.remove(LATENESS);
-    series.planned_s = summary.get("planned_s").and_then(Value::as_f64).unwrap_or_default();
-    series.planned = plan
-        .get("planned")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, planned)| Some((name.clone(), planned.as_u64()?)))
-        .collect();
+    series.planned_s = summary.planned_s;
+    series.planned = Planned::deserialize(plan).unwrap_or_default().planned;
     Ok(RunRead { summary, scenario, series })
 }
 
 /// What a folder holds over time; how late attempts left stands there as the procedure [`LATENESS`].
-pub(crate) fn read_series(folder: &Path, timeline: &[Value]) -> Result<RunSeries, FolderError> {
+pub(crate) fn read_series(folder: &Path, timeline: &[Interval]) -> Result<RunSeries, FolderError> {
     let mut series = counts(timeline);
     let length = series.procedures.values().map(Vec::len).max().unwrap_or(0);
     series.procedures.insert(LATENESS.to_owned(), vec![Unit::default(); length]);
@@ -60,47 +60,40 @@ pub(crate) fn read_series(folder: &Path, timeline: &[Value]) -> Result<RunSeries
 }
 
 impl RunRead {
-    pub(crate) fn text(&self, pointer: &str) -> String {
-        self.summary.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-    }
-
     pub(super) fn described(self, folder: &Path) -> ComparedRun {
+        let Self { summary, .. } = self;
         ComparedRun {
             folder: folder.to_owned(),
-            run_id: self.text("/run_id"),
-            scenario: self.text("/scenario"),
-            verdict: self.text("/verdict/status"),
-            target: self.text("/target"),
-            started_at: self.text("/started_at"),
-            summary: self.summary,
+            run_id: summary.run_id.clone(),
+            scenario: summary.scenario.clone(),
+            verdict: summary.verdict.status.as_str().to_owned(),
+            target: summary.target.clone(),
+            started_at: summary.started_at.clone(),
+            summary,
         }
     }
 }
 
 /// The units are the time line's entries, which are of equal length.
-fn counts(timeline: &[Value]) -> RunSeries {
-    let number = |of: &Value, key: &str| of.get(key).and_then(Value::as_u64).unwrap_or_default();
-    let tally = |of: Option<&Value>| match of {
-        Some(Value::Object(causes)) => {
-            causes.iter().filter(|(cause, _)| !is_own_reason(cause)).filter_map(|(_, n)| n.as_u64()).sum()
-        }
-        Some(count) => count.as_u64().unwrap_or_default(),
-        None => 0u64,
+fn counts(timeline: &[Interval]) -> RunSeries {
+    // What the fleet gave up for reasons of its own says nothing of the target.
+    let of_target = |by_cause: &BTreeMap<String, u64>| {
+        let causes = by_cause.iter().filter(|(cause, _)| !is_own_reason(cause));
+        causes.fold(0, |sum: u64, (_, n)| sum.saturating_add(*n))
     };
-    let unit_s =
-        timeline.first().and_then(|entry| entry.get("for_s")).and_then(Value::as_u64).unwrap_or(1).max(1);
-    let place = |entry: &Value| usize::try_from(number(entry, "at_s") / unit_s).unwrap_or(usize::MAX);
+    let unit_s = timeline.first().map_or(1, |entry| entry.for_s).max(1);
+    let place = |entry: &Interval| usize::try_from(entry.at_s / unit_s).unwrap_or(usize::MAX);
     let length =
         timeline.iter().map(place).max().map_or(0, |last| last.saturating_add(1)).min(MOST_INTERVALS);
     let mut series = RunSeries { unit_s: unit_s as f64, ..RunSeries::default() };
     for entry in timeline {
-        for (name, figures) in entry.get("procedures").and_then(Value::as_object).into_iter().flatten() {
+        for (name, figures) in &entry.procedures {
             let units =
                 series.procedures.entry(name.clone()).or_insert_with(|| vec![Unit::default(); length]);
             let Some(unit) = units.get_mut(place(entry)) else { continue };
-            unit.due = number(figures, "due");
-            unit.succeeded = number(figures, "succeeded");
-            let others = ["failed", "timed_out", "abandoned"].map(|outcome| tally(figures.get(outcome)));
+            unit.due = figures.due;
+            unit.succeeded = figures.succeeded;
+            let others = [of_target(&figures.failed), figures.timed_out, of_target(&figures.abandoned)];
             unit.ended = others.into_iter().fold(unit.succeeded, u64::saturating_add);
         }
     }
