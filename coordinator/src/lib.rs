@@ -12,8 +12,8 @@
 //! store/      records made durable
 //! folder/     the run folder: what is written while a run lasts
 //! core/       decides: leases, takeovers, shard moves, the account
-//! reconcile/  the two ledgers at the end
 //! verdict/    conditions, coverage, whether the generator was the limit
+//! reconcile/  the network's side, and the two ledgers at the end
 //! merge/      reports checked, merged exactly once, added up
 //! histogram/  what is measured
 //! time/       clocks
@@ -38,6 +38,6 @@ pub use driver::{
 pub use folder::RunFolder;
 pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};
 pub use merge::{Checked, Counts, Fault, Merge, ProcedureFigures, Reception};
-pub use reconcile::{NetworkClosed, NetworkEvent, NetworkSide, SharedNetwork, carried};
+pub use reconcile::{NetworkClosed, NetworkEvent, NetworkServed, NetworkSide, SharedNetwork, carried};
 pub use store::{SqliteStore, Stored};
 pub use wire::to_agent::TracePolicy;

@@ -35,6 +35,23 @@ pub struct GeneratorSummary {
     pub advice: Option<String>,
 }
 
+/// Whether the simulator beside the agents was let run when there was something to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct EmbeddedTargetSummary {
+    /// True: its answers were late by this machine, so the figures are not its own, and the run is invalid.
+    pub starved: bool,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Messages of signalling that it took in and sent.
+    pub messages: u64,
+    /// Those that waited for a processor longer than an attempt may be late.
+    pub late: u64,
+    /// The longest such wait, µs.
+    pub longest_wait_us: u64,
+}
+
 /// The processors of one host of agents, from the run's start to the last word of its agents. Informative: it explains
 /// lateness, and no verdict rests on it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

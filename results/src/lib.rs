@@ -28,7 +28,7 @@ pub use drift::{DriftSummary, DriftTrend};
 pub use events::{AmfSummary, NetworkEvents, RanEvents, ShownEvent, TimedEvent};
 pub use fleet::{AgentSummary, Gap, RecoverySummary, ReportCounts, ShardMove, SupervisorSummary};
 pub use folder::FolderError;
-pub use generator::{GeneratorSummary, HELD_BACK, HostSummary, ProcessorShares};
+pub use generator::{EmbeddedTargetSummary, GeneratorSummary, HELD_BACK, HostSummary, ProcessorShares};
 pub use handovers::{HandoverCells, HandoverSummary};
 pub use impairments::{Fault, ImpairmentSummary, ImpairmentWindow, Override};
 pub use interval::{Interval, IntervalFigures};

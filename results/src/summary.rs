@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentSummary, AmfSummary, BillingSummary, DriftSummary, Fault, Gap, GeneratorSummary, GuardrailResult,
-    HandoverSummary, ImpairmentSummary, NetworkEvents, ProcedureSummary, RanEvents, RecoverySummary,
-    ReportCounts, ShardMove, SloResult, SupervisorSummary, TraceCounts, TraceFileSummary, UserPlaneSummary,
-    Verdict,
+    AgentSummary, AmfSummary, BillingSummary, DriftSummary, EmbeddedTargetSummary, Fault, Gap,
+    GeneratorSummary, GuardrailResult, HandoverSummary, ImpairmentSummary, NetworkEvents, ProcedureSummary,
+    RanEvents, RecoverySummary, ReportCounts, ShardMove, SloResult, SupervisorSummary, TraceCounts,
+    TraceFileSummary, UserPlaneSummary, Verdict,
 };
 
 /// The verdict and every figure of the report.
@@ -70,6 +70,9 @@ pub struct Summary {
     pub impairments: ImpairmentSummary,
     /// Whether the generator was the bottleneck.
     pub generator: GeneratorSummary,
+    /// How the embedded simulator fared on the machine that it shares with the agents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedded_target: Option<EmbeddedTargetSummary>,
     /// The fleet.
     pub agents: Vec<AgentSummary>,
     /// Messages that were not expected or not understood, by kind.

@@ -8,4 +8,4 @@ pub(crate) use charging_ledger::{Found, bring, waited_for};
 pub use ledgers::carried;
 pub(crate) use ledgers::{OfRun, Reconciled, reconcile};
 pub(crate) use network::{Ledger, Network, timed};
-pub use network::{NetworkClosed, NetworkEvent, NetworkSide, SharedNetwork};
+pub use network::{NetworkClosed, NetworkEvent, NetworkServed, NetworkSide, SharedNetwork};

@@ -10,11 +10,9 @@ use scenarios::{FEWEST_LATE, Generator};
 
 use super::machine::Machines;
 use crate::histogram::{Histogram, percentiles};
+use crate::reconcile::NetworkServed;
 use results::units::float;
-use results::{Coverage, GeneratorSummary, units};
-
-/// Late attempts below which the generator never was the limit.
-pub(crate) const FEWEST: u64 = 10;
+use results::{Coverage, EmbeddedTargetSummary, GeneratorSummary, units};
 
 /// Judges by how late attempts left in the whole run.
 pub(crate) fn assess(lateness: &Histogram, limits: &Generator, machines: &Machines) -> GeneratorSummary {

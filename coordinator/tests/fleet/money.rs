@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use billing::csv::{ChargingWriter, UsageReader};
 use billing::{ChargingRecord, Currency, Money};
-use coordinator::{CoordinatorConfig, NetworkClosed, NetworkEvent, NetworkSide, RunOutcome, StopRequest};
+use coordinator::{
+    CoordinatorConfig, NetworkClosed, NetworkEvent, NetworkServed, NetworkSide, RunOutcome, StopRequest,
+};
 use results::Status;
 
 use crate::agent::Behaviour::{self, *};
@@ -93,7 +95,8 @@ async fn served(
     served: Option<NetworkServed>,
 ) -> (RunOutcome, tempfile::TempDir) {
     let set = |config: &mut CoordinatorConfig| {
-        config.run.network = Some(Arc::new(Charges { runs: config.run.out.clone(), lost: lost.to_vec() }));
+        config.run.network =
+            Some(Arc::new(Charges { runs: config.run.out.clone(), lost: lost.to_vec(), served }));
     };
     let (outcome, runs) = campaign(SCENARIO, &[behaviour], set, StopRequest::None).await;
     (outcome.unwrap(), runs)

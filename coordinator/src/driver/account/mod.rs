@@ -10,8 +10,8 @@ use std::time::Instant;
 use billing::{LostUsage, RunWindow};
 use report::{render_junit, render_report};
 use results::{
-    BillingSummary, FolderError, GeneratorSummary, Progress, SloResult, Summary, TraceCounts,
-    TraceFileSummary,
+    BillingSummary, EmbeddedTargetSummary, FolderError, GeneratorSummary, Progress, SloResult, Summary,
+    TraceCounts, TraceFileSummary,
 };
 use serde_json::json;
 use tokio::sync::watch;
@@ -65,6 +65,7 @@ impl Account {
         match closed {
             Err(error) => self.network.ledger = Ledger::Unusable(error),
             Ok(closed) => {
+                self.network.served = closed.served;
                 self.network.charging_faults = closed.charging_faults;
                 self.network.events = timed(self.start_us(), closed.events, closed.counted);
                 if let Some(source) = closed.charging {
@@ -130,9 +131,11 @@ impl Account {
         self.core.doubts().into_iter().for_each(|doubt| self.core.invalidate(doubt));
         warnings::of(&self.core).into_iter().for_each(|warning| self.core.warn(warning));
         let billing = self.reconcile();
-        let generator = self.generator();
-        generator.reasons.iter().for_each(|reason| self.core.invalidate(reason.clone()));
-        let mut summary = self.summary(generator, billing, traces, trace_counts);
+        let (generator, target) = self.saturation();
+        let starved = target.iter().filter_map(|target| target.reason.as_ref());
+        let reasons: Vec<String> = generator.reasons.iter().chain(starved).cloned().collect();
+        reasons.into_iter().for_each(|reason| self.core.invalidate(reason));
+        let mut summary = self.summary((generator, target), billing, traces, trace_counts);
         self.write(&mut summary);
         self.progress.send_replace(self.core.progress());
         if let Some(control) = &self.control {
@@ -141,10 +144,13 @@ impl Account {
         RunOutcome { folder: self.folder.path.clone(), summary }
     }
 
-    fn generator(&self) -> GeneratorSummary {
+    /// Whether the generator was the limit, and whether the target beside it was let run.
+    fn saturation(&self) -> (GeneratorSummary, Option<EmbeddedTargetSummary>) {
         let (totals, limits) = (&self.core.state().totals, self.core.plan().scenario().generator);
-        let assessed = saturation::assess(&totals.lateness, &limits, &self.core.machines(self.embedded));
-        GeneratorSummary { coverage: totals.lateness_coverage(), ..assessed }
+        let machines = self.core.machines(self.embedded);
+        let assessed = saturation::assess(&totals.lateness, &limits, &machines);
+        let generator = GeneratorSummary { coverage: totals.lateness_coverage(), ..assessed };
+        (generator, saturation::assess_target(self.network.served, &limits, &machines))
     }
 
     fn reconcile(&mut self) -> BillingSummary {

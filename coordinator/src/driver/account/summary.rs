@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use results::{
-    BillingSummary, DriftSummary, Fault, FolderError, GeneratorSummary, ProcedureSummary, SloResult, Status,
-    Summary, TraceCounts, TraceFileSummary, Verdict,
+    BillingSummary, DriftSummary, EmbeddedTargetSummary, Fault, FolderError, GeneratorSummary,
+    ProcedureSummary, SloResult, Status, Summary, TraceCounts, TraceFileSummary, Verdict,
 };
 use scenarios::Scenario;
 
@@ -19,7 +19,7 @@ use crate::verdict::{Guard, Measured, coverage};
 impl Account {
     pub(super) fn summary(
         &self,
-        generator: GeneratorSummary,
+        (generator, embedded_target): (GeneratorSummary, Option<EmbeddedTargetSummary>),
         billing: BillingSummary,
         traces: Vec<TraceFileSummary>,
         trace_counts: TraceCounts,
@@ -63,6 +63,7 @@ impl Account {
             amfs: totals.amfs.clone(),
             impairments: impairments::executed(&scenario, Duration::from_secs_f64(duration_s)),
             generator,
+            embedded_target,
             agents: self.core.agent_summaries(duration_s),
             unexpected: totals.unexpected.clone(),
             messages_sent: totals.messages_sent,
