@@ -11,8 +11,6 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("coordinator/tests/core/fleet.rs", "stories of one subject"),
     ("rehearsal/src/world.rs", "about to be split with the drills over the real campaign"),
     ("signalling/tests/amf/mod.rs", "the AMF of the tests"),
-    ("simulator/src/server/mod.rs", "about to be split"),
-    ("simulator/tests/amf/criticality.rs", "stories of one subject"),
     ("wire/src/to_coordinator.rs", "every message to the coordinator, and nothing else"),
 ];
 
@@ -29,8 +27,6 @@ pub(crate) const FUNCTIONS: &[(&str, &str)] = &[
     ("criticality/src/ngap/answer.rs: unsuccessful", "a row for each procedure"),
     ("signalling/tests/any_input.rs: every_attempt_ends_exactly_once", "one property"),
     ("signalling/tests/pycrate.rs: ngap_pdus", "a row for each message"),
-    ("simulator/src/amf/procedures/registration.rs: accept", "the elements of one message"),
-    ("simulator/tests/amf/interleaving.rs: step", "a row for each step"),
     ("wire/tests/golden.rs: every_to_coordinator", "a row for each message"),
 ];
 
@@ -42,7 +38,6 @@ pub(crate) const STRUCTS: &[(&str, &str)] = &[
     ("coordinator/src/core/state.rs: State", "what a restart must find again is one value"),
     ("coordinator/src/driver/mod.rs: Run", "its links and its store are about to be values of their own"),
     ("results/src/summary.rs: Summary", "keys of summary.json"),
-    ("simulator/src/amf/settings.rs: AmfSettings", "settings of one AMF"),
     ("simulator/src/upf/counters.rs: UpfCounters", "counts, a line each"),
     ("simulator/tests/amf/ue.rs: TestUe", "the UE of the tests"),
     ("wire/src/to_coordinator.rs: IntervalReport", "the fields of one message"),

@@ -1,7 +1,7 @@
 //! The rules of the house, as tests: sizes, folders, pure code, words, commits, and what ARCHITECTURE.md names.
 //!
 //! They read the sources as text, which rustfmt has laid out. What does not keep to a rule is listed in `exempt.rs` with its
-//! reason; an entry that is not needed any more fails as well, so the lists only shrink.
+//! reason; the lists only shrink.
 
 #![cfg(test)]
 

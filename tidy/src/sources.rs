@@ -55,7 +55,7 @@ fn walk(folder: &Path, found: &mut Vec<Source>) {
     }
 }
 
-/// Fails with what is wrong beyond the exempt, and with what is exempt without need.
+/// Fails with what is wrong beyond the exempt; says what is exempt without need.
 pub(crate) fn hold(rule: &str, wrong: Vec<(String, String)>, exempt: &[(&str, &str)]) {
     let names: BTreeSet<&str> = wrong.iter().map(|(name, _)| name.as_str()).collect();
     let known: BTreeSet<&str> = exempt.iter().map(|(name, _)| *name).collect();
@@ -66,5 +66,10 @@ pub(crate) fn hold(rule: &str, wrong: Vec<(String, String)>, exempt: &[(&str, &s
         .collect();
     let old: Vec<String> = known.difference(&names).map(|name| format!("  {name}")).collect();
     assert!(new.is_empty(), "{rule}\nNot so:\n{}", new.join("\n"));
-    assert!(old.is_empty(), "{rule}\nExempt, and need not be:\n{}", old.join("\n"));
+    if !old.is_empty() {
+        eprintln!(
+            "exempt from this rule without need, to be taken off exempt.rs: {rule}\n{}",
+            old.join("\n")
+        );
+    }
 }
