@@ -131,7 +131,7 @@ impl Device {
     /// Whether it has a NAS signalling connection, or waits for one.
     pub fn is_connected(&self) -> bool {
         match &self.nas {
-            Nas::Nr(nas) => nas.mm.connection.connected,
+            Nas::Nr(nas) => nas.mm.connected,
         }
     }
 

@@ -8,7 +8,6 @@ use crate::common::retry::{RetryState, begun_by_the_ue};
 use crate::common::timers::{RunningTimers, Timer};
 use crate::common::usim::Usim;
 use crate::device::{Device, Nas};
-use crate::nas5g::nas_connection::NasConnection;
 use crate::nas5g::registered_area::RegisteredArea;
 use crate::nas5g::session_management::SessionManagement;
 use crate::nas5g::{Mobility, Nas5g};
@@ -45,7 +44,7 @@ impl UeState {
         let Device { usim, nas: Nas::Nr(Nas5g { mm, sm, slot }), sessions } = device;
         let Subscriber { imsi, plmn, k, opc } = usim.subscriber;
         // The timers of what stays behind do not come along.
-        let mut running = mm.connection.running;
+        let mut running = mm.running;
         for timer in slot.timer().into_iter().chain(OF_AUTHENTICATION) {
             running.remove(timer);
         }
@@ -55,7 +54,7 @@ impl UeState {
             k: k.0,
             opc: opc.0,
             sequence_numbers: usim.sequence_numbers().to_vec(),
-            context: mm.connection.context.as_ref().map(NasContext::export),
+            context: mm.context.as_ref().map(NasContext::export),
             area: mm.area.clone(),
             suci: mm.suci.clone(),
             retry: mm.retry.clone(),
@@ -65,20 +64,18 @@ impl UeState {
             after_release: mm.after_release,
             registered: mm.registered,
             moved: mm.moved,
-            connected: mm.connection.connected,
-            secured: mm.connection.secured,
+            connected: mm.connected,
+            secured: mm.secured,
         }
     }
 
     pub(crate) fn into_device(self) -> Device {
         let usim = Usim::remembering(self.subscriber(), self.sequence_numbers);
         let mm = Mobility {
-            connection: NasConnection {
-                context: self.context.as_ref().and_then(NasContext::import),
-                running: self.running,
-                connected: self.connected,
-                secured: self.secured,
-            },
+            context: self.context.as_ref().and_then(NasContext::import),
+            running: self.running,
+            connected: self.connected,
+            secured: self.secured,
             area: self.area,
             suci: self.suci,
             retry: self.retry,

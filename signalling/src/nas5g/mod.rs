@@ -7,7 +7,7 @@
 
 mod attempt;
 mod ecies;
-pub(crate) mod nas_connection;
+mod nas_connection;
 mod procedures;
 mod receiving;
 pub(crate) mod registered_area;
@@ -56,7 +56,7 @@ impl Nas5g {
             UeEvent::Start(procedure) => slot.start(procedure, ue),
             UeEvent::Downlink(octets) => receiving::downlink(slot, octets, ue),
             UeEvent::Expired(timer) => {
-                if ue.mm.connection.running.remove(timer) {
+                if ue.mm.running.remove(timer) {
                     expired(slot, timer, ue);
                 }
             }
@@ -109,7 +109,7 @@ fn expired(slot: &mut Slot, timer: Timer, ue: &mut Ue<'_>) {
 
 /// The connection was released, or never came to be.
 fn connection_lost(slot: &mut Slot, refusal: Option<ConnectionRefusal>, ue: &mut Ue<'_>) {
-    if ue.mm.connection.connected && slot.connection_lost(refusal, ue) {
+    if ue.mm.connected && slot.connection_lost(refusal, ue) {
         slot.go_idle(ue);
     }
 }
@@ -119,7 +119,7 @@ fn lose_power(slot: &mut Slot, ue: &mut Ue<'_>) {
     slot.end(Outcome::Failed(Cause::SwitchedOff), ue);
     ue.leave_registered();
     ue.release();
-    for timer in ue.mm.connection.running.all() {
+    for timer in ue.mm.running.all() {
         ue.stop(timer);
     }
 }

@@ -13,8 +13,8 @@ use crate::common::nas_security::{Header, Received, payload, status_cause};
 
 /// A NAS PDU from the network.
 pub(crate) fn downlink(slot: &mut Slot, octets: &[u8], ue: &mut Ue<'_>) {
-    let connection = &mut ue.mm.connection;
-    if !connection.connected {
+    let mm = &mut *ue.mm;
+    if !mm.connected {
         return ue.unexpected("nas-while-idle");
     }
     match Received::of(octets) {
@@ -25,17 +25,17 @@ pub(crate) fn downlink(slot: &mut Slot, octets: &[u8], ue: &mut Ue<'_>) {
             ue.unexpected("nas-security-header");
         }
         Received::Protected(header) => {
-            match connection.context.as_mut().and_then(|current| current.unprotect(octets)) {
+            match mm.context.as_mut().and_then(|current| current.unprotect(octets)) {
                 Some(plain) => {
-                    connection.secured = true;
+                    mm.secured = true;
                     protected(slot, &plain, ue);
                 }
                 // §4.4.4.2: some messages are processed although their integrity cannot be checked.
-                None if header == Header::Integrity && !connection.secured => {
+                None if header == Header::Integrity && !mm.secured => {
                     unprotected(slot, payload(octets), ue);
                 }
                 None => {
-                    let replay = connection.context.as_ref().is_some_and(|current| current.is_replay(octets));
+                    let replay = mm.context.as_ref().is_some_and(|current| current.is_replay(octets));
                     ue.unexpected(if replay { "nas-replay" } else { "nas-integrity" });
                 }
             }
@@ -45,7 +45,7 @@ pub(crate) fn downlink(slot: &mut Slot, octets: &[u8], ue: &mut Ue<'_>) {
 
 /// A message without integrity protection, or with one that cannot be checked (TS 24.501 §4.4.4.2).
 fn unprotected(slot: &mut Slot, plain: &[u8], ue: &mut Ue<'_>) {
-    if ue.mm.connection.secured {
+    if ue.mm.secured {
         return ue.unexpected("nas-unprotected");
     }
     let message = match Nas5gsMessage::decode(plain) {

@@ -106,7 +106,7 @@ impl Slot {
 
     /// The network pages the UE (TS 24.501 §5.6.2.2.1). Paging that crosses a procedure of the UE is answered by it.
     pub(crate) fn paged(&mut self, ue: &mut Ue<'_>) {
-        if !ue.mm.registered || ue.mm.connection.connected || !self.is_free() {
+        if !ue.mm.registered || ue.mm.connected || !self.is_free() {
             return ue.unexpected("paging");
         }
         // §5.3.9: paging stops T3346.

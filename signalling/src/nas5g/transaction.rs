@@ -85,7 +85,7 @@ impl Transaction {
 
     /// Sends the message, or the service request that goes before it (§5.4.5.2.1, §5.6.1.1 c).
     pub(crate) fn send(&mut self, ue: &mut Ue<'_>) -> Step {
-        if ue.mm.connection.connected && ue.mm.connection.secured {
+        if ue.mm.connected && ue.mm.secured {
             self.state = State::ExpectAnswer;
             ue.stop(Timer::T3540);
             ue.send(nas_transport_of_5gsm::uplink(self.session, &self.asks, self.message.clone()));

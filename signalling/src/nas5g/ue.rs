@@ -3,18 +3,17 @@
 use std::time::Duration;
 
 use identity::{Dnn, Plmn, Procedure, SessionId, Tac};
-use oxirush_nas::nas_5gs::{Nas5gmmMessage, NasPduSessionStatus};
+use oxirush_nas::nas_5gs::NasPduSessionStatus;
 
-use super::nas_connection::NasConnection;
 use super::procedures::authentication::Authentication;
 use super::registered_area::RegisteredArea;
 use super::session_management::SessionManagement;
 use super::suci;
+use crate::common::nas_security::NasContext;
 use crate::common::retry::RetryState;
-use crate::common::timers::{self, Timer};
+use crate::common::timers::{self, RunningTimers, Timer};
 use crate::common::usim::Usim;
 use crate::device::{Out, UeAction};
-use crate::establishment_cause::EstablishmentCause;
 use crate::sessions::Sessions;
 use crate::settings::{Retry, UeSettings};
 
@@ -28,7 +27,14 @@ use crate::settings::{Retry, UeSettings};
 /// ```
 #[derive(Default)]
 pub(crate) struct Mobility {
-    pub(crate) connection: NasConnection,
+    /// The current native security context. It outlives the connection that it protects.
+    pub(crate) context: Option<NasContext>,
+    /// The timers that run, those of every procedure.
+    pub(crate) running: RunningTimers,
+    /// There is an N1 signalling connection, or one is being set up.
+    pub(crate) connected: bool,
+    /// The secure exchange of NAS messages is established on this connection (§4.4.2.5).
+    pub(crate) secured: bool,
     /// What an authentication leaves until a SECURITY MODE COMMAND takes it into use.
     pub(crate) authentication: Option<Box<Authentication>>,
     pub(crate) area: RegisteredArea,
@@ -63,51 +69,6 @@ impl Ue<'_> {
 
     pub(crate) fn unexpected(&mut self, kind: &'static str) {
         self.out.push(UeAction::Unexpected(kind));
-    }
-
-    // The connection and its timers.
-
-    /// Sends an initial NAS message, on a new connection where there is none.
-    pub(crate) fn send_initial(&mut self, nas: Vec<u8>, cause: EstablishmentCause) {
-        self.mm.connection.send_initial(nas, cause, self.mm.area.s_tmsi(), self.out);
-    }
-
-    /// Sends a 5GMM message on the connection.
-    pub(crate) fn send(&mut self, message: impl Into<Nas5gmmMessage>) {
-        self.mm.connection.send(message, self.out);
-    }
-
-    /// Answers a message that cannot be used with a 5GMM STATUS, where TS 24.501 §7 asks for one.
-    pub(crate) fn refuse(&mut self, cause: Option<u8>) {
-        self.mm.connection.refuse(cause, self.out);
-    }
-
-    pub(crate) fn set(&mut self, timer: Timer, duration: Duration) {
-        self.mm.connection.set(timer, duration, self.out);
-    }
-
-    pub(crate) fn stop(&mut self, timer: Timer) {
-        self.mm.connection.stop(timer, self.out);
-    }
-
-    pub(crate) fn runs(&self, timer: Timer) -> bool {
-        self.mm.connection.running.contains(timer)
-    }
-
-    /// Releases the connection locally.
-    pub(crate) fn release(&mut self) {
-        self.mm.connection.release(self.out);
-    }
-
-    /// The connection is gone, and with it an authentication that it carried.
-    pub(crate) fn lose_connection(&mut self) {
-        self.mm.connection.lose(self.out);
-        self.mm.authentication = None;
-    }
-
-    /// The network is to release the connection now (§5.3.1.3).
-    pub(crate) fn expect_release(&mut self) {
-        self.mm.connection.expect_release(self.out);
     }
 
     // The registration.

@@ -139,7 +139,7 @@ pub(crate) fn requested(slot: &mut Slot, request: &NasAuthenticationRequest, ue:
     if let Some(res_star) = repeated.filter(|_| ue.runs(Timer::T3516)) {
         return ue.send(response(res_star));
     }
-    let in_use = ue.mm.connection.context.as_ref().map(NasContext::ng_ksi);
+    let in_use = ue.mm.context.as_ref().map(NasContext::ng_ksi);
     match answer(ue.usim, ue.tai.0, in_use, request) {
         Answer::Response(challenge) => {
             let response = response(challenge.res_star);
@@ -172,8 +172,8 @@ pub(crate) fn rejected(slot: &mut Slot, integrity: bool, ue: &mut Ue<'_>) {
     let had_attempt = !slot.is_free();
     ue.leave_registered();
     ue.mm.area.forget();
-    ue.mm.connection.context = None;
-    ue.mm.connection.secured = false;
+    ue.mm.context = None;
+    ue.mm.secured = false;
     if integrity {
         ue.mm.retry.forbid(Forbids::Usim, ue.tai);
     }

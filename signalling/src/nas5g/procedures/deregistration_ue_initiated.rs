@@ -77,7 +77,7 @@ pub(crate) fn switch_off(slot: &mut Slot, ue: &mut Ue<'_>) {
         ue.out.push(UeAction::Finished { procedure, outcome });
     }
     ue.leave_registered();
-    for timer in ue.mm.connection.running.all() {
+    for timer in ue.mm.running.all() {
         ue.stop(timer);
     }
     ue.mm.suci = None;
@@ -88,15 +88,15 @@ pub(crate) fn switch_off(slot: &mut Slot, ue: &mut Ue<'_>) {
 
 /// The protected request. §5.5.2.2.1: by the 5G-GUTI, or the SUCI where there is none.
 fn request(switch_off: bool, ue: &mut Ue<'_>) -> Vec<u8> {
-    let header = ue.mm.connection.initial_header();
-    let ng_ksi = ue.mm.connection.context.as_ref().map_or(NO_KEY, NasContext::ng_ksi);
+    let header = ue.initial_header();
+    let ng_ksi = ue.mm.context.as_ref().map_or(NO_KEY, NasContext::ng_ksi);
     let identity = match ue.mm.area.guti {
         Some(guti) => Some(guti.mobile_identity()),
         None => ue.suci(),
     };
     let identity = identity.map_or_else(NasFGsMobileIdentity::from_no_identity, NasFGsMobileIdentity::new);
     let message = Nas5gsMessage::new_5gmm(message(switch_off, ng_ksi, identity));
-    let protected = ue.mm.connection.context.as_mut().and_then(|current| current.protect(&message, header));
+    let protected = ue.mm.context.as_mut().and_then(|current| current.protect(&message, header));
     protected.unwrap_or_else(|| message.encode().unwrap_or_default())
 }
 

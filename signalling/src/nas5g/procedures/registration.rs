@@ -48,7 +48,7 @@ impl Registration {
         if !self.procedure.needs().registered {
             // A registered UE begins anew, as after a loss of power: the network learns it from the registration type.
             ue.leave_registered();
-            if ue.mm.connection.connected {
+            if ue.mm.connected {
                 ue.release();
             }
         }
@@ -63,21 +63,21 @@ impl Registration {
                 None => return Step::Done(Outcome::Failed(Cause::NotEncodable)),
             },
         };
-        let connection = &mut ue.mm.connection;
+        let mm = &mut *ue.mm;
         let mut request = message(
             registration_type(self.procedure),
             NasFGsMobileIdentity::new(identity),
-            connection.context.as_ref().map_or(NO_KEY, NasContext::ng_ksi),
-            &ue.mm.area,
-            (&*ue.sessions, !connection.connected),
+            mm.context.as_ref().map_or(NO_KEY, NasContext::ng_ksi),
+            &mm.area,
+            (&*ue.sessions, !mm.connected),
             ue.sm.was_used(),
             ue.settings,
         );
         let mut complete = Nas5gsMessage::new_5gmm(request.clone());
         self.complete = complete.encode().unwrap_or_default();
-        let protected = match &mut connection.context {
+        let protected = match &mut mm.context {
             // In 5GMM-CONNECTED the whole message is ciphered (§4.4.6).
-            Some(current) if connection.secured => current.protect(&complete, Header::IntegrityAndCiphering),
+            Some(current) if mm.secured => current.protect(&complete, Header::IntegrityAndCiphering),
             Some(current) => {
                 let mut contained = self.complete.clone();
                 let container = (cleartext(&request, None) != request)
@@ -91,7 +91,7 @@ impl Registration {
         self.unprotected = protected.is_none();
         let nas = protected.unwrap_or_else(|| {
             // No context, or one whose COUNTs are used up: a new authentication follows (§4.4.3.5).
-            connection.context = None;
+            mm.context = None;
             request.ngksi.value = NO_KEY;
             complete = Nas5gsMessage::new_5gmm(request.clone());
             self.complete = complete.encode().unwrap_or_default();
@@ -152,7 +152,7 @@ impl Registration {
         let exhausted = ue.mm.retry.failed(counter);
         if exhausted {
             ue.mm.area.forget();
-            ue.mm.connection.context = None;
+            ue.mm.context = None;
             ue.leave_registered();
         }
         if !ue.does_as_specified() {

@@ -59,8 +59,8 @@ impl Ue<'_> {
         let effect = effect(cause, integrity);
         if effect.delete_identity {
             self.mm.area.forget();
-            self.mm.connection.context = None;
-            self.mm.connection.secured = false;
+            self.mm.context = None;
+            self.mm.secured = false;
         }
         if effect.deregisters {
             self.leave_registered();

@@ -97,10 +97,10 @@ pub(crate) fn capability(settings: &UeSettings) -> [u8; 2] {
 /// SECURITY MODE COMMAND (TS 24.501 §5.4.2): `octets` is the whole protected message.
 pub(crate) fn commanded(slot: &mut Slot, octets: &[u8], command: &NasSecurityModeCommand, ue: &mut Ue<'_>) {
     let pending = ue.mm.authentication.as_ref().and_then(|state| state.keys());
-    match judge(octets, command, ue.settings, ue.mm.connection.context.as_ref(), pending) {
+    match judge(octets, command, ue.settings, ue.mm.context.as_ref(), pending) {
         Ok(taken) => {
-            ue.mm.connection.context = Some(taken);
-            ue.mm.connection.secured = true;
+            ue.mm.context = Some(taken);
+            ue.mm.secured = true;
             ue.mm.authentication = None;
             for timer in [Timer::T3516, Timer::T3520] {
                 ue.stop(timer);
@@ -113,7 +113,7 @@ pub(crate) fn commanded(slot: &mut Slot, octets: &[u8], command: &NasSecurityMod
             let initial = ((unprotected || again) && !initial.is_empty()).then(|| initial.to_vec());
             let complete = Nas5gsMessage::new_5gmm(complete(imeisv, initial));
             let header = Header::IntegrityAndCipheringWithNewContext;
-            let context = ue.mm.connection.context.as_mut();
+            let context = ue.mm.context.as_mut();
             if let Some(nas) = context.and_then(|current| current.protect(&complete, header)) {
                 ue.out.push(UeAction::Uplink(nas));
             }

@@ -130,8 +130,8 @@ fn agree(running: &Running, status: Option<&NasPduSessionStatus>, ue: &mut Ue<'_
 
 /// The protected SERVICE REQUEST, and the whole of it in plain; `None` without a security context.
 pub(crate) fn message(reason: Reason, ue: &mut Ue<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (s_tmsi, secured) = (ue.mm.area.s_tmsi()?, ue.mm.connection.secured);
-    let current = ue.mm.connection.context.as_mut()?;
+    let (s_tmsi, secured) = (ue.mm.area.s_tmsi()?, ue.mm.secured);
+    let current = ue.mm.context.as_mut()?;
     let whole = whole(reason, current.ng_ksi(), s_tmsi, ue.sessions, ue.sm.was_used());
     let cleartext = cleartext(&whole);
     let has_more = cleartext != whole;
