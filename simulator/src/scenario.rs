@@ -30,7 +30,6 @@ pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {
             backoff: congestion.backoff,
         }),
         release_after_registration: network.release_after_registration,
-        home_network_keys: home_network_keys(scenario),
         seed: scenarios::stream_seed(seed, &[AMF_STREAM]),
         ..AmfSettings::new(scenario.cells.plmn())
     }
@@ -90,6 +89,10 @@ fn home_network_keys(scenario: &Scenario) -> Vec<HomeNetworkKey> {
 pub struct ScenarioSubscribers(pub Arc<Scenario>);
 
 impl SubscriberData for ScenarioSubscribers {
+    fn home_network_keys(&self) -> Vec<HomeNetworkKey> {
+        home_network_keys(&self.0)
+    }
+
     fn find(&self, imsi: Imsi) -> Option<SubscriberRecord> {
         let subscriber = self.0.find_subscriber(imsi)?;
         Some(SubscriberRecord {

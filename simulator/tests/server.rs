@@ -16,7 +16,8 @@ use sctp::{Address, AssociationId, Endpoint, Event, NGAP_PPID, Options, Transpor
 use simulator::amf::Message;
 use simulator::{
     Amf, AmfSettings, Charged, Chf, ChfSettings, Core, SessionSettings, SessionSpec, Sessions, Simulator,
-    SimulatorError, SimulatorOptions, SubscriberData, SubscriberRecord, UeAddresses, Upf, UpfSettings,
+    SimulatorError, SimulatorOptions, SubscriberData, SubscriberRecord, Subscribers, UeAddresses, Upf,
+    UpfSettings,
 };
 
 struct Nobody;
@@ -33,11 +34,11 @@ fn serve(freezes: Vec<(Duration, Duration)>, listen: &Address) -> Result<Simulat
 }
 
 fn core(n3: IpAddr, faults: ChargingFaults) -> Core {
-    let amf = Amf::new(AmfSettings::new("001/01".parse().unwrap()), Box::new(Nobody));
+    let amf = Amf::new(AmfSettings::new("001/01".parse().unwrap()));
     let (tariff, quota) = (Tariff::default(), None);
     let chf = Chf::new(ChfSettings { tariff, quota, faults, seed: 1 });
     let sessions = Sessions::new(SessionSettings::default());
-    Core::new(amf, sessions, Upf::new(UpfSettings::new(n3, 1)), chf)
+    Core::new(amf, Subscribers::new(Box::new(Nobody)), sessions, Upf::new(UpfSettings::new(n3, 1)), chf)
 }
 
 /// A gNB that speaks octets.

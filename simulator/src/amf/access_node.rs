@@ -6,7 +6,7 @@ use identity::{Imsi, SessionId, Snssai};
 
 use super::connection::{ConnectionId, Protection};
 use super::procedures::ngap::{paging, pdu_session_resource};
-use super::{Amf, home_network, sending};
+use super::{Amf, sending};
 use crate::sessions::session::Session;
 use crate::sessions::{AccessNode, Place, Requester};
 use crate::statistics::Message;
@@ -20,9 +20,7 @@ impl AccessNode for Amf {
             Some(named) => allowed.find(|slice| *slice == named),
             None => allowed.next(),
         };
-        let answer = self.subscribers.find(supi).and_then(|record| record.refused);
-        let refused = answer.and_then(home_network::session_cause);
-        Some(Requester { serving, home: ue.home.unwrap_or(serving), slice, refused })
+        Some(Requester { serving, home: ue.home.unwrap_or(serving), slice })
     }
 
     fn reaches(&self, supi: Imsi) -> bool {

@@ -175,7 +175,7 @@ fn answer(
     match (message, awaited) {
         (Nas5gmmMessage::IdentityResponse(response), Awaited::Identity) => {
             amf.has_answer(id);
-            identification::received(amf, id, &response.mobile_identity)
+            identification::received(amf, context, id, &response.mobile_identity)
         }
         (Nas5gmmMessage::AuthenticationResponse(response), Awaited::Authentication) => {
             with(amf, id, |amf, Registration { authentication, imsi, .. }| {
@@ -184,7 +184,7 @@ fn answer(
         }
         (Nas5gmmMessage::AuthenticationFailure(failure), Awaited::Authentication) => {
             with(amf, id, |amf, Registration { authentication, imsi, .. }| {
-                authentication.failed(amf, context.now(), id, *imsi, &failure)
+                authentication.failed(amf, context, id, *imsi, &failure)
             })
         }
         (Nas5gmmMessage::SecurityModeComplete(complete), Awaited::SecurityMode) => {

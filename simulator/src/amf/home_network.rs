@@ -1,7 +1,7 @@
 //! What a UE is told when its home network does not want it served (TS 29.524): the table that docs/targets.md has.
 
 use identity::Imsi;
-use oxirush_nas::nas_5gs::{GmmCause, GsmCause};
+use oxirush_nas::nas_5gs::GmmCause;
 use scenarios::HomeAnswer;
 
 use super::Amf;
@@ -37,15 +37,4 @@ pub(super) fn registration_cause(answer: HomeAnswer) -> Option<GmmCause> {
         | HomeAnswer::SessionRoamingNotAllowed
         | HomeAnswer::SessionUserNotFound => return None,
     })
-}
-
-/// The 5GSM cause of the PDU SESSION ESTABLISHMENT REJECT (TS 29.524 §5); `None` where there is a session.
-pub(super) fn session_cause(answer: HomeAnswer) -> Option<GsmCause> {
-    match answer {
-        HomeAnswer::DnnNotAllowed => Some(GsmCause::MissingOrUnknownDnn),
-        HomeAnswer::SessionRoamingNotAllowed | HomeAnswer::SessionUserNotFound => {
-            Some(GsmCause::UserAuthenticationOrAuthorizationFailed)
-        }
-        _ => None,
-    }
 }

@@ -1,4 +1,4 @@
-//! A sans-IO AMF, with the subscriber data that it needs (TS 23.501 §6.2.1, TS 24.501, TS 38.413).
+//! A sans-IO AMF (TS 23.501 §6.2.1, TS 24.501, TS 38.413).
 //!
 //! It shares codecs with the UE side and nothing else: what a UE or gNB sends is judged by the specification alone.
 
@@ -38,7 +38,6 @@ use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
 use crate::sessions::{EventContext, Place};
-use crate::subscribers::{SubscriberData, Subscribers};
 use crate::timers::Timers;
 use admission::TokenBucket;
 use connection::{Connection, ConnectionId, Protection};
@@ -61,7 +60,6 @@ pub use settings::{AmfSettings, AmfTimers, Congestion, Limits, ServedNetwork};
 pub struct Amf {
     settings: AmfSettings,
     serving: Vec<Serving>,
-    subscribers: Subscribers,
     gnbs: FxHashMap<u32, Gnb>,
     connections: FxHashMap<ConnectionId, Connection>,
     last_connection: u64,
@@ -89,10 +87,9 @@ struct Serving {
 
 impl Amf {
     /// An AMF without gNBs and UEs.
-    pub fn new(settings: AmfSettings, subscribers: Box<dyn SubscriberData + Send>) -> Self {
+    pub fn new(settings: AmfSettings) -> Self {
         Self {
             serving: settings.networks.iter().filter_map(|network| Serving::new(network.plmn)).collect(),
-            subscribers: Subscribers::new(subscribers, &settings.home_network_keys),
             gnbs: FxHashMap::default(),
             connections: FxHashMap::default(),
             last_connection: 0,

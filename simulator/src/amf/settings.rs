@@ -6,8 +6,6 @@ use identity::{Plmn, Snssai, Tac};
 use oxirush_ngap::ngap::{BitRate, UEAggregateMaximumBitRate};
 use scenarios::HandoverPolicy;
 
-use crate::subscribers::HomeNetworkKey;
-
 /// The configuration of one [`Amf`](super::Amf). [`AmfSettings::new`] gives the values of the specification.
 #[derive(Clone, Debug)]
 pub struct AmfSettings {
@@ -41,8 +39,6 @@ pub struct AmfSettings {
     pub ue_ambr_bps: (u64, u64),
     /// Releases the NAS signalling connection after a registration without a follow-on request.
     pub release_after_registration: bool,
-    /// The private keys of the home network, to de-conceal SUCIs.
-    pub home_network_keys: Vec<HomeNetworkKey>,
     /// How it treats handovers.
     pub handover: HandoverPolicy,
     /// What bounds its memory.
@@ -79,7 +75,6 @@ impl AmfSettings {
             congestion: None,
             ue_ambr_bps: (1_000_000_000, 2_000_000_000),
             release_after_registration: true,
-            home_network_keys: Vec::new(),
             handover: HandoverPolicy::default(),
             limits: Limits::default(),
             seed: 0,

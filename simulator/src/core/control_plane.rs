@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Core, Moment, Output};
 use crate::amf::{Amf, AmfAction, AmfEvent, AmfSettings};
 use crate::statistics::Statistics;
-use crate::subscribers::SubscriberData;
+use crate::subscribers::{SubscriberData, Subscribers};
 
 /// A core network without a user plane: every PDU session is refused.
 pub struct ControlPlane(Core);
@@ -13,7 +13,7 @@ pub struct ControlPlane(Core);
 impl ControlPlane {
     /// Without gNBs and UEs.
     pub fn new(settings: AmfSettings, subscribers: Box<dyn SubscriberData + Send>) -> Self {
-        Self(Core::without_user_plane(Amf::new(settings, subscribers)))
+        Self(Core::without_user_plane(Amf::new(settings), Subscribers::new(subscribers)))
     }
 
     /// Takes in one event. What is to be done now is appended to `out`; what is to be done later comes from

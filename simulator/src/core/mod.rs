@@ -15,6 +15,7 @@ use crate::charging::{Change, Chf, ChfSettings};
 use crate::scenario::{ScenarioSubscribers, session_settings, settings};
 use crate::sessions::{EventContext, Ports, SessionSettings, Sessions};
 use crate::statistics::Statistics;
+use crate::subscribers::Subscribers;
 use crate::upf::{Upf, UpfAction, UpfSettings, Volumes};
 
 pub use control_plane::ControlPlane;
@@ -26,6 +27,8 @@ pub struct Core {
     pub amf: Amf,
     /// Sessions.
     pub sessions: Sessions,
+    /// Subscribers of the home network.
+    pub subscribers: Subscribers,
     /// User plane.
     pub upf: Upf,
     /// Charging.
@@ -64,17 +67,24 @@ impl Core {
             seed: stream_seed(seed, &[CHF_STREAM]),
         };
         let upf = UpfSettings::new(n3, stream_seed(seed, &[UPF_STREAM]));
-        let amf = Amf::new(settings(scenario, seed), subscribers);
-        Self::new(amf, Sessions::new(session_settings(scenario, seed)), Upf::new(upf), Chf::new(charging))
+        let amf = Amf::new(settings(scenario, seed));
+        let subscribers = Subscribers::new(subscribers);
+        Self::new(
+            amf,
+            subscribers,
+            Sessions::new(session_settings(scenario, seed)),
+            Upf::new(upf),
+            Chf::new(charging),
+        )
     }
 
     /// Of its parts.
-    pub fn new(amf: Amf, sessions: Sessions, upf: Upf, chf: Chf) -> Self {
-        Self { amf, sessions, upf, chf, reports: Vec::new(), scratch: Vec::new() }
+    pub fn new(amf: Amf, subscribers: Subscribers, sessions: Sessions, upf: Upf, chf: Chf) -> Self {
+        Self { amf, subscribers, sessions, upf, chf, reports: Vec::new(), scratch: Vec::new() }
     }
 
     /// An AMF with nothing behind it: every PDU session is refused.
-    fn without_user_plane(amf: Amf) -> Self {
+    fn without_user_plane(amf: Amf, subscribers: Subscribers) -> Self {
         let upf = UpfSettings { sessions: 0, ..UpfSettings::new(Ipv4Addr::UNSPECIFIED.into(), 0) };
         let charging = ChfSettings {
             tariff: Tariff::default(),
@@ -82,7 +92,13 @@ impl Core {
             faults: ChargingFaults::default(),
             seed: 0,
         };
-        Self::new(amf, Sessions::new(SessionSettings::default()), Upf::new(upf), Chf::new(charging))
+        Self::new(
+            amf,
+            subscribers,
+            Sessions::new(SessionSettings::default()),
+            Upf::new(upf),
+            Chf::new(charging),
+        )
     }
 
     /// Signalling has come, or the operator wants something.
@@ -178,8 +194,9 @@ impl Core {
 
     /// The access node, and what it meets at an event.
     fn parts(&mut self, at: Moment) -> (&mut Amf, EventContext<'_>) {
-        let Self { amf, sessions, upf, chf, .. } = self;
-        let ports = Ports { now: at.now, wall_us: at.wall_us, user_plane: upf, charging: chf };
+        let Self { amf, sessions, subscribers, upf, chf, .. } = self;
+        let (now, wall_us) = (at.now, at.wall_us);
+        let ports = Ports { now, wall_us, subscribers, user_plane: upf, charging: chf };
         (amf, EventContext { sessions, ports })
     }
 

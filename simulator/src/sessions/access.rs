@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use identity::{Imsi, Plmn, SessionId, Snssai};
-use oxirush_nas::nas_5gs::GsmCause;
 
 use super::session::Session;
 
@@ -43,8 +42,6 @@ pub(crate) struct Requester {
     pub(crate) home: Plmn,
     /// The slice that it named, or the first one that it is allowed. `None`: it may not have one.
     pub(crate) slice: Option<Snssai>,
-    /// Why its home network wants no session for it.
-    pub(crate) refused: Option<GsmCause>,
 }
 
 /// A place in the RAN where resources of sessions are, as the access node numbers it: a connection of a UE.

@@ -4,14 +4,17 @@ use std::time::Instant;
 
 use super::Sessions;
 use crate::charging::Chf;
+use crate::subscribers::Subscribers;
 use crate::upf::Upf;
 
-/// The charging and user-plane ports of sessions, lent for one event: N4 and Nchf are not on the wire here.
+/// The functions that sessions and access nodes work with, lent for one event: none of these interfaces is on the wire here.
 pub struct Ports<'a> {
     /// For timers.
     pub now: Instant,
     /// For charging records: UNIX time in µs.
     pub wall_us: u64,
+    /// Of the home network: N8, N10 and N13.
+    pub subscribers: &'a mut Subscribers,
     /// N4.
     pub user_plane: &'a mut Upf,
     /// Nchf.

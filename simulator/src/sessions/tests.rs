@@ -14,6 +14,7 @@ use scenarios::ChargingFaults;
 use super::session::{Session, SessionKey};
 use super::{AccessNode, Place, Ports, Requester, SessionSettings, Sessions, Uplink};
 use crate::charging::{Chf, ChfSettings};
+use crate::subscribers::{SubscriberData, SubscriberRecord, Subscribers};
 use crate::upf::{Upf, UpfSettings};
 
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ struct Toy {
 impl AccessNode for Toy {
     fn requester(&self, _: Imsi, _: Option<Snssai>) -> Option<Requester> {
         let slice = Some(Snssai { sst: 1, sd: None });
-        Some(Requester { serving: plmn(), home: plmn(), slice, refused: None })
+        Some(Requester { serving: plmn(), home: plmn(), slice })
     }
 
     fn reaches(&self, _: Imsi) -> bool {
@@ -68,9 +69,18 @@ impl AccessNode for Toy {
 struct Network {
     sessions: Sessions,
     node: Toy,
+    subscribers: Subscribers,
     upf: Upf,
     chf: Chf,
     now: Instant,
+}
+
+struct Nobody;
+
+impl SubscriberData for Nobody {
+    fn find(&self, _: Imsi) -> Option<SubscriberRecord> {
+        None
+    }
 }
 
 impl Network {
@@ -79,6 +89,7 @@ impl Network {
         Self {
             sessions: Sessions::new(SessionSettings::default()),
             node: Toy { connected: true, asked: Vec::new() },
+            subscribers: Subscribers::new(Box::new(Nobody)),
             upf: Upf::new(UpfSettings::new([127, 0, 0, 9].into(), 1)),
             chf: Chf::new(ChfSettings { tariff, quota, faults, seed: 1 }),
             #[allow(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
@@ -88,8 +99,8 @@ impl Network {
 
     /// Lets something happen. What the access node was asked for.
     fn when(&mut self, what: impl FnOnce(&mut Sessions, &mut Toy, &mut Ports<'_>)) -> Vec<Asked> {
-        let Self { sessions, node, upf, chf, now } = self;
-        let mut ports = Ports { now: *now, wall_us: 0, user_plane: upf, charging: chf };
+        let Self { sessions, node, subscribers, upf, chf, now } = self;
+        let mut ports = Ports { now: *now, wall_us: 0, subscribers, user_plane: upf, charging: chf };
         what(sessions, node, &mut ports);
         std::mem::take(&mut node.asked)
     }

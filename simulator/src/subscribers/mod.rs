@@ -11,6 +11,11 @@ use scenarios::{HomeAnswer, KeySource};
 pub trait SubscriberData {
     /// The subscriber, when there is one with this IMSI.
     fn find(&self, imsi: Imsi) -> Option<SubscriberRecord>;
+
+    /// The private keys of the home network, to de-conceal SUCIs.
+    fn home_network_keys(&self) -> Vec<HomeNetworkKey> {
+        Vec::new()
+    }
 }
 
 /// What is stored of a subscriber.
@@ -59,7 +64,7 @@ impl std::fmt::Debug for HomeNetworkKey {
 }
 
 /// The subscribers and the sequence number of each (TS 33.102 Annex C).
-pub(crate) struct Subscribers {
+pub struct Subscribers {
     data: Box<dyn SubscriberData + Send>,
     sqn: FxHashMap<Imsi, SequenceNumber>,
     /// How many cards each subscriber had before the present one; who has the first is not in it.
@@ -68,7 +73,9 @@ pub(crate) struct Subscribers {
 }
 
 impl Subscribers {
-    pub(crate) fn new(data: Box<dyn SubscriberData + Send>, keys: &[HomeNetworkKey]) -> Self {
+    /// With the first card and the first sequence number of each.
+    pub fn new(data: Box<dyn SubscriberData + Send>) -> Self {
+        let keys = data.home_network_keys();
         let keys = keys.iter().filter_map(|key| match key {
             HomeNetworkKey::ProfileA { key_id, private_key } => {
                 Some((ProtectionScheme::PROFILE_A, *key_id, HomeNetworkPrivateKey::profile_a(private_key)))
@@ -78,7 +85,8 @@ impl Subscribers {
                 Some((ProtectionScheme::PROFILE_B, *key_id, key))
             }
         });
-        Self { data, sqn: FxHashMap::default(), cards: FxHashMap::default(), keys: keys.collect() }
+        let keys = keys.collect();
+        Self { data, sqn: FxHashMap::default(), cards: FxHashMap::default(), keys }
     }
 
     pub(crate) fn find(&self, imsi: Imsi) -> Option<SubscriberRecord> {

@@ -7,7 +7,7 @@ use oxirush_ngap::{NgapPduKind, build_ngap, extract_ngap_ies, ngap::*};
 use simulator::amf::{Message, Refusal, ServedNetwork};
 use simulator::{
     Amf, AmfAction, AmfEvent, AmfSettings, Chf, ChfSettings, Command, Core, Moment, Output, SessionSettings,
-    Sessions, Upf, UpfSettings,
+    Sessions, Subscribers, Upf, UpfSettings,
 };
 
 use crate::ran;
@@ -74,7 +74,8 @@ impl Bench {
     }
 
     fn unconnected(settings: Settings, subscribers: Everyone) -> Self {
-        let amf = Amf::new(settings.amf, Box::new(subscribers));
+        let amf = Amf::new(settings.amf);
+        let subscribers = Subscribers::new(Box::new(subscribers));
         let upf = Upf::new(UpfSettings::new([127, 0, 0, 9].into(), 1));
         let chf = Chf::new(ChfSettings {
             tariff: billing::Tariff::default(),
@@ -82,7 +83,7 @@ impl Bench {
             faults: scenarios::ChargingFaults::default(),
             seed: 1,
         });
-        let core = Core::new(amf, Sessions::new(settings.sessions), upf, chf);
+        let core = Core::new(amf, subscribers, Sessions::new(settings.sessions), upf, chf);
         Self { core, now: Instant::now(), pdus: Vec::new(), ran_ue_id: 0 }
     }
 

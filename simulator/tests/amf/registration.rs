@@ -94,9 +94,7 @@ fn concealed_identities_are_read_with_the_right_key_alone() {
         ),
     ];
     for (private, key) in keys {
-        let mut settings = settings();
-        settings.home_network_keys = vec![key];
-        let mut bench = Bench::with(settings);
+        let mut bench = Bench::of(settings(), Everyone { keys: vec![key], ..Everyone::default() });
         let mut ue = TestUe::new(1);
         ue.concealment = Some((1, private.public_key()));
         bench.register(&mut ue);

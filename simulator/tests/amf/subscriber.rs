@@ -1,7 +1,7 @@
 //! Subscribers of TS 35.208 test set 1.
 
 use identity::{Imsi, Key128, Snssai};
-use simulator::{SubscriberData, SubscriberRecord};
+use simulator::{HomeNetworkKey, SubscriberData, SubscriberRecord};
 
 pub(crate) const K: &str = "465b5ce8b199b49faa5f0a2ee238a6bc";
 pub(crate) const OPC: &str = "cd63cb71954a9f4e48a5994e37a02baf";
@@ -13,9 +13,14 @@ pub(crate) struct Everyone {
     pub(crate) nobody: bool,
     pub(crate) slices: Option<Vec<Snssai>>,
     pub(crate) refused: Option<scenarios::HomeAnswer>,
+    pub(crate) keys: Vec<HomeNetworkKey>,
 }
 
 impl SubscriberData for Everyone {
+    fn home_network_keys(&self) -> Vec<HomeNetworkKey> {
+        self.keys.clone()
+    }
+
     fn find(&self, imsi: Imsi) -> Option<SubscriberRecord> {
         let digits = imsi.to_string();
         if self.nobody || !digits.starts_with("00101") && !digits.starts_with("20893") {

@@ -3,6 +3,7 @@
 use billing::Closing;
 use identity::{Dnn, Snssai};
 use oxirush_nas::nas_5gs::{GmmCause, GsmCause, NasPduSessionEstablishmentRequest};
+use scenarios::HomeAnswer;
 
 use super::messages;
 use crate::policy::Decision;
@@ -55,7 +56,8 @@ impl Establishment {
             return Err(GmmCause::MaximumNumberOfPduSessionsReached);
         }
         let Requester { serving, home, .. } = requester;
-        let judged = match requester.refused {
+        let answer = ports.subscribers.find(key.supi).and_then(|record| record.refused);
+        let judged = match answer.and_then(refusal_at_home) {
             Some(cause) => Err(cause),
             None => messages::wanted(asked.request)
                 .and_then(|type_| Ok((type_, sessions.name(&network, home, serving)?))),
@@ -193,6 +195,17 @@ fn data_network(sessions: &Sessions, named: Option<&[u8]>) -> Result<Dnn, GmmCau
         None => settings.data_networks.first().map(|network| network.dnn.clone()),
     };
     network.ok_or(GmmCause::DnnNotSupportedOrNotSubscribedInTheSlice)
+}
+
+/// The 5GSM cause of the PDU SESSION ESTABLISHMENT REJECT (TS 29.524 §5); `None` where there is a session.
+fn refusal_at_home(answer: HomeAnswer) -> Option<GsmCause> {
+    match answer {
+        HomeAnswer::DnnNotAllowed => Some(GsmCause::MissingOrUnknownDnn),
+        HomeAnswer::SessionRoamingNotAllowed | HomeAnswer::SessionUserNotFound => {
+            Some(GsmCause::UserAuthenticationOrAuthorizationFailed)
+        }
+        _ => None,
+    }
 }
 
 /// PDU SESSION ESTABLISHMENT REJECT.

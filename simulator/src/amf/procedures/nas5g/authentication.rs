@@ -54,7 +54,7 @@ impl Authentication {
         id: ConnectionId,
         imsi: Imsi,
     ) -> Step<'static> {
-        let refused = match amf.subscribers.find(imsi) {
+        let refused = match context.ports.subscribers.find(imsi) {
             Some(record) => record.refused.filter(|answer| home_network::prevents_authentication(*answer)),
             None => Some(home_network::of_unknown(amf, context.sessions.settings(), imsi)),
         };
@@ -66,7 +66,7 @@ impl Authentication {
         let before = self.challenge.as_ref().map(|challenge| challenge.ngksi);
         let used = before.or_else(|| known.map(|security| security.ngksi));
         let ngksi = used.map_or(0, |ngksi| (ngksi + 1) % NGKSI_NO_KEY);
-        let Some((challenge, autn)) = self.challenge(amf, id, imsi, ngksi) else {
+        let Some((challenge, autn)) = self.challenge(amf, context, id, imsi, ngksi) else {
             amf.refuse(Refusal::UnknownSubscriber);
             return Step::Then(id, Next::Rejection(GmmCause::FiveGsServicesNotAllowed));
         };
@@ -86,6 +86,7 @@ impl Authentication {
     fn challenge(
         &self,
         amf: &mut Amf,
+        context: &mut EventContext<'_>,
         id: ConnectionId,
         imsi: Imsi,
         ngksi: u8,
@@ -93,7 +94,7 @@ impl Authentication {
         let sn_name = amf.serving.get(amf.connections.get(&id)?.plmn)?.sn_name.as_bytes();
         let mut rand = [0; 16];
         amf.rng.fill_bytes(&mut rand);
-        let vector = amf.subscribers.vector(imsi, rand, self.next_card)?;
+        let vector = context.ports.subscribers.vector(imsi, rand, self.next_card)?;
         let digits = imsi.to_string();
         let kausf = derive_kausf(vector.ck(), vector.ik(), sn_name, vector.autn()).ok()?;
         let kseaf = derive_kseaf(&kausf, sn_name).ok()?;
@@ -124,7 +125,7 @@ impl Authentication {
         }
         self.failures = 0;
         if let Some(imsi) = imsi.filter(|_| std::mem::take(&mut self.next_card)) {
-            amf.subscribers.swapped(imsi);
+            context.ports.subscribers.swapped(imsi);
             amf.statistics.notice(context.wall_us(), Event::SimSwapDetected, imsi);
         }
         amf.statistics.authentications += 1;
@@ -144,7 +145,7 @@ impl Authentication {
     pub(in crate::amf) fn failed(
         &mut self,
         amf: &mut Amf,
-        now: Instant,
+        context: &mut EventContext<'_>,
         id: ConnectionId,
         imsi: Option<Imsi>,
         failure: &NasAuthenticationFailure,
@@ -154,17 +155,17 @@ impl Authentication {
         match failure.fgmm_cause.cause_received() {
             GmmCause::SynchFailure => {
                 amf.refuse(Refusal::UeFoundSynchFailure);
-                if !self.resynchronises(amf, imsi, failure) {
+                if !self.resynchronises(context, imsi, failure) {
                     amf.refuse(Refusal::WrongAuts);
-                    return reject(amf, now, id);
+                    return reject(amf, context.now(), id);
                 }
-                if last { reject(amf, now, id) } else { Step::Then(id, Next::Authentication) }
+                if last { reject(amf, context.now(), id) } else { Step::Then(id, Next::Authentication) }
             }
             // The same subscriber may have another card by now.
             GmmCause::MacFailure
                 if !self.by_guti
                     && !self.next_card
-                    && imsi.is_some_and(|imsi| amf.subscribers.may_swap(imsi)) =>
+                    && imsi.is_some_and(|imsi| context.ports.subscribers.may_swap(imsi)) =>
             {
                 amf.refuse(Refusal::UeFoundMacFailure);
                 (self.next_card, self.failures) = (true, 0);
@@ -177,18 +178,23 @@ impl Authentication {
             cause => {
                 let mac = cause == GmmCause::MacFailure;
                 amf.refuse(if mac { Refusal::UeFoundMacFailure } else { Refusal::UeRefusedChallenge });
-                if last { reject(amf, now, id) } else { self.doubt(amf, now, id) }
+                if last { reject(amf, context.now(), id) } else { self.doubt(amf, context.now(), id) }
             }
         }
     }
 
     /// Whether AUTS proves to be of the subscriber; the next vector is one that its USIM takes then.
-    fn resynchronises(&self, amf: &mut Amf, imsi: Option<Imsi>, failure: &NasAuthenticationFailure) -> bool {
+    fn resynchronises(
+        &self,
+        context: &mut EventContext<'_>,
+        imsi: Option<Imsi>,
+        failure: &NasAuthenticationFailure,
+    ) -> bool {
         let rand = self.challenge.as_ref().map(|challenge| challenge.rand);
         let parameter = failure.authentication_failure_parameter.as_ref();
         match (imsi, rand, parameter.and_then(|parameter| parameter.auts())) {
             (Some(imsi), Some(rand), Some(auts)) => {
-                amf.subscribers.resynchronise(imsi, rand, auts, self.next_card)
+                context.ports.subscribers.resynchronise(imsi, rand, auts, self.next_card)
             }
             _ => false,
         }

@@ -11,6 +11,7 @@ use crate::amf::connection::ConnectionId;
 use crate::amf::expiry::ConnectionTimer;
 use crate::amf::procedures::{Next, Step};
 use crate::amf::{Amf, sending};
+use crate::sessions::EventContext;
 use crate::statistics::{Message, Refusal};
 
 /// IDENTITY REQUEST.
@@ -26,10 +27,11 @@ pub(in crate::amf) fn begin(amf: &mut Amf, now: Instant, id: ConnectionId) -> St
 /// IDENTITY RESPONSE.
 pub(in crate::amf) fn received(
     amf: &mut Amf,
+    context: &EventContext<'_>,
     id: ConnectionId,
     identity: &NasFGsMobileIdentity,
 ) -> Step<'static> {
-    match amf.subscribers.deconceal(&identity.value) {
+    match context.ports.subscribers.deconceal(&identity.value) {
         Some(imsi) => Step::Then(id, Next::Named(imsi)),
         None => {
             amf.refuse(Refusal::SuciNotDeconcealed);

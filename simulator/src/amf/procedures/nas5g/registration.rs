@@ -152,7 +152,7 @@ impl Registration {
                 None => Step::Then(id, Next::Identification),
             }
         } else if identity.as_suci().is_some() {
-            match amf.subscribers.deconceal(&identity.value) {
+            match context.ports.subscribers.deconceal(&identity.value) {
                 Some(imsi) => self.named(id, imsi, false),
                 None => {
                     amf.refuse(Refusal::SuciNotDeconcealed);
@@ -205,7 +205,7 @@ impl Registration {
         };
         connection.secured = true;
         let Some(imsi) = amf.ues.get(ue_id).map(|ue| ue.imsi) else { return Step::Stay };
-        let record = amf.subscribers.find(imsi);
+        let record = context.ports.subscribers.find(imsi);
         let refused = record.as_ref().and_then(|record| record.refused);
         if let Some(answer) = refused.filter(|answer| home_network::registration_cause(*answer).is_some()) {
             return self.refuse_at_home(amf, context, id, answer);
