@@ -1,7 +1,19 @@
 //! The other end of a campaign: a core network that judges for itself what it receives.
 //!
-//! [`amf`], [`sessions`], [`upf`] and [`charging`] are sans-IO, and [`Core`] is all of them; [`Simulator`] serves it on a thread of
-//! its own.
+//! All but [`Simulator`] is sans-IO. TS 23.501 §4.3 draws functions that 5G shares with what was before it: a folder is one of them.
+//! Imports go down this list: a folder knows those below it, and none above.
+//!
+//! ```text
+//! server/       the thread: sockets, time, the charging ledger
+//! core/         all functions as one value
+//! amf/          mobility: an access node
+//! sessions/     SMF and PGW-C
+//! policy/       PCF and PCRF
+//! charging/     CHF and OCS
+//! upf/          the user plane
+//! subscribers/  UDM and HSS
+//! statistics/   what signalling counts
+//! ```
 
 pub mod amf;
 pub mod charging;
