@@ -36,7 +36,6 @@ pub(crate) const STRUCTS: &[(&str, &str)] = &[
     ("billing/src/account.rs: Account", "keys of summary.json"),
     ("coordinator/src/core/mod.rs: Core", "a run is one value: what decides sees all of it"),
     ("coordinator/src/core/state.rs: State", "what a restart must find again is one value"),
-    ("coordinator/src/driver/mod.rs: Run", "its links and its store are about to be values of their own"),
     ("results/src/summary.rs: Summary", "keys of summary.json"),
     ("simulator/src/upf/counters.rs: UpfCounters", "counts, a line each"),
     ("simulator/tests/amf/ue.rs: TestUe", "the UE of the tests"),

@@ -6,7 +6,6 @@
 //! One task owns all of it. What waits in the inbox is handled together and committed once; nothing is sent before what it
 //! rests on is durable ([`release`]). The disk's time is not the task's: meanwhile it handles what comes.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,9 +19,9 @@ use wire::AgentLink;
 use wire::standstill::Watch;
 use wire::to_agent::ToAgent;
 
-use crate::admission::{Claim, FromAgent, Joined, Outbox, Received, Roster};
+use crate::admission::{Claim, FromAgent, Joined, Received, Roster};
 use crate::control::{Ordered, Server};
-use crate::core::{Core, End, Input, LinkId, StopRequest};
+use crate::core::{Core, End, Input, StopRequest};
 use crate::folder::{Files, RunFolder};
 use crate::reconcile::Network;
 use crate::store::{Committed, Committer, SqliteStore};
@@ -33,6 +32,7 @@ mod config;
 mod coordinator;
 mod fleet;
 mod inputs;
+mod links;
 mod orders;
 mod release;
 mod restart;
@@ -41,7 +41,8 @@ use account::Account;
 pub use config::{CoordinatorConfig, CoordinatorError, RunConfig};
 pub use coordinator::Coordinator;
 pub use fleet::{Fleet, Orders, RunHandle};
-use release::Pending;
+use links::Links;
+use release::Durability;
 pub(crate) use restart::Resumed;
 use restart::RunInputs;
 
@@ -64,31 +65,16 @@ pub(crate) struct Run {
     /// The target is run beside the agents, on this machine.
     embedded: bool,
     progress: watch::Sender<Progress>,
-    store: Option<Committer>,
-    committed: mpsc::UnboundedReceiver<Committed>,
-    /// What waits for its records to be durable, in order.
-    pending: VecDeque<Pending>,
-    /// Links on which something waits for the disk that nothing may overtake: `Welcome`, `Pause`.
-    unheard: BTreeMap<LinkId, usize>,
-    /// Groups of records so far.
-    groups: u64,
-    /// Records since the last checkpoint, and when it was made.
-    since_checkpoint: (u64, Instant),
+    durability: Durability,
     /// Another process made the folder.
     was_resumed: bool,
-    /// The run is over: what is decided now is decided again after a restart.
-    concluding: bool,
     /// After a restart: so long the agents of a run that is over have to come back.
     returning_until: Option<Instant>,
     orders: mpsc::Receiver<Ordered>,
     ordering: mpsc::Sender<Ordered>,
     control: Option<Server>,
-    links: BTreeMap<LinkId, Outbox>,
-    /// Joined, and not yet let in.
-    arrived: BTreeMap<LinkId, AgentLink>,
-    next_link: u64,
+    links: Links,
     latest: Instant,
-    inbox: (mpsc::Sender<FromAgent>, mpsc::Receiver<FromAgent>),
     shown_at: Instant,
     /// Messages since the last tick.
     received: u32,
@@ -179,23 +165,14 @@ impl Run {
             files,
             embedded,
             progress,
-            store: Some(store),
-            committed,
-            pending: VecDeque::new(),
-            unheard: BTreeMap::new(),
-            groups: 0,
-            since_checkpoint: (0, now),
+            durability: Durability::new(store, committed),
             was_resumed: false,
-            concluding: false,
             returning_until: None,
             orders,
             ordering,
             control: control.ok(),
-            links: BTreeMap::new(),
-            arrived: BTreeMap::new(),
-            next_link: 0,
+            links: Links::new(),
             latest: now,
-            inbox: mpsc::channel(INBOX),
             shown_at: now,
             received: 0,
             is_busy: false,
@@ -225,7 +202,8 @@ impl Run {
         self.dismiss().await;
         if self.core.end() == Some(End::TooFewAgents) {
             let error = self.too_few_agents();
-            release::finish_store(self.store.take(), &self.folder).map_err(CoordinatorError::Store)?;
+            release::finish_store(self.durability.store.take(), &self.folder)
+                .map_err(CoordinatorError::Store)?;
             if !self.was_resumed {
                 self.folder.abandon();
             }
@@ -242,7 +220,7 @@ impl Run {
             files: self.files,
             folder: self.folder,
             clock: self.clock,
-            store: self.store,
+            store: self.durability.store,
             config: self.config,
             embedded: self.embedded,
             control: self.control,
@@ -284,11 +262,11 @@ impl Run {
             }
             _ = source.ticks.tick() => Event::Tick,
             Some(joined) = self.claim.next() => Event::Joined(Box::new(joined)),
-            Some(committed) = self.committed.recv() => Event::Committed(committed),
+            Some(committed) = self.durability.committed.recv() => Event::Committed(committed),
             Some(ordered) = self.orders.recv() => Event::Ordered(ordered),
             () = tokio::time::sleep_until(self.together_at.into()), if waits => return,
             // A disk that is slower than the agents makes them wait.
-            Some(message) = self.inbox.1.recv(), if !waits && self.pending.len() < MOST_PENDING => Event::FromAgent(message),
+            Some(message) = self.links.inbox.recv(), if !waits && self.durability.pending.len() < MOST_PENDING => Event::FromAgent(message),
         };
         let mut show = false;
         match event {
@@ -313,7 +291,7 @@ impl Run {
                 }
                 self.receive(first);
                 for _ in 1..MOST_AT_ONCE {
-                    let Ok(next) = self.inbox.1.try_recv() else { break };
+                    let Ok(next) = self.links.inbox.try_recv() else { break };
                     self.receive(next);
                 }
             }
@@ -341,7 +319,7 @@ impl Run {
         let input = match what {
             Received::Message(message) => Input::Message { link, message: Box::new(message) },
             Received::Gone(why) => {
-                self.links.remove(&link);
+                self.links.open.remove(&link);
                 Input::Gone { link, why }
             }
         };
@@ -349,10 +327,8 @@ impl Run {
     }
 
     fn arrive(&mut self, joined: AgentLink) {
-        let link = LinkId(self.next_link);
-        self.next_link += 1;
         let (hello, peer) = (Box::new(joined.hello.clone()), joined.peer);
-        self.arrived.insert(link, joined);
+        let link = self.links.arrive(joined);
         self.handle(Input::Joined { link, hello, peer }, Instant::now());
     }
 
@@ -365,7 +341,7 @@ impl Run {
     async fn dismiss(&mut self) {
         let run = self.folder.run_id.clone();
         let mut goodbyes = Vec::new();
-        for (_, outbox) in std::mem::take(&mut self.links) {
+        for (_, outbox) in std::mem::take(&mut self.links.open) {
             outbox.send(ToAgent::RunOver { run: run.clone() });
             goodbyes.push(outbox.close());
         }
@@ -411,8 +387,6 @@ fn lasts(plan: &Plan) -> Duration {
 /// What a restart needs, in the run folder.
 pub(crate) const STORE: &str = "journal.sqlite";
 const TICK: Duration = Duration::from_millis(100);
-/// Messages of all agents that wait for this task; beyond it, agents are read more slowly.
-const INBOX: usize = 1024;
 /// Messages that are handled together, and committed once.
 const MOST_AT_ONCE: usize = 512;
 /// Messages in a tick from which on they are gathered: each time that this task is woken, and each commit, costs as much as

@@ -5,10 +5,11 @@
 //!              └────── messages wait: pending ◄── durable ───┘──► links
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 use wire::AgentLink;
 use wire::to_agent::ToAgent;
 
@@ -31,6 +32,28 @@ pub(super) struct Pending {
     closes: Vec<(LinkId, Close)>,
 }
 
+/// A run's records on their way to the disk, and what waits for them.
+pub(super) struct Durability {
+    pub(super) store: Option<Committer>,
+    pub(super) committed: mpsc::UnboundedReceiver<Committed>,
+    /// What waits for its records to be durable, in order.
+    pub(super) pending: VecDeque<Pending>,
+    /// Groups of records so far.
+    groups: u64,
+    /// Records since the last checkpoint, and when it was made.
+    since_checkpoint: (u64, Instant),
+    /// The run is over: what is decided now is decided again after a restart.
+    concluding: bool,
+}
+
+impl Durability {
+    pub(super) fn new(store: Committer, committed: mpsc::UnboundedReceiver<Committed>) -> Self {
+        let since_checkpoint = (0, Instant::now());
+        let pending = VecDeque::new();
+        Self { store: Some(store), committed, pending, groups: 0, since_checkpoint, concluding: false }
+    }
+}
+
 /// What `journal.sqlite` holds in place of the records before it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Checkpoint {
@@ -44,7 +67,7 @@ impl Run {
     pub(super) fn carry_out(&mut self) {
         loop {
             let out = self.core.take_output();
-            let arrived = std::mem::take(&mut self.arrived);
+            let arrived = std::mem::take(&mut self.links.arrived);
             if out.is_empty() && arrived.is_empty() {
                 return;
             }
@@ -52,19 +75,19 @@ impl Run {
             let written = self.files.write(&records, &seconds, &traces);
             self.let_in(arrived, &closes);
             for (link, _) in sends.iter().filter(|(_, said)| goes_first(said)) {
-                *self.unheard.entry(*link).or_insert(0) += 1;
+                *self.links.unheard.entry(*link).or_insert(0) += 1;
             }
             let (needed, rests): (Vec<_>, Vec<_>) = sends
                 .into_iter()
-                .partition(|(link, said)| rests_on_nothing(said) && !self.unheard.contains_key(link));
+                .partition(|(link, said)| rests_on_nothing(said) && !self.links.unheard.contains_key(link));
             needed.into_iter().for_each(|(link, message)| self.send(link, message));
-            let durable = records.is_empty() || self.concluding;
-            let group = (!durable).then_some(self.groups);
+            let durable = records.is_empty() || self.durability.concluding;
+            let group = (!durable).then_some(self.durability.groups);
             let failed = written.is_err();
-            self.pending.push_back(Pending { group, durable, failed, sends: rests, closes });
-            if let (Some(group), Some(store)) = (group, &self.store) {
-                self.groups += 1;
-                self.since_checkpoint.0 += records.len() as u64;
+            self.durability.pending.push_back(Pending { group, durable, failed, sends: rests, closes });
+            if let (Some(group), Some(store)) = (group, &self.durability.store) {
+                self.durability.groups += 1;
+                self.durability.since_checkpoint.0 += records.len() as u64;
                 store.commit(group, records);
             }
             if let Err(what) = written {
@@ -76,7 +99,7 @@ impl Run {
 
     /// A group of records is on the disk, or is not.
     pub(super) fn durable(&mut self, Committed { group, result }: Committed) {
-        for pending in self.pending.iter_mut().filter(|pending| pending.group == Some(group)) {
+        for pending in self.durability.pending.iter_mut().filter(|pending| pending.group == Some(group)) {
             pending.durable = true;
             pending.failed |= result.is_err();
         }
@@ -89,20 +112,20 @@ impl Run {
     /// Waits until everything is durable that was decided, and said what waited for it.
     pub(super) async fn settle(&mut self) {
         self.carry_out();
-        while !self.pending.is_empty() {
-            let Some(committed) = self.committed.recv().await else { return };
+        while !self.durability.pending.is_empty() {
+            let Some(committed) = self.durability.committed.recv().await else { return };
             self.durable(committed);
             self.carry_out();
         }
-        self.concluding = true;
+        self.durability.concluding = true;
     }
 
     /// Replaces the records by the state now and then, so that a restart takes no longer the longer the run is.
     pub(super) fn checkpoint_when_due(&mut self) {
-        let (records, at) = self.since_checkpoint;
+        let (records, at) = self.durability.since_checkpoint;
         let due = at.elapsed() >= CHECKPOINT_INTERVAL || records >= CHECKPOINT_RECORDS;
-        let Some(store) = self.store.as_ref().filter(|_| due && records > 0) else { return };
-        self.since_checkpoint = (0, Instant::now());
+        let Some(store) = self.durability.store.as_ref().filter(|_| due && records > 0) else { return };
+        self.durability.since_checkpoint = (0, Instant::now());
         let core = self.core.snapshot().map_err(|error| error.to_string());
         let files = self.files.so_far().map_err(|error| error.to_string());
         let octets = core
@@ -114,15 +137,15 @@ impl Run {
     }
 
     fn release(&mut self) {
-        while self.pending.front().is_some_and(|next| next.durable) {
-            let Some(next) = self.pending.pop_front() else { return };
+        while self.durability.pending.front().is_some_and(|next| next.durable) {
+            let Some(next) = self.durability.pending.pop_front() else { return };
             for (link, message) in next.sends {
                 if goes_first(&message)
-                    && let Some(waiting) = self.unheard.get_mut(&link)
+                    && let Some(waiting) = self.links.unheard.get_mut(&link)
                 {
                     *waiting -= 1;
                     if *waiting == 0 {
-                        self.unheard.remove(&link);
+                        self.links.unheard.remove(&link);
                     }
                 }
                 if !next.failed || matches!(message, ToAgent::Drain { .. } | ToAgent::RunOver { .. }) {
@@ -130,7 +153,7 @@ impl Run {
                 }
             }
             for (link, _) in next.closes {
-                if let Some(outbox) = self.links.remove(&link) {
+                if let Some(outbox) = self.links.open.remove(&link) {
                     drop(outbox.close());
                 }
             }
@@ -146,14 +169,14 @@ impl Run {
             if let Some(reason) = refused {
                 tokio::spawn(async move { joined.refuse(&reason).await });
             } else {
-                self.links.insert(link, Outbox::open(link, joined, self.inbox.0.clone()));
+                self.links.open(link, joined);
             }
         }
     }
 
     fn send(&mut self, link: LinkId, message: ToAgent) {
-        if self.links.get(&link).is_some_and(|outbox| !outbox.send(message)) {
-            self.links.remove(&link).map(Outbox::close);
+        if self.links.open.get(&link).is_some_and(|outbox| !outbox.send(message)) {
+            self.links.open.remove(&link).map(Outbox::close);
             self.handle(
                 Input::Gone { link, why: "does not read what is sent to it".to_owned() },
                 Instant::now(),
