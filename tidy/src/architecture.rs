@@ -1,4 +1,4 @@
-//! What ARCHITECTURE.md names is there.
+//! What ARCHITECTURE.md and the glossary name is there.
 
 use std::fs;
 
@@ -11,6 +11,15 @@ fn files_and_folders_that_architecture_md_names_exist() {
     assert!(named.len() > 40, "{named:?}");
     let missing: Vec<&String> = named.iter().filter(|path| !root().join(path).exists()).collect();
     assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:?}");
+}
+
+#[test]
+fn sources_that_the_glossary_names_exist() {
+    let text = fs::read_to_string(root().join("docs/glossary.md")).expect("there is a glossary");
+    let sources: Vec<String> = named(&text).into_iter().filter(|path| path.contains("/src/")).collect();
+    assert!(sources.len() > 10, "{sources:?}");
+    let missing: Vec<&String> = sources.iter().filter(|path| !root().join(path).exists()).collect();
+    assert!(missing.is_empty(), "docs/glossary.md names what is not there: {missing:?}");
 }
 
 #[test]
