@@ -2,6 +2,13 @@
 //!
 //! Nothing here reads a clock, a socket or a global random number generator: time and randomness are arguments, so a
 //! seed replays a run. [`Device`] speaks NAS and never sees NGAP; [`Gnb`] speaks NGAP and never decodes NAS.
+//!
+//! ```text
+//! nas5g/   5GMM and 5GSM of a device; device.rs is above it
+//! ngap/    the gNB and its NG interface; ran_node.rs is above it
+//! node/    what a node and its driver say to each other
+//! common/  what more than one technology is made of
+//! ```
 
 mod common;
 mod device;
@@ -13,6 +20,7 @@ mod nas5g;
 mod ngap;
 mod node;
 mod outcome;
+mod ran_node;
 mod sessions;
 mod settings;
 mod ue_state;
@@ -23,12 +31,15 @@ pub use device::{Device, UeAction, UeEvent};
 pub use establishment_cause::EstablishmentCause;
 pub use identity::Procedure;
 pub use message_name::message_name;
-pub use ngap::{
-    AmfFacts, AmfNotice, AmfUpdate, Gnb, GnbSettings, Guami, HandoverFailure, N3Settings, NgapCause,
-    Overload, OverloadAction, Released, TargetGnb, Tunnel, XnContext,
-};
-pub use node::{NodeAction, NodeEvent, RanNode, RefusalReason, ReleaseCause};
+pub use ngap::{Gnb, GnbSettings};
+pub use node::action::{NodeAction, RefusalReason};
+pub use node::amf::{AmfFacts, AmfNotice, AmfUpdate, Guami, Overload, OverloadAction};
+pub use node::cause::{HandoverFailure, NgapCause, Released};
+pub use node::event::{NodeEvent, ReleaseCause, TargetGnb};
+pub use node::tunnel::{N3Settings, Tunnel};
+pub use node::xn_context::XnContext;
 pub use outcome::{AuthenticationFailure, Cause, ConnectionRefusal, Outcome};
+pub use ran_node::RanNode;
 pub use sessions::{Session, SessionRequest};
 pub use settings::{Context, Retry, Subscriber, SuciScheme, UeSettings};
 pub use ue_state::UeState;

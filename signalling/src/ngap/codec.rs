@@ -4,7 +4,8 @@ use identity::{Plmn, Tac};
 use oxirush_ngap::ngap::{NGAP_PDU, NRCGI, PLMNIdentity, TAI};
 use oxirush_ngap::{Error, Message, Ngap, helpers};
 
-use crate::ngap::{GnbSettings, TargetGnb};
+use crate::ngap::GnbSettings;
+use crate::node::event::TargetGnb;
 
 /// A message in its PDU.
 pub(crate) fn encode<'m, M: Message<'m, Protocol = Ngap>>(message: &M) -> Result<Vec<u8>, Error> {
@@ -51,7 +52,7 @@ pub(crate) mod capabilities {
     use oxirush_ngap::BitString;
     use oxirush_ngap::ngap::*;
 
-    use crate::ngap::SecurityCapabilities;
+    use crate::node::tunnel::SecurityCapabilities;
 
     pub(crate) fn read(capabilities: &UESecurityCapabilities<'_>) -> SecurityCapabilities {
         [

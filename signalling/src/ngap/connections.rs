@@ -1,15 +1,12 @@
 //! The UE-associated logical NG-connections of a gNB.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Instant;
-
-use identity::SessionId;
 
 use super::procedures::handover_preparation::HandoverPreparation;
 use super::procedures::handover_resource_allocation::HandoverResourceAllocation;
-use super::tunnel::{QosFlows, Tunnel};
 use crate::common::timers::NodeTimer;
+use crate::node::tunnel::{Resource, SecurityCapabilities};
 
 /// A UE-associated logical NG-connection.
 pub(super) struct Connection {
@@ -85,32 +82,6 @@ impl Phase {
             Self::Arriving(_) => self.is_admitted().then_some(NodeTimer::HandoverArrival(ran)),
             Self::Switching => Some(NodeTimer::PathSwitch(ran)),
             Self::Here | Self::GivenUp => None,
-        }
-    }
-}
-
-/// The NR and E-UTRA algorithms of the UE (TS 38.413 §9.3.1.86), each as its 16 bits.
-pub(crate) type SecurityCapabilities = [u16; 4];
-
-/// The resource of one PDU session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Resource {
-    pub(crate) session: SessionId,
-    /// 0 until the driver has admitted the UE.
-    pub(crate) local_teid: u32,
-    pub(crate) remote: IpAddr,
-    pub(crate) remote_teid: u32,
-    pub(crate) flows: QosFlows,
-}
-
-impl Resource {
-    pub(crate) fn tunnel(&self) -> Tunnel {
-        Tunnel {
-            session: self.session,
-            local_teid: self.local_teid,
-            remote: self.remote,
-            remote_teid: self.remote_teid,
-            qfi: self.flows.default(),
         }
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Each file of `procedures/` has one procedure: its messages, what it waits for, and what it does to the gNB.
 
-mod amf;
-mod cause;
 mod codec;
 mod connections;
 mod judging;
@@ -11,26 +9,17 @@ mod procedures;
 mod receipt;
 pub(crate) mod rrc_container;
 mod settings;
-mod tunnel;
 mod xn;
 
 use std::net::IpAddr;
 use std::time::Instant;
 
-pub use amf::{AmfFacts, AmfNotice, AmfUpdate, Guami, Overload, OverloadAction};
-pub(crate) use cause::Refusal;
-pub use cause::{HandoverFailure, NgapCause, Released};
 use connections::{Connections, Phase};
-pub(crate) use connections::{Resource, SecurityCapabilities};
 use criticality::ngap::{Ids, Judge, Reports};
 use oxirush_ngap::ngap::{Cause, CauseRadioNetwork, NGAP_PDU, NGAPPDU};
 use oxirush_ngap::{Error, NgapPduKind};
 pub(crate) use receipt::Receipt;
-pub use settings::{GnbSettings, N3Settings, TargetGnb};
-pub(crate) use tunnel::QosFlows;
-use tunnel::Teids;
-pub use tunnel::Tunnel;
-pub use xn::XnContext;
+pub use settings::GnbSettings;
 
 use procedures::ng_setup::NgSetup;
 use procedures::{
@@ -41,7 +30,12 @@ use procedures::{
 };
 
 use crate::common::timers::NodeTimer;
-use crate::node::{NodeAction, NodeEvent};
+use crate::node::action::NodeAction;
+use crate::node::amf::{AmfFacts, AmfNotice};
+use crate::node::cause::Released;
+use crate::node::event::NodeEvent;
+use crate::node::tunnel::Teids;
+use crate::node::xn_context::XnContext;
 
 /// One gNB on one NG interface.
 ///

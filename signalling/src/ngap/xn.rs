@@ -5,19 +5,11 @@
 //! target:    └──► path_switch_request ──► PATH SWITCH REQUEST ──► ACKNOWLEDGE: PathSwitched ─┘   FAILURE: PathSwitchFailed, Released
 //! ```
 
-use super::connections::{Phase, Resource, SecurityCapabilities};
-use super::{Gnb, Out, Released};
-use crate::node::NodeAction;
-
-/// What the HANDOVER REQUEST of XnAP says of a UE: the source keeps its connection until it is told to release it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct XnContext {
-    /// The AMF UE NGAP ID at the source.
-    pub(super) amf: u64,
-    pub(super) security: SecurityCapabilities,
-    /// With the ends of the UPF; the TEIDs are those of the source.
-    pub(super) sessions: Vec<Resource>,
-}
+use super::connections::Phase;
+use super::{Gnb, Out};
+use crate::node::action::NodeAction;
+use crate::node::cause::Released;
+use crate::node::xn_context::XnContext;
 
 /// The source gives a copy of the UE's context (TS 38.423 §8.2.1).
 pub(super) fn give_up(gnb: &mut Gnb, ue: u32) -> Option<XnContext> {

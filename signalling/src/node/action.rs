@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use identity::SessionId;
 
+use super::amf::AmfNotice;
+use super::cause::{HandoverFailure, Released};
+use super::tunnel::Tunnel;
 use crate::common::identity_of_ue::STmsi;
 use crate::common::timers::NodeTimer;
-use crate::ngap::{AmfNotice, HandoverFailure, Released, Tunnel};
 
 /// What the driver has to do for a node, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,11 @@
 //! What happens to a node of the radio network.
 
+use identity::{Plmn, Tac};
+
+use super::xn_context::XnContext;
 use crate::common::identity_of_ue::STmsi;
 use crate::common::timers::NodeTimer;
 use crate::establishment_cause::EstablishmentCause;
-use crate::ngap::{TargetGnb, XnContext};
 
 /// What happens to a node of the radio network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,4 +115,19 @@ pub enum ReleaseCause {
     UserInactivity,
     /// Radio connection with UE lost.
     RadioConnectionLost,
+}
+
+/// Where a handover through the AMF goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TargetGnb {
+    /// The gNB ID of the target.
+    pub gnb_id: u32,
+    /// Its length: see [`crate::GnbSettings::gnb_id_bits`].
+    pub gnb_id_bits: u32,
+    /// The network of the target.
+    pub plmn: Plmn,
+    /// The tracking area of the target.
+    pub tac: Tac,
+    /// The cell of the target, from 0.
+    pub cell: u32,
 }

@@ -4,8 +4,9 @@
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
-use crate::ngap::{AmfFacts, AmfNotice, AmfUpdate, Gnb, Guami, Out, Overload, OverloadAction as Action};
-use crate::node::NodeAction;
+use crate::ngap::{Gnb, Out};
+use crate::node::action::NodeAction;
+use crate::node::amf::{AmfFacts, AmfNotice, AmfUpdate, Guami, Overload, OverloadAction as Action};
 
 /// AMF CONFIGURATION UPDATE (§8.7.3.2).
 pub(crate) fn configuration_updated(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) {

@@ -3,8 +3,9 @@
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
-use crate::ngap::{Gnb, Out, Released};
-use crate::node::NodeAction;
+use crate::ngap::{Gnb, Out};
+use crate::node::action::NodeAction;
+use crate::node::cause::Released;
 
 /// TS 38.413 §8.7.5: the AMF does not know the UE as we do, so the connection is of no use.
 pub(crate) fn indicated(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {

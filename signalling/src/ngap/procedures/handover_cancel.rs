@@ -5,8 +5,9 @@ use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
 use crate::common::timers::{self, NodeTimer};
 use crate::ngap::connections::Phase;
-use crate::ngap::{Gnb, HandoverFailure as Failure, Out};
-use crate::node::NodeAction;
+use crate::ngap::{Gnb, Out};
+use crate::node::action::NodeAction;
+use crate::node::cause::HandoverFailure as Failure;
 
 /// The driver gives the handover up. Once the UE has left there is nothing to give up.
 pub(crate) fn cancel(gnb: &mut Gnb, ue: u32, out: &mut Out) {

@@ -8,7 +8,7 @@ use super::initial_ue_message::location;
 use crate::common::timers::NodeTimer;
 use crate::ngap::connections::Phase;
 use crate::ngap::{Gnb, GnbSettings, Out};
-use crate::node::NodeAction;
+use crate::node::action::NodeAction;
 
 /// The UE is in the cell.
 pub(crate) fn arrived(gnb: &mut Gnb, ue: u32, now: Instant, out: &mut Out) {

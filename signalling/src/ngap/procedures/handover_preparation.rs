@@ -16,9 +16,11 @@ use super::{handover_cancel, ran_status_transfer, ue_context_release};
 use crate::common::timers::{self, NodeTimer};
 use crate::ngap::codec::{own_cell, plmn, tai, target_cell};
 use crate::ngap::connections::Phase;
-use crate::ngap::{Gnb, GnbSettings, NgapCause, Out, Receipt, Resource, TargetGnb, rrc_container};
-use crate::ngap::{HandoverFailure as Failure, Released};
-use crate::node::NodeAction;
+use crate::ngap::{Gnb, GnbSettings, Out, Receipt, rrc_container};
+use crate::node::action::NodeAction;
+use crate::node::cause::{HandoverFailure as Failure, NgapCause, Released};
+use crate::node::event::TargetGnb;
+use crate::node::tunnel::Resource;
 
 /// The handover of one UE, at its source.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,8 +18,10 @@ use crate::common::timers::{self, NodeTimer};
 use crate::ngap::codec::{capabilities, cell_of, encode};
 use crate::ngap::connections::{Connection, Phase};
 use crate::ngap::rrc_container;
-use crate::ngap::{Gnb, GnbSettings, Out, Receipt, Refusal, Released, Resource, SecurityCapabilities};
-use crate::node::NodeAction;
+use crate::ngap::{Gnb, GnbSettings, Out, Receipt};
+use crate::node::action::NodeAction;
+use crate::node::cause::{Refusal, Released};
+use crate::node::tunnel::{Resource, SecurityCapabilities};
 
 /// The handover of one UE, at its target.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,9 @@ use oxirush_ngap::{Error, build_ngap_ie, extract_ngap_ies};
 use super::nas_transport;
 use super::pdu_session_resource_setup::{Answer, Item, SetUp, slice, take_up, unsuccessful, wanted};
 use crate::ngap::codec::{capabilities, encode};
-use crate::ngap::{Gnb, Out, Refusal, SecurityCapabilities};
+use crate::ngap::{Gnb, Out};
+use crate::node::cause::Refusal;
+use crate::node::tunnel::SecurityCapabilities;
 
 /// INITIAL CONTEXT SETUP REQUEST (§8.3.1.2).
 pub(crate) fn requested(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {

@@ -11,8 +11,9 @@ use super::ue_context_release;
 use crate::common::identity_of_ue::STmsi;
 use crate::establishment_cause::EstablishmentCause;
 use crate::ngap::connections::{Connection, Phase};
-use crate::ngap::{Gnb, GnbSettings, HandoverFailure, Out, PPID};
-use crate::node::{NodeAction, RefusalReason};
+use crate::ngap::{Gnb, GnbSettings, Out, PPID};
+use crate::node::action::{NodeAction, RefusalReason};
+use crate::node::cause::HandoverFailure;
 
 /// What a UE that connects brings.
 pub(crate) struct Initial<'a> {

@@ -6,7 +6,7 @@ use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 use super::initial_ue_message::location;
 use crate::ngap::connections::Phase;
 use crate::ngap::{Gnb, GnbSettings, Out};
-use crate::node::NodeAction;
+use crate::node::action::NodeAction;
 
 /// A NAS message of a UE goes to the AMF (§8.6.3.2).
 pub(crate) fn uplink(gnb: &mut Gnb, ue: u32, nas: &[u8], out: &mut Out) {

@@ -4,8 +4,10 @@ use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
 use crate::common::timers::{self, NodeTimer};
-use crate::ngap::{AmfNotice, Gnb, Out, Released};
-use crate::node::NodeAction;
+use crate::ngap::{Gnb, Out};
+use crate::node::action::NodeAction;
+use crate::node::amf::AmfNotice;
+use crate::node::cause::Released;
 
 /// TS 38.413 §8.7.4.2.2: the gNB has lost its UEs.
 pub(crate) fn reset(gnb: &mut Gnb, out: &mut Out) {

@@ -8,8 +8,10 @@ use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
 use super::amf_management;
 use crate::common::timers::{self, NodeTimer};
-use crate::ngap::{AmfFacts, AmfUpdate, GnbSettings, NON_UE_STREAM, NgapCause, Out, PPID};
-use crate::node::NodeAction;
+use crate::ngap::{GnbSettings, NON_UE_STREAM, Out, PPID};
+use crate::node::action::NodeAction;
+use crate::node::amf::{AmfFacts, AmfUpdate};
+use crate::node::cause::NgapCause;
 
 /// The NG interface: whether it is there, and the AMF at its other end.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use oxirush_ngap::{Error, extract_ngap_ies};
 
 use crate::common::identity_of_ue::STmsi;
 use crate::ngap::Out;
-use crate::node::NodeAction;
+use crate::node::action::NodeAction;
 
 /// PAGING (§8.5.1.2).
 pub(crate) fn paged(pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {

@@ -13,11 +13,11 @@ use super::pdu_session_resource_setup::{end, tunnel};
 use crate::common::timers::{self, NodeTimer};
 use crate::ngap::codec::capabilities;
 use crate::ngap::connections::{Connection, Phase};
-use crate::ngap::xn::XnContext;
-use crate::ngap::{
-    Gnb, GnbSettings, HandoverFailure, NgapCause, Out, Released, Resource, SecurityCapabilities,
-};
-use crate::node::NodeAction;
+use crate::ngap::{Gnb, GnbSettings, Out};
+use crate::node::action::NodeAction;
+use crate::node::cause::{HandoverFailure, NgapCause, Released};
+use crate::node::tunnel::{Resource, SecurityCapabilities};
+use crate::node::xn_context::XnContext;
 
 /// The target asks for the path: PATH SWITCH REQUEST (§8.4.4.2).
 pub(crate) fn arrive(gnb: &mut Gnb, ue: u32, cell: u32, context: &XnContext, now: Instant, out: &mut Out) {

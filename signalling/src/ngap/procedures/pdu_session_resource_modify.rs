@@ -8,8 +8,10 @@ use oxirush_ngap::{Error, Octets, build_ngap_ie, extract_ngap_ies};
 use super::nas_transport;
 use super::pdu_session_resource_setup::{Answer, end, reachable, tunnel};
 use crate::ngap::codec::encode;
-use crate::ngap::{Gnb, Out, Refusal, Resource};
-use crate::node::NodeAction;
+use crate::ngap::{Gnb, Out};
+use crate::node::action::NodeAction;
+use crate::node::cause::Refusal;
+use crate::node::tunnel::Resource;
 
 /// PDU SESSION RESOURCE MODIFY REQUEST (§8.2.3.2).
 pub(crate) fn requested(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {

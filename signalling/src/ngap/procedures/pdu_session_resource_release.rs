@@ -4,9 +4,9 @@ use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
 use super::nas_transport;
-use crate::ngap::tunnel::Teids;
-use crate::ngap::{Gnb, Out, Resource};
-use crate::node::NodeAction;
+use crate::ngap::{Gnb, Out};
+use crate::node::action::NodeAction;
+use crate::node::tunnel::{Resource, Teids};
 
 /// PDU SESSION RESOURCE RELEASE COMMAND (§8.2.2.2).
 pub(crate) fn commanded(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {

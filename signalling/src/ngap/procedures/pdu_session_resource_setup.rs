@@ -10,8 +10,10 @@ use oxirush_ngap::{Error, Octets, build_ngap_ie, extract_ngap_ies};
 use super::nas_transport;
 use crate::ngap::codec::encode;
 use crate::ngap::connections::{Connection, Phase};
-use crate::ngap::{Gnb, Out, QosFlows, Refusal, Resource};
-use crate::node::NodeAction;
+use crate::ngap::{Gnb, Out};
+use crate::node::action::NodeAction;
+use crate::node::cause::Refusal;
+use crate::node::tunnel::{QosFlows, Resource};
 
 /// PDU SESSION RESOURCE SETUP REQUEST (§8.2.1.2).
 pub(crate) fn requested(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {

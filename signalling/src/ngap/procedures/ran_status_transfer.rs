@@ -5,7 +5,7 @@ use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
 use crate::ngap::connections::Phase;
 use crate::ngap::{Gnb, Out};
-use crate::node::NodeAction;
+use crate::node::action::NodeAction;
 
 /// DOWNLINK RAN STATUS TRANSFER (§8.4.7): the source has let the UE go.
 pub(crate) fn expected(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) -> Result<(), Error> {

@@ -4,7 +4,8 @@ use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
 use crate::ngap::codec::capabilities;
-use crate::ngap::{Gnb, Out, SecurityCapabilities};
+use crate::ngap::{Gnb, Out};
+use crate::node::tunnel::SecurityCapabilities;
 
 /// UE CONTEXT MODIFICATION REQUEST. Takes over what a path switch has to repeat, and the AMF's new id. Keys, aggregate rates and the rest are for a radio
 /// interface that is not played: they are taken, and nothing follows from them.

@@ -7,8 +7,11 @@ use super::handover_cancel;
 use super::initial_ue_message::location;
 use crate::ngap::codec::encode;
 use crate::ngap::connections::Phase;
-use crate::ngap::{Gnb, GnbSettings, NgapCause, Out, Released, Resource};
-use crate::node::{NodeAction, ReleaseCause};
+use crate::ngap::{Gnb, GnbSettings, Out};
+use crate::node::action::NodeAction;
+use crate::node::cause::{NgapCause, Released};
+use crate::node::event::ReleaseCause;
+use crate::node::tunnel::Resource;
 
 /// Asks the AMF to release a UE (§8.3.2).
 pub(crate) fn request(gnb: &mut Gnb, ue: u32, cause: ReleaseCause, out: &mut Out) {

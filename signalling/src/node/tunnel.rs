@@ -1,11 +1,9 @@
-//! The NG-U tunnels of PDU sessions, and the TEIDs that a gNB gives them.
+//! The tunnels of sessions to the core's user plane, and the TEIDs that a node gives them.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use identity::SessionId;
-
-use super::settings::N3Settings;
+use identity::{SessionId, TeidKey};
 
 /// The two ends of the NG-U tunnel of one PDU session (TS 38.413 §9.3.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +19,48 @@ pub struct Tunnel {
     /// The QoS flow that user data goes in.
     pub qfi: u8,
 }
+
+/// The gNB's end of the NG-U tunnels. It takes the numbers `first`, `first + step` and so on up to `last`, so that many gNBs
+/// can share one address, and hands out their TEIDs under `key`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct N3Settings {
+    /// The address.
+    pub address: IpAddr,
+    /// The first number. One whose TEID is 0 is left out: that is no TEID (TS 29.281 §5.1).
+    pub first: u32,
+    /// How far the next number is; at least 1.
+    pub step: u32,
+    /// No number is above this one.
+    pub last: u32,
+    /// By which a number is turned into a TEID.
+    pub key: TeidKey,
+}
+
+/// The resource of one PDU session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resource {
+    pub(crate) session: SessionId,
+    /// 0 until the driver has admitted the UE.
+    pub(crate) local_teid: u32,
+    pub(crate) remote: IpAddr,
+    pub(crate) remote_teid: u32,
+    pub(crate) flows: QosFlows,
+}
+
+impl Resource {
+    pub(crate) fn tunnel(&self) -> Tunnel {
+        Tunnel {
+            session: self.session,
+            local_teid: self.local_teid,
+            remote: self.remote,
+            remote_teid: self.remote_teid,
+            qfi: self.flows.default(),
+        }
+    }
+}
+
+/// The NR and E-UTRA algorithms of the UE (TS 38.413 §9.3.1.86), each as its 16 bits.
+pub(crate) type SecurityCapabilities = [u16; 4];
 
 /// The QoS flows of a session, by their identifiers 0 to 63.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,19 +115,19 @@ impl QosFlows {
 
 /// The TEIDs of a gNB. One that was released waits behind many others before it is used again, so that user data which is
 /// still on its way is not taken for that of the next session.
-pub(super) struct Teids {
+pub(crate) struct Teids {
     n3: Option<N3Settings>,
     next: Option<u32>,
     released: VecDeque<u32>,
 }
 
 impl Teids {
-    pub(super) fn new(n3: Option<&N3Settings>) -> Self {
+    pub(crate) fn new(n3: Option<&N3Settings>) -> Self {
         Self { n3: n3.copied(), next: n3.map(|n3| n3.first), released: VecDeque::new() }
     }
 
     /// `None` when every TEID is taken, or the gNB has no user plane.
-    pub(super) fn take(&mut self) -> Option<u32> {
+    pub(crate) fn take(&mut self) -> Option<u32> {
         if self.released.len() > RESTING {
             return self.released.pop_front();
         }
@@ -102,7 +142,7 @@ impl Teids {
         self.released.pop_front()
     }
 
-    pub(super) fn release(&mut self, teid: u32) {
+    pub(crate) fn release(&mut self, teid: u32) {
         self.released.push_back(teid);
     }
 }
@@ -112,8 +152,6 @@ const RESTING: usize = 1024;
 
 #[cfg(test)]
 mod tests {
-    use identity::TeidKey;
-
     use super::*;
 
     fn key() -> TeidKey {
