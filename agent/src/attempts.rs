@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use identity::{Performer, Procedure};
 use signalling::Outcome;
-use wire::away::AwayOutcome;
+use wire::away::{AwayOutcome, AwayPlace, HandoverPhases};
 
 use crate::parts::PartSet;
 use crate::recorder::Recorder;
@@ -28,6 +28,8 @@ pub(crate) struct Owner {
     pub(crate) number: u64,
     /// The UE's number at home.
     pub(crate) ue: u32,
+    /// Where it is made: the home's conditions may be about that.
+    pub(crate) place: Option<AwayPlace>,
 }
 
 /// The end of an attempt that is in another shard's account.
@@ -37,6 +39,8 @@ pub(crate) struct Ended {
     pub(crate) cause: String,
     pub(crate) began: Instant,
     pub(crate) ended: Instant,
+    /// Of a handover.
+    pub(crate) phases: HandoverPhases,
 }
 
 /// One start of one procedure by one UE.
@@ -177,6 +181,13 @@ impl Attempts {
         self.in_flight.values().filter(|attempt| attempt.owner.is_none()).count()
     }
 
+    /// What the phases of a handover took. Only where its attempt has just ended, and is in another shard's account.
+    pub(crate) fn tell_phases(&mut self, phases: HandoverPhases) {
+        if let Some(ended) = self.ended.last_mut() {
+            ended.phases = phases;
+        }
+    }
+
     /// The ends of attempts of other shards' accounts since the last call.
     pub(crate) fn take_ended(&mut self) -> Vec<Ended> {
         std::mem::take(&mut self.ended)
@@ -191,6 +202,7 @@ impl Attempts {
                 cause: reason.to_owned(),
                 began: attempt.began,
                 ended: attempt.began,
+                phases: HandoverPhases::default(),
             }),
             None => recorder.abandoned(attempt.procedure.name(), attempt.parts, reason),
         }
@@ -252,7 +264,8 @@ impl Attempts {
                 End::TimedOut(timer) => (AwayOutcome::TimedOut, attempt.in_depth(timer).into_owned()),
                 End::Abandoned(reason) => (AwayOutcome::Abandoned, reason.clone()),
             };
-            self.ended.push(Ended { owner, outcome, cause, began: attempt.began, ended: now });
+            let phases = HandoverPhases::default();
+            self.ended.push(Ended { owner, outcome, cause, began: attempt.began, ended: now, phases });
             return true;
         }
         match end {

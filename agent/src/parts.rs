@@ -34,6 +34,11 @@ struct Phase {
 pub(crate) struct PartSet(u64);
 
 impl PartSet {
+    /// What is in this one and not in the other.
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// The numbers in it.
     pub(crate) fn numbers(self) -> impl Iterator<Item = u32> {
         (0..u64::BITS).filter(move |number| self.0 & (1 << number) != 0)

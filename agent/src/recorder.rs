@@ -58,6 +58,13 @@ impl Recorder {
         self.each(procedure, parts, |counts| counts.interval.due += 1);
     }
 
+    /// An attempt that was due before is found to have belonged to these parts too.
+    pub(crate) fn due_in(&mut self, procedure: &'static str, parts: PartSet) {
+        for part in parts.numbers() {
+            self.parts.entry((part, procedure)).or_insert_with(Counts::new).interval.due += 1;
+        }
+    }
+
     /// How late an attempt left that the schedule made due, as far as is known before the report.
     pub(crate) fn late(&mut self, procedure: &'static str, late: Duration) {
         self.late += u64::from(late > self.limit);

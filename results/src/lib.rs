@@ -35,7 +35,9 @@ pub use interval::{Interval, IntervalFigures};
 pub use measurements::{CountUnit, Measurement};
 pub use procedure::{Percentiles, PhaseSummary, ProcedureSummary};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
-pub use reasons::{AGENT_LOST, KEPT_BACK, LEASE_LAPSED, OWN_REASONS, is_own_reason};
+pub use reasons::{
+    AGENT_LOST, AGENT_STOOD_STILL, KEPT_BACK, LEASE_LAPSED, OTHER_SHARD_SILENT, OWN_REASONS, is_own_reason,
+};
 pub use slo::{GuardrailResult, SloResult};
 pub use summary::Summary;
 pub use traces::{TraceCounts, TraceFileSummary};

@@ -24,6 +24,24 @@ pub struct DueAway {
     pub procedure: u8,
 }
 
+impl DueAway {
+    /// The answer where nobody begins it.
+    pub fn not_begun(&self, cause: &str) -> AwayEnd {
+        AwayEnd {
+            home: self.home,
+            epoch: self.epoch,
+            number: self.number,
+            ue: self.ue,
+            registered: true,
+            cause: cause.to_owned(),
+            ..AwayEnd::default()
+        }
+    }
+}
+
+/// Why an attempt does not begin, where the shard that is asked is nobody's at that moment.
+pub const NOBODY_HAS_IT: &str = "away-in-a-shard-that-nobody-has";
+
 /// What became of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwayEnd {
@@ -47,6 +65,30 @@ pub struct AwayEnd {
     pub began_us: u64,
     /// When it ended.
     pub ended_us: u64,
+    /// Where it was made; nothing where it did not begin.
+    pub place: Option<AwayPlace>,
+    /// What the phases of a handover took that succeeded.
+    pub phases: HandoverPhases,
+}
+
+/// Where an attempt was made, and with which session: conditions of the scenario may be about either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwayPlace {
+    /// The gNB's place among all of the scenario.
+    pub gnb: u32,
+    /// The session that the UE had or asked for, by its place among those of the scenario.
+    pub session: Option<u32>,
+}
+
+/// The phases of a handover, µs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandoverPhases {
+    /// Until the command.
+    pub preparation_us: Option<u64>,
+    /// From there until the UE had arrived.
+    pub execution_us: Option<u64>,
+    /// From there until the source was released.
+    pub completion_us: Option<u64>,
 }
 
 /// How an attempt ended that another shard was asked for.

@@ -45,7 +45,7 @@ pub use settings::{Allowance, Settings};
 pub use version_negotiation::VersionOffer;
 
 /// The version of these messages. Both sides refuse any other, and say so.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 
 /// This program and its version, as the other side sees them.
 pub const PROGRAM: &str = concat!("roamstorm ", env!("CARGO_PKG_VERSION"));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use billing::{ChargingId, Closing, Octets, UsageRecord};
 use identity::{CellId, SessionId};
-use wire::away::{AwayEnd, AwayOutcome, DueAway};
+use wire::away::{AwayEnd, AwayOutcome, AwayPlace, DueAway, HandoverPhases};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
@@ -310,6 +310,8 @@ fn away_end() -> AwayEnd {
         cause: "congestion".to_owned(),
         began_us: 1_000_000,
         ended_us: 2_000_000,
+        place: Some(AwayPlace { gnb: 300, session: Some(1) }),
+        phases: HandoverPhases { preparation_us: Some(300), execution_us: Some(200), completion_us: None },
     }
 }
 

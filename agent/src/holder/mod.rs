@@ -10,6 +10,7 @@ mod run_clock;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use wire::away::NOBODY_HAS_IT;
 use wire::to_agent::{Lease, ToAgent, UeBatch, Welcome};
 use wire::to_coordinator::{Hello, IntervalReport, Part, Return, ToCoordinator};
 
@@ -274,11 +275,10 @@ impl Holder {
                 self.tell_live(&Order::ShardLost { lost: shard, number, late }, out);
             }
             ToAgent::AuditVisitors { call } => self.tell_live(&Order::RollCall { call }, out),
-            ToAgent::DueAway { to, due } => {
-                if let Some((worker, epoch)) = self.live_lease_of(to) {
-                    tell(worker, to, epoch, Order::DueAway(due), out);
-                }
-            }
+            ToAgent::DueAway { to, due } => match self.live_lease_of(to) {
+                Some((worker, epoch)) => tell(worker, to, epoch, Order::DueAway(due), out),
+                None => self.say(ToCoordinator::AwayEnded(due.not_begun(NOBODY_HAS_IT)), out),
+            },
             ToAgent::AwayEnded(end) => {
                 if let Some((worker, epoch)) = self.live_lease_of(end.home) {
                     tell(worker, end.home, epoch, Order::AwayEnded(end), out);

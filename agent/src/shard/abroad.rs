@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use identity::Procedure;
-use wire::away::{AwayEnd, AwayOutcome, DueAway};
+use wire::away::{AwayEnd, AwayOutcome, DueAway, HandoverPhases};
 use wire::bounds::LONGEST_CAUSE;
 
 use super::ending::Ending;
@@ -28,16 +28,32 @@ pub(super) struct Abroad {
 struct Asked {
     ue: u32,
     at: u32,
-    procedure: Procedure,
-    parts: PartSet,
-    due_us: u64,
+    what: What,
+    /// When it was asked for.
+    since: Instant,
     /// Whom this attempt has found not to be able to.
     tries: u32,
+}
+
+/// What is due, whoever is asked.
+#[derive(Clone, Copy)]
+struct What {
+    procedure: Procedure,
+    load: usize,
+    due: Instant,
+    /// The same by the run's clock.
+    due_us: u64,
+    /// The parts that it belongs to wherever it is made.
+    parts: PartSet,
 }
 
 impl Abroad {
     pub(super) fn len(&self) -> usize {
         self.asked.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.asked.is_empty()
     }
 }
 
@@ -52,22 +68,18 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) -> bool {
-        let since_due = now.saturating_duration_since(attempt.due);
+        let DueAttempt { procedure, load, due, .. } = *attempt;
+        let since_due = now.saturating_duration_since(due);
         let due_us = self.run_us(now).saturating_sub(super::micros(since_due));
-        self.ask_for(attempt.procedure, parts, due_us, 0, out)
+        self.ask_for(What { procedure, load, due, due_us, parts }, 0, now, out)
     }
 
-    fn ask_for(
-        &mut self,
-        procedure: Procedure,
-        parts: PartSet,
-        due_us: u64,
-        tries: u32,
-        out: &mut Vec<ShardAction>,
-    ) -> bool {
-        if self.ending != Ending::Running || self.abroad.len() >= MOST_ASKED {
+    fn ask_for(&mut self, what: What, tries: u32, now: Instant, out: &mut Vec<ShardAction>) -> bool {
+        let over = self.end.is_some_and(|end| end <= now);
+        if over || self.ending != Ending::Running || self.abroad.len() >= MOST_ASKED {
             return false;
         }
+        let procedure = what.procedure;
         let ues = &self.abroad.ues;
         let is_asked = |ue: u32| ues.contains(&ue);
         let registered = procedure != Procedure::Registration;
@@ -77,7 +89,7 @@ impl ShardRunner {
         let Some((ue, at)) = away else { return false };
         self.abroad.next += 1;
         let number = self.abroad.next;
-        self.abroad.asked.insert(number, Asked { ue, at, procedure, parts, due_us, tries });
+        self.abroad.asked.insert(number, Asked { ue, at, what, since: now, tries });
         self.abroad.ues.insert(ue);
         let due = DueAway { home: self.number, epoch: self.epoch, number, ue, procedure: procedure.place() };
         out.push(ShardAction::Ask { to: at, due });
@@ -85,7 +97,7 @@ impl ShardRunner {
     }
 
     /// Another shard says what became of an attempt.
-    pub fn away_ended(&mut self, end: &AwayEnd) {
+    pub fn away_ended(&mut self, end: &AwayEnd, now: Instant) {
         if self.is_at_rest() || end.home != self.number {
             return;
         }
@@ -95,30 +107,30 @@ impl ShardRunner {
         if end.epoch != self.epoch {
             return;
         }
-        let Some(Asked { procedure, parts, due_us, tries, .. }) = self.abroad.asked.remove(&end.number)
-        else {
-            return;
-        };
+        let Some(Asked { what, tries, .. }) = self.abroad.asked.remove(&end.number) else { return };
         self.abroad.ues.remove(&end.ue);
+        let What { procedure, load, due, due_us, parts: anywhere } = what;
         let name = procedure.name();
         if end.outcome == AwayOutcome::NotBegun {
             let mut out = Vec::new();
-            if tries + 1 < MOST_TRIES && self.ask_for(procedure, parts, due_us, tries + 1, &mut out) {
+            if tries + 1 < MOST_TRIES && self.ask_for(what, tries + 1, now, &mut out) {
                 return self.unsent.append(&mut out);
             }
-            return self.recorder.never_started(name, parts, &end.cause, 1);
+            return self.recorder.never_started(name, anywhere, &end.cause, 1);
         }
+        // Where it was made is known now, and with that what else it belongs to.
+        let parts = self.parts_at(end.place, procedure, Some(load), due);
+        self.recorder.due_in(name, parts.without(anywhere));
         let began_us = end.began_us.max(due_us);
         let ended_us = end.ended_us.max(began_us);
         // The latency counts from the due time, so that the way to the other shard is in it.
         self.recorder.started(name, parts);
         match end.outcome {
-            AwayOutcome::Succeeded => self.recorder.succeeded(
-                name,
-                parts,
-                Duration::from_micros(ended_us - due_us),
-                Duration::from_micros(ended_us - began_us),
-            ),
+            AwayOutcome::Succeeded => {
+                let since = |us| Duration::from_micros(ended_us - us);
+                self.recorder.succeeded(name, parts, since(due_us), since(began_us));
+                self.record_phases(procedure, end.phases);
+            }
             AwayOutcome::Failed => self.recorder.failed(name, parts, &end.cause),
             AwayOutcome::TimedOut => self.recorder.timed_out(name, parts, &end.cause),
             AwayOutcome::Abandoned | AwayOutcome::NotBegun => {
@@ -127,18 +139,60 @@ impl ShardRunner {
         }
     }
 
+    fn record_phases(&mut self, procedure: Procedure, phases: HandoverPhases) {
+        let HandoverPhases { preparation_us, execution_us, completion_us } = phases;
+        if !matches!(procedure, Procedure::HandoverN2 | Procedure::HandoverXn) {
+            return;
+        }
+        let each =
+            [("preparation", preparation_us), ("execution", execution_us), ("completion", completion_us)];
+        for (phase, took_us) in each {
+            if let Some(us) = took_us {
+                self.recorder.phase(procedure.name(), phase, Duration::from_micros(us));
+            }
+        }
+    }
+
+    /// A handover has succeeded that took so long in its phases: they are counted where the attempt is.
+    pub(super) fn tell_phases(&mut self, procedure: Procedure, phases: HandoverPhases, is_owned: bool) {
+        if is_owned {
+            self.attempts.tell_phases(phases);
+        } else {
+            self.record_phases(procedure, phases);
+        }
+    }
+
     /// What was asked of a shard that is lost, or of all of them, is given up.
     pub(super) fn give_up_abroad(&mut self, of: Option<u32>, reason: &str) {
         let those = self.abroad.asked.iter().filter(|(_, one)| of.is_none_or(|shard| shard == one.at));
         let numbers: Vec<u64> = those.map(|(number, _)| *number).collect();
-        for one in
-            numbers.into_iter().filter_map(|number| self.abroad.asked.remove(&number)).collect::<Vec<_>>()
-        {
-            self.abroad.ues.remove(&one.ue);
-            let name = one.procedure.name();
-            self.recorder.started(name, one.parts);
-            self.recorder.abandoned(name, one.parts, reason);
+        for number in numbers {
+            if let Some(one) = self.abroad.asked.remove(&number) {
+                self.end_unheard(one, reason);
+            }
         }
+    }
+
+    /// When the first of what other shards were asked for is given up. They give it up at the end, and say so a moment later.
+    pub(super) fn next_silence(&self) -> Option<Instant> {
+        let (_, first) = self.abroad.asked.first_key_value()?;
+        let over = self.end.filter(|_| self.paused.is_none()).map(|end| end + LAST_WORDS);
+        Some(over.map_or(first.since + LONGEST, |over| over.min(first.since + LONGEST)))
+    }
+
+    /// What nobody has said a word of for too long was lost on its way, and not by the target.
+    pub(super) fn give_up_the_silent(&mut self, now: Instant) {
+        while self.next_silence().is_some_and(|at| at <= now) {
+            let Some((_, one)) = self.abroad.asked.pop_first() else { return };
+            self.end_unheard(one, SILENT);
+        }
+    }
+
+    fn end_unheard(&mut self, one: Asked, reason: &str) {
+        self.abroad.ues.remove(&one.ue);
+        let name = one.what.procedure.name();
+        self.recorder.started(name, one.what.parts);
+        self.recorder.abandoned(name, one.what.parts, reason);
     }
 
     // Where the subscriber is.
@@ -146,14 +200,16 @@ impl ShardRunner {
     /// The home of a guest asks for an attempt that is due. Where that guest cannot, because an attempt of this shard has taken it,
     /// another UE that is here makes up for it.
     pub fn due_away(&mut self, due: &DueAway, now: Instant) {
-        let owner = Owner { home: due.home, epoch: due.epoch, number: due.number, ue: due.ue };
+        let owner = Owner { home: due.home, epoch: due.epoch, number: due.number, ue: due.ue, place: None };
         let (ue, procedure) = match self.whom_to_take(due) {
             Ok((ue, procedure)) => (ue, procedure),
             Err(reason) => {
                 let (outcome, cause) = (AwayOutcome::NotBegun, reason.to_owned());
-                return self.tell_home(Ended { owner, outcome, cause, began: now, ended: now }, now);
+                let phases = HandoverPhases::default();
+                return self.tell_home(Ended { owner, outcome, cause, began: now, ended: now, phases }, now);
             }
         };
+        let owner = Owner { place: self.place_of(ue, procedure), ..owner };
         self.attempts.begin_for(owner, ue, procedure, now, &mut self.recorder);
         let name = procedure.name();
         let comment = || Comment::Begins(format!("{name} begins, due at its home, shard {}", due.home));
@@ -190,7 +246,7 @@ impl ShardRunner {
     }
 
     fn tell_home(&mut self, end: Ended, now: Instant) {
-        let Ended { owner, outcome, cause, began, ended } = end;
+        let Ended { owner, outcome, cause, began, ended, phases } = end;
         let guest = self.population.guest_of(owner.home, owner.ue).and_then(|ue| self.population.peek(ue));
         let now_us = self.run_us(now);
         let before = |at: Instant| now_us.saturating_sub(super::micros(now.saturating_duration_since(at)));
@@ -205,6 +261,8 @@ impl ShardRunner {
             cause: cause.chars().take(LONGEST_CAUSE / 4).collect(),
             began_us: before(began),
             ended_us: before(ended),
+            place: owner.place,
+            phases,
         };
         self.unsent.push(ShardAction::Answer(end));
     }
@@ -212,5 +270,11 @@ impl ShardRunner {
 
 /// Attempts that other shards are asked for at once.
 const MOST_ASKED: usize = 65_536;
+/// How long the word of another shard may be on its way that ends an attempt at the end of the run.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// No procedure takes longer than this with all its repetitions.
+const LONGEST: Duration = Duration::from_secs(180);
+/// Why such an attempt is given up.
+const SILENT: &str = "other-shard-silent";
 /// Subscribers who are asked for one attempt, one after another.
 const MOST_TRIES: u32 = 8;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use scenarios::SimSwap;
 use signalling::{NodeEvent, Procedure, ReleaseCause, UeEvent};
+use wire::away::AwayPlace;
 
 use super::{ShardAction, ShardRunner};
 use crate::attempts::{Begin, End};
@@ -120,23 +121,43 @@ impl ShardRunner {
 
     /// The parts of the attempts that this one belongs to.
     fn parts_of(&self, ue: Option<u32>, procedure: Procedure, load: Option<usize>, due: Instant) -> PartSet {
+        let place = ue.filter(|_| !self.parts.is_empty()).and_then(|ue| self.place_of(ue, procedure));
+        self.parts_at(place, procedure, load, due)
+    }
+
+    /// The same of an attempt that was made at this place, in whatever shard that is.
+    pub(super) fn parts_at(
+        &self,
+        place: Option<AwayPlace>,
+        procedure: Procedure,
+        load: Option<usize>,
+        due: Instant,
+    ) -> PartSet {
         if self.parts.is_empty() {
             return PartSet::default();
         }
+        let scenario = self.plan.scenario();
         let due = self.start.map(|start| due.saturating_duration_since(start)).unwrap_or_default();
-        let place = ue.and_then(|ue| {
-            let gnb = self.population.peek(ue)?.gnb;
-            let session = match procedure {
-                Procedure::PduSession => self.user_plane.next_session(),
-                _ => self.user_plane.session_of(ue),
-            };
-            Some(Place {
-                network: self.population.plmn_of(gnb)?,
-                gnb: self.shard.gnbs.get(usize::from(gnb))?.index,
+        let place = place.filter(|place| place.gnb < scenario.cells.gnbs).map(|place| {
+            let session = place.session.and_then(|session| scenario.sessions.get(session as usize));
+            Place {
+                network: scenario.cells.gnb(place.gnb).plmn,
+                gnb: place.gnb,
                 session: session.map(|session| (&session.dnn, session.slice)),
-            })
+            }
         });
         self.parts.with(&Begun { procedure: procedure.name(), load, due, place })
+    }
+
+    /// Where the UE is, and the session that it has or asks for.
+    pub(super) fn place_of(&self, ue: u32, procedure: Procedure) -> Option<AwayPlace> {
+        let gnb = self.population.peek(ue)?.gnb;
+        let session = match procedure {
+            Procedure::PduSession => self.user_plane.next_session(),
+            _ => self.user_plane.session_of(ue),
+        };
+        let session = session.and_then(|session| u32::try_from(session).ok());
+        Some(AwayPlace { gnb: self.shard.gnbs.get(usize::from(gnb))?.index, session })
     }
 
     /// A UE that moves while connected loses its old cell first; there is no handover in this.

@@ -98,9 +98,8 @@ impl ShardRunner {
     /// When [`Self::wind_down`] has something to do by time alone.
     pub(super) fn next_ending(&self) -> Option<Instant> {
         match self.ending {
-            Ending::Running if self.attempts.len() + self.abroad.len() > 0 => {
-                self.end.filter(|_| self.paused.is_none())
-            }
+            Ending::Running if self.attempts.len() > 0 => self.end.filter(|_| self.paused.is_none()),
+            Ending::Running if !self.abroad.is_empty() => None,
             Ending::Running => self.closes_at(),
             Ending::Settling => self.answered_at().into_iter().chain(self.end).min(),
             // The user plane knows by itself when it has something to do.

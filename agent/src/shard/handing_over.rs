@@ -130,6 +130,8 @@ impl ShardRunner {
     /// Nothing is in flight any more, or the time for it is over.
     pub(super) fn come_to_rest(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         self.abandon();
+        self.tell_homes(now);
+        out.append(&mut self.unsent);
         // Of a UE between two shards its next one is the holder; who has not left yet is here.
         self.handovers = Handovers::remembering(&mut self.handovers);
         let recovers = self.recovery.break_off().into_iter().collect();

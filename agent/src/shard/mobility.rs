@@ -8,6 +8,8 @@ use signalling::{
     Device, GnbSettings, NodeEvent, Procedure, ReleaseCause, Released, TargetGnb, Timer, UeEvent, UeState,
 };
 
+use wire::away::HandoverPhases;
+
 use super::ending::Ending;
 use super::gnb::ended_by;
 use super::{SEED_OF_HANDOVERS, ShardAction, ShardRunner};
@@ -222,19 +224,20 @@ impl ShardRunner {
         }
         let (name, succeeded) = (procedure.name(), *end == End::Succeeded);
         self.recorder.handover(name, departure.from, departure.to, succeeded);
-        // The phases of an attempt are told where it is counted.
-        let own = !self.attempts.is_owned(ue, procedure);
-        if let (true, true, Some(commanded)) = (own, succeeded, departure.commanded) {
-            let arrived = departure.arrived.unwrap_or(now);
-            if procedure == Procedure::HandoverN2 {
-                self.recorder.phase(name, "preparation", since(commanded, departure.begun));
-            }
-            self.recorder.phase(name, "execution", since(arrived, commanded));
-            if departure.arrived.is_some() {
-                self.recorder.phase(name, "completion", since(now, arrived));
-            }
-        }
+        let is_owned = self.attempts.is_owned(ue, procedure);
+        let is_counted = succeeded;
         self.end_attempt(ue, procedure, end, now);
+        if let (true, Some(commanded)) = (is_counted, departure.commanded) {
+            let arrived = departure.arrived.unwrap_or(now);
+            let took = |from, to| Some(super::micros(since(to, from)));
+            let n2 = procedure == Procedure::HandoverN2;
+            let phases = HandoverPhases {
+                preparation_us: n2.then(|| took(departure.begun, commanded)).flatten(),
+                execution_us: took(commanded, arrived),
+                completion_us: departure.arrived.and_then(|arrived| took(arrived, now)),
+            };
+            self.tell_phases(procedure, phases, is_owned);
+        }
     }
 
     /// TNGRELOCoverall: the attempt is over, though the UE is not released yet.

@@ -449,10 +449,12 @@ impl ShardRunner {
         self.send_user_plane(out);
         self.tell_homes(now);
         out.append(&mut self.unsent);
-        let over = self.paused.is_none() && self.end.is_some_and(|end| end <= now);
-        if over && self.attempts.len() + self.abroad.len() > 0 {
-            self.abandon();
+        if self.is_over(now) && self.attempts.len() > 0 {
+            self.abandon_here();
+            self.tell_homes(now);
+            out.append(&mut self.unsent);
         }
+        self.give_up_the_silent(now);
         self.wind_down(now, out);
     }
 
@@ -474,6 +476,7 @@ impl ShardRunner {
             self.gnb_timers.next_deadline(),
             self.redial.next_deadline(),
             self.errands.next_deadline().filter(of_run),
+            self.next_silence(),
             self.handovers.steps.next_deadline(),
             self.user_plane.next_deadline(),
             self.next_weather(),
@@ -607,7 +610,21 @@ impl ShardRunner {
         out.extend(self.outgoing.drain(..).map(|(to, octets)| ShardAction::SendGtpu { to, octets }));
     }
 
+    /// What is in flight is given up by now.
+    fn is_over(&self, now: Instant) -> bool {
+        self.paused.is_none() && self.end.is_some_and(|end| end <= now)
+    }
+
+    fn reason_to_end(&self) -> String {
+        self.drained.clone().unwrap_or_else(|| END_OF_RUN.to_owned())
+    }
+
     fn abandon(&mut self) {
+        self.abandon_here();
+        self.give_up_abroad(None, &self.reason_to_end());
+    }
+
+    fn abandon_here(&mut self) {
         let timers = &self.ue_timers;
         let reason = |ue| match &self.drained {
             Some(reason) => reason.clone(),
@@ -617,8 +634,6 @@ impl ShardRunner {
             self.tracer.failed(ue, format!("abandoned: {reason}"));
         }
         self.preludes.clear();
-        let reason = self.drained.clone().unwrap_or_else(|| END_OF_RUN.to_owned());
-        self.give_up_abroad(None, &reason);
     }
 }
 

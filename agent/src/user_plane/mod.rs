@@ -132,10 +132,9 @@ impl UserPlane {
 
     // Sessions, as the UE knows them.
 
-    /// The session that the UE has or has asked for; of several the first.
-    pub(crate) fn session_of(&self, ue: u32) -> Option<&scenarios::SessionTemplate> {
-        let template = self.sessions.of(ue).map(|held| held.template).next()?;
-        self.scenario.sessions.get(template)
+    /// The session that the UE has or has asked for, by its place in the scenario; of several the first.
+    pub(crate) fn session_of(&self, ue: u32) -> Option<usize> {
+        self.sessions.of(ue).map(|held| held.template).next()
     }
 
     /// The session that the next UE asks for.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use sctp::{AssociationId, Endpoint, Targets};
+use wire::away::NOBODY_HAS_IT;
 use wire::to_agent::UeBatch;
 
 use super::Expected;
@@ -119,7 +120,11 @@ impl Held {
             _ => {}
         }
         let (shard, epoch) = (self.shard, self.epoch);
-        let runner = self.runner()?;
+        let Some(runner) = self.runner() else {
+            // Whoever asks for an attempt waits for a word.
+            let Order::DueAway(due) = order else { return None };
+            return Some(Notice::Answer(due.not_begun(NOBODY_HAS_IT)));
+        };
         match order {
             Order::Start { at, wall_us, paused } => {
                 runner.start(lease_clock::monotonic(at), wall_us);
@@ -139,7 +144,7 @@ impl Held {
             }
             Order::FoundAway { call, found } => runner.found_away(call, &found),
             Order::DueAway(due) => runner.due_away(&due, now),
-            Order::AwayEnded(end) => runner.away_ended(&end),
+            Order::AwayEnded(end) => runner.away_ended(&end, now),
             Order::Drain { reason, grace } => runner.drain(&reason, now, now + grace),
             Order::Take { .. } | Order::Renew { .. } | Order::Release { .. } | Order::Revoke => {}
         }

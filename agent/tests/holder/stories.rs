@@ -433,6 +433,11 @@ fn an_attempt_for_a_subscriber_elsewhere_goes_to_the_shard_here_or_to_the_coordi
     let end = AwayEnd { home: 3, ..end };
     let out = desk.put(Input::Notice(Notice::Answer(end.clone())));
     assert_eq!(sends(&out), [&ToCoordinator::AwayEnded(end)]);
-    let out = desk.put(Input::Message(ToAgent::DueAway { to: 3, due }));
-    assert!(out.is_empty(), "the shard is not here: its home gives the attempt up in the end");
+    let out = desk.put(Input::Message(ToAgent::DueAway { to: 3, due: due.clone() }));
+    let nobody = due.not_begun("away-in-a-shard-that-nobody-has");
+    assert_eq!(
+        sends(&out),
+        [&ToCoordinator::AwayEnded(nobody)],
+        "the shard is not here, and its home is told"
+    );
 }

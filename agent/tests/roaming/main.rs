@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod abroad;
 mod mix_ups;
 mod moves;
 mod n3;

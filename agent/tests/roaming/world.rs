@@ -13,8 +13,9 @@ use scenarios::{Plan, Scenario};
 use sctp::NGAP_PPID;
 use sctp::memory::{Conditions, Network, Packet};
 use simulator::{AmfAction, AmfEvent, Core, Moment, Output};
+use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Lease, Takeover, TracePolicy, UeBatch};
-use wire::to_coordinator::{IntervalReport, Recovery};
+use wire::to_coordinator::{IntervalReport, ProcedureInterval, Recovery};
 
 use crate::mix_ups::MixUp;
 use crate::n3::{N3, STRANGER};
@@ -47,8 +48,11 @@ pub(crate) struct World {
     releasing: BTreeSet<usize>,
     /// How far the schedules have come, by the last report of each shard.
     progress: Vec<Vec<u64>>,
-    /// Begun and ended attempts of each shard, by its reports.
-    accounts: Vec<BTreeMap<String, (u64, u64)>>,
+    /// The attempts of each shard, by its reports.
+    accounts: Vec<BTreeMap<String, Account>>,
+    /// What shards say to each other of attempts for UEs that are elsewhere, on its way.
+    letters: VecDeque<(Instant, Letter)>,
+    pub(crate) mail: Mail,
     /// Sessions in each shard, by its last report.
     pub(crate) sessions: Vec<u64>,
     pub(crate) shifted: u64,
@@ -67,7 +71,12 @@ pub(crate) struct World {
     pub(crate) totals: BTreeMap<String, Totals>,
     pub(crate) unexpected: BTreeMap<String, u64>,
     pub(crate) handovers: u64,
-    pub(crate) phases: BTreeMap<String, usize>,
+    /// Samples of each phase.
+    pub(crate) phases: BTreeMap<String, u64>,
+    /// What was counted apart, by the number of the part.
+    pub(crate) parts: BTreeMap<(u32, String), Totals>,
+    /// Attempts that other shards were asked for.
+    pub(crate) asked: u64,
     pub(crate) used: Vec<UsageRecord>,
     pub(crate) charged: Vec<ChargingRecord>,
     /// UEs registered in each shard, by its last report.
@@ -99,7 +108,54 @@ pub(crate) struct Totals {
     pub(crate) never_started: BTreeMap<String, u64>,
 }
 
+/// The attempts of a shard.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    due: u64,
+    started: u64,
+    never_started: u64,
+    ended: u64,
+}
+
+/// What one shard says to another.
+enum Letter {
+    Due { to: u32, due: DueAway },
+    Ended(AwayEnd),
+}
+
+/// How letters between shards fare.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mail {
+    pub(crate) delay: Duration,
+    pub(crate) lost: f64,
+    /// Shards that no letter leaves or reaches.
+    pub(crate) cut: BTreeSet<usize>,
+}
+
+fn add(map: &mut BTreeMap<String, u64>, list: Vec<(String, u64)>) {
+    for (key, count) in list {
+        *map.entry(key).or_default() += count;
+    }
+}
+
+fn samples_of(histogram: &[u8]) -> u64 {
+    let mut reader = hdrhistogram::serialization::Deserializer::new();
+    let read: hdrhistogram::Histogram<u64> = reader.deserialize(&mut &*histogram).unwrap();
+    read.len()
+}
+
 impl Totals {
+    fn add(&mut self, interval: ProcedureInterval) {
+        self.due += interval.due;
+        self.self_started += interval.self_started;
+        self.started += interval.started;
+        self.succeeded += interval.succeeded;
+        add(&mut self.failed, interval.failed);
+        add(&mut self.timed_out, interval.timed_out);
+        add(&mut self.abandoned, interval.abandoned);
+        add(&mut self.never_started, interval.never_started);
+    }
+
     pub(crate) fn ended(&self) -> u64 {
         let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>();
         self.succeeded + sum(&self.failed) + sum(&self.timed_out) + sum(&self.abandoned)
@@ -123,6 +179,10 @@ impl World {
             releasing: BTreeSet::new(),
             progress: vec![Vec::new(); plan.shards() as usize],
             accounts: vec![BTreeMap::new(); plan.shards() as usize],
+            letters: VecDeque::new(),
+            mail: Mail::default(),
+            parts: BTreeMap::new(),
+            asked: 0,
             sessions: vec![0; plan.shards() as usize],
             shifted: 0,
             recovery: Recovery::default(),
@@ -197,10 +257,34 @@ impl World {
                     }
                     ShardAction::Ready => self.ready += 1,
                     ShardAction::CannotPrepare(error) => panic!("cannot prepare: {error}"),
-                    ShardAction::Ask { to, due } => self.shards[to as usize].due_away(&due, self.now),
-                    ShardAction::Answer(end) => self.shards[end.home as usize].away_ended(&end),
+                    ShardAction::Ask { to, due } => {
+                        self.asked += 1;
+                        self.post(shard, to as usize, Letter::Due { to, due });
+                    }
+                    ShardAction::Answer(end) => self.post(shard, end.home as usize, Letter::Ended(end)),
                     ShardAction::Waits(why) => panic!("the core makes it wait: {why}"),
                 }
+            }
+        }
+    }
+
+    /// A letter of one shard to another.
+    fn post(&mut self, from: usize, to: usize, letter: Letter) {
+        let Mail { delay, lost, cut } = &self.mail;
+        let is_lost = *lost > 0.0 && self.rng.random_bool(*lost);
+        if is_lost || cut.contains(&from) || cut.contains(&to) {
+            return;
+        }
+        // Of one connection, so they stay in order.
+        self.letters.push_back((self.now + *delay, letter));
+    }
+
+    fn deliver_letters(&mut self) {
+        while self.letters.front().is_some_and(|(at, _)| *at <= self.now) {
+            let (_, letter) = self.letters.pop_front().unwrap();
+            match letter {
+                Letter::Due { to, due } => self.shards[to as usize].due_away(&due, self.now),
+                Letter::Ended(end) => self.shards[end.home as usize].away_ended(&end, self.now),
             }
         }
     }
@@ -245,11 +329,13 @@ impl World {
             self.core.next_deadline(),
             self.network.next_deadline(),
             self.packets.front().map(|(at, ..)| *at),
+            self.letters.front().map(|(at, _)| *at),
         ];
         let next = shards.chain(others.into_iter().flatten()).min();
         let longest = self.now + Duration::from_millis(100);
         self.now = next.unwrap_or(longest).clamp(self.now, longest);
         self.deliver_packets();
+        self.deliver_letters();
         while let Some(packet) = self.network.receive(self.now) {
             if packet.to == AMF {
                 self.core_handles(AmfEvent::Received {
@@ -333,6 +419,11 @@ impl World {
         self.releasing.insert(shard);
     }
 
+    /// Whether an agent has the shard and is not about to give it back.
+    pub(crate) fn holds(&self, shard: usize) -> bool {
+        !self.done[shard] && !self.releasing.contains(&shard)
+    }
+
     /// The agent that holds a shard is gone, with all that it did not report.
     pub(crate) fn lose(&mut self, shard: usize) {
         let progress = self.progress[shard].clone();
@@ -345,9 +436,12 @@ impl World {
             (totals.due, totals.started) = (totals.due + lost, totals.started + lost);
             *totals.abandoned.entry("agent-lost".into()).or_default() += lost;
         }
-        for (procedure, (started, ended)) in std::mem::take(&mut self.accounts[shard]) {
+        for (procedure, account) in std::mem::take(&mut self.accounts[shard]) {
+            // What other shards were asked for has begun only when they say so.
+            let lost = account.due - account.ended - account.never_started;
             let totals = self.totals.entry(procedure).or_default();
-            *totals.abandoned.entry("agent-lost".into()).or_default() += started - ended;
+            totals.started += lost - (account.started - account.ended);
+            *totals.abandoned.entry("agent-lost".into()).or_default() += lost;
         }
         let (registered, sessions) = (self.registered[shard], self.sessions[shard]);
         self.shards_lost.push(u32::try_from(shard).unwrap());
@@ -524,11 +618,6 @@ impl World {
     }
 
     fn merge(&mut self, report: IntervalReport) {
-        let add = |map: &mut BTreeMap<String, u64>, list: Vec<(String, u64)>| {
-            for (key, count) in list {
-                *map.entry(key).or_default() += count;
-            }
-        };
         let shard = report.shard as usize;
         self.registered[shard] = report.registered;
         self.sessions[shard] = report.sessions;
@@ -541,25 +630,23 @@ impl World {
         self.recovery.failed += report.recovery.failed;
         for interval in report.procedures {
             let sum = |list: &[(String, u64)]| list.iter().map(|(_, count)| count).sum::<u64>();
-            let (started, ended) = self.accounts[shard].entry(interval.procedure.clone()).or_default();
-            *started += interval.started;
-            *ended += interval.succeeded
+            let account = self.accounts[shard].entry(interval.procedure.clone()).or_default();
+            account.due += interval.due;
+            account.started += interval.started;
+            account.never_started += sum(&interval.never_started);
+            account.ended += interval.succeeded
                 + [&interval.failed, &interval.timed_out, &interval.abandoned]
                     .map(|list| sum(list))
                     .iter()
                     .sum::<u64>();
-            let totals = self.totals.entry(interval.procedure).or_default();
-            totals.due += interval.due;
-            totals.self_started += interval.self_started;
-            totals.started += interval.started;
-            totals.succeeded += interval.succeeded;
-            add(&mut totals.failed, interval.failed);
-            add(&mut totals.timed_out, interval.timed_out);
-            add(&mut totals.abandoned, interval.abandoned);
-            add(&mut totals.never_started, interval.never_started);
-            for (phase, _) in interval.phases {
-                *self.phases.entry(phase).or_default() += 1;
+            for (phase, samples) in &interval.phases {
+                *self.phases.entry(phase.clone()).or_default() += samples_of(samples);
             }
+            self.totals.entry(interval.procedure.clone()).or_default().add(interval);
+        }
+        for part in report.parts {
+            let key = (part.part, part.procedure.procedure.clone());
+            self.parts.entry(key).or_default().add(part.procedure);
         }
         add(&mut self.unexpected, report.unexpected);
         self.handovers += report.handovers.iter().map(|pair| pair.succeeded + pair.failed).sum::<u64>();

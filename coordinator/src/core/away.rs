@@ -1,7 +1,7 @@
 //! Attempts that are due for subscribers in shards of other agents are passed on, and so is what became of them ([`wire::away`]).
 //! Nothing of it is kept: what is lost on the way is for the attempt's home to give up.
 
-use wire::away::{AwayEnd, AwayOutcome, DueAway};
+use wire::away::{AwayEnd, DueAway, NOBODY_HAS_IT};
 use wire::to_agent::ToAgent;
 
 use super::Core;
@@ -16,19 +16,7 @@ impl Core {
                 self.send(holder, ToAgent::DueAway { to, due });
             }
             // Nobody has it now: its home asks somebody else.
-            _ => {
-                let end = AwayEnd {
-                    home: due.home,
-                    epoch: due.epoch,
-                    number: due.number,
-                    ue: due.ue,
-                    registered: true,
-                    outcome: AwayOutcome::NotBegun,
-                    cause: "away-in-a-shard-that-nobody-has".to_owned(),
-                    ..AwayEnd::default()
-                };
-                self.send(agent, ToAgent::AwayEnded(end));
-            }
+            _ => self.send(agent, ToAgent::AwayEnded(due.not_begun(NOBODY_HAS_IT))),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use results::{AGENT_LOST, KEPT_BACK, LEASE_LAPSED, OWN_REASONS};
+use results::{AGENT_LOST, AGENT_STOOD_STILL, KEPT_BACK, LEASE_LAPSED, OTHER_SHARD_SILENT, OWN_REASONS};
 use serde::{Deserialize, Serialize};
 use wire::bounds::OTHER;
 use wire::to_coordinator::ProcedureInterval;
@@ -113,11 +113,13 @@ impl Counts {
         own.chain(self.never_started.get(AGENT_LOST)).fold(0, |sum, n| sum.saturating_add(*n))
     }
 
-    /// Attempts that were lost with their agents, started or not.
+    /// Attempts that were lost with their agents, or by them, started or not.
     pub fn lost(&self) -> u64 {
         let lost = [
             self.abandoned.get(AGENT_LOST),
             self.abandoned.get(LEASE_LAPSED),
+            self.abandoned.get(OTHER_SHARD_SILENT),
+            self.abandoned.get(AGENT_STOOD_STILL),
             self.never_started.get(AGENT_LOST),
         ];
         lost.into_iter().flatten().fold(0, |sum, n| sum.saturating_add(*n))
