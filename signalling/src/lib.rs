@@ -33,7 +33,7 @@ pub use identity::Procedure;
 pub use message_name::message_name;
 pub use ngap::{Gnb, GnbSettings};
 pub use node::action::{NodeAction, RefusalReason};
-pub use node::amf::{AmfFacts, AmfNotice, AmfUpdate, Guami, Overload, OverloadAction};
+pub use node::amf::{AmfFacts, AmfNotice, AmfUpdate, Fewer, Guami, Overload, OverloadAction, SliceOverload};
 pub use node::cause::{HandoverFailure, NgapCause, Released};
 pub use node::event::{NodeEvent, ReleaseCause, TargetGnb};
 pub use node::tunnel::{N3Settings, Tunnel};

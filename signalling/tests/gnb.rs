@@ -450,7 +450,39 @@ fn paging_overload_and_configuration_updates_are_taken() {
         ),
     );
     let action = Some(signalling::OverloadAction::RejectSignalling);
-    let told = signalling::Overload { action, reduction: Some(30), slices: 0 };
+    let of_all = signalling::Fewer { action, reduction: Some(30) };
+    let told = signalling::Overload { of_all, slices: Vec::new() };
+    assert_eq!(overload, [NodeAction::Notice(signalling::AmfNotice::OverloadStart(told))]);
+    let item = |slices: Vec<SNSSAI>, response, percent: Option<u8>| {
+        let slices = slices.into_iter().map(|slice| SliceOverloadItem::new(slice, None)).collect();
+        let percent = percent.map(TrafficLoadReductionIndication);
+        OverloadStartNSSAIItem::new(SliceOverloadList(slices), response, percent, None)
+    };
+    let data = OverloadResponse::overloadAction(OverloadAction::reject_non_emergency_mo_dt);
+    let overload = receive(
+        &mut gnb,
+        build_ngap!(
+            InitiatingMessage,
+            OverloadStart,
+            OverloadStart,
+            OverloadStartNSSAIList(OverloadStartNSSAIList(vec![
+                item(vec![s_nssai(1, None), s_nssai(1, Some([0, 0, 7]))], Some(data), None),
+                item(vec![s_nssai(2, None)], None, Some(40)),
+            ])),
+        ),
+    );
+    let of_slices = |slices: &[&str], fewer| signalling::SliceOverload {
+        slices: slices.iter().map(|slice| slice.parse().unwrap()).collect(),
+        fewer,
+    };
+    let action = Some(signalling::OverloadAction::RejectMoData);
+    let told = signalling::Overload {
+        of_all: signalling::Fewer::default(),
+        slices: vec![
+            of_slices(&["1", "1-000007"], signalling::Fewer { action, reduction: None }),
+            of_slices(&["2"], signalling::Fewer { action: None, reduction: Some(40) }),
+        ],
+    };
     assert_eq!(overload, [NodeAction::Notice(signalling::AmfNotice::OverloadStart(told))]);
     let actions = receive(&mut gnb, build_ngap!(InitiatingMessage, OverloadStop, OverloadStop,));
     assert_eq!(actions, [NodeAction::Notice(signalling::AmfNotice::OverloadStop)]);

@@ -244,7 +244,7 @@ impl ShardRunner {
         self.ran_event(notice.kind(), gnb, &notice.to_string(), now);
         if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
             match notice {
-                AmfNotice::OverloadStart(overload) => port.overload = Some(*overload),
+                AmfNotice::OverloadStart(overload) => port.overload = Some(overload.clone()),
                 AmfNotice::OverloadStop => port.overload = None,
                 AmfNotice::Unavailable(_) | AmfNotice::ConfigurationUpdate(_) | AmfNotice::Reset { .. } => {}
             }
@@ -256,10 +256,14 @@ impl ShardRunner {
         if self.plan.scenario().cells.overload != Obedience::Obey {
             return false;
         }
-        let overload = self.gnbs.get(usize::from(gnb)).and_then(|port| port.overload);
+        let overload = self.gnbs.get(usize::from(gnb)).and_then(|port| port.overload.as_ref());
         let Some((overload, slot)) = overload.zip(self.population.slot(ue)) else { return false };
         let chance = stream_seed(self.seed, &[SEED_OF_OVERLOADS, u64::from(ue), u64::from(slot.next_draw())]);
-        overload.bars(cause, unit(chance))
+        // A UE wants the slices of its sessions, where it has or asks for any, and all that it may request where it has not.
+        let of_sessions = self.user_plane.slices_of(ue);
+        let requested = &self.plan.scenario().cells.slices;
+        let wanted = if of_sessions.is_empty() { requested } else { &of_sessions };
+        overload.bars(cause, wanted, unit(chance))
     }
 
     /// An attempt has failed for want of an association.

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use billing::{Closing, UsageRecord};
 use gtpu::{Direction, GPdu, Message, Packet, QosFlow, RateLimit, TrafficSource};
-use identity::{Imsi, Plmn, SessionId, TeidKey};
+use identity::{Imsi, Plmn, SessionId, Snssai, TeidKey};
 use scenarios::{Scenario, stream_seed};
 use serde::{Deserialize, Serialize};
 use signalling::{Session, SessionRequest, Tunnel};
@@ -137,9 +137,15 @@ impl UserPlane {
         self.sessions.of(ue).map(|held| held.template).next()
     }
 
-    /// The session that the next UE asks for.
-    pub(crate) fn next_session(&self) -> Option<&scenarios::SessionTemplate> {
-        self.scenario.sessions.get(self.next_template()?)
+    /// The slices of all sessions that the UE has or has asked for.
+    pub(crate) fn slices_of(&self, ue: u32) -> Vec<Snssai> {
+        let templates = self.sessions.of(ue).filter_map(|held| self.scenario.sessions.get(held.template));
+        templates.map(|template| template.slice).collect()
+    }
+
+    /// The session that the next UE asks for, by its place in the scenario.
+    pub(crate) fn next_session(&self) -> Option<usize> {
+        self.next_template()
     }
 
     /// Templates are dealt by their shares, the one that is furthest behind first.

@@ -7,6 +7,7 @@ mod abroad;
 mod mix_ups;
 mod moves;
 mod n3;
+mod overload;
 mod races;
 mod strangers;
 mod world;

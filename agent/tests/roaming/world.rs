@@ -395,6 +395,16 @@ impl World {
         self.core_handles(AmfEvent::Command(command));
     }
 
+    /// The network says something to every gNB.
+    pub(crate) fn tell_gnbs(&mut self, command: impl Fn(u32) -> simulator::Command) {
+        for shard in 0..self.shards.len() {
+            let gnbs = self.plan.shard(u32::try_from(shard).unwrap()).gnbs.len();
+            for gnb in 0..u16::try_from(gnbs).unwrap() {
+                self.command(command(association(shard, self.generations[shard], gnb)));
+            }
+        }
+    }
+
     /// The association of a gNB breaks, and both ends see it.
     pub(crate) fn lose_association(&mut self, shard: usize, gnb: u16) {
         let association = association(shard, self.generations[shard], gnb);

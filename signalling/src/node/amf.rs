@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use identity::Snssai;
+
 use crate::common::identity_of_ue::STmsi;
 use crate::establishment_cause::EstablishmentCause;
 
@@ -41,14 +43,30 @@ pub struct AmfUpdate {
 }
 
 /// OVERLOAD START (TS 38.413 §9.2.6.11).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overload {
-    /// Which connections the AMF wants fewer of.
+    /// What it asks for of all UEs.
+    pub of_all: Fewer,
+    /// What it asks for of UEs that want nothing but some slices.
+    pub slices: Vec<SliceOverload>,
+}
+
+/// Which connections an AMF wants fewer of, and by how much. Without either it asks for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fewer {
+    /// Which ones; any that UEs begin without it.
     pub action: Option<OverloadAction>,
     /// By how many per cent; all of them without it.
     pub reduction: Option<u8>,
-    /// For how many slices alone; 0: for all UEs.
-    pub slices: usize,
+}
+
+/// An item of the Overload Start NSSAI List (TS 38.413 §9.2.6.11).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SliceOverload {
+    /// The slices that are overloaded.
+    pub slices: Vec<Snssai>,
+    /// What is asked for of UEs that want no other slice.
+    pub fewer: Fewer,
 }
 
 /// The Overload Action (TS 38.413 §9.3.1.105).
@@ -107,9 +125,18 @@ impl AmfFacts {
 }
 
 impl Overload {
-    /// Whether the AMF wants this connection not to be asked for. `draw` is chance, 0 to 1 without the latter: it decides where
-    /// the AMF wants a share of them.
-    pub fn bars(&self, cause: EstablishmentCause, draw: f64) -> bool {
+    /// Whether the AMF wants this connection not to be asked for, of a UE that wants these slices (TS 38.413 §8.7.6.2). `draw` is
+    /// chance, 0 to 1 without the latter: it decides where the AMF wants a share of them.
+    pub fn bars(&self, cause: EstablishmentCause, wanted: &[Snssai], draw: f64) -> bool {
+        let concerns =
+            |of: &SliceOverload| !wanted.is_empty() && wanted.iter().all(|slice| of.slices.contains(slice));
+        self.of_all.bars(cause, draw)
+            || self.slices.iter().any(|of| concerns(of) && of.fewer.bars(cause, draw))
+    }
+}
+
+impl Fewer {
+    fn bars(self, cause: EstablishmentCause, draw: f64) -> bool {
         let concerned = match (self.action, cause) {
             // The answer to a page is what every action permits (§8.7.6.2).
             (_, EstablishmentCause::MtAccess) => false,
@@ -143,6 +170,31 @@ impl fmt::Display for Guami {
 
 impl fmt::Display for Overload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut and = "";
+        if self.of_all != Fewer::default() || self.slices.is_empty() {
+            self.of_all.fmt(f)?;
+            and = "; ";
+        }
+        for of in self.slices.iter().take(LISTED) {
+            write!(f, "{and}{} for slice", of.fewer)?;
+            let slices = of.slices.iter().take(LISTED).enumerate();
+            for (place, slice) in slices {
+                write!(f, "{} {slice}", if place == 0 { "" } else { "," })?;
+            }
+            if of.slices.len() > LISTED {
+                write!(f, " and {} more", of.slices.len() - LISTED)?;
+            }
+            and = "; ";
+        }
+        if self.slices.len() > LISTED {
+            write!(f, "; and {} more", self.slices.len() - LISTED)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Fewer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.action {
             Some(OverloadAction::RejectMoData) => "reject mobile originated data",
             Some(OverloadAction::RejectSignalling) => "reject signalling and data",
@@ -156,9 +208,6 @@ impl fmt::Display for Overload {
         })?;
         if let Some(percent) = self.reduction {
             write!(f, ", {percent} % less")?;
-        }
-        if self.slices > 0 {
-            write!(f, ", for {} slices", self.slices)?;
         }
         Ok(())
     }
@@ -201,7 +250,7 @@ impl fmt::Display for AmfNotice {
     }
 }
 
-/// GUAMIs that a text names.
+/// GUAMIs, or slices, that a text names.
 const LISTED: usize = 4;
 
 #[cfg(test)]
@@ -220,18 +269,56 @@ mod tests {
             (None, None, false, false),
             (None, Some(50), true, true),
         ] {
-            let overload = Overload { action, reduction, slices: 0 };
-            assert_eq!(overload.bars(MoData, 0.0), data, "{overload}");
-            assert_eq!(overload.bars(MoSignalling, 0.0), signalling, "{overload}");
-            assert!(!overload.bars(MtAccess, 0.0), "{overload}");
+            let overload = Overload { of_all: Fewer { action, reduction }, slices: Vec::new() };
+            assert_eq!(overload.bars(MoData, &[], 0.0), data, "{overload}");
+            assert_eq!(overload.bars(MoSignalling, &[], 0.0), signalling, "{overload}");
+            assert!(!overload.bars(MtAccess, &[], 0.0), "{overload}");
         }
     }
 
     #[test]
     fn a_reduction_bars_a_share() {
-        let overload =
-            Overload { action: Some(OverloadAction::RejectSignalling), reduction: Some(30), slices: 0 };
-        let barred = (0..100).filter(|n| overload.bars(EstablishmentCause::MoData, f64::from(*n) / 100.0));
+        let of_all = Fewer { action: Some(OverloadAction::RejectSignalling), reduction: Some(30) };
+        let overload = Overload { of_all, slices: Vec::new() };
+        let cause = EstablishmentCause::MoData;
+        let barred = (0..100).filter(|n| overload.bars(cause, &[], f64::from(*n) / 100.0));
         assert_eq!(barred.count(), 30);
+    }
+
+    #[test]
+    fn an_overload_of_slices_bars_who_wants_no_other_slice() {
+        let slices =
+            |texts: &[&str]| -> Vec<Snssai> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+        let data = Fewer { action: Some(OverloadAction::RejectMoData), reduction: None };
+        let half = Fewer { action: None, reduction: Some(50) };
+        let overload = Overload {
+            of_all: Fewer::default(),
+            slices: vec![
+                SliceOverload { slices: slices(&["1", "2"]), fewer: data },
+                SliceOverload { slices: slices(&["3-00000a"]), fewer: half },
+            ],
+        };
+        for (wanted, draw, barred) in [
+            (&["1"][..], 0.9, true),
+            (&["1", "2"], 0.9, true),
+            (&["1", "3-00000a"], 0.0, false),
+            (&["1-000001"], 0.0, false),
+            (&["3-00000a"], 0.4, true),
+            (&["3-00000a"], 0.6, false),
+            (&[], 0.0, false),
+        ] {
+            let is_barred = overload.bars(EstablishmentCause::MoData, &slices(wanted), draw);
+            assert_eq!(is_barred, barred, "{wanted:?} {draw}");
+        }
+        assert!(!overload.bars(EstablishmentCause::MoSignalling, &slices(&["1"]), 0.0));
+        assert!(!overload.bars(EstablishmentCause::MtAccess, &slices(&["3-00000a"]), 0.0));
+        let told =
+            "reject mobile originated data for slice 1, 2; no action named, 50 % less for slice 3-00000a";
+        assert_eq!(overload.to_string(), told);
+        let both = Overload { of_all: Fewer { reduction: Some(10), ..data }, ..overload };
+        assert!(
+            both.bars(EstablishmentCause::MoData, &[], 0.05),
+            "what is asked for of all is asked of everybody"
+        );
     }
 }

@@ -14,7 +14,8 @@ use super::procedures::nas5g::{
 };
 use super::procedures::ngap::{
     error_indication, handover, handover_target, initial_context_setup, nas_transport, ng_reset, ng_setup,
-    paging, path_switch_request, pdu_session_resource, ran_configuration_update, ue_context_release,
+    overload, paging, path_switch_request, pdu_session_resource, ran_configuration_update,
+    ue_context_release,
 };
 use super::procedures::{Awaited, Next, Procedure, Registration, Step};
 use super::received_nas::{self, Incoming};
@@ -353,6 +354,10 @@ pub(super) fn command(amf: &mut Amf, context: &mut EventContext<'_>, command: Co
             context.sessions.release(amf, &mut context.ports, key);
         }
         Command::Reset { association } => ng_reset::by_amf(amf, context, association),
+        Command::StartOverload { association, slice, reduction } => {
+            overload::start(amf, context.now(), association, slice, reduction);
+        }
+        Command::StopOverload { association } => overload::stop(amf, context.now(), association),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happens to an AMF, and what its driver does for it.
 
-use identity::{Imsi, SessionId};
+use identity::{Imsi, SessionId, Snssai};
 
 /// What happens to an AMF.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +60,20 @@ pub enum Command {
     /// Reset the NG interface with a gNB (TS 38.413 §8.7.4.2.1).
     Reset {
         /// With which.
+        association: u32,
+    },
+    /// Ask a gNB for fewer connections, of all UEs or of those that want nothing but a slice (TS 38.413 §8.7.6).
+    StartOverload {
+        /// Which one.
+        association: u32,
+        /// The slice; none: all UEs.
+        slice: Option<Snssai>,
+        /// By how many per cent, 1 to 99; 0: all that UEs begin.
+        reduction: u8,
+    },
+    /// It need not hold back any longer (TS 38.413 §8.7.7).
+    StopOverload {
+        /// Which one.
         association: u32,
     },
 }

@@ -30,6 +30,8 @@ counted! {
         RanConfigurationUpdateFailure = "ran-configuration-update-failure",
         NgReset = "ng-reset",
         NgResetAcknowledge = "ng-reset-acknowledge",
+        OverloadStart = "overload-start",
+        OverloadStop = "overload-stop",
         ErrorIndication = "error-indication",
         InitialUeMessage = "initial-ue-message",
         UplinkNasTransport = "uplink-nas-transport",

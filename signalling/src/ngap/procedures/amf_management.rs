@@ -4,9 +4,12 @@
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
+use super::pdu_session_resource_setup::slice;
 use crate::ngap::{Gnb, Out};
 use crate::node::action::NodeAction;
-use crate::node::amf::{AmfFacts, AmfNotice, AmfUpdate, Guami, Overload, OverloadAction as Action};
+use crate::node::amf::{
+    AmfFacts, AmfNotice, AmfUpdate, Fewer, Guami, Overload, OverloadAction as Action, SliceOverload,
+};
 
 /// AMF CONFIGURATION UPDATE (§8.7.3.2).
 pub(crate) fn configuration_updated(gnb: &mut Gnb, pdu: &NGAPPDU<'_>, out: &mut Out) {
@@ -64,23 +67,34 @@ fn overload_start(pdu: &NGAPPDU<'_>) -> Overload {
             lax reduction: u8 = AMFTrafficLoadReductionIndication(percent) => percent.0,
             lax slices: OverloadStartNSSAIList = OverloadStartNSSAIList(list) => list,
         );
-        let action = match response {
-            Some(OverloadResponse::overloadAction(action)) => Some(match action {
-                OverloadAction::reject_non_emergency_mo_dt => Action::RejectMoData,
-                OverloadAction::permit_emergency_sessions_and_mobile_terminated_services_only => {
-                    Action::PermitEmergencyAndMt
-                }
-                OverloadAction::permit_high_priority_sessions_and_mobile_terminated_services_only => {
-                    Action::PermitHighPriorityAndMt
-                }
-                _ => Action::RejectSignalling,
-            }),
-            _ => None,
+        let of_slices = |item: OverloadStartNSSAIItem| SliceOverload {
+            slices: item.slice_overload_list.0.iter().map(|item| slice(&item.s_nssai)).collect(),
+            fewer: fewer(
+                item.slice_overload_response,
+                item.slice_traffic_load_reduction_indication.map(|percent| percent.0),
+            ),
         };
-        let reduction = reduction.filter(|percent| (1..=99).contains(percent));
-        Ok(Overload { action, reduction, slices: slices.map_or(0, |list| list.0.len()) })
+        let slices = slices.map(|list| list.0.into_iter().map(of_slices).collect()).unwrap_or_default();
+        Ok(Overload { of_all: fewer(response, reduction), slices })
     };
     read().unwrap_or_default()
+}
+
+fn fewer(response: Option<OverloadResponse>, reduction: Option<u8>) -> Fewer {
+    let action = match response {
+        Some(OverloadResponse::overloadAction(action)) => Some(match action {
+            OverloadAction::reject_non_emergency_mo_dt => Action::RejectMoData,
+            OverloadAction::permit_emergency_sessions_and_mobile_terminated_services_only => {
+                Action::PermitEmergencyAndMt
+            }
+            OverloadAction::permit_high_priority_sessions_and_mobile_terminated_services_only => {
+                Action::PermitHighPriorityAndMt
+            }
+            _ => Action::RejectSignalling,
+        }),
+        _ => None,
+    };
+    Fewer { action, reduction: reduction.filter(|percent| (1..=99).contains(percent)) }
 }
 
 /// AMF STATUS INDICATION (§9.2.6.10): the GUAMIs that go, each with its backup AMF where it has one.

@@ -7,6 +7,7 @@ pub(in crate::amf) mod initial_context_setup;
 pub(in crate::amf) mod nas_transport;
 pub(in crate::amf) mod ng_reset;
 pub(in crate::amf) mod ng_setup;
+pub(in crate::amf) mod overload;
 pub(in crate::amf) mod paging;
 pub(in crate::amf) mod path_switch_request;
 pub(in crate::amf) mod pdu_session_resource;
