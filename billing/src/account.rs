@@ -61,6 +61,9 @@ pub struct Account {
     /// Charged sessions that began after the run had ended: likewise.
     #[serde(skip_serializing_if = "is_zero")]
     pub after_run: u64,
+    /// Charged sessions of subscribers that the run does not have: likewise.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub other_subscribers: u64,
     /// Columns that are damaged as a whole.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damaged: Vec<Damage>,
@@ -91,6 +94,12 @@ impl Account {
         }
         if self.after_run > 0 {
             all.push(format!("{} sessions of after this run, left out", self.after_run));
+        }
+        if self.other_subscribers > 0 {
+            all.push(format!(
+                "{} sessions of subscribers that this run does not have, left out",
+                self.other_subscribers
+            ));
         }
         for (cause, count) in &self.explained {
             let why = match cause.as_str() {

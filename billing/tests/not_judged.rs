@@ -159,6 +159,37 @@ fn sessions_of_other_runs_are_left_out_and_counted() {
     assert_eq!(reconcile(&usage, &charging[..1], Some(WINDOW), true).1, [Cause::Missing]);
 }
 
+/// A ledger of two runs at once: what is charged to subscribers of the other is left out, whatever it is.
+#[test]
+fn sessions_of_subscribers_that_the_run_does_not_have_are_left_out_and_counted() {
+    fn has(supi: identity::Imsi) -> bool {
+        !supi.to_string().ends_with("70")
+    }
+    let out = tempfile::tempdir().unwrap();
+    let usage = [used("1", 1, 1_010, 1_050, 100_000, "released")];
+    let charging = [
+        charged("1", 1, (0, 1_010), 1_010, 1_050, 100_000, "released"),
+        charged("2", 2, (0, 1_020), 1_020, 1_030, 100_000, "released"),
+        charged("7", 70, (0, 1_020), 1_020, 1_090, 500_000, "released"),
+    ];
+    let reconcile = |known: bool| {
+        let has: Option<&'static (dyn Fn(identity::Imsi) -> bool + Sync)> =
+            if known { Some(&has) } else { None };
+        let losses = billing::Losses { has, ..billing::Losses::default() };
+        let ended = try_reconcile(
+            &usage,
+            &charging,
+            |settings| Settings { losses, window: Some(WINDOW), complete: true, ..settings },
+            out.path(),
+        );
+        let (account, found) = ended.unwrap();
+        let found: Vec<Cause> = found.into_iter().map(|one| one.cause).collect();
+        (found, account.matched, account.other_subscribers, account.charged.micros())
+    };
+    assert_eq!(reconcile(true), (vec![Cause::Orphan], 1, 1, 2_000), "its own subscriber's is judged");
+    assert_eq!(reconcile(false).0, [Cause::Orphan; 2]);
+}
+
 #[test]
 fn a_session_whose_line_cannot_be_read_is_not_read_and_not_missing() {
     let usage: Vec<String> =

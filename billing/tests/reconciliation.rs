@@ -74,7 +74,7 @@ fn usage_that_was_lost_at_the_very_end_of_a_gap_is_explained_though_clocks_diffe
     let (account, differences) = reconcile_with(
         &history,
         usize::MAX,
-        Losses { gaps: &[gap], shard_of: Some(&|_| Some(1)), traffic: None },
+        Losses { gaps: &[gap], shard_of: Some(&|_| Some(1)), has: None, traffic: None },
     );
     assert_eq!(account.unreconciled, 0, "{differences:#?}");
     assert_eq!(account.explained.get("agent-lost"), Some(&1), "{differences:#?}");
@@ -123,7 +123,7 @@ proptest! {
             shard_of(record.supi) == Some(1) && record.from_us <= gap.to_us && record.to_us >= gap.from_us
         };
         history.usage.retain(|record| !lost(record));
-        let losses = Losses { gaps: &[gap], shard_of: Some(&shard_of), traffic: None };
+        let losses = Losses { gaps: &[gap], shard_of: Some(&shard_of), has: None, traffic: None };
         let (account, differences) = reconcile_with(&history, usize::MAX, losses);
         let touched = |difference: &Difference| {
             let sides = [&difference.usage, &difference.charging];

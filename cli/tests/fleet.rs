@@ -184,24 +184,60 @@ fn an_agent_of_a_foreign_authority_is_refused_on_both_sides_and_disturbs_nobody(
 
 /// UEs that register and open a session which stays open.
 fn open_sessions(folder: &Path) -> String {
-    scenario(
-        folder,
+    scenario(folder, &open_sessions_of(&[SUBSCRIBERS], 1, "2s"))
+}
+
+const SUBSCRIBERS: &str = r#"{plmn: 001/01, imsi: "001010000000001", count: 100, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
+     opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}"#;
+
+/// The same of these subscribers, with gNBs from this one on, held open for so long.
+fn open_sessions_of(subscribers: &[&str], first_gnb: u32, hold: &str) -> String {
+    let subscribers: String = subscribers.iter().map(|group| format!("  - {group}\n")).collect();
+    format!(
         r#"
 name: open
 description: Sessions that stay open.
 subscribers:
-  - {plmn: 001/01, imsi: "001010000000001", count: 100, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
-     opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}
-cells: {gnbs: 4, cells-per-gnb: 2, tacs: [1, 2], slices: ["1"]}
+{subscribers}cells: {{gnbs: 4, cells-per-gnb: 2, tacs: [1, 2], slices: ["1"], first-gnb-id: {first_gnb}}}
 radio: ideal
 sessions:
-  - {dnn: internet, uplink: {rate: 8kbit/s, packet: 200}, downlink: {rate: 16kbit/s, packet: 200}}
+  - {{dnn: internet, uplink: {{rate: 8kbit/s, packet: 200}}, downlink: {{rate: 16kbit/s, packet: 200}}}}
 load:
-  - {procedure: registration, phases: [{rate: 50/s, for: 2s}]}
-  - {procedure: pdu-session, starts-after: 1s, phases: [{rate: 50/s, for: 2s}, {hold: 2s}]}
+  - {{procedure: registration, phases: [{{rate: 50/s, for: 2s}}]}}
+  - {{procedure: pdu-session, starts-after: 1s, phases: [{{rate: 50/s, for: 2s}}, {{hold: {hold}}}]}}
 slos: [registration.success >= 99%, billing.unreconciled == 0]
-"#,
+"#
     )
+}
+
+/// Two runs at once against one network: the sessions of each are its own, and are closed, charged and judged when it ends, while
+/// the other goes on.
+#[test]
+fn runs_at_once_on_one_simulator_are_judged_each_by_its_own_end() {
+    let others = SUBSCRIBERS.replace("0000000001", "0000005001");
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let [of_network, of_short, of_long] = &folders;
+    let both = scenario(of_network.path(), &open_sessions_of(&[SUBSCRIBERS, &others], 1, "2s"));
+    let short = scenario(of_short.path(), &open_sessions_of(&[SUBSCRIBERS], 1, "2s"));
+    let long = scenario(of_long.path(), &open_sessions_of(&[&others], 101, "20s"));
+    let Fleet { coordinator: idle, simulator, target, .. } = fleet(of_network.path(), &both, "1");
+    drop(idle);
+    let run = |path: &str| coordinator(of_network.path(), path, "1", &target);
+    let [(first, first_at), (second, second_at)] = [run(&short), run(&long)];
+    let agents = [agent(of_network.path(), &first_at, "short"), agent(of_network.path(), &second_at, "long")];
+    let (short, long) = (passed(first), passed(second));
+    agents.into_iter().for_each(|agent| drop(agent.finish()));
+    drop(simulator);
+    let ended = |summary: &Value| summary["billing"]["window"]["to_us"].as_u64().unwrap();
+    assert!(ended(&short) + 10_000_000 < ended(&long), "the second run went on after the first");
+    for summary in [&short, &long] {
+        let billing = &summary["billing"];
+        assert_eq!(money(summary), (100, 0, 0), "{billing}");
+        assert_eq!(billing["ledger_complete"], true, "{billing}");
+        assert!(billing["explained"].is_null(), "{billing}");
+    }
+    let left_out = &long["billing"]["other_subscribers"];
+    assert_eq!(left_out, 100, "the other run's are in the ledger, too: {}", long["billing"]);
 }
 
 /// What the money of a summary came to: matched, unreconciled, left out as of before the run.

@@ -77,6 +77,22 @@ fn assert_stood_still(ended: (Option<i32>, String, String), who: &str) -> Value 
     summary
 }
 
+/// Warnings name the agents that stood still, and what that cost: attempts that came due meanwhile, and that were under way.
+fn cost_of_standstill(summary: &Value) -> (u64, u64) {
+    let warnings = summary["warnings"].as_array().unwrap();
+    let told = warnings.iter().filter_map(Value::as_str).filter(|text| text.contains("stood still for"));
+    let told: Vec<&str> = told.collect();
+    assert!(!told.is_empty() && told.iter().all(|text| text.starts_with("agent a")), "{warnings:?}");
+    let before = |text: &str| -> u64 {
+        let count = |warning: &&str| -> u64 {
+            let (count, _) = warning.split_once(text).unwrap_or_else(|| panic!("{warning}"));
+            count.rsplit(' ').next().unwrap().replace(',', "").parse().unwrap()
+        };
+        told.iter().map(count).sum()
+    };
+    (before(" attempts came due"), before(" that were under way"))
+}
+
 fn embedded(folder: &Path, yaml: &str) -> (Process, Watched) {
     let path = scenario(folder, yaml);
     let mut command = roamstorm();
@@ -193,12 +209,32 @@ fn agents_that_stand_still_while_their_coordinator_is_dead_make_the_run_invalid(
     fleet.kill_coordinator();
     fleet.stop_agents();
     fleet.resume_coordinator();
-    let summary = assert_stood_still(fleet.coordinator.finish(), "agent a");
+    let (code, summary, stderr) = summary(fleet.coordinator.finish());
+    let reasons = &summary["verdict"]["reasons"];
+    assert_eq!((code, &summary["verdict"]["status"]), (Some(3), &"invalid".into()), "{reasons:#}\n{stderr}");
+    assert!(reasons[0].as_str().unwrap().starts_with("generator limited"), "{reasons:#}");
+    assert_balanced(&summary);
     let generator = &summary["generator"];
     assert_eq!(generator["coverage"]["covers"], generator["coverage"]["of"], "{generator}");
     // What came due meanwhile left late: two seconds and a half of fifty a second.
     let late = generator["late_attempts"].as_u64().unwrap();
     assert!(generator["limited"] == true && late >= 60, "{generator}");
+    drop(fleet.simulator);
+}
+
+/// A second and a half in which so few attempts come due that the limits hold: the run is valid, and says what it cost.
+#[test]
+fn agent_that_stands_still_within_the_limits_leaves_the_run_valid_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Fleet::start(folder.path(), &registrations(60, 5, 12, ""), 2);
+    fleet.run.wait_for_second(2);
+    stop_for(&[&fleet.agents[0]], Duration::from_millis(1_500));
+    let (code, summary, stderr) = summary(fleet.coordinator.finish());
+    support::assert_summary_passed(code, &summary, &stderr);
+    let (late, under_way) = cost_of_standstill(&summary);
+    assert!((1..10).contains(&late) && under_way < 3, "{late} {under_way}");
+    assert_eq!(summary["generator"]["limited"], false, "{}", summary["generator"]);
+    assert_balanced(&summary);
     drop(fleet.simulator);
 }
 
@@ -209,7 +245,15 @@ fn agent_that_stands_still_while_the_run_drains_makes_it_invalid() {
     let fleet = Fleet::start(folder.path(), &registrations(200, 50, 2, more), 2);
     fleet.run.wait_for_second(2);
     fleet.stop_agents();
-    assert_stood_still(fleet.coordinator.finish(), "agent a");
+    let (code, summary, stderr) = summary(fleet.coordinator.finish());
+    let reasons = &summary["verdict"]["reasons"];
+    assert_eq!((code, &summary["verdict"]["status"]), (Some(3), &"invalid".into()), "{reasons:#}\n{stderr}");
+    // Nothing is late any more, but a quarter of all attempts was under way, and is in no figure.
+    assert!(reasons[0].as_str().unwrap().starts_with("fleet lost"), "{reasons:#}");
+    let lost = summary["procedures"]["registration"]["abandoned"]["agent-stood-still"].as_u64().unwrap();
+    let (_, under_way) = cost_of_standstill(&summary);
+    assert!(lost > 10 && lost == under_way, "{lost} {under_way}: {summary:#}");
+    assert_balanced(&summary);
     drop(fleet.simulator);
 }
 

@@ -168,6 +168,9 @@ fn causes(billing: &Value) -> Markup {
                 p.note { (count(n)) " charged sessions of " (when) " are left out: the ledger is older, or newer, than the run." }
             }
         }
+        @if let Some(n) = whole(billing, "other_subscribers").filter(|n| *n > 0) {
+            p.note { (count(n)) " charged sessions of subscribers that this run does not have are left out: the ledger is of several runs." }
+        }
         @if !causes.by_cause.is_empty() {
             h3 { "By root cause" }
             div.wide { table {

@@ -216,7 +216,7 @@ impl ShardRunner {
         let gnbs = (0u32..).zip(interfaces).map(|(place, gnb)| Port {
             gnb: RanNode::Gnb(Gnb::new(GnbSettings {
                 gnb_id: gnb.gnb_id,
-                name: gnb.name.clone(),
+                name: identity::node_name(&gnb.name, &lease.run),
                 plmn: gnb.plmn,
                 tac: gnb.tac,
                 slices: gnb.slices.clone(),

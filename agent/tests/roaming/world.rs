@@ -719,7 +719,7 @@ impl World {
         let rules = billing::Rules::default();
         let plan = &self.plan;
         let shard_of = |supi| plan.shard_of_subscriber(supi);
-        let losses = billing::Losses { gaps: &self.lost, shard_of: Some(&shard_of), traffic };
+        let losses = billing::Losses { gaps: &self.lost, shard_of: Some(&shard_of), has: None, traffic };
         let settings = billing::Settings { losses, ..billing::Settings::new(None, &rules) };
         let mut reconciler = billing::Reconciler::new(settings);
         self.used.iter().for_each(|record| reconciler.used(record).unwrap());

@@ -24,7 +24,7 @@ mod time;
 mod writer;
 
 pub use column::{Column, Ledger};
-pub use completeness::Completeness;
+pub use completeness::{Completeness, OfRun};
 pub use encoding::Encoding;
 pub(crate) use escape::escaped;
 pub(crate) use form::Form;

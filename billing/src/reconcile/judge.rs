@@ -258,14 +258,17 @@ impl<'a> Judge<'a> {
         self.difference(finding, &[], charging, expected);
     }
 
-    /// Counts a session that nobody used, and that was over when the run began, or began when it was over.
+    /// Counts a session that nobody used, and that was over when the run began, or began when it was over, or is of a subscriber of
+    /// another run.
     fn is_of_another_run(&mut self, charging: &[Compact]) -> bool {
         let from_us = charging.iter().map(|part| part.from_us).min().unwrap_or_default();
         let to_us = charging.iter().map(|part| part.to_us).max().unwrap_or_default();
         let lies = self.window.map_or(Lies::Within, |window| window.place_of_nobodys(from_us, to_us));
         self.tally.out_of_scope.0 += u64::from(lies == Lies::Before);
         self.tally.out_of_scope.1 += u64::from(lies == Lies::After);
-        lies != Lies::Within
+        let is_of_others = lies == Lies::Within && self.gaps.is_of_others(charging);
+        self.tally.of_others += u64::from(is_of_others);
+        is_of_others || lies != Lies::Within
     }
 
     fn pair(&mut self, usage: &[Compact], charging: &[Compact]) {

@@ -35,6 +35,8 @@ pub struct Losses<'a> {
     pub gaps: &'a [LostUsage],
     /// The shard that a subscriber was in all the time; without an answer it may have been in any.
     pub shard_of: Option<&'a (dyn Fn(Imsi) -> Option<u32> + Sync)>,
+    /// Whether the run has this subscriber: what is charged to others is of other runs at the same time. `None`: all are its own.
+    pub has: Option<&'a (dyn Fn(Imsi) -> bool + Sync)>,
     /// What the traffic of a session can have carried: a bound on what lost packets explain.
     pub traffic: Option<&'a Traffic<'a>>,
 }
@@ -48,6 +50,7 @@ impl std::fmt::Debug for Losses<'_> {
 /// The gaps, to be asked for each session that does not agree.
 pub(super) struct Gaps<'a> {
     shard_of: Option<&'a (dyn Fn(Imsi) -> Option<u32> + Sync)>,
+    has: Option<&'a (dyn Fn(Imsi) -> bool + Sync)>,
     by_shard: BTreeMap<u32, Vec<(u64, u64)>>,
 }
 
@@ -62,7 +65,13 @@ impl<'a> Gaps<'a> {
             let (from_us, to_us) = (gap.from_us.saturating_sub(before), gap.to_us.saturating_add(skew));
             by_shard.entry(gap.shard).or_default().push((from_us, to_us));
         }
-        Self { shard_of: losses.shard_of, by_shard }
+        Self { shard_of: losses.shard_of, has: losses.has, by_shard }
+    }
+
+    /// Whether this charged session is of a subscriber that the run does not have.
+    pub(super) fn is_of_others(&self, charging: &[Compact]) -> bool {
+        let supi = charging.first().and_then(|part| Compact::imsi(part.supi));
+        supi.zip(self.has).is_some_and(|(supi, has)| !has(supi))
     }
 
     /// Whether usage of this charged session may have been lost.

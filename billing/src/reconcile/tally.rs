@@ -15,6 +15,8 @@ pub(super) struct Tally {
     pub(super) redelivered: u64,
     /// Charged sessions of before the run, and of after it.
     pub(super) out_of_scope: (u64, u64),
+    /// Charged sessions of subscribers that the run does not have.
+    pub(super) of_others: u64,
     /// The amounts of a session do not fit together.
     too_much: bool,
     by_cause: [(u64, i128); Cause::ALL.len()],
@@ -92,6 +94,7 @@ impl Tally {
         self.redelivered += other.redelivered;
         self.out_of_scope.0 += other.out_of_scope.0;
         self.out_of_scope.1 += other.out_of_scope.1;
+        self.of_others += other.of_others;
         for (sum, more) in self.by_cause.iter_mut().zip(other.by_cause) {
             sum.0 += more.0;
             sum.1 += more.1;
@@ -147,6 +150,7 @@ impl Tally {
             redelivered: self.redelivered,
             before_run: self.out_of_scope.0,
             after_run: self.out_of_scope.1,
+            other_subscribers: self.of_others,
             ..Account::default()
         })
     }

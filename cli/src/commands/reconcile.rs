@@ -71,7 +71,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let shard_of = |supi| about.plan.as_ref()?.shard_of_subscriber(supi);
     let scenario = run.as_deref().map(scenario).transpose()?.flatten();
     let traffic = |dnn: &Dnn, length_us| coordinator::carried(scenario.as_ref()?, dnn, length_us);
-    let losses = Losses { gaps: &about.lost_usage, shard_of: Some(&shard_of), traffic: Some(&traffic) };
+    let has = |supi| about.plan.as_ref().is_none_or(|plan| plan.scenario().find_subscriber(supi).is_some());
+    let losses = Losses {
+        gaps: &about.lost_usage,
+        shard_of: Some(&shard_of),
+        has: Some(&has),
+        traffic: Some(&traffic),
+    };
     // What the run knows of its own ledger says nothing about another one.
     let complete = arguments.complete || (arguments.charging.is_none() && about.ledger_complete);
     let settings =

@@ -3,6 +3,8 @@
 //! A charging function writes a session's record when the session ends, some time after the agents have gone. Our simulator says
 //! beside its ledger when every session is in it; of another one it is only known that it writes no more for a while.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -21,16 +23,20 @@ pub(crate) enum Found {
     Unknown,
 }
 
-/// Waits for the ledger of a run that began then, UNIX time in µs, within bounds.
-pub(crate) async fn waited_for(ledger: &Path, start_us: u64) -> Found {
+/// Waits for the ledger of a run that began then, UNIX time in µs, within bounds. Also how long the ledger was when this run was
+/// complete in it, where that is known: others may be writing on.
+pub(crate) async fn waited_for(ledger: &Path, run: &str, start_us: u64) -> (Found, Option<u64>) {
     // What was said before is not about this run.
     let since_us = start_us.saturating_sub(CLOCKS_US);
     let size = || std::fs::metadata(ledger).map_or(0, |data| data.len());
     let mut watched = Watched::new(Instant::now(), size());
     loop {
-        let said = Completeness::read_beside(ledger);
+        let said = Completeness::read_beside(ledger).map(|said| said.of_run(run));
         match watched.look(Instant::now(), size(), said.as_ref(), since_us) {
-            Some(found) => return found,
+            Some(found) => {
+                let complete = said.filter(|_| found == Found::Complete);
+                return (found, complete.map(|said| said.octets));
+            }
             None => tokio::time::sleep(LOOK).await,
         }
     }
@@ -71,16 +77,21 @@ impl Watched {
 }
 
 /// A ledger that is here already is left where it is.
-pub(crate) fn bring(source: &Path, here: &Path, complete: bool) -> Ledger {
+pub(crate) fn bring(source: &Path, here: &Path, complete: bool, octets: Option<u64>) -> Ledger {
     let brought = if source == here {
         std::fs::metadata(here).map(drop).map_err(|error| format!("{}: {error}", here.display()))
     } else {
-        std::fs::copy(source, here).map(drop).map_err(|error| format!("{}: {error}", source.display()))
+        copy(source, here, octets).map_err(|error| format!("{}: {error}", source.display()))
     };
     match brought {
         Ok(()) => Ledger::Here { path: here.to_owned(), complete },
         Err(why) => Ledger::Unusable(why),
     }
+}
+
+fn copy(source: &Path, here: &Path, octets: Option<u64>) -> io::Result<()> {
+    let mut source = File::open(source)?.take(octets.unwrap_or(u64::MAX));
+    io::copy(&mut source, &mut edges::files::create(here)?).map(drop)
 }
 
 /// The clocks of the two sides may be so far apart.
@@ -99,7 +110,7 @@ mod tests {
     use super::*;
 
     fn said(complete: bool, octets: u64, at_us: u64) -> Completeness {
-        Completeness { complete, records: 1, octets, at_us }
+        Completeness { complete, records: 1, octets, at_us, ..Completeness::default() }
     }
 
     #[test]

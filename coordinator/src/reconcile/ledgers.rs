@@ -87,7 +87,9 @@ fn ledgers(
         BillingSummary { reconciled: true, window, ledger_complete, ..BillingSummary::default() };
     let shard_of = |supi| plan.shard_of_subscriber(supi);
     let traffic = |dnn: &Dnn, length_us| carried(plan.scenario(), dnn, length_us);
-    let losses = Losses { gaps: &lost_usage, shard_of: Some(&shard_of), traffic: Some(&traffic) };
+    let has = |supi| plan.scenario().find_subscriber(supi).is_some();
+    let losses =
+        Losses { gaps: &lost_usage, shard_of: Some(&shard_of), has: Some(&has), traffic: Some(&traffic) };
     let rules = Rules::default();
     // What does not fit into memory waits beside the ledgers: where there was room for them.
     let settings = Settings {

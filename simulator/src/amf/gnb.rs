@@ -7,12 +7,15 @@ use oxirush_ngap::ngap::{GNBID, GlobalGNBID, GlobalNgENBID, GlobalRANNodeID, NgE
 use rustc_hash::FxHashMap;
 
 use super::connection::ConnectionId;
+use super::runs::RunId;
 
 /// One association with a gNB. It has an identity once the NG interface is set up.
 pub(super) struct Gnb {
     /// How many outbound streams the association has.
     pub(super) streams_out: u16,
     pub(super) identity: Option<NodeIdentity>,
+    /// The run that it plays in, where its name says one.
+    pub(super) run: Option<RunId>,
     /// It has sent NG SETUP REQUEST.
     pub(super) has_asked: bool,
     /// What it broadcasts and the AMF serves.
@@ -109,6 +112,7 @@ impl Gnb {
         Self {
             streams_out,
             identity: None,
+            run: None,
             has_asked: false,
             areas: Vec::new(),
             connections: FxHashMap::default(),

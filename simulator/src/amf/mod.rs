@@ -20,6 +20,7 @@ mod outbox;
 mod procedures;
 mod received_nas;
 mod received_ngap;
+mod runs;
 mod security;
 mod sending;
 mod session_status;
@@ -46,6 +47,8 @@ use gnb::Gnb;
 use outbox::Outbox;
 use procedures::nas5g::registration::State;
 use procedures::{Awaited, Procedure, Registration};
+pub(crate) use runs::RunId;
+use runs::Runs;
 use ue::{UeId, Ues};
 
 pub use crate::statistics::{
@@ -72,6 +75,9 @@ pub struct Amf {
     /// The device that each subscriber had last, by its IMEISV.
     devices: FxHashMap<Imsi, [u8; 9]>,
     judge: Judge,
+    runs: Runs,
+    /// How often a gNB came or went.
+    gnb_changes: u64,
     /// What responses have still to say of their requests.
     reports: Reports,
 }
@@ -107,6 +113,8 @@ impl Amf {
             statistics: Statistics::default(),
             devices: FxHashMap::default(),
             judge: Judge::default(),
+            runs: Runs::default(),
+            gnb_changes: 0,
             reports: Reports::default(),
             settings,
         }
@@ -176,12 +184,44 @@ impl Amf {
         self.gnbs.values().any(|gnb| gnb.identity.is_some())
     }
 
-    /// Every UE that has a session is deregistered implicitly; none may be connected any more.
-    pub(crate) fn forget_sessions(&mut self, context: &mut EventContext<'_>, out: &mut Vec<AmfAction>) {
+    /// Whether one is there that plays in this run.
+    pub(crate) fn has_gnbs_of(&self, run: RunId) -> bool {
+        self.gnbs.values().any(|gnb| gnb.identity.is_some() && gnb.run == Some(run))
+    }
+
+    /// Grows whenever a gNB comes or goes.
+    pub(crate) fn gnb_changes(&self) -> u64 {
+        self.gnb_changes
+    }
+
+    /// The runs that are made against it, with the names that their gNBs give them.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (RunId, &str)> {
+        self.runs.all()
+    }
+
+    /// The run in which a subscriber was served last.
+    pub(crate) fn run_of(&self, imsi: Imsi) -> Option<RunId> {
+        self.runs.of_subscriber(imsi)
+    }
+
+    /// Nothing of the run is open any more.
+    pub(crate) fn forget_run(&mut self, run: RunId) {
+        self.runs.forget(run);
+    }
+
+    /// Every UE that has a session, of this run or of all, is deregistered implicitly; none may be connected any more.
+    pub(crate) fn forget_sessions(
+        &mut self,
+        of: Option<RunId>,
+        context: &mut EventContext<'_>,
+        out: &mut Vec<AmfAction>,
+    ) {
         let sessions = &context.sessions;
         let idle =
             self.ues.iter().filter(|(_, ue)| ue.connection.is_none() && !sessions.of(ue.imsi).is_empty());
-        for (id, supi) in idle.map(|(id, ue)| (id, ue.imsi)).collect::<Vec<_>>() {
+        let theirs =
+            idle.filter(|(_, ue)| of.is_none_or(|run| self.runs.of_subscriber(ue.imsi) == Some(run)));
+        for (id, supi) in theirs.map(|(id, ue)| (id, ue.imsi)).collect::<Vec<_>>() {
             self.stop_ue_timer(id);
             self.refuse(Refusal::ImplicitDeregistration);
             context.sessions.remove_all(&mut context.ports, supi, Closing::StillOpen);
@@ -226,6 +266,7 @@ impl Amf {
     /// Forgets a gNB; its UEs are idle.
     fn lose(&mut self, context: &mut EventContext<'_>, association: u32) {
         let Some(mut gnb) = self.gnbs.remove(&association) else { return };
+        self.gnb_changes += 1;
         self.reports.forget(association);
         for id in gnb.take_connections() {
             leaving::forget(self, context, id);
@@ -359,6 +400,8 @@ impl Amf {
         ue.tac = connection.tac;
         ue.plmn = connection.plmn;
         connection.ue = Some(ue_id);
+        let run = self.gnbs.get(&connection.association).and_then(|gnb| gnb.run);
+        self.runs.serves(run, ue.imsi);
         if let Some(old) = before.filter(|old| *old != id) {
             context.sessions.suspend(&mut context.ports, supi, Some(old.into()));
             leaving::supersede(self, context, old);
@@ -374,6 +417,8 @@ impl Amf {
         ue.paged = None;
         (ue.plmn, ue.tac) = (connection.plmn, connection.tac);
         connection.ue = Some(ue_id);
+        let run = self.gnbs.get(&connection.association).and_then(|gnb| gnb.run);
+        self.runs.serves(run, ue.imsi);
     }
 
     /// Who the UE of a connection is.

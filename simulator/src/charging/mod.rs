@@ -191,6 +191,21 @@ impl Chf {
         self.records.let_out();
     }
 
+    /// The same for some subscribers alone.
+    pub fn finish_of(&mut self, wall_us: u64, are: impl Fn(Imsi) -> bool) {
+        let theirs = self.sessions.iter().filter(|(_, session)| are(session.charged().supi));
+        for id in theirs.map(|(id, _)| *id).collect::<Vec<_>>() {
+            let noted = self.sessions[&id].noted();
+            self.close(wall_us, id, noted, Closing::StillOpen);
+        }
+        self.records.let_out_of(wall_us, are);
+    }
+
+    /// Whether a session of such a subscriber is open, or a record held back.
+    pub fn owes_records_of(&self, are: impl Fn(Imsi) -> bool) -> bool {
+        self.sessions.values().any(|session| are(session.charged().supi)) || self.records.holds(are)
+    }
+
     /// Whether a session is open, or a record held back.
     pub fn owes_records(&self) -> bool {
         !self.sessions.is_empty() || self.records.held() > 0

@@ -1,14 +1,17 @@
 //! Where records wait until they are written, and where they get the time at which they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use billing::{ChargingRecord, Money};
+use identity::Imsi;
 
 /// Records in the order in which they are to be written.
 #[derive(Default)]
 pub(super) struct RecordQueue {
     /// By the time from which they may be written, then by the order in which they came.
     waiting: BTreeMap<(u64, u64), ChargingRecord>,
+    /// Let out before their time.
+    out: VecDeque<ChargingRecord>,
     came: u64,
     let_out: bool,
     /// The latest [`ChargingRecord::recorded_us`]: no two records are written at once.
@@ -34,8 +37,28 @@ impl RecordQueue {
         self.let_out = true;
     }
 
+    /// The same of some subscribers alone: what is held back of others is written in its own time.
+    pub(super) fn let_out_of(&mut self, wall_us: u64, are: impl Fn(Imsi) -> bool) {
+        let mut last_us = self.last_us;
+        for ((from_us, _), mut record) in self.waiting.extract_if(.., |_, record| are(record.supi)) {
+            last_us = wall_us.max(from_us).max(last_us + 1);
+            record.recorded_us = last_us;
+            self.out.push_back(record);
+        }
+    }
+
+    /// Whether a record of such a subscriber is held back.
+    pub(super) fn holds(&self, are: impl Fn(Imsi) -> bool) -> bool {
+        self.waiting.values().chain(&self.out).any(|record| are(record.supi))
+    }
+
     pub(super) fn take(&mut self, wall_us: u64) -> impl Iterator<Item = ChargingRecord> + '_ {
         std::iter::from_fn(move || {
+            if let Some(record) = self.out.pop_front() {
+                self.written += 1;
+                self.amount += i128::from(record.amount.micros());
+                return Some(record);
+            }
             let Some(entry) = self.waiting.first_entry() else {
                 // What comes later is written in its own time again.
                 if std::mem::take(&mut self.let_out) {
@@ -61,7 +84,7 @@ impl RecordQueue {
     }
 
     pub(super) fn held(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() + self.out.len()
     }
 
     pub(super) fn amount(&self) -> Money {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use billing::{ChargingRecord, Closing, Tariff};
 use scenarios::{ChargingFaults, Scenario, stream_seed};
 
-use crate::amf::{Amf, AmfAction, AmfEvent};
+use crate::amf::{Amf, AmfAction, AmfEvent, RunId};
 use crate::charging::{Change, Chf, ChfSettings};
 use crate::scenario::{ScenarioSubscribers, session_settings, settings};
 use crate::sessions::{EventContext, Ports, SessionSettings, Sessions};
@@ -179,8 +179,28 @@ impl Core {
     /// sessions are charged as they stand, and what was held back is let out.
     pub fn end_campaign(&mut self, at: Moment, out: &mut Output) {
         let (amf, mut context) = self.parts(at);
-        amf.forget_sessions(&mut context, &mut out.signalling);
+        amf.forget_sessions(None, &mut context, &mut out.signalling);
         self.finish(at.wall_us);
+    }
+
+    /// Whether a session of the run is open, or a record of it held back.
+    pub(crate) fn owes_records_of(&self, run: RunId) -> bool {
+        self.chf.owes_records_of(|supi| self.amf.run_of(supi) == Some(run))
+    }
+
+    /// Every gNB of one run has gone: as [`Self::end_campaign`], for its subscribers alone.
+    pub(crate) fn end_run(&mut self, run: RunId, at: Moment, out: &mut Output) {
+        let (amf, mut context) = self.parts(at);
+        amf.forget_sessions(Some(run), &mut context, &mut out.signalling);
+        let theirs = |amf: &Amf, supi| amf.run_of(supi) == Some(run);
+        let open = self.chf.open_sessions().into_iter().filter(|(_, supi, _)| theirs(&self.amf, *supi));
+        let open: std::collections::HashSet<_> = open.map(|(id, ..)| id).collect();
+        self.for_each_charged(|chf, id, totals| {
+            if open.contains(&id) {
+                chf.close(at.wall_us, id, totals, Closing::StillOpen);
+            }
+        });
+        self.chf.finish_of(at.wall_us, |supi| theirs(&self.amf, supi));
     }
 
     /// What signalling counted so far, and what it holds now.

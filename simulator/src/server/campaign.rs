@@ -6,7 +6,11 @@
 //! A simulator outlives the runs that are made against it. What a run leaves open is charged when it is over, so that its
 //! ledger is complete before the next run, and whoever reads it knows.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+use crate::amf::RunId;
+use crate::core::Core;
 
 /// How far a campaign is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,45 @@ impl Campaign {
     }
 }
 
+/// How far each of the runs is that are made at once.
+#[derive(Default)]
+pub(super) struct Campaigns {
+    runs: BTreeMap<RunId, Campaign>,
+    /// As it was when they were looked at.
+    gnb_changes: u64,
+    next_look: Option<Instant>,
+}
+
+impl Campaigns {
+    /// What is to be done, for each run. Costs next to nothing while no gNB comes or goes, and none is waited for.
+    pub(super) fn look(&mut self, now: Instant, core: &Core) -> Vec<(RunId, String, Step)> {
+        let changes = core.amf.gnb_changes();
+        if self.gnb_changes == changes && self.next_look.is_none_or(|at| now < at) {
+            return Vec::new();
+        }
+        self.gnb_changes = changes;
+        let mut steps = Vec::new();
+        for (run, name) in core.amf.runs() {
+            let campaign = self.runs.entry(run).or_insert(Campaign::Over);
+            let gnbs = core.amf.has_gnbs_of(run);
+            let step = campaign.look(now, gnbs, !gnbs && core.owes_records_of(run));
+            steps.extend(step.map(|step| (run, name.to_owned(), step)));
+        }
+        for (run, ..) in steps.iter().filter(|(.., step)| *step == Step::Ended) {
+            self.runs.remove(run);
+        }
+        let alone = self.runs.values().filter_map(|campaign| campaign.deadline()).min();
+        self.next_look = alone.map(|at| at.min(now + LOOK));
+        steps
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.next_look
+    }
+}
+
+/// While a run's gNBs are away, so often it is looked whether it leaves anything open.
+const LOOK: Duration = Duration::from_millis(200);
 /// gNBs that move to another agent are away for a moment; an agent that is started again takes some seconds.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sctp::{AssociationId, Endpoint, Event, NGAP_PPID};
 
-use super::campaign::{Campaign, Step};
+use super::campaign::{Campaign, Campaigns, Step};
 use super::clock::Clock;
 use super::ledger::Ledger;
 use super::n3::N3;
@@ -25,6 +25,8 @@ pub(super) struct EventLoop {
     ledger: Option<Ledger>,
     clock: Clock,
     campaign: Campaign,
+    /// Of each run by itself.
+    campaigns: Campaigns,
     /// In the order of their start.
     freezes: VecDeque<(Duration, Duration)>,
     first_ue: Option<Instant>,
@@ -59,6 +61,7 @@ impl EventLoop {
             n3,
             ledger,
             campaign: Campaign::Over,
+            campaigns: Campaigns::default(),
             freezes: freezes.into(),
             first_ue: None,
             controls,
@@ -133,6 +136,7 @@ impl EventLoop {
 
     /// What a run has left open is charged when its gNBs have gone, and the ledger is complete then.
     fn look_at_campaign(&mut self, at: Moment) {
+        self.look_at_runs(at);
         let (gnbs, owes) = (self.core.amf.has_gnbs(), self.core.chf.owes_records());
         let step = self.campaign.look(at.now, gnbs, owes);
         if step == Some(Step::Ended) && owes {
@@ -141,6 +145,20 @@ impl EventLoop {
         }
         if let (Some(step), Some(ledger)) = (step, &mut self.ledger) {
             ledger.campaign(step == Step::Ended, at.wall_us, self.core.chf.faults_injected());
+        }
+    }
+
+    /// The same of each run, where several are made at once: its sessions are its own, and end with its gNBs.
+    fn look_at_runs(&mut self, at: Moment) {
+        for (run, name, step) in self.campaigns.look(at.now, &self.core) {
+            if step == Step::Ended {
+                self.core.end_run(run, at, &mut self.output);
+                self.carry_out(at.now);
+                self.core.amf.forget_run(run);
+            }
+            if let Some(ledger) = &mut self.ledger {
+                ledger.run(&name, step == Step::Ended, at.wall_us, self.core.chf.faults_injected());
+            }
         }
     }
 
@@ -213,7 +231,7 @@ impl EventLoop {
         let freeze = self.first_ue.zip(self.freezes.front()).map(|(first, (at, _))| first + *at);
         let all = self.core.next_deadline().into_iter().chain(freeze);
         let publication = self.changed.then_some(self.next_publication);
-        let all = all.chain(self.campaign.deadline()).chain(publication);
+        let all = all.chain(self.campaign.deadline()).chain(self.campaigns.deadline()).chain(publication);
         all.chain([now + IDLE]).min().unwrap_or(now)
     }
 

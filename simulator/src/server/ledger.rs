@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use billing::ChargingRecord;
-use billing::csv::{ChargingWriter, Completeness, CsvError};
+use billing::csv::{ChargingWriter, Completeness, CsvError, OfRun};
 
 use crate::charging::InjectedFault;
 
@@ -29,6 +29,8 @@ pub(super) struct Ledger {
     next_flush: Option<Instant>,
     /// A file beside it says whether it is complete.
     says_completeness: bool,
+    /// What is said of the last runs, the newest last.
+    runs: Vec<(String, OfRun)>,
 }
 
 impl Ledger {
@@ -42,7 +44,7 @@ impl Ledger {
         };
         let mut writer = ChargingWriter::create(path)?;
         writer.flush()?;
-        let ledger = Self { writer, state, next_flush: None, says_completeness };
+        let ledger = Self { writer, state, next_flush: None, says_completeness, runs: Vec::new() };
         // What stands there may be of an earlier ledger of this name.
         ledger
             .write_completeness(false, 0)
@@ -88,12 +90,33 @@ impl Ledger {
         }
     }
 
+    /// One of several runs has begun, or is over: then every session of it is in the ledger.
+    pub(super) fn run(&mut self, name: &str, over: bool, wall_us: u64, injected: &[InjectedFault]) {
+        self.flush();
+        let octets = std::fs::metadata(&self.state.path).map_or(0, |data| data.len());
+        self.runs.retain(|(known, _)| known != name);
+        let complete = over && self.state.error.is_none();
+        self.runs.push((name.to_owned(), OfRun { complete, octets, at_us: wall_us }));
+        if self.runs.len() > RUNS {
+            self.runs.remove(0);
+        }
+        // The ledger as a whole is complete when no run is under way: that is said apart.
+        if let Err(error) = self.write_completeness(false, wall_us) {
+            tracing::warn!(%error, run = name, "nobody can be told whether the run's charging is complete");
+        }
+        if over && let Err(source) = list(&self.state.faults, injected) {
+            let error = format!("{}: {source}", self.state.faults.display());
+            self.state.error.get_or_insert(error);
+        }
+    }
+
     fn write_completeness(&self, complete: bool, at_us: u64) -> io::Result<()> {
         if !self.says_completeness {
             return Ok(());
         }
         let octets = std::fs::metadata(&self.state.path)?.len();
-        Completeness { complete, records: self.state.records, octets, at_us }.write_beside(&self.state.path)
+        let (records, runs) = (self.state.records, self.runs.iter().cloned().collect());
+        Completeness { complete, records, octets, at_us, runs }.write_beside(&self.state.path)
     }
 
     fn flush(&mut self) {
@@ -121,5 +144,7 @@ fn list(path: &Path, injected: &[InjectedFault]) -> io::Result<()> {
 }
 
 const FAULTS: &str = "charging-faults.csv";
+/// Runs of which it is said how far they are.
+const RUNS: usize = 64;
 /// Somebody who reads the ledger of a simulator that goes on finds what was charged so long ago.
 const FLUSH: Duration = Duration::from_millis(200);

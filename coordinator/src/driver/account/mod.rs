@@ -70,7 +70,7 @@ impl Account {
                 self.network.events = timed(self.start_us(), closed.events, closed.counted);
                 if let Some(source) = closed.charging {
                     // It has closed every session before it was closed itself.
-                    self.network.ledger = bring(&source, &self.folder.path.join("charging.csv"), true);
+                    self.network.ledger = bring(&source, &self.folder.path.join("charging.csv"), true, None);
                 }
             }
         }
@@ -79,10 +79,11 @@ impl Account {
     /// Waits for the ledger, and copies it: the run folder must hold everything that the verdict rests on.
     async fn bring_ledger(&mut self, source: PathBuf) -> Ledger {
         let began = Instant::now();
-        let found = if self.core.state().totals.usage_records > 0 {
-            waited_for(&source, self.start_us()).await
+        let run = identity::run_tag(&self.folder.run_id);
+        let (found, octets) = if self.core.state().totals.usage_records > 0 {
+            waited_for(&source, &run, self.start_us()).await
         } else {
-            Found::Unknown
+            (Found::Unknown, None)
         };
         let waited_ms = began.elapsed().as_millis();
         self.decide(
@@ -96,7 +97,7 @@ impl Account {
                 source.display()
             ));
         }
-        bring(&source, &self.folder.path.join("charging.csv"), found == Found::Complete)
+        bring(&source, &self.folder.path.join("charging.csv"), found == Found::Complete, octets)
     }
 
     fn decide(&mut self, decision: &str, details: serde_json::Value) {

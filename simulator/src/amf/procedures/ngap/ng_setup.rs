@@ -19,6 +19,7 @@ pub(in crate::amf) fn requested<'a>(
     extract_ngap_ies!(pdu, NGSetupRequest,
         req node: GlobalRANNodeID = GlobalRANNodeID(node) => node,
         req areas: SupportedTAList = SupportedTAList(areas) => areas,
+        lax name: RANNodeName = RANNodeName(name) => name,
     );
     let Some(identity) = NodeIdentity::of(&node) else {
         amf.refuse(Refusal::MalformedNgap);
@@ -32,7 +33,14 @@ pub(in crate::amf) fn requested<'a>(
         return Ok(Step::Stay);
     };
     match areas::in_common(amf, &areas) {
-        Ok(areas) => accept(amf, context, association, identity, areas),
+        Ok(areas) => {
+            accept(amf, context, association, identity, areas);
+            let run = name.and_then(|name| amf.runs.of_gnb(&name.0));
+            if let Some(gnb) = amf.gnbs.get_mut(&association) {
+                gnb.run = run;
+                amf.gnb_changes += 1;
+            }
+        }
         Err((reason, cause)) => {
             amf.refuse(reason);
             let why = format!("NG setup refused: {}; it has {}", reason.as_str(), described(&areas));
