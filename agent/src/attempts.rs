@@ -57,6 +57,8 @@ struct Attempt {
     /// The last message of the network that the UE could not use: why it waits, and for what it is released.
     discarded: Option<&'static str>,
     owner: Option<Owner>,
+    /// The process stood still while it was under way: how it ends says nothing.
+    is_disturbed: bool,
     /// Its first message has left the gNB, and may have to wait for the kernel.
     has_spoken: bool,
     /// How late it left as far as is known; `None` once that is recorded, and for what no schedule made due.
@@ -137,6 +139,7 @@ impl Attempts {
             answered,
             discarded: None,
             owner: None,
+            is_disturbed: false,
             has_spoken: false,
             late,
         };
@@ -163,6 +166,7 @@ impl Attempts {
             answered: true,
             discarded: None,
             owner: Some(owner),
+            is_disturbed: false,
             has_spoken: false,
             late: None,
         };
@@ -174,6 +178,11 @@ impl Attempts {
     /// Whether the attempt is in another shard's account.
     pub(crate) fn is_owned(&self, ue: u32, procedure: Procedure) -> bool {
         self.in_flight.get(&(ue, procedure.performer())).is_some_and(|attempt| attempt.owner.is_some())
+    }
+
+    /// Whether the process stood still while it was under way.
+    pub(crate) fn is_disturbed(&self, ue: u32, procedure: Procedure) -> bool {
+        self.in_flight.get(&(ue, procedure.performer())).is_some_and(|attempt| attempt.is_disturbed)
     }
 
     /// Attempts that are in this shard's own account.
@@ -193,8 +202,15 @@ impl Attempts {
         std::mem::take(&mut self.ended)
     }
 
+    /// The process stood still: what is under way may have been answered long ago. How many attempts that are.
+    pub(crate) fn disturb(&mut self) -> u64 {
+        let undisturbed = self.in_flight.values_mut().filter(|attempt| !attempt.is_disturbed);
+        undisturbed.map(|attempt| attempt.is_disturbed = true).count() as u64
+    }
+
     fn give_up(&mut self, attempt: &mut Attempt, reason: &str, recorder: &mut Recorder) {
         attempt.record_lateness(recorder);
+        let reason = if attempt.is_disturbed { STOOD_STILL } else { reason };
         match attempt.owner {
             Some(owner) => self.ended.push(Ended {
                 owner,
@@ -257,6 +273,8 @@ impl Attempts {
         attempt.record_lateness(recorder);
         let name = procedure.name();
         let parts = attempt.parts;
+        let disturbed = attempt.is_disturbed.then(|| End::Abandoned(STOOD_STILL.to_owned()));
+        let end = disturbed.as_ref().unwrap_or(end);
         if let Some(owner) = attempt.owner {
             let (outcome, cause) = match end {
                 End::Succeeded => (AwayOutcome::Succeeded, String::new()),
@@ -340,6 +358,8 @@ impl Attempt {
     }
 }
 
+/// Why an attempt is given up, in the account, that was under way when the process stood still.
+const STOOD_STILL: &str = "agent-stood-still";
 /// Causes behind which another may stand.
 const HIDING: [&str; 2] = ["connection-released", "deregistered-by-network"];
 
@@ -378,6 +398,26 @@ mod tests {
         let barred = End::from(Outcome::Failed(Cause::Barred));
         let ended = recorded(true, None, &barred);
         assert_eq!((ended.failed, ended.abandoned), (vec![], vec![("barred".to_owned(), 1)]));
+    }
+
+    /// Neither its success nor its failure says anything of the target, and its latency is the generator's.
+    #[test]
+    fn what_was_under_way_in_a_standstill_is_abandoned_however_it_ends() {
+        for end in [End::Succeeded, End::Failed("congestion".to_owned()), End::TimedOut("T3510".to_owned())] {
+            let (mut attempts, mut recorder, now) =
+                (Attempts::new(), Recorder::new(Duration::ZERO), Instant::now());
+            attempts.begin(1, Procedure::Registration, at(now), &mut recorder);
+            assert_eq!((attempts.disturb(), attempts.disturb()), (1, 0));
+            attempts.begin(2, Procedure::Registration, at(now), &mut recorder);
+            for ue in [1, 2] {
+                assert!(attempts.end(ue, Procedure::Registration, &end, now, &mut recorder));
+            }
+            let ended = recorder.take().0.remove(0);
+            assert_eq!(ended.abandoned, [("agent-stood-still".to_owned(), 1)], "{end:?}");
+            let others =
+                [&ended.failed, &ended.timed_out].map(|causes| causes.iter().map(|(_, n)| n).sum::<u64>());
+            assert_eq!(ended.succeeded + others.iter().sum::<u64>(), 1, "{end:?}");
+        }
     }
 
     #[test]

@@ -105,6 +105,14 @@ impl Pacer {
         Some(DueAttempt { procedure: load.procedure, load: number, index, due, shifted })
     }
 
+    /// How many attempts are due by this instant, and not started.
+    pub(crate) fn waiting(&self, at: Instant) -> u64 {
+        let at = self.halted.map_or(at, |halted| at.min(halted));
+        let Some(at) = self.start.and_then(|start| at.checked_duration_since(start)) else { return 0 };
+        let loads = self.loads.iter().filter(|_| !self.stopped);
+        loads.map(|load| load.schedule.first_at_or_after(at).saturating_sub(load.passed)).sum()
+    }
+
     /// How many attempts of each load are started, or accounted for otherwise.
     pub(crate) fn progress(&self) -> Vec<u64> {
         self.loads.iter().map(|load| load.passed).collect()

@@ -22,12 +22,13 @@ pub(crate) struct Checked {
     pub(crate) lost: u64,
     pub(crate) late: u64,
     pub(crate) limited: bool,
+    pub(crate) stood_still: bool,
     pub(crate) moves: usize,
 }
 
 impl Checked {
     fn nothing_but(violations: Vec<String>) -> Self {
-        Self { violations, lost: 0, late: 0, limited: false, moves: 0 }
+        Self { violations, lost: 0, late: 0, limited: false, stood_still: false, moves: 0 }
     }
 }
 
@@ -81,7 +82,8 @@ pub(crate) fn check(
         ));
     }
     let (late, limited) = (generator.late(), generator.is_limited());
-    Checked { violations, lost, late, limited, moves: core.moves().len() }
+    let stood_still = generator.stood_still_within_limits();
+    Checked { violations, lost, late, limited, stood_still, moves: core.moves().len() }
 }
 
 /// `planned = succeeded + failed + timed-out + abandoned + never-started`.

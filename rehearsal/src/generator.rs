@@ -23,6 +23,11 @@ impl Generator {
         }
     }
 
+    /// Whether an agent stood still, and the run is valid as far as its generator goes.
+    pub(crate) fn stood_still_within_limits(&self) -> bool {
+        self.stood_still && !self.is_limited()
+    }
+
     /// Attempts that left too late.
     pub(crate) fn late(&self) -> u64 {
         self.later_than(self.limits.late_us())
@@ -33,8 +38,8 @@ impl Generator {
         self.limited_at(self.limits.late_us())
     }
 
-    /// A run is invalid for its generator if and only if it was late, or stood still; and it is known how late every
-    /// attempt left that is in the account.
+    /// A run is invalid for its generator if and only if it was late beyond the limits, whether because it stood still or not;
+    /// and it is known how late every attempt left that is in the account.
     pub(crate) fn judged(&self, core: &Core) -> Vec<String> {
         let reasons = core.verdict().reasons;
         let told = |what: &str| reasons.iter().any(|reason| reason.contains(what));
@@ -49,9 +54,11 @@ impl Generator {
                 self.late_us.len()
             ));
         }
-        if told("stood still") != self.stood_still {
+        // That an agent stood still is told with its cost, and is by itself no reason.
+        let warned = !core.standstills().is_empty();
+        if warned != self.stood_still || told("stood still") {
             violations.push(format!(
-                "that agents stood still was told: {}, and the run says {reasons:?}",
+                "that agents stood still was told: {}, the run warns of it: {warned}, and says {reasons:?}",
                 self.stood_still
             ));
         }

@@ -44,6 +44,8 @@ pub struct Outcome {
     pub late: u64,
     /// Whether that is more than a valid run may have.
     pub limited: bool,
+    /// Whether an agent stood still, and not too many attempts were late for it.
+    pub stood_still: bool,
     /// Shards that went from one agent to another.
     pub moves: usize,
     /// Events of virtual time.

@@ -43,7 +43,7 @@ pub(crate) struct Shard {
     in_flight: Vec<Flight>,
     counts: BTreeMap<usize, Counts>,
     shifted: u64,
-    standstills: Vec<(Instant, Duration)>,
+    standstills: Vec<(Instant, Duration, u64)>,
     reported_to: Duration,
     made: Made,
     /// Nothing more is started; what is in flight then is abandoned for this reason.
@@ -175,7 +175,9 @@ impl Shard {
 
     /// Its process did not run for so long, until now.
     pub(crate) fn stood_still(&mut self, until: Instant, lasted: Duration) {
-        self.standstills.push((until, lasted));
+        let under_way = self.in_flight.len() as u64;
+        self.abandon("agent-stood-still");
+        self.standstills.push((until, lasted, under_way));
     }
 
     /// All of the plan is started and ended, or cancelled.
@@ -302,9 +304,11 @@ impl Shard {
         let of_run = |at: Instant| self.start.map(|start| at.saturating_duration_since(start));
         let standstills: Vec<Standstill> = std::mem::take(&mut self.standstills)
             .into_iter()
-            .map(|(until, lasted)| Standstill {
+            .map(|(until, lasted, under_way)| Standstill {
                 until_us: micros(of_run(until).unwrap_or_default()),
                 for_us: micros(lasted),
+                under_way,
+                came_due: 0,
             })
             .collect();
         self.made.stood_still = !standstills.is_empty();

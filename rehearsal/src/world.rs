@@ -175,6 +175,7 @@ impl World {
             lost: verdict.lost,
             late: verdict.late,
             limited: verdict.limited,
+            stood_still: verdict.stood_still,
             moves: verdict.moves,
             events: self.events,
         }

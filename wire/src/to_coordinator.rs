@@ -309,6 +309,10 @@ pub struct Standstill {
     pub until_us: u64,
     /// How long it had not run, µs.
     pub for_us: u64,
+    /// Attempts of the shard that were under way then: their ends are counted as `abandoned`, whatever they were.
+    pub under_way: u64,
+    /// Attempts of the shard that came due meanwhile, and left late.
+    pub came_due: u64,
 }
 
 /// Registrations and PDU sessions that put a lost shard's UEs back into the state that they had.

@@ -199,7 +199,12 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
                 ..ProcedureInterval::default()
             },
         }],
-        standstills: vec![Standstill { until_us: 13_000_000, for_us: 10_000_000 }],
+        standstills: vec![Standstill {
+            until_us: 13_000_000,
+            for_us: 10_000_000,
+            under_way: 200,
+            came_due: 300,
+        }],
         dropped: 20,
     };
     let health = AgentHealth {

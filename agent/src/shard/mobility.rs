@@ -225,7 +225,7 @@ impl ShardRunner {
         let (name, succeeded) = (procedure.name(), *end == End::Succeeded);
         self.recorder.handover(name, departure.from, departure.to, succeeded);
         let is_owned = self.attempts.is_owned(ue, procedure);
-        let is_counted = succeeded;
+        let is_counted = succeeded && !self.attempts.is_disturbed(ue, procedure);
         self.end_attempt(ue, procedure, end, now);
         if let (true, Some(commanded)) = (is_counted, departure.commanded) {
             let arrived = departure.arrived.unwrap_or(now);

@@ -60,6 +60,7 @@ use ending::Ending;
 use gnb::about;
 use handing_over::{Arrived, AtRest};
 use roll_call::Losses;
+use standing_still::StoodStill;
 use weather::Errand;
 
 /// One leased shard. The driver carries out each [`ShardAction`] and says what happens to the associations.
@@ -125,7 +126,7 @@ pub struct ShardRunner {
     at_rest: Option<AtRest>,
     recovery: Recovery,
     shifted: u64,
-    standstills: Vec<(Instant, Duration)>,
+    standstills: Vec<StoodStill>,
     reports_dropped: u64,
     sent: u64,
     received: u64,

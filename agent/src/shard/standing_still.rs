@@ -1,5 +1,6 @@
 //! The run's clock stands still, and goes on: what is planned happens later, what is under way ends as ever. Or the process
-//! stood still, and only says so: the clock has gone on, and what was due meanwhile is late.
+//! stood still, and only says so: the clock has gone on, what was due meanwhile is late, and how
+//! anything ended that was under way says nothing.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,14 @@ use wire::to_coordinator::{MOST_STANDSTILLS, Standstill};
 
 use super::ending::Ending;
 use super::{ShardRunner, micros};
+
+/// A time in which the process did not run, and what it cost the shard.
+pub(super) struct StoodStill {
+    until: Instant,
+    lasted: Duration,
+    under_way: u64,
+    came_due: u64,
+}
 
 impl ShardRunner {
     /// Nothing is due from this instant on, and the UEs' traffic rests.
@@ -42,19 +51,26 @@ impl ShardRunner {
 
     /// The process did not run for so long, until this instant: the next report says it.
     pub fn stood_still(&mut self, until: Instant, lasted: Duration) {
+        let (under_way, came_due) = (self.attempts.disturb(), self.pacer.waiting(until));
+        let stood = StoodStill { until, lasted, under_way, came_due };
         if self.standstills.len() < MOST_STANDSTILLS {
-            self.standstills.push((until, lasted));
-        } else if let Some(shortest) = self.standstills.iter_mut().min_by_key(|(_, lasted)| *lasted)
-            && shortest.1 < lasted
+            self.standstills.push(stood);
+        } else if let Some(shortest) = self.standstills.iter_mut().min_by_key(|stood| stood.lasted)
+            && shortest.lasted < lasted
         {
-            *shortest = (until, lasted);
+            *shortest = stood;
         }
     }
 
     pub(super) fn take_standstills(&mut self) -> Vec<Standstill> {
         let told = std::mem::take(&mut self.standstills).into_iter();
-        told.map(|(until, lasted)| Standstill { until_us: self.run_us(until), for_us: micros(lasted) })
-            .collect()
+        let told = told.map(|StoodStill { until, lasted, under_way, came_due }| Standstill {
+            until_us: self.run_us(until),
+            for_us: micros(lasted),
+            under_way,
+            came_due,
+        });
+        told.collect()
     }
 
     /// What the run's clock shows: the instant at which it stands still, where it does.

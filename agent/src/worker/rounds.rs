@@ -86,6 +86,8 @@ impl Rounds {
                 let what = format!("worker {}: SCTP failed: {error}", self.number);
                 return self.reporter.send(FromWorker::Died(what));
             }
+            // What has come meanwhile came long ago, where the process did not run.
+            self.notice_standstills();
             self.note_departures();
             self.dispatch(&mut events);
         }

@@ -72,7 +72,6 @@ impl Core {
                 doubts.push(format!("accounting not proven: agent {name} dropped {dropped} reports"));
             }
         }
-        doubts.extend(self.standstill_doubts());
         doubts.extend(self.fleet_lost());
         doubts.extend(self.state.totals.lateness_doubt());
         doubts.extend(unproven(&self.planned, self.figures()));
@@ -97,7 +96,7 @@ impl Core {
             let agents = self.state.agents.iter().filter(|member| !is_supervisor(member) && !member.fate.takes_part());
             let agents: Vec<String> = agents.map(|member| format!("{} {}", member.name, member.state())).collect();
             format!(
-                "fleet lost: {lost} of {planned} planned attempts ({:.1} %) were lost with their agents ({}); at most {} % may",
+                "fleet lost: {lost} of {planned} planned attempts ({:.1} %) were lost with their agents or by them ({}); at most {} % may",
                 share * 100.0,
                 agents.join(", "),
                 MOST_LOST * 100.0,

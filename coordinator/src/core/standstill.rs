@@ -8,7 +8,7 @@ use wire::standstill::StoodStill;
 use wire::to_coordinator::Standstill;
 
 use super::{Core, Member, is_supervisor};
-use results::units::float;
+use results::units::{self, float};
 
 impl Member {
     /// Adds what one of its shards has reported: all of them tell of the same.
@@ -16,6 +16,8 @@ impl Member {
         let same = |known: &&mut Standstill| known.until_us.abs_diff(told.until_us) < SAME_US;
         if let Some(known) = self.standstills.iter_mut().find(same) {
             known.for_us = known.for_us.max(told.for_us);
+            known.under_way = known.under_way.saturating_add(told.under_way);
+            known.came_due = known.came_due.saturating_add(told.came_due);
         } else if self.standstills.len() < MOST_KEPT {
             self.standstills.push(*told);
         }
@@ -41,8 +43,9 @@ impl Core {
         ));
     }
 
-    /// Agents that stood still while they held shards. Of an embedded run the process has said it already.
-    pub(super) fn standstill_doubts(&self) -> Vec<String> {
+    /// Agents that stood still while they held shards, and what that cost: whether it makes the run invalid is for the limits of
+    /// lateness and of what the fleet may lose. Of an embedded run the process has said it already.
+    pub fn standstills(&self) -> Vec<String> {
         if self.state.invalid.iter().any(|reason| reason.starts_with(OF_PROCESS)) {
             return Vec::new();
         }
@@ -54,17 +57,24 @@ impl Core {
                 n => format!(" ({n} times)"),
             };
             let (lasted, until) = (seconds(longest.for_us), seconds(longest.until_us));
-            Some(format!("agent {} stood still for {lasted}, until {until} of the run{more}", member.name))
+            let sum = |of: fn(&Standstill) -> u64| {
+                member.standstills.iter().fold(0u64, |sum, stood| sum.saturating_add(of(stood)))
+            };
+            Some(format!(
+                "agent {} stood still for {lasted}, until {until} of the run{more}: {} attempts came due meanwhile and left late, \
+                 and {} that were under way are in no figure (agent-stood-still)",
+                member.name,
+                units::count(sum(|stood| stood.came_due)),
+                units::count(sum(|stood| stood.under_way)),
+            ))
         };
         let all: BTreeSet<String> = agents.filter_map(stood).collect();
         let (shown, rest) = (all.iter().take(MOST_SHOWN), all.len().saturating_sub(MOST_SHOWN));
-        let mut doubts: Vec<String> = shown
-            .map(|stood| format!("{stood}: what was under way then says nothing about the target"))
-            .collect();
+        let mut told: Vec<String> = shown.cloned().collect();
         if rest > 0 {
-            doubts.push(format!("{rest} more agents stood still"));
+            told.push(format!("{rest} more agents stood still"));
         }
-        doubts
+        told
     }
 }
 

@@ -51,8 +51,9 @@ pub(crate) fn check(mut report: IntervalReport, limits: Limits) -> Result<Checke
     }
     if report.standstills.len() > MOST_STANDSTILLS
         || report.standstills.iter().any(|stood| stood.until_us > limits.horizon_us)
+        || report.standstills.iter().any(|stood| stood.under_way.max(stood.came_due) > MOST_ATTEMPTS)
     {
-        return Err(Fault::Counts("too many standstills, or one in the future"));
+        return Err(Fault::Counts("too many standstills, or one that cannot have been"));
     }
     handovers(&report.handovers)?;
     user_plane(&report.user_plane)?;

@@ -214,7 +214,12 @@ fn any_report() -> impl Strategy<Value = IntervalReport> {
             events_left_out: recovery[1],
             amfs: vec![AmfInterval { connections: recovery[2], ..AmfInterval::default() }],
             parts,
-            standstills: vec![Standstill { until_us: recovery[0], for_us: recovery[1] }],
+            standstills: vec![Standstill {
+                until_us: recovery[0],
+                for_us: recovery[1],
+                under_way: recovery[2],
+                came_due: recovery[3],
+            }],
             dropped: recovery[2],
         }
     })

@@ -13,6 +13,7 @@ pub(super) fn of(core: &Core) -> Vec<String> {
         figures.counts.failed.iter().for_each(|(cause, n)| tally(&mut failed, cause, *n));
     }
     let mut warnings = totals.ran_events.warnings(&failed);
+    warnings.extend(core.standstills());
     warnings.extend(shortcomings(core));
     for (name, figures) in &totals.procedures {
         let never = sum(&figures.counts.never_started);
