@@ -40,8 +40,11 @@ impl RecordQueue {
     /// The same of some subscribers alone: what is held back of others is written in its own time.
     pub(super) fn let_out_of(&mut self, wall_us: u64, are: impl Fn(Imsi) -> bool) {
         let mut last_us = self.last_us;
-        for ((from_us, _), mut record) in self.waiting.extract_if(.., |_, record| are(record.supi)) {
-            last_us = wall_us.max(from_us).max(last_us + 1);
+        let theirs: Vec<_> =
+            self.waiting.iter().filter(|(_, record)| are(record.supi)).map(|(at, _)| *at).collect();
+        for at in theirs {
+            let Some(mut record) = self.waiting.remove(&at) else { continue };
+            last_us = wall_us.max(at.0).max(last_us + 1);
             record.recorded_us = last_us;
             self.out.push_back(record);
         }
