@@ -106,3 +106,77 @@ fn an_unanswered_configuration_update_leaves_both_gutis_valid() {
     bench.initial(&mut ue, request);
     assert_eq!(bench.core.statistics().services_accepted, 2);
 }
+
+/// A UE that was told another 5G-GUTI, and of which nobody knows whether it has it: it is idle again, and did not answer. Still
+/// with the 5G-GUTI before; the other one is returned.
+fn unconfirmed(bench: &mut Bench) -> (TestUe, Imsi, Guti) {
+    let (mut ue, imsi) = idle(bench);
+    let before = ue.guti;
+    bench.command(Command::UpdateConfiguration { imsi });
+    let request = ue.service_request(ServiceType::MobileTerminatedServices);
+    let did = bench.initial(&mut ue, request);
+    bench.ngap(GNB, &initial_context_setup_response(ue.amf_id, ue.ran_id));
+    for pdu in nas(&did) {
+        // Its answers are lost.
+        ue.receive(&pdu);
+    }
+    let told = std::mem::replace(&mut ue.guti, before).unwrap();
+    assert_ne!(Some(told), before);
+    assert_eq!(bench.sent(Message::ConfigurationUpdateCommand), 1);
+    let did = bench.ngap(GNB, &ue_context_release_request(ue.amf_id, ue.ran_id));
+    assert!(released(&did), "{did:?}");
+    bench.settle(&mut ue, did);
+    (ue, imsi, told)
+}
+
+/// The UE asks for service by the 5G-GUTI that it has, and answers whatever comes. Whether it was accepted.
+fn asks(bench: &mut Bench, ue: &mut TestUe, service: ServiceType) -> bool {
+    let accepted = bench.core.statistics().services_accepted;
+    let request = ue.service_request(service);
+    let did = bench.initial(ue, request);
+    bench.settle(ue, did);
+    let did = bench.ngap(GNB, &ue_context_release_request(ue.amf_id, ue.ran_id));
+    bench.settle(ue, did);
+    bench.core.statistics().services_accepted > accepted
+}
+
+fn pagings(did: &[Did]) -> Vec<[u8; 4]> {
+    did.iter().filter_map(|did| if let Did::Paging(GNB, tmsi) = did { Some(*tmsi) } else { None }).collect()
+}
+
+/// TS 24.501 §5.4.4.6 b: nobody knows which of two 5G-GUTIs the UE has.
+#[test]
+fn a_ue_that_has_not_confirmed_its_guti_is_paged_by_both_in_turn() {
+    let mut bench = Bench::new();
+    let (ue, imsi, told) = unconfirmed(&mut bench);
+    let [old, new] = [ue.guti.unwrap(), told].map(|guti| guti.tmsi().to_be_bytes());
+    assert_eq!(pagings(&bench.command(Command::Page { imsi })), [new]);
+    assert_eq!(pagings(&bench.pass(Duration::from_secs(60))), [old, new, old, new]);
+}
+
+#[test]
+fn a_ue_that_answers_by_its_old_guti_is_offered_the_same_one_again() {
+    let mut bench = Bench::new();
+    let (mut ue, imsi, told) = unconfirmed(&mut bench);
+    let old = ue.guti;
+    bench.command(Command::Page { imsi });
+    assert!(asks(&mut bench, &mut ue, ServiceType::MobileTerminatedServices), "the one before is valid");
+    assert_eq!(ue.guti, Some(told), "a third would take away the one that the UE may have");
+    assert!(asks(&mut bench, &mut ue, ServiceType::Signalling));
+    ue.guti = old;
+    assert!(!asks(&mut bench, &mut ue, ServiceType::Signalling), "it was confirmed: the one before is free");
+}
+
+#[test]
+fn a_ue_that_names_its_new_guti_has_confirmed_it() {
+    let mut bench = Bench::new();
+    let (mut ue, imsi, told) = unconfirmed(&mut bench);
+    let old = ue.guti.replace(told);
+    assert!(asks(&mut bench, &mut ue, ServiceType::Signalling));
+    assert_eq!(bench.sent(Message::ConfigurationUpdateCommand), 1, "it asked of itself");
+    let new = told.tmsi().to_be_bytes();
+    assert_eq!(pagings(&bench.command(Command::Page { imsi })), [new]);
+    assert_eq!(pagings(&bench.pass(Duration::from_secs(60))), [new; 4]);
+    ue.guti = old;
+    assert!(!asks(&mut bench, &mut ue, ServiceType::Signalling));
+}
