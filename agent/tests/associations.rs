@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use agent::{ShardAction, ShardRunner};
 use scenarios::{Plan, Scenario};
-use simulator::{AmfAction, AmfEvent, ControlPlane};
+use simulator::{AmfAction, AmfEvent, AmfSettings, Command, ControlPlane};
 use wire::to_agent::{Lease, TracePolicy};
 use wire::to_coordinator::{AmfInterval, IntervalReport, RanEvent};
 
@@ -45,6 +45,11 @@ enum Way {
 
 impl World {
     fn new(yaml: &str, seed: u64, count: usize) -> Self {
+        Self::with(yaml, seed, count, |settings| settings)
+    }
+
+    /// The same with AMFs that are set otherwise.
+    fn with(yaml: &str, seed: u64, count: usize, set: impl Fn(AmfSettings) -> AmfSettings) -> Self {
         let plan =
             Plan::with_shards(Arc::new(Scenario::from_yaml(yaml, "a.yaml").unwrap()), seed, 1).unwrap();
         let targets: Vec<String> = (0..count).map(|n| format!("memory://amf-{n}")).collect();
@@ -65,11 +70,11 @@ impl World {
         };
         let amf = |n: usize| {
             let scenario = Arc::clone(plan.scenario());
-            let settings = simulator::amf::AmfSettings {
+            let settings = AmfSettings {
                 set: 1 + u16::try_from(n).unwrap(),
                 ..simulator::scenario::settings(&scenario, seed + n as u64)
             };
-            ControlPlane::new(settings, Box::new(simulator::scenario::ScenarioSubscribers(scenario)))
+            ControlPlane::new(set(settings), Box::new(simulator::scenario::ScenarioSubscribers(scenario)))
         };
         let now = Instant::now();
         Self {
@@ -555,4 +560,59 @@ fn several_amfs_share_the_load_and_take_over_from_one_that_dies() {
     let lost = world.events_of("association-lost");
     assert_eq!(lost.len(), 2);
     assert!(lost.iter().all(|event| event.node.ends_with("with memory://amf-1")), "{lost:?}");
+}
+
+/// TS 38.413 §8.7.4.2.1: the AMF has lost the UEs of a gNB, and says so. The association stays.
+#[test]
+fn an_ng_reset_by_the_amf_ends_what_is_in_flight_and_nobodys_registration() {
+    let load = format!(
+        "{REGISTER}\n  - {{procedure: periodic-registration-update, starts-after: 3s, phases: [{{rate: 40/s, for: 1s}}]}}"
+    );
+    let mut world = World::new(&yaml("", &load, "drain: 20s"), 11, 1);
+    world.prepare();
+    world.dials.clear();
+    let mut reset = false;
+    world.run(|world, at| {
+        // What is asked from here on stays unanswered, so that attempts are in flight.
+        world.silent[0] = at >= Duration::from_millis(500) && !reset;
+        if at >= Duration::from_millis(700)
+            && !std::mem::replace(&mut reset, at >= Duration::from_millis(700))
+        {
+            world.silent[0] = false;
+            for association in [1, 2] {
+                world.amf_handles(0, AmfEvent::Command(Command::Reset { association }));
+            }
+        }
+    });
+    let ends = world.ends("registration");
+    let (reset, succeeded) = (ends["failed ng-reset-by-amf"], ends["succeeded"]);
+    assert!((4..=12).contains(&reset) && reset + succeeded == 40, "{ends:?}");
+    // Who had registered is idle, and asks again.
+    let ends = world.ends("periodic-registration-update");
+    assert_eq!(ends, BTreeMap::from([("succeeded".to_owned(), 40)]));
+    let told = world.events_of("ng-reset-by-amf");
+    assert_eq!(told.len(), 2, "{:?}", world.events());
+    assert!(told.iter().all(|event| (700_000..820_000).contains(&event.at_us)), "{told:?}");
+    assert!(world.events_of("association-lost").is_empty() && world.dials.is_empty(), "{:?}", world.events());
+    let registered: u64 = world.reports.last().unwrap().registered;
+    assert_eq!(registered, succeeded);
+}
+
+#[test]
+fn a_core_without_5g_gutis_is_named_and_what_needs_one_fails_by_that_name() {
+    let load = format!(
+        "{REGISTER}\n  - {{procedure: service-request, starts-after: 3s, phases: [{{rate: 40/s, for: 1s}}]}}\n  \
+         - {{procedure: periodic-registration-update, starts-after: 5s, phases: [{{rate: 40/s, for: 1s}}]}}\n  \
+         - {{procedure: deregistration, starts-after: 7s, phases: [{{rate: 40/s, for: 1s}}]}}"
+    );
+    let mut world =
+        World::with(&yaml("", &load, ""), 12, 1, |settings| AmfSettings { assigns_guti: false, ..settings });
+    world.prepare();
+    world.run(|_, _| ());
+    let all = |end: &str| BTreeMap::from([(end.to_owned(), 40)]);
+    assert_eq!(world.ends("registration"), all("succeeded"));
+    assert_eq!(world.unexpected("registration-without-5g-guti"), 40);
+    assert_eq!(world.ends("service-request"), all("failed no-5g-guti"));
+    assert_eq!(world.ends("periodic-registration-update"), all("failed no-5g-guti"));
+    assert_eq!(world.ends("deregistration"), all("succeeded"), "a UE leaves by its SUCI");
 }

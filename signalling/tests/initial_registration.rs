@@ -276,3 +276,42 @@ fn registered_idle_ue_fits_768_octets() {
     println!("size_of::<Ue>() {}, heap {}", size_of::<signalling::Device>(), phone.ue.heap_octets());
     assert!(octets <= 768, "{octets}");
 }
+
+/// §5.5.1.2.4 has the network assign a 5G-GUTI. Without one a UE is registered all the same, can be asked for nothing that is asked
+/// for by it, and de-registers by its SUCI (§5.5.2.2.1).
+#[test]
+fn registration_without_a_guti_succeeds_and_is_named_and_what_needs_one_says_so() {
+    let (mut phone, mut network) = (Phone::new(settings()), Network::default());
+    phone.start(Procedure::Registration);
+    phone.downlink(&network.challenge());
+    let complete = sent(&phone.downlink(&network.security_mode_command()));
+    network.read(&complete);
+    let mut accept = network.accept();
+    accept.fg_guti = None;
+    let actions = phone.downlink(&network.protect(accept));
+    assert_eq!(outcomes(&actions), [(Procedure::Registration, Outcome::Succeeded)]);
+    assert_eq!(unexpected(&actions), ["registration-without-5g-guti"]);
+    let sends = |action: &UeAction| matches!(action, UeAction::Uplink(_) | UeAction::Connect { .. });
+    assert!(!actions.iter().any(sends), "there is nothing to complete: {actions:?}");
+    assert!(phone.ue.is_registered() && phone.ue.s_tmsi().is_none());
+    phone.handle(UeEvent::ConnectionReleased);
+
+    for procedure in [
+        Procedure::ServiceRequest,
+        Procedure::PeriodicRegistrationUpdate,
+        Procedure::MobilityRegistrationUpdate,
+    ] {
+        let actions = phone.start(procedure);
+        let failed = Outcome::Failed(Cause::NoGuti);
+        assert_eq!(outcomes(&actions), [(procedure, failed)]);
+        assert!(!actions.iter().any(sends), "{actions:?}");
+        assert_eq!(failed.to_string(), "no-5g-guti");
+    }
+    let request = sent(&phone.start(Procedure::Deregistration));
+    let Nas5gmmMessage::DeregistrationRequestUeOriginating(request) = network.read(&request) else {
+        panic!()
+    };
+    assert_eq!(request.fgs_mobile_identity.to_string(), "suci-0-001-01-0-0-0-0000000007");
+    let actions = phone.downlink(&network.protect(NasDeregistrationAcceptUeOriginating::new()));
+    assert_eq!(outcomes(&actions), [(Procedure::Deregistration, Outcome::Succeeded)]);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sctp::memory::Conditions;
 use simulator::Command;
+use simulator::amf::Refusal;
 
 use crate::world::{World, plan};
 
@@ -107,4 +108,53 @@ fn an_association_that_is_lost_during_handovers() {
     });
     assert!(world.unexpected["association-lost"] >= 2, "{:?}", world.unexpected);
     world.assert_charged_as_used();
+}
+
+/// The AMF loses the UEs of both gNBs of a shard: what is in flight ends, tunnels go, and UEs and sessions stay.
+#[test]
+fn an_ng_reset_by_the_amf_during_handovers_and_traffic() {
+    let load = HANDOVERS.replace("PROCEDURE", "n2")
+        + "
+  - {procedure: service-request, starts-after: 6s, phases: [{rate: 24/s, for: 1s}]}";
+    let world = run(&yaml("within-shard", &load), 26, |world, number| {
+        if number == 25 {
+            (0..2).for_each(|gnb| world.reset(0, gnb));
+        }
+    });
+    let handovers = &world.totals["handover-n2"];
+    assert!(handovers.failed.contains_key("ng-reset-by-amf"), "{handovers:?}");
+    assert_eq!(handovers.failed.len(), 1, "{handovers:?}");
+    assert!(!world.unexpected.contains_key("association-lost"), "{:?}", world.unexpected);
+    let settled = world.settled.unwrap();
+    assert_eq!((settled.registered, settled.sessions), ([24; 2], [24; 4]));
+    // Those of the shard were idle by then, and have their tunnels again.
+    assert!(world.succeeded("service-request") >= 10, "{:?}", world.totals);
+    world.assert_charged_but_for(2 * 1_200);
+}
+
+/// What a UE takes to another shard was sealed when its handover began. What the network says to it after that is repeated where
+/// it arrives: had it heard and answered, its counts and its 5G-GUTI would have stayed behind.
+#[test]
+fn nas_for_a_ue_that_has_packed_is_left_to_the_network_to_repeat() {
+    let load = HANDOVERS.replace("PROCEDURE", "n2")
+        + "
+  - {procedure: periodic-registration-update, starts-after: 40s, phases: [{rate: 24/s, for: 1s}]}";
+    for path in ["ring", "within-shard"] {
+        let world = run(&yaml(path, &load), 27, |world, number| {
+            world.command(Command::UpdateConfiguration { imsi: imsi(number) });
+        });
+        let left = world.unexpected.get("nas-while-leaving").copied().unwrap_or_default();
+        // Within its shard a UE packs nothing, and hears everything.
+        assert_eq!(left > 0, path == "ring", "{path}: {:?}", world.unexpected);
+        assert!(world.succeeded("handover-n2") > 40, "{path}: {:?}", world.totals);
+        let statistics = world.core.statistics();
+        assert_eq!(
+            statistics.refusals(Refusal::ConfigurationUpdateTimeout),
+            0,
+            "{path}: somebody never answered"
+        );
+        let updates = &world.totals["periodic-registration-update"];
+        assert_eq!(updates.succeeded, updates.due, "{path}: {updates:?} {:?}", world.unexpected);
+        world.assert_charged_as_used();
+    }
 }

@@ -405,6 +405,12 @@ impl World {
         }
     }
 
+    /// The AMF resets its NG interface with a gNB.
+    pub(crate) fn reset(&mut self, shard: usize, gnb: u16) {
+        let association = association(shard, self.generations[shard], gnb);
+        self.command(simulator::Command::Reset { association });
+    }
+
     /// The association of a gNB breaks, and both ends see it.
     pub(crate) fn lose_association(&mut self, shard: usize, gnb: u16) {
         let association = association(shard, self.generations[shard], gnb);

@@ -37,6 +37,8 @@ pub struct AmfSettings {
     pub congestion: Option<Congestion>,
     /// UE AMBR in bit/s, up and down.
     pub ue_ambr_bps: (u64, u64),
+    /// Whether a registration assigns a 5G-GUTI, as TS 24.501 §5.5.1.2.4 has an AMF do; `false` is an AMF that forgets it.
+    pub assigns_guti: bool,
     /// Releases the NAS signalling connection after a registration without a follow-on request.
     pub release_after_registration: bool,
     /// How it treats handovers.
@@ -74,6 +76,7 @@ impl AmfSettings {
             processing_jitter: Duration::ZERO,
             congestion: None,
             ue_ambr_bps: (1_000_000_000, 2_000_000_000),
+            assigns_guti: true,
             release_after_registration: true,
             handover: HandoverPolicy::default(),
             limits: Limits::default(),

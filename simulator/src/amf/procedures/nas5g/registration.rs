@@ -216,7 +216,7 @@ impl Registration {
             return self.reject(amf, context, id, GmmCause::NoNetworkSlicesAvailable);
         };
         // TS 33.501 §6.12.3: a new 5G-GUTI with each registration but a periodic one.
-        let new_guti = self.kind != Kind::Periodic;
+        let new_guti = self.kind != Kind::Periodic && amf.settings.assigns_guti;
         if new_guti {
             identities::give_tmsi(amf, ue_id);
         }
