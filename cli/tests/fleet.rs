@@ -325,3 +325,27 @@ fn with_a_foreign_charging_function_open_sessions_are_no_failure_and_no_proof() 
 fn folder_of(folder: &tempfile::TempDir, summary: &Value) -> std::path::PathBuf {
     folder.path().join("runs").join(summary["run_id"].as_str().unwrap())
 }
+
+/// An agent that took such a lease would be ended by the system, with all its other shards. It says so instead, and the run does.
+#[test]
+fn an_agent_refuses_a_lease_that_its_memory_cannot_hold_and_the_run_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = scenario(folder.path(), &registrations(4_000_000_000, 10, 1, ""));
+    assert!(roamstorm().arg("certs").arg(folder.path().join("certs")).output().unwrap().status.success());
+    std::fs::write(folder.path().join("charging.csv"), "").unwrap();
+    let (coordinator, address) = coordinator(folder.path(), &path, "1", "sctp+udp://127.0.0.1:9");
+    let small = agent(folder.path(), &address, "small");
+    let (code, stdout, stderr) = coordinator.finish();
+    assert_eq!(code, Some(3), "{stderr}");
+    let summary: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    let reason = summary["verdict"]["reasons"][0].as_str().unwrap();
+    assert!(reason.starts_with("agent small cannot prepare shard "), "{reason}");
+    assert!(
+        reason.contains("the shard needs about 670 GB of memory") && reason.contains("have more agents"),
+        "{reason}"
+    );
+    assert_eq!(summary["procedures"]["registration"]["never_started"], 10, "{summary}");
+    support::assert_balanced(&summary);
+    let (code, _, stderr) = small.finish();
+    assert_eq!(code, Some(0), "the agent lives on to the end of the run: {stderr}");
+}

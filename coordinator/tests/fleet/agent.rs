@@ -39,6 +39,8 @@ pub(crate) enum Behaviour {
     Waits,
     /// The target is not there.
     CannotPrepare,
+    /// Takes its leases, lives, and never says that it is ready.
+    NeverReady,
     /// Forgets one attempt.
     Miscounts,
     /// A histogram without the samples that its counts claim.
@@ -150,6 +152,7 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
                     say(&mut link, ToCoordinator::Report(Box::new(unbegun(&lease)))).await;
                 }
                 let answer = match behaviour {
+                    Behaviour::NeverReady => continue,
                     Behaviour::CannotPrepare => ToCoordinator::CannotPrepare { shard, epoch, error },
                     _ => ToCoordinator::Ready { shard, epoch },
                 };
@@ -203,7 +206,7 @@ async fn play_shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behavi
     let first = success(planned / 2);
     let second = success(planned - planned / 2);
     let reports = match behaviour {
-        Behaviour::CannotPrepare => return true,
+        Behaviour::CannotPrepare | Behaviour::NeverReady => return true,
         Behaviour::Honest => vec![report(lease, 0, first), report(lease, 1, second)],
         Behaviour::Late => vec![late_by(50_000, lease, 0, first), late_by(50_000, lease, 1, second)],
         Behaviour::KeepsLateness => {

@@ -172,6 +172,23 @@ async fn run_that_ends_before_its_start_counts_what_every_agent_has_said_until_t
 }
 
 #[tokio::test]
+async fn agent_that_never_gets_ready_is_named_with_its_shards_and_nobody_else() {
+    let set = |config: &mut coordinator::CoordinatorConfig| {
+        config.run.prepare_timeout = Duration::from_millis(1500);
+    };
+    let (outcome, _runs) = campaign(SCENARIO, &[Honest, NeverReady], set, StopRequest::None).await;
+    let outcome = outcome.unwrap();
+    let verdict = &outcome.summary.verdict;
+    assert_eq!((verdict.status, verdict.exit_code()), (Status::Invalid, 3), "{verdict:?}");
+    let reason = &verdict.reasons[0];
+    assert!(reason.contains("] of agent NeverReady were not ready within 1 s"), "{reason}");
+    assert!(!reason.contains("Honest"), "{reason}");
+    let silent = outcome.summary.agents.iter().find(|agent| agent.id == "NeverReady").unwrap();
+    assert!(reason.starts_with(&format!("shards {:?} of", silent.shards)), "{reason}: {silent:?}");
+    assert_eq!(account(&outcome), [100, 0, 0, 0, 0, 100]);
+}
+
+#[tokio::test]
 async fn account_that_does_not_come_out_makes_the_run_invalid() {
     let (outcome, _runs) = run(&[Miscounts]).await;
     let verdict = &outcome.summary.verdict;
