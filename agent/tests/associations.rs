@@ -616,3 +616,23 @@ fn a_core_without_5g_gutis_is_named_and_what_needs_one_fails_by_that_name() {
     assert_eq!(world.ends("periodic-registration-update"), all("failed no-5g-guti"));
     assert_eq!(world.ends("deregistration"), all("succeeded"), "a UE leaves by its SUCI");
 }
+
+#[test]
+fn amfs_get_ues_by_their_relative_capacities_and_keep_them() {
+    let load = format!(
+        "{REGISTER}\n  - {{procedure: periodic-registration-update, starts-after: 2s, phases: [{{rate: 40/s, for: 2s}}]}}"
+    );
+    let small = |settings: AmfSettings| {
+        let capacity = if settings.set == 2 { 85 } else { 255 };
+        AmfSettings { capacity, ..settings }
+    };
+    let mut world = World::with(&yaml("", &load, ""), 13, 2, small);
+    world.prepare();
+    world.run(|_, _| ());
+    assert_eq!(world.ends("registration"), BTreeMap::from([("succeeded".to_owned(), 40)]));
+    assert_eq!(world.ends("periodic-registration-update"), BTreeMap::from([("succeeded".to_owned(), 80)]));
+    // One of four goes to the second: of 40 registrations, and so of 80 updates.
+    let (first, second) = (world.amf(0).connections, world.amf(1).connections);
+    assert_eq!(first + second, 120);
+    assert!((15..=50).contains(&second), "{first} and {second}");
+}

@@ -349,3 +349,55 @@ fn an_agent_refuses_a_lease_that_its_memory_cannot_hold_and_the_run_says_so() {
     let (code, _, stderr) = small.finish();
     assert_eq!(code, Some(0), "the agent lives on to the end of the run: {stderr}");
 }
+
+/// A simulator that stands for one of several AMFs, and where.
+fn amf(path: &str, more: &[&str]) -> (Process, String) {
+    let mut simulator = Process::start(
+        roamstorm().args(["simulator", path, "--seed", "2", "--listen", "sctp+udp://127.0.0.1:0"]).args(more),
+    );
+    let line = simulator.wait_for("listening on");
+    let target = line.split([' ', ',']).find(|word| word.contains("://")).unwrap().to_owned();
+    (simulator, target)
+}
+
+/// Each AMF gets its part, a UE's later requests go to the one that knows it, and what one leaves behind goes to the other.
+#[test]
+fn several_amfs_as_processes_share_the_load_and_take_over_from_one_that_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = registrations(400, 100, 4, "").replace(
+        "slos:",
+        "  - {procedure: periodic-registration-update, starts-after: 4s, phases: [{rate: 100/s, for: 2s}]}\n  \
+         - {procedure: deregistration, starts-after: 7s, phases: [{rate: 200/s, for: 2s}]}\n  \
+         - {procedure: registration, starts-after: 12s, phases: [{rate: 100/s, for: 4s}]}\nslos:",
+    );
+    let path = scenario(folder.path(), &load);
+    let (first, a) = amf(&path, &["--amf-set", "1"]);
+    let (second, b) = amf(&path, &["--amf-set", "2", "--amf-capacity", "85"]);
+    let mut run = Process::start(
+        roamstorm()
+            .args(["run", &path, "--seed", "2", "--json", "--target", &a, "--target", &b, "--out"])
+            .arg(folder.path().join("runs")),
+    );
+    // Everybody has left by then, and nobody has come back.
+    while !run.wait_for("deregistration").contains(", 400 ok") {}
+    second.signal("INT");
+    drop(second.finish());
+    let (_, stdout, stderr) = run.finish();
+    drop(first);
+    let summary: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    support::assert_balanced(&summary);
+    let of = |procedure: &str| {
+        let figures = &summary["procedures"][procedure];
+        (figures["planned"].as_u64().unwrap(), figures["succeeded"].as_u64().unwrap())
+    };
+    assert_eq!(of("periodic-registration-update"), (200, 200), "{}", summary["procedures"]);
+    assert_eq!(of("deregistration"), (400, 400), "{}", summary["procedures"]);
+    assert_eq!(of("registration"), (800, 800), "{}", summary["procedures"]);
+    let amfs = summary["amfs"].as_array().unwrap();
+    let connections: Vec<u64> = amfs.iter().map(|amf| amf["connections"].as_u64().unwrap()).collect();
+    assert_eq!(connections.iter().sum::<u64>(), 1_400, "{amfs:?}");
+    // A quarter of all until then.
+    assert!((150..=350).contains(&connections[1]), "{amfs:?}");
+    let warnings = summary["warnings"].to_string();
+    assert!(warnings.contains("4 associations with the core were lost"), "{warnings}");
+}

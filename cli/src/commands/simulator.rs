@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Error};
+use simulator::amf::AmfPlace;
 use simulator::{Simulator, SimulatorOptions};
 
 use super::place::Place;
@@ -24,6 +25,16 @@ pub(crate) struct Arguments {
     /// one of 127.0.0.0/8 when that is no address for others.
     #[arg(long, value_name = "IP")]
     gtpu_address: Option<IpAddr>,
+    /// Its AMF Set ID. Where a run has several simulators for its AMFs, each needs its own (or its own --amf-pointer): by it a
+    /// UE's 5G-GUTI names the AMF that knows the UE.
+    #[arg(long, value_name = "0..1023", default_value_t = 1, value_parser = clap::value_parser!(u16).range(..1024))]
+    amf_set: u16,
+    /// Its AMF Pointer: AMFs of one set differ in it.
+    #[arg(long, value_name = "0..63", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..64))]
+    amf_pointer: u8,
+    /// Its relative AMF capacity: of several AMFs, one with twice as much gets twice as many UEs.
+    #[arg(long, value_name = "0..255", default_value_t = 255)]
+    amf_capacity: u8,
     /// Where its charging records go, as CSV. What a run leaves open is charged 5 s after its last gNB has gone; FILE.state
     /// beside it says whether the ledger is complete, charging-faults.csv what was done wrong on purpose.
     #[arg(long, value_name = "FILE")]
@@ -47,6 +58,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         start: None,
         priority: arguments.place.priority,
         late: Some(scenario.generator.late),
+        amf: AmfPlace {
+            set: arguments.amf_set,
+            pointer: arguments.amf_pointer,
+            capacity: arguments.amf_capacity,
+        },
     };
     let simulator = Simulator::start(scenario, seed, &arguments.listen, &options)?;
     eprintln!(

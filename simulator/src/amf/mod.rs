@@ -56,7 +56,7 @@ pub use crate::statistics::{
 };
 pub use events::{AmfAction, AmfEvent, Command};
 pub use gnb::NgSetup;
-pub use settings::{AmfSettings, AmfTimers, Congestion, Limits, ServedNetwork};
+pub use settings::{AmfPlace, AmfSettings, AmfTimers, Congestion, Limits, ServedNetwork};
 
 /// An AMF, which a [`Core`](crate::Core) feeds with events. The same events at the same times with the same seed give the same
 /// actions. Nothing that a peer sends can make it panic or grow beyond its [`Limits`].

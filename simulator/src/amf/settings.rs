@@ -21,6 +21,8 @@ pub struct AmfSettings {
     pub set: u16,
     /// AMF Pointer, 6 bits.
     pub pointer: u8,
+    /// Relative AMF Capacity (TS 38.413 §9.3.1.32).
+    pub capacity: u8,
     /// The slices that it serves, at most [`AmfSettings::MAX_SLICES`].
     pub slices: Vec<Snssai>,
     /// NEA, in order of preference.
@@ -68,6 +70,7 @@ impl AmfSettings {
             region: 1,
             set: 1,
             pointer: 0,
+            capacity: 255,
             slices: vec![Snssai { sst: 1, sd: None }],
             ciphering: vec![2, 1, 3, 0],
             integrity: vec![2, 1, 3],
@@ -134,6 +137,24 @@ impl Default for AmfTimers {
             implicit_deregistration: Duration::from_secs(4 * 60),
             deregistered_kept: Duration::from_secs(60 * 60),
         }
+    }
+}
+
+/// Which AMF of several it is (TS 23.501 §5.9.4, §6.3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AmfPlace {
+    /// AMF Set ID, 10 bits.
+    pub set: u16,
+    /// AMF Pointer, 6 bits.
+    pub pointer: u8,
+    /// Relative AMF Capacity.
+    pub capacity: u8,
+}
+
+impl Default for AmfPlace {
+    /// The only one.
+    fn default() -> Self {
+        Self { set: 1, pointer: 0, capacity: 255 }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use billing::{ChargingRecord, Closing, Tariff};
 use scenarios::{ChargingFaults, Scenario, stream_seed};
 
-use crate::amf::{Amf, AmfAction, AmfEvent, RunId};
+use crate::amf::{Amf, AmfAction, AmfEvent, AmfPlace, AmfSettings, RunId};
 use crate::charging::{Change, Chf, ChfSettings};
 use crate::scenario::{ScenarioSubscribers, session_settings, settings};
 use crate::sessions::{EventContext, Ports, SessionSettings, Sessions};
@@ -59,6 +59,11 @@ pub struct Output {
 impl Core {
     /// The network of a scenario, whose UPF is at `n3`.
     pub fn of(scenario: &Arc<Scenario>, seed: u64, n3: IpAddr) -> Self {
+        Self::of_place(scenario, seed, n3, AmfPlace::default())
+    }
+
+    /// The same with an AMF that is one of several.
+    pub fn of_place(scenario: &Arc<Scenario>, seed: u64, n3: IpAddr, amf: AmfPlace) -> Self {
         let subscribers = Box::new(ScenarioSubscribers(Arc::clone(scenario)));
         let charging = ChfSettings {
             tariff: scenario.charging.tariff.clone(),
@@ -67,7 +72,9 @@ impl Core {
             seed: stream_seed(seed, &[CHF_STREAM]),
         };
         let upf = UpfSettings::new(n3, stream_seed(seed, &[UPF_STREAM]));
-        let amf = Amf::new(settings(scenario, seed));
+        let AmfPlace { set, pointer, capacity } = amf;
+        let settings = AmfSettings { set, pointer, capacity, ..settings(scenario, seed) };
+        let amf = Amf::new(settings);
         let subscribers = Subscribers::new(subscribers);
         Self::new(
             amf,

@@ -22,7 +22,7 @@ use identity::TeidKey;
 use scenarios::{Generator, Scenario};
 use sctp::{Address, Endpoint, Options, SctpError, Waker};
 
-use crate::amf::{Command, Statistics};
+use crate::amf::{AmfPlace, Command, Statistics};
 use crate::charging::{ChargingSummary, InjectedFault};
 use crate::core::Core;
 use crate::upf::UpfCounters;
@@ -66,6 +66,8 @@ pub struct SimulatorOptions {
     /// A message that waits longer than this because the thread is not let run is late ([`Served::late`]); `None` for what
     /// a scenario allows that says nothing.
     pub late: Option<Duration>,
+    /// Which of the AMFs of its target it is. Where there are several, their 5G-GUTIs must tell them apart.
+    pub amf: AmfPlace,
 }
 
 /// What a simulator counted.
@@ -136,7 +138,7 @@ impl Simulator {
     ) -> Result<Self, SimulatorError> {
         let scenario = Arc::new(scenario.clone());
         let freezes = scenario.network.freezes.iter().map(|freeze| (freeze.at, freeze.for_)).collect();
-        Self::serve(listen, options, freezes, |n3| Core::of(&scenario, seed, n3))
+        Self::serve(listen, options, freezes, |n3| Core::of_place(&scenario, seed, n3, options.amf))
     }
 
     /// Starts to serve a core network, which is made when the address of its UPF is known. `freezes` are (start,

@@ -124,7 +124,7 @@ fn response(amf: &Amf) -> Result<NGAP_PDU, Error> {
         NGSetupResponse,
         AMFName(settings.name.as_str()),
         ServedGUAMIList(ServedGUAMIList(guamis)),
-        RelativeAMFCapacity(RelativeAMFCapacity(255)),
+        RelativeAMFCapacity(RelativeAMFCapacity(settings.capacity)),
         PLMNSupportList(PLMNSupportList(plmns)),
     )
 }
