@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::admission::{Admission, Denied, Origin, Turn};
 use crate::failures::Failures;
 use crate::link::{CLOSED, HELLO_LIMIT, TOO_SLOW, halves};
+use crate::patience::Patience;
 use crate::session_registry::SessionRegistry;
 use crate::{
     AgentLink, AgentReceiver, AgentSender, Identity, Peer, Role, Settings, VersionOffer, WireError, resets,
@@ -205,21 +206,21 @@ fn logged(error: WireError) -> WireError {
 /// One agent's way in, with a time limit.
 async fn admit(incoming: quinn::Incoming, settings: Settings) -> Result<AgentLink, WireError> {
     let peer = Peer { role: Role::Agent, address: incoming.remote_address() };
-    let deadline = Instant::now() + settings.join;
+    let mut patience = Patience::of(settings.join);
     let too_slow = || WireError::TooSlow { peer, after: settings.join };
     let lost = |error| WireError::from_connection(peer, settings.idle, error);
 
     let connecting = incoming.accept().map_err(lost)?;
-    let connection = timeout_at(deadline, connecting).await.map_err(|_| too_slow())?.map_err(lost)?;
-    match timeout_at(deadline, greet(connection.clone(), peer, &settings)).await {
-        Ok(Ok(Greeted::Agreed(link))) => Ok(*link),
-        Ok(Ok(Greeted::Foreign { sender, ours, theirs })) => {
+    let connection = patience.wait_for(connecting).await.ok_or_else(too_slow)?.map_err(lost)?;
+    match patience.wait_for(greet(connection.clone(), peer, &settings)).await {
+        Some(Ok(Greeted::Agreed(link))) => Ok(*link),
+        Some(Ok(Greeted::Foreign { sender, ours, theirs })) => {
             let error = WireError::Version { peer, ours, theirs };
             sender.refuse(&error.to_string()).await;
             Err(error)
         }
-        Ok(Err(error)) => Err(error),
-        Err(_) => {
+        Some(Err(error)) => Err(error),
+        None => {
             connection.close(TOO_SLOW, b"no Hello came in time");
             Err(too_slow())
         }

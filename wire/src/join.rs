@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::frame;
 use crate::link::{CoordinatorReceiver, CoordinatorSender, halves};
+use crate::patience::Patience;
 use crate::to_coordinator::{Hello, ToCoordinator};
 use crate::{CoordinatorLink, Identity, Peer, Role, Settings, VersionOffer, WireError, tls};
 
@@ -42,9 +43,9 @@ pub async fn join_with(
     let addresses = resolve(coordinator, host, port, settings.join).await?;
     let connection = connect_to_first(&addresses, host, &config, &settings).await?;
     let peer = Peer { role: Role::Coordinator, address: connection.remote_address() };
-    match timeout(settings.join, greet(connection, peer, hello, &settings)).await {
-        Ok(link) => link,
-        Err(_) => Err(WireError::TooSlow { peer, after: settings.join }),
+    match Patience::of(settings.join).wait_for(greet(connection, peer, hello, &settings)).await {
+        Some(link) => link,
+        None => Err(WireError::TooSlow { peer, after: settings.join }),
     }
 }
 
@@ -149,10 +150,10 @@ async fn connect(
         ConnectError::InvalidRemoteAddress(address) => WireError::NotAnAddress { text: address.to_string() },
         other => WireError::Gone { peer, reason: other.to_string() },
     })?;
-    match timeout(settings.join, connecting).await {
-        Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(ConnectionError::TimedOut)) | Err(_) => Err(no_answer()),
-        Ok(Err(error)) => Err(WireError::from_connection(peer, settings.idle, error)),
+    match Patience::of(settings.join).wait_for(connecting).await {
+        Some(Ok(connection)) => Ok(connection),
+        Some(Err(ConnectionError::TimedOut)) | None => Err(no_answer()),
+        Some(Err(error)) => Err(WireError::from_connection(peer, settings.idle, error)),
     }
 }
 

@@ -22,6 +22,7 @@ mod identity;
 mod join;
 pub mod lease;
 mod link;
+mod patience;
 mod resets;
 mod session_registry;
 mod settings;

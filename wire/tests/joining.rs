@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "how a test fails")]
 
 mod fleet;
+mod stranger;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use fleet::{Fleet, bind, hello, in_time, loopback, meet, short};
@@ -227,6 +229,38 @@ async fn agent_sent_away_after_hello_hears_why() {
         in_time(async { tokio::join!(coordinator.receive(), agent.refuse("3 agents are enough")) }).await;
     let error = received.unwrap_err().to_string();
     assert!(error.ends_with("refused: 3 agents are enough"), "{error}");
+}
+
+/// The coordinator's process stands still for longer than a join may take, in the middle of one: what came meanwhile counts.
+#[tokio::test]
+async fn agent_that_joins_while_the_coordinator_stands_still_is_let_in() {
+    let fleet = Fleet::new();
+    let join = Duration::from_millis(400);
+    let endpoint = fleet.endpoint(Settings { join, ..Settings::default() });
+    let (address, agent) = (endpoint.local_addr(), fleet.agent.clone());
+    let (connected, is_connected) = tokio::sync::oneshot::channel();
+    let (over, is_over) = tokio::sync::oneshot::channel::<()>();
+    // It is a process of its own, and goes on.
+    let agent = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let connection = stranger::connect_from(Ipv4Addr::LOCALHOST, address, &agent).await.unwrap();
+            let (mut send, _receive) = connection.open_bi().await.unwrap();
+            connected.send(()).unwrap();
+            let hello = stranger::frame(&encode(&ToCoordinator::Hello(hello("a"))).unwrap());
+            send.write_all(&[stranger::OFFER, &hello].concat()).await.unwrap();
+            is_over.await.unwrap();
+        });
+    });
+    let stands_still = async {
+        is_connected.await.unwrap();
+        // Nothing in this process runs.
+        std::thread::sleep(join * 2);
+    };
+    let (joined, ()) = in_time(async { tokio::join!(endpoint.accept(), stands_still) }).await;
+    assert_eq!(joined.unwrap().hello, hello("a"));
+    over.send(()).unwrap();
+    agent.join().unwrap();
 }
 
 #[tokio::test]
