@@ -116,6 +116,10 @@ mod tests {
             ]
         );
         assert!(RanEvents::default().warnings(&failed).is_empty());
+        let mut one = RanEvents::default();
+        add(&mut one, &report(vec![event(500_000, "association-lost", "x")]));
+        let [warning] = &one.warnings(&BTreeMap::new())[..] else { panic!("{one:?}") };
+        assert!(warning.starts_with("1 association with the core was lost, first at 0.5 s"), "{warning}");
     }
 
     #[test]

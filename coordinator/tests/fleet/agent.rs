@@ -25,6 +25,8 @@ use wire::{Authority, CoordinatorLink, Identity, Role};
 pub(crate) enum Behaviour {
     /// Everything succeeds.
     Honest,
+    /// Everything succeeds, but the core assigns nobody a 5G-GUTI.
+    WithoutGuti,
     /// Everything succeeds, and each report is sent twice.
     Repeats,
     /// The second report of each shard comes before the first.
@@ -208,6 +210,12 @@ async fn play_shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behavi
     let reports = match behaviour {
         Behaviour::CannotPrepare | Behaviour::NeverReady => return true,
         Behaviour::Honest => vec![report(lease, 0, first), report(lease, 1, second)],
+        Behaviour::WithoutGuti => [(0, first), (1, second)]
+            .map(|(sequence, figures)| {
+                let unexpected = vec![("registration-without-5g-guti".to_owned(), figures.succeeded)];
+                IntervalReport { unexpected, ..report(lease, sequence, figures) }
+            })
+            .to_vec(),
         Behaviour::Late => vec![late_by(50_000, lease, 0, first), late_by(50_000, lease, 1, second)],
         Behaviour::KeepsLateness => {
             let mut second = report(lease, 1, second);

@@ -210,13 +210,28 @@ async fn lying_agent_is_sent_away() {
 
 #[tokio::test]
 async fn late_generator_makes_the_run_invalid() {
-    let (outcome, _runs) = run(&[Late]).await;
+    let (outcome, _runs) =
+        campaign(&format!("{SCENARIO}{GUARDED}"), &[Late], |_| {}, StopRequest::None).await;
+    let outcome = outcome.unwrap();
     let verdict = &outcome.summary.verdict;
     assert_eq!(verdict.status, Status::Invalid);
+    // Nothing else is judged: what is attempted, two SLOs and the guardrail are skipped.
+    let junit = read(&outcome, "junit.xml");
+    assert!(junit.contains(r#"tests="5" failures="0" errors="1" skipped="4""#), "{junit}");
     assert!(
         outcome.summary.generator.limited && verdict.reasons[0].starts_with("generator limited: 100 of 100"),
         "{verdict:?}"
     );
+}
+
+#[tokio::test]
+async fn registrations_without_a_5g_guti_are_a_warning_that_says_what_fails_by_it() {
+    let (outcome, _runs) = run(&[Honest, WithoutGuti]).await;
+    let warnings = &outcome.summary.warnings;
+    let named = |warning: &&String| warning.contains("registrations were accepted without a 5G-GUTI");
+    let [warning] = &warnings.iter().filter(named).collect::<Vec<_>>()[..] else { panic!("{warnings:?}") };
+    assert!(warning.starts_with("50 ") && warning.contains("no-5g-guti"), "{warning}");
+    assert_eq!(outcome.summary.verdict.status, Status::Pass);
 }
 
 /// A figure whose evidence is not complete says so, and neither passes its SLO nor lets the run pass.
