@@ -13,7 +13,7 @@ use rustls::{RootCertStore, version::TLS13};
 use wire::Identity;
 
 /// What `test` opens with, speaking [`wire::VERSION`] alone.
-pub(crate) const OFFER: &[u8] = b"\0\0\0\x0cRSTM\0\x05\0\x05test";
+pub(crate) const OFFER: &[u8] = b"\0\0\0\x0cRSTM\0\x06\0\x06test";
 
 pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     [&u32::try_from(payload.len()).unwrap().to_be_bytes(), payload].concat()
