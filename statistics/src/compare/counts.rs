@@ -3,13 +3,11 @@
 //! The counts are judged as independent attempts, but fewer of them: the attempts of an interval share its fate. By how much is
 //! read from the intervals of both runs (Pearson's dispersion, over intervals joined to 1, 2 and 4; the largest counts), and how
 //! well that is known goes in by Student's t. Where nothing varies within either run there is nothing to read, and Fisher's exact
-//! test of the plain counts has to agree. A short run sees only a part of a slow movement: there the times of what succeeded,
-//! which are many, say so, and what the attempts of an interval share counts for as many intervals as are alike.
+//! test of the plain counts has to agree.
 
-use super::measured::FEWEST_INDEPENDENT;
 use super::{Interval, RunSeries, Unit};
 use crate::distributions::{normal_tail, student_quantile_above};
-use crate::{LongRun, Samples, long_run};
+use crate::{LongRun, long_run};
 
 /// Two success ratios by their counts.
 pub(super) struct Counted {
@@ -41,8 +39,6 @@ impl Counted {
         };
         let (base, run) = (ratio(&of_base)?, ratio(&of_run)?);
         let (dispersion, freedom) = dispersion(&[(&of_base, base), (&of_run, run)]);
-        let alike = alike(&of_base).max(alike(&of_run));
-        let dispersion = 1.0 + (dispersion - 1.0) * alike;
         Some(Self { base, run, dispersion, freedom })
     }
 
@@ -144,20 +140,6 @@ fn slow_movements(runs: &[(&Vec<Unit>, Ratio)], so_far: Option<(f64, f64)>) -> O
     }
     largest.1 = if freedom > USUAL_FREEDOM { largest.1.min(freedom) } else { largest.1 };
     Some(largest)
-}
-
-/// How many neighbouring intervals are as good as one where the run moves too slowly for its length, by the times of what succeeded,
-/// of which there are many more than failures: what the attempts of an interval share moves with them, and the run sees less of it
-/// than it has.
-fn alike(units: &[Unit]) -> f64 {
-    let units: Vec<&Unit> = units.iter().filter(|unit| unit.latency.count() > 0).collect();
-    let all = Samples::merged(units.iter().map(|unit| &unit.latency));
-    let Some(middle) = all.quantile(0.5).filter(|_| units.len() >= FEWEST_FOR_MOVEMENTS) else { return 1.0 };
-    let above = all.above(middle) as f64 / all.count() as f64;
-    let moves =
-        units.iter().map(|unit| unit.latency.above(middle) as f64 - above * unit.latency.count() as f64);
-    let LongRun { independent, .. } = long_run(&moves.collect::<Vec<f64>>());
-    if independent < FEWEST_INDEPENDENT { units.len() as f64 / independent } else { 1.0 }
 }
 
 /// ln of n over k.

@@ -174,4 +174,4 @@ const FEWEST_BEYOND: f64 = 20.0;
 /// Units without which nothing can be said about how they resemble each other.
 const FEWEST_UNITS: usize = 60;
 /// Stretches that are as good as independent.
-pub(super) const FEWEST_INDEPENDENT: f64 = 8.0;
+const FEWEST_INDEPENDENT: f64 = 8.0;
