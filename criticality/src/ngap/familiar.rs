@@ -6,6 +6,8 @@
 
 use oxirush_ngap::ngap::*;
 
+use super::UNREAD;
+
 /// Outlines of messages, and values of IEs, that were in order. One that comes into the place of another replaces it, so that
 /// neither memory nor time grows with what a peer sends.
 #[derive(Debug, Default)]
@@ -129,7 +131,8 @@ fn each_ie(pdu: &NGAPPDU<'_>, mut take: impl FnMut(u16, u8, &[u8]) -> bool) -> b
     rest.is_empty()
 }
 
-/// Whether a value decodes, where its type is one of those whose values are a UE's own. `None` for any other type.
+/// Whether a value decodes, where its type is one of those whose values are a UE's own. `None` for any other type. What is handed on
+/// unread may be anything.
 ///
 /// A value that decodes may still be outside the root of a constraint that a later release may extend, which a check reports:
 /// no type here has such a constraint.
@@ -143,7 +146,7 @@ fn decodes_as_its_type(id: u16, value: &[u8]) -> Option<bool> {
                     Some(matches!(location, Ok(UserLocationInformation::userLocationInformationNR(_))))
                 }
                 $($id => Some(decode_open_type::<$type>(value).is_ok()),)*
-                _ => None,
+                _ => UNREAD.contains(&id).then_some(true),
             }
         };
     }
