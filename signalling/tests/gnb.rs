@@ -416,7 +416,7 @@ fn error_indication_about_a_ue_releases_it() {
 }
 
 #[test]
-fn paging_overload_and_configuration_updates_are_taken() {
+fn paging_and_configuration_updates_are_taken() {
     let mut gnb = ready();
     let identity = FiveGSTMSI::new(
         AMFSetID(oxirush_ngap::aper::Bits::new(1, 10).unwrap()),
@@ -439,6 +439,11 @@ fn paging_overload_and_configuration_updates_are_taken() {
     let actions =
         receive(&mut gnb, build_ngap!(InitiatingMessage, AMFConfigurationUpdate, AMFConfigurationUpdate,));
     assert_eq!(kinds(&actions), [Kind::Successful_AMFConfigurationUpdate]);
+}
+
+#[test]
+fn an_overload_of_all_or_of_slices_is_told_and_its_end() {
+    let mut gnb = ready();
     let overload = receive(
         &mut gnb,
         build_ngap!(

@@ -210,12 +210,7 @@ async fn play_shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behavi
     let reports = match behaviour {
         Behaviour::CannotPrepare | Behaviour::NeverReady => return true,
         Behaviour::Honest => vec![report(lease, 0, first), report(lease, 1, second)],
-        Behaviour::WithoutGuti => [(0, first), (1, second)]
-            .map(|(sequence, figures)| {
-                let unexpected = vec![("registration-without-5g-guti".to_owned(), figures.succeeded)];
-                IntervalReport { unexpected, ..report(lease, sequence, figures) }
-            })
-            .to_vec(),
+        Behaviour::WithoutGuti => vec![without_guti(lease, 0, first), without_guti(lease, 1, second)],
         Behaviour::Late => vec![late_by(50_000, lease, 0, first), late_by(50_000, lease, 1, second)],
         Behaviour::KeepsLateness => {
             let mut second = report(lease, 1, second);
@@ -275,6 +270,12 @@ async fn play_shard(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behavi
         say(link, ToCoordinator::Finished { shard, epoch, last_sequence }).await;
     }
     true
+}
+
+/// A report of registrations that were accepted without a 5G-GUTI.
+fn without_guti(lease: &Lease, sequence: u64, figures: ProcedureInterval) -> IntervalReport {
+    let unexpected = vec![("registration-without-5g-guti".to_owned(), figures.succeeded)];
+    IntervalReport { unexpected, ..report(lease, sequence, figures) }
 }
 
 /// What a shard that never begins has said with the core: 3 messages, and heard 2.
