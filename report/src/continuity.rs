@@ -156,23 +156,12 @@ fn supervisors(summary: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use crate::{render, samples};
-
-    fn with_gap() -> String {
-        let (mut summary, timeline) = samples::pass();
-        summary["gaps"] = json!([{"shard": 7, "from_us": 5_000_000, "to_us": 6_250_000, "cause": "process of agent a ended: killed by <signal 9>",
-            "from_agent": "a", "to_agent": "b", "abandoned": {"registration": 12}, "never_started": {"registration": 1003}}]);
-        summary["moves"] = json!([{"shard": 3, "from_us": 8_000_000, "to_us": 8_300_000, "cause": "rebalanced", "from_agent": "b", "to_agent": "c"}]);
-        summary["shifted"] = json!(17);
-        summary["recovery"] = json!({"registrations": 40, "sessions": 20, "succeeded": 59, "failed": 1});
-        render(&summary, &timeline, &[])
-    }
 
     #[test]
     fn gap_is_shown_with_its_counts_and_as_a_grey_band() {
-        let page = with_gap();
+        let (summary, timeline) = samples::gap();
+        let page = render(&summary, &timeline, &[]);
         for shown in [
             "12 registration",
             "1,003 registration",
@@ -191,12 +180,5 @@ mod tests {
     fn undisturbed_run_says_nothing_of_it() {
         let (summary, timeline) = samples::pass();
         assert!(!render(&summary, &timeline, &[]).contains("continuity"));
-    }
-
-    #[test]
-    fn page_is_written_where_it_is_asked_for() {
-        if let Ok(path) = std::env::var("GAPS_REPORT") {
-            std::fs::write(path, with_gap()).unwrap();
-        }
     }
 }

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::render;
 use super::roaming::{handovers, roaming};
-use super::samples::HOSTILE;
+use super::samples::{self, HOSTILE};
 
 fn page() -> String {
     let run = roaming();
@@ -150,10 +150,13 @@ fn odd_values_anywhere_in_the_new_keys_are_tolerated() {
     }
 }
 
-/// Where `REPORT_SAMPLES` names a folder, a page is written into it, to be looked at.
+/// Pages to be looked at, in the folder that `REPORT_SAMPLES` names.
 #[test]
-fn sample_page_is_written_where_it_is_asked_for() {
-    if let Ok(folder) = std::env::var("REPORT_SAMPLES") {
-        std::fs::write(std::path::Path::new(&folder).join("roaming.html"), page()).unwrap();
+#[ignore = "it writes sample pages, and judges nothing"]
+fn sample_pages_are_written() {
+    let folder = std::env::var_os("REPORT_SAMPLES").expect("REPORT_SAMPLES names a folder");
+    let (summary, timeline) = samples::gap();
+    for (name, page) in [("roaming.html", page()), ("gap.html", render(&summary, &timeline, &[]))] {
+        std::fs::write(std::path::Path::new(&folder).join(name), page).unwrap();
     }
 }

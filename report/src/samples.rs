@@ -130,6 +130,17 @@ pub(super) fn invalid() -> Sample {
     (summary, line)
 }
 
+/// An agent whose process ended, a shard that moved, and UEs that were registered again.
+pub(super) fn gap() -> Sample {
+    let (mut summary, timeline) = pass();
+    summary["gaps"] = json!([{"shard": 7, "from_us": 5_000_000, "to_us": 6_250_000, "cause": "process of agent a ended: killed by <signal 9>",
+        "from_agent": "a", "to_agent": "b", "abandoned": {"registration": 12}, "never_started": {"registration": 1003}}]);
+    summary["moves"] = json!([{"shard": 3, "from_us": 8_000_000, "to_us": 8_300_000, "cause": "rebalanced", "from_agent": "b", "to_agent": "c"}]);
+    summary["shifted"] = json!(17);
+    summary["recovery"] = json!({"registrations": 40, "sessions": 20, "succeeded": 59, "failed": 1});
+    (summary, timeline)
+}
+
 /// Ended before anything happened.
 pub(super) fn empty() -> Sample {
     (
