@@ -122,6 +122,9 @@ impl<'de> Deserialize<'de> for Histogram {
         let counts = encoded::decode(&numbers).ok_or_else(|| {
             serde::de::Error::custom("a stored histogram reaches beyond what a histogram can hold")
         })?;
+        if total != counts.iter().fold(0, |sum: u64, count| sum.saturating_add(*count)) {
+            return Err(serde::de::Error::custom("a stored histogram whose counts are not its total"));
+        }
         Ok(Self { counts, total })
     }
 }

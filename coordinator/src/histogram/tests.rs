@@ -100,14 +100,34 @@ proptest! {
         if let Ok(samples) = decode_v2(&octets) {
             let mut histogram = empty();
             histogram.add_samples(&samples);
+            prop_assert_eq!(histogram.len(), samples.total());
             prop_assert_eq!(histogram.len(), histogram.buckets().map(|(_, count)| count).sum::<u64>());
         }
     }
 
-    /// A stored histogram is a peer's word too when a disk fails: it is read or refused.
+    /// A stored histogram is a peer's word too when a disk fails: undamaged it is read; damaged it is refused, or it is a
+    /// histogram all the same, whose figures agree with each other.
     #[test]
-    fn any_stored_octets_are_read_or_refused(octets in prop::collection::vec(any::<u8>(), 0..100)) {
-        let _ = postcard::from_bytes::<Histogram>(&octets);
+    fn any_stored_octets_are_read_or_refused(
+        values in values(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        noise in prop::option::weighted(0.2, prop::collection::vec(any::<u8>(), 0..100)),
+    ) {
+        let stored = merged(&[values]);
+        let mut octets = postcard::to_stdvec(&stored).unwrap();
+        for (at, octet) in &changes {
+            *at.get_mut(&mut octets) = *octet;
+        }
+        let octets = noise.clone().unwrap_or(octets);
+        let read = postcard::from_bytes::<Histogram>(&octets);
+        if changes.is_empty() && noise.is_none() {
+            prop_assert_eq!(read.as_ref(), Ok(&stored));
+        }
+        if let Ok(read) = read {
+            prop_assert_eq!(read.len(), read.buckets().fold(0, |sum: u64, (_, count)| sum.saturating_add(count)));
+            prop_assert_eq!(read.value_at_quantile(1.0), read.max());
+            prop_assert_eq!(postcard::from_bytes(&postcard::to_stdvec(&read).unwrap()), Ok(read));
+        }
     }
 }
 
