@@ -4,13 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent::{ShardAction, ShardRunner};
+use oracles::{Kind, assert_pycrate_decodes};
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -285,33 +283,7 @@ fn pycrate_reads_every_message_of_both_ends() {
     world.run();
     let said = world.said.take().unwrap();
     assert!(said.len() > 300, "{} messages", said.len());
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let venv = root.join("target/venv/bin/python");
-    let python = std::env::var_os("ROAMSTORM_PYTHON")
-        .map_or_else(|| if venv.exists() { venv } else { "python3".into() }, PathBuf::from);
-    let mut check = Command::new(python)
-        .arg(root.join("signalling/testdata/pycrate_check.py"))
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("python3 with pycrate is installed (make setup)");
-    let mut input = check.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || {
-        for octets in said {
-            let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-            // A reader that has found a fault reads no more; what it found is on its standard error.
-            if writeln!(input, "NGAP {hex}").is_err() {
-                return;
-            }
-        }
-    });
-    let output = check.wait_with_output().unwrap();
-    writer.join().unwrap();
-    assert!(
-        output.status.success(),
-        "make setup installs pycrate; {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_pycrate_decodes(said.iter().map(|octets| (Kind::Ngap, octets)));
 }
 
 #[test]

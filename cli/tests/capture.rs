@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use oracles::{Capture, skipped};
 use support::{Process, Run, finish, registrations, scenario};
 
 /// One NGAP message, as a packet has it.
@@ -90,10 +91,11 @@ fn captured_against(core: Option<&str>, yaml: &str, busy: usize) -> Option<(Run,
     );
     let busy = Busy::with(busy);
     let mut command = Command::new("unshare");
-    let output = command.args(["-n", "sh", "-c", &script]).stdin(Stdio::null()).output().ok()?;
+    let output = command.args(["-n", "sh", "-c", &script]).stdin(Stdio::null()).output();
+    let output = output.expect("unshare is a program of every Linux");
     drop(busy);
     if output.status.code() == Some(77) || !may_have_a_network_of_its_own() {
-        eprintln!("skipped: no capture here: {}", String::from_utf8_lossy(&output.stderr));
+        skipped("capture", String::from_utf8_lossy(&output.stderr));
         return None;
     }
     let messages = messages_in(&capture, 14, 17);
@@ -149,14 +151,7 @@ fn messages_in(pcap: &Path, link: usize, protocol: u8) -> Vec<Message> {
 /// What the run itself kept of its messages.
 fn traced(run: &Run) -> Vec<Message> {
     let (traces, plain) = (run.folder().join("traces/all.pcapng"), run.folder().join("all.pcap"));
-    let converted = Command::new("tshark")
-        .arg("-r")
-        .arg(traces)
-        .args(["-F", "nsecpcap", "-w"])
-        .arg(&plain)
-        .output()
-        .unwrap();
-    assert!(converted.status.success(), "{}", String::from_utf8_lossy(&converted.stderr));
+    Capture::at(&traces).convert("nsecpcap", &plain);
     messages_in(&plain, 0, 132)
 }
 

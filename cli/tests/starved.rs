@@ -6,6 +6,7 @@ mod support;
 
 use std::process::{Child, Command, Stdio};
 
+use oracles::skipped;
 use support::{Process, Run, finish, registrations, scenario};
 
 /// Processes that keep one processor busy; killed when dropped.
@@ -72,7 +73,7 @@ fn a_generator_starved_of_processor_time_makes_the_run_invalid_and_says_by_whom(
 #[test]
 fn a_simulator_that_alone_is_starved_makes_the_run_invalid_and_accuses_nobody() {
     if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
-        eprintln!("skipped: there is one processor");
+        skipped("two-processors", "there is one");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -131,7 +132,7 @@ fn a_simulator_that_alone_is_starved_makes_the_run_invalid_and_accuses_nobody() 
 fn real_time_priority_keeps_starts_on_time_beside_others_that_never_rest() {
     let run = starved("auto");
     if run.summary["generator"]["priority"] != "real-time" {
-        eprintln!("skipped: no real-time priority here");
+        skipped("real-time", &run.summary["generator"]["priority"]);
         return;
     }
     assert_eq!(run.summary["generator"]["limited"], false, "{}", run.summary["generator"]);

@@ -6,8 +6,8 @@ mod support;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::process::Command;
 
+use oracles::Capture;
 use support::{Run, registrations, run, scenario};
 
 /// One attempt that came to its end, as its packets show it, in µs.
@@ -52,26 +52,12 @@ fn traced_run() -> Run {
     run(&path, &["--seed", "6", "--trace", "all"])
 }
 
-/// Every packet of a run's traces, as tshark reads it: the fields, tab-separated.
+/// Every packet of a run's traces, as tshark reads it: these fields.
 fn tshark(traces: &Path, filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
-    let mut rows = Vec::new();
-    for entry in std::fs::read_dir(traces).unwrap() {
-        let mut command = Command::new("tshark");
-        command.arg("-r").arg(entry.unwrap().path()).args([
-            "-o",
-            "nas-5gs.null_decipher:TRUE",
-            "-Y",
-            filter,
-            "-T",
-            "fields",
-        ]);
-        command.args(fields.iter().flat_map(|field| ["-e", field]));
-        let output = command.output().expect("tshark is installed (make setup)");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout).unwrap();
-        rows.extend(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()));
-    }
-    rows
+    let files = std::fs::read_dir(traces).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .flat_map(|file| Capture::at(&file).with("nas-5gs.null_decipher:TRUE").fields(filter, fields))
+        .collect()
 }
 
 fn packets_in(traces: &Path) -> Vec<Packet> {

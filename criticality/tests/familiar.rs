@@ -4,22 +4,14 @@
 use std::path::Path;
 
 use criticality::ngap::Judge;
+use oracles::folder_of_vectors;
 use oxirush_ngap::ngap::NGAP_PDU;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 /// Messages of an AMF as pycrate writes them.
 fn messages() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../signalling/testdata/ngap");
-    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let read = paths.iter().map(|path| {
-        let text = std::fs::read_to_string(path).unwrap();
-        let digits: String = text.lines().filter(|line| !line.starts_with('#')).collect();
-        let octet = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
-        (0..digits.len()).step_by(2).map(octet).collect()
-    });
-    read.collect()
+    folder_of_vectors(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../signalling/testdata/ngap"))
 }
 
 /// One that has seen all of them, more than once.

@@ -1,18 +1,15 @@
 //! Messages that others made, and ours as others read them.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::io::Write;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use gtpu::{Direction, GPdu, Message, Packet, QosFlow, build, read};
+use oracles::{Capture, Carrier, Kind, assert_pycrate_decodes};
 
 fn vector(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/{name}.hex"));
-    let text = std::fs::read_to_string(path).unwrap();
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    hex::decode(lines.collect::<String>()).unwrap()
+    oracles::vector(&std::fs::read_to_string(path).unwrap())
 }
 
 fn ip(text: &str) -> IpAddr {
@@ -82,79 +79,27 @@ fn ours() -> Vec<Ours> {
 
 #[test]
 fn everything_we_send_is_decoded_by_pycrate() {
-    let lines: Vec<String> = ours().iter().map(|(octets, _)| hex::encode(octets)).collect();
-    let mut child = Command::new(python())
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/pycrate_check.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("python3 is missing: run `make setup`");
-    // A program that ends early closes its input; what it says is shown below.
-    let _ = child.stdin.take().unwrap().write_all((lines.join("\n") + "\n").as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(!errors.contains("No module named"), "pycrate is missing: run `make setup` ({errors})");
-    assert!(output.status.success(), "{errors}");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(said.trim(), format!("{} messages decoded", lines.len()));
+    assert_pycrate_decodes(ours().iter().map(|(octets, _)| (Kind::GtpU, octets)));
 }
 
 #[test]
 fn tshark_finds_nothing_wrong_and_the_same_packets() {
     let ours = ours();
-    let folder = tempfile::tempdir().unwrap();
-    let (text, capture) = (folder.path().join("ours.txt"), folder.path().join("ours.pcap"));
-    let dump: String =
-        ours.iter().map(|(octets, _)| format!("0000 {}\n", spaced(&hex::encode(octets)))).collect();
-    std::fs::write(&text, dump).unwrap();
-    let made = Command::new("text2pcap").args(["-q", "-u", "2152,2152"]).arg(&text).arg(&capture).output();
-    let made = made.expect("text2pcap is missing: run `make setup`");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let wrong = tshark(&capture, &["-Y", "_ws.malformed || _ws.expert.severity >= warning"]);
-    assert_eq!(wrong, "", "tshark objects");
+    let capture = Capture::of(ours.iter().map(|(octets, _)| octets), Carrier::Udp { from: 2152, to: 2152 })
+        .with("udp.check_checksum:TRUE")
+        .with("ip.check_checksum:TRUE")
+        .with("gtp.dissect_tpdu_as:TPDU heuristic");
+    let wrong = capture.matching("_ws.malformed || _ws.expert.severity >= warning");
+    assert!(wrong.is_empty(), "tshark objects: {wrong:?}");
     // The layers outside come first in each field, the T-PDU's after a comma; a checksum's status is 1 when it is good.
     let fields = ["gtp.ext_hdr.pdu_ses_con.qos_flow_id", "udp.length", "udp.checksum.status"];
-    let mut arguments = vec!["-T", "fields"];
-    for field in &fields {
-        arguments.extend(["-e", field]);
-    }
-    let lines = tshark(&capture, &arguments);
-    let lines: Vec<&str> = lines.lines().collect();
-    assert_eq!(lines.len(), ours.len());
-    for (line, (octets, g_pdu)) in lines.iter().zip(&ours) {
+    let packets = capture.fields("frame", &fields);
+    assert_eq!(packets.len(), ours.len());
+    for (columns, (octets, g_pdu)) in packets.iter().zip(&ours) {
         let Some((qfi, length)) = g_pdu else { continue };
-        let columns: Vec<&str> = line.split('\t').collect();
         let ip_header = if octets[16] >> 4 == 4 { 20 } else { 40 };
         assert_eq!(columns[0], qfi.to_string());
         assert_eq!(columns[1], format!("{},{}", octets.len() + 8, length - ip_header));
         assert_eq!(columns[2], "1,1", "checksums");
     }
-}
-
-fn tshark(capture: &Path, arguments: &[&str]) -> String {
-    let checks = [
-        "-o",
-        "udp.check_checksum:TRUE",
-        "-o",
-        "ip.check_checksum:TRUE",
-        "-o",
-        "gtp.dissect_tpdu_as:TPDU heuristic",
-    ];
-    let output = Command::new("tshark").arg("-r").arg(capture).args(checks).args(arguments).output();
-    let output = output.expect("tshark is missing: run `make setup`");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn spaced(hex: &str) -> String {
-    hex.as_bytes().chunks(2).map(|pair| format!("{} ", String::from_utf8_lossy(pair))).collect()
-}
-
-fn python() -> PathBuf {
-    if let Some(python) = std::env::var_os("ROAMSTORM_PYTHON") {
-        return python.into();
-    }
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/bin/python");
-    if venv.exists() { venv } else { "python3".into() }
 }

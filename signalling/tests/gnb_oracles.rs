@@ -4,12 +4,8 @@
 
 mod amf;
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use amf::*;
+use oracles::{Capture, Carrier, Kind, assert_pycrate_decodes, vector};
 use oxirush_ngap::ngap::*;
 use signalling::{
     EstablishmentCause, HandoverFailure, NodeAction, NodeEvent, NodeTimer, ReleaseCause, Released, Tunnel,
@@ -79,77 +75,26 @@ fn handle(actions: &[NodeAction]) -> u32 {
 
 #[test]
 fn pycrate_decodes_sessions_and_handovers_with_their_containers() {
-    let pdus = everything();
-    let mut lines = String::new();
-    for pdu in &pdus {
-        writeln!(lines, "NGAP {}", hex::encode(pdu)).unwrap();
-    }
-    let mut child = Command::new(python())
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/pycrate_check.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("python3 is missing: run `make setup`");
-    let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(said.trim(), format!("{} messages decoded", pdus.len()));
-}
-
-fn python() -> PathBuf {
-    if let Some(python) = std::env::var_os("ROAMSTORM_PYTHON") {
-        return python.into();
-    }
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/bin/python");
-    if venv.exists() { venv } else { "python3".into() }
+    assert_pycrate_decodes(everything().iter().map(|pdu| (Kind::Ngap, pdu)));
 }
 
 #[test]
 fn tshark_finds_nothing_malformed_and_the_containers_in_their_places() {
     let pdus = everything();
-    let mut dump = String::new();
-    for pdu in &pdus {
-        dump.push_str("000000");
-        for octet in pdu {
-            write!(dump, " {octet:02x}").unwrap();
-        }
-        dump.push('\n');
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (text, capture) = (folder.join("gnb_oracles.txt"), folder.join("gnb_oracles.pcap"));
-    std::fs::write(&text, dump).unwrap();
-    let made = Command::new("text2pcap")
-        .args(["-q", "-S", "40000,38412,60"])
-        .args([&text, &capture])
-        .status()
-        .expect("text2pcap is missing: run `make setup`");
-    assert!(made.success());
-    let tshark = |filter: &str| -> usize {
-        let output = Command::new("tshark").arg("-r").arg(&capture).args(["-Y", filter]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().lines().count()
-    };
-    assert_eq!(tshark("ngap"), pdus.len());
-    assert_eq!(tshark("_ws.malformed || _ws.expert.severity == error"), 0);
-    assert_eq!(tshark("nr-rrc.HandoverPreparationInformation_element"), 2, "in each HANDOVER REQUIRED");
-    assert_eq!(tshark("nr-rrc.HandoverCommand_element"), 1, "in the HANDOVER REQUEST ACKNOWLEDGE");
-    assert_eq!(tshark("nr-rrc.lateNonCriticalExtension"), 3, "what the source sent, and what stands for it");
-}
-
-/// The octets of a `.hex` file, whose first line names its source.
-fn octets(text: &str) -> Vec<u8> {
-    let (source, hex) = text.split_once('\n').unwrap();
-    assert!(source.starts_with("# source: pycrate"), "{source}");
-    hex::decode(hex.trim()).unwrap()
+    let capture = Capture::of(&pdus, Carrier::Sctp { from: 40_000, to: 38_412, ppid: 60 });
+    let count = |filter: &str| capture.matching(filter).len();
+    assert_eq!(count("ngap"), pdus.len());
+    assert_eq!(count("_ws.malformed || _ws.expert.severity == error"), 0);
+    assert_eq!(count("nr-rrc.HandoverPreparationInformation_element"), 2, "in each HANDOVER REQUIRED");
+    assert_eq!(count("nr-rrc.HandoverCommand_element"), 1, "in the HANDOVER REQUEST ACKNOWLEDGE");
+    assert_eq!(count("nr-rrc.lateNonCriticalExtension"), 3, "what the source sent, and what stands for it");
 }
 
 macro_rules! vector {
     ($node:ident, $name:literal) => {
         $node.handle(NodeEvent::Received {
             stream: 1,
-            octets: &octets(include_str!(concat!("../testdata/ngap/", $name, ".hex"))),
+            octets: &vector(include_str!(concat!("../testdata/ngap/", $name, ".hex"))),
         })
     };
 }

@@ -8,12 +8,10 @@
 
 mod network;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use network::*;
+use oracles::{Kind, assert_pycrate_decodes};
 use oxirush_nas::nas_5gs::*;
 use oxirush_ngap::helpers::{guami, plmn, s_nssai};
 use oxirush_ngap::ngap;
@@ -29,33 +27,10 @@ use signalling::{
 
 #[test]
 fn everything_we_send_is_decoded_by_pycrate() {
-    let mut lines: Vec<String> = nas().iter().map(|octets| format!("NAS {}", hex::encode(octets))).collect();
-    lines.extend(ngap_pdus().iter().map(|octets| format!("NGAP {}", hex::encode(octets))));
-    let count = lines.len();
-    println!("{}", lines.join("\n"));
-    assert!(count > 30, "{count}");
-    let mut child = Command::new(python())
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/pycrate_check.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("python3 is missing: run `make setup`");
-    // A program that ends early closes its input; what it says is shown below.
-    let _ = child.stdin.take().unwrap().write_all((lines.join("\n") + "\n").as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(!errors.contains("No module named"), "pycrate is missing: run `make setup` ({errors})");
-    assert!(output.status.success(), "{errors}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), format!("{count} messages decoded"));
-}
-
-fn python() -> PathBuf {
-    if let Some(python) = std::env::var_os("ROAMSTORM_PYTHON") {
-        return python.into();
-    }
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/bin/python");
-    if venv.exists() { venv } else { "python3".into() }
+    let nas = nas().into_iter().map(|octets| (Kind::Nas, octets));
+    let messages: Vec<_> = nas.chain(ngap_pdus().into_iter().map(|octets| (Kind::Ngap, octets))).collect();
+    assert!(messages.len() > 30, "{}", messages.len());
+    assert_pycrate_decodes(messages);
 }
 
 /// Each kind of NAS message, plain or readable under its security header: the cipher is NEA0.

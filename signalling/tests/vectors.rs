@@ -11,28 +11,20 @@ mod network;
 use std::time::{Duration, Instant};
 
 use network::*;
+use oracles::{line_of_vector, vector};
 use oxirush_nas::nas_5gs::*;
 use signalling::{
     Device, EstablishmentCause, Gnb, GnbSettings, NodeAction, NodeEvent, Outcome, Procedure, Released,
     Subscriber, UeAction, UeEvent,
 };
 
-/// The octets of a `.hex` file, whose first line names its source.
-fn octets(text: &str) -> Vec<u8> {
-    let (source, hex) = text.split_once('\n').unwrap();
-    assert!(source.starts_with("# source: "), "{source}");
-    hex::decode(hex.trim()).unwrap()
-}
-
 fn key(name: &str) -> Vec<u8> {
-    let text = include_str!("../testdata/keys.hex");
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap();
-    hex::decode(line).unwrap()
+    line_of_vector(include_str!("../testdata/keys.hex"), name)
 }
 
 /// A message of pycrate, decoded, and encoded again to the same octets.
 fn nas(text: &str) -> Nas5gmmMessage {
-    let octets = octets(text);
+    let octets = vector(text);
     let message = Nas5gsMessage::decode(&octets).unwrap();
     assert_eq!(message.encode().unwrap(), octets);
     let Nas5gsMessage::Gmm(_, message) = message else { panic!() };
@@ -74,13 +66,13 @@ fn nas_keys_are_those_of_annex_a_8() {
 fn messages_of_pycrate_do_to_the_ue_what_they_say() {
     let mut phone = Phone::new(settings());
     phone.start(Procedure::Registration);
-    let actions = phone.downlink(&octets(include_str!("../testdata/nas/identity_request.hex")));
+    let actions = phone.downlink(&vector(include_str!("../testdata/nas/identity_request.hex")));
     assert_eq!(sent(&actions)[2], 0x5c);
-    let actions = phone.downlink(&octets(include_str!("../testdata/nas/registration_reject.hex")));
+    let actions = phone.downlink(&vector(include_str!("../testdata/nas/registration_reject.hex")));
     assert_eq!(outcomes(&actions)[0].1.to_string(), "congestion");
     phone.handle(UeEvent::ConnectionReleased);
     phone.start(Procedure::Registration);
-    let actions = phone.downlink(&octets(include_str!("../testdata/nas/authentication_reject.hex")));
+    let actions = phone.downlink(&vector(include_str!("../testdata/nas/authentication_reject.hex")));
     assert_eq!(outcomes(&actions)[0].1.to_string(), "authentication-rejected");
 
     let (mut phone, mut network) = (Phone::new(settings()), Network::default());
@@ -171,7 +163,7 @@ fn messages_of_pycrate_do_to_the_gnb_what_they_say() {
         out
     };
     handle(NodeEvent::AssociationUp { streams_out: 2 });
-    let failure = octets(include_str!("../testdata/ngap/ng_setup_failure.hex"));
+    let failure = vector(include_str!("../testdata/ngap/ng_setup_failure.hex"));
     let actions = handle(NodeEvent::Received { stream: 0, octets: &failure });
     let wait = Some(Duration::from_secs(5));
     assert!(
@@ -180,17 +172,17 @@ fn messages_of_pycrate_do_to_the_gnb_what_they_say() {
             .any(|a| matches!(a, NodeAction::SetupRefused { retry_after, .. } if *retry_after == wait))
     );
     handle(NodeEvent::AssociationUp { streams_out: 2 });
-    let response = octets(include_str!("../testdata/ngap/ng_setup_response.hex"));
+    let response = vector(include_str!("../testdata/ngap/ng_setup_response.hex"));
     handle(NodeEvent::Received { stream: 0, octets: &response });
     let cause = EstablishmentCause::MoSignalling;
     handle(NodeEvent::Connect { ue: 9, cell: 0, nas: &[0x7e], cause, s_tmsi: None });
-    let downlink = octets(include_str!("../testdata/ngap/downlink_nas_transport.hex"));
+    let downlink = vector(include_str!("../testdata/ngap/downlink_nas_transport.hex"));
     let actions = handle(NodeEvent::Received { stream: 1, octets: &downlink });
     assert_eq!(actions, [NodeAction::Downlink { ue: 9, nas: vec![0x7e, 0, 0x44, 0x16] }]);
-    let release = octets(include_str!("../testdata/ngap/ue_context_release_command.hex"));
+    let release = vector(include_str!("../testdata/ngap/ue_context_release_command.hex"));
     let actions = handle(NodeEvent::Received { stream: 1, octets: &release });
     assert_eq!(actions.last(), Some(&NodeAction::Released { ue: 9, cause: Released::Normal }));
-    let reset = octets(include_str!("../testdata/ngap/ng_reset.hex"));
+    let reset = vector(include_str!("../testdata/ngap/ng_reset.hex"));
     let actions = handle(NodeEvent::Received { stream: 0, octets: &reset });
     assert!(
         matches!(&actions[..], [NodeAction::Notice(_), NodeAction::Send { stream: 0, .. }]),

@@ -65,20 +65,13 @@ const MAC_OCTETS: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use oracles::line_of_vector;
 
-    /// `name value` lines of `testdata/suci/<file>`, whose first line names its source.
-    fn vector(text: &str) -> impl Fn(&str) -> Vec<u8> + '_ {
-        assert!(text.starts_with("# source: "));
-        move |name| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            hex::decode(line.unwrap_or_else(|| panic!("no {name}"))).unwrap()
-        }
-    }
+    use super::*;
 
     #[test]
     fn profile_a_gives_the_output_of_annex_c_4() {
-        let vector = vector(include_str!("../../testdata/suci/profile_a.hex"));
+        let vector = |name| line_of_vector(include_str!("../../testdata/suci/profile_a.hex"), name);
         let (home, ephemeral) = (vector("home-public"), vector("ephemeral-private"));
         let output =
             profile_a(&home.try_into().unwrap(), &ephemeral.try_into().unwrap(), &vector("plain")).unwrap();
@@ -87,7 +80,7 @@ mod tests {
 
     #[test]
     fn profile_b_gives_the_output_of_annex_c_4() {
-        let vector = vector(include_str!("../../testdata/suci/profile_b.hex"));
+        let vector = |name| line_of_vector(include_str!("../../testdata/suci/profile_b.hex"), name);
         let (home, ephemeral) = (vector("home-public"), vector("ephemeral-private"));
         let output =
             profile_b(&home.try_into().unwrap(), &ephemeral.try_into().unwrap(), &vector("plain")).unwrap();

@@ -191,8 +191,7 @@ fn target_to_source() -> TargetToSourceTransparentContainer<'static> {
 }
 
 fn vector(text: &str) -> NGAP_PDU {
-    let octets = hex::decode(text.lines().last().unwrap().trim()).unwrap();
-    NGAP_PDU::decode(&octets).unwrap()
+    NGAP_PDU::decode(&oracles::vector(text)).unwrap()
 }
 
 pub(crate) fn handover_required(

@@ -1,10 +1,6 @@
 //! What the AMF and the SMF send for sessions and handovers, judged by pycrate and by tshark.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
+use oracles::{Capture, Carrier, Kind, assert_pycrate_decodes};
 use oxirush_nas::nas_5gs::*;
 use scenarios::{Breakout, Roaming};
 use simulator::AmfEvent;
@@ -115,24 +111,7 @@ fn abroad(bench: &mut Bench) {
 #[test]
 fn pycrate_decodes_all_that_the_amf_sends() {
     let bench = everything();
-    let mut lines = String::new();
-    for pdu in &bench.pdus {
-        writeln!(lines, "NGAP {}", hex::encode(pdu)).unwrap();
-    }
-    let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("../signalling/testdata/pycrate_check.py");
-    let mut child = Command::new(python())
-        .arg(check)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("python3 is missing: run `make setup`");
-    let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(said.trim(), format!("{} messages decoded", bench.pdus.len()));
+    assert_pycrate_decodes(bench.pdus.iter().map(|pdu| (Kind::Ngap, pdu)));
     for message in [
         Message::SessionResourceSetupRequest,
         Message::SessionResourceModifyRequest,
@@ -154,56 +133,25 @@ fn pycrate_decodes_all_that_the_amf_sends() {
     }
 }
 
-fn python() -> PathBuf {
-    if let Some(python) = std::env::var_os("ROAMSTORM_PYTHON") {
-        return python.into();
-    }
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/bin/python");
-    if venv.exists() { venv } else { "python3".into() }
-}
-
 #[test]
 fn tshark_finds_nothing_malformed() {
     let bench = everything();
-    let mut dump = String::new();
-    for pdu in &bench.pdus {
-        dump.push_str("000000");
-        for octet in pdu {
-            write!(dump, " {octet:02x}").unwrap();
-        }
-        dump.push('\n');
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (text, capture) = (folder.join("amf_oracles.txt"), folder.join("amf_oracles.pcap"));
-    std::fs::write(&text, dump).unwrap();
-    let made = Command::new("text2pcap")
-        .args(["-q", "-S", "38412,40000,60"])
-        .args([&text, &capture])
-        .status()
-        .expect("text2pcap is missing: run `make setup`");
-    assert!(made.success());
-    let tshark = |filter: &str| -> String {
-        // Under the null cipher the content of a NAS message can be read.
-        let output = Command::new("tshark")
-            .args(["-o", "nas-5gs.null_decipher:TRUE", "-r"])
-            .arg(&capture)
-            .args(["-Y", filter])
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    assert_eq!(tshark("ngap").lines().count(), bench.pdus.len());
-    assert_eq!(tshark("_ws.malformed || _ws.expert.severity == error"), "");
+    // Under the null cipher the content of a NAS message can be read.
+    let capture = Capture::of(&bench.pdus, Carrier::Sctp { from: 38_412, to: 40_000, ppid: 60 })
+        .with("nas-5gs.null_decipher:TRUE");
+    let count = |filter: &str| capture.matching(filter).len();
+    assert_eq!(count("ngap"), bench.pdus.len());
+    assert_eq!(count("_ws.malformed || _ws.expert.severity == error"), 0);
     let accepts = bench.sent(Message::SessionEstablishmentAccept);
     let accepts = usize::try_from(accepts).unwrap();
-    assert_eq!(tshark("nas_5gs.sm.message_type == 0xc2").lines().count(), accepts);
+    assert_eq!(count("nas_5gs.sm.message_type == 0xc2"), accepts);
     let described = "nas_5gs.sm.message_type == 0xc2 && nas_5gs.sm.5qi == 9 && nas_5gs.sm.qfi == 1";
-    assert_eq!(tshark(described).lines().count(), accepts);
+    assert_eq!(count(described), accepts);
     for told in [
         "gsm_a.gm.sm.pco.dns.ipv4 == 10.255.255.254",
         "gsm_a.gm.sm.pco.dns.ipv6 == 2001:db8::1",
         "gsm_a.gm.sm.pco.ipv4_link_mtu_size == 1400",
     ] {
-        assert!(!tshark(told).is_empty(), "{told}");
+        assert!(count(told) > 0, "{told}");
     }
 }

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Decodes what we send with pycrate, an implementation that is not ours.
 
-Reads lines "NAS <hex>" and "NGAP <hex>" from standard input. Each is decoded wholly, NGAP with the NAS-PDUs in it, and
-encoded again to the same octets; with its transfers, and with the containers of a handover down to the RRC messages in them.
+Reads lines "NAS <hex>", "NGAP <hex>" and "GTPU <hex>" from standard input. Each is decoded wholly, NGAP with the NAS-PDUs in it,
+and encoded again to the same octets; with its transfers, and with the containers of a handover down to the RRC messages in them.
 The first that fails ends the program with status 1; otherwise it prints how many.
 """
 import sys
 
 from pycrate_asn1dir import NGAP, RRCNR
 from pycrate_mobile.NAS5G import parse_NAS5G
+from pycrate_mobile.TS29281_GTPU import parse_GTPU
 
 NGAP_PDU = NGAP.NGAP_PDU_Descriptions.NGAP_PDU
 
@@ -92,13 +93,21 @@ def check_ngap(octets, line):
         check_nas(nas, line)
 
 
+def check_gtpu(octets, line):
+    message, error = parse_GTPU(octets)
+    if error or message is None:
+        fail(line, f"GTP-U error {error}")
+    if message.to_bytes() != octets:
+        fail(line, f"GTP-U encodes as {message.to_bytes().hex()}")
+
+
 def main():
     count = 0
     for line in sys.stdin:
         kind, _, octets = line.strip().partition(" ")
-        check = {"NAS": check_nas, "NGAP": check_ngap}.get(kind)
+        check = {"NAS": check_nas, "NGAP": check_ngap, "GTPU": check_gtpu}.get(kind)
         if check is None:
-            fail(line, "neither NAS nor NGAP")
+            fail(line, "of no kind that is known")
         check(bytes.fromhex(octets), line)
         count += 1
     print(f"{count} messages decoded")
