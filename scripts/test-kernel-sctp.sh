@@ -1,20 +1,30 @@
 #!/bin/bash
 # What needs kernel SCTP, in a User Mode Linux guest (scripts/uml-run): the kernel transport's own tests, our userspace stack
-# against the kernel's over UDP encapsulation, both ways, and the smoke campaign on sctp://.
+# against the kernel's over UDP encapsulation, both ways, and the smoke campaign on sctp://. Then what needs a kernel without
+# SCTP, in a guest that has none: userspace SCTP on raw IP.
 set -eu
 cd "$(dirname "$0")/.."
 
-if [ "${1-}" != --inside ]; then
+if [ $# = 0 ]; then
     cargo build -p roamstorm
     target=$(cargo metadata --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
-    programs=$(cargo test -p sctp --test kernel --test kernel_and_userspace --no-run --message-format json |
+    programs=$(cargo test -p sctp --test kernel --test kernel_and_userspace --test raw_ip --no-run --message-format json |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | sort)
     # shellcheck disable=SC2086 # one word per program
-    exec scripts/uml-run --timeout 900 -- scripts/test-kernel-sctp.sh --inside "$target/debug/roamstorm" $programs
+    scripts/uml-run --timeout 900 -- scripts/test-kernel-sctp.sh --inside "$target/debug/roamstorm" $programs
+    # shellcheck disable=SC2086 # one word per program
+    exec scripts/uml-run --timeout 300 --without-sctp -- scripts/test-kernel-sctp.sh --without $programs
+fi
+if [ "$1" = --without ]; then
+    # What a test cannot see here, it may not skip.
+    export ROAMSTORM_REQUIRE=no-kernel-sctp,raw-ip
+    "$2" --test-threads 1 kernel_without_sctp
+    exec "$4" --test-threads 1
 fi
 roamstorm=$2
 
-export REQUIRE_KERNEL_SCTP=1
+# What a test cannot see here, it may not skip.
+export ROAMSTORM_REQUIRE=kernel-sctp,encapsulation
 # With Debian's 208 KiB of socket buffer, a burst from our userspace stack into the kernel's was seen to crawl.
 sysctl -q -w net.core.rmem_max=8388608 net.core.wmem_max=8388608
 

@@ -26,6 +26,7 @@ impl Kind {
 }
 
 /// Asserts that pycrate decodes each of these messages wholly, and encodes it again to the same octets.
+#[track_caller]
 pub fn assert_pycrate_decodes<O: AsRef<[u8]>>(messages: impl IntoIterator<Item = (Kind, O)>) {
     let lines: Vec<String> = messages
         .into_iter()

@@ -6,6 +6,7 @@ use std::io::Write;
 /// Says on standard error, past the harness, which shows nothing of a test that passes, that this test did not see what it is
 /// for, and why. Where `ROAMSTORM_REQUIRE`, a list with commas, names `need`, it fails instead: so an environment that is made
 /// for a test cannot lose it unseen.
+#[track_caller]
 pub fn skipped(need: &str, why: impl Display) {
     let required = std::env::var("ROAMSTORM_REQUIRE").unwrap_or_default();
     assert!(!is_named(&required, need), "ROAMSTORM_REQUIRE asks for {need}, but {why}");

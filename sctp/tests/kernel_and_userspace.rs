@@ -4,13 +4,15 @@
 
 mod suite;
 
+use oracles::skipped;
 use suite::Link;
 
-/// The kernel's own and its peers' UDP port; says loudly when there is none.
+/// The kernel's own and its peers' UDP port; says so where there is none.
 fn encapsulation_ports() -> Option<(u16, u16)> {
     let Ok(ports) = std::env::var("UDP_ENCAPSULATION") else {
-        eprintln!(
-            "skipped: no kernel SCTP with UDP encapsulation (scripts/test-kernel-sctp.sh runs this in a guest)"
+        skipped(
+            "encapsulation",
+            "scripts/test-kernel-sctp.sh runs this in a guest whose kernel has SCTP in UDP",
         );
         return None;
     };

@@ -3,6 +3,7 @@
 
 mod suite;
 
+use oracles::skipped;
 use sctp::{DownReason, Endpoint, Event, Options, SctpError, Transport};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,14 +16,14 @@ const RAW: Link = Link::Same(Transport::RawIp);
 fn raw_ip() -> Option<MutexGuard<'static, ()>> {
     static ALONE: Mutex<()> = Mutex::new(());
     if std::path::Path::new("/proc/net/sctp").exists() {
-        eprintln!("skipped: this host's kernel has SCTP and would answer with ABORT");
+        skipped("raw-ip", "this kernel has SCTP and would answer with ABORT");
         return None;
     }
     match Endpoint::client(Transport::RawIp, &Options::default()) {
         Ok(_) => Some(ALONE.lock().unwrap_or_else(PoisonError::into_inner)),
         Err(error @ SctpError::NoRawSocket { .. }) => {
             assert!(error.to_string().contains("CAP_NET_RAW"), "{error}");
-            eprintln!("skipped: no CAP_NET_RAW");
+            skipped("raw-ip", error);
             None
         }
         Err(error) => panic!("{error}"),

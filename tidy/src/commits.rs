@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use oracles::skipped;
+
 use crate::sources::root;
 
 const LONGEST: usize = 72;
@@ -15,7 +17,7 @@ fn subjects_of_commits_have_at_most_72_characters() {
     };
     let brought = git(&["log", "--diff-filter=A", "--format=%H", "--", "tidy/src/commits.rs"]);
     let Some(rule) = brought.as_deref().and_then(|found| found.lines().last()) else {
-        eprintln!("skipped: this is no git repository, or its history does not reach back to the rule");
+        skipped("git-history", "this is no git repository, or its history does not reach back to the rule");
         return;
     };
     let since = git(&["log", "--no-merges", "--format=%h %s", &format!("{rule}..HEAD")]).unwrap_or_default();
