@@ -8,7 +8,7 @@ use signalling::ConnectionRefusal;
 
 use crate::population::Slot;
 use crate::radio::{Arrival, Delivery, Draw, Interference, Radio};
-use crate::timers::Timers;
+use crate::time::Timers;
 
 /// Every connection of a shard, at most one a UE.
 pub(crate) struct Access {

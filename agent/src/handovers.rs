@@ -16,7 +16,7 @@ use wire::visitor_audit::NAMED_FOR;
 
 use crate::access::Cell;
 use crate::taken::Taken;
-use crate::timers::Timers;
+use crate::time::Timers;
 use crate::user_plane::Luggage;
 
 /// Every handover of a shard, outgoing by UE and incoming by gNB and UE.

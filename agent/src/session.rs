@@ -9,9 +9,9 @@ use crate::config::{AgentConfig, AgentError, Interruption};
 use crate::crew::Crew;
 use crate::health::Collector;
 use crate::holder::{Holder, HolderSettings, Input, Left, Notice, Order, Output};
-use crate::lease_clock;
 use crate::line::{FromLine, Line};
 use crate::spool::Spool;
+use crate::time::lease_clock;
 use crate::worker::FromWorker;
 
 /// Joins the coordinator and works until the run is over, or an interruption has been obeyed. A coordinator that is lost

@@ -51,7 +51,7 @@ use crate::ran_events::RanEvents;
 use crate::recorder::Recorder;
 use crate::recovery::Recovery;
 use crate::sealing::Seal;
-use crate::timers::Timers;
+use crate::time::Timers;
 use crate::tracer::Tracer;
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
 use abroad::Abroad;

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use signalling::{Session, SessionRequest, Tunnel};
 use wire::to_coordinator::{MOST_USAGE, UserPlaneInterval};
 
-use crate::timers::Timers;
+use crate::time::Timers;
 use sessions::{Held, Sessions, address_of};
 use strays::Strays;
 use tunnels::Tunnels;

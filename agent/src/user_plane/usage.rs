@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use billing::{ChargingId, Closing, Octets, UsageRecord};
 use identity::{Dnn, Imsi, Plmn, SessionId};
 
-use crate::timers::Timers;
+use crate::time::Timers;
 
 /// Every part that counts, and the records that wait for a report.
 pub(crate) struct Usage {

@@ -9,8 +9,8 @@ use wire::to_agent::UeBatch;
 
 use super::Expected;
 use crate::holder::{Notice, Order};
-use crate::lease_clock;
 use crate::shard::ShardRunner;
+use crate::time::lease_clock;
 
 /// A shard with what its driver needs to know.
 pub(super) struct Held {

@@ -11,10 +11,9 @@ use wire::to_coordinator::Trace;
 use super::FromWorker;
 use crate::health::{WorkerHealth, thread_cpu_time};
 use crate::holder::{Notice, Order};
-use crate::lease_clock;
 use crate::recorder::micros;
 use crate::shard::ShardRunner;
-use crate::wall_clock::WallClock;
+use crate::time::{WallClock, lease_clock};
 
 /// The worker's voice, and its clock of reports.
 pub(super) struct Reporter {

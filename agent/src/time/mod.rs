@@ -1,0 +1,8 @@
+//! The clocks of an agent, and timers that a value keeps for its driver.
+
+pub(crate) mod lease_clock;
+mod timers;
+mod wall_clock;
+
+pub(crate) use timers::Timers;
+pub(crate) use wall_clock::WallClock;
