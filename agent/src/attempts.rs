@@ -8,8 +8,7 @@ use identity::{Performer, Procedure};
 use signalling::Outcome;
 use wire::away::{AwayOutcome, AwayPlace, HandoverPhases};
 
-use crate::parts::PartSet;
-use crate::recorder::Recorder;
+use crate::measure::{PartSet, Recorder};
 
 /// The attempts in flight: of each UE at most one of its own procedures and one of its gNB's. A UE may update its registration
 /// while its gNB still waits for the end of a handover.

@@ -7,9 +7,9 @@ use wire::to_coordinator::ToCoordinator;
 
 use crate::config::{AgentConfig, AgentError, Interruption};
 use crate::crew::Crew;
-use crate::health::Collector;
 use crate::holder::{Holder, HolderSettings, Input, Left, Notice, Order, Output};
 use crate::line::{FromLine, Line};
+use crate::measure::Collector;
 use crate::spool::Spool;
 use crate::time::lease_clock;
 use crate::worker::FromWorker;

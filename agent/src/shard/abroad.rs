@@ -11,9 +11,8 @@ use wire::bounds::LONGEST_CAUSE;
 use super::ending::Ending;
 use super::{ShardAction, ShardRunner};
 use crate::attempts::{Ended, Owner};
+use crate::measure::{Comment, PartSet};
 use crate::pacer::DueAttempt;
-use crate::parts::PartSet;
-use crate::tracer::Comment;
 
 /// The attempts that other shards were asked for, until they end.
 #[derive(Default)]

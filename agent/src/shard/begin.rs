@@ -9,10 +9,9 @@ use wire::away::AwayPlace;
 use super::{ShardAction, ShardRunner};
 use crate::attempts::{Begin, End};
 use crate::handovers::Step;
+use crate::measure::{Begun, Comment, PartSet, Place};
 use crate::pacer::DueAttempt;
-use crate::parts::{Begun, PartSet, Place};
 use crate::population::usim;
-use crate::tracer::Comment;
 
 impl ShardRunner {
     pub(super) fn begin(&mut self, attempt: DueAttempt, now: Instant, out: &mut Vec<ShardAction>) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wire::to_coordinator::Trace;
 
 use super::ShardRunner;
-use crate::tracer::{Comment, Packet};
+use crate::measure::{Comment, Packet};
 
 impl ShardRunner {
     /// The first octet of a message was given to the kernel, at this instant. Only then it counts as sent.

@@ -17,8 +17,8 @@ use sctp::{Targets, Waker};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::gtpu_port::GtpuPort;
-use crate::health::WorkerHealth;
 use crate::holder::{Command, Notice};
+use crate::measure::WorkerHealth;
 use crate::shard::ShardRunner;
 use reporter::Reporter;
 use rounds::Rounds;

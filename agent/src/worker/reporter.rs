@@ -9,9 +9,8 @@ use wire::standstill::Watch;
 use wire::to_coordinator::Trace;
 
 use super::FromWorker;
-use crate::health::{WorkerHealth, thread_cpu_time};
 use crate::holder::{Notice, Order};
-use crate::recorder::micros;
+use crate::measure::{WorkerHealth, micros, thread_cpu_time};
 use crate::shard::ShardRunner;
 use crate::time::{WallClock, lease_clock};
 

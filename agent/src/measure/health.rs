@@ -5,8 +5,8 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use wire::to_coordinator::AgentHealth;
 
-use crate::machine::Machine;
-use crate::recorder::micros;
+use super::machine::Machine;
+use super::recorder::micros;
 
 /// One worker's part of an agent's health, for one interval.
 pub(crate) struct WorkerHealth {

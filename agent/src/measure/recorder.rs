@@ -6,8 +6,8 @@ use std::time::Duration;
 use identity::CellId;
 use wire::to_coordinator::{HandoverCount, MOST_HANDOVERS, PartInterval, ProcedureInterval};
 
-use crate::interval_histogram::IntervalHistogram;
-use crate::parts::PartSet;
+use super::interval_histogram::IntervalHistogram;
+use super::parts::PartSet;
 
 /// What happened in one shard since the last report.
 pub(crate) struct Recorder {

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use host::{Granted, Meter, Spent};
 use wire::to_coordinator::{MachineReport, ProcessorTime};
 
-use crate::recorder::micros_or_none as micros;
+use super::recorder::micros_or_none as micros;
 
 /// The host's figures from the run's start on.
 pub(crate) struct Machine {
@@ -98,8 +98,8 @@ mod tests {
         machine.granted(0, Granted::RealTime);
         machine.granted(1, Granted::Slice);
         // Processor time is what ends it, not the wall clock.
-        let started = crate::health::thread_cpu_time();
-        while crate::health::thread_cpu_time() < started + std::time::Duration::from_millis(20) {}
+        let started = crate::measure::thread_cpu_time();
+        while crate::measure::thread_cpu_time() < started + std::time::Duration::from_millis(20) {}
         let punctual = machine.lap(false);
         assert!(punctual.run.own_us >= 20_000, "{punctual:?}");
         assert_eq!((punctual.late, punctual.priority.as_str()), (ProcessorTime::default(), "slice"));
