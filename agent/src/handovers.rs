@@ -10,14 +10,12 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use identity::{CellId, Plmn};
-use serde::{Deserialize, Serialize};
-use signalling::{Procedure, Timer, UeState, XnContext};
+use signalling::{Procedure, XnContext};
 use wire::visitor_audit::NAMED_FOR;
 
 use crate::access::Cell;
-use crate::taken::Taken;
 use crate::time::Timers;
-use crate::user_plane::Luggage;
+use crate::transfer::{Home, Taken, Traveller};
 
 /// Every handover of a shard, outgoing by UE and incoming by gNB and UE.
 pub(crate) struct Handovers {
@@ -89,57 +87,6 @@ pub(crate) struct Arrival {
     /// The AMF that asked for it.
     pub(crate) amf: u8,
     pub(crate) arrives: bool,
-}
-
-/// What travels in the sealed container of a handover.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Passport {
-    /// The only cell that it is for.
-    pub(crate) to: CellId,
-    /// When it was sealed, µs since the run's start.
-    pub(crate) sealed_us: u64,
-    /// The target is to refuse: the scenario wants some refused.
-    pub(crate) refused: bool,
-    /// The UE will arrive.
-    pub(crate) arrives: bool,
-    pub(crate) who: Who,
-}
-
-/// Who comes.
-#[derive(Serialize, Deserialize)]
-pub(crate) enum Who {
-    /// A UE of this very shard.
-    Neighbour { shard: u32, ue: u32 },
-    /// A UE of another shard, with all that is its own.
-    Traveller(Box<Traveller>),
-}
-
-/// A UE on its way from one shard to another.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Traveller {
-    pub(crate) home: Home,
-    pub(crate) group: u16,
-    pub(crate) state: UeState,
-    /// The timers that run, by their places in [`Timer::ALL`], and µs that are left of each.
-    pub(crate) timers: Vec<(u8, u64)>,
-    pub(crate) luggage: Vec<Luggage>,
-}
-
-/// Where a UE is at home.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Home {
-    pub(crate) shard: u32,
-    /// Its number there.
-    pub(crate) ue: u32,
-    /// How many losses of the run were known where it was last: it has outlived those.
-    pub(crate) losses: u64,
-}
-
-impl Home {
-    /// Whether the loss of this number is that of its home, with all its subscribers.
-    pub(crate) fn is_hit_by(&self, lost: u32, number: u64) -> bool {
-        self.shard == lost && number > self.losses
-    }
 }
 
 impl Handovers {
@@ -266,15 +213,4 @@ impl Handovers {
             + self.gone.capacity() * size_of::<(Instant, Home)>()
             + self.taken.octets()
     }
-}
-
-/// The timer of a passport.
-pub(crate) fn timer_of(place: u8) -> Option<Timer> {
-    Timer::ALL.get(usize::from(place)).copied()
-}
-
-/// The place of a timer in a passport.
-pub(crate) fn place_of(timer: Timer) -> Option<u8> {
-    let place = Timer::ALL.iter().position(|one| *one == timer)?;
-    u8::try_from(place).ok()
 }

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use crate::transfer::Task;
 
 /// The recovery of one shard.
 #[derive(Default)]
@@ -19,13 +19,6 @@ pub(crate) struct Recovery {
     sessions_left: u64,
     next: Option<Instant>,
     counts: wire::to_coordinator::Recovery,
-}
-
-/// What is to be done for a UE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Task {
-    Register,
-    EstablishSession,
 }
 
 impl Recovery {

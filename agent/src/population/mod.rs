@@ -14,7 +14,7 @@ use identity::{Imsi, Needs, Plmn, Procedure, Tac};
 use scenarios::{Scenario, Shard};
 use signalling::{Device, STmsi, UeSettings};
 
-use crate::handovers::Home;
+use crate::transfer::Home;
 use lines::{Fitness, Lines, Waiting};
 
 /// Every UE of a shard.

@@ -5,8 +5,7 @@ use std::time::Instant;
 use signalling::Device;
 
 use super::{Away, GUESTS_LIMIT, Population, Presence, Slot};
-use crate::consignment::{Item, LINED_UP};
-use crate::handovers::Home;
+use crate::transfer::{Home, Item, LINED_UP};
 
 /// A UE whose slot says nothing that the plan does not: it need not travel.
 fn is_as_planned(slot: &Slot) -> bool {

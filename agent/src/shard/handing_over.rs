@@ -14,11 +14,9 @@ use wire::to_agent::UeBatch;
 
 use super::ending::{CLOSING, Ending};
 use super::{ShardAction, ShardRunner};
-use crate::consignment::{self, AdoptError, Consignment, Item, LINED_UP, Resident};
-use crate::handovers::{Handovers, Traveller};
+use crate::handovers::Handovers;
 use crate::population::Presence;
-use crate::recovery::Task;
-use crate::user_plane::Luggage;
+use crate::transfer::{AdoptError, Consignment, Item, LINED_UP, Luggage, Resident, Task, Traveller, seal};
 
 /// What the UEs of a shard at rest take along beside their own state.
 pub(super) struct AtRest {
@@ -106,7 +104,7 @@ impl ShardRunner {
         let seen = self.handovers.taken.snapshot();
         let seen: Vec<Item> = seen.chunks(LINED_UP).map(|part| Item::Taken(part.to_vec())).collect();
         let items = items.chain(residents).chain(self.population.travelling_beside()).chain(seen);
-        let sealed = consignment::seal(items, &mut self.seal, self.number, self.epoch);
+        let sealed = seal(items, &mut self.seal, self.number, self.epoch);
         self.at_rest = Some(at_rest);
         sealed.unwrap_or_else(|error| {
             self.recorder.unexpected(&error.to_string());

@@ -16,11 +16,8 @@ use super::{SEED_OF_HANDOVERS, ShardAction, ShardRunner};
 use crate::access::Cell;
 use crate::attempts::End;
 use crate::conditions::unit;
-use crate::handovers::{
-    Arrival, Departure, Fate, Passport, Step, Target, Traveller, Who, place_of, timer_of,
-};
-use crate::sealing::{SealId, Sealed};
-use crate::user_plane::Luggage;
+use crate::handovers::{Arrival, Departure, Fate, Step, Target};
+use crate::transfer::{Luggage, Passport, SealId, Sealed, Traveller, Who, place_of, timer_of};
 
 impl ShardRunner {
     // At the source.
@@ -123,7 +120,7 @@ impl ShardRunner {
     }
 
     /// What the UE takes along, sealed.
-    fn passport(&mut self, ue: u32, now: Instant) -> Result<Vec<u8>, crate::sealing::SealError> {
+    fn passport(&mut self, ue: u32, now: Instant) -> Result<Vec<u8>, crate::transfer::SealError> {
         let departure = self.handovers.departure(ue);
         let (target, fate) = departure.map_or((None, Fate::Lost), |d| (Some(d.target), d.fate));
         let to = departure.map_or(CellId { node: 0, cell: 0 }, |d| d.to);

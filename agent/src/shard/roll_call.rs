@@ -7,7 +7,7 @@ use wire::to_agent::{MOST_LOST, Takeover};
 use wire::visitor_audit::{AWAY_FOR, MOST_GUESTS};
 
 use super::ShardRunner;
-use crate::handovers::Home;
+use crate::transfer::Home;
 
 /// The shards of the run that were lost, as far as this one has heard.
 pub(super) struct Losses {

@@ -8,7 +8,7 @@ use signalling::{Outcome, Procedure, ReleaseCause, Timer, UeEvent};
 use super::handing_over::Newcomer;
 use super::{ShardAction, ShardRunner};
 use crate::population::Presence;
-use crate::recovery::Task;
+use crate::transfer::Task;
 
 impl ShardRunner {
     /// Once, at the first instant of a run that goes on already.
@@ -61,7 +61,7 @@ impl ShardRunner {
     }
 
     /// The sessions of a UE go on, with a part that begins here and without a user plane.
-    fn bring_sessions(&mut self, ue: u32, luggage: &[crate::user_plane::Luggage], now: Instant) {
+    fn bring_sessions(&mut self, ue: u32, luggage: &[crate::transfer::Luggage], now: Instant) {
         let Some(slot) = self.population.peek(ue) else { return };
         let (gnb, supi) = (slot.gnb, slot.ue.imsi());
         let sessions: Vec<_> = slot.ue.sessions().map(|session| (supi, session.clone())).collect();

@@ -27,11 +27,11 @@ use billing::{Closing, UsageRecord};
 use gtpu::{Direction, GPdu, Message, Packet, QosFlow, RateLimit, TrafficSource};
 use identity::{Imsi, Plmn, SessionId, Snssai, TeidKey};
 use scenarios::{Scenario, stream_seed};
-use serde::{Deserialize, Serialize};
 use signalling::{Session, SessionRequest, Tunnel};
 use wire::to_coordinator::{MOST_USAGE, UserPlaneInterval};
 
 use crate::time::Timers;
+use crate::transfer::Luggage;
 use sessions::{Held, Sessions, address_of};
 use strays::Strays;
 use tunnels::Tunnels;
@@ -61,21 +61,6 @@ impl UserPlaneEnd {
 
 /// A GTP-U message to send.
 pub(crate) type Outgoing = (SocketAddr, Vec<u8>);
-
-/// What a session takes along to another agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Luggage {
-    session: SessionId,
-    template: u32,
-    serving: Plmn,
-    opened_us: u64,
-    /// The number of its last part.
-    sequence: u32,
-    /// Sent by the UE in all its parts: of a flow with a volume, the rest is left.
-    uplink: u64,
-    /// The IPv6 prefix that the network has advertised.
-    prefix: Option<[u8; 8]>,
-}
 
 /// The user plane of one shard.
 pub(crate) struct UserPlane {

@@ -8,9 +8,10 @@
 use serde::{Deserialize, Serialize};
 use wire::to_agent::{LARGEST_BATCH, UeBatch};
 
-use crate::handovers::Traveller;
-use crate::sealing::{Seal, SealError, Sealed};
-use crate::taken::Seen;
+use super::sealing::{Seal, SealError, Sealed};
+use super::taken::Seen;
+use super::task::Task;
+use super::traveller::Traveller;
 
 /// A part of a shard on its way.
 #[derive(Serialize, Deserialize)]
@@ -58,7 +59,7 @@ pub(crate) struct Resident {
     pub(crate) handovers: u16,
     pub(crate) draws: u32,
     /// What is still to be recovered of it.
-    pub(crate) recovers: Option<crate::recovery::Task>,
+    pub(crate) recovers: Option<Task>,
     pub(crate) traveller: Traveller,
 }
 

@@ -7,7 +7,7 @@ use std::collections::{HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sealing::SealId;
+use super::sealing::SealId;
 
 /// The sealed UEs that were taken lately.
 #[derive(Clone, Default)]
