@@ -15,7 +15,6 @@ mod conditions;
 mod config;
 mod crew;
 mod departures;
-mod gtpu_port;
 mod handovers;
 pub mod holder;
 mod line;

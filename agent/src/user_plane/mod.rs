@@ -9,6 +9,7 @@
 //! A session's traffic flows while the session is up and its UE has a tunnel at the gNB that serves it; what flows
 //! toward the UE is counted wherever it comes, so that a tunnel which the UE has just left is not forgotten.
 
+mod gtpu_port;
 mod receiving;
 mod routers;
 mod sessions;
@@ -17,6 +18,8 @@ mod strays;
 mod tests;
 mod tunnels;
 mod usage;
+
+pub(crate) use gtpu_port::{Datagram, GtpuPort, Route};
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};

@@ -16,10 +16,10 @@ use std::time::Instant;
 use sctp::{Targets, Waker};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::gtpu_port::GtpuPort;
 use crate::holder::{Command, Notice};
 use crate::measure::WorkerHealth;
 use crate::shard::ShardRunner;
+use crate::user_plane::GtpuPort;
 use reporter::Reporter;
 use rounds::Rounds;
 

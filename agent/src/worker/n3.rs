@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sctp::{Endpoint, Waker};
 
-use crate::gtpu_port::{Datagram, GtpuPort, Route};
+use crate::user_plane::{Datagram, GtpuPort, Route};
 
 /// The worker's end of N3.
 pub(super) struct N3 {

@@ -17,9 +17,9 @@ use super::n3::N3;
 use super::outbox::Outbox;
 use super::reporter::Reporter;
 use super::{Expected, FromWorker, Told};
-use crate::gtpu_port::Datagram;
 use crate::holder::{Command, Notice, Order};
 use crate::shard::{ShardAction, ShardRunner};
+use crate::user_plane::Datagram;
 
 /// What the thread owns.
 pub(super) struct Rounds {

@@ -14,7 +14,7 @@ use identity::TeidKey;
 use sctp::Waker;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::user_plane::UserPlaneEnd;
+use super::UserPlaneEnd;
 
 /// The socket, shared by the workers.
 #[derive(Clone)]
