@@ -7,22 +7,17 @@
 //! shard/       UEs, gNBs, radio, timers and pacer of one shard: sans-IO, driven by the worker
 //! ```
 
-mod access;
 mod attempts;
 #[doc(hidden)]
 pub mod bench;
-mod conditions;
 mod config;
 mod crew;
 mod departures;
-mod handovers;
 pub mod holder;
 mod line;
 mod measure;
 mod pacer;
-mod population;
-mod radio;
-mod ran_events;
+mod ran;
 mod recovery;
 mod session;
 mod shard;

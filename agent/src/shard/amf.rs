@@ -7,7 +7,7 @@ use signalling::{AmfFacts, AmfNotice, EstablishmentCause, NodeEvent, ReleaseCaus
 use wire::to_coordinator::AmfInterval;
 
 use super::{SEED_OF_AMFS, SEED_OF_OVERLOADS, SEED_OF_REDIALS, ShardAction, ShardRunner};
-use crate::conditions::unit;
+use crate::ran::unit;
 
 /// An association that is away, until its NG interface is set up again.
 #[derive(Clone, Copy)]

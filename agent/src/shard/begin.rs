@@ -8,10 +8,9 @@ use wire::away::AwayPlace;
 
 use super::{ShardAction, ShardRunner};
 use crate::attempts::{Begin, End};
-use crate::handovers::Step;
 use crate::measure::{Begun, Comment, PartSet, Place};
 use crate::pacer::DueAttempt;
-use crate::population::usim;
+use crate::ran::{Step, usim};
 
 impl ShardRunner {
     pub(super) fn begin(&mut self, attempt: DueAttempt, now: Instant, out: &mut Vec<ShardAction>) {

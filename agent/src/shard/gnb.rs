@@ -7,8 +7,7 @@ use signalling::{ConnectionRefusal, HandoverFailure, NodeAction, NodeEvent, Proc
 use super::{ShardAction, ShardRunner};
 use crate::attempts::End;
 use crate::departures::Expected;
-use crate::handovers::Step;
-use crate::radio::Delivery;
+use crate::ran::{Delivery, Step};
 
 impl ShardRunner {
     /// Gives an NG interface of a gNB an event and carries out what it wants.

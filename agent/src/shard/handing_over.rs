@@ -14,8 +14,7 @@ use wire::to_agent::UeBatch;
 
 use super::ending::{CLOSING, Ending};
 use super::{ShardAction, ShardRunner};
-use crate::handovers::Handovers;
-use crate::population::Presence;
+use crate::ran::{Handovers, Presence};
 use crate::transfer::{AdoptError, Consignment, Item, LINED_UP, Luggage, Resident, Task, Traveller, seal};
 
 /// What the UEs of a shard at rest take along beside their own state.

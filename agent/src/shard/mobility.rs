@@ -13,10 +13,8 @@ use wire::away::HandoverPhases;
 use super::ending::Ending;
 use super::gnb::ended_by;
 use super::{SEED_OF_HANDOVERS, ShardAction, ShardRunner};
-use crate::access::Cell;
 use crate::attempts::End;
-use crate::conditions::unit;
-use crate::handovers::{Arrival, Departure, Fate, Step, Target};
+use crate::ran::{Cell, Departure, ExpectedUe, Fate, Step, Target, unit};
 use crate::transfer::{Luggage, Passport, SealId, Sealed, Traveller, Who, place_of, timer_of};
 
 impl ShardRunner {
@@ -508,7 +506,7 @@ impl ShardRunner {
                 self.handovers.expect(
                     number,
                     ue,
-                    Arrival { traveller, cell, amf, arrives: passport.arrives },
+                    ExpectedUe { traveller, cell, amf, arrives: passport.arrives },
                 );
                 Ok(ue)
             }
@@ -532,11 +530,11 @@ impl ShardRunner {
         &mut self,
         gnb: u16,
         ue: u32,
-        arrival: Arrival,
+        arrival: ExpectedUe,
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        let Arrival { traveller, cell, amf, .. } = arrival;
+        let ExpectedUe { traveller, cell, amf, .. } = arrival;
         let Traveller { home, group, state, timers, luggage } = *traveller;
         self.handovers.touch(now);
         let arrived = Device::import(state);

@@ -39,15 +39,11 @@ use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Lease, Takeover};
 use wire::to_coordinator::{AmfInterval, IntervalReport};
 
-use crate::access::Access;
 use crate::attempts::Attempts;
-use crate::conditions::Weather;
 use crate::departures::Departures;
-use crate::handovers::Handovers;
 use crate::measure::{PartSet, Parts, Recorder, Tracer};
 use crate::pacer::Pacer;
-use crate::population::Population;
-use crate::ran_events::RanEvents;
+use crate::ran::{Access, Handovers, Population, RanEvents, Weather};
 use crate::recovery::Recovery;
 use crate::time::Timers;
 use crate::transfer::Seal;

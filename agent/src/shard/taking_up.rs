@@ -7,7 +7,7 @@ use signalling::{Outcome, Procedure, ReleaseCause, Timer, UeEvent};
 
 use super::handing_over::Newcomer;
 use super::{ShardAction, ShardRunner};
-use crate::population::Presence;
+use crate::ran::Presence;
 use crate::transfer::Task;
 
 impl ShardRunner {

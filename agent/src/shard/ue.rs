@@ -11,11 +11,9 @@ use signalling::{
 };
 
 use super::{SEED_OF_UES, ShardAction, ShardRunner};
-use crate::access::Cell;
 use crate::attempts::End;
 use crate::measure::Comment;
-use crate::population::Presence;
-use crate::radio::{Arrival, Delivery};
+use crate::ran::{Arrival, Cell, Delivery, Presence};
 
 impl ShardRunner {
     /// Delivers what is due over the air; with an ideal radio, an answer goes out at the instant of its question.

@@ -7,8 +7,7 @@ use signalling::{ConnectionRefusal, Procedure, ReleaseCause, UeEvent};
 
 use super::ending::Ending;
 use super::{ShardAction, ShardRunner};
-use crate::access::Cell;
-use crate::conditions::Change;
+use crate::ran::{Cell, Change};
 
 /// Something that a UE is to do at its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

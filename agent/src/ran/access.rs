@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use scenarios::RadioProfile;
 use signalling::ConnectionRefusal;
 
-use crate::population::Slot;
-use crate::radio::{Arrival, Delivery, Draw, Interference, Radio};
+use super::population::Slot;
+use super::radio::{Arrival, Delivery, Draw, Interference, Radio};
 use crate::time::Timers;
 
 /// Every connection of a shard, at most one a UE.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use identity::Imsi;
 use scenarios::{Impairment, ImpairmentKind, Plan, Shard, stream_seed};
 
-use crate::access::{Cell, Congestion};
-use crate::radio::Interference;
+use super::access::{Cell, Congestion};
+use super::radio::Interference;
 
 /// The impairments of one shard.
 pub(crate) struct Weather {

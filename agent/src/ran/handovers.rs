@@ -13,14 +13,14 @@ use identity::{CellId, Plmn};
 use signalling::{Procedure, XnContext};
 use wire::visitor_audit::NAMED_FOR;
 
-use crate::access::Cell;
+use super::access::Cell;
 use crate::time::Timers;
 use crate::transfer::{Home, Taken, Traveller};
 
 /// Every handover of a shard, outgoing by UE and incoming by gNB and UE.
 pub(crate) struct Handovers {
     departures: HashMap<u32, Departure>,
-    arrivals: HashMap<(u16, u32), Arrival>,
+    arrivals: HashMap<(u16, u32), ExpectedUe>,
     pub(crate) steps: Timers<Step>,
     /// When a handover between shards last did something here.
     last: Option<Instant>,
@@ -81,7 +81,7 @@ pub(crate) enum Fate {
 }
 
 /// A UE that is expected from another shard.
-pub(crate) struct Arrival {
+pub(crate) struct ExpectedUe {
     pub(crate) traveller: Box<Traveller>,
     pub(crate) cell: u32,
     /// The AMF that asked for it.
@@ -178,15 +178,15 @@ impl Handovers {
         ues
     }
 
-    pub(crate) fn expect(&mut self, gnb: u16, ue: u32, arrival: Arrival) {
+    pub(crate) fn expect(&mut self, gnb: u16, ue: u32, arrival: ExpectedUe) {
         self.arrivals.insert((gnb, ue), arrival);
     }
 
-    pub(crate) fn arrival(&self, gnb: u16, ue: u32) -> Option<&Arrival> {
+    pub(crate) fn arrival(&self, gnb: u16, ue: u32) -> Option<&ExpectedUe> {
         self.arrivals.get(&(gnb, ue))
     }
 
-    pub(crate) fn end_arrival(&mut self, gnb: u16, ue: u32) -> Option<Arrival> {
+    pub(crate) fn end_arrival(&mut self, gnb: u16, ue: u32) -> Option<ExpectedUe> {
         let arrival = self.arrivals.remove(&(gnb, ue))?;
         self.steps.stop(Step::Arrive { gnb, ue });
         Some(arrival)
@@ -208,7 +208,7 @@ impl Handovers {
 
     pub(crate) fn octets(&self) -> usize {
         self.departures.capacity() * (size_of::<(u32, Departure)>() + 1)
-            + self.arrivals.capacity() * (size_of::<((u16, u32), Arrival)>() + 1)
+            + self.arrivals.capacity() * (size_of::<((u16, u32), ExpectedUe)>() + 1)
             + self.steps.octets()
             + self.gone.capacity() * size_of::<(Instant, Home)>()
             + self.taken.octets()
