@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use scenarios::Schedule;
 
-use crate::pacer::Pacer;
+use crate::campaign::Pacer;
 
 /// The pacer of one shard.
 pub struct ShardPacer(Pacer);

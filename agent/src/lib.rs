@@ -7,18 +7,15 @@
 //! shard/       UEs, gNBs, radio, timers and pacer of one shard: sans-IO, driven by the worker
 //! ```
 
-mod attempts;
 #[doc(hidden)]
 pub mod bench;
+mod campaign;
 mod config;
 mod crew;
-mod departures;
 pub mod holder;
 mod line;
 mod measure;
-mod pacer;
 mod ran;
-mod recovery;
 mod session;
 mod shard;
 mod spool;

@@ -10,9 +10,8 @@ use wire::bounds::LONGEST_CAUSE;
 
 use super::ending::Ending;
 use super::{ShardAction, ShardRunner};
-use crate::attempts::{Ended, Owner};
+use crate::campaign::{DueAttempt, Ended, Owner};
 use crate::measure::{Comment, PartSet};
-use crate::pacer::DueAttempt;
 
 /// The attempts that other shards were asked for, until they end.
 #[derive(Default)]

@@ -7,9 +7,8 @@ use signalling::{NodeEvent, Procedure, ReleaseCause, UeEvent};
 use wire::away::AwayPlace;
 
 use super::{ShardAction, ShardRunner};
-use crate::attempts::{Begin, End};
+use crate::campaign::{Begin, DueAttempt, End};
 use crate::measure::{Begun, Comment, PartSet, Place};
-use crate::pacer::DueAttempt;
 use crate::ran::{Step, usim};
 
 impl ShardRunner {

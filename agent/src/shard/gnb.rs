@@ -5,8 +5,7 @@ use std::time::Instant;
 use signalling::{ConnectionRefusal, HandoverFailure, NodeAction, NodeEvent, Procedure, Released};
 
 use super::{ShardAction, ShardRunner};
-use crate::attempts::End;
-use crate::departures::Expected;
+use crate::campaign::{End, Expected};
 use crate::ran::{Delivery, Step};
 
 impl ShardRunner {

@@ -13,7 +13,7 @@ use wire::away::HandoverPhases;
 use super::ending::Ending;
 use super::gnb::ended_by;
 use super::{SEED_OF_HANDOVERS, ShardAction, ShardRunner};
-use crate::attempts::End;
+use crate::campaign::End;
 use crate::ran::{Cell, Departure, ExpectedUe, Fate, Step, Target, unit};
 use crate::transfer::{Luggage, Passport, SealId, Sealed, Traveller, Who, place_of, timer_of};
 

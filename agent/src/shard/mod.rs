@@ -39,12 +39,9 @@ use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Lease, Takeover};
 use wire::to_coordinator::{AmfInterval, IntervalReport};
 
-use crate::attempts::Attempts;
-use crate::departures::Departures;
+use crate::campaign::{Attempts, Departures, Pacer, Recovery};
 use crate::measure::{PartSet, Parts, Recorder, Tracer};
-use crate::pacer::Pacer;
 use crate::ran::{Access, Handovers, Population, RanEvents, Weather};
-use crate::recovery::Recovery;
 use crate::time::Timers;
 use crate::transfer::Seal;
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};

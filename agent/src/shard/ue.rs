@@ -11,7 +11,7 @@ use signalling::{
 };
 
 use super::{SEED_OF_UES, ShardAction, ShardRunner};
-use crate::attempts::End;
+use crate::campaign::End;
 use crate::measure::Comment;
 use crate::ran::{Arrival, Cell, Delivery, Presence};
 

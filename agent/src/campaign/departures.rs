@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::attempts::First;
+use super::attempts::First;
 
 /// The messages under way to the kernel, by their tickets.
 #[derive(Default)]
