@@ -9,22 +9,11 @@
 //! Nothing here calls back: a UE's and a gNB's actions put messages in the air, and [`ShardRunner::advance`] delivers
 //! what has arrived. So one instant may need several rounds, and `advance` runs them all.
 //!
-//! Every idea of a shard moves messages between the same UEs and gNBs, so they share one value, with a file for each:
-//! `amf` (associations), `begin` (attempts), `departing` (messages that leave, and traces), `ue` and `gnb` (what each wants done), `mobility` (handovers), `roll_call` (others that are lost), `weather` (impairments), `ending`.
+//! Every idea of a shard moves messages between the same UEs and gNBs, so they share one value, with a file for each idea: in
+//! `campaign/` what becomes of attempts and of the shard, in `ran/` what happens to UEs, gNBs and AMFs.
 
-mod abroad;
-mod amf;
-mod begin;
-mod departing;
-mod ending;
-mod gnb;
-mod handing_over;
-mod mobility;
-mod roll_call;
-mod standing_still;
-mod taking_up;
-mod ue;
-mod weather;
+mod campaign;
+mod ran;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -45,14 +34,8 @@ use crate::ran::{Access, Handovers, Population, RanEvents, Weather};
 use crate::time::Timers;
 use crate::transfer::Seal;
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
-use abroad::Abroad;
-use amf::Outage;
-use ending::Ending;
-use gnb::about;
-use handing_over::{Arrived, AtRest};
-use roll_call::Losses;
-use standing_still::StoodStill;
-use weather::Errand;
+use campaign::{Abroad, Arrived, AtRest, Ending, StoodStill};
+use ran::{Errand, Losses, Outage, about};
 
 /// One leased shard. The driver carries out each [`ShardAction`] and says what happens to the associations.
 pub struct ShardRunner {
@@ -202,7 +185,7 @@ impl ShardRunner {
         let scenario = plan.scenario();
         let shard = plan.shard(lease.shard);
         let amfs: Vec<AmfInterval> =
-            lease.target.split_ascii_whitespace().take(sctp::MOST_TARGETS).map(amf::nothing_of).collect();
+            lease.target.split_ascii_whitespace().take(sctp::MOST_TARGETS).map(ran::nothing_of).collect();
         let interfaces = shard.gnbs.iter().flat_map(|gnb| amfs.iter().map(move |_| gnb));
         let count = u32::try_from(shard.gnbs.len() * amfs.len()).unwrap_or(u32::MAX);
         let gnbs = (0u32..).zip(interfaces).map(|(place, gnb)| Port {

@@ -6,11 +6,11 @@ use std::time::Instant;
 use wire::to_agent::{MOST_LOST, Takeover};
 use wire::visitor_audit::{AWAY_FOR, MOST_GUESTS};
 
-use super::ShardRunner;
+use crate::shard::ShardRunner;
 use crate::transfer::Home;
 
 /// The shards of the run that were lost, as far as this one has heard.
-pub(super) struct Losses {
+pub(in crate::shard) struct Losses {
     /// The number of the last one.
     heard: u64,
     /// The last ones, with their numbers.
@@ -19,7 +19,7 @@ pub(super) struct Losses {
 
 impl Losses {
     /// What is known at the beginning of a lease.
-    pub(super) fn at(takeover: Option<&Takeover>) -> Self {
+    pub(in crate::shard) fn at(takeover: Option<&Takeover>) -> Self {
         let Some(Takeover { lost, losses, .. }) = takeover else {
             return Self { heard: 0, lost: VecDeque::new() };
         };
@@ -40,12 +40,12 @@ impl Losses {
         is_new
     }
 
-    pub(super) fn heard(&self) -> u64 {
+    pub(in crate::shard) fn heard(&self) -> u64 {
         self.heard
     }
 
     /// Whether a guest's home was lost while it was on its way: it is registered anew there.
-    pub(super) fn hit(&self, home: &Home) -> bool {
+    pub(in crate::shard) fn hit(&self, home: &Home) -> bool {
         self.lost.iter().any(|(number, lost)| home.is_hit_by(*lost, *number))
     }
 }

@@ -6,13 +6,13 @@ use scenarios::SimSwap;
 use signalling::{NodeEvent, Procedure, ReleaseCause, UeEvent};
 use wire::away::AwayPlace;
 
-use super::{ShardAction, ShardRunner};
 use crate::campaign::{Begin, DueAttempt, End};
 use crate::measure::{Begun, Comment, PartSet, Place};
 use crate::ran::{Step, usim};
+use crate::shard::{ShardAction, ShardRunner};
 
 impl ShardRunner {
-    pub(super) fn begin(&mut self, attempt: DueAttempt, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn begin(&mut self, attempt: DueAttempt, now: Instant, out: &mut Vec<ShardAction>) {
         let procedure = attempt.procedure;
         let name = procedure.name();
         let late = now.saturating_duration_since(attempt.due);
@@ -51,13 +51,13 @@ impl ShardRunner {
     }
 
     /// Whether the UE is in the middle of something, or of something that is done to it.
-    pub(super) fn is_busy(&self, ue: u32) -> bool {
+    pub(in crate::shard) fn is_busy(&self, ue: u32) -> bool {
         self.attempts.contains(ue)
             || self.handovers.departure(ue).is_some()
             || self.population.peek(ue).is_some_and(|slot| slot.recovers)
     }
 
-    pub(super) fn start_procedure(
+    pub(in crate::shard) fn start_procedure(
         &mut self,
         ue: u32,
         procedure: Procedure,
@@ -93,7 +93,7 @@ impl ShardRunner {
     }
 
     /// The UE begins this by itself, as far as the load knows: an impairment made it.
-    pub(super) fn begin_by_itself(
+    pub(in crate::shard) fn begin_by_itself(
         &mut self,
         ue: u32,
         procedure: Procedure,
@@ -108,7 +108,7 @@ impl ShardRunner {
 
     /// Counts what no load has planned. Only a UE that is switched off deregisters of itself, and nobody answers that
     /// (TS 24.501 §5.5.2.2.2).
-    pub(super) fn began_itself(&mut self, ue: u32, procedure: Procedure, now: Instant) {
+    pub(in crate::shard) fn began_itself(&mut self, ue: u32, procedure: Procedure, now: Instant) {
         let parts = self.parts_of(Some(ue), procedure, None, now);
         self.recorder.self_started(procedure.name(), parts);
         let answered = procedure != Procedure::Deregistration;
@@ -123,7 +123,7 @@ impl ShardRunner {
     }
 
     /// The same of an attempt that was made at this place, in whatever shard that is.
-    pub(super) fn parts_at(
+    pub(in crate::shard) fn parts_at(
         &self,
         place: Option<AwayPlace>,
         procedure: Procedure,
@@ -147,7 +147,7 @@ impl ShardRunner {
     }
 
     /// Where the UE is, and the session that it has or asks for.
-    pub(super) fn place_of(&self, ue: u32, procedure: Procedure) -> Option<AwayPlace> {
+    pub(in crate::shard) fn place_of(&self, ue: u32, procedure: Procedure) -> Option<AwayPlace> {
         let gnb = self.population.peek(ue)?.gnb;
         let session = match procedure {
             Procedure::PduSession => self.user_plane.next_session(),

@@ -6,13 +6,13 @@ use billing::Closing;
 use signalling::{Outcome, Procedure, ReleaseCause, Timer, UeEvent};
 
 use super::handing_over::Newcomer;
-use super::{ShardAction, ShardRunner};
 use crate::ran::Presence;
+use crate::shard::{ShardAction, ShardRunner};
 use crate::transfer::Task;
 
 impl ShardRunner {
     /// Once, at the first instant of a run that goes on already.
-    pub(super) fn take_up(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn take_up(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         let Some(start) = self.start.filter(|start| *start <= now) else { return };
         let Some(takeover) = self.takeover.take() else { return };
         self.pacer.shift_to(now);
@@ -73,7 +73,7 @@ impl ShardRunner {
 
     // Recovery.
 
-    pub(super) fn recover(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn recover(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         while let Some((ue, task)) = self.recovery.pop_due(now) {
             let slot = self.population.peek(ue);
             let (registered, idle) =
@@ -95,7 +95,7 @@ impl ShardRunner {
     }
 
     /// A procedure of a UE has ended that was its recovery. `false` where it was not.
-    pub(super) fn recovered(&mut self, ue: u32, procedure: Procedure, outcome: &Outcome) -> bool {
+    pub(in crate::shard) fn recovered(&mut self, ue: u32, procedure: Procedure, outcome: &Outcome) -> bool {
         let is_it = match self.recovery.task_of(ue) {
             Some(Task::Register) => procedure == Procedure::Registration,
             Some(Task::EstablishSession) => procedure == Procedure::PduSession,
@@ -125,7 +125,7 @@ impl ShardRunner {
 
     // Guests whose home was lost.
 
-    pub(super) fn give_guest_up(&mut self, ue: u32, now: Instant) {
+    pub(in crate::shard) fn give_guest_up(&mut self, ue: u32, now: Instant) {
         let Some(slot) = self.population.peek(ue) else { return };
         if slot.presence != Presence::Here {
             return;
@@ -148,7 +148,7 @@ impl ShardRunner {
         self.population.forget(ue);
     }
 
-    pub(super) fn ask_for_release(&mut self, ue: u32, gnb: u16, now: Instant) {
+    pub(in crate::shard) fn ask_for_release(&mut self, ue: u32, gnb: u16, now: Instant) {
         let mut out = Vec::new();
         self.request_release(ue, gnb, ReleaseCause::RadioConnectionLost, now, &mut out);
         self.unsent.append(&mut out);

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use wire::to_coordinator::{MOST_STANDSTILLS, Standstill};
 
 use super::ending::Ending;
-use super::{ShardRunner, micros};
+use crate::shard::{ShardRunner, micros};
 
 /// A time in which the process did not run, and what it cost the shard.
-pub(super) struct StoodStill {
+pub(in crate::shard) struct StoodStill {
     until: Instant,
     lasted: Duration,
     under_way: u64,
@@ -41,7 +41,7 @@ impl ShardRunner {
     }
 
     /// The run's time, µs since its start; 0 before it.
-    pub(super) fn run_us(&self, now: Instant) -> u64 {
+    pub(in crate::shard) fn run_us(&self, now: Instant) -> u64 {
         let elapsed = self
             .start
             .filter(|_| !self.unbegun)
@@ -62,7 +62,7 @@ impl ShardRunner {
         }
     }
 
-    pub(super) fn take_standstills(&mut self) -> Vec<Standstill> {
+    pub(in crate::shard) fn take_standstills(&mut self) -> Vec<Standstill> {
         let told = std::mem::take(&mut self.standstills).into_iter();
         let told = told.map(|StoodStill { until, lasted, under_way, came_due }| Standstill {
             until_us: self.run_us(until),
@@ -74,7 +74,7 @@ impl ShardRunner {
     }
 
     /// What the run's clock shows: the instant at which it stands still, where it does.
-    pub(super) fn of_run(&self, now: Instant) -> Instant {
+    pub(in crate::shard) fn of_run(&self, now: Instant) -> Instant {
         self.paused.map_or(now, |at| at.min(now))
     }
 }

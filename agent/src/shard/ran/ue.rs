@@ -10,14 +10,14 @@ use signalling::{
     Cause, ConnectionRefusal, Context, NodeEvent, Outcome, Procedure, ReleaseCause, UeAction, UeEvent,
 };
 
-use super::{SEED_OF_UES, ShardAction, ShardRunner};
 use crate::campaign::End;
 use crate::measure::Comment;
 use crate::ran::{Arrival, Cell, Delivery, Presence};
+use crate::shard::{SEED_OF_UES, ShardAction, ShardRunner};
 
 impl ShardRunner {
     /// Delivers what is due over the air; with an ideal radio, an answer goes out at the instant of its question.
-    pub(super) fn deliver_arrived(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn deliver_arrived(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         while let Some((arrival, cell)) = self.access.pop_arrived(now) {
             self.arrived_at = arrival.at;
             self.deliver(arrival, cell, now, out);
@@ -69,7 +69,13 @@ impl ShardRunner {
     }
 
     /// Gives a UE an event and carries out what it wants. A UE that is not here hears nothing.
-    pub(super) fn ue(&mut self, ue: u32, event: UeEvent<'_>, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn ue(
+        &mut self,
+        ue: u32,
+        event: UeEvent<'_>,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
         let mut actions = std::mem::take(&mut self.ue_actions);
         let seed = self.seed;
         if !self.is_at_rest()
@@ -96,7 +102,7 @@ impl ShardRunner {
     }
 
     /// A UE that attempts nothing waits in the lines of what it could attempt.
-    pub(super) fn line_up(&mut self, ue: u32) {
+    pub(in crate::shard) fn line_up(&mut self, ue: u32) {
         if !self.attempts.contains(ue) {
             self.population.enqueue(ue);
         }
@@ -174,7 +180,7 @@ impl ShardRunner {
     }
 
     /// The attempt of a UE has ended.
-    pub(super) fn end_attempt(&mut self, ue: u32, procedure: Procedure, end: &End, now: Instant) {
+    pub(in crate::shard) fn end_attempt(&mut self, ue: u32, procedure: Procedure, end: &End, now: Instant) {
         if !self.attempts.end(ue, procedure, end, now, &mut self.recorder) {
             self.recorder.unexpected("outcome-without-attempt");
             return;
@@ -211,7 +217,7 @@ impl ShardRunner {
     }
 
     /// Sends a message over the UE's connection; without one it goes nowhere.
-    pub(super) fn over_the_air(&mut self, ue: u32, delivery: Delivery, now: Instant) {
+    pub(in crate::shard) fn over_the_air(&mut self, ue: u32, delivery: Delivery, now: Instant) {
         let Some(slot) = self.population.slot(ue) else { return };
         if !self.access.send(ue, slot, delivery, now) {
             self.recorder.unexpected("message-without-connection");
@@ -219,7 +225,7 @@ impl ShardRunner {
     }
 
     /// The gNB asks the core to release a connection that nobody uses, or that the UE has dropped.
-    pub(super) fn check_inactivity(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn check_inactivity(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
         let Some(gnb) = self.access.gnb_of(ue) else { return };
         let user_data = self.user_plane.last_used(ue);
         if !self.population.peek(ue).is_some_and(|slot| slot.ue.is_connected()) {
@@ -230,7 +236,7 @@ impl ShardRunner {
         }
     }
 
-    pub(super) fn request_release(
+    pub(in crate::shard) fn request_release(
         &mut self,
         ue: u32,
         gnb: u16,

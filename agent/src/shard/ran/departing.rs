@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use wire::to_coordinator::Trace;
 
-use super::ShardRunner;
 use crate::measure::{Comment, Packet};
+use crate::shard::ShardRunner;
 
 impl ShardRunner {
     /// The first octet of a message was given to the kernel, at this instant. Only then it counts as sent.
@@ -50,7 +50,7 @@ impl ShardRunner {
     }
 
     /// A message from the network, or with a ticket one to it, which is stamped when it has left.
-    pub(super) fn trace(
+    pub(in crate::shard) fn trace(
         &mut self,
         ue: Option<u32>,
         gnb: u16,

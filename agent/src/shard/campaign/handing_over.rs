@@ -13,53 +13,53 @@ use signalling::{Device, NodeEvent};
 use wire::to_agent::UeBatch;
 
 use super::ending::{CLOSING, Ending};
-use super::{ShardAction, ShardRunner};
 use crate::ran::{Handovers, Presence};
+use crate::shard::{ShardAction, ShardRunner};
 use crate::transfer::{AdoptError, Consignment, Item, LINED_UP, Luggage, Resident, Task, Traveller, seal};
 
 /// What the UEs of a shard at rest take along beside their own state.
-pub(super) struct AtRest {
+pub(in crate::shard) struct AtRest {
     luggage: HashMap<u32, Vec<Luggage>>,
     recovers: HashMap<u32, Task>,
 }
 
 /// UEs that have come from the last holder, until the shard begins.
 #[derive(Default)]
-pub(super) struct Arrived {
+pub(in crate::shard) struct Arrived {
     /// The lease that they come from, and the parts that have come.
     from: Option<u64>,
     parts: std::collections::BTreeSet<u32>,
     expected: u32,
     lines: Vec<(u32, u8, Vec<u32>)>,
-    pub(super) ues: Vec<Newcomer>,
+    pub(in crate::shard) ues: Vec<Newcomer>,
 }
 
 /// A UE that is in its slot already, and what is still to be done for it at the start.
-pub(super) struct Newcomer {
-    pub(super) ue: u32,
-    pub(super) timers: Vec<(u8, u64)>,
-    pub(super) luggage: Vec<Luggage>,
-    pub(super) recovers: Option<Task>,
+pub(in crate::shard) struct Newcomer {
+    pub(in crate::shard) ue: u32,
+    pub(in crate::shard) timers: Vec<(u8, u64)>,
+    pub(in crate::shard) luggage: Vec<Luggage>,
+    pub(in crate::shard) recovers: Option<Task>,
 }
 
 impl AtRest {
-    pub(super) fn sessions(&self) -> u64 {
+    pub(in crate::shard) fn sessions(&self) -> u64 {
         self.luggage.values().map(|of_ue| of_ue.len() as u64).sum()
     }
 }
 
 impl Arrived {
     /// Whether every part has come.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(in crate::shard) fn is_complete(&self) -> bool {
         self.parts.len() as u64 >= u64::from(self.expected)
     }
 
-    pub(super) fn expecting(batches: u32) -> Self {
+    pub(in crate::shard) fn expecting(batches: u32) -> Self {
         Self { expected: batches, ..Self::default() }
     }
 
     /// The lines as they were, in the order of the parts.
-    pub(super) fn take_lines(&mut self) -> Vec<(u8, Vec<u32>)> {
+    pub(in crate::shard) fn take_lines(&mut self) -> Vec<(u8, Vec<u32>)> {
         let mut lines = std::mem::take(&mut self.lines);
         lines.sort_by_key(|(part, ..)| *part);
         lines.into_iter().map(|(_, procedure, ues)| (procedure, ues)).collect()
@@ -125,7 +125,7 @@ impl ShardRunner {
     }
 
     /// Nothing is in flight any more, or the time for it is over.
-    pub(super) fn come_to_rest(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn come_to_rest(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         self.abandon();
         self.tell_homes(now);
         out.append(&mut self.unsent);

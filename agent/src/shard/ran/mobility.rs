@@ -10,18 +10,17 @@ use signalling::{
 
 use wire::away::HandoverPhases;
 
-use super::ending::Ending;
 use super::gnb::ended_by;
-use super::{SEED_OF_HANDOVERS, ShardAction, ShardRunner};
 use crate::campaign::End;
 use crate::ran::{Cell, Departure, ExpectedUe, Fate, Step, Target, unit};
+use crate::shard::{SEED_OF_HANDOVERS, ShardAction, ShardRunner, campaign::Ending};
 use crate::transfer::{Luggage, Passport, SealId, Sealed, Traveller, Who, place_of, timer_of};
 
 impl ShardRunner {
     // At the source.
 
     /// The handover of a UE that is connected begins.
-    pub(super) fn start_handover(
+    pub(in crate::shard) fn start_handover(
         &mut self,
         ue: u32,
         procedure: Procedure,
@@ -135,7 +134,7 @@ impl ShardRunner {
     }
 
     /// A UE as it travels, in this state.
-    pub(super) fn traveller(
+    pub(in crate::shard) fn traveller(
         &self,
         ue: u32,
         state: UeState,
@@ -154,7 +153,7 @@ impl ShardRunner {
     }
 
     /// The target is prepared: the UE leaves for it.
-    pub(super) fn handover_commanded(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn handover_commanded(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
         let Some(departure) = self.handovers.departure_mut(ue).filter(|d| d.commanded.is_none()) else {
             return self.recorder.unexpected("handover-command");
         };
@@ -204,7 +203,7 @@ impl ShardRunner {
     }
 
     /// The handover came to nothing before the UE left.
-    pub(super) fn handover_failed(&mut self, ue: u32, end: &End, now: Instant) {
+    pub(in crate::shard) fn handover_failed(&mut self, ue: u32, end: &End, now: Instant) {
         let Some(departure) = self.handovers.end_departure(ue) else {
             return self.recorder.unexpected("handover-preparation-failure");
         };
@@ -224,7 +223,7 @@ impl ShardRunner {
         self.end_attempt(ue, procedure, end, now);
         if let (true, Some(commanded)) = (is_counted, departure.commanded) {
             let arrived = departure.arrived.unwrap_or(now);
-            let took = |from, to| Some(super::micros(since(to, from)));
+            let took = |from, to| Some(crate::shard::micros(since(to, from)));
             let n2 = procedure == Procedure::HandoverN2;
             let phases = HandoverPhases {
                 preparation_us: n2.then(|| took(departure.begun, commanded)).flatten(),
@@ -236,7 +235,7 @@ impl ShardRunner {
     }
 
     /// TNGRELOCoverall: the attempt is over, though the UE is not released yet.
-    pub(super) fn handover_overdue(&mut self, ue: u32, now: Instant) {
+    pub(in crate::shard) fn handover_overdue(&mut self, ue: u32, now: Instant) {
         let Some(departure) = self.handovers.departure(ue) else { return };
         let (procedure, from, to) = (departure.procedure, departure.from, departure.to);
         if self.attempts.is(ue, procedure) {
@@ -246,7 +245,7 @@ impl ShardRunner {
     }
 
     /// A gNB has released the UE: at the source that is the end of an N2 handover, at the target of one over Xn its failure.
-    pub(super) fn departure_released(
+    pub(in crate::shard) fn departure_released(
         &mut self,
         number: u16,
         ue: u32,
@@ -303,7 +302,7 @@ impl ShardRunner {
     }
 
     /// The UE sets up a connection anew: whatever handover it was in, it has lost its way.
-    pub(super) fn lost_by_reconnecting(&mut self, ue: u32, now: Instant) {
+    pub(in crate::shard) fn lost_by_reconnecting(&mut self, ue: u32, now: Instant) {
         if self.attempts.is(ue, Procedure::UeContextRelease) {
             self.handovers.steps.stop(Step::Unreleased { ue });
             let end = End::Failed("reconnected".into());
@@ -338,7 +337,7 @@ impl ShardRunner {
     }
 
     /// The AMF has switched the path: the source lets the UE go.
-    pub(super) fn path_switched(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn path_switched(&mut self, ue: u32, now: Instant, out: &mut Vec<ShardAction>) {
         let Some(departure) = self.handovers.end_departure(ue) else {
             return self.recorder.unexpected("path-switched");
         };
@@ -347,7 +346,7 @@ impl ShardRunner {
     }
 
     /// The AMF has not: neither gNB has a use for the UE, and the source asks for its release.
-    pub(super) fn path_switch_failed(
+    pub(in crate::shard) fn path_switch_failed(
         &mut self,
         ue: u32,
         end: &End,
@@ -361,7 +360,7 @@ impl ShardRunner {
 
     // By time.
 
-    pub(super) fn take_step(&mut self, step: Step, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn take_step(&mut self, step: Step, now: Instant, out: &mut Vec<ShardAction>) {
         match step {
             Step::Cancel { ue } => {
                 let Some(departure) = self.handovers.departure(ue) else { return };
@@ -418,7 +417,7 @@ impl ShardRunner {
     // At the target.
 
     /// A UE wants to come to a gNB of this shard.
-    pub(super) fn handover_requested(
+    pub(in crate::shard) fn handover_requested(
         &mut self,
         interface: u16,
         handle: u32,
@@ -514,7 +513,7 @@ impl ShardRunner {
     }
 
     /// The UE of another agent has left its source.
-    pub(super) fn handover_expected(&mut self, number: u16, ue: u32, now: Instant) {
+    pub(in crate::shard) fn handover_expected(&mut self, number: u16, ue: u32, now: Instant) {
         if !self.handovers.arrival(number, ue).is_some_and(|arrival| arrival.arrives) {
             return;
         }
@@ -562,7 +561,7 @@ impl ShardRunner {
     }
 
     /// Arms the timers that a UE has brought along.
-    pub(super) fn arm(&mut self, ue: u32, timers: &[(u8, u64)], now: Instant) {
+    pub(in crate::shard) fn arm(&mut self, ue: u32, timers: &[(u8, u64)], now: Instant) {
         for &(timer, left_us) in timers {
             if let Some(timer) = timer_of(timer) {
                 self.ue_timers.set((ue, timer), now + Duration::from_micros(left_us));

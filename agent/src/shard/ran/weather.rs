@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 use scenarios::ImpairmentKind;
 use signalling::{ConnectionRefusal, Procedure, ReleaseCause, UeEvent};
 
-use super::ending::Ending;
-use super::{ShardAction, ShardRunner};
 use crate::ran::{Cell, Change};
+use crate::shard::{ShardAction, ShardRunner, campaign::Ending};
 
 /// Something that a UE is to do at its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Errand {
+pub(in crate::shard) enum Errand {
     /// It has its signal back.
     ComeBack,
     /// It goes to idle, or comes back from it.
@@ -23,7 +22,7 @@ pub(super) enum Errand {
 }
 
 impl ShardRunner {
-    pub(super) fn next_weather(&self) -> Option<Instant> {
+    pub(in crate::shard) fn next_weather(&self) -> Option<Instant> {
         let next = self
             .start
             .filter(|_| !self.unbegun)
@@ -32,7 +31,7 @@ impl ShardRunner {
         next.filter(|at| self.paused.is_none_or(|paused| *at <= paused))
     }
 
-    pub(super) fn change_weather(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn change_weather(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         let start = self.start.filter(|_| !self.unbegun);
         let elapsed = start.and_then(|start| self.of_run(now).checked_duration_since(start));
         let Some(elapsed) = elapsed else { return };
@@ -74,7 +73,12 @@ impl ShardRunner {
     }
 
     /// The shard is taken up in the middle of the run: what holds then holds for it.
-    pub(super) fn take_up_weather(&mut self, start: Instant, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn take_up_weather(
+        &mut self,
+        start: Instant,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
         for change in self.weather.pass_to(now.saturating_duration_since(start)) {
             self.apply(change, now, out);
         }
@@ -117,7 +121,7 @@ impl ShardRunner {
     }
 
     /// The traffic of the UE's sessions flows as its cell allows.
-    pub(super) fn throttle_as_cell(&mut self, ue: u32, now: Instant) {
+    pub(in crate::shard) fn throttle_as_cell(&mut self, ue: u32, now: Instant) {
         if let Some(cell) = self.cell_of(ue) {
             self.user_plane.throttle(ue, self.weather.throttle(cell), now);
         }
@@ -153,7 +157,13 @@ impl ShardRunner {
     }
 
     /// What an impairment wants of a UE is done where the UE has nothing else to do.
-    pub(super) fn run_errand(&mut self, ue: u32, errand: Errand, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn run_errand(
+        &mut self,
+        ue: u32,
+        errand: Errand,
+        now: Instant,
+        out: &mut Vec<ShardAction>,
+    ) {
         if self.ending != Ending::Running || self.drained.is_some() {
             return;
         }
@@ -208,7 +218,7 @@ impl ShardRunner {
     }
 
     /// UEs that waited for a place in a cell have one now, or have waited too long.
-    pub(super) fn admit_waiting(&mut self, now: Instant) {
+    pub(in crate::shard) fn admit_waiting(&mut self, now: Instant) {
         while let Some((ue, cell, first)) = self.access.pop_admissible() {
             if let Some(slot) = self.population.slot(ue) {
                 self.access.connect(ue, slot, cell, first, now);

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use signalling::NodeEvent;
 
-use super::{ShardAction, ShardRunner};
+use crate::shard::{ShardAction, ShardRunner};
 use identity::Procedure;
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(in crate::shard) enum Ending {
     /// The load runs, or UEs may still come from other shards.
     Running,
     /// The shard is to be handed over, and what is in flight may end.
@@ -35,7 +35,7 @@ impl ShardRunner {
     }
 
     /// Whether all that has happened fits the next report.
-    pub(super) fn is_reportable(&self) -> bool {
+    pub(in crate::shard) fn is_reportable(&self) -> bool {
         self.user_plane.fits_one_report()
             && self.recorder.fits_one_report()
             && self.ran_events.fits_one_report()
@@ -54,16 +54,16 @@ impl ShardRunner {
     }
 
     /// Whether the UEs are as they were when the shard came to rest, or was given up.
-    pub(super) fn is_at_rest(&self) -> bool {
+    pub(in crate::shard) fn is_at_rest(&self) -> bool {
         self.at_rest.is_some() || self.ending == Ending::GivenUp
     }
 
     /// Whether anything from outside still counts.
-    pub(super) fn hears(&self) -> bool {
+    pub(in crate::shard) fn hears(&self) -> bool {
         matches!(self.ending, Ending::Running | Ending::Settling)
     }
 
-    pub(super) fn wind_down(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn wind_down(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         let quiet = self.attempts.len() + self.abroad.len() == 0 && self.handovers.is_quiet();
         self.quiet_since = quiet.then(|| self.quiet_since.unwrap_or(now));
         if self.ending == Ending::Running && self.may_close(now) {
@@ -96,7 +96,7 @@ impl ShardRunner {
     }
 
     /// When [`Self::wind_down`] has something to do by time alone.
-    pub(super) fn next_ending(&self) -> Option<Instant> {
+    pub(in crate::shard) fn next_ending(&self) -> Option<Instant> {
         match self.ending {
             Ending::Running if self.attempts.len() > 0 => self.end.filter(|_| self.paused.is_none()),
             Ending::Running if !self.abroad.is_empty() => None,
@@ -177,4 +177,4 @@ const QUIET: Duration = Duration::from_secs(1);
 /// What other shards do holds a shard up no longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// How long usage records may take after the end.
-pub(super) const CLOSING: Duration = Duration::from_secs(6);
+pub(in crate::shard) const CLOSING: Duration = Duration::from_secs(6);

@@ -6,17 +6,17 @@ use scenarios::{Overload as Obedience, stream_seed};
 use signalling::{AmfFacts, AmfNotice, EstablishmentCause, NodeEvent, ReleaseCause, STmsi};
 use wire::to_coordinator::AmfInterval;
 
-use super::{SEED_OF_AMFS, SEED_OF_OVERLOADS, SEED_OF_REDIALS, ShardAction, ShardRunner};
 use crate::ran::unit;
+use crate::shard::{SEED_OF_AMFS, SEED_OF_OVERLOADS, SEED_OF_REDIALS, ShardAction, ShardRunner};
 
 /// An association that is away, until its NG interface is set up again.
 #[derive(Clone, Copy)]
-pub(super) struct Outage {
+pub(in crate::shard) struct Outage {
     since: Instant,
     dials: u32,
     /// Attempts that ended with the association, and that found none.
-    pub(super) ended: u64,
-    pub(super) refused: u64,
+    pub(in crate::shard) ended: u64,
+    pub(in crate::shard) refused: u64,
 }
 
 impl ShardRunner {
@@ -28,16 +28,16 @@ impl ShardRunner {
     }
 
     /// The gNB of an NG interface.
-    pub(super) fn gnb_of(&self, interface: u16) -> u16 {
+    pub(in crate::shard) fn gnb_of(&self, interface: u16) -> u16 {
         interface / self.amfs_each()
     }
 
-    pub(super) fn amf_of(&self, interface: u16) -> u16 {
+    pub(in crate::shard) fn amf_of(&self, interface: u16) -> u16 {
         interface % self.amfs_each()
     }
 
     /// The NG interface of a gNB with the AMF of a UE.
-    pub(super) fn interface_of(&self, gnb: u16, ue: u32) -> u16 {
+    pub(in crate::shard) fn interface_of(&self, gnb: u16, ue: u32) -> u16 {
         let amf = self.population.peek(ue).map_or(0, |slot| u16::from(slot.amf));
         gnb * self.amfs_each() + amf
     }
@@ -46,14 +46,14 @@ impl ShardRunner {
         u16::try_from(self.amfs.len()).unwrap_or(1).max(1)
     }
 
-    pub(super) fn count_amf(&mut self, amf: u16, count: impl FnOnce(&mut AmfInterval)) {
+    pub(in crate::shard) fn count_amf(&mut self, amf: u16, count: impl FnOnce(&mut AmfInterval)) {
         if let Some(counts) = self.amfs.get_mut(usize::from(amf)) {
             count(counts);
         }
     }
 
     /// What each AMF was to the shard since the last call.
-    pub(super) fn take_amfs(&mut self) -> Vec<AmfInterval> {
+    pub(in crate::shard) fn take_amfs(&mut self) -> Vec<AmfInterval> {
         for place in 0..self.amfs.len() {
             let interfaces = self.gnbs.iter().skip(place).step_by(self.amfs.len());
             let name = { interfaces }.find_map(|port| port.gnb.amf()).map(|facts| facts.name.clone());
@@ -67,7 +67,7 @@ impl ShardRunner {
 
     /// The NG interface that a UE's initial message goes to (TS 23.501 §6.3.5): of the AMF that its identity names, or one of the
     /// same set, or any; of several by their relative capacities. Only those that are there are asked.
-    pub(super) fn select_amf(
+    pub(in crate::shard) fn select_amf(
         &mut self,
         gnb: u16,
         ue: u32,
@@ -132,7 +132,7 @@ impl ShardRunner {
     }
 
     /// A gNB dials again.
-    pub(super) fn dial(&mut self, gnb: u16, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn dial(&mut self, gnb: u16, out: &mut Vec<ShardAction>) {
         if let Some(outage) = self.gnbs.get_mut(usize::from(gnb)).and_then(|port| port.outage.as_mut()) {
             outage.dials += 1;
         }
@@ -140,7 +140,7 @@ impl ShardRunner {
     }
 
     /// The NG interface of a gNB is set up.
-    pub(super) fn interface_ready(&mut self, gnb: u16, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn interface_ready(&mut self, gnb: u16, now: Instant, out: &mut Vec<ShardAction>) {
         let Some(port) = self.gnbs.get_mut(usize::from(gnb)) else { return };
         if let Some(outage) = port.outage.take() {
             let Outage { since, dials, ended, refused } = outage;
@@ -158,7 +158,7 @@ impl ShardRunner {
 
     /// NG SETUP FAILURE (TS 38.413 §8.7.1.3). Before the start, the shard waits as long as the AMF wants, within a bound, where
     /// it said so or where the cause is one that passes.
-    pub(super) fn setup_refused(
+    pub(in crate::shard) fn setup_refused(
         &mut self,
         gnb: u16,
         cause: &str,
@@ -181,7 +181,7 @@ impl ShardRunner {
         let Some(port) = self.gnbs.get_mut(usize::from(gnb)) else { return };
         let waited = Duration::from_micros(port.waits_us) + wait;
         if (retry_after.is_some() || passes) && waited <= LONGEST_PREPARATION {
-            port.waits_us = super::micros(waited);
+            port.waits_us = crate::shard::micros(waited);
             return out.push(ShardAction::Waits(format!(
                 "{name}: {} refused NG setup: {again}",
                 self.target_text(gnb)
@@ -205,7 +205,7 @@ impl ShardRunner {
     }
 
     /// Nobody answered the NG SETUP REQUEST.
-    pub(super) fn setup_unanswered(
+    pub(in crate::shard) fn setup_unanswered(
         &mut self,
         gnb: u16,
         after: Duration,
@@ -240,7 +240,7 @@ impl ShardRunner {
     }
 
     /// The AMF said something of itself.
-    pub(super) fn told_by_amf(&mut self, gnb: u16, notice: &AmfNotice, now: Instant) {
+    pub(in crate::shard) fn told_by_amf(&mut self, gnb: u16, notice: &AmfNotice, now: Instant) {
         self.ran_event(notice.kind(), gnb, &notice.to_string(), now);
         if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
             match notice {
@@ -252,7 +252,7 @@ impl ShardRunner {
     }
 
     /// Whether the gNB refuses a UE's connection for the AMF's overload, where the scenario has gNBs obey (TS 38.413 §8.7.6.2).
-    pub(super) fn is_barred(&mut self, gnb: u16, ue: u32, cause: EstablishmentCause) -> bool {
+    pub(in crate::shard) fn is_barred(&mut self, gnb: u16, ue: u32, cause: EstablishmentCause) -> bool {
         if self.plan.scenario().cells.overload != Obedience::Obey {
             return false;
         }
@@ -267,7 +267,7 @@ impl ShardRunner {
     }
 
     /// An attempt has failed for want of an association.
-    pub(super) fn count_cost(&mut self, ue: u32, cause: &str) {
+    pub(in crate::shard) fn count_cost(&mut self, ue: u32, cause: &str) {
         let Some(gnb) = self.population.peek(ue).map(|slot| slot.gnb) else { return };
         let interface = usize::from(self.interface_of(gnb, ue));
         let Some(outage) = self.gnbs.get_mut(interface).and_then(|port| port.outage.as_mut()) else {
@@ -299,7 +299,7 @@ impl ShardRunner {
 }
 
 /// An AMF of which there is nothing to tell.
-pub(super) fn nothing_of(target: &str) -> AmfInterval {
+pub(in crate::shard) fn nothing_of(target: &str) -> AmfInterval {
     AmfInterval { target: target.to_owned(), ..AmfInterval::default() }
 }
 

@@ -9,13 +9,13 @@ use wire::away::{AwayEnd, AwayOutcome, DueAway, HandoverPhases};
 use wire::bounds::LONGEST_CAUSE;
 
 use super::ending::Ending;
-use super::{ShardAction, ShardRunner};
 use crate::campaign::{DueAttempt, Ended, Owner};
 use crate::measure::{Comment, PartSet};
+use crate::shard::{ShardAction, ShardRunner};
 
 /// The attempts that other shards were asked for, until they end.
 #[derive(Default)]
-pub(super) struct Abroad {
+pub(in crate::shard) struct Abroad {
     asked: BTreeMap<u64, Asked>,
     /// The subscribers whom these ask for.
     ues: HashSet<u32>,
@@ -46,11 +46,11 @@ struct What {
 }
 
 impl Abroad {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::shard) fn len(&self) -> usize {
         self.asked.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::shard) fn is_empty(&self) -> bool {
         self.asked.is_empty()
     }
 }
@@ -59,7 +59,7 @@ impl ShardRunner {
     // At home.
 
     /// Asks the shard where a subscriber is for an attempt that is due. `false` where nobody is away who could.
-    pub(super) fn ask_abroad(
+    pub(in crate::shard) fn ask_abroad(
         &mut self,
         attempt: &DueAttempt,
         parts: PartSet,
@@ -68,7 +68,7 @@ impl ShardRunner {
     ) -> bool {
         let DueAttempt { procedure, load, due, .. } = *attempt;
         let since_due = now.saturating_duration_since(due);
-        let due_us = self.run_us(now).saturating_sub(super::micros(since_due));
+        let due_us = self.run_us(now).saturating_sub(crate::shard::micros(since_due));
         self.ask_for(What { procedure, load, due, due_us, parts }, 0, now, out)
     }
 
@@ -152,7 +152,12 @@ impl ShardRunner {
     }
 
     /// A handover has succeeded that took so long in its phases: they are counted where the attempt is.
-    pub(super) fn tell_phases(&mut self, procedure: Procedure, phases: HandoverPhases, is_owned: bool) {
+    pub(in crate::shard) fn tell_phases(
+        &mut self,
+        procedure: Procedure,
+        phases: HandoverPhases,
+        is_owned: bool,
+    ) {
         if is_owned {
             self.attempts.tell_phases(phases);
         } else {
@@ -161,7 +166,7 @@ impl ShardRunner {
     }
 
     /// What was asked of a shard that is lost, or of all of them, is given up.
-    pub(super) fn give_up_abroad(&mut self, of: Option<u32>, reason: &str) {
+    pub(in crate::shard) fn give_up_abroad(&mut self, of: Option<u32>, reason: &str) {
         let those = self.abroad.asked.iter().filter(|(_, one)| of.is_none_or(|shard| shard == one.at));
         let numbers: Vec<u64> = those.map(|(number, _)| *number).collect();
         for number in numbers {
@@ -172,14 +177,14 @@ impl ShardRunner {
     }
 
     /// When the first of what other shards were asked for is given up. They give it up at the end, and say so a moment later.
-    pub(super) fn next_silence(&self) -> Option<Instant> {
+    pub(in crate::shard) fn next_silence(&self) -> Option<Instant> {
         let (_, first) = self.abroad.asked.first_key_value()?;
         let over = self.end.filter(|_| self.paused.is_none()).map(|end| end + LAST_WORDS);
         Some(over.map_or(first.since + LONGEST, |over| over.min(first.since + LONGEST)))
     }
 
     /// What nobody has said a word of for too long was lost on its way, and not by the target.
-    pub(super) fn give_up_the_silent(&mut self, now: Instant) {
+    pub(in crate::shard) fn give_up_the_silent(&mut self, now: Instant) {
         while self.next_silence().is_some_and(|at| at <= now) {
             let Some((_, one)) = self.abroad.asked.pop_first() else { return };
             self.end_unheard(one, SILENT);
@@ -237,7 +242,7 @@ impl ShardRunner {
     }
 
     /// The homes are told what became of their attempts.
-    pub(super) fn tell_homes(&mut self, now: Instant) {
+    pub(in crate::shard) fn tell_homes(&mut self, now: Instant) {
         for end in self.attempts.take_ended() {
             self.tell_home(end, now);
         }
@@ -247,7 +252,8 @@ impl ShardRunner {
         let Ended { owner, outcome, cause, began, ended, phases } = end;
         let guest = self.population.guest_of(owner.home, owner.ue).and_then(|ue| self.population.peek(ue));
         let now_us = self.run_us(now);
-        let before = |at: Instant| now_us.saturating_sub(super::micros(now.saturating_duration_since(at)));
+        let before =
+            |at: Instant| now_us.saturating_sub(crate::shard::micros(now.saturating_duration_since(at)));
         let end = AwayEnd {
             home: owner.home,
             epoch: owner.epoch,

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use signalling::{ConnectionRefusal, HandoverFailure, NodeAction, NodeEvent, Procedure, Released};
 
-use super::{ShardAction, ShardRunner};
 use crate::campaign::{End, Expected};
 use crate::ran::{Delivery, Step};
+use crate::shard::{ShardAction, ShardRunner};
 
 impl ShardRunner {
     /// Gives an NG interface of a gNB an event and carries out what it wants.
-    pub(super) fn gnb(
+    pub(in crate::shard) fn gnb(
         &mut self,
         number: u16,
         event: NodeEvent<'_>,
@@ -24,7 +24,7 @@ impl ShardRunner {
         self.carry_out_for_gnb(number, actions, now, out);
     }
 
-    pub(super) fn carry_out_for_gnb(
+    pub(in crate::shard) fn carry_out_for_gnb(
         &mut self,
         number: u16,
         mut actions: Vec<NodeAction>,
@@ -172,7 +172,7 @@ fn lost_by(cause: Released) -> Option<ConnectionRefusal> {
 }
 
 /// The cause of what a release has broken off.
-pub(super) fn ended_by(cause: Released) -> &'static str {
+pub(in crate::shard) fn ended_by(cause: Released) -> &'static str {
     match cause {
         Released::AssociationLost => "association-lost",
         Released::NgReset => "ng-reset-by-amf",
@@ -183,7 +183,7 @@ pub(super) fn ended_by(cause: Released) -> &'static str {
 }
 
 /// The UE that an action of a gNB is about.
-pub(super) fn about(action: &NodeAction) -> Option<u32> {
+pub(in crate::shard) fn about(action: &NodeAction) -> Option<u32> {
     match action {
         NodeAction::Send { ue, .. } => *ue,
         NodeAction::Downlink { ue, .. }
