@@ -11,7 +11,6 @@
 pub mod bench;
 mod campaign;
 mod config;
-mod crew;
 pub mod holder;
 mod line;
 mod measure;

@@ -6,13 +6,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use wire::to_coordinator::ToCoordinator;
 
 use crate::config::{AgentConfig, AgentError, Interruption};
-use crate::crew::Crew;
-use crate::holder::{Holder, HolderSettings, Input, Left, Notice, Order, Output};
+use crate::holder::{Holder, HolderSettings, Input, Left, Output};
 use crate::line::{FromLine, Line};
 use crate::measure::Collector;
 use crate::spool::Spool;
 use crate::time::lease_clock;
-use crate::worker::FromWorker;
+use crate::worker::{Crew, FromWorker, Notice, Order};
 
 /// Joins the coordinator and works until the run is over, or an interruption has been obeyed. A coordinator that is lost
 /// is called again; meanwhile the load goes on, as long as the leases allow.

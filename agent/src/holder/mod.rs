@@ -14,9 +14,10 @@ use wire::away::NOBODY_HAS_IT;
 use wire::to_agent::{Lease, ToAgent, UeBatch, Welcome};
 use wire::to_coordinator::{Hello, IntervalReport, Part, Return, ToCoordinator};
 
+pub use crate::worker::{Command, Notice, Order};
 use departure::Departure;
 use leased::{Handover, Leased, Parting};
-pub use messages::{Command, Input, Left, Notice, Order, Output, ReportId};
+pub use messages::{Input, Left, Output, ReportId};
 use reports::Room;
 use run_clock::RunClock;
 

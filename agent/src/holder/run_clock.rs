@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::messages::Order;
+use crate::worker::Order;
 
 /// The clock of the run, once it has started. Known for shards that come later.
 #[derive(Clone, Debug)]

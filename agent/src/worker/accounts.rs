@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use sctp::Event;
 
 use super::held::{Held, Stage};
+use super::messages::Notice;
 use super::rounds::{CLOSE, Rounds};
-use crate::holder::Notice;
 
 impl Rounds {
     pub(super) fn report_if_due(&mut self, now: Instant, events: &mut Vec<Event>) {

@@ -8,7 +8,7 @@ use wire::away::NOBODY_HAS_IT;
 use wire::to_agent::UeBatch;
 
 use super::Expected;
-use crate::holder::{Notice, Order};
+use super::messages::{Notice, Order};
 use crate::shard::ShardRunner;
 use crate::time::lease_clock;
 

@@ -1,11 +1,16 @@
 //! A worker: one thread with its own SCTP endpoint and its own shards. Nothing of it is shared or locked.
 
 mod accounts;
+mod crew;
 mod held;
+mod messages;
 mod n3;
 mod outbox;
 mod reporter;
 mod rounds;
+
+pub(crate) use crew::Crew;
+pub use messages::{Command, Notice, Order};
 
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Sender;
@@ -16,7 +21,6 @@ use std::time::Instant;
 use sctp::{Targets, Waker};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::holder::{Command, Notice};
 use crate::measure::WorkerHealth;
 use crate::shard::ShardRunner;
 use crate::user_plane::GtpuPort;

@@ -9,7 +9,7 @@ use wire::standstill::Watch;
 use wire::to_coordinator::Trace;
 
 use super::FromWorker;
-use crate::holder::{Notice, Order};
+use super::messages::{Notice, Order};
 use crate::measure::{WorkerHealth, micros, thread_cpu_time};
 use crate::shard::ShardRunner;
 use crate::time::{WallClock, lease_clock};

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use sctp::{AssociationId, Endpoint, Event, SendError, Waker};
 
 use super::held::{Held, Stage};
+use super::messages::{Command, Notice, Order};
 use super::n3::N3;
 use super::outbox::Outbox;
 use super::reporter::Reporter;
 use super::{Expected, FromWorker, Told};
-use crate::holder::{Command, Notice, Order};
 use crate::shard::{ShardAction, ShardRunner};
 use crate::user_plane::Datagram;
 

@@ -11,10 +11,10 @@ use scenarios::{Plan, Scenario};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wire::to_agent::Lease;
 
-use crate::holder::{Command, Notice, Order};
+use super::messages::{Command, Notice, Order};
+use super::{Expected, FromWorker, Mailbox, Told, Worker};
 use crate::shard::ShardRunner;
 use crate::user_plane::{GtpuPort, UserPlaneEnd};
-use crate::worker::{Expected, FromWorker, Mailbox, Told, Worker};
 
 /// Worker threads, and one thread that builds shards for them: a takeover of many shards stops nobody.
 pub(crate) struct Crew {
