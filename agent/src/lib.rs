@@ -1,30 +1,33 @@
 //! An agent: takes leases from a coordinator and plays gNBs and subscribers against a core.
 //!
+//! Imports go down this list: a folder knows those below it, and none above.
+//!
 //! ```text
-//! session.rs   QUIC with the coordinator (tokio), again and again     one task
-//! holder/      leases and reports, what is owed: sans-IO, driven by the session
-//! worker/      a thread with its own SCTP endpoint                    one for each core, nothing shared
-//! shard/       UEs, gNBs, radio, timers and pacer of one shard: sans-IO, driven by the worker
+//! fleet/       the session with the coordinator (tokio), and the holder of leases, which decides (sans-IO)
+//! worker/      threads with an SCTP endpoint each, one for each core, nothing shared
+//! shard/       one shard as a value (sans-IO): what moves between campaign and radio network
+//! campaign/    what is due, what was begun, what became of it
+//! ran/         access, radio, handovers, population, impairments
+//! user_plane/  tunnels, traffic in them, usage; the socket of GTP-U
+//! transfer/    what goes from one holder to the next, sealed
+//! measure/     recorder, histograms, traces, health
+//! time/        clocks and timers
 //! ```
 
 #[doc(hidden)]
 pub mod bench;
 mod campaign;
-mod config;
-pub mod holder;
-mod line;
+mod fleet;
 mod measure;
 mod ran;
-mod session;
 mod shard;
-mod spool;
 mod time;
 mod transfer;
 mod user_plane;
 mod worker;
 
-pub use config::{AgentConfig, AgentError, Interruption};
-pub use session::run;
+pub use fleet::holder;
+pub use fleet::{AgentConfig, AgentError, Interruption, run};
 pub use shard::{ShardAction, ShardRunner};
 pub use transfer::AdoptError;
 pub use user_plane::UserPlaneEnd;

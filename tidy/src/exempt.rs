@@ -1,7 +1,7 @@
 //! What does not keep to a rule yet, each with its reason. The lists only shrink.
 
 pub(crate) const FILES: &[(&str, &str)] = &[
-    ("agent/src/holder/mod.rs", "the holder of leases, about to be split"),
+    ("agent/src/fleet/holder/mod.rs", "the holder of leases, about to be split"),
     ("agent/src/shard/ran/mobility.rs", "goes with the shard runner into campaign and ran"),
     ("agent/src/shard/mod.rs", "goes with the shard runner into campaign and ran"),
     ("agent/src/user_plane/mod.rs", "about to be split"),
@@ -15,7 +15,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
 ];
 
 pub(crate) const FUNCTIONS: &[(&str, &str)] = &[
-    ("agent/src/holder/mod.rs: obey", "a row for each message"),
+    ("agent/src/fleet/holder/mod.rs: obey", "a row for each message"),
     ("agent/src/shard/ran/gnb.rs: carry_out_one_for_gnb", "a row for each action"),
     ("agent/src/shard/mod.rs: new", "goes with the shard runner into campaign and ran"),
     ("agent/src/worker/accounts.rs: report_if_due", "the fields of one report"),

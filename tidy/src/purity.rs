@@ -5,7 +5,7 @@ use crate::sources::{all, hold};
 
 /// Folders whose code is a function of what goes in.
 const PURE: &[&str] = &[
-    "agent/src/holder/",
+    "agent/src/fleet/holder/",
     "billing/src/",
     "coordinator/src/core/",
     "coordinator/src/histogram/",

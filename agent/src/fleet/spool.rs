@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::mpsc::UnboundedSender;
 use wire::to_coordinator::IntervalReport;
 
-use crate::holder::{Input, ReportId};
+use super::holder::{Input, ReportId};
 
 /// The handle of the thread. It ends with it, when it has done what it was asked.
 pub(crate) struct Spool {

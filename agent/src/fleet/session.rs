@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use wire::to_coordinator::ToCoordinator;
 
-use crate::config::{AgentConfig, AgentError, Interruption};
-use crate::holder::{Holder, HolderSettings, Input, Left, Output};
-use crate::line::{FromLine, Line};
+use super::config::{AgentConfig, AgentError, Interruption};
+use super::holder::{Holder, HolderSettings, Input, Left, Output};
+use super::line::{FromLine, Line};
+use super::spool::Spool;
 use crate::measure::Collector;
-use crate::spool::Spool;
 use crate::time::lease_clock;
 use crate::worker::{Crew, FromWorker, Notice, Order};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wire::{Identity, WireError};
 
-use crate::holder::HolderSettings;
+use super::holder::HolderSettings;
 
 /// How an agent is set up.
 pub struct AgentConfig {
