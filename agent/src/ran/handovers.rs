@@ -15,7 +15,7 @@ use wire::visitor_audit::NAMED_FOR;
 
 use super::access::Cell;
 use crate::time::Timers;
-use crate::transfer::{Home, Taken, Traveller};
+use crate::transfer::{Home, Taken, UeContext};
 
 /// Every handover of a shard, outgoing by UE and incoming by gNB and UE.
 pub(crate) struct Handovers {
@@ -82,7 +82,7 @@ pub(crate) enum Fate {
 
 /// A UE that is expected from another shard.
 pub(crate) struct ExpectedUe {
-    pub(crate) traveller: Box<Traveller>,
+    pub(crate) ue_context: Box<UeContext>,
     pub(crate) cell: u32,
     /// The AMF that asked for it.
     pub(crate) amf: u8,
@@ -159,7 +159,7 @@ impl Handovers {
 
     /// The UEs that are expected, of these homes; with their gNBs, in order.
     pub(crate) fn expected_that(&self, mut are: impl FnMut(&Home) -> bool) -> Vec<(u16, u32)> {
-        let those = self.arrivals.iter().filter(|(_, arrival)| are(&arrival.traveller.home));
+        let those = self.arrivals.iter().filter(|(_, arrival)| are(&arrival.ue_context.home));
         let mut expected: Vec<(u16, u32)> = those.map(|(key, _)| *key).collect();
         expected.sort_unstable();
         expected

@@ -32,7 +32,7 @@ use crate::campaign::{Attempts, Departures, Pacer, Recovery};
 use crate::measure::{PartSet, Parts, Recorder, Tracer};
 use crate::ran::{Access, Handovers, Population, RanEvents, Weather};
 use crate::time::Timers;
-use crate::transfer::Seal;
+use crate::transfer::Encryption;
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
 use campaign::{Abroad, Arrived, AtRest, Ending, StoodStill};
 use ran::{Errand, Losses, Outage, about};
@@ -64,7 +64,7 @@ pub struct ShardRunner {
     /// UEs that are connected first, for a handover.
     preludes: HashMap<u32, Procedure>,
     handovers: Handovers,
-    seal: Seal,
+    encryption: Encryption,
     user_plane: UserPlane,
     recorder: Recorder,
     ran_events: RanEvents,
@@ -237,7 +237,7 @@ impl ShardRunner {
             parts: Parts::of(scenario),
             preludes: HashMap::new(),
             handovers: Handovers::new(),
-            seal: Seal::new(&lease.key, &lease.run, lease.shard, lease.epoch),
+            encryption: Encryption::new(&lease.key, &lease.run, lease.shard, lease.epoch),
             // Of the run, not of the shard: a session's traffic goes on elsewhere.
             user_plane: UserPlane::new(
                 scenario.clone(),

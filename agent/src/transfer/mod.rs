@@ -1,16 +1,16 @@
 //! What goes from one holder to the next: UEs, sessions, whole shards, sealed.
 
-mod consignment;
-mod luggage;
-mod sealing;
+mod encryption;
+mod session_context;
+mod shard_transfer;
 mod taken;
 mod task;
-mod traveller;
+mod ue_context;
 
-pub use consignment::AdoptError;
-pub(crate) use consignment::{Consignment, Item, LINED_UP, Resident, seal};
-pub(crate) use luggage::Luggage;
-pub(crate) use sealing::{Seal, SealError, SealId, Sealed};
+pub(crate) use encryption::{Encrypted, EncryptedId, Encryption, EncryptionError};
+pub(crate) use session_context::SessionContext;
+pub use shard_transfer::AdoptError;
+pub(crate) use shard_transfer::{Item, LINED_UP, ShardTransfer, ShardUe, seal};
 pub(crate) use taken::Taken;
 pub(crate) use task::Task;
-pub(crate) use traveller::{Home, Passport, Traveller, Who, place_of, timer_of};
+pub(crate) use ue_context::{Home, UeContext, UeContextTransfer, Who, place_of, timer_of};

@@ -7,12 +7,12 @@ use std::collections::{HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::sealing::SealId;
+use super::encryption::EncryptedId;
 
 /// The sealed UEs that were taken lately.
 #[derive(Clone, Default)]
 pub(crate) struct Taken {
-    known: HashSet<SealId>,
+    known: HashSet<EncryptedId>,
     /// The same, in the order in which they were taken, with the run's time of that, µs.
     order: VecDeque<Seen>,
     /// What was sealed before this, µs of the run, may have been taken by a holder that told nobody.
@@ -22,7 +22,7 @@ pub(crate) struct Taken {
 /// Something that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
-    id: SealId,
+    id: EncryptedId,
     at_us: u64,
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum Refusal {
 
 impl Taken {
     /// Takes what was sealed at `sealed_us` by the run's clock, at `now_us`.
-    pub(crate) fn take(&mut self, id: SealId, sealed_us: u64, now_us: u64) -> Result<(), Refusal> {
+    pub(crate) fn take(&mut self, id: EncryptedId, sealed_us: u64, now_us: u64) -> Result<(), Refusal> {
         self.forget(now_us);
         if self.known.contains(&id) {
             return Err(Refusal::Replayed);
@@ -77,7 +77,7 @@ impl Taken {
     }
 
     pub(crate) fn octets(&self) -> usize {
-        self.known.capacity() * (size_of::<SealId>() + 1) + self.order.capacity() * size_of::<Seen>()
+        self.known.capacity() * (size_of::<EncryptedId>() + 1) + self.order.capacity() * size_of::<Seen>()
     }
 
     fn remember(&mut self, seen: Seen) {
@@ -104,10 +104,10 @@ const MOST: usize = 1 << 18;
 mod tests {
     use super::*;
 
-    fn id(number: u32) -> SealId {
+    fn id(number: u32) -> EncryptedId {
         let mut octets = [0; 20];
         octets[8..12].copy_from_slice(&number.to_be_bytes());
-        SealId::of(&octets).unwrap()
+        EncryptedId::of(&octets).unwrap()
     }
 
     #[test]

@@ -34,7 +34,7 @@ use signalling::{Session, SessionRequest, Tunnel};
 use wire::to_coordinator::{MOST_USAGE, UserPlaneInterval};
 
 use crate::time::Timers;
-use crate::transfer::Luggage;
+use crate::transfer::SessionContext;
 use sessions::{Held, Sessions, address_of};
 use strays::Strays;
 use tunnels::Tunnels;
@@ -262,13 +262,13 @@ impl UserPlane {
     }
 
     /// What the UE's sessions take along when it goes to another agent.
-    pub(crate) fn luggage(&mut self, ue: u32) -> Vec<Luggage> {
-        let mut luggage = Vec::new();
+    pub(crate) fn session_contexts(&mut self, ue: u32) -> Vec<SessionContext> {
+        let mut session_contexts = Vec::new();
         for held in self.sessions.of(ue).filter(|held| held.up) {
             let Some(part) = held.part else { continue };
             let uplink = held.earlier_uplink + self.usage.uplink(part);
             let Some(of) = self.usage.of(part) else { continue };
-            luggage.push(Luggage {
+            session_contexts.push(SessionContext {
                 session: held.id,
                 template: u32::try_from(held.template).unwrap_or_default(),
                 serving: of.serving,
@@ -278,7 +278,7 @@ impl UserPlane {
                 prefix: held.router.prefix(),
             });
         }
-        luggage
+        session_contexts
     }
 
     /// The UE has left for another agent, into a network that may be another.
@@ -292,18 +292,18 @@ impl UserPlane {
     }
 
     /// The whole shard goes to another agent: nothing is sent any more, and every part ends. What each UE takes along.
-    pub(crate) fn hand_over(&mut self, now: Instant) -> HashMap<u32, Vec<Luggage>> {
+    pub(crate) fn hand_over(&mut self, now: Instant) -> HashMap<u32, Vec<SessionContext>> {
         let mut all = HashMap::new();
         for ue in self.sessions.ues() {
-            let luggage = self.luggage(ue);
+            let session_contexts = self.session_contexts(ue);
             let held: Vec<_> = self.sessions.of(ue).map(|held| (held.id, held.up)).collect();
             for (id, up) in held {
                 // One that the UE has only asked for does not go on elsewhere.
                 let closing = if up { Closing::Handover } else { Closing::Released };
                 self.session_down(ue, id, closing, now);
             }
-            if !luggage.is_empty() {
-                all.insert(ue, luggage);
+            if !session_contexts.is_empty() {
+                all.insert(ue, session_contexts);
             }
         }
         all
@@ -326,13 +326,13 @@ impl UserPlane {
         &mut self,
         ue: u32,
         sessions: &[(Imsi, Session)],
-        luggage: &[Luggage],
+        session_contexts: &[SessionContext],
         gnb: u16,
         serving: Plmn,
         now: Instant,
     ) {
         for (supi, session) in sessions {
-            let brought = luggage.iter().find(|brought| brought.session == session.id);
+            let brought = session_contexts.iter().find(|brought| brought.session == session.id);
             let template = brought.and_then(|brought| usize::try_from(brought.template).ok());
             let mut held = Held::asked_for(session.id, *supi, template.unwrap_or_default());
             held.takes(address_of(session));

@@ -15,11 +15,13 @@ use wire::to_agent::UeBatch;
 use super::ending::{CLOSING, Ending};
 use crate::ran::{Handovers, Presence};
 use crate::shard::{ShardAction, ShardRunner};
-use crate::transfer::{AdoptError, Consignment, Item, LINED_UP, Luggage, Resident, Task, Traveller, seal};
+use crate::transfer::{
+    AdoptError, Item, LINED_UP, SessionContext, ShardTransfer, ShardUe, Task, UeContext, seal,
+};
 
 /// What the UEs of a shard at rest take along beside their own state.
 pub(in crate::shard) struct AtRest {
-    luggage: HashMap<u32, Vec<Luggage>>,
+    session_contexts: HashMap<u32, Vec<SessionContext>>,
     recovers: HashMap<u32, Task>,
 }
 
@@ -38,13 +40,13 @@ pub(in crate::shard) struct Arrived {
 pub(in crate::shard) struct Newcomer {
     pub(in crate::shard) ue: u32,
     pub(in crate::shard) timers: Vec<(u8, u64)>,
-    pub(in crate::shard) luggage: Vec<Luggage>,
+    pub(in crate::shard) session_contexts: Vec<SessionContext>,
     pub(in crate::shard) recovers: Option<Task>,
 }
 
 impl AtRest {
     pub(in crate::shard) fn sessions(&self) -> u64 {
-        self.luggage.values().map(|of_ue| of_ue.len() as u64).sum()
+        self.session_contexts.values().map(|of_ue| of_ue.len() as u64).sum()
     }
 }
 
@@ -90,10 +92,10 @@ impl ShardRunner {
     /// The UEs of the shard, sealed, once it is settled. The next report is the last.
     pub fn export(&mut self, now: Instant) -> Vec<UeBatch> {
         let Some(mut at_rest) = self.at_rest.take() else { return Vec::new() };
-        let mut residents = Vec::new();
+        let mut shard_ues = Vec::new();
         for ue in self.population.travelling() {
-            let luggage = at_rest.luggage.remove(&ue).unwrap_or_default();
-            residents.extend(self.resident(ue, luggage, at_rest.recovers.get(&ue).copied(), now));
+            let session_contexts = at_rest.session_contexts.remove(&ue).unwrap_or_default();
+            shard_ues.extend(self.shard_ue(ue, session_contexts, at_rest.recovers.get(&ue).copied(), now));
         }
         let items = [Item::Beside {
             dealt: self.user_plane.dealt().to_vec(),
@@ -102,8 +104,8 @@ impl ShardRunner {
         .into_iter();
         let seen = self.handovers.taken.snapshot();
         let seen: Vec<Item> = seen.chunks(LINED_UP).map(|part| Item::Taken(part.to_vec())).collect();
-        let items = items.chain(residents).chain(self.population.travelling_beside()).chain(seen);
-        let sealed = seal(items, &mut self.seal, self.number, self.epoch);
+        let items = items.chain(shard_ues).chain(self.population.travelling_beside()).chain(seen);
+        let sealed = seal(items, &mut self.encryption, self.number, self.epoch);
         self.at_rest = Some(at_rest);
         sealed.unwrap_or_else(|error| {
             self.recorder.unexpected(&error.to_string());
@@ -111,16 +113,22 @@ impl ShardRunner {
         })
     }
 
-    fn resident(&self, ue: u32, luggage: Vec<Luggage>, recovers: Option<Task>, now: Instant) -> Option<Item> {
+    fn shard_ue(
+        &self,
+        ue: u32,
+        session_contexts: Vec<SessionContext>,
+        recovers: Option<Task>,
+        now: Instant,
+    ) -> Option<Item> {
         let slot = self.population.peek(ue)?;
-        Some(Item::Resident(Box::new(Resident {
+        Some(Item::ShardUe(Box::new(ShardUe {
             ue,
             place: (slot.gnb, slot.cell),
             out_of_signal: slot.out_of_signal,
             handovers: slot.handovers,
             draws: slot.draws,
             recovers,
-            traveller: self.traveller(ue, slot.ue.export(), luggage, now),
+            ue_context: self.ue_context(ue, slot.ue.export(), session_contexts, now),
         })))
     }
 
@@ -132,13 +140,13 @@ impl ShardRunner {
         // Of a UE between two shards its next one is the holder; who has not left yet is here.
         self.handovers = Handovers::remembering(&mut self.handovers);
         let recovers = self.recovery.break_off().into_iter().collect();
-        let luggage = self.user_plane.hand_over(now);
+        let session_contexts = self.user_plane.hand_over(now);
         for gnb in 0..self.gnbs.len() {
             if self.gnbs.get(gnb).is_some_and(|port| port.gnb.is_ready()) {
                 self.gnb(u16::try_from(gnb).unwrap_or(u16::MAX), NodeEvent::Reset, now, out);
             }
         }
-        self.at_rest = Some(AtRest { luggage, recovers });
+        self.at_rest = Some(AtRest { session_contexts, recovers });
         self.ending = Ending::Closing { until: now + CLOSING };
     }
 
@@ -154,11 +162,11 @@ impl ShardRunner {
     }
 
     fn take_part(&mut self, batch: &UeBatch) -> Result<u64, AdoptError> {
-        let consignment = Consignment::open(batch, &self.seal, self.number, self.epoch)?;
+        let transfer = ShardTransfer::open(batch, &self.encryption, self.number, self.epoch)?;
         if self.takeover.is_none() {
             return Err(AdoptError::TooLate);
         }
-        let (from, part, parts) = consignment.origin();
+        let (from, part, parts) = transfer.origin();
         let arrived = &mut self.arrived;
         if *arrived.from.get_or_insert(from) != from {
             return Err(AdoptError::IsAnother);
@@ -168,9 +176,9 @@ impl ShardRunner {
         }
         arrived.expected = parts;
         let mut count = 0;
-        for item in consignment.items {
+        for item in transfer.items {
             match item {
-                Item::Resident(resident) => count += u64::from(self.take_in(*resident)),
+                Item::ShardUe(shard_ue) => count += u64::from(self.take_in(*shard_ue)),
                 Item::Away { ue, group, draws, at } => self.population.is_away(ue, group, draws, at),
                 Item::Line { procedure, ues } => self.arrived.lines.push((part, procedure, ues)),
                 Item::Taken(seen) => self.handovers.taken.adopt(&seen),
@@ -184,9 +192,9 @@ impl ShardRunner {
     }
 
     /// The UE is in its slot. Until the start nothing happens to it.
-    fn take_in(&mut self, resident: Resident) -> bool {
-        let Resident { ue, place, out_of_signal, handovers, draws, recovers, traveller } = resident;
-        let Traveller { home, group, state, timers, luggage } = traveller;
+    fn take_in(&mut self, shard_ue: ShardUe) -> bool {
+        let ShardUe { ue, place, out_of_signal, handovers, draws, recovers, ue_context } = shard_ue;
+        let UeContext { home, group, state, timers, session_contexts } = ue_context;
         if !self.population.make_room(ue) {
             self.recorder.unexpected("ue-batch-without-room");
             return false;
@@ -199,7 +207,7 @@ impl ShardRunner {
             slot.presence = Presence::Here;
             slot.recovers = recovers.is_some();
         }
-        self.arrived.ues.push(Newcomer { ue, timers, luggage, recovers });
+        self.arrived.ues.push(Newcomer { ue, timers, session_contexts, recovers });
         true
     }
 }

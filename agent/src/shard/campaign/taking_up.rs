@@ -8,7 +8,7 @@ use signalling::{Outcome, Procedure, ReleaseCause, Timer, UeEvent};
 use super::handing_over::Newcomer;
 use crate::ran::Presence;
 use crate::shard::{ShardAction, ShardRunner};
-use crate::transfer::Task;
+use crate::transfer::{SessionContext, Task};
 
 impl ShardRunner {
     /// Once, at the first instant of a run that goes on already.
@@ -38,13 +38,13 @@ impl ShardRunner {
         }
         let lines = self.arrived.take_lines();
         self.population.line_up_as(&lines);
-        for Newcomer { ue, timers, luggage, recovers } in std::mem::take(&mut self.arrived.ues) {
+        for Newcomer { ue, timers, session_contexts, recovers } in std::mem::take(&mut self.arrived.ues) {
             if self.population.peek(ue).is_none_or(|slot| slot.presence != Presence::Here) {
                 // A guest whose home was lost meanwhile.
                 continue;
             }
             self.arm(ue, &timers, now);
-            self.bring_sessions(ue, &luggage, now);
+            self.bring_sessions(ue, &session_contexts, now);
             if let Some(task) = recovers {
                 self.recovery.go_on(ue, task, now);
             }
@@ -61,12 +61,12 @@ impl ShardRunner {
     }
 
     /// The sessions of a UE go on, with a part that begins here and without a user plane.
-    fn bring_sessions(&mut self, ue: u32, luggage: &[crate::transfer::Luggage], now: Instant) {
+    fn bring_sessions(&mut self, ue: u32, session_contexts: &[SessionContext], now: Instant) {
         let Some(slot) = self.population.peek(ue) else { return };
         let (gnb, supi) = (slot.gnb, slot.ue.imsi());
         let sessions: Vec<_> = slot.ue.sessions().map(|session| (supi, session.clone())).collect();
         if let (false, Some(network)) = (sessions.is_empty(), self.population.plmn_of(gnb)) {
-            self.user_plane.arrive(ue, &sessions, luggage, gnb, network, now);
+            self.user_plane.arrive(ue, &sessions, session_contexts, gnb, network, now);
             self.throttle_as_cell(ue, now);
         }
     }

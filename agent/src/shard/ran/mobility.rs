@@ -14,7 +14,10 @@ use super::gnb::ended_by;
 use crate::campaign::End;
 use crate::ran::{Cell, Departure, ExpectedUe, Fate, Step, Target, unit};
 use crate::shard::{SEED_OF_HANDOVERS, ShardAction, ShardRunner, campaign::Ending};
-use crate::transfer::{Luggage, Passport, SealId, Sealed, Traveller, Who, place_of, timer_of};
+use crate::transfer::{
+    Encrypted, EncryptedId, EncryptionError, SessionContext, UeContext, UeContextTransfer, Who, place_of,
+    timer_of,
+};
 
 impl ShardRunner {
     // At the source.
@@ -36,7 +39,7 @@ impl ShardRunner {
                 if over_xn {
                     return self.leave_over_xn(ue, now, out);
                 }
-                match self.passport(ue, now) {
+                match self.ue_context_transfer(ue, now) {
                     Ok(container) => {
                         let event = NodeEvent::Handover { ue, target, container: &container };
                         self.gnb(self.interface_of(source.gnb, ue), event, now, out);
@@ -117,30 +120,31 @@ impl ShardRunner {
     }
 
     /// What the UE takes along, sealed.
-    fn passport(&mut self, ue: u32, now: Instant) -> Result<Vec<u8>, crate::transfer::SealError> {
+    fn ue_context_transfer(&mut self, ue: u32, now: Instant) -> Result<Vec<u8>, EncryptionError> {
         let departure = self.handovers.departure(ue);
         let (target, fate) = departure.map_or((None, Fate::Lost), |d| (Some(d.target), d.fate));
         let to = departure.map_or(CellId { node: 0, cell: 0 }, |d| d.to);
         let who = match (target, self.population.peek(ue)) {
             (Some(Target::Elsewhere { .. }), Some(slot)) => {
-                let luggage = self.user_plane.luggage(ue);
-                Who::Traveller(Box::new(self.traveller(ue, slot.ue.export(), luggage, now)))
+                let session_contexts = self.user_plane.session_contexts(ue);
+                Who::UeContext(Box::new(self.ue_context(ue, slot.ue.export(), session_contexts, now)))
             }
             _ => Who::Neighbour { shard: self.number, ue },
         };
         let arrives = fate != Fate::Lost;
         let (sealed_us, refused) = (self.run_us(now), fate == Fate::Refused);
-        self.seal.seal(Sealed::Passport, &Passport { to, sealed_us, refused, arrives, who })
+        self.encryption
+            .seal(Encrypted::UeContextTransfer, &UeContextTransfer { to, sealed_us, refused, arrives, who })
     }
 
     /// A UE as it travels, in this state.
-    pub(in crate::shard) fn traveller(
+    pub(in crate::shard) fn ue_context(
         &self,
         ue: u32,
         state: UeState,
-        luggage: Vec<Luggage>,
+        session_contexts: Vec<SessionContext>,
         now: Instant,
-    ) -> Traveller {
+    ) -> UeContext {
         let left = |timer: Timer| {
             let at = self.ue_timers.expires((ue, timer))?;
             let left = at.saturating_duration_since(now).as_micros();
@@ -149,7 +153,7 @@ impl ShardRunner {
         let timers = state.timers().filter_map(left).collect();
         let (mut home, group) = self.population.origin(ue);
         home.losses = home.losses.max(self.losses.heard());
-        Traveller { home, group, state, timers, luggage }
+        UeContext { home, group, state, timers, session_contexts }
     }
 
     /// The target is prepared: the UE leaves for it.
@@ -428,10 +432,10 @@ impl ShardRunner {
     ) {
         let (number, amf) = (self.gnb_of(interface), self.amf_of(interface));
         let amf = u8::try_from(amf).unwrap_or_default();
-        let admitted = match self.open_passport(number, cell, container, now) {
+        let admitted = match self.open_ue_context_transfer(number, cell, container, now) {
             Err(why) => Err(Some(why)),
-            Ok(passport) if passport.refused => Err(None),
-            Ok(passport) => self.admit(number, amf, cell, passport, now).map_err(Some),
+            Ok(transfer) if transfer.refused => Err(None),
+            Ok(transfer) => self.admit(number, amf, cell, transfer, now).map_err(Some),
         };
         let event = match admitted {
             Ok(ue) => NodeEvent::AdmitHandover { handle, ue },
@@ -446,23 +450,25 @@ impl ShardRunner {
     }
 
     /// Opens what the source has sealed, where it was sealed for this cell and comes for the first time.
-    fn open_passport(
+    fn open_ue_context_transfer(
         &mut self,
         number: u16,
         cell: u32,
         container: &[u8],
         now: Instant,
-    ) -> Result<Passport, String> {
-        let passport =
-            self.seal.open::<Passport>(Sealed::Passport, container).map_err(|error| error.to_string())?;
+    ) -> Result<UeContextTransfer, String> {
+        let transfer = self
+            .encryption
+            .open::<UeContextTransfer>(Encrypted::UeContextTransfer, container)
+            .map_err(|error| error.to_string())?;
         let here = self.shard.gnbs.get(usize::from(number)).map(|gnb| CellId { node: gnb.gnb_id, cell });
-        if here != Some(passport.to) {
+        if here != Some(transfer.to) {
             return Err("sealed-ue-misdirected".to_owned());
         }
-        let id = SealId::of(container).ok_or("sealed-ue-misdirected")?;
+        let id = EncryptedId::of(container).ok_or("sealed-ue-misdirected")?;
         let now_us = self.run_us(now);
-        let taken = self.handovers.taken.take(id, passport.sealed_us, now_us);
-        taken.map(|()| passport).map_err(|refusal| refusal.to_string())
+        let taken = self.handovers.taken.take(id, transfer.sealed_us, now_us);
+        taken.map(|()| transfer).map_err(|refusal| refusal.to_string())
     }
 
     fn admit(
@@ -470,10 +476,10 @@ impl ShardRunner {
         number: u16,
         amf: u8,
         cell: u32,
-        passport: Passport,
+        transfer: UeContextTransfer,
         now: Instant,
     ) -> Result<u32, String> {
-        match passport.who {
+        match transfer.who {
             Who::Neighbour { shard, ue } => {
                 let coming = self.handovers.departure(ue).is_some_and(|departure| {
                     departure.commanded.is_none()
@@ -487,11 +493,11 @@ impl ShardRunner {
                 }
                 Ok(ue)
             }
-            Who::Traveller(traveller) => {
+            Who::UeContext(ue_context) => {
                 if self.ending != Ending::Running {
                     return Err("handover-after-the-end".into());
                 }
-                let home = traveller.home;
+                let home = ue_context.home;
                 let at_home = (home.shard == self.number).then_some(home.ue);
                 // One whose departure is not over yet comes back too soon.
                 if at_home.is_some_and(|ue| self.handovers.departure(ue).is_some()) {
@@ -505,7 +511,7 @@ impl ShardRunner {
                 self.handovers.expect(
                     number,
                     ue,
-                    ExpectedUe { traveller, cell, amf, arrives: passport.arrives },
+                    ExpectedUe { ue_context, cell, amf, arrives: transfer.arrives },
                 );
                 Ok(ue)
             }
@@ -533,8 +539,8 @@ impl ShardRunner {
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        let ExpectedUe { traveller, cell, amf, .. } = arrival;
-        let Traveller { home, group, state, timers, luggage } = *traveller;
+        let ExpectedUe { ue_context, cell, amf, .. } = arrival;
+        let UeContext { home, group, state, timers, session_contexts } = *ue_context;
         self.handovers.touch(now);
         let arrived = Device::import(state);
         let supi = arrived.imsi();
@@ -550,7 +556,7 @@ impl ShardRunner {
         self.arm(ue, &timers, now);
         self.access.arrive(ue, Cell { gnb, cell }, now);
         if let Some(network) = self.population.plmn_of(gnb) {
-            self.user_plane.arrive(ue, &sessions, &luggage, gnb, network, now);
+            self.user_plane.arrive(ue, &sessions, &session_contexts, gnb, network, now);
         }
         self.throttle_as_cell(ue, now);
         self.gnb(self.interface_of(gnb, ue), NodeEvent::HandoverArrived { ue }, now, out);

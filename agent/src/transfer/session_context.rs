@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a session takes along to another agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Luggage {
+pub(crate) struct SessionContext {
     pub(crate) session: SessionId,
     pub(crate) template: u32,
     pub(crate) serving: Plmn,

@@ -4,11 +4,11 @@ use identity::CellId;
 use serde::{Deserialize, Serialize};
 use signalling::{Timer, UeState};
 
-use super::luggage::Luggage;
+use super::session_context::SessionContext;
 
 /// What travels in the sealed container of a handover.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Passport {
+pub(crate) struct UeContextTransfer {
     /// The only cell that it is for.
     pub(crate) to: CellId,
     /// When it was sealed, µs since the run's start.
@@ -26,18 +26,18 @@ pub(crate) enum Who {
     /// A UE of this very shard.
     Neighbour { shard: u32, ue: u32 },
     /// A UE of another shard, with all that is its own.
-    Traveller(Box<Traveller>),
+    UeContext(Box<UeContext>),
 }
 
 /// A UE on its way from one shard to another.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Traveller {
+pub(crate) struct UeContext {
     pub(crate) home: Home,
     pub(crate) group: u16,
     pub(crate) state: UeState,
     /// The timers that run, by their places in [`Timer::ALL`], and µs that are left of each.
     pub(crate) timers: Vec<(u8, u64)>,
-    pub(crate) luggage: Vec<Luggage>,
+    pub(crate) session_contexts: Vec<SessionContext>,
 }
 
 /// Where a UE is at home.
@@ -57,12 +57,12 @@ impl Home {
     }
 }
 
-/// The timer of a passport.
+/// The timer of a UE context transfer.
 pub(crate) fn timer_of(place: u8) -> Option<Timer> {
     Timer::ALL.get(usize::from(place)).copied()
 }
 
-/// The place of a timer in a passport.
+/// The place of a timer in a UE context transfer.
 pub(crate) fn place_of(timer: Timer) -> Option<u8> {
     let place = Timer::ALL.iter().position(|one| *one == timer)?;
     u8::try_from(place).ok()

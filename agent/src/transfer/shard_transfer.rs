@@ -8,14 +8,14 @@
 use serde::{Deserialize, Serialize};
 use wire::to_agent::{LARGEST_BATCH, UeBatch};
 
-use super::sealing::{Seal, SealError, Sealed};
+use super::encryption::{Encrypted, Encryption, EncryptionError};
 use super::taken::Seen;
 use super::task::Task;
-use super::traveller::Traveller;
+use super::ue_context::UeContext;
 
 /// A part of a shard on its way.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Consignment {
+pub(crate) struct ShardTransfer {
     shard: u32,
     /// The lease that was given back.
     epoch: u64,
@@ -27,8 +27,8 @@ pub(crate) struct Consignment {
 /// Something that the next holder of a shard needs to know.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Item {
-    /// A UE that is in the shard, at home or as a guest.
-    Resident(Box<Resident>),
+    /// A UE that is in the shard, at home or visiting.
+    ShardUe(Box<ShardUe>),
     /// A subscriber of the shard that is in another one.
     Away {
         /// Its number.
@@ -52,7 +52,7 @@ pub(crate) enum Item {
 
 /// A UE of a shard with all that is its own.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Resident {
+pub(crate) struct ShardUe {
     pub(crate) ue: u32,
     pub(crate) place: (u16, u16),
     pub(crate) out_of_signal: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Resident {
     pub(crate) draws: u32,
     /// What is still to be recovered of it.
     pub(crate) recovers: Option<Task>,
-    pub(crate) traveller: Traveller,
+    pub(crate) ue_context: UeContext,
 }
 
 /// Why a part of a shard's UEs is not taken. `Display` is short and stable: it is counted by it.
@@ -86,14 +86,14 @@ pub enum AdoptError {
 /// Seals the items in as few parts as they fit.
 pub(crate) fn seal(
     items: impl Iterator<Item = Item>,
-    seal: &mut Seal,
+    encryption: &mut Encryption,
     shard: u32,
     epoch: u64,
-) -> Result<Vec<UeBatch>, SealError> {
+) -> Result<Vec<UeBatch>, EncryptionError> {
     let mut loads: Vec<Vec<Item>> = Vec::new();
     let mut octets = 0;
     for item in items {
-        let size = postcard::experimental::serialized_size(&item).map_err(|_| SealError::Unreadable)?;
+        let size = postcard::experimental::serialized_size(&item).map_err(|_| EncryptionError::Unreadable)?;
         match loads.last_mut() {
             Some(load) if octets + size <= LARGEST_BATCH - OVERHEAD => {
                 octets += size;
@@ -107,25 +107,31 @@ pub(crate) fn seal(
     }
     let parts = u32::try_from(loads.len()).unwrap_or(u32::MAX);
     let batch = |(part, items)| {
-        let sealed = seal.seal(Sealed::Ues, &Consignment { shard, epoch, part, parts, items })?;
+        let sealed = encryption.seal(Encrypted::Ues, &ShardTransfer { shard, epoch, part, parts, items })?;
         Ok(UeBatch { shard, epoch, part, parts, sealed })
     };
     (0u32..).zip(loads).map(batch).collect()
 }
 
-impl Consignment {
+impl ShardTransfer {
     /// Opens a part for the holder of a later lease.
-    pub(crate) fn open(batch: &UeBatch, seal: &Seal, shard: u32, epoch: u64) -> Result<Self, AdoptError> {
+    pub(crate) fn open(
+        batch: &UeBatch,
+        encryption: &Encryption,
+        shard: u32,
+        epoch: u64,
+    ) -> Result<Self, AdoptError> {
         if batch.shard != shard || batch.epoch != epoch {
             return Err(AdoptError::OfAnotherLease);
         }
-        let consignment: Self = seal.open(Sealed::Ues, &batch.sealed).map_err(|_| AdoptError::NotOurs)?;
-        let Self { part, parts, .. } = consignment;
-        let is_meant = consignment.shard == shard && consignment.epoch < epoch;
+        let transfer: Self =
+            encryption.open(Encrypted::Ues, &batch.sealed).map_err(|_| AdoptError::NotOurs)?;
+        let Self { part, parts, .. } = transfer;
+        let is_meant = transfer.shard == shard && transfer.epoch < epoch;
         if !is_meant || (part, parts) != (batch.part, batch.parts) {
             return Err(AdoptError::IsAnother);
         }
-        Ok(consignment)
+        Ok(transfer)
     }
 
     /// Which lease it comes from, and which of how many parts it is.
@@ -143,10 +149,10 @@ pub(crate) const LINED_UP: usize = 8192;
 mod tests {
     use super::*;
 
-    fn batches(count: u32) -> (Vec<UeBatch>, Seal) {
-        let mut ours = Seal::new(&[7; 32], "run-a", 4, 1);
+    fn batches(count: u32) -> (Vec<UeBatch>, Encryption) {
+        let mut ours = Encryption::new(&[7; 32], "run-a", 4, 1);
         let line = |n| Item::Line { procedure: 0, ues: (n * 10_000..n * 10_000 + 8192).collect() };
-        (seal((0..count).map(line), &mut ours, 4, 1).unwrap(), Seal::new(&[7; 32], "run-a", 4, 2))
+        (seal((0..count).map(line), &mut ours, 4, 1).unwrap(), Encryption::new(&[7; 32], "run-a", 4, 2))
     }
 
     fn relayed(batch: &UeBatch) -> UeBatch {
@@ -160,7 +166,7 @@ mod tests {
         let mut items = 0;
         for batch in &batches {
             assert!(batch.sealed.len() <= LARGEST_BATCH);
-            items += Consignment::open(&relayed(batch), &next, 4, 2).unwrap().items.len();
+            items += ShardTransfer::open(&relayed(batch), &next, 4, 2).unwrap().items.len();
         }
         assert_eq!(items, 200);
     }
@@ -168,8 +174,8 @@ mod tests {
     #[test]
     fn what_is_changed_or_of_another_part_shard_run_or_lease_is_refused() {
         let (batches, next) = batches(200);
-        let refused = |batch: &UeBatch, seal: &Seal, shard, epoch| {
-            Consignment::open(batch, seal, shard, epoch).err().unwrap()
+        let refused = |batch: &UeBatch, encryption: &Encryption, shard, epoch| {
+            ShardTransfer::open(batch, encryption, shard, epoch).err().unwrap()
         };
         let good = relayed(&batches[0]);
         let mut changed = good.clone();
@@ -185,7 +191,7 @@ mod tests {
         assert_eq!(refused(&good, &next, 4, 3), AdoptError::OfAnotherLease);
         let of_no_earlier = UeBatch { epoch: 1, ..good.clone() };
         assert_eq!(refused(&of_no_earlier, &next, 4, 1), AdoptError::IsAnother);
-        for other in [Seal::new(&[7; 32], "run-b", 4, 2), Seal::new(&[8; 32], "run-a", 4, 2)] {
+        for other in [Encryption::new(&[7; 32], "run-b", 4, 2), Encryption::new(&[8; 32], "run-a", 4, 2)] {
             assert_eq!(refused(&good, &other, 4, 2), AdoptError::NotOurs);
         }
     }
