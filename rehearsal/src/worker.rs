@@ -39,7 +39,7 @@ impl Worker {
         }
         let Some(shard) = self.shards.get_mut(&key) else { return };
         match command.order {
-            Order::Take { .. } | Order::RollCall { .. } | Order::FoundAway { .. } => {}
+            Order::Take { .. } | Order::VisitorAudit { .. } | Order::FoundAway { .. } => {}
             // Its UEs stay at home.
             Order::DueAway(_) | Order::AwayEnded(_) => {}
             Order::ShardLost { number, .. } => {

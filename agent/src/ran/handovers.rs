@@ -24,7 +24,7 @@ pub(crate) struct Handovers {
     pub(crate) steps: Timers<Step>,
     /// When a handover between shards last did something here.
     last: Option<Instant>,
-    /// Guests that have gone on to other shards, and when.
+    /// Visiting UEs that have gone on to other shards, and when.
     gone: VecDeque<(Instant, Home)>,
     pub(crate) taken: Taken,
 }
@@ -139,13 +139,13 @@ impl Handovers {
         Some(departure)
     }
 
-    /// A guest has left for another shard, and arrived there.
-    pub(crate) fn guest_gone(&mut self, home: Home, now: Instant) {
+    /// A visiting UE has left for another shard, and arrived there.
+    pub(crate) fn visitor_gone(&mut self, home: Home, now: Instant) {
         self.forget_gone(now);
         self.gone.push_back((now, home));
     }
 
-    /// Guests that have left not long ago: they may not be known where they are.
+    /// Visiting UEs that have left not long ago: they may not be known where they are.
     pub(crate) fn gone_lately(&mut self, now: Instant) -> impl Iterator<Item = Home> {
         self.forget_gone(now);
         self.gone.iter().map(|(_, home)| *home)

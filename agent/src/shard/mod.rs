@@ -89,13 +89,13 @@ pub struct ShardRunner {
     last_heard: Option<Instant>,
     sequence: u64,
     reported_to: Duration,
-    /// How the shard is taken up, until it is.
+    /// How the shard is taken over, until it is.
     takeover: Option<Takeover>,
     losses: Losses,
-    /// When UEs of its last holder were taken up.
-    taken_up: Option<Instant>,
-    /// The last roll-call that was answered, and when.
-    roll_answered: Option<(u64, Instant)>,
+    /// When UEs of its last holder were taken over.
+    taken_over: Option<Instant>,
+    /// The last visitor audit that was answered, and when.
+    audit_answered: Option<(u64, Instant)>,
     arrived: Arrived,
     at_rest: Option<AtRest>,
     recovery: Recovery,
@@ -156,7 +156,7 @@ pub enum ShardAction {
         /// What is due.
         due: DueAway,
     },
-    /// For the home of a guest.
+    /// For the home of a visiting UE.
     Answer(AwayEnd),
 }
 
@@ -264,8 +264,8 @@ impl ShardRunner {
             reported_to: Duration::from_micros(from_us),
             takeover: lease.takeover.clone(),
             losses: Losses::at(lease.takeover.as_ref()),
-            taken_up: None,
-            roll_answered: None,
+            taken_over: None,
+            audit_answered: None,
             arrived: Arrived::expecting(lease.takeover.as_ref().map_or(0, |takeover| takeover.batches)),
             at_rest: None,
             recovery: Recovery::default(),
@@ -389,7 +389,7 @@ impl ShardRunner {
             self.outgoing.clear();
             return self.wind_down(now, out);
         }
-        self.take_up(now, out);
+        self.take_over(now, out);
         self.change_weather(now, out);
         self.recover(now, out);
         for _ in 0..BATCH {
@@ -519,7 +519,7 @@ impl ShardRunner {
 
     /// What happened since the last report. `None` before the start.
     pub fn report(&mut self, now: Instant) -> Option<IntervalReport> {
-        // The first interval of a successor begins where it was taken up, also where that lies ahead.
+        // The first interval of a successor begins where it was taken over, also where that lies ahead.
         let elapsed = self.of_run(now).checked_duration_since(self.start?)?;
         // Where nothing began no time of the run has passed.
         let to = if self.unbegun { self.reported_to } else { elapsed.max(self.reported_to) };

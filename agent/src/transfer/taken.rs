@@ -32,7 +32,7 @@ pub(crate) enum Refusal {
     /// It was taken before.
     #[error("sealed-ue-replayed")]
     Replayed,
-    /// It was sealed too long ago, or before the shard was taken up from a holder that was lost.
+    /// It was sealed too long ago, or before the shard was taken over from a holder that was lost.
     #[error("sealed-ue-stale")]
     Stale,
     /// More were taken lately than are remembered.

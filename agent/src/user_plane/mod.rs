@@ -292,7 +292,7 @@ impl UserPlane {
     }
 
     /// The whole shard goes to another agent: nothing is sent any more, and every part ends. What each UE takes along.
-    pub(crate) fn hand_over(&mut self, now: Instant) -> HashMap<u32, Vec<SessionContext>> {
+    pub(crate) fn export(&mut self, now: Instant) -> HashMap<u32, Vec<SessionContext>> {
         let mut all = HashMap::new();
         for ue in self.sessions.ues() {
             let session_contexts = self.session_contexts(ue);

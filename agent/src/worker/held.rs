@@ -138,9 +138,9 @@ impl Held {
             Order::Pause { at } => runner.pause(lease_clock::monotonic(at)),
             Order::Resume { at, paused } => runner.resume(lease_clock::monotonic(at), paused),
             Order::ShardLost { lost, number, late } => runner.shard_lost(lost, number, late, now),
-            Order::RollCall { call } => {
-                let guests = runner.answer_roll_call(call, now)?;
-                return Some(Notice::Guests { shard, epoch, call, guests });
+            Order::VisitorAudit { call } => {
+                let visitors = runner.answer_visitor_audit(call, now)?;
+                return Some(Notice::Visitors { shard, epoch, call, visitors });
             }
             Order::FoundAway { call, found } => runner.found_away(call, &found),
             Order::DueAway(due) => runner.due_away(&due, now),

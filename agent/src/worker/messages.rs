@@ -68,22 +68,22 @@ pub enum Order {
         lost: u32,
         /// How many losses of the run there are with this one.
         number: u64,
-        /// Another agent may have taken it up already.
+        /// Another agent may have taken it over already.
         late: bool,
     },
-    /// Name its guests: [`Notice::Guests`] answers, where it runs.
-    RollCall {
+    /// Name its visiting UEs: [`Notice::Visitors`] answers, where it runs.
+    VisitorAudit {
         /// Which one.
         call: u64,
     },
-    /// What a roll-call has found.
+    /// What a visitor audit has found.
     FoundAway {
         /// Which one.
         call: u64,
-        /// The only subscribers of the shard that are guests anywhere.
+        /// The only subscribers of the shard that are visiting UEs anywhere.
         found: Vec<u32>,
     },
-    /// An attempt is due for a guest of the shard: [`Notice::Answer`] tells its home what became of it.
+    /// An attempt is due for a visiting UE of the shard: [`Notice::Answer`] tells its home what became of it.
     DueAway(DueAway),
     /// What became of an attempt that another shard was asked for.
     AwayEnded(AwayEnd),
@@ -155,15 +155,15 @@ pub enum Notice {
         /// True when its lease has lapsed.
         lapsed: bool,
     },
-    /// Answers [`Order::RollCall`].
-    Guests {
+    /// Answers [`Order::VisitorAudit`].
+    Visitors {
         /// Shard number.
         shard: u32,
         /// Its lease.
         epoch: u64,
         /// Which call.
         call: u64,
-        /// Home shard and number there of each guest that it has, or had lately.
-        guests: Vec<(u32, u32)>,
+        /// Home shard and number there of each visiting UE that it has, or had lately.
+        visitors: Vec<(u32, u32)>,
     },
 }

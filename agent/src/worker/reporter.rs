@@ -113,7 +113,7 @@ impl Reporter {
         let traces = if is_last { runner.take_last_traces() } else { runner.take_traces() };
         self.trace_dropped += runner.take_trace_dropped();
         let report = runner.report(now);
-        self.hand_over_traces(traces, runner.run_start());
+        self.send_traces(traces, runner.run_start());
         let Some(report) = report else { return false };
         let fits = self.has_room();
         if !fits && is_last {
@@ -158,7 +158,7 @@ impl Reporter {
     }
 
     /// Their packets get the time of this host's own clock, so that they can be laid beside a capture.
-    fn hand_over_traces(&mut self, traces: Vec<Trace>, start: Option<Instant>) {
+    fn send_traces(&mut self, traces: Vec<Trace>, start: Option<Instant>) {
         let wall = (!traces.is_empty()).then(WallClock::read);
         for mut trace in traces {
             if let (Some(wall), Some(start)) = (wall, start) {

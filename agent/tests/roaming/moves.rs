@@ -79,7 +79,7 @@ fn a_lost_holder_costs_what_was_in_flight_and_its_ues_are_recovered() {
         let lost: u64 = world.totals.values().filter_map(|totals| totals.abandoned.get("agent-lost")).sum();
         assert!(lost > 0, "{path}: {:?}", world.totals);
         let recovery = &world.recovery;
-        // Of a shard's own twelve: guests are not its to register.
+        // Of a shard's own twelve: visiting UEs are not its to register.
         assert_eq!(recovery.registrations, before.0.min(12), "{path}");
         assert!(recovery.sessions > 0 && recovery.sessions <= before.1, "{path}: {recovery:?} {before:?}");
         assert_eq!(recovery.succeeded, recovery.registrations + recovery.sessions, "{path}: {recovery:?}");
@@ -95,10 +95,10 @@ fn a_lost_holder_costs_what_was_in_flight_and_its_ues_are_recovered() {
     }
 }
 
-/// However many shards a guest has passed through, its home finds it missing when the one that has it is lost, and nobody
+/// However many shards a visiting UE has passed through, its home finds it missing when the one that has it is lost, and nobody
 /// else.
 #[test]
-fn guests_of_a_lost_shard_are_at_home_again_after_a_roll_call() {
+fn visiting_ues_of_a_lost_shard_are_at_home_again_after_an_audit() {
     let again = format!(
         "{BUSY}\n  - {{procedure: registration, starts-after: 30s, phases: [{{rate: 24/s, for: 1s}}]}}"
     );
@@ -128,9 +128,9 @@ fn guests_of_a_lost_shard_are_at_home_again_after_a_roll_call() {
     }
 }
 
-/// Guests go from shard to shard while one after the other answers: each is named by somebody.
+/// Visiting UEs go from shard to shard while one after the other answers: each is named by somebody.
 #[test]
-fn a_roll_call_in_the_middle_of_handovers_calls_nobody_home_who_lives() {
+fn an_audit_in_the_middle_of_handovers_calls_nobody_home_who_lives() {
     for seed in 91..96 {
         let plan = plan(&yaml("random", "urban", "as-specified", BUSY), seed, 4);
         let mut world = World::new(&plan, seed);
@@ -155,9 +155,9 @@ fn a_roll_call_in_the_middle_of_handovers_calls_nobody_home_who_lives() {
     }
 }
 
-/// Guests are on their way with the shard that has them when their home is lost, and registered anew there.
+/// Visiting UEs are on their way with the shard that has them when their home is lost, and registered anew there.
 #[test]
-fn a_guest_in_a_moving_shard_whose_home_is_lost_does_not_live_twice() {
+fn a_visiting_ue_in_a_moving_shard_whose_home_is_lost_does_not_live_twice() {
     let again = format!(
         "{BUSY}\n  - {{procedure: registration, starts-after: 25s, phases: [{{rate: 24/s, for: 1s}}]}}
   - {{procedure: periodic-registration-update, starts-after: 31s, phases: [{{rate: 1/s, for: 1s}}]}}"

@@ -61,7 +61,7 @@ pub(crate) struct World {
     lost: Vec<billing::LostUsage>,
     /// Every loss of a shard, in order.
     shards_lost: Vec<u32>,
-    /// The present roll-call, and whom it has found: home and number there.
+    /// The present visitor audit, and whom it has found: home and number there.
     call: u64,
     found: Vec<(u32, u32)>,
     /// Until when each shard has reported, µs since the start.
@@ -473,7 +473,7 @@ impl World {
         }
     }
 
-    /// A shard is taken up now.
+    /// A shard is taken over now.
     fn takeover(&self) -> Takeover {
         Takeover {
             from_us: micros(self.now - self.start),
@@ -487,7 +487,7 @@ impl World {
     pub(crate) fn ask(&mut self, shards: std::ops::Range<usize>) {
         let (call, now) = (self.call, self.now);
         for shard in &mut self.shards[shards] {
-            self.found.extend(shard.answer_roll_call(call, now).unwrap());
+            self.found.extend(shard.answer_visitor_audit(call, now).unwrap());
         }
     }
 
@@ -533,7 +533,7 @@ impl World {
         actions.len()
     }
 
-    fn hand_over_settled(&mut self) {
+    fn export_settled(&mut self) {
         for shard in self.releasing.clone() {
             if !self.shards[shard].is_settled(self.now) {
                 continue;
@@ -607,7 +607,7 @@ impl World {
         while !self.done.iter().all(|done| *done) {
             meanwhile(self, self.now - self.start);
             self.step();
-            self.hand_over_settled();
+            self.export_settled();
             let mut sessions = 0;
             let due = self.now >= report_at;
             if due {

@@ -71,7 +71,7 @@ pub struct HolderSettings {
     /// How long nobody may answer before the agent gives up, once no lease is valid any more. 10 min.
     pub patience: Duration,
     /// How long an interrupted agent waits for somebody to take its shards over, before it ends them itself. 10 s.
-    pub hand_over: Duration,
+    pub export: Duration,
     /// How long a shard waits for the UEs of its last holder while none of any shard come. 10 s.
     pub adoption: Duration,
     /// Octets of reports that wait in memory. 64 MiB.
@@ -90,7 +90,7 @@ impl Default for HolderSettings {
             workers: 1,
             mark: None,
             patience: Duration::from_secs(600),
-            hand_over: Duration::from_secs(10),
+            export: Duration::from_secs(10),
             adoption: Duration::from_secs(10),
             memory: 64 << 20,
             disk: 1 << 30,
@@ -275,7 +275,7 @@ impl Holder {
                 self.losses = self.losses.max(number);
                 self.tell_live(&Order::ShardLost { lost: shard, number, late }, out);
             }
-            ToAgent::AuditVisitors { call } => self.tell_live(&Order::RollCall { call }, out),
+            ToAgent::AuditVisitors { call } => self.tell_live(&Order::VisitorAudit { call }, out),
             ToAgent::DueAway { to, due } => match self.live_lease_of(to) {
                 Some((worker, epoch)) => tell(worker, to, epoch, Order::DueAway(due), out),
                 None => self.say(ToCoordinator::AwayEnded(due.not_begun(NOBODY_HAS_IT)), out),
@@ -335,8 +335,8 @@ impl Holder {
                     leased.exported.push(*batch);
                 }
             }
-            Notice::Guests { shard, epoch, call, guests } => {
-                self.say(ToCoordinator::Visitors { shard, epoch, call, guests }, out);
+            Notice::Visitors { shard, epoch, call, visitors } => {
+                self.say(ToCoordinator::Visitors { shard, epoch, call, guests: visitors }, out);
             }
             Notice::Finished { shard, epoch } => self.part(shard, epoch, Parting::Finished, now, out),
             Notice::Released { shard, epoch, lapsed } => {
@@ -471,7 +471,7 @@ impl Holder {
                 departure.again(reason, within, now);
                 departure.message(now)
             }
-            none => none.insert(Departure::new(reason, within, self.settings.hand_over, now)).message(now),
+            none => none.insert(Departure::new(reason, within, self.settings.export, now)).message(now),
         };
         if !self.leases.is_empty() {
             self.say(message, out);

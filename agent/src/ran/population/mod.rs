@@ -1,7 +1,7 @@
 //! The subscribers of one shard: their UEs, where they camp, and which of them is next in line for an attempt.
 //!
 //! A UE is named by its number within the shard. The first numbers are the shard's own subscribers; the ones after them
-//! are guests, who came by a handover from another shard and keep their number until they leave.
+//! are visiting UEs, who came by a handover from another shard and keep their number until they leave.
 
 mod lines;
 mod moving;
@@ -20,7 +20,7 @@ use lines::{Fitness, Lines, Waiting};
 /// Every UE of a shard.
 pub(crate) struct Population {
     slots: Vec<Slot>,
-    /// How many of the slots are the shard's own subscribers'; the others are guests'.
+    /// How many of the slots are the shard's own subscribers'; the others are visiting UEs'.
     home: usize,
     free: Vec<u32>,
     settings: Vec<UeSettings>,
@@ -29,11 +29,11 @@ pub(crate) struct Population {
     /// Whom the network pages by this 5G-TMSI. May be out of date: the UE knows.
     paged: HashMap<u32, u32>,
     shard: u32,
-    /// Where each guest is at home.
+    /// Where each visiting UE is at home.
     homes: HashMap<u32, Home>,
-    /// The guest of each home that has one here.
-    guests: HashMap<(u32, u32), u32>,
-    /// The shard that a guest who was here has gone on to, by its home and number there.
+    /// The visiting UE of each home that has one here.
+    visitors: HashMap<(u32, u32), u32>,
+    /// The shard that a visiting UE who was here has gone on to, by its home and number there.
     gone_on: HashMap<(u32, u32), u32>,
     /// The subscribers who are away.
     away: HashMap<u32, Away>,
@@ -82,9 +82,9 @@ pub(crate) enum Presence {
     Here,
     /// A subscriber of this shard that is in another, or on its way.
     Away,
-    /// A guest's slot that waits for its guest.
+    /// A slot that waits for its visiting UE.
     Expected,
-    /// A guest's slot without a guest.
+    /// A slot for a visiting UE, without one.
     Free,
 }
 
@@ -118,7 +118,7 @@ impl Population {
             paged: HashMap::new(),
             shard: shard.number,
             homes: HashMap::new(),
-            guests: HashMap::new(),
+            visitors: HashMap::new(),
             gone_on: HashMap::new(),
             away: HashMap::new(),
             away_line: VecDeque::new(),
@@ -283,7 +283,7 @@ impl Population {
         }
     }
 
-    // Guests, and subscribers who are away.
+    // Visiting UEs, and subscribers who are away.
 
     /// A slot for a UE that comes from another shard: its own where it is at home here. `None` where there is no room, or
     /// where its slot says that it never left.
@@ -296,7 +296,7 @@ impl Population {
             self.slots.get_mut(ue as usize)?.presence = Presence::Expected;
             return Some(ue);
         }
-        if self.slots.len() - self.home >= GUESTS_LIMIT {
+        if self.slots.len() - self.home >= VISITORS_LIMIT {
             return None;
         }
         let ue = u32::try_from(self.slots.len()).ok()?;
@@ -311,7 +311,7 @@ impl Population {
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         if (ue as usize) >= home {
             self.homes.insert(ue, at);
-            self.guests.insert((at.shard, at.ue), ue);
+            self.visitors.insert((at.shard, at.ue), ue);
             self.gone_on.remove(&(at.shard, at.ue));
         } else {
             self.away.remove(&ue);
@@ -355,16 +355,16 @@ impl Population {
         }
     }
 
-    /// The guest that left has arrived elsewhere, or the expected one will not come.
+    /// The visiting UE that left has arrived elsewhere, or the expected one will not come.
     pub(crate) fn forget(&mut self, ue: u32) {
         let home = self.home;
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
         if (ue as usize) >= home && slot.presence != Presence::Free {
             slot.presence = Presence::Free;
             if let Some(home) = self.homes.remove(&ue)
-                && self.guests.get(&(home.shard, home.ue)) == Some(&ue)
+                && self.visitors.get(&(home.shard, home.ue)) == Some(&ue)
             {
-                self.guests.remove(&(home.shard, home.ue));
+                self.visitors.remove(&(home.shard, home.ue));
             }
             self.free.push(ue);
         }
@@ -460,7 +460,7 @@ fn nobody(procedure: Procedure) -> &'static str {
     }
 }
 
-/// Guests that a shard takes in at once.
-const GUESTS_LIMIT: usize = 1 << 17;
+/// Visiting UEs that a shard takes in at once.
+const VISITORS_LIMIT: usize = 1 << 17;
 /// UEs whose heap is added up for one report.
 const SAMPLE: usize = 4096;

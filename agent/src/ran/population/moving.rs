@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use signalling::Device;
 
-use super::{Away, GUESTS_LIMIT, Population, Presence, Slot};
+use super::{Away, Population, Presence, Slot, VISITORS_LIMIT};
 use crate::transfer::{Home, Item, LINED_UP};
 
 /// A UE whose slot says nothing that the plan does not: it need not travel.
@@ -13,7 +13,7 @@ fn is_as_planned(slot: &Slot) -> bool {
 }
 
 impl Population {
-    /// The numbers of all that are here and have done something, or are guests.
+    /// The numbers of all that are here and have done something, or are visiting UEs.
     pub(crate) fn travelling(&self) -> Vec<u32> {
         let travels =
             |ue: &u32| (*ue as usize) >= self.home || self.peek(*ue).is_some_and(|slot| !is_as_planned(slot));
@@ -34,10 +34,10 @@ impl Population {
         away.chain(lines)
     }
 
-    /// Makes a slot for the UE of this number where it has none: a guest. `false` where there is no room.
+    /// Makes a slot for the UE of this number where it has none: a visiting UE. `false` where there is no room.
     pub(crate) fn make_room(&mut self, ue: u32) -> bool {
         let place = ue as usize;
-        if place >= self.home + GUESTS_LIMIT {
+        if place >= self.home + VISITORS_LIMIT {
             return false;
         }
         let Some(nobody) = self.slots.first().map(|slot| slot.ue.subscriber()) else { return false };
@@ -81,22 +81,22 @@ impl Population {
 
     // Another shard is lost.
 
-    /// Where the guests are at home, in no order.
-    pub(crate) fn guests(&self) -> impl Iterator<Item = Home> {
+    /// Where the visiting UEs are at home, in no order.
+    pub(crate) fn visitors(&self) -> impl Iterator<Item = Home> {
         self.homes.values().copied()
     }
 
-    /// Where this guest is at home.
-    pub(crate) fn home_of(&self, guest: u32) -> Option<Home> {
-        self.homes.get(&guest).copied()
+    /// Where this visiting UE is at home.
+    pub(crate) fn home_of(&self, visitor: u32) -> Option<Home> {
+        self.homes.get(&visitor).copied()
     }
 
-    /// The guests of these homes, in order.
-    pub(crate) fn guests_that(&self, mut are: impl FnMut(&Home) -> bool) -> Vec<u32> {
+    /// The visiting UEs of these homes, in order.
+    pub(crate) fn visitors_that(&self, mut are: impl FnMut(&Home) -> bool) -> Vec<u32> {
         let those = self.homes.iter().filter(|(_, home)| are(home));
-        let mut guests: Vec<u32> = those.map(|(ue, _)| *ue).collect();
-        guests.sort_unstable();
-        guests
+        let mut visitors: Vec<u32> = those.map(|(ue, _)| *ue).collect();
+        visitors.sort_unstable();
+        visitors
     }
 
     /// The subscribers who are away, in order.
@@ -146,22 +146,22 @@ impl Population {
         None
     }
 
-    /// The guest has gone on to this shard.
+    /// The visiting UE has gone on to this shard.
     pub(crate) fn has_gone_on(&mut self, home: Home, shard: u32) {
-        if self.gone_on.len() >= GUESTS_LIMIT {
+        if self.gone_on.len() >= VISITORS_LIMIT {
             self.gone_on.clear();
         }
         self.gone_on.insert((home.shard, home.ue), shard);
     }
 
-    /// Where a guest went who was here.
+    /// Where a visiting UE went who was here.
     pub(crate) fn went_to(&self, home: u32, ue: u32) -> Option<u32> {
         self.gone_on.get(&(home, ue)).copied()
     }
 
-    /// The guest that is this subscriber, where it is here.
-    pub(crate) fn guest_of(&self, home: u32, ue: u32) -> Option<u32> {
-        self.guests.get(&(home, ue)).copied()
+    /// The visiting UE that is this subscriber, where it is here.
+    pub(crate) fn visitor_of(&self, home: u32, ue: u32) -> Option<u32> {
+        self.visitors.get(&(home, ue)).copied()
     }
 
     /// Since when a subscriber who is away is known to have arrived elsewhere.

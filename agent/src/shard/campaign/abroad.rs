@@ -200,7 +200,7 @@ impl ShardRunner {
 
     // Where the subscriber is.
 
-    /// The home of a guest asks for an attempt that is due. Where that guest cannot, because an attempt of this shard has taken it,
+    /// The home of a visiting UE asks for an attempt that is due. Where that visiting UE cannot, because an attempt of this shard has taken it,
     /// another UE that is here makes up for it.
     pub fn due_away(&mut self, due: &DueAway, now: Instant) {
         let owner = Owner { home: due.home, epoch: due.epoch, number: due.number, ue: due.ue, place: None };
@@ -228,11 +228,11 @@ impl ShardRunner {
         if self.ending != Ending::Running || self.drained.is_some() || self.takeover.is_some() {
             return Err("away-in-a-shard-that-ends");
         }
-        let guest = self.population.guest_of(due.home, due.ue).filter(|ue| {
+        let visitor = self.population.visitor_of(due.home, due.ue).filter(|ue| {
             let idle = self.population.peek(*ue).is_some_and(|slot| slot.ue.is_idle_for_attempts());
             idle && !self.is_busy(*ue) && self.population.is_able(*ue, procedure)
         });
-        if let Some(ue) = guest {
+        if let Some(ue) = visitor {
             return Ok((ue, procedure));
         }
         let (attempts, handovers) = (&self.attempts, &self.handovers);
@@ -250,7 +250,8 @@ impl ShardRunner {
 
     fn tell_home(&mut self, end: Ended, now: Instant) {
         let Ended { owner, outcome, cause, began, ended, phases } = end;
-        let guest = self.population.guest_of(owner.home, owner.ue).and_then(|ue| self.population.peek(ue));
+        let visitor =
+            self.population.visitor_of(owner.home, owner.ue).and_then(|ue| self.population.peek(ue));
         let now_us = self.run_us(now);
         let before =
             |at: Instant| now_us.saturating_sub(crate::shard::micros(now.saturating_duration_since(at)));
@@ -259,8 +260,8 @@ impl ShardRunner {
             epoch: owner.epoch,
             number: owner.number,
             ue: owner.ue,
-            at: guest.map(|_| self.number).or_else(|| self.population.went_to(owner.home, owner.ue)),
-            registered: guest.is_none_or(|slot| slot.ue.is_registered()),
+            at: visitor.map(|_| self.number).or_else(|| self.population.went_to(owner.home, owner.ue)),
+            registered: visitor.is_none_or(|slot| slot.ue.is_registered()),
             outcome,
             cause: cause.chars().take(LONGEST_CAUSE / 4).collect(),
             began_us: before(began),

@@ -145,7 +145,7 @@ impl ShardRunner {
         } else {
             self.answered_at().map_or(latest, |at| at.min(latest)).max(over)
         };
-        if self.drained.is_some() || !self.takes_guests() {
+        if self.drained.is_some() || !self.takes_visitors() {
             return Some(answered);
         }
         // Handovers of other shards may still be on their way here, and then their usage counts here.
@@ -162,7 +162,7 @@ impl ShardRunner {
     }
 
     /// Whether UEs may come from other shards.
-    fn takes_guests(&self) -> bool {
+    fn takes_visitors(&self) -> bool {
         let loads = &self.plan.scenario().load;
         self.plan.shards() > 1 && loads.iter().any(|load| load.procedure == Procedure::HandoverN2)
     }

@@ -3,11 +3,11 @@
 mod abroad;
 mod begin;
 mod ending;
-mod handing_over;
+mod export;
 mod standing_still;
-mod taking_up;
+mod takeover;
 
 pub(super) use abroad::Abroad;
 pub(super) use ending::Ending;
-pub(super) use handing_over::{Arrived, AtRest};
+pub(super) use export::{Arrived, AtRest};
 pub(super) use standing_still::StoodStill;

@@ -294,7 +294,7 @@ impl ShardRunner {
             self.handovers.touch(now);
             if succeeded {
                 if let Some(home) = self.population.home_of(ue) {
-                    self.handovers.guest_gone(home, now);
+                    self.handovers.visitor_gone(home, now);
                     if let Target::Elsewhere { shard, .. } = departure.target {
                         self.population.has_gone_on(home, shard);
                     }
@@ -562,7 +562,7 @@ impl ShardRunner {
         self.gnb(self.interface_of(gnb, ue), NodeEvent::HandoverArrived { ue }, now, out);
         self.ue(ue, UeEvent::CellChanged, now, out);
         if self.losses.hit(&home) {
-            self.give_guest_up(ue, now);
+            self.give_visitor_up(ue, now);
         }
     }
 

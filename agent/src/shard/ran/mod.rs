@@ -4,11 +4,11 @@ mod amf;
 mod departing;
 mod gnb;
 mod mobility;
-mod roll_call;
 mod ue;
+mod visitor_audit;
 mod weather;
 
 pub(super) use amf::{Outage, nothing_of};
 pub(super) use gnb::about;
-pub(super) use roll_call::Losses;
+pub(super) use visitor_audit::Losses;
 pub(super) use weather::Errand;

@@ -72,8 +72,8 @@ impl ShardRunner {
         }
     }
 
-    /// The shard is taken up in the middle of the run: what holds then holds for it.
-    pub(in crate::shard) fn take_up_weather(
+    /// The shard is taken over in the middle of the run: what holds then holds for it.
+    pub(in crate::shard) fn take_over_weather(
         &mut self,
         start: Instant,
         now: Instant,

@@ -140,7 +140,7 @@ impl ShardRunner {
         // Of a UE between two shards its next one is the holder; who has not left yet is here.
         self.handovers = Handovers::remembering(&mut self.handovers);
         let recovers = self.recovery.break_off().into_iter().collect();
-        let session_contexts = self.user_plane.hand_over(now);
+        let session_contexts = self.user_plane.export(now);
         for gnb in 0..self.gnbs.len() {
             if self.gnbs.get(gnb).is_some_and(|port| port.gnb.is_ready()) {
                 self.gnb(u16::try_from(gnb).unwrap_or(u16::MAX), NodeEvent::Reset, now, out);

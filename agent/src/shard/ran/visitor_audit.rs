@@ -1,4 +1,4 @@
-//! What a shard knows of others that were lost, and whom it names when the roll is called ([`wire::visitor_audit`]).
+//! What a shard knows of others that were lost, and whom it names in an audit ([`wire::visitor_audit`]).
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
@@ -44,22 +44,22 @@ impl Losses {
         self.heard
     }
 
-    /// Whether a guest's home was lost while it was on its way: it is registered anew there.
+    /// Whether a visiting UE's home was lost while it was on its way: it is registered anew there.
     pub(in crate::shard) fn hit(&self, home: &Home) -> bool {
         self.lost.iter().any(|(number, lost)| home.is_hit_by(*lost, *number))
     }
 }
 
 impl ShardRunner {
-    /// Another shard was lost with its agent: who is at home there is registered anew there. Guests of this shard who were lost
-    /// with it are found by a roll-call.
+    /// Another shard was lost with its agent: who is at home there is registered anew there. Visiting UEs of this shard who were lost
+    /// with it are found by a visitor audit.
     pub fn shard_lost(&mut self, lost: u32, number: u64, late: bool, now: Instant) {
         // Who is on its way to the next holder has what was heard before; that one is told the rest.
         if self.is_at_rest() || !self.losses.hear(lost, number) || lost == self.number {
             return;
         }
         self.give_up_abroad(Some(lost), "agent-lost");
-        let guests = self.population.guests_that(|home| home.is_hit_by(lost, number));
+        let visitors = self.population.visitors_that(|home| home.is_hit_by(lost, number));
         for ue in self.handovers.commanded_to(lost) {
             self.attempts.abandon_with(ue, "agent-lost", &mut self.recorder);
             if !late {
@@ -69,8 +69,8 @@ impl ShardRunner {
                 self.population.revive(ue);
             }
         }
-        for ue in guests {
-            self.give_guest_up(ue, now);
+        for ue in visitors {
+            self.give_visitor_up(ue, now);
         }
         for (gnb, ue) in self.handovers.expected_that(|home| home.is_hit_by(lost, number)) {
             self.handovers.end_arrival(gnb, ue);
@@ -79,26 +79,26 @@ impl ShardRunner {
         }
     }
 
-    /// Home shard and number there of each guest that is here, or was lately. `None`: this is no time to ask.
-    pub fn answer_roll_call(&mut self, call: u64, now: Instant) -> Option<Vec<(u32, u32)>> {
-        // Who was away when the shard was taken up is known to have arrived since then: a little later is time enough.
-        let too_early = self.taken_up.is_some_and(|at| now < at + AWAY_FOR);
+    /// Home shard and number there of each visiting UE that is here, or was lately. `None`: this is no time to ask.
+    pub fn answer_visitor_audit(&mut self, call: u64, now: Instant) -> Option<Vec<(u32, u32)>> {
+        // Who was away when the shard was taken over is known to have arrived since then: a little later is time enough.
+        let too_early = self.taken_over.is_some_and(|at| now < at + AWAY_FOR);
         if self.is_at_rest() || self.takeover.is_some() || too_early {
             return None;
         }
-        let here = self.population.guests();
-        let mut guests: Vec<(u32, u32)> =
+        let here = self.population.visitors();
+        let mut visitors: Vec<(u32, u32)> =
             here.chain(self.handovers.gone_lately(now)).map(|home| (home.shard, home.ue)).collect();
-        guests.sort_unstable();
-        guests.dedup();
-        self.roll_answered = Some((call, now));
-        (guests.len() <= MOST_GUESTS).then_some(guests)
+        visitors.sort_unstable();
+        visitors.dedup();
+        self.audit_answered = Some((call, now));
+        (visitors.len() <= MOST_GUESTS).then_some(visitors)
     }
 
-    /// The subscribers of this shard that a roll-call has found. Whoever else had arrived elsewhere before is at home again,
+    /// The subscribers of this shard that a visitor audit has found. Whoever else had arrived elsewhere before is at home again,
     /// switched off: it was lost with the agent that had it.
     pub fn found_away(&mut self, call: u64, found: &[u32]) {
-        let Some((_, answered)) = self.roll_answered.take_if(|(answered, _)| *answered == call) else {
+        let Some((_, answered)) = self.audit_answered.take_if(|(answered, _)| *answered == call) else {
             return;
         };
         if self.is_at_rest() {

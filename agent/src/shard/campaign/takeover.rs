@@ -1,18 +1,18 @@
-//! A shard is taken up in the middle of the run: where its last holder left it, or where it was when that one was lost.
+//! A shard is taken over in the middle of the run: where its last holder left it, or where it was when that one was lost.
 
 use std::time::Instant;
 
 use billing::Closing;
 use signalling::{Outcome, Procedure, ReleaseCause, Timer, UeEvent};
 
-use super::handing_over::Newcomer;
+use super::export::Newcomer;
 use crate::ran::Presence;
 use crate::shard::{ShardAction, ShardRunner};
 use crate::transfer::{SessionContext, Task};
 
 impl ShardRunner {
     /// Once, at the first instant of a run that goes on already.
-    pub(in crate::shard) fn take_up(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn take_over(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         let Some(start) = self.start.filter(|start| *start <= now) else { return };
         let Some(takeover) = self.takeover.take() else { return };
         self.pacer.shift_to(now);
@@ -22,7 +22,7 @@ impl ShardRunner {
         if !self.arrived.is_complete() || takeover.batches == 0 {
             self.handovers.taken.lost_before(takeover.from_us);
         }
-        self.take_up_weather(start, now, out);
+        self.take_over_weather(start, now, out);
         let count = u32::try_from(takeover.registered).unwrap_or(u32::MAX).min(self.population.home());
         for ue in 0..count {
             if let Some(slot) = self.population.slot(ue) {
@@ -40,7 +40,7 @@ impl ShardRunner {
         self.population.line_up_as(&lines);
         for Newcomer { ue, timers, session_contexts, recovers } in std::mem::take(&mut self.arrived.ues) {
             if self.population.peek(ue).is_none_or(|slot| slot.presence != Presence::Here) {
-                // A guest whose home was lost meanwhile.
+                // A visiting UE whose home was lost meanwhile.
                 continue;
             }
             self.arm(ue, &timers, now);
@@ -54,9 +54,9 @@ impl ShardRunner {
             }
         }
         self.population.all_have_arrived(now);
-        self.taken_up = Some(now);
-        for ue in self.population.guests_that(|home| self.losses.hit(home)) {
-            self.give_guest_up(ue, now);
+        self.taken_over = Some(now);
+        for ue in self.population.visitors_that(|home| self.losses.hit(home)) {
+            self.give_visitor_up(ue, now);
         }
     }
 
@@ -123,9 +123,9 @@ impl ShardRunner {
         }
     }
 
-    // Guests whose home was lost.
+    // Visiting UEs whose home was lost.
 
-    pub(in crate::shard) fn give_guest_up(&mut self, ue: u32, now: Instant) {
+    pub(in crate::shard) fn give_visitor_up(&mut self, ue: u32, now: Instant) {
         let Some(slot) = self.population.peek(ue) else { return };
         if slot.presence != Presence::Here {
             return;
