@@ -30,12 +30,12 @@ use wire::to_coordinator::{AmfInterval, IntervalReport};
 
 use crate::campaign::{Attempts, Departures, Pacer, Recovery};
 use crate::measure::{PartSet, Parts, Recorder, Tracer};
-use crate::ran::{Access, Handovers, Population, RanEvents, Weather};
+use crate::ran::{Access, Handovers, Impairments, Population, RanEvents};
 use crate::time::Timers;
 use crate::transfer::Encryption;
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
 use campaign::{Abroad, Arrived, AtRest, Ending, StoodStill};
-use ran::{Errand, Losses, Outage, about};
+use ran::{Losses, Outage, ScheduledAction, about};
 
 /// One leased shard. The driver carries out each [`ShardAction`] and says what happens to the associations.
 pub struct ShardRunner {
@@ -54,8 +54,8 @@ pub struct ShardRunner {
     ue_timers: Timers<(u32, Timer)>,
     gnb_timers: Timers<(u16, NodeTimer)>,
     redial: Timers<u16>,
-    errands: Timers<(u32, Errand)>,
-    weather: Weather,
+    scheduled_actions: Timers<(u32, ScheduledAction)>,
+    impairments: Impairments,
     pacer: Pacer,
     attempts: Attempts,
     /// What other shards were asked for.
@@ -229,8 +229,8 @@ impl ShardRunner {
             ue_timers: Timers::new(),
             gnb_timers: Timers::new(),
             redial: Timers::new(),
-            errands: Timers::new(),
-            weather: Weather::new(plan, &shard),
+            scheduled_actions: Timers::new(),
+            impairments: Impairments::new(plan, &shard),
             pacer: Pacer::new(shard.schedules(), &lease.resume_at),
             attempts: Attempts::new(),
             abroad: Abroad::default(),
@@ -390,7 +390,7 @@ impl ShardRunner {
             return self.wind_down(now, out);
         }
         self.take_over(now, out);
-        self.change_weather(now, out);
+        self.change_impairments(now, out);
         self.recover(now, out);
         for _ in 0..BATCH {
             let Some(attempt) = self.pacer.pop_due(now) else { break };
@@ -409,8 +409,8 @@ impl ShardRunner {
         while let Some(step) = self.handovers.steps.pop_expired(now) {
             self.take_step(step, now, out);
         }
-        while let Some((ue, errand)) = self.errands.pop_expired(self.of_run(now)) {
-            self.run_errand(ue, errand, now, out);
+        while let Some((ue, action)) = self.scheduled_actions.pop_expired(self.of_run(now)) {
+            self.run_scheduled_action(ue, action, now, out);
         }
         while let Some(ue) = self.access.pop_idle(now) {
             self.check_inactivity(ue, now, out);
@@ -450,11 +450,11 @@ impl ShardRunner {
             self.ue_timers.next_deadline(),
             self.gnb_timers.next_deadline(),
             self.redial.next_deadline(),
-            self.errands.next_deadline().filter(of_run),
+            self.scheduled_actions.next_deadline().filter(of_run),
             self.next_silence(),
             self.handovers.steps.next_deadline(),
             self.user_plane.next_deadline(),
-            self.next_weather(),
+            self.next_impairment(),
             self.next_ending(),
         ]
         .into_iter()
@@ -575,7 +575,7 @@ impl ShardRunner {
         let maps = self.ue_timers.octets()
             + self.attempts.octets()
             + self.access.octets()
-            + self.errands.octets()
+            + self.scheduled_actions.octets()
             + self.handovers.octets()
             + self.user_plane.octets();
         self.population.octets() + maps as u64

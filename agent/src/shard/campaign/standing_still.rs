@@ -36,7 +36,7 @@ impl ShardRunner {
             self.end = self.end.map(|end| end + paused);
         }
         self.pacer.go_on(paused);
-        self.errands.postpone(paused);
+        self.scheduled_actions.postpone(paused);
         self.user_plane.go_on(at);
     }
 

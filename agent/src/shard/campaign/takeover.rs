@@ -22,7 +22,7 @@ impl ShardRunner {
         if !self.arrived.is_complete() || takeover.batches == 0 {
             self.handovers.taken.lost_before(takeover.from_us);
         }
-        self.take_over_weather(start, now, out);
+        self.take_over_impairments(start, now, out);
         let count = u32::try_from(takeover.registered).unwrap_or(u32::MAX).min(self.population.home());
         for ue in 0..count {
             if let Some(slot) = self.population.slot(ue) {

@@ -3,12 +3,12 @@
 mod amf;
 mod departing;
 mod gnb;
+mod impairments;
 mod mobility;
 mod ue;
 mod visitor_audit;
-mod weather;
 
 pub(super) use amf::{Outage, nothing_of};
 pub(super) use gnb::about;
+pub(super) use impairments::ScheduledAction;
 pub(super) use visitor_audit::Losses;
-pub(super) use weather::Errand;

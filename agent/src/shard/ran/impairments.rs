@@ -10,7 +10,7 @@ use crate::shard::{ShardAction, ShardRunner, campaign::Ending};
 
 /// Something that a UE is to do at its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::shard) enum Errand {
+pub(in crate::shard) enum ScheduledAction {
     /// It has its signal back.
     ComeBack,
     /// It goes to idle, or comes back from it.
@@ -22,31 +22,31 @@ pub(in crate::shard) enum Errand {
 }
 
 impl ShardRunner {
-    pub(in crate::shard) fn next_weather(&self) -> Option<Instant> {
+    pub(in crate::shard) fn next_impairment(&self) -> Option<Instant> {
         let next = self
             .start
             .filter(|_| !self.unbegun)
-            .zip(self.weather.next_change())
+            .zip(self.impairments.next_change())
             .map(|(start, at)| start + at);
         next.filter(|at| self.paused.is_none_or(|paused| *at <= paused))
     }
 
-    pub(in crate::shard) fn change_weather(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
+    pub(in crate::shard) fn change_impairments(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
         let start = self.start.filter(|_| !self.unbegun);
         let elapsed = start.and_then(|start| self.of_run(now).checked_duration_since(start));
         let Some(elapsed) = elapsed else { return };
-        while let Some(change) = self.weather.pop(elapsed) {
+        while let Some(change) = self.impairments.pop(elapsed) {
             self.apply(change, now, out);
         }
     }
 
     fn apply(&mut self, change: Change, now: Instant, out: &mut Vec<ShardAction>) {
-        let Some(kind) = self.weather.kind(change.impairment) else { return };
+        let Some(kind) = self.impairments.kind(change.impairment) else { return };
         match kind {
             ImpairmentKind::Interference { .. } | ImpairmentKind::Congestion { .. } => {
-                for &cell in self.weather.cells(change.impairment) {
-                    self.access.set_interference(cell, self.weather.interference(cell));
-                    self.access.set_congestion(cell, self.weather.congestion(cell));
+                for &cell in self.impairments.cells(change.impairment) {
+                    self.access.set_interference(cell, self.impairments.interference(cell));
+                    self.access.set_congestion(cell, self.impairments.congestion(cell));
                 }
             }
             ImpairmentKind::Throttle { .. } => {
@@ -61,29 +61,29 @@ impl ShardRunner {
             }
             ImpairmentKind::SignalLoss { .. } => self.return_signal(now),
             ImpairmentKind::RrcOscillation { share, period } if change.begins => {
-                let errand = Errand::Oscillate { impairment: change.impairment };
-                self.spread(change.impairment, share, period, errand, now);
+                let action = ScheduledAction::Oscillate { impairment: change.impairment };
+                self.spread(change.impairment, share, period, action, now);
             }
             ImpairmentKind::SignallingStorm { share, period } if change.begins => {
-                let errand = Errand::SwitchOff { impairment: change.impairment };
-                self.spread(change.impairment, share, period, errand, now);
+                let action = ScheduledAction::SwitchOff { impairment: change.impairment };
+                self.spread(change.impairment, share, period, action, now);
             }
             ImpairmentKind::RrcOscillation { .. } | ImpairmentKind::SignallingStorm { .. } => {}
         }
     }
 
     /// The shard is taken over in the middle of the run: what holds then holds for it.
-    pub(in crate::shard) fn take_over_weather(
+    pub(in crate::shard) fn take_over_impairments(
         &mut self,
         start: Instant,
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
-        for change in self.weather.pass_to(now.saturating_duration_since(start)) {
+        for change in self.impairments.pass_to(now.saturating_duration_since(start)) {
             self.apply(change, now, out);
         }
         let lost = |kind| matches!(kind, Some(ImpairmentKind::SignalLoss { .. }));
-        if !self.weather.holding_anywhere().any(|impairment| lost(self.weather.kind(impairment))) {
+        if !self.impairments.holding_anywhere().any(|impairment| lost(self.impairments.kind(impairment))) {
             self.return_signal(now);
         }
     }
@@ -98,7 +98,7 @@ impl ShardRunner {
         ues.retain(|&ue| {
             let cell = self.cell_of(ue);
             cell.zip(self.population.imsi(ue))
-                .is_some_and(|(cell, supi)| self.weather.concerns(impairment, share, cell, supi))
+                .is_some_and(|(cell, supi)| self.impairments.concerns(impairment, share, cell, supi))
         });
         ues
     }
@@ -112,18 +112,25 @@ impl ShardRunner {
     }
 
     /// Each UE that is concerned begins at its own place in the period.
-    fn spread(&mut self, impairment: usize, share: f64, period: Duration, errand: Errand, now: Instant) {
+    fn spread(
+        &mut self,
+        impairment: usize,
+        share: f64,
+        period: Duration,
+        action: ScheduledAction,
+        now: Instant,
+    ) {
         for ue in self.concerned(impairment, share) {
             let Some(supi) = self.population.imsi(ue) else { continue };
-            let phase = self.weather.phase(impairment, supi);
-            self.errands.set((ue, errand), now + period.mul_f64(phase));
+            let phase = self.impairments.phase(impairment, supi);
+            self.scheduled_actions.set((ue, action), now + period.mul_f64(phase));
         }
     }
 
     /// The traffic of the UE's sessions flows as its cell allows.
     pub(in crate::shard) fn throttle_as_cell(&mut self, ue: u32, now: Instant) {
         if let Some(cell) = self.cell_of(ue) {
-            self.user_plane.throttle(ue, self.weather.throttle(cell), now);
+            self.user_plane.throttle(ue, self.impairments.throttle(cell), now);
         }
     }
 
@@ -151,16 +158,16 @@ impl ShardRunner {
             slot.out_of_signal = false;
             let mut draw = self.access.draw(ue, slot);
             let searches = self.access.interruption(SEARCH, &mut draw);
-            self.errands.set((ue, Errand::ComeBack), now + searches);
+            self.scheduled_actions.set((ue, ScheduledAction::ComeBack), now + searches);
             self.line_up(ue);
         }
     }
 
     /// What an impairment wants of a UE is done where the UE has nothing else to do.
-    pub(in crate::shard) fn run_errand(
+    pub(in crate::shard) fn run_scheduled_action(
         &mut self,
         ue: u32,
-        errand: Errand,
+        action: ScheduledAction,
         now: Instant,
         out: &mut Vec<ShardAction>,
     ) {
@@ -171,8 +178,8 @@ impl ShardRunner {
         let Some(slot) = self.population.peek(ue) else { return };
         let idle = slot.ue.is_idle_for_attempts() && !slot.out_of_signal && !busy;
         let (registered, connected) = (slot.ue.is_registered(), slot.ue.is_connected());
-        match errand {
-            Errand::ComeBack => {
+        match action {
+            ScheduledAction::ComeBack => {
                 if idle && registered && !connected {
                     self.ue(ue, UeEvent::CellChanged, now, out);
                     // A UE that has not moved says that it is back.
@@ -181,31 +188,31 @@ impl ShardRunner {
                     }
                 }
             }
-            Errand::Oscillate { impairment } => {
+            ScheduledAction::Oscillate { impairment } => {
                 let Some(ImpairmentKind::RrcOscillation { period, .. }) = self.still(impairment) else {
                     return;
                 };
-                self.errands.set((ue, errand), now + period / 2);
+                self.scheduled_actions.set((ue, action), now + period / 2);
                 if idle && registered && connected {
                     self.begin_by_itself(ue, Procedure::UeContextRelease, "RRC oscillates", now, out);
                 } else if idle && registered {
                     self.begin_by_itself(ue, Procedure::ServiceRequest, "RRC oscillates", now, out);
                 }
             }
-            Errand::SwitchOff { impairment } => {
+            ScheduledAction::SwitchOff { impairment } => {
                 let Some(ImpairmentKind::SignallingStorm { period, .. }) = self.still(impairment) else {
                     return;
                 };
-                self.errands.set((ue, errand), now + period);
+                self.scheduled_actions.set((ue, action), now + period);
                 if idle {
                     if registered {
                         self.ue(ue, UeEvent::SwitchOff, now, out);
                     }
                     // The last message of the old connection leaves before the new one is asked for.
-                    self.errands.set((ue, Errand::Register), now + SWITCH_ON);
+                    self.scheduled_actions.set((ue, ScheduledAction::Register), now + SWITCH_ON);
                 }
             }
-            Errand::Register => {
+            ScheduledAction::Register => {
                 if idle && !registered {
                     self.begin_by_itself(ue, Procedure::RegistrationRetry, "signalling storm", now, out);
                 }
@@ -214,7 +221,7 @@ impl ShardRunner {
     }
 
     fn still(&self, impairment: usize) -> Option<ImpairmentKind> {
-        self.weather.kind(impairment).filter(|_| self.weather.is_active(impairment))
+        self.impairments.kind(impairment).filter(|_| self.impairments.is_active(impairment))
     }
 
     /// UEs that waited for a place in a cell have one now, or have waited too long.

@@ -10,7 +10,7 @@ use super::access::{Cell, Congestion};
 use super::radio::Interference;
 
 /// The impairments of one shard.
-pub(crate) struct Weather {
+pub(crate) struct Impairments {
     seed: u64,
     impairments: Vec<Impairment>,
     /// The cells that each impairment concerns.
@@ -29,9 +29,9 @@ pub(crate) struct Change {
     pub(crate) begins: bool,
 }
 
-impl Weather {
+impl Impairments {
     pub(crate) fn new(plan: &Plan, shard: &Shard) -> Self {
-        let seed = stream_seed(plan.seed(), &[SEED_OF_CONDITIONS]);
+        let seed = stream_seed(plan.seed(), &[SEED_OF_IMPAIRMENTS]);
         let impairments = plan.scenario().conditions.impairments.clone();
         let cells = (0u64..).zip(&impairments).map(|(number, impairment)| {
             let all = (0u16..).zip(&shard.gnbs).flat_map(|(place, gnb)| {
@@ -158,7 +158,7 @@ pub(crate) fn unit(value: u64) -> f64 {
     (value >> 11) as f64 / (1u64 << 53) as f64
 }
 
-const SEED_OF_CONDITIONS: u64 = u64::from_be_bytes(*b"weather\0");
+const SEED_OF_IMPAIRMENTS: u64 = u64::from_be_bytes(*b"weather\0");
 const CELLS: u64 = 1;
 const UES: u64 = 2;
 const PHASES: u64 = 3;
@@ -190,11 +190,11 @@ conditions:
     #[test]
     fn what_begins_ends_and_the_strongest_of_two_throttles_holds() {
         let plan = plan(1);
-        let mut weather = Weather::new(&plan, &plan.shard(0));
-        let cell = weather.cells(0).first().copied().unwrap();
+        let mut impairments = Impairments::new(&plan, &plan.shard(0));
+        let cell = impairments.cells(0).first().copied().unwrap();
         let mut at = |seconds: u64| {
-            while weather.pop(Duration::from_secs(seconds)).is_some() {}
-            weather.throttle(cell)
+            while impairments.pop(Duration::from_secs(seconds)).is_some() {}
+            impairments.throttle(cell)
         };
         assert_eq!([at(9), at(10), at(12), at(16), at(18), at(31)], [1.0, 0.5, 0.2, 0.2, 1.0, 0.5]);
     }
@@ -203,7 +203,9 @@ conditions:
     fn the_seed_alone_decides_which_cells_and_ues_are_concerned() {
         let drawn = |seed| {
             let plan = plan(seed);
-            (0..2).map(|shard| Weather::new(&plan, &plan.shard(shard)).cells(0).to_vec()).collect::<Vec<_>>()
+            (0..2)
+                .map(|shard| Impairments::new(&plan, &plan.shard(shard)).cells(0).to_vec())
+                .collect::<Vec<_>>()
         };
         assert_eq!(drawn(7), drawn(7));
         assert_ne!(drawn(7), drawn(8));
@@ -211,12 +213,12 @@ conditions:
         assert!((10..=30).contains(&count), "{count} of 40 cells for a half of them");
 
         let plan = plan(7);
-        let mut weather = Weather::new(&plan, &plan.shard(0));
-        let cell = weather.cells(0).first().copied().unwrap();
+        let mut impairments = Impairments::new(&plan, &plan.shard(0));
+        let cell = impairments.cells(0).first().copied().unwrap();
         let first: Imsi = "001010000000001".parse().unwrap();
         let mut concerned = |until: u64| {
-            while weather.pop(Duration::from_secs(until)).is_some() {}
-            (0..100).map(|n| weather.concerns(0, 0.5, cell, first.plus(n).unwrap())).collect::<Vec<_>>()
+            while impairments.pop(Duration::from_secs(until)).is_some() {}
+            (0..100).map(|n| impairments.concerns(0, 0.5, cell, first.plus(n).unwrap())).collect::<Vec<_>>()
         };
         let (before, one, other) = (concerned(5), concerned(11), concerned(31));
         assert!(!before.contains(&true), "nothing holds yet");
