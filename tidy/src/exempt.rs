@@ -15,7 +15,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
 ];
 
 pub(crate) const FUNCTIONS: &[(&str, &str)] = &[
-    ("agent/src/fleet/holder/mod.rs: obey", "a row for each message"),
+    ("agent/src/fleet/holder/mod.rs: handle_message", "a row for each message"),
     ("agent/src/shard/ran/gnb.rs: carry_out_one_for_gnb", "a row for each action"),
     ("agent/src/shard/mod.rs: new", "goes with the shard runner into campaign and ran"),
     ("agent/src/worker/accounts.rs: report_if_due", "the fields of one report"),

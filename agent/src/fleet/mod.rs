@@ -1,8 +1,8 @@
 //! The agent in its fleet: it joins a coordinator, holds leases, and owes reports.
 
 mod config;
+mod coordinator_connection;
 pub mod holder;
-mod line;
 mod session;
 mod spool;
 

@@ -1,4 +1,4 @@
-//! The agent's session with its coordinator: drives the holder, which decides, with a line, a crew and a spool.
+//! The agent's session with its coordinator: drives the holder, which decides, with a connection, a worker pool and a spool.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use wire::to_coordinator::ToCoordinator;
 
 use super::config::{AgentConfig, AgentError, Interruption};
+use super::coordinator_connection::{CoordinatorConnection, FromCoordinator};
 use super::holder::{Holder, HolderSettings, Input, Left, Output};
-use super::line::{FromLine, Line};
 use super::spool::Spool;
 use crate::measure::Collector;
 use crate::time::lease_clock;
-use crate::worker::{Crew, FromWorker, Notice, Order};
+use crate::worker::{FromWorker, Notice, Order, WorkerPool};
 
 /// Joins the coordinator and works until the run is over, or an interruption has been obeyed. A coordinator that is lost
 /// is called again; meanwhile the load goes on, as long as the leases allow.
@@ -40,8 +40,8 @@ pub async fn run(
 
 struct Session {
     holder: Holder,
-    line: Line,
-    crew: Crew,
+    connection: CoordinatorConnection,
+    pool: WorkerPool,
     health: Collector,
     spool: Option<Spool>,
     from_spool: UnboundedReceiver<Input>,
@@ -54,7 +54,7 @@ struct Session {
 
 /// One thing that happens.
 enum Event {
-    Line(FromLine),
+    Coordinator(FromCoordinator),
     Worker(FromWorker),
     Spool(Input),
     Interrupted(Interruption),
@@ -78,8 +78,9 @@ impl Session {
         };
         Ok(Self {
             holder: Holder::new(settings, lease_clock::now()),
-            line: Line::new(config.identity.clone(), config.coordinator.clone()),
-            crew: Crew::start(workers, config.priority, config.gtpu_address).map_err(AgentError::Thread)?,
+            connection: CoordinatorConnection::new(config.identity.clone(), config.coordinator.clone()),
+            pool: WorkerPool::start(workers, config.priority, config.gtpu_address)
+                .map_err(AgentError::Thread)?,
             health: Collector::new(workers),
             spool,
             from_spool,
@@ -101,9 +102,9 @@ impl Session {
             let event = tokio::select! {
                 biased;
                 interruption = interrupted(interruptions) => Event::Interrupted(interruption),
-                from_line = self.line.next() => Event::Line(from_line),
+                from_coordinator = self.connection.next() => Event::Coordinator(from_coordinator),
                 Some(input) = self.from_spool.recv() => Event::Spool(input),
-                heard = self.crew.hear() => Event::Worker(heard),
+                received = self.pool.receive() => Event::Worker(received),
                 _ = health_due.tick() => Event::HealthDue,
                 () = until(self.holder.next_deadline()) => Event::Deadline,
             };
@@ -114,27 +115,29 @@ impl Session {
         if left == Left::NobodyAnswers {
             return Err(AgentError::NobodyAnswers { after: config.patience, last: self.last_error });
         }
-        drop(self.crew);
-        self.line.finish().await;
+        drop(self.pool);
+        self.connection.finish().await;
         Ok(left)
     }
 
     fn take(&mut self, event: Event, config: &AgentConfig) -> Result<Option<Left>, AgentError> {
         let input = match event {
-            Event::Line(FromLine::Due) => {
-                self.line.call(self.holder.hello(lease_clock::now()));
+            Event::Coordinator(FromCoordinator::Due) => {
+                self.connection.call(self.holder.hello(lease_clock::now()));
                 return Ok(None);
             }
-            Event::Line(FromLine::Connected(welcome)) => {
+            Event::Coordinator(FromCoordinator::Connected(welcome)) => {
                 let verb = if welcome.returned { "returned" } else { "joined" };
                 tracing::info!(agent = %welcome.agent, coordinator = %welcome.program, "{verb}");
                 self.has_joined = true;
                 Input::Connected(welcome)
             }
-            Event::Line(FromLine::Message(message)) => Input::Message(message),
-            Event::Line(FromLine::Refused(error)) if !self.has_joined => return Err(AgentError::Join(error)),
-            Event::Line(FromLine::Refused(error)) => return Err(AgentError::Lost(error)),
-            Event::Line(FromLine::Lost(error)) => {
+            Event::Coordinator(FromCoordinator::Message(message)) => Input::Message(message),
+            Event::Coordinator(FromCoordinator::Refused(error)) if !self.has_joined => {
+                return Err(AgentError::Join(error));
+            }
+            Event::Coordinator(FromCoordinator::Refused(error)) => return Err(AgentError::Lost(error)),
+            Event::Coordinator(FromCoordinator::Lost(error)) => {
                 if !self.has_joined && !config.stay {
                     return Err(AgentError::Join(error));
                 }
@@ -147,7 +150,7 @@ impl Session {
             Event::Worker(FromWorker::Notice(notice)) => {
                 if matches!(notice, Notice::Finished { .. } | Notice::Released { .. }) {
                     // The run may end with this: what the workers said of themselves goes first.
-                    self.say_health();
+                    self.send_health();
                 }
                 Input::Notice(notice)
             }
@@ -162,7 +165,7 @@ impl Session {
                 Input::Interrupted { reason, within }
             }
             Event::HealthDue => {
-                self.say_health();
+                self.send_health();
                 return Ok(None);
             }
             Event::Deadline => Input::Tick,
@@ -179,18 +182,18 @@ impl Session {
             match output {
                 Output::Send(ToCoordinator::Trace(trace)) => {
                     let packets = trace.packets.len() as u64;
-                    if !self.line.send(ToCoordinator::Trace(trace)) {
+                    if !self.connection.send(ToCoordinator::Trace(trace)) {
                         self.traces_missed += packets;
                     }
                 }
                 Output::Send(message) => {
-                    self.line.send(message);
+                    self.connection.send(message);
                 }
                 Output::Tell { worker, command } => {
                     if matches!(command.order, Order::Start { .. }) {
                         self.health.run_starts();
                     }
-                    self.crew.tell(worker, command);
+                    self.pool.tell(worker, command);
                 }
                 Output::Spool { id, report } => {
                     if let Some(spool) = &self.spool {
@@ -214,7 +217,7 @@ impl Session {
         left
     }
 
-    fn say_health(&mut self) {
+    fn send_health(&mut self) {
         if !self.holder.is_connected() {
             return;
         }
@@ -222,9 +225,9 @@ impl Session {
         health.unacknowledged = self.holder.unacknowledged();
         health.reports_dropped += self.holder.reports_dropped();
         health.trace_dropped += self.holder.traces_dropped() + self.traces_missed;
-        health.report_octets = self.line.octets_sent();
+        health.report_octets = self.connection.octets_sent();
         health.spooled_octets = self.holder.spooled_octets();
-        self.line.send(ToCoordinator::Health(Box::new(health)));
+        self.connection.send(ToCoordinator::Health(Box::new(health)));
     }
 }
 

@@ -171,7 +171,7 @@ mod tests {
 
     fn plan(seed: u64) -> Plan {
         let yaml = r#"
-name: weather
+name: impairments
 subscribers:
   - {plmn: 001/01, imsi: "001010000000001", count: 100, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA"}

@@ -79,14 +79,14 @@ pub struct ShardRunner {
     drained: Option<String>,
     /// The run was over for this shard before it began.
     unbegun: bool,
-    ready_told: bool,
+    ready_sent: bool,
     ending: Ending,
     /// Since when no attempt and no handover is under way.
     quiet_since: Option<Instant>,
     /// When a gNB last sent anything.
     last_sent: Option<Instant>,
     /// When one last heard anything.
-    last_heard: Option<Instant>,
+    last_received: Option<Instant>,
     sequence: u64,
     reported_to: Duration,
     /// How the shard is taken over, until it is.
@@ -255,11 +255,11 @@ impl ShardRunner {
             grace: scenario.drain,
             drained: None,
             unbegun: false,
-            ready_told: false,
+            ready_sent: false,
             ending: Ending::Running,
             quiet_since: None,
             last_sent: None,
-            last_heard: None,
+            last_received: None,
             sequence: 0,
             reported_to: Duration::from_micros(from_us),
             takeover: lease.takeover.clone(),
@@ -344,7 +344,7 @@ impl ShardRunner {
         if self.is_at_rest() {
             return;
         }
-        self.last_heard = Some(now);
+        self.last_received = Some(now);
         if self.gnbs.get(usize::from(gnb)).is_some_and(|port| ppid != port.gnb.ppid()) {
             self.recorder.unexpected("payload-protocol-identifier");
             return;
@@ -399,7 +399,7 @@ impl ShardRunner {
         self.deliver_arrived(now, out);
         while let Some((ue, timer)) = self.ue_timers.pop_expired(now) {
             // What a UE began now, or tried again, would be in no account.
-            if self.hears() {
+            if self.receives() {
                 self.ue(ue, UeEvent::Expired(timer), now, out);
             }
         }

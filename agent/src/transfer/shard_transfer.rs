@@ -38,8 +38,8 @@ pub(crate) enum Item {
         /// In which one, as far as is known.
         at: Option<u32>,
     },
-    /// UEs that wait for a procedure, in order; a line may take several.
-    Line { procedure: u8, ues: Vec<u32> },
+    /// UEs that wait for a procedure, in order; a queue may take several.
+    ReadyQueue { procedure: u8, ues: Vec<u32> },
     /// Sealed UEs that the last holder has taken lately: they are taken once.
     Taken(Vec<Seen>),
     Beside {
@@ -142,8 +142,8 @@ impl ShardTransfer {
 
 /// Octets of a part beside its items: nonce, tag, and its numbers at their longest.
 const OVERHEAD: usize = 128;
-/// UEs of a line in one item.
-pub(crate) const LINED_UP: usize = 8192;
+/// UEs of a queue in one item.
+pub(crate) const QUEUED_IN_ONE: usize = 8192;
 
 #[cfg(test)]
 mod tests {
@@ -151,7 +151,7 @@ mod tests {
 
     fn batches(count: u32) -> (Vec<UeBatch>, Encryption) {
         let mut ours = Encryption::new(&[7; 32], "run-a", 4, 1);
-        let line = |n| Item::Line { procedure: 0, ues: (n * 10_000..n * 10_000 + 8192).collect() };
+        let line = |n| Item::ReadyQueue { procedure: 0, ues: (n * 10_000..n * 10_000 + 8192).collect() };
         (seal((0..count).map(line), &mut ours, 4, 1).unwrap(), Encryption::new(&[7; 32], "run-a", 4, 2))
     }
 

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use sctp::Event;
 
-use super::held::{Held, Stage};
+use super::event_loop::{CLOSE, EventLoop};
+use super::leased_shard::{LeasedShard, Stage};
 use super::messages::Notice;
-use super::rounds::{CLOSE, Rounds};
 
-impl Rounds {
+impl EventLoop {
     pub(super) fn report_if_due(&mut self, now: Instant, events: &mut Vec<Event>) {
         let due = self.reporter.is_due(now);
-        let ends = |held: &Held| match &held.stage {
+        let ends = |held: &LeasedShard| match &held.stage {
             Stage::Runs(runner) | Stage::Settles(runner) => {
                 runner.is_finished(now) || runner.is_settled(now) || runner.wants_report()
             }
@@ -31,7 +31,7 @@ impl Rounds {
         self.note_departures();
         self.notice_standstills();
         // First how the worker is doing, so that it has arrived when a shard says that it is finished.
-        self.reporter.health(now, self.shards.values().filter_map(Held::runner_ref));
+        self.reporter.health(now, self.shards.values().filter_map(LeasedShard::runner_ref));
         for (&shard, held) in &mut self.shards {
             if held.reporting().is_none() || !(due || ends(held)) {
                 continue;
@@ -51,7 +51,7 @@ impl Rounds {
                     match held.unprepared.take() {
                         Some(error) => Stage::Unprepared(error),
                         None => {
-                            self.reporter.say(Notice::Finished { shard, epoch });
+                            self.reporter.notify(Notice::Finished { shard, epoch });
                             Stage::Finished(runner)
                         }
                     }

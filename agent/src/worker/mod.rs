@@ -1,16 +1,16 @@
 //! A worker: one thread with its own SCTP endpoint and its own shards. Nothing of it is shared or locked.
 
 mod accounts;
-mod crew;
-mod held;
+mod event_loop;
+mod leased_shard;
 mod messages;
 mod n3;
 mod outbox;
 mod reporter;
-mod rounds;
+mod worker_pool;
 
-pub(crate) use crew::Crew;
 pub use messages::{Command, Notice, Order};
+pub(crate) use worker_pool::WorkerPool;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Sender;
@@ -24,11 +24,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::measure::WorkerHealth;
 use crate::shard::ShardRunner;
 use crate::user_plane::GtpuPort;
+use event_loop::EventLoop;
 use reporter::Reporter;
-use rounds::Rounds;
 
 /// What a worker is told.
-pub(crate) enum Told {
+pub(crate) enum ToWorker {
     /// This shard will come as soon as it is built.
     Expect(Box<Expected>),
     /// Here it is.
@@ -68,14 +68,14 @@ pub(crate) struct Worker {
 /// Where a worker is told something.
 #[derive(Clone)]
 pub(crate) struct Mailbox {
-    told: Sender<Told>,
+    messages: Sender<ToWorker>,
     waker: Arc<Mutex<Option<Waker>>>,
 }
 
 impl Mailbox {
-    pub(crate) fn tell(&self, told: Told) {
+    pub(crate) fn tell(&self, message: ToWorker) {
         // A worker that has died has said so.
-        let _ = self.told.send(told);
+        let _ = self.messages.send(message);
         if let Ok(waker) = self.waker.lock()
             && let Some(waker) = waker.as_ref()
         {
@@ -92,13 +92,13 @@ impl Worker {
         notices: UnboundedSender<FromWorker>,
         backlog: Arc<AtomicU64>,
     ) -> std::io::Result<Self> {
-        let (told, receiver) = std::sync::mpsc::channel();
+        let (messages, receiver) = std::sync::mpsc::channel();
         let waker = Arc::new(Mutex::new(None));
-        let mailbox = Mailbox { told, waker: Arc::clone(&waker) };
+        let mailbox = Mailbox { messages, waker: Arc::clone(&waker) };
         let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             let place = host::take(priority, host::Role::Generator);
             let reporter = Reporter::new(number, place.granted(), notices, backlog);
-            Rounds::new(number, priority, receiver, reporter, waker).run();
+            EventLoop::new(number, priority, receiver, reporter, waker).run();
         })?;
         Ok(Self { mailbox, thread: Some(thread) })
     }
@@ -110,7 +110,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.mailbox.tell(Told::Stop);
+        self.mailbox.tell(ToWorker::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

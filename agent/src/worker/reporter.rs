@@ -86,8 +86,8 @@ impl Reporter {
 
     /// When the process has stood still since the last call, until when by the clock of the shards, and for how long.
     pub(super) fn standstills(&mut self) -> impl Iterator<Item = (Instant, Duration)> + use<> {
-        let told = self.watch.since(&mut self.watched).into_iter();
-        told.map(|stood| (lease_clock::monotonic(lease_clock::at(stood.until)), stood.lasted))
+        let stood = self.watch.since(&mut self.watched).into_iter();
+        stood.map(|stood| (lease_clock::monotonic(lease_clock::at(stood.until)), stood.lasted))
     }
 
     /// So many attempts left later than their scenario allows.
@@ -120,7 +120,7 @@ impl Reporter {
             self.backlog.fetch_add(1, Ordering::Relaxed);
         }
         if fits || is_last {
-            self.say(Notice::Report(Box::new(report)));
+            self.notify(Notice::Report(Box::new(report)));
         } else {
             runner.report_dropped(&report);
             self.reports_dropped += 1;
@@ -148,7 +148,7 @@ impl Reporter {
         self.send(FromWorker::Health(Box::new(health)));
     }
 
-    pub(super) fn say(&self, notice: Notice) {
+    pub(super) fn notify(&self, notice: Notice) {
         self.send(FromWorker::Notice(notice));
     }
 
@@ -170,7 +170,7 @@ impl Reporter {
                 }
             }
             if self.has_room() {
-                self.say(Notice::Trace(Box::new(trace)));
+                self.notify(Notice::Trace(Box::new(trace)));
             } else {
                 self.trace_dropped += trace.packets.len() as u64;
             }

@@ -2,7 +2,7 @@
 //! (docs/adr/0012-agents-outlive-their-coordinator.md).
 
 mod departure;
-mod leased;
+mod leases;
 mod messages;
 mod reports;
 mod run_clock;
@@ -16,7 +16,7 @@ use wire::to_coordinator::{Hello, IntervalReport, Part, Return, ToCoordinator};
 
 pub use crate::worker::{Command, Notice, Order};
 use departure::Departure;
-use leased::{Handover, Leased, Parting};
+use leases::{Handover, HeldLease, Parting};
 pub use messages::{Input, Left, Output, ReportId};
 use reports::Room;
 use run_clock::RunClock;
@@ -41,7 +41,7 @@ pub struct Holder {
     run: Option<String>,
     identity: Option<Welcome>,
     clock: Option<RunClock>,
-    leases: BTreeMap<(u32, u64), Leased>,
+    leases: BTreeMap<(u32, u64), HeldLease>,
     /// The highest epoch of each shard: lower ones are fenced.
     fences: BTreeMap<u32, u64>,
     /// Live shards of each worker.
@@ -154,7 +154,7 @@ impl Holder {
         match input {
             Input::Connected(welcome) => self.connected(welcome, now, out),
             Input::Disconnected => self.disconnected(now),
-            Input::Message(message) => self.obey(message, now, out),
+            Input::Message(message) => self.handle_message(message, now, out),
             Input::Notice(notice) => self.take_notice(notice, now, out),
             Input::Interrupted { reason, within } => self.interrupted(reason, within, now, out),
             Input::Spooled { id, returned } => self.spooled(id, returned, now, out),
@@ -163,7 +163,7 @@ impl Holder {
         }
         self.give_back(now, out);
         self.start_shards(out);
-        self.say_alive(now, out);
+        self.send_alive(now, out);
         self.leave_if_due(now, out);
     }
 
@@ -174,7 +174,7 @@ impl Holder {
         }
         let connected = self.room.connected;
         let ends = self.leases.values().filter(|leased| leased.is_renewable()).map(|leased| leased.until);
-        let awaited = self.leases.values().filter_map(Leased::awaits_until);
+        let awaited = self.leases.values().filter_map(HeldLease::awaits_until);
         let alive = connected.then_some(self.next_alive);
         let departure = self.departure.as_ref().and_then(|departure| departure.next_deadline(connected));
         ends.chain(awaited).chain(alive).chain(departure).chain(self.patient_until()).min()
@@ -230,15 +230,15 @@ impl Holder {
     fn disconnected(&mut self, now: Instant) {
         self.room.set_connected(false);
         self.away_since.get_or_insert(now);
-        self.leases.values_mut().for_each(Leased::rewind);
+        self.leases.values_mut().for_each(HeldLease::rewind);
     }
 
-    fn obey(&mut self, message: ToAgent, now: Instant, out: &mut Vec<Output>) {
+    fn handle_message(&mut self, message: ToAgent, now: Instant, out: &mut Vec<Output>) {
         match message {
             ToAgent::Welcome(_) => tracing::warn!("welcomed twice"),
             ToAgent::Ping { sent_us } => {
                 let agent_us = self.clock_us(now);
-                self.say(ToCoordinator::Pong { sent_us, agent_us }, out);
+                self.send(ToCoordinator::Pong { sent_us, agent_us }, out);
             }
             ToAgent::Lease(lease) => self.lease(lease, now, out),
             ToAgent::Renew { asked_us, valid_us, leases } => {
@@ -278,7 +278,7 @@ impl Holder {
             ToAgent::AuditVisitors { call } => self.tell_live(&Order::VisitorAudit { call }, out),
             ToAgent::DueAway { to, due } => match self.live_lease_of(to) {
                 Some((worker, epoch)) => tell(worker, to, epoch, Order::DueAway(due), out),
-                None => self.say(ToCoordinator::AwayEnded(due.not_begun(NOBODY_HAS_IT)), out),
+                None => self.send(ToCoordinator::AwayEnded(due.not_begun(NOBODY_HAS_IT)), out),
             },
             ToAgent::AwayEnded(end) => {
                 if let Some((worker, epoch)) = self.live_lease_of(end.home) {
@@ -312,23 +312,23 @@ impl Holder {
                 let live = self.leases.get_mut(&(shard, epoch)).filter(|leased| leased.is_live());
                 if let Some(leased) = live {
                     leased.ready = true;
-                    self.say(ToCoordinator::Ready { shard, epoch }, out);
+                    self.send(ToCoordinator::Ready { shard, epoch }, out);
                 }
             }
             Notice::Ask { to, due } => match self.live_lease_of(to) {
                 Some((worker, epoch)) => tell(worker, to, epoch, Order::DueAway(due), out),
-                None => self.say(ToCoordinator::DueAway { to, due }, out),
+                None => self.send(ToCoordinator::DueAway { to, due }, out),
             },
             Notice::Answer(end) => match self.live_lease_of(end.home) {
                 Some((worker, epoch)) => tell(worker, end.home, epoch, Order::AwayEnded(end), out),
-                None => self.say(ToCoordinator::AwayEnded(end), out),
+                None => self.send(ToCoordinator::AwayEnded(end), out),
             },
-            Notice::Waits { shard, epoch, why } => self.say(ToCoordinator::Waits { shard, epoch, why }, out),
+            Notice::Waits { shard, epoch, why } => self.send(ToCoordinator::Waits { shard, epoch, why }, out),
             Notice::CannotPrepare { shard, epoch, error } => {
                 self.part(shard, epoch, Parting::CannotPrepare { error }, now, out);
             }
             Notice::Report(report) => self.report(report, now, out),
-            Notice::Trace(trace) if self.room.connected => self.say(ToCoordinator::Trace(trace), out),
+            Notice::Trace(trace) if self.room.connected => self.send(ToCoordinator::Trace(trace), out),
             Notice::Trace(trace) => self.traces_dropped += trace.packets.len() as u64,
             Notice::Ues(batch) => {
                 if let Some(leased) = self.leases.get_mut(&(batch.shard, batch.epoch)) {
@@ -336,7 +336,7 @@ impl Holder {
                 }
             }
             Notice::Visitors { shard, epoch, call, visitors } => {
-                self.say(ToCoordinator::Visitors { shard, epoch, call, guests: visitors }, out);
+                self.send(ToCoordinator::Visitors { shard, epoch, call, guests: visitors }, out);
             }
             Notice::Finished { shard, epoch } => self.part(shard, epoch, Parting::Finished, now, out),
             Notice::Released { shard, epoch, lapsed } => {
@@ -363,7 +363,7 @@ impl Holder {
         let batches = lease.takeover.as_ref().map_or(0, |takeover| takeover.batches);
         let adoption = now + self.settings.adoption;
         let awaited = Handover { batches, came: std::collections::BTreeSet::new(), until: adoption };
-        self.leases.insert((shard, epoch), Leased::new(worker, until, awaited));
+        self.leases.insert((shard, epoch), HeldLease::new(worker, until, awaited));
         self.count(worker, true);
         tell(worker, shard, epoch, Order::Take { lease, until }, out);
     }
@@ -385,7 +385,7 @@ impl Holder {
             }
         }
         let asked_us = asked_us.min(self.clock_us(now));
-        self.leases.values_mut().for_each(|leased| leased.heard(asked_us));
+        self.leases.values_mut().for_each(|leased| leased.acknowledged(asked_us));
         self.forget_what_is_over();
     }
 
@@ -474,7 +474,7 @@ impl Holder {
             none => none.insert(Departure::new(reason, within, self.settings.export, now)).message(now),
         };
         if !self.leases.is_empty() {
-            self.say(message, out);
+            self.send(message, out);
         }
     }
 
@@ -518,7 +518,7 @@ impl Holder {
 
     /// Shards whose UEs have not come are not begun without them.
     fn give_back(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let overdue = |leased: &Leased| leased.awaits_until().is_some_and(|until| until <= now);
+        let overdue = |leased: &HeldLease| leased.awaits_until().is_some_and(|until| until <= now);
         let incomplete: Vec<(u32, u64)> =
             self.leases.iter().filter(|(_, leased)| overdue(leased)).map(|(&lease, _)| lease).collect();
         for (shard, epoch) in incomplete {
@@ -540,7 +540,7 @@ impl Holder {
         }
     }
 
-    fn say_alive(&mut self, now: Instant, out: &mut Vec<Output>) {
+    fn send_alive(&mut self, now: Instant, out: &mut Vec<Output>) {
         if self.room.connected && self.next_alive <= now {
             self.next_alive = now + self.alive_interval;
             out.push(Output::Send(ToCoordinator::Alive { agent_us: self.clock_us(now) }));
@@ -556,8 +556,8 @@ impl Holder {
             // Nothing moves while the run stands still, and nothing is missed.
             departure.progressed(now);
         }
-        let all_told = self.leases.values().all(Leased::is_told);
-        let why = if all_told && (self.room.connected || self.leases.is_empty()) {
+        let all_announced = self.leases.values().all(HeldLease::is_announced);
+        let why = if all_announced && (self.room.connected || self.leases.is_empty()) {
             Left::HandedOver
         } else if departure.is_out_of_time(now) {
             Left::OutOfTime
@@ -570,7 +570,7 @@ impl Holder {
             return;
         };
         let reason = departure.reason().to_owned();
-        self.say(ToCoordinator::Leaving { reason }, out);
+        self.send(ToCoordinator::Leaving { reason }, out);
         self.leave(why, out);
     }
 
@@ -627,13 +627,13 @@ impl Holder {
     }
 
     fn tell_started(&self, order: &Order, out: &mut Vec<Output>) {
-        let started = |(_, leased): &(&(u32, u64), &Leased)| leased.is_live() && leased.started;
+        let started = |(_, leased): &(&(u32, u64), &HeldLease)| leased.is_live() && leased.started;
         for (&(shard, epoch), leased) in self.leases.iter().filter(started) {
             tell(leased.worker, shard, epoch, order.clone(), out);
         }
     }
 
-    fn say(&self, message: ToCoordinator, out: &mut Vec<Output>) {
+    fn send(&self, message: ToCoordinator, out: &mut Vec<Output>) {
         if self.room.connected {
             out.push(Output::Send(message));
         }

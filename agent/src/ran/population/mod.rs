@@ -3,8 +3,8 @@
 //! A UE is named by its number within the shard. The first numbers are the shard's own subscribers; the ones after them
 //! are visiting UEs, who came by a handover from another shard and keep their number until they leave.
 
-mod lines;
 mod moving;
+mod ready_queues;
 mod settings;
 
 use std::collections::{HashMap, VecDeque};
@@ -15,7 +15,7 @@ use scenarios::{Scenario, Shard};
 use signalling::{Device, STmsi, UeSettings};
 
 use crate::transfer::Home;
-use lines::{Fitness, Lines, Waiting};
+use ready_queues::{Fitness, QueuedFor, ReadyQueues};
 
 /// Every UE of a shard.
 pub(crate) struct Population {
@@ -25,7 +25,7 @@ pub(crate) struct Population {
     free: Vec<u32>,
     settings: Vec<UeSettings>,
     areas: Vec<(Plmn, Tac)>,
-    lines: Lines,
+    queues: ReadyQueues,
     /// Whom the network pages by this 5G-TMSI. May be out of date: the UE knows.
     paged: HashMap<u32, u32>,
     shard: u32,
@@ -38,7 +38,7 @@ pub(crate) struct Population {
     /// The subscribers who are away.
     away: HashMap<u32, Away>,
     /// Whom the next attempt for somebody who is away asks for; may hold some who are back.
-    away_line: VecDeque<u32>,
+    away_queue: VecDeque<u32>,
 }
 
 /// What is known of a subscriber who is away.
@@ -61,7 +61,7 @@ pub(crate) struct Slot {
     pub(crate) cell: u16,
     /// The AMF of its present or last connection: its place among the targets.
     pub(crate) amf: u8,
-    waiting: Waiting,
+    queued_for: QueuedFor,
     pub(crate) presence: Presence,
     /// It hears no cell.
     pub(crate) out_of_signal: bool,
@@ -114,14 +114,14 @@ impl Population {
             free: Vec::new(),
             settings,
             areas,
-            lines: Lines::new(scenario.load.iter().map(|load| load.procedure)),
+            queues: ReadyQueues::new(scenario.load.iter().map(|load| load.procedure)),
             paged: HashMap::new(),
             shard: shard.number,
             homes: HashMap::new(),
             visitors: HashMap::new(),
             gone_on: HashMap::new(),
             away: HashMap::new(),
-            away_line: VecDeque::new(),
+            away_queue: VecDeque::new(),
         };
         for ue in 0..u32::try_from(home).unwrap_or(u32::MAX) {
             population.enqueue(ue);
@@ -196,7 +196,7 @@ impl Population {
         (slot.presence == Presence::Here && slot.ue.s_tmsi() == Some(s_tmsi)).then_some(ue)
     }
 
-    // Lines.
+    // Ready queues.
 
     /// Chooses the UE for an attempt: the one that has waited longest among those in the right state.
     ///
@@ -225,10 +225,10 @@ impl Population {
             };
             Fitness::Able { rank }
         };
-        let taken = self.lines.take(procedure, fitness, |ue| left.push(ue));
+        let taken = self.queues.take(procedure, fitness, |ue| left.push(ue));
         for ue in left {
             if let Some(slot) = slots.get_mut(ue as usize) {
-                slot.waiting.set(procedure, false);
+                slot.queued_for.set(procedure, false);
             }
         }
         let ue = taken.ok_or_else(|| nobody(procedure))?;
@@ -245,12 +245,12 @@ impl Population {
         self.peek(ue).is_some_and(|slot| slot.is_able(procedure))
     }
 
-    /// The UE joins the lines of what it could attempt in its present state.
+    /// The UE joins the queues of what it could attempt in its present state.
     pub(crate) fn enqueue(&mut self, ue: u32) {
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
-        let mut waiting = slot.waiting;
-        self.lines.join(ue, &mut waiting, |procedure| slot.is_able(procedure));
-        slot.waiting = waiting;
+        let mut queued_for = slot.queued_for;
+        self.queues.join(ue, &mut queued_for, |procedure| slot.is_able(procedure));
+        slot.queued_for = queued_for;
     }
 
     /// A deregistered subscriber of this shard other than the UE, with whom it may change USIMs.
@@ -342,7 +342,7 @@ impl Population {
         slot.presence = if (ue as usize) < home { Presence::Away } else { Presence::Expected };
         if (ue as usize) < home {
             self.away.insert(ue, Away::default());
-            self.away_line.push_back(ue);
+            self.away_queue.push_back(ue);
         }
         slot.connection = slot.connection.wrapping_add(1);
         self.note_identity(ue, before);
@@ -391,10 +391,10 @@ impl Population {
         }
     }
 
-    /// Octets of the UEs and their lines, heap included; from a sample where there are many.
+    /// Octets of the UEs and their queues, heap included; from a sample where there are many.
     pub(crate) fn octets(&self) -> u64 {
         let flat = self.slots.capacity() * size_of::<Slot>()
-            + self.lines.octets()
+            + self.queues.octets()
             + self.paged.capacity() * (size_of::<(u32, u32)>() + 1);
         let stride = (self.slots.len() / SAMPLE).max(1);
         let sampled: usize = self.slots.iter().step_by(stride).map(|slot| slot.ue.heap_octets()).sum();
@@ -410,7 +410,7 @@ impl Slot {
             gnb: 0,
             cell: 0,
             amf: 0,
-            waiting: Waiting::default(),
+            queued_for: QueuedFor::default(),
             presence,
             out_of_signal: false,
             recovers: false,

@@ -1,11 +1,11 @@
-//! The subscribers of a shard as they go from one agent to the next: numbers and places in the lines stay.
+//! The subscribers of a shard as they go from one agent to the next: numbers and places in the queues stay.
 
 use std::time::Instant;
 
 use signalling::Device;
 
 use super::{Away, Population, Presence, Slot, VISITORS_LIMIT};
-use crate::transfer::{Home, Item, LINED_UP};
+use crate::transfer::{Home, Item, QUEUED_IN_ONE};
 
 /// A UE whose slot says nothing that the plan does not: it need not travel.
 fn is_as_planned(slot: &Slot) -> bool {
@@ -27,11 +27,11 @@ impl Population {
         let at = |ue: u32| self.away.get(&ue).and_then(|away| away.at);
         let away =
             away.map(move |(ue, slot)| Item::Away { ue, group: slot.group, draws: slot.draws, at: at(ue) });
-        let lines = self.lines.snapshot().flat_map(|(procedure, ues)| {
-            let part = move |ues: &[u32]| Item::Line { procedure, ues: ues.to_vec() };
-            ues.chunks(LINED_UP).map(part).collect::<Vec<_>>()
+        let queues = self.queues.snapshot().flat_map(|(procedure, ues)| {
+            let part = move |ues: &[u32]| Item::ReadyQueue { procedure, ues: ues.to_vec() };
+            ues.chunks(QUEUED_IN_ONE).map(part).collect::<Vec<_>>()
         });
-        away.chain(lines)
+        away.chain(queues)
     }
 
     /// Makes a slot for the UE of this number where it has none: a visiting UE. `false` where there is no room.
@@ -54,18 +54,18 @@ impl Population {
         {
             (slot.presence, slot.group, slot.draws) = (Presence::Away, group, draws);
             self.away.insert(ue, Away { at, ..Away::default() });
-            self.away_line.push_back(ue);
+            self.away_queue.push_back(ue);
         }
     }
 
-    /// The lines are as they were elsewhere; who is in none of them joins at the end.
-    pub(crate) fn line_up_as(&mut self, lines: &[(u8, Vec<u32>)]) {
-        self.lines.clear();
-        self.slots.iter_mut().for_each(|slot| slot.waiting = super::Waiting::default());
-        for (procedure, ues) in lines {
+    /// The queues are as they were elsewhere; who is in none of them joins at the end.
+    pub(crate) fn restore_queues(&mut self, queues: &[(u8, Vec<u32>)]) {
+        self.queues.clear();
+        self.slots.iter_mut().for_each(|slot| slot.queued_for = super::QueuedFor::default());
+        for (procedure, ues) in queues {
             for &ue in ues {
                 let Some(slot) = self.slots.get_mut(ue as usize) else { continue };
-                self.lines.join_one(*procedure, ue, &mut slot.waiting);
+                self.queues.join_one(*procedure, ue, &mut slot.queued_for);
             }
         }
         self.free.clear();
@@ -132,10 +132,10 @@ impl Population {
         registered: Option<bool>,
         is_asked: impl Fn(u32) -> bool,
     ) -> Option<(u32, u32)> {
-        for _ in 0..self.away_line.len().min(AWAY_LOOKED_AT) {
-            let ue = self.away_line.pop_front()?;
+        for _ in 0..self.away_queue.len().min(AWAY_LOOKED_AT) {
+            let ue = self.away_queue.pop_front()?;
             let Some(away) = self.away.get(&ue) else { continue };
-            self.away_line.push_back(ue);
+            self.away_queue.push_back(ue);
             if let (Some(at), Some(_)) = (away.at, away.since)
                 && registered.is_none_or(|registered| away.deregistered != registered)
                 && !is_asked(ue)

@@ -171,7 +171,7 @@ impl ShardRunner {
         let numbers: Vec<u64> = those.map(|(number, _)| *number).collect();
         for number in numbers {
             if let Some(one) = self.abroad.asked.remove(&number) {
-                self.end_unheard(one, reason);
+                self.end_silent(one, reason);
             }
         }
     }
@@ -187,11 +187,11 @@ impl ShardRunner {
     pub(in crate::shard) fn give_up_the_silent(&mut self, now: Instant) {
         while self.next_silence().is_some_and(|at| at <= now) {
             let Some((_, one)) = self.abroad.asked.pop_first() else { return };
-            self.end_unheard(one, SILENT);
+            self.end_silent(one, SILENT);
         }
     }
 
-    fn end_unheard(&mut self, one: Asked, reason: &str) {
+    fn end_silent(&mut self, one: Asked, reason: &str) {
         self.abroad.ues.remove(&one.ue);
         let name = one.what.procedure.name();
         self.recorder.started(name, one.what.parts);

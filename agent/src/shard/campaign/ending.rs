@@ -59,7 +59,7 @@ impl ShardRunner {
     }
 
     /// Whether anything from outside still counts.
-    pub(in crate::shard) fn hears(&self) -> bool {
+    pub(in crate::shard) fn receives(&self) -> bool {
         matches!(self.ending, Ending::Running | Ending::Settling)
     }
 
@@ -83,7 +83,7 @@ impl ShardRunner {
                 self.come_to_rest(now, out);
             }
         }
-        if !self.hears() && self.attempts.len() + self.abroad.len() > 0 {
+        if !self.receives() && self.attempts.len() + self.abroad.len() > 0 {
             // What a UE begins by itself now would never be reported.
             self.abandon();
         }
@@ -157,7 +157,7 @@ impl ShardRunner {
     /// When nothing was said on any association for so long that the last command is answered: whoever shuts one down before
     /// leaves it unanswered, or uncounted. `None` where nothing ever was, or counts any more.
     fn silent_at(&self) -> Option<Instant> {
-        let last = self.last_sent.into_iter().chain(self.last_heard).max()?;
+        let last = self.last_sent.into_iter().chain(self.last_received).max()?;
         self.at_rest.is_none().then_some(last + SILENCE)
     }
 

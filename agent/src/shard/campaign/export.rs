@@ -16,7 +16,7 @@ use super::ending::{CLOSING, Ending};
 use crate::ran::{Handovers, Presence};
 use crate::shard::{ShardAction, ShardRunner};
 use crate::transfer::{
-    AdoptError, Item, LINED_UP, SessionContext, ShardTransfer, ShardUe, Task, UeContext, seal,
+    AdoptError, Item, QUEUED_IN_ONE, SessionContext, ShardTransfer, ShardUe, Task, UeContext, seal,
 };
 
 /// What the UEs of a shard at rest take along beside their own state.
@@ -32,7 +32,7 @@ pub(in crate::shard) struct Arrived {
     from: Option<u64>,
     parts: std::collections::BTreeSet<u32>,
     expected: u32,
-    lines: Vec<(u32, u8, Vec<u32>)>,
+    queues: Vec<(u32, u8, Vec<u32>)>,
     pub(in crate::shard) ues: Vec<Newcomer>,
 }
 
@@ -60,11 +60,11 @@ impl Arrived {
         Self { expected: batches, ..Self::default() }
     }
 
-    /// The lines as they were, in the order of the parts.
-    pub(in crate::shard) fn take_lines(&mut self) -> Vec<(u8, Vec<u32>)> {
-        let mut lines = std::mem::take(&mut self.lines);
-        lines.sort_by_key(|(part, ..)| *part);
-        lines.into_iter().map(|(_, procedure, ues)| (procedure, ues)).collect()
+    /// The queues as they were, in the order of the parts.
+    pub(in crate::shard) fn take_queues(&mut self) -> Vec<(u8, Vec<u32>)> {
+        let mut queues = std::mem::take(&mut self.queues);
+        queues.sort_by_key(|(part, ..)| *part);
+        queues.into_iter().map(|(_, procedure, ues)| (procedure, ues)).collect()
     }
 }
 
@@ -103,7 +103,7 @@ impl ShardRunner {
         }]
         .into_iter();
         let seen = self.handovers.taken.snapshot();
-        let seen: Vec<Item> = seen.chunks(LINED_UP).map(|part| Item::Taken(part.to_vec())).collect();
+        let seen: Vec<Item> = seen.chunks(QUEUED_IN_ONE).map(|part| Item::Taken(part.to_vec())).collect();
         let items = items.chain(shard_ues).chain(self.population.travelling_beside()).chain(seen);
         let sealed = seal(items, &mut self.encryption, self.number, self.epoch);
         self.at_rest = Some(at_rest);
@@ -180,7 +180,7 @@ impl ShardRunner {
             match item {
                 Item::ShardUe(shard_ue) => count += u64::from(self.take_in(*shard_ue)),
                 Item::Away { ue, group, draws, at } => self.population.is_away(ue, group, draws, at),
-                Item::Line { procedure, ues } => self.arrived.lines.push((part, procedure, ues)),
+                Item::ReadyQueue { procedure, ues } => self.arrived.queues.push((part, procedure, ues)),
                 Item::Taken(seen) => self.handovers.taken.adopt(&seen),
                 Item::Beside { dealt, sessions_left } => {
                     self.user_plane.deal_on(&dealt);

@@ -63,14 +63,14 @@ impl ShardRunner {
     }
 
     pub(in crate::shard) fn take_standstills(&mut self) -> Vec<Standstill> {
-        let told = std::mem::take(&mut self.standstills).into_iter();
-        let told = told.map(|StoodStill { until, lasted, under_way, came_due }| Standstill {
+        let stood = std::mem::take(&mut self.standstills).into_iter();
+        let stood = stood.map(|StoodStill { until, lasted, under_way, came_due }| Standstill {
             until_us: self.run_us(until),
             for_us: micros(lasted),
             under_way,
             came_due,
         });
-        told.collect()
+        stood.collect()
     }
 
     /// What the run's clock shows: the instant at which it stands still, where it does.

@@ -36,8 +36,8 @@ impl ShardRunner {
         if !self.arrived.is_complete() {
             self.recorder.unexpected("ue-batch-missing");
         }
-        let lines = self.arrived.take_lines();
-        self.population.line_up_as(&lines);
+        let queues = self.arrived.take_queues();
+        self.population.restore_queues(&queues);
         for Newcomer { ue, timers, session_contexts, recovers } in std::mem::take(&mut self.arrived.ues) {
             if self.population.peek(ue).is_none_or(|slot| slot.presence != Presence::Here) {
                 // A visiting UE whose home was lost meanwhile.
@@ -119,7 +119,7 @@ impl ShardRunner {
             slot.recovers = goes_on;
         }
         if !goes_on {
-            self.line_up(ue);
+            self.enqueue_ready(ue);
         }
     }
 

@@ -114,8 +114,8 @@ impl ShardRunner {
         let dials = port.dials;
         if self.unbegun {
             // Its associations are being closed.
-        } else if self.ready_told || port.waits_us > 0 {
-            if was_up && self.ready_told {
+        } else if self.ready_sent || port.waits_us > 0 {
+            if was_up && self.ready_sent {
                 port.outage = Some(Outage { since: now, dials: 0, ended: 0, refused: 0 });
                 self.recorder.unexpected("association-lost");
                 let details = format!("{reason}; {ues} UEs were connected");
@@ -150,8 +150,8 @@ impl ShardRunner {
             );
             self.ran_event("association-restored", gnb, &details, now);
         }
-        if !self.ready_told && self.gnbs.iter().all(|port| port.gnb.is_ready()) {
-            self.ready_told = true;
+        if !self.ready_sent && self.gnbs.iter().all(|port| port.gnb.is_ready()) {
+            self.ready_sent = true;
             out.push(ShardAction::Ready);
         }
     }
@@ -171,7 +171,7 @@ impl ShardRunner {
         let asked = if retry_after.is_some() { "the AMF asks for it" } else { "the AMF names no time" };
         let again = format!("{cause}; the gNB asks again in {} s ({asked})", wait.as_secs());
         self.ran_event("ng-setup-refused", gnb, &again, now);
-        if self.ready_told {
+        if self.ready_sent {
             return self.recorder.unexpected("ng-setup-refused");
         }
         if self.unbegun {
@@ -214,7 +214,7 @@ impl ShardRunner {
     ) {
         let details = format!("no answer within {} s; the gNB asks again", after.as_secs());
         self.ran_event("ng-setup-unanswered", gnb, &details, now);
-        if self.ready_told {
+        if self.ready_sent {
             return self.recorder.unexpected("ng-setup-unanswered");
         }
         let why = format!(
@@ -240,7 +240,7 @@ impl ShardRunner {
     }
 
     /// The AMF said something of itself.
-    pub(in crate::shard) fn told_by_amf(&mut self, gnb: u16, notice: &AmfNotice, now: Instant) {
+    pub(in crate::shard) fn noticed_by_amf(&mut self, gnb: u16, notice: &AmfNotice, now: Instant) {
         self.ran_event(notice.kind(), gnb, &notice.to_string(), now);
         if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
             match notice {

@@ -102,9 +102,9 @@ impl ShardRunner {
                 self.setup_refused(interface, &cause, retry_after, passes, now, out);
             }
             NodeAction::SetupUnanswered { after } => self.setup_unanswered(interface, after, now, out),
-            NodeAction::Notice(notice) => self.told_by_amf(interface, &notice, now),
+            NodeAction::Notice(notice) => self.noticed_by_amf(interface, &notice, now),
             NodeAction::Paged { s_tmsi } => {
-                if self.hears()
+                if self.receives()
                     && let Some(ue) = self.population.find_paged(s_tmsi)
                     && let Some(slot) = self.population.slot(ue)
                     && slot.gnb == number

@@ -159,7 +159,7 @@ impl ShardRunner {
             let mut draw = self.access.draw(ue, slot);
             let searches = self.access.interruption(SEARCH, &mut draw);
             self.scheduled_actions.set((ue, ScheduledAction::ComeBack), now + searches);
-            self.line_up(ue);
+            self.enqueue_ready(ue);
         }
     }
 

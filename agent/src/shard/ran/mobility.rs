@@ -152,7 +152,7 @@ impl ShardRunner {
         };
         let timers = state.timers().filter_map(left).collect();
         let (mut home, group) = self.population.origin(ue);
-        home.losses = home.losses.max(self.losses.heard());
+        home.losses = home.losses.max(self.losses.known());
         UeContext { home, group, state, timers, session_contexts }
     }
 
@@ -218,7 +218,7 @@ impl ShardRunner {
         let procedure = departure.procedure;
         if !self.attempts.is(ue, procedure) {
             // The attempt was given up before: too late, or at the end of the run.
-            return self.line_up(ue);
+            return self.enqueue_ready(ue);
         }
         let (name, succeeded) = (procedure.name(), *end == End::Succeeded);
         self.recorder.handover(name, departure.from, departure.to, succeeded);

@@ -35,7 +35,7 @@ impl ShardRunner {
         let Cell { gnb, cell } = cell.unwrap_or(Cell { gnb: 0, cell: 0 });
         match delivery {
             // The account is closed: nobody comes any more.
-            Delivery::Connect { .. } if !self.hears() => {}
+            Delivery::Connect { .. } if !self.receives() => {}
             Delivery::Connect { nas, cause, s_tmsi } => {
                 self.access.establish(ue);
                 let interface = self.select_amf(gnb, ue, s_tmsi, now, out);
@@ -98,11 +98,11 @@ impl ShardRunner {
             self.carry_out(ue, action, now, out);
         }
         self.ue_actions = actions;
-        self.line_up(ue);
+        self.enqueue_ready(ue);
     }
 
-    /// A UE that attempts nothing waits in the lines of what it could attempt.
-    pub(in crate::shard) fn line_up(&mut self, ue: u32) {
+    /// A UE that attempts nothing waits in the queues of what it could attempt.
+    pub(in crate::shard) fn enqueue_ready(&mut self, ue: u32) {
         if !self.attempts.contains(ue) {
             self.population.enqueue(ue);
         }
@@ -202,7 +202,7 @@ impl ShardRunner {
             End::Abandoned(reason) => self.tracer.failed(ue, format!("{name} abandoned: {reason}")),
             End::TimedOut(timer) => self.tracer.failed(ue, format!("{name} timed out: {timer}")),
         }
-        self.line_up(ue);
+        self.enqueue_ready(ue);
     }
 
     fn connect(&mut self, ue: u32, first: Delivery, now: Instant) {

@@ -28,7 +28,7 @@ impl Losses {
     }
 
     /// `false` where it is known already.
-    fn hear(&mut self, lost: u32, number: u64) -> bool {
+    fn learn(&mut self, lost: u32, number: u64) -> bool {
         let is_new = number > self.heard;
         if is_new {
             self.heard = number;
@@ -40,7 +40,7 @@ impl Losses {
         is_new
     }
 
-    pub(in crate::shard) fn heard(&self) -> u64 {
+    pub(in crate::shard) fn known(&self) -> u64 {
         self.heard
     }
 
@@ -55,7 +55,7 @@ impl ShardRunner {
     /// with it are found by a visitor audit.
     pub fn shard_lost(&mut self, lost: u32, number: u64, late: bool, now: Instant) {
         // Who is on its way to the next holder has what was heard before; that one is told the rest.
-        if self.is_at_rest() || !self.losses.hear(lost, number) || lost == self.number {
+        if self.is_at_rest() || !self.losses.learn(lost, number) || lost == self.number {
             return;
         }
         self.give_up_abroad(Some(lost), "agent-lost");
@@ -129,15 +129,15 @@ mod tests {
         let mut losses = Losses::at(Some(&takeover));
         assert!(losses.hit(&home(4, 6)) && !losses.hit(&home(4, 7)));
         assert!(losses.hit(&home(5, 5)) && !losses.hit(&home(5, 6)) && !losses.hit(&home(6, 0)));
-        assert!(!losses.hear(6, 7) && losses.hear(6, 8) && !losses.hear(6, 8));
+        assert!(!losses.learn(6, 7) && losses.learn(6, 8) && !losses.learn(6, 8));
         assert!(losses.hit(&home(6, 7)) && !losses.hit(&home(6, 8)));
-        assert_eq!(losses.heard(), 8);
+        assert_eq!(losses.known(), 8);
     }
 
     #[test]
     fn losses_are_bounded() {
         let mut losses = Losses::at(None);
-        (1..=MOST_LOST as u64 + 9).for_each(|number| assert!(losses.hear(3, number)));
+        (1..=MOST_LOST as u64 + 9).for_each(|number| assert!(losses.learn(3, number)));
         assert_eq!(losses.lost.len(), MOST_LOST);
     }
 }

@@ -12,12 +12,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wire::to_agent::Lease;
 
 use super::messages::{Command, Notice, Order};
-use super::{Expected, FromWorker, Mailbox, Told, Worker};
+use super::{Expected, FromWorker, Mailbox, ToWorker, Worker};
 use crate::shard::ShardRunner;
 use crate::user_plane::{GtpuPort, UserPlaneEnd};
 
 /// Worker threads, and one thread that builds shards for them: a takeover of many shards stops nobody.
-pub(crate) struct Crew {
+pub(crate) struct WorkerPool {
     workers: Vec<Worker>,
     building: Sender<Building>,
     notices_in: UnboundedSender<FromWorker>,
@@ -42,7 +42,7 @@ struct Building {
     octets: u64,
 }
 
-impl Crew {
+impl WorkerPool {
     /// Starts the threads.
     ///
     /// # Errors
@@ -76,12 +76,14 @@ impl Crew {
     }
 
     /// What a worker says next. Cancel-safe.
-    pub(crate) async fn hear(&mut self) -> FromWorker {
-        let Some(heard) = self.notices.recv().await else { unreachable!("the crew holds a sender itself") };
-        if matches!(heard, FromWorker::Notice(Notice::Report(_) | Notice::Trace(_))) {
+    pub(crate) async fn receive(&mut self) -> FromWorker {
+        let Some(received) = self.notices.recv().await else {
+            unreachable!("the pool holds a sender itself")
+        };
+        if matches!(received, FromWorker::Notice(Notice::Report(_) | Notice::Trace(_))) {
             self.backlog.fetch_sub(1, Ordering::Relaxed);
         }
-        heard
+        received
     }
 
     /// Passes a command on to its worker. A lease is given what it needs first.
@@ -96,7 +98,7 @@ impl Crew {
             }
             order => {
                 if let Some(worker) = self.workers.get(worker) {
-                    worker.mailbox().tell(Told::Order(Command { shard, epoch, order }));
+                    worker.mailbox().tell(ToWorker::Order(Command { shard, epoch, order }));
                 }
             }
         }
@@ -112,8 +114,8 @@ impl Crew {
         self.have_room(octets)?;
         let to = worker.mailbox().clone();
         let expected = Expected { shard: lease.shard, epoch: lease.epoch, until, targets, user_plane };
-        to.tell(Told::Expect(Box::new(expected)));
-        // The builder lives as long as the crew.
+        to.tell(ToWorker::Expect(Box::new(expected)));
+        // The builder lives as long as the worker pool.
         self.promised.fetch_add(octets, Ordering::Relaxed);
         let _ = self.building.send(Building { plan, lease, end, to, octets });
         Ok(())
@@ -193,7 +195,7 @@ impl Crew {
 
 fn build(builds: &Receiver<Building>, promised: &AtomicU64) {
     while let Ok(Building { plan, lease, end, to, octets }) = builds.recv() {
-        to.tell(Told::Built(Box::new(ShardRunner::new(&plan, &lease, end))));
+        to.tell(ToWorker::Built(Box::new(ShardRunner::new(&plan, &lease, end))));
         promised.fetch_sub(octets, Ordering::Relaxed);
     }
 }

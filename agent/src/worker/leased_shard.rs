@@ -13,7 +13,7 @@ use crate::shard::ShardRunner;
 use crate::time::lease_clock;
 
 /// A shard with what its driver needs to know.
-pub(super) struct Held {
+pub(super) struct LeasedShard {
     pub(super) shard: u32,
     pub(super) epoch: u64,
     pub(super) targets: Targets,
@@ -49,7 +49,7 @@ pub(super) enum Stage {
     },
 }
 
-impl Held {
+impl LeasedShard {
     pub(super) fn new(expected: Expected) -> Self {
         Self {
             shard: expected.shard,
@@ -109,7 +109,7 @@ impl Held {
     }
 
     /// Carries an order out, or keeps it until the shard is built. Returns what is to be answered.
-    pub(super) fn obey(&mut self, order: Order, now: Instant) -> Option<Notice> {
+    pub(super) fn handle(&mut self, order: Order, now: Instant) -> Option<Notice> {
         if let Stage::Expected(later) = &mut self.stage {
             later.push(order);
             return None;

@@ -12,7 +12,7 @@ use wire::to_coordinator::{Hello, ToCoordinator};
 use wire::{CoordinatorLink, CoordinatorReceiver, CoordinatorSender, Identity, WireError};
 
 /// What comes of a connection.
-pub(crate) enum FromLine {
+pub(crate) enum FromCoordinator {
     /// The coordinator has welcomed us.
     Connected(Welcome),
     Message(ToAgent),
@@ -20,12 +20,12 @@ pub(crate) enum FromLine {
     Lost(WireError),
     /// Whoever answers does not want us, or is no coordinator of ours: trying again is of no use.
     Refused(WireError),
-    /// It is time to call: say what the agent is, with [`Line::call`].
+    /// It is time to call: say what the agent is, with [`CoordinatorConnection::call`].
     Due,
 }
 
 /// Joins, sends and receives; never waits for the other side to read.
-pub(crate) struct Line {
+pub(crate) struct CoordinatorConnection {
     identity: Identity,
     coordinator: String,
     state: State,
@@ -61,7 +61,7 @@ struct Counts {
     octets: AtomicU64,
 }
 
-impl Line {
+impl CoordinatorConnection {
     pub(crate) fn new(identity: Identity, coordinator: String) -> Self {
         Self {
             identity,
@@ -73,22 +73,22 @@ impl Line {
     }
 
     /// The next thing that happens. Cancel-safe.
-    pub(crate) async fn next(&mut self) -> FromLine {
+    pub(crate) async fn next(&mut self) -> FromCoordinator {
         match &mut self.state {
             State::Idle { until } => {
                 tokio::time::sleep_until((*until).into()).await;
-                FromLine::Due
+                FromCoordinator::Due
             }
             State::Joining(joining) => match joining.await {
                 Ok(Ok(Joined { link, welcome })) => {
                     self.open(link);
-                    FromLine::Connected(welcome)
+                    FromCoordinator::Connected(welcome)
                 }
                 Ok(Err(error)) => self.lost(error),
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             },
             State::Open(open) => match open.receiver.receive().await {
-                Ok(Some(message)) => FromLine::Message(message),
+                Ok(Some(message)) => FromCoordinator::Message(message),
                 Ok(None) => {
                     let peer = wire::Peer { role: wire::Role::Coordinator, address: open.receiver.peer() };
                     self.lost(WireError::Gone { peer, reason: "without a goodbye".to_owned() })
@@ -157,18 +157,18 @@ impl Line {
         self.state = State::Open(Box::new(Open { receiver, queue, writer, counts }));
     }
 
-    fn lost(&mut self, error: WireError) -> FromLine {
+    fn lost(&mut self, error: WireError) -> FromCoordinator {
         self.octets_before = self.octets_sent();
         self.back_off = (self.back_off * 2).clamp(FIRST_BACK_OFF, LONGEST_BACK_OFF);
         // All agents of a fleet lose their coordinator at the same time; they are not to come back at the same time.
         let chance = RandomState::new().hash_one(self.back_off) % 1000;
         let wait = self.back_off.mul_f64(0.5 + chance as f64 / 2000.0);
         self.state = State::Idle { until: Instant::now() + wait };
-        if is_final(&error) { FromLine::Refused(error) } else { FromLine::Lost(error) }
+        if is_final(&error) { FromCoordinator::Refused(error) } else { FromCoordinator::Lost(error) }
     }
 }
 
-impl Drop for Line {
+impl Drop for CoordinatorConnection {
     fn drop(&mut self) {
         match &self.state {
             State::Idle { .. } => {}
@@ -200,7 +200,7 @@ async fn write(
 
 /// Whether calling again is of no use.
 fn is_final(error: &WireError) -> bool {
-    // What cannot be understood may be the fault of a line that was cut; whoever answers next may be understood.
+    // What cannot be understood may be the fault of a connection that was cut; whoever answers next may be understood.
     !error.is_transient() && !matches!(error, WireError::Frame { .. } | WireError::Unusable { .. })
 }
 

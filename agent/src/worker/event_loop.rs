@@ -1,7 +1,7 @@
 //! The worker's thread: it goes around its shards, its associations and its orders.
 //!
 //! It reads the clock again after every few messages, so that an attempt that is due meanwhile leaves on time. It looks
-//! at the end of each lease when a round begins, before it lets a shard send, and before what is queued leaves; so after
+//! at the end of each lease when a turn of the loop begins, before it lets a shard send, and before what is queued leaves; so after
 //! a stop of the process (SIGSTOP, a host that was suspended) nothing leaves under a lease that has ended meanwhile.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,23 +12,23 @@ use std::time::{Duration, Instant};
 
 use sctp::{AssociationId, Endpoint, Event, SendError, Waker};
 
-use super::held::{Held, Stage};
+use super::leased_shard::{LeasedShard, Stage};
 use super::messages::{Command, Notice, Order};
 use super::n3::N3;
 use super::outbox::Outbox;
 use super::reporter::Reporter;
-use super::{Expected, FromWorker, Told};
+use super::{Expected, FromWorker, ToWorker};
 use crate::shard::{ShardAction, ShardRunner};
 use crate::user_plane::Datagram;
 
 /// What the thread owns.
-pub(super) struct Rounds {
+pub(super) struct EventLoop {
     number: usize,
     priority: host::Priority,
-    told: Receiver<Told>,
+    messages: Receiver<ToWorker>,
     waker: Arc<Mutex<Option<Waker>>>,
     pub(super) endpoint: Option<Endpoint>,
-    pub(super) shards: BTreeMap<u32, Held>,
+    pub(super) shards: BTreeMap<u32, LeasedShard>,
     associations: HashMap<AssociationId, (u32, u16)>,
     /// Associations of shards that are gone, on their way down.
     parting: HashSet<AssociationId>,
@@ -40,18 +40,18 @@ pub(super) struct Rounds {
     numbers: Vec<u32>,
 }
 
-impl Rounds {
+impl EventLoop {
     pub(super) fn new(
         number: usize,
         priority: host::Priority,
-        told: Receiver<Told>,
+        messages: Receiver<ToWorker>,
         reporter: Reporter,
         waker: Arc<Mutex<Option<Waker>>>,
     ) -> Self {
         Self {
             number,
             priority,
-            told,
+            messages,
             endpoint: None,
             shards: BTreeMap::new(),
             associations: HashMap::new(),
@@ -97,36 +97,38 @@ impl Rounds {
     /// Takes what was told. Waits for it where there is nothing else to do. False when the worker is to stop.
     fn listen(&mut self) -> bool {
         if self.endpoint.is_none() {
-            match self.told.recv() {
-                Ok(Told::Stop) | Err(_) => return false,
-                Ok(told) => self.hear(told),
+            match self.messages.recv() {
+                Ok(ToWorker::Stop) | Err(_) => return false,
+                Ok(message) => self.handle(message),
             }
         }
         loop {
-            match self.told.try_recv() {
-                Ok(Told::Stop) | Err(TryRecvError::Disconnected) => return false,
-                Ok(told) => self.hear(told),
+            match self.messages.try_recv() {
+                Ok(ToWorker::Stop) | Err(TryRecvError::Disconnected) => return false,
+                Ok(message) => self.handle(message),
                 Err(TryRecvError::Empty) => return true,
             }
         }
     }
 
-    fn hear(&mut self, told: Told) {
+    fn handle(&mut self, message: ToWorker) {
         let now = Instant::now();
-        match told {
-            Told::Expect(expected) => self.expect(*expected),
-            Told::Built(runner) => self.prepare(runner, now),
-            Told::Order(Command { shard, epoch, order }) => {
+        match message {
+            ToWorker::Expect(expected) => self.expect(*expected),
+            ToWorker::Built(runner) => self.prepare(runner, now),
+            ToWorker::Order(Command { shard, epoch, order }) => {
                 let held = self.shards.get_mut(&shard).filter(|held| held.epoch == epoch);
                 let Some(held) = held else { return };
                 self.reporter.follow(&order, now);
                 match order {
                     Order::Revoke => self.forget(shard),
                     Order::Renew { until } => held.renew(until),
-                    order => held.obey(order, now).into_iter().for_each(|answer| self.reporter.say(answer)),
+                    order => {
+                        held.handle(order, now).into_iter().for_each(|answer| self.reporter.notify(answer))
+                    }
                 }
             }
-            Told::Stop => {}
+            ToWorker::Stop => {}
         }
     }
 
@@ -138,7 +140,7 @@ impl Rounds {
             self.n3.route(port.clone(), *slot, shard);
             self.n3.watch(self.endpoint.as_mut());
         }
-        self.shards.insert(shard, Held::new(expected));
+        self.shards.insert(shard, LeasedShard::new(expected));
     }
 
     /// The shard is built: opens its associations.
@@ -169,8 +171,8 @@ impl Rounds {
         let mut actions = Vec::new();
         runner.prepare(&mut actions);
         held.stage = Stage::Runs(runner);
-        let answers = orders.into_iter().filter_map(|order| held.obey(order, now));
-        answers.for_each(|answer| self.reporter.say(answer));
+        let answers = orders.into_iter().filter_map(|order| held.handle(order, now));
+        answers.for_each(|answer| self.reporter.notify(answer));
         self.perform(shard, &mut actions);
     }
 
@@ -181,9 +183,9 @@ impl Rounds {
         let mut numbers = std::mem::take(&mut self.numbers);
         numbers.extend(self.shards.keys());
         for shard in numbers.drain(..) {
-            // What is left when a shard has had its rounds waits until the others and the associations have had theirs.
-            for _ in 0..ROUNDS {
-                let Some(runner) = self.shards.get_mut(&shard).and_then(Held::runner) else { break };
+            // What is left when a shard has had its turns waits until the others and the associations have had theirs.
+            for _ in 0..MOST_ADVANCES {
+                let Some(runner) = self.shards.get_mut(&shard).and_then(LeasedShard::runner) else { break };
                 runner.advance(now, &mut actions);
                 self.reporter.late(runner.take_late());
                 let more = runner.next_deadline().is_some_and(|deadline| deadline <= now);
@@ -224,7 +226,7 @@ impl Rounds {
     ) {
         let any = || self.shards.keys().next().copied();
         let Some(shard) = self.n3.shard(slot).or_else(any) else { return };
-        if let Some(runner) = self.shards.get_mut(&shard).and_then(Held::runner) {
+        if let Some(runner) = self.shards.get_mut(&shard).and_then(LeasedShard::runner) {
             runner.received_gtpu(from, octets, now, actions);
             self.perform(shard, actions);
         }
@@ -236,7 +238,8 @@ impl Rounds {
         let (associations, shards) = (&self.associations, &mut self.shards);
         self.outbox.look(endpoint, |id, ticket, at| {
             let shard = associations.get(&id).map(|(shard, _)| *shard);
-            if let Some(runner) = shard.and_then(|shard| shards.get_mut(&shard)).and_then(Held::runner) {
+            if let Some(runner) = shard.and_then(|shard| shards.get_mut(&shard)).and_then(LeasedShard::runner)
+            {
                 runner.departed(ticket, at);
             }
         });
@@ -322,11 +325,11 @@ impl Rounds {
                     }
                     Err(error) => undialled.push((gnb, error)),
                 },
-                ShardAction::Ready => self.reporter.say(Notice::Ready { shard, epoch }),
+                ShardAction::Ready => self.reporter.notify(Notice::Ready { shard, epoch }),
                 ShardAction::CannotPrepare(error) => unprepared = Some(error),
-                ShardAction::Ask { to, due } => self.reporter.say(Notice::Ask { to, due }),
-                ShardAction::Answer(end) => self.reporter.say(Notice::Answer(end)),
-                ShardAction::Waits(why) => self.reporter.say(Notice::Waits { shard, epoch, why }),
+                ShardAction::Ask { to, due } => self.reporter.notify(Notice::Ask { to, due }),
+                ShardAction::Answer(end) => self.reporter.notify(Notice::Answer(end)),
+                ShardAction::Waits(why) => self.reporter.notify(Notice::Waits { shard, epoch, why }),
             }
         }
         // A dial that comes to nothing at once is as one that is refused.
@@ -347,7 +350,7 @@ impl Rounds {
     pub(super) fn notice_standstills(&mut self) {
         for (until, lasted) in self.reporter.standstills() {
             tracing::warn!(worker = self.number, seconds = lasted.as_secs_f64(), "this process stood still");
-            let runners = self.shards.values_mut().filter_map(Held::runner);
+            let runners = self.shards.values_mut().filter_map(LeasedShard::runner);
             runners.for_each(|runner| runner.stood_still(until, lasted));
         }
     }
@@ -362,16 +365,16 @@ impl Rounds {
             match held.stage {
                 // All is said.
                 Stage::Finished(_) => {}
-                Stage::Closes { ues, .. } => self.say_released(shard, epoch, ues, false),
+                Stage::Closes { ues, .. } => self.send_released(shard, epoch, ues, false),
                 Stage::Unprepared(error) => {
-                    self.reporter.say(Notice::CannotPrepare { shard, epoch, error });
+                    self.reporter.notify(Notice::CannotPrepare { shard, epoch, error });
                 }
-                Stage::Expected(_) => self.say_released(shard, epoch, Vec::new(), true),
+                Stage::Expected(_) => self.send_released(shard, epoch, Vec::new(), true),
                 Stage::Runs(mut runner) | Stage::Settles(mut runner) | Stage::Parts { mut runner, .. } => {
                     runner.give_up("lease-lapsed", now);
                     while runner.wants_report() && self.reporter.report(&mut runner, now, false) {}
                     self.reporter.report(&mut runner, now, true);
-                    self.say_released(shard, epoch, Vec::new(), true);
+                    self.send_released(shard, epoch, Vec::new(), true);
                 }
             }
         }
@@ -379,7 +382,7 @@ impl Rounds {
 
     /// Says goodbye to the shards whose associations are closed, and to those that cannot be run.
     fn part(&mut self, now: Instant) {
-        let gone = |held: &&Held| match &held.stage {
+        let gone = |held: &&LeasedShard| match &held.stage {
             Stage::Unprepared(_) => true,
             Stage::Closes { until, .. } => held.associations.is_empty() || *until <= now,
             _ => false,
@@ -387,18 +390,18 @@ impl Rounds {
         while let Some(shard) = self.shards.values().find(gone).map(|held| held.shard) {
             let Some(held) = self.remove(shard, Closing::Abort) else { continue };
             match held.stage {
-                Stage::Closes { ues, .. } => self.say_released(shard, held.epoch, ues, false),
+                Stage::Closes { ues, .. } => self.send_released(shard, held.epoch, ues, false),
                 Stage::Unprepared(error) => {
-                    self.reporter.say(Notice::CannotPrepare { shard, epoch: held.epoch, error });
+                    self.reporter.notify(Notice::CannotPrepare { shard, epoch: held.epoch, error });
                 }
                 _ => {}
             }
         }
     }
 
-    fn say_released(&self, shard: u32, epoch: u64, ues: Vec<wire::to_agent::UeBatch>, lapsed: bool) {
-        ues.into_iter().for_each(|part| self.reporter.say(Notice::Ues(Box::new(part))));
-        self.reporter.say(Notice::Released { shard, epoch, lapsed });
+    fn send_released(&self, shard: u32, epoch: u64, ues: Vec<wire::to_agent::UeBatch>, lapsed: bool) {
+        ues.into_iter().for_each(|part| self.reporter.notify(Notice::Ues(Box::new(part))));
+        self.reporter.notify(Notice::Released { shard, epoch, lapsed });
     }
 
     /// The shard is nobody's, or another's: it stops at once.
@@ -408,7 +411,7 @@ impl Rounds {
     }
 
     /// Takes a shard out, with its associations and its tunnels.
-    fn remove(&mut self, shard: u32, closing: Closing) -> Option<Held> {
+    fn remove(&mut self, shard: u32, closing: Closing) -> Option<LeasedShard> {
         let held = self.shards.remove(&shard)?;
         let now = Instant::now();
         for &id in held.associations.values() {
@@ -430,14 +433,14 @@ impl Rounds {
     }
 
     fn next_deadline(&self, now: Instant) -> Instant {
-        let shards = self.shards.values().filter_map(Held::next_deadline);
+        let shards = self.shards.values().filter_map(LeasedShard::next_deadline);
         let longest = now + IDLE;
         shards.chain(self.reporter.next_deadline()).min().unwrap_or(longest).min(longest)
     }
 
     /// When the next attempt is due, of those that no shard wants to be called for before `deadline`.
     fn next_due(&self, deadline: Instant) -> Option<Instant> {
-        let running = self.shards.values().filter_map(Held::runner_ref);
+        let running = self.shards.values().filter_map(LeasedShard::runner_ref);
         running.filter_map(ShardRunner::next_due).filter(|due| *due >= deadline).min()
     }
 
@@ -475,7 +478,7 @@ enum Closing {
 /// The longest sleep: nothing depends on its end.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often one shard may go on at once.
-const ROUNDS: usize = 16;
+const MOST_ADVANCES: usize = 16;
 /// Messages handled before the clock is read again.
 const EVENTS_PER_CLOCK: usize = 16;
 /// How long closing associations may take.

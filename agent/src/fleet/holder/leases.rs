@@ -16,7 +16,7 @@ use super::reports::{Reports, Room};
 ///     └────────────┴──────────┴─────► released, lapsed or given up        (a `Parting`, told after the last report)
 /// ```
 #[derive(Debug)]
-pub(super) struct Leased {
+pub(super) struct HeldLease {
     pub(super) worker: usize,
     /// Its end, by the agent's clock.
     pub(super) until: Instant,
@@ -29,7 +29,7 @@ pub(super) struct Leased {
     pub(super) reports: Reports,
     pub(super) exported: Vec<UeBatch>,
     pub(super) parting: Option<Parting>,
-    told: Told,
+    announced: Announced,
 }
 
 /// UEs that come with the lease.
@@ -51,15 +51,15 @@ pub(super) enum Parting {
 
 /// What the coordinator knows of the parting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Announced {
     No,
     /// Sent at this time of the agent's clock, µs.
     At(u64),
     /// It answered something that we sent later: it has read this, and stored it.
-    Heard,
+    Acknowledged,
 }
 
-impl Leased {
+impl HeldLease {
     pub(super) fn new(worker: usize, until: Instant, awaited: Handover) -> Self {
         Self {
             worker,
@@ -72,7 +72,7 @@ impl Leased {
             reports: Reports::default(),
             exported: Vec::new(),
             parting: None,
-            told: Told::No,
+            announced: Announced::No,
         }
     }
 
@@ -108,11 +108,11 @@ impl Leased {
         now_us: u64,
         out: &mut Vec<Output>,
     ) {
-        if !room.connected || !self.reports.send(shard, epoch, room, out) || self.told != Told::No {
+        if !room.connected || !self.reports.send(shard, epoch, room, out) || self.announced != Announced::No {
             return;
         }
         let Some(parting) = &self.parting else { return };
-        self.told = Told::At(now_us);
+        self.announced = Announced::At(now_us);
         let made = self.reports.made();
         let message = match parting.clone() {
             Parting::Finished => {
@@ -129,9 +129,9 @@ impl Leased {
     }
 
     /// The coordinator has read, and stored, all that was sent before this time of the agent's clock.
-    pub(super) fn heard(&mut self, before_us: u64) {
-        if matches!(self.told, Told::At(at) if at < before_us) {
-            self.told = Told::Heard;
+    pub(super) fn acknowledged(&mut self, before_us: u64) {
+        if matches!(self.announced, Announced::At(at) if at < before_us) {
+            self.announced = Announced::Acknowledged;
             self.exported = Vec::new();
         }
     }
@@ -139,19 +139,19 @@ impl Leased {
     /// A connection begins: what may not have arrived is sent again.
     pub(super) fn rewind(&mut self) {
         self.reports.rewind();
-        if self.told != Told::Heard {
-            self.told = Told::No;
+        if self.announced != Announced::Acknowledged {
+            self.announced = Announced::No;
         }
     }
 
     /// Everything is said.
-    pub(super) fn is_told(&self) -> bool {
-        self.told != Told::No && self.reports.waiting() == 0
+    pub(super) fn is_announced(&self) -> bool {
+        self.announced != Announced::No && self.reports.waiting() == 0
     }
 
     /// The coordinator knows everything: the lease can be forgotten.
     pub(super) fn is_over(&self) -> bool {
-        self.told == Told::Heard && self.reports.waiting() == 0
+        self.announced == Announced::Acknowledged && self.reports.waiting() == 0
     }
 
     pub(super) fn held(&self, shard: u32, epoch: u64) -> Held {
