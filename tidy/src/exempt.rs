@@ -2,7 +2,7 @@
 
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("agent/src/fleet/holder/mod.rs", "the holder of leases, about to be split"),
-    ("agent/src/shard/ran/mobility.rs", "goes with the shard runner into campaign and ran"),
+    ("agent/src/shard/ran/handover_source.rs", "goes with the shard runner into campaign and ran"),
     ("agent/src/shard/mod.rs", "goes with the shard runner into campaign and ran"),
     ("agent/src/user_plane/mod.rs", "about to be split"),
     ("agent/tests/associations.rs", "stories of one subject"),

@@ -12,6 +12,7 @@
 //! Every idea of a shard moves messages between the same UEs and gNBs, so they share one value, with a file for each idea: in
 //! `campaign/` what becomes of attempts and of the shard, in `ran/` what happens to UEs, gNBs and AMFs.
 
+mod action;
 mod campaign;
 mod ran;
 
@@ -24,16 +25,16 @@ use signalling::{
     Gnb, GnbSettings, N3Settings, NodeAction, NodeEvent, NodeTimer, Procedure, RanNode, Timer, UeAction,
     UeEvent,
 };
-use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Lease, Takeover};
-use wire::to_coordinator::{AmfInterval, IntervalReport};
+use wire::to_coordinator::AmfInterval;
 
 use crate::campaign::{Attempts, Departures, Pacer, Recovery};
-use crate::measure::{PartSet, Parts, Recorder, Tracer};
+use crate::measure::{Parts, Recorder, Tracer};
 use crate::ran::{Access, Handovers, Impairments, Population, RanEvents};
 use crate::time::Timers;
 use crate::transfer::Encryption;
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
+pub use action::ShardAction;
 use campaign::{Abroad, Arrived, AtRest, Ending, StoodStill};
 use ran::{Losses, Outage, ScheduledAction, about};
 
@@ -113,51 +114,6 @@ pub struct ShardRunner {
     ue_actions: Vec<UeAction>,
     gnb_actions: Vec<NodeAction>,
     outgoing: Vec<Outgoing>,
-}
-
-/// What the driver has to do.
-#[derive(Debug)]
-pub enum ShardAction {
-    /// Open an association with [`ShardRunner::target_of`] it.
-    Connect {
-        /// Number of the NG interface within the shard: of each gNB one for each AMF.
-        gnb: u16,
-    },
-    /// Send one message to the core.
-    Send {
-        /// Number of the NG interface within the shard.
-        gnb: u16,
-        /// SCTP stream.
-        stream: u16,
-        /// SCTP payload protocol identifier.
-        ppid: u32,
-        /// The message.
-        octets: Vec<u8>,
-        /// Its name in [`ShardRunner::departed`].
-        ticket: u64,
-    },
-    /// Send one GTP-U message from the agent's address.
-    SendGtpu {
-        /// To this address.
-        to: SocketAddr,
-        /// The message.
-        octets: Vec<u8>,
-    },
-    /// Every gNB has had its NG setup accepted.
-    Ready,
-    /// The core refused a gNB before the start.
-    CannotPrepare(String),
-    /// The core wants a gNB to wait before the start: why, for people.
-    Waits(String),
-    /// An attempt is due for a subscriber who is in another shard.
-    Ask {
-        /// Which one.
-        to: u32,
-        /// What is due.
-        due: DueAway,
-    },
-    /// For the home of a visiting UE.
-    Answer(AwayEnd),
 }
 
 /// A gNB with its association.
@@ -467,41 +423,6 @@ impl ShardRunner {
         self.pacer.next_due()
     }
 
-    /// Starts nothing more. What is in flight may end until `until`; then it is abandoned for this reason.
-    /// What a shard that is to be handed over has not started stays planned all the same.
-    pub fn drain(&mut self, reason: &str, now: Instant, until: Instant) {
-        if self.ending == Ending::Settling {
-            self.end = self.end.map(|end| end.min(until));
-        }
-        if self.ending != Ending::Running || self.unbegun {
-            return;
-        }
-        if self.start.is_none() && self.takeover.is_none() {
-            return self.never_begin(reason, now);
-        }
-        for (procedure, left) in self.pacer.cancel() {
-            self.recorder.never_started(procedure.name(), PartSet::default(), reason, left);
-        }
-        self.duration = Duration::ZERO;
-        self.end = Some(until);
-        self.drained = Some(reason.to_owned());
-        self.start.get_or_insert(now);
-    }
-
-    /// The run does not begin, or not here. What has been said with the core so far is reported; what becomes of what is
-    /// planned is the business of who planned it.
-    pub fn never_begin(&mut self, reason: &str, now: Instant) {
-        if self.ending != Ending::Running || self.unbegun {
-            return;
-        }
-        self.unbegun = true;
-        self.pacer.stop();
-        self.takeover = None;
-        self.duration = Duration::ZERO;
-        (self.start, self.end) = (Some(now), Some(now));
-        self.drained = Some(reason.to_owned());
-    }
-
     /// Whether there are sessions, so that user data may come at any time.
     pub fn has_user_plane(&self) -> bool {
         !self.user_plane.is_settled()
@@ -515,54 +436,6 @@ impl ShardRunner {
     /// The instant that the traces' times count from, once the run has started.
     pub fn run_start(&self) -> Option<Instant> {
         self.start
-    }
-
-    /// What happened since the last report. `None` before the start.
-    pub fn report(&mut self, now: Instant) -> Option<IntervalReport> {
-        // The first interval of a successor begins where it was taken over, also where that lies ahead.
-        let elapsed = self.of_run(now).checked_duration_since(self.start?)?;
-        // Where nothing began no time of the run has passed.
-        let to = if self.unbegun { self.reported_to } else { elapsed.max(self.reported_to) };
-        self.attempts.record_lateness(&mut self.recorder);
-        let (procedures, mut unexpected) = self.recorder.take();
-        unexpected.extend(self.user_plane.take_strays().map(|(kind, count)| (kind.to_owned(), count)));
-        let (events, events_left_out) = self.ran_events.take();
-        let from = std::mem::replace(&mut self.reported_to, to);
-        let sequence = self.sequence;
-        self.sequence += 1;
-        Some(IntervalReport {
-            run: self.run.clone(),
-            shard: self.number,
-            epoch: self.epoch,
-            sequence,
-            from_us: micros(from),
-            to_us: micros(to),
-            progress: self.pacer.progress(),
-            procedures,
-            in_flight: (self.attempts.own() + self.abroad.len()) as u64,
-            registered: self.registered,
-            unexpected,
-            messages_sent: std::mem::take(&mut self.sent),
-            messages_received: std::mem::take(&mut self.received),
-            radio_lost: self.access.take_lost(),
-            sessions: self.at_rest.as_ref().map_or_else(|| self.user_plane.sessions(), AtRest::sessions),
-            usage: self.user_plane.take_usage(),
-            handovers: self.recorder.take_handovers(),
-            user_plane: self.user_plane.take_counters(),
-            shifted: std::mem::take(&mut self.shifted),
-            recovery: self.recovery.take_counts(),
-            events,
-            events_left_out,
-            amfs: self.take_amfs(),
-            parts: self.recorder.take_parts(),
-            standstills: self.take_standstills(),
-            dropped: std::mem::take(&mut self.reports_dropped),
-        })
-    }
-
-    /// There was no room for this report: the next one says so.
-    pub fn report_dropped(&mut self, report: &IntervalReport) {
-        self.reports_dropped += report.dropped + 1;
     }
 
     /// UEs of the shard.
@@ -584,40 +457,6 @@ impl ShardRunner {
     fn send_user_plane(&mut self, out: &mut Vec<ShardAction>) {
         out.extend(self.outgoing.drain(..).map(|(to, octets)| ShardAction::SendGtpu { to, octets }));
     }
-
-    /// What is in flight is given up by now.
-    fn is_over(&self, now: Instant) -> bool {
-        self.paused.is_none() && self.end.is_some_and(|end| end <= now)
-    }
-
-    fn reason_to_end(&self) -> String {
-        self.drained.clone().unwrap_or_else(|| END_OF_RUN.to_owned())
-    }
-
-    fn abandon(&mut self) {
-        self.abandon_here();
-        self.give_up_abroad(None, &self.reason_to_end());
-    }
-
-    fn abandon_here(&mut self) {
-        let timers = &self.ue_timers;
-        let reason = |ue| match &self.drained {
-            Some(reason) => reason.clone(),
-            None => unanswered(|timer| timers.expires((ue, timer)).is_some()),
-        };
-        for (ue, reason) in self.attempts.abandon_all(reason, &mut self.recorder) {
-            self.tracer.failed(ue, format!("abandoned: {reason}"));
-        }
-        self.preludes.clear();
-    }
-}
-
-/// Why an attempt is given up at the end of the run: by the timer that would have ended it, which the drain was too short for.
-fn unanswered(runs: impl Fn(Timer) -> bool) -> String {
-    match SUPERVISING.into_iter().find(|timer| runs(*timer)) {
-        Some(timer) => format!("{END_OF_RUN}-unanswered-{}", timer.as_str()),
-        None => END_OF_RUN.to_owned(),
-    }
 }
 
 fn micros(duration: Duration) -> u64 {
@@ -626,10 +465,6 @@ fn micros(duration: Duration) -> u64 {
 
 /// Attempts that leave at one reading of the clock.
 const BATCH: usize = 16;
-/// The timers that end an attempt which is not answered (TS 24.501 Tables 10.2.1 and 10.3.1).
-const SUPERVISING: [Timer; 7] =
-    [Timer::T3510, Timer::T3517, Timer::T3521, Timer::T3520, Timer::T3580, Timer::T3581, Timer::T3582];
-const END_OF_RUN: &str = "end-of-run";
 const SEED_OF_SHARDS: u64 = 1;
 const SEED_OF_RADIO: u64 = 2;
 const SEED_OF_UES: u64 = 3;

@@ -9,8 +9,10 @@
 //! A session's traffic flows while the session is up and its UE has a tunnel at the gNB that serves it; what flows
 //! toward the UE is counted wherever it comes, so that a tunnel which the UE has just left is not forgotten.
 
+mod end;
 mod gtpu_port;
-mod receiving;
+mod mobility;
+mod packets;
 mod routers;
 mod sessions;
 mod strays;
@@ -19,48 +21,25 @@ mod tests;
 mod tunnels;
 mod usage;
 
+pub use end::UserPlaneEnd;
 pub(crate) use gtpu_port::{Datagram, GtpuPort, Route};
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use billing::{Closing, UsageRecord};
-use gtpu::{Direction, GPdu, Message, Packet, QosFlow, RateLimit, TrafficSource};
-use identity::{Imsi, Plmn, SessionId, Snssai, TeidKey};
+use gtpu::{Message, RateLimit, TrafficSource};
+use identity::{Imsi, Plmn, SessionId, Snssai};
 use scenarios::{Scenario, stream_seed};
 use signalling::{Session, SessionRequest, Tunnel};
 use wire::to_coordinator::{MOST_USAGE, UserPlaneInterval};
 
 use crate::time::Timers;
-use crate::transfer::SessionContext;
 use sessions::{Held, Sessions, address_of};
 use strays::Strays;
 use tunnels::Tunnels;
 use usage::{PartOf, Usage};
-
-/// Where the gNBs of a shard have their ends of the tunnels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UserPlaneEnd {
-    /// The address that the agent's socket has.
-    pub address: IpAddr,
-    /// The number of the shard within the agent, below 4096: the upper 12 bits of the numbers of all its TEIDs.
-    pub slot: u32,
-    /// By which a number is turned into a TEID, and back.
-    pub key: TeidKey,
-}
-
-impl UserPlaneEnd {
-    /// How far the numbers of TEIDs are shifted to show the slot.
-    pub const SHIFT: u32 = 20;
-
-    /// The first number of the slot that a gNB may use, and the last one.
-    pub(crate) fn numbers(self) -> (u32, u32) {
-        let first = self.slot << Self::SHIFT;
-        (first + 1, first | ((1 << Self::SHIFT) - 1))
-    }
-}
 
 /// A GTP-U message to send.
 pub(crate) type Outgoing = (SocketAddr, Vec<u8>);
@@ -240,138 +219,6 @@ impl UserPlane {
         }
     }
 
-    // Mobility.
-
-    /// The UE is between two cells: it sends nothing.
-    pub(crate) fn pause(&mut self, ue: u32) {
-        for held in self.sessions.of_mut(ue) {
-            held.stand_still();
-            self.due.stop((ue, held.id));
-        }
-    }
-
-    /// The UE is at another gNB of the shard. Where that is of another network, a part of each session ends.
-    pub(crate) fn moved(&mut self, ue: u32, gnb: u16, serving: Plmn, now: Instant) {
-        let ids: Vec<SessionId> = self.sessions.of(ue).map(|held| held.id).collect();
-        for id in ids {
-            self.change_network(ue, id, serving, now);
-            if self.tunnels.teid(ue, gnb, id).is_some() {
-                self.attach(ue, id, gnb, serving, now);
-            }
-        }
-    }
-
-    /// What the UE's sessions take along when it goes to another agent.
-    pub(crate) fn session_contexts(&mut self, ue: u32) -> Vec<SessionContext> {
-        let mut session_contexts = Vec::new();
-        for held in self.sessions.of(ue).filter(|held| held.up) {
-            let Some(part) = held.part else { continue };
-            let uplink = held.earlier_uplink + self.usage.uplink(part);
-            let Some(of) = self.usage.of(part) else { continue };
-            session_contexts.push(SessionContext {
-                session: held.id,
-                template: u32::try_from(held.template).unwrap_or_default(),
-                serving: of.serving,
-                opened_us: of.opened_us.unwrap_or_default(),
-                sequence: of.sequence,
-                uplink,
-                prefix: held.router.prefix(),
-            });
-        }
-        session_contexts
-    }
-
-    /// The UE has left for another agent, into a network that may be another.
-    pub(crate) fn depart(&mut self, ue: u32, into: Plmn, now: Instant) {
-        let held: Vec<_> = self.sessions.of(ue).map(|held| (held.id, held.part)).collect();
-        for (id, part) in held {
-            let stays = part.and_then(|part| self.usage.of(part)).is_none_or(|of| of.serving == into);
-            let closing = if stays { Closing::Handover } else { Closing::PlmnChange };
-            self.session_down(ue, id, closing, now);
-        }
-    }
-
-    /// The whole shard goes to another agent: nothing is sent any more, and every part ends. What each UE takes along.
-    pub(crate) fn export(&mut self, now: Instant) -> HashMap<u32, Vec<SessionContext>> {
-        let mut all = HashMap::new();
-        for ue in self.sessions.ues() {
-            let session_contexts = self.session_contexts(ue);
-            let held: Vec<_> = self.sessions.of(ue).map(|held| (held.id, held.up)).collect();
-            for (id, up) in held {
-                // One that the UE has only asked for does not go on elsewhere.
-                let closing = if up { Closing::Handover } else { Closing::Released };
-                self.session_down(ue, id, closing, now);
-            }
-            if !session_contexts.is_empty() {
-                all.insert(ue, session_contexts);
-            }
-        }
-        all
-    }
-
-    /// How many sessions were dealt of each template.
-    pub(crate) fn dealt(&self) -> &[u64] {
-        &self.dealt
-    }
-
-    /// So many were dealt before.
-    pub(crate) fn deal_on(&mut self, dealt: &[u64]) {
-        for (mine, before) in self.dealt.iter_mut().zip(dealt) {
-            *mine = mine.saturating_add(*before);
-        }
-    }
-
-    /// The UE has come from another agent.
-    pub(crate) fn arrive(
-        &mut self,
-        ue: u32,
-        sessions: &[(Imsi, Session)],
-        session_contexts: &[SessionContext],
-        gnb: u16,
-        serving: Plmn,
-        now: Instant,
-    ) {
-        for (supi, session) in sessions {
-            let brought = session_contexts.iter().find(|brought| brought.session == session.id);
-            let template = brought.and_then(|brought| usize::try_from(brought.template).ok());
-            let mut held = Held::asked_for(session.id, *supi, template.unwrap_or_default());
-            held.takes(address_of(session));
-            if let Some(prefix) = brought.and_then(|brought| brought.prefix) {
-                held.advertised(prefix);
-            }
-            held.up = true;
-            let sequence = brought.map_or(0, |brought| brought.sequence.saturating_add(1));
-            held.earlier_uplink = brought.map_or(0, |brought| brought.uplink);
-            held.part = Some(self.usage.open(
-                PartOf {
-                    supi: *supi,
-                    session: session.id,
-                    dnn: session.dnn.clone(),
-                    serving,
-                    charging_id: session.charging_id,
-                    sequence,
-                    opened_us: brought.map(|brought| brought.opened_us),
-                },
-                now,
-            ));
-            let mut flow =
-                self.scenario.sessions.get(held.template).map_or(scenarios::Flow::NONE, |t| t.uplink);
-            if let Some(volume) = &mut flow.volume {
-                volume.0 = volume.0.saturating_sub(held.earlier_uplink);
-            }
-            let mut source = TrafficSource::new(flow, self.traffic_seed(*supi, session.id, sequence), now);
-            source.pause();
-            held.source = Some(source);
-            if brought.is_some_and(|brought| brought.serving != serving) {
-                held.holds_until = Some(now + HOLD);
-            }
-            self.sessions.insert(ue, held);
-            if self.tunnels.teid(ue, gnb, session.id).is_some() {
-                self.attach(ue, session.id, gnb, serving, now);
-            }
-        }
-    }
-
     // Traffic.
 
     /// The UE's traffic flows at this part of its rate from now on.
@@ -421,58 +268,6 @@ impl UserPlane {
         let traffic = [self.due.next_deadline(), self.solicitations.next_deadline()];
         let rest = [self.usage.next_deadline(), self.peers.next_deadline()];
         traffic.into_iter().chain(rest).flatten().min()
-    }
-
-    /// Sends the packets of one session that are due, at most so many. Returns how many it were.
-    fn send_due(
-        &mut self,
-        ue: u32,
-        id: SessionId,
-        most: usize,
-        now: Instant,
-        out: &mut Vec<Outgoing>,
-    ) -> usize {
-        let Some(held) = self.sessions.get_mut(ue, id) else { return 0 };
-        if held.holds_until.take().is_some() {
-            self.resume(ue, id, now);
-            return 0;
-        }
-        let (Some(teid), Some(part), Some(source)) = (held.tunnel, held.part, &mut held.source) else {
-            return 0;
-        };
-        let Some((remote, qfi)) = self.tunnels.remote(teid) else { return 0 };
-        let path = Packet {
-            from: held.address,
-            to: server(held.address),
-            from_port: FIRST_PORT + u16::from(id.value()),
-            to_port: DISCARD,
-        };
-        let mut count = 0;
-        while count < most
-            && let Some(size) = source.packet(now)
-        {
-            count += 1;
-            self.t_pdu.clear();
-            let Ok(octets) = gtpu::build(&path, size, &mut self.t_pdu) else { break };
-            let g_pdu = Message::GPdu(GPdu {
-                teid: remote.1,
-                sequence: Some(self.tunnels.next_sequence(teid)),
-                qos_flow: Some(QosFlow { direction: Direction::Uplink, qfi }),
-                t_pdu: &self.t_pdu,
-            });
-            if !send(SocketAddr::new(remote.0, gtpu::PORT), &g_pdu, out) {
-                self.counters.uplink_dropped += 1;
-                continue;
-            }
-            self.counters.uplink_packets += 1;
-            self.counters.uplink_octets += octets as u64;
-            self.usage.sent(part, octets as u64);
-            self.tunnels.touch(teid, now);
-        }
-        if let Some(at) = source.next_due() {
-            self.due.set((ue, id), at);
-        }
-        count
     }
 
     /// When user data of the UE last went through a tunnel.
@@ -620,26 +415,6 @@ impl UserPlane {
         ));
     }
 
-    /// Another network serves the session: its part ends, and the next one begins.
-    fn change_network(&mut self, ue: u32, id: SessionId, serving: Plmn, now: Instant) {
-        let Some(held) = self.sessions.get_mut(ue, id) else { return };
-        let Some(part) = held.part else { return };
-        let Some(of) = self.usage.of(part).filter(|of| of.serving != serving) else { return };
-        let of = PartOf {
-            supi: of.supi,
-            session: of.session,
-            dnn: of.dnn.clone(),
-            serving,
-            charging_id: of.charging_id,
-            sequence: of.sequence.saturating_add(1),
-            opened_us: of.opened_us,
-        };
-        held.earlier_uplink += self.usage.uplink(part);
-        held.part = Some(self.usage.open(of, now));
-        held.holds_until = Some(now + HOLD);
-        self.usage.end(part, Closing::PlmnChange, now);
-    }
-
     fn uplink_flow(&self, ue: u32, id: SessionId) -> scenarios::Flow {
         let template = self.sessions.get(ue, id).and_then(|held| self.scenario.sessions.get(held.template));
         template.map_or(scenarios::Flow::NONE, |template| template.uplink)
@@ -659,17 +434,6 @@ fn send(to: SocketAddr, message: &Message<'_>, out: &mut Vec<Outgoing>) -> bool 
     fits
 }
 
-/// Whom the UEs send to: addresses kept for documentation (RFC 5737, RFC 3849).
-fn server(of: IpAddr) -> IpAddr {
-    match of {
-        IpAddr::V4(_) => std::net::Ipv4Addr::new(198, 51, 100, 1).into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
-    }
-}
-
-/// In another network a UE sends nothing until that network is sure to know that it serves the UE: what came before would be
-/// charged as the other's.
-const HOLD: Duration = Duration::from_millis(200);
 /// Packets that leave at one call.
 const PACKETS_AT_ONCE: usize = 64;
 /// Usage records in one report.
@@ -680,6 +444,3 @@ const ECHO_INTERVAL: Duration = Duration::from_secs(60);
 const ANSWERS_PER_S: u32 = 100;
 /// UPFs that are asked whether they are alive.
 const PEERS_LIMIT: usize = 64;
-/// The discard service (RFC 863).
-const DISCARD: u16 = 9;
-const FIRST_PORT: u16 = 40_000;

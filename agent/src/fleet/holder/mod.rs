@@ -6,20 +6,23 @@ mod leases;
 mod messages;
 mod reports;
 mod run_clock;
+mod settings;
+mod tenure;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use wire::away::NOBODY_HAS_IT;
-use wire::to_agent::{Lease, ToAgent, UeBatch, Welcome};
-use wire::to_coordinator::{Hello, IntervalReport, Part, Return, ToCoordinator};
+use wire::to_agent::{ToAgent, Welcome};
+use wire::to_coordinator::{Hello, Part, Return, ToCoordinator};
 
 pub use crate::worker::{Command, Notice, Order};
 use departure::Departure;
-use leases::{Handover, HeldLease, Parting};
+use leases::{HeldLease, Parting};
 pub use messages::{Input, Left, Output, ReportId};
 use reports::Room;
 use run_clock::RunClock;
+pub use settings::HolderSettings;
 
 /// What an agent holds, and what it owes its coordinator. Inputs and the time go in, outputs come out.
 ///
@@ -55,48 +58,6 @@ pub struct Holder {
     traces_dropped: u64,
     /// The number of the last loss that the coordinator told.
     losses: u64,
-}
-
-/// How a holder is set up.
-#[derive(Clone, Debug)]
-pub struct HolderSettings {
-    /// The name that the agent wishes for.
-    pub name: String,
-    /// The program's version.
-    pub program: String,
-    /// Worker threads.
-    pub workers: usize,
-    /// The mark that a supervisor gave to the process.
-    pub mark: Option<[u8; 16]>,
-    /// How long nobody may answer before the agent gives up, once no lease is valid any more. 10 min.
-    pub patience: Duration,
-    /// How long an interrupted agent waits for somebody to take its shards over, before it ends them itself. 10 s.
-    pub export: Duration,
-    /// How long a shard waits for the UEs of its last holder while none of any shard come. 10 s.
-    pub adoption: Duration,
-    /// Octets of reports that wait in memory. 64 MiB.
-    pub memory: u64,
-    /// Octets of reports that wait on disk. 1 GiB; with 0 none do.
-    pub disk: u64,
-    /// Octets of reports that are sent ahead of their acknowledgement. 8 MiB.
-    pub window: u64,
-}
-
-impl Default for HolderSettings {
-    fn default() -> Self {
-        Self {
-            name: "agent".to_owned(),
-            program: wire::PROGRAM.to_owned(),
-            workers: 1,
-            mark: None,
-            patience: Duration::from_secs(600),
-            export: Duration::from_secs(10),
-            adoption: Duration::from_secs(10),
-            memory: 64 << 20,
-            disk: 1 << 30,
-            window: 8 << 20,
-        }
-    }
 }
 
 impl Holder {
@@ -345,125 +306,6 @@ impl Holder {
         }
     }
 
-    fn lease(&mut self, lease: Box<Lease>, now: Instant, out: &mut Vec<Output>) {
-        if self.run.as_ref().is_some_and(|run| *run != lease.run) {
-            self.forget_run(out);
-        }
-        let (shard, epoch) = (lease.shard, lease.epoch);
-        if self.fences.get(&shard).is_some_and(|&fence| epoch <= fence) {
-            // A repetition, or from the past.
-            return tracing::warn!(shard, epoch, "the lease is not newer than what is known");
-        }
-        self.run = Some(lease.run.clone());
-        self.losses = self.losses.max(lease.takeover.as_ref().map_or(0, |takeover| takeover.losses));
-        // Whoever grants anew has settled what was before.
-        self.revoke(shard, epoch, now, out);
-        let until = self.lease_end(lease.asked_us, lease.valid_us, now);
-        let worker = (0..self.dealt.len()).min_by_key(|&worker| self.dealt.get(worker).copied()).unwrap_or(0);
-        let batches = lease.takeover.as_ref().map_or(0, |takeover| takeover.batches);
-        let adoption = now + self.settings.adoption;
-        let awaited = Handover { batches, came: std::collections::BTreeSet::new(), until: adoption };
-        self.leases.insert((shard, epoch), HeldLease::new(worker, until, awaited));
-        self.count(worker, true);
-        tell(worker, shard, epoch, Order::Take { lease, until }, out);
-    }
-
-    fn renew(
-        &mut self,
-        asked_us: u64,
-        valid_us: u64,
-        leases: &[(u32, u64)],
-        now: Instant,
-        out: &mut Vec<Output>,
-    ) {
-        let until = self.lease_end(asked_us, valid_us, now);
-        for &(shard, epoch) in leases {
-            let known = self.leases.get_mut(&(shard, epoch));
-            if let Some(leased) = known.filter(|leased| leased.is_renewable() && leased.until < until) {
-                leased.until = until;
-                tell(leased.worker, shard, epoch, Order::Renew { until }, out);
-            }
-        }
-        let asked_us = asked_us.min(self.clock_us(now));
-        self.leases.values_mut().for_each(|leased| leased.acknowledged(asked_us));
-        self.forget_what_is_over();
-    }
-
-    fn acknowledged(&mut self, shard: u32, epoch: u64, sequence: u64, now: Instant, out: &mut Vec<Output>) {
-        let Some(leased) = self.leases.get_mut(&(shard, epoch)) else { return };
-        leased.reports.acknowledge(shard, epoch, sequence, &mut self.room, out);
-        self.forget_what_is_over();
-        // The window has room again, perhaps for another lease.
-        self.send_all(now, out);
-    }
-
-    fn release(&mut self, shard: u32, epoch: u64, settle: Duration, now: Instant, out: &mut Vec<Output>) {
-        let settle = self.departure.as_ref().map_or(settle, |departure| departure.shorten(settle, now));
-        let known = self.leases.get_mut(&(shard, epoch));
-        let Some(leased) = known.filter(|leased| leased.is_live() && !leased.releasing) else { return };
-        leased.releasing = true;
-        tell(leased.worker, shard, epoch, Order::Release { settle }, out);
-        if let Some(departure) = &mut self.departure {
-            departure.progressed(now);
-        }
-    }
-
-    /// This lease and older ones of the shard have ended: nothing of them counts any more.
-    fn revoke(&mut self, shard: u32, epoch: u64, now: Instant, out: &mut Vec<Output>) {
-        let fence = self.fences.entry(shard).or_default();
-        *fence = epoch.max(*fence);
-        let revoked: Vec<u64> =
-            self.leases.range((shard, 0)..=(shard, epoch)).map(|(&(_, e), _)| e).collect();
-        for epoch in revoked {
-            let Some(mut leased) = self.leases.remove(&(shard, epoch)) else { continue };
-            leased.reports.forget(shard, epoch, &mut self.room, out);
-            tell(leased.worker, shard, epoch, Order::Revoke, out);
-            if leased.is_live() {
-                self.count(leased.worker, false);
-            }
-        }
-        self.send_all(now, out);
-    }
-
-    fn adopt(&mut self, batch: Box<UeBatch>, now: Instant, out: &mut Vec<Output>) {
-        let (shard, epoch) = (batch.shard, batch.epoch);
-        // As long as any part comes, those of other shards may be behind it.
-        let until = now + self.settings.adoption;
-        self.leases.values_mut().for_each(|leased| leased.awaited.until = until);
-        let known = self.leases.get_mut(&(shard, epoch)).filter(|leased| leased.is_live() && !leased.started);
-        let Some(leased) = known else {
-            return tracing::warn!(shard, epoch, part = batch.part, "UEs for a shard that waits for none");
-        };
-        if batch.part < leased.awaited.batches && leased.awaited.came.insert(batch.part) {
-            tell(leased.worker, shard, epoch, Order::Adopt(batch), out);
-        }
-    }
-
-    fn report(&mut self, report: Box<IntervalReport>, now: Instant, out: &mut Vec<Output>) {
-        let (shard, epoch) = (report.shard, report.epoch);
-        let now_us = self.clock_us(now);
-        // Of a revoked lease: nobody counts it.
-        let Some(leased) = self.leases.get_mut(&(shard, epoch)).filter(|leased| leased.is_live()) else {
-            return;
-        };
-        leased.reports.take(report, &mut self.room, out);
-        leased.send(shard, epoch, &mut self.room, now_us, out);
-    }
-
-    /// A lease has ended: its shard runs no more, or has nothing more to do.
-    fn part(&mut self, shard: u32, epoch: u64, parting: Parting, now: Instant, out: &mut Vec<Output>) {
-        let now_us = self.clock_us(now);
-        let known = self.leases.get_mut(&(shard, epoch)).filter(|leased| leased.is_live());
-        let Some(leased) = known else { return };
-        leased.parting = Some(parting);
-        leased.send(shard, epoch, &mut self.room, now_us, out);
-        let worker = leased.worker;
-        self.count(worker, false);
-        if let Some(departure) = &mut self.departure {
-            departure.progressed(now);
-        }
-    }
-
     fn interrupted(&mut self, reason: String, within: Option<Duration>, now: Instant, out: &mut Vec<Output>) {
         tracing::info!(reason, ?within, "handing over");
         let message = match &mut self.departure {
@@ -475,68 +317,6 @@ impl Holder {
         };
         if !self.leases.is_empty() {
             self.send(message, out);
-        }
-    }
-
-    fn spooled(
-        &mut self,
-        id: ReportId,
-        returned: Option<Box<IntervalReport>>,
-        now: Instant,
-        out: &mut Vec<Output>,
-    ) {
-        let known = self.leases.get_mut(&(id.shard, id.epoch));
-        match known.filter(|leased| leased.reports.holds(id.sequence)) {
-            Some(leased) => leased.reports.spooled(id.sequence, returned, &mut self.room),
-            None => self.room.spooled_for_nobody(id, returned.is_some(), out),
-        }
-        self.send_all(now, out);
-    }
-
-    fn fetched(
-        &mut self,
-        id: ReportId,
-        report: Option<Box<IntervalReport>>,
-        now: Instant,
-        out: &mut Vec<Output>,
-    ) {
-        if let Some(leased) = self.leases.get_mut(&(id.shard, id.epoch)) {
-            leased.reports.fetched(id, report, &mut self.room, out);
-        }
-        self.send_all(now, out);
-    }
-
-    /// Leases whose end has come are not renewed any more. Their workers have seen it by themselves.
-    fn lapse(&mut self, now: Instant) {
-        for ((shard, _), leased) in &mut self.leases {
-            if leased.is_renewable() && leased.until <= now {
-                tracing::warn!(shard, "the lease has lapsed");
-                leased.lapsed = true;
-            }
-        }
-    }
-
-    /// Shards whose UEs have not come are not begun without them.
-    fn give_back(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let overdue = |leased: &HeldLease| leased.awaits_until().is_some_and(|until| until <= now);
-        let incomplete: Vec<(u32, u64)> =
-            self.leases.iter().filter(|(_, leased)| overdue(leased)).map(|(&lease, _)| lease).collect();
-        for (shard, epoch) in incomplete {
-            tracing::warn!(shard, "its UEs did not come: it is given back");
-            if let Some(leased) = self.leases.get(&(shard, epoch)) {
-                tell(leased.worker, shard, epoch, Order::Revoke, out);
-            }
-            self.part(shard, epoch, Parting::Released { lapsed: true }, now, out);
-        }
-    }
-
-    fn start_shards(&mut self, out: &mut Vec<Output>) {
-        let Some(clock) = &self.clock else { return };
-        for (&(shard, epoch), leased) in &mut self.leases {
-            if leased.may_start() {
-                leased.started = true;
-                tell(leased.worker, shard, epoch, clock.start(), out);
-            }
         }
     }
 
@@ -649,15 +429,6 @@ impl Holder {
         self.run.as_deref() == Some(run)
     }
 
-    /// When a lease ends that we asked for at `asked_us` of our clock. Also sets how often we ask.
-    fn lease_end(&mut self, asked_us: u64, valid_us: u64, now: Instant) -> Instant {
-        let valid = Duration::from_micros(valid_us).min(LONGEST_LEASE);
-        self.alive_interval = (valid / ASKED_PER_LEASE).clamp(SHORTEST_ALIVE, LONGEST_ALIVE);
-        self.next_alive = self.next_alive.min(now + self.alive_interval);
-        // Nobody can have been asked in the future.
-        self.instant(asked_us).min(now) + wire::lease::holder_limit(valid)
-    }
-
     /// An instant of the agent's clock. What is absurdly far away is cut off.
     fn instant(&self, agent_us: u64) -> Instant {
         self.base + Duration::from_micros(agent_us.min(LATEST_US))
@@ -685,11 +456,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// How often a lease is asked for, so that several askings may be lost.
-const ASKED_PER_LEASE: u32 = 8;
 const LONGEST_ALIVE: Duration = Duration::from_secs(1);
-const SHORTEST_ALIVE: Duration = Duration::from_millis(20);
-const LONGEST_LEASE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A hundred years, µs.
 const LATEST_US: u64 = 100 * 365 * 24 * 3600 * 1_000_000;
 /// How long what is in flight may take when an interrupted agent ends its shards itself.

@@ -4,6 +4,8 @@ mod abroad;
 mod begin;
 mod ending;
 mod export;
+mod giving_up;
+mod report;
 mod standing_still;
 mod takeover;
 

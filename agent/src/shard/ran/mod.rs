@@ -3,8 +3,9 @@
 mod amf;
 mod departing;
 mod gnb;
+mod handover_source;
+mod handover_target;
 mod impairments;
-mod mobility;
 mod ue;
 mod visitor_audit;
 

@@ -9,10 +9,10 @@ use wire::visitor_audit::{AWAY_FOR, MOST_GUESTS};
 use crate::shard::ShardRunner;
 use crate::transfer::Home;
 
-/// The shards of the run that were lost, as far as this one has heard.
+/// The shards of the run that were lost, as far as this one knows.
 pub(in crate::shard) struct Losses {
     /// The number of the last one.
-    heard: u64,
+    known: u64,
     /// The last ones, with their numbers.
     lost: VecDeque<(u64, u32)>,
 }
@@ -21,17 +21,17 @@ impl Losses {
     /// What is known at the beginning of a lease.
     pub(in crate::shard) fn at(takeover: Option<&Takeover>) -> Self {
         let Some(Takeover { lost, losses, .. }) = takeover else {
-            return Self { heard: 0, lost: VecDeque::new() };
+            return Self { known: 0, lost: VecDeque::new() };
         };
         let older = losses.saturating_sub(lost.len() as u64);
-        Self { heard: *losses, lost: (older + 1..).zip(lost.iter().copied()).collect() }
+        Self { known: *losses, lost: (older + 1..).zip(lost.iter().copied()).collect() }
     }
 
     /// `false` where it is known already.
     fn learn(&mut self, lost: u32, number: u64) -> bool {
-        let is_new = number > self.heard;
+        let is_new = number > self.known;
         if is_new {
-            self.heard = number;
+            self.known = number;
             self.lost.push_back((number, lost));
             if self.lost.len() > MOST_LOST {
                 self.lost.pop_front();
@@ -41,7 +41,7 @@ impl Losses {
     }
 
     pub(in crate::shard) fn known(&self) -> u64 {
-        self.heard
+        self.known
     }
 
     /// Whether a visiting UE's home was lost while it was on its way: it is registered anew there.
@@ -54,7 +54,7 @@ impl ShardRunner {
     /// Another shard was lost with its agent: who is at home there is registered anew there. Visiting UEs of this shard who were lost
     /// with it are found by a visitor audit.
     pub fn shard_lost(&mut self, lost: u32, number: u64, late: bool, now: Instant) {
-        // Who is on its way to the next holder has what was heard before; that one is told the rest.
+        // Who is on its way to the next holder has what was known before; that one is told the rest.
         if self.is_at_rest() || !self.losses.learn(lost, number) || lost == self.number {
             return;
         }

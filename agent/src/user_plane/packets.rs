@@ -1,15 +1,68 @@
-//! What comes on N3: it counts when it comes through a tunnel, from the other end of that tunnel.
+//! What goes out on N3, and what comes: it counts when it comes through a tunnel, from the other end of that tunnel.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use gtpu::{Arrival, GPdu, Message};
+use gtpu::{Arrival, Direction, GPdu, Message, Packet, QosFlow};
+use identity::SessionId;
 
 use super::strays::Stray;
 use super::tunnels::Came;
 use super::{Outgoing, UserPlane, send};
 
 impl UserPlane {
+    /// Sends the packets of one session that are due, at most so many. Returns how many it were.
+    pub(super) fn send_due(
+        &mut self,
+        ue: u32,
+        id: SessionId,
+        most: usize,
+        now: Instant,
+        out: &mut Vec<Outgoing>,
+    ) -> usize {
+        let Some(held) = self.sessions.get_mut(ue, id) else { return 0 };
+        if held.holds_until.take().is_some() {
+            self.resume(ue, id, now);
+            return 0;
+        }
+        let (Some(teid), Some(part), Some(source)) = (held.tunnel, held.part, &mut held.source) else {
+            return 0;
+        };
+        let Some((remote, qfi)) = self.tunnels.remote(teid) else { return 0 };
+        let path = Packet {
+            from: held.address,
+            to: server(held.address),
+            from_port: FIRST_PORT + u16::from(id.value()),
+            to_port: DISCARD,
+        };
+        let mut count = 0;
+        while count < most
+            && let Some(size) = source.packet(now)
+        {
+            count += 1;
+            self.t_pdu.clear();
+            let Ok(octets) = gtpu::build(&path, size, &mut self.t_pdu) else { break };
+            let g_pdu = Message::GPdu(GPdu {
+                teid: remote.1,
+                sequence: Some(self.tunnels.next_sequence(teid)),
+                qos_flow: Some(QosFlow { direction: Direction::Uplink, qfi }),
+                t_pdu: &self.t_pdu,
+            });
+            if !send(SocketAddr::new(remote.0, gtpu::PORT), &g_pdu, out) {
+                self.counters.uplink_dropped += 1;
+                continue;
+            }
+            self.counters.uplink_packets += 1;
+            self.counters.uplink_octets += octets as u64;
+            self.usage.sent(part, octets as u64);
+            self.tunnels.touch(teid, now);
+        }
+        if let Some(at) = source.next_due() {
+            self.due.set((ue, id), at);
+        }
+        count
+    }
+
     /// A GTP-U message came. Answers go to `out`.
     pub(crate) fn received(
         &mut self,
@@ -126,3 +179,15 @@ impl UserPlane {
         self.strays.count(kind);
     }
 }
+
+/// Whom the UEs send to: addresses kept for documentation (RFC 5737, RFC 3849).
+fn server(of: IpAddr) -> IpAddr {
+    match of {
+        IpAddr::V4(_) => std::net::Ipv4Addr::new(198, 51, 100, 1).into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+    }
+}
+
+/// The discard service (RFC 863).
+const DISCARD: u16 = 9;
+const FIRST_PORT: u16 = 40_000;
