@@ -1,11 +1,14 @@
 //! Shards and a whole core network in virtual time: N2 over a network that can be made bad, N3 over one that is good.
 
+mod account;
+mod holders;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agent::{ShardAction, ShardRunner, UserPlaneEnd};
+use agent::{ShardAction, ShardRunner};
 use billing::{ChargingRecord, UsageRecord};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -14,11 +17,13 @@ use sctp::NGAP_PPID;
 use sctp::memory::{Conditions, Network, Packet};
 use simulator::{AmfAction, AmfEvent, Core, Moment, Output};
 use wire::away::{AwayEnd, DueAway};
-use wire::to_agent::{Lease, Takeover, TracePolicy, UeBatch};
-use wire::to_coordinator::{IntervalReport, ProcedureInterval, Recovery};
+use wire::to_coordinator::Recovery;
 
 use crate::mix_ups::MixUp;
 use crate::n3::{N3, STRANGER};
+use account::Account;
+pub(crate) use account::Totals;
+use holders::holder;
 
 const AMF: u32 = 0;
 const STREAMS: u16 = 8;
@@ -96,27 +101,6 @@ pub(crate) struct Standing {
     pub(crate) sessions: [u64; 4],
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Totals {
-    pub(crate) due: u64,
-    pub(crate) self_started: u64,
-    pub(crate) started: u64,
-    pub(crate) succeeded: u64,
-    pub(crate) failed: BTreeMap<String, u64>,
-    pub(crate) timed_out: BTreeMap<String, u64>,
-    pub(crate) abandoned: BTreeMap<String, u64>,
-    pub(crate) never_started: BTreeMap<String, u64>,
-}
-
-/// The attempts of a shard.
-#[derive(Clone, Copy, Debug, Default)]
-struct Account {
-    due: u64,
-    started: u64,
-    never_started: u64,
-    ended: u64,
-}
-
 /// What one shard says to another.
 enum Letter {
     Due { to: u32, due: DueAway },
@@ -130,36 +114,6 @@ pub(crate) struct Mail {
     pub(crate) lost: f64,
     /// Shards that no letter leaves or reaches.
     pub(crate) cut: BTreeSet<usize>,
-}
-
-fn add(map: &mut BTreeMap<String, u64>, list: Vec<(String, u64)>) {
-    for (key, count) in list {
-        *map.entry(key).or_default() += count;
-    }
-}
-
-fn samples_of(histogram: &[u8]) -> u64 {
-    let mut reader = hdrhistogram::serialization::Deserializer::new();
-    let read: hdrhistogram::Histogram<u64> = reader.deserialize(&mut &*histogram).unwrap();
-    read.len()
-}
-
-impl Totals {
-    fn add(&mut self, interval: ProcedureInterval) {
-        self.due += interval.due;
-        self.self_started += interval.self_started;
-        self.started += interval.started;
-        self.succeeded += interval.succeeded;
-        add(&mut self.failed, interval.failed);
-        add(&mut self.timed_out, interval.timed_out);
-        add(&mut self.abandoned, interval.abandoned);
-        add(&mut self.never_started, interval.never_started);
-    }
-
-    pub(crate) fn ended(&self) -> u64 {
-        let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>();
-        self.succeeded + sum(&self.failed) + sum(&self.timed_out) + sum(&self.abandoned)
-    }
 }
 
 pub(crate) fn plan(yaml: &str, seed: u64, shards: u32) -> Plan {
@@ -428,79 +382,6 @@ impl World {
 
     // Shards that change their holder.
 
-    /// The holder of a shard is to give it back; what is in flight has so long.
-    pub(crate) fn release(&mut self, shard: usize, settle: Duration) {
-        let now = self.now;
-        self.shards[shard].settle(now, now + settle);
-        self.releasing.insert(shard);
-    }
-
-    /// Whether an agent has the shard and is not about to give it back.
-    pub(crate) fn holds(&self, shard: usize) -> bool {
-        !self.done[shard] && !self.releasing.contains(&shard)
-    }
-
-    /// The agent that holds a shard is gone, with all that it did not report.
-    pub(crate) fn lose(&mut self, shard: usize) {
-        let progress = self.progress[shard].clone();
-        let schedules = self.plan.shard(u32::try_from(shard).unwrap()).schedules();
-        let at = self.now - self.start;
-        let resume_at: Vec<u64> = schedules.iter().map(|schedule| schedule.first_at_or_after(at)).collect();
-        for ((schedule, from), to) in schedules.iter().zip(&progress).zip(&resume_at) {
-            let lost = to - from;
-            let totals = self.totals.entry(schedule.procedure().name().into()).or_default();
-            (totals.due, totals.started) = (totals.due + lost, totals.started + lost);
-            *totals.abandoned.entry("agent-lost".into()).or_default() += lost;
-        }
-        for (procedure, account) in std::mem::take(&mut self.accounts[shard]) {
-            // What other shards were asked for has begun only when they say so.
-            let lost = account.due - account.ended - account.never_started;
-            let totals = self.totals.entry(procedure).or_default();
-            totals.started += lost - (account.started - account.ended);
-            *totals.abandoned.entry("agent-lost".into()).or_default() += lost;
-        }
-        let (registered, sessions) = (self.registered[shard], self.sessions[shard]);
-        self.shards_lost.push(u32::try_from(shard).unwrap());
-        let takeover = Takeover { registered, sessions, ..self.takeover() };
-        let losses = takeover.losses;
-        let from_us = WALL_US + self.reported_us[shard];
-        self.close_associations(shard);
-        self.succeed(shard, resume_at, takeover, Vec::new());
-        let (number, to_us) = (u32::try_from(shard).unwrap(), self.moment().wall_us);
-        self.lost.push(billing::LostUsage { shard: number, from_us, to_us });
-        for other in (0..self.shards.len()).filter(|other| *other != shard) {
-            self.shards[other].shard_lost(number, losses, false, self.now);
-        }
-    }
-
-    /// A shard is taken over now.
-    fn takeover(&self) -> Takeover {
-        Takeover {
-            from_us: micros(self.now - self.start),
-            lost: self.shards_lost.clone(),
-            losses: self.shards_lost.len() as u64,
-            ..Takeover::default()
-        }
-    }
-
-    /// The roll is called: these shards answer now, and home is told later.
-    pub(crate) fn ask(&mut self, shards: std::ops::Range<usize>) {
-        let (call, now) = (self.call, self.now);
-        for shard in &mut self.shards[shards] {
-            self.found.extend(shard.answer_visitor_audit(call, now).unwrap());
-        }
-    }
-
-    /// Every shard has answered.
-    pub(crate) fn tell_who_was_found(&mut self) {
-        let found = std::mem::take(&mut self.found);
-        for (home, shard) in (0u32..).zip(&mut self.shards) {
-            let of_home: Vec<u32> = found.iter().filter(|(of, _)| *of == home).map(|(_, ue)| *ue).collect();
-            shard.found_away(self.call, &of_home);
-        }
-        self.call += 1;
-    }
-
     /// The clock of the run stands still.
     pub(crate) fn pause(&mut self) {
         let now = self.now;
@@ -516,71 +397,6 @@ impl World {
     /// How long the run took.
     pub(crate) fn length(&self) -> Duration {
         self.now - self.start
-    }
-
-    /// The lease of a shard has lapsed, and nobody else gets it. How much it still wants to send.
-    pub(crate) fn give_up(&mut self, shard: usize, reason: &'static str) -> usize {
-        let now = self.now;
-        self.shards[shard].give_up(reason, now);
-        let report = self.shards[shard].report(now).unwrap();
-        self.merge(report);
-        let mut actions = Vec::new();
-        for ms in 0..5_000 {
-            self.shards[shard].advance(now + Duration::from_millis(ms), &mut actions);
-        }
-        self.close_associations(shard);
-        self.done[shard] = true;
-        actions.len()
-    }
-
-    fn export_settled(&mut self) {
-        for shard in self.releasing.clone() {
-            if !self.shards[shard].is_settled(self.now) {
-                continue;
-            }
-            self.releasing.remove(&shard);
-            let mut batches = self.shards[shard].export(self.now);
-            let report = self.shards[shard].report(self.now).unwrap();
-            self.merge(report);
-            self.close_associations(shard);
-            if std::mem::take(&mut self.tamper) {
-                let middle = batches[0].sealed.len() / 2;
-                batches[0].sealed[middle] ^= 0x40;
-            }
-            let takeover = Takeover { batches: u32::try_from(batches.len()).unwrap(), ..self.takeover() };
-            self.succeed(shard, self.progress[shard].clone(), takeover, batches);
-        }
-    }
-
-    fn close_associations(&mut self, shard: usize) {
-        for gnb in 0..u16::try_from(self.plan.shard(u32::try_from(shard).unwrap()).gnbs.len()).unwrap() {
-            let association = association(shard, self.generations[shard], gnb);
-            self.core_handles(AmfEvent::AssociationDown { association });
-        }
-    }
-
-    /// Another agent holds the shard, as soon as its gNBs are set up.
-    fn succeed(&mut self, shard: usize, resume_at: Vec<u64>, takeover: Takeover, batches: Vec<UeBatch>) {
-        self.generations[shard] += 1;
-        let (number, generation) = (u32::try_from(shard).unwrap(), self.generations[shard]);
-        self.accounts[shard].clear();
-        self.shards[shard] =
-            holder(&self.plan, self.plan.seed(), number, generation, resume_at, Some(takeover));
-        for batch in batches {
-            let relayed = UeBatch { epoch: u64::from(generation) + 1, ..batch };
-            let _ = self.shards[shard].adopt(&relayed);
-        }
-        self.shards[shard].prepare(&mut self.shard_actions);
-        self.carry_out(shard);
-        let ready = self.ready + 1;
-        for _ in 0..10_000 {
-            if self.ready == ready {
-                self.shards[shard].start(self.start, WALL_US);
-                return;
-            }
-            self.step();
-        }
-        panic!("the gNBs were not set up");
     }
 
     fn look(&mut self, sessions: u64) {
@@ -633,170 +449,9 @@ impl World {
         self.charged.extend(self.core.take_records(wall_us));
     }
 
-    fn merge(&mut self, report: IntervalReport) {
-        let shard = report.shard as usize;
-        self.registered[shard] = report.registered;
-        self.sessions[shard] = report.sessions;
-        self.reported_us[shard] = report.to_us;
-        self.progress[shard].clone_from(&report.progress);
-        self.shifted += report.shifted;
-        self.recovery.registrations += report.recovery.registrations;
-        self.recovery.sessions += report.recovery.sessions;
-        self.recovery.succeeded += report.recovery.succeeded;
-        self.recovery.failed += report.recovery.failed;
-        for interval in report.procedures {
-            let sum = |list: &[(String, u64)]| list.iter().map(|(_, count)| count).sum::<u64>();
-            let account = self.accounts[shard].entry(interval.procedure.clone()).or_default();
-            account.due += interval.due;
-            account.started += interval.started;
-            account.never_started += sum(&interval.never_started);
-            account.ended += interval.succeeded
-                + [&interval.failed, &interval.timed_out, &interval.abandoned]
-                    .map(|list| sum(list))
-                    .iter()
-                    .sum::<u64>();
-            for (phase, samples) in &interval.phases {
-                *self.phases.entry(phase.clone()).or_default() += samples_of(samples);
-            }
-            self.totals.entry(interval.procedure.clone()).or_default().add(interval);
-        }
-        for part in report.parts {
-            let key = (part.part, part.procedure.procedure.clone());
-            self.parts.entry(key).or_default().add(part.procedure);
-        }
-        add(&mut self.unexpected, report.unexpected);
-        self.handovers += report.handovers.iter().map(|pair| pair.succeeded + pair.failed).sum::<u64>();
-        self.used.extend(report.usage);
-        self.user_plane.uplink_packets += report.user_plane.uplink_packets;
-        self.user_plane.downlink_packets += report.user_plane.downlink_packets;
-        self.user_plane.downlink_lost += report.user_plane.downlink_lost;
-        self.user_plane.strays += report.user_plane.strays;
-        self.user_plane.end_markers += report.user_plane.end_markers;
-        self.user_plane.foreign_source += report.user_plane.foreign_source;
-    }
-
-    pub(crate) fn succeeded(&self, procedure: &str) -> u64 {
-        self.totals.get(procedure).map_or(0, |totals| totals.succeeded)
-    }
-
-    pub(crate) fn assert_balanced(&self) {
-        for (procedure, totals) in &self.totals {
-            let ended = totals.ended();
-            assert_eq!(totals.started, ended, "{procedure}: every attempt ends once: {totals:?}");
-            let never: u64 = totals.never_started.values().sum();
-            assert_eq!(totals.due, ended + never, "{procedure}: {totals:?}");
-        }
-        for (procedure, planned) in self.plan.planned() {
-            let due = self.totals.get(procedure.name()).map_or(0, |totals| totals.due - totals.self_started);
-            assert_eq!(due, planned, "{}: everything planned became due", procedure.name());
-        }
-    }
-
-    /// A UE says that it is registered where the AMF says so, and every side has the same sessions.
-    pub(crate) fn assert_nobody_is_half_attached(&self) {
-        let Some(Standing { registered: [ues, amf], sessions: [of_ues, smf, upf, chf] }) = self.settled
-        else {
-            panic!("nobody has looked: {:?}", self.totals)
-        };
-        assert_eq!(ues, amf, "registered: {:?} {:?}", self.totals, self.unexpected);
-        assert_eq!([of_ues, smf, upf, chf], [of_ues; 4], "sessions of UEs, SMF, UPF, CHF: {:?}", self.totals);
-    }
-
-    pub(crate) fn assert_all_that_started_succeeded(&self) {
-        for (procedure, totals) in &self.totals {
-            assert_eq!(totals.started, totals.succeeded, "{procedure}: {totals:?}; {:?}", self.unexpected);
-        }
-    }
-
     pub(crate) fn upf_counters(&self) -> simulator::UpfCounters {
         self.core.upf.counters()
     }
-
-    /// What the reconciliation makes of the two ledgers.
-    pub(crate) fn reconcile(&self) -> (billing::Account, Vec<billing::Difference>) {
-        self.reconcile_with(None)
-    }
-
-    /// The same, where it is known what the traffic can have carried.
-    pub(crate) fn reconcile_with(
-        &self,
-        traffic: Option<&billing::Traffic<'_>>,
-    ) -> (billing::Account, Vec<billing::Difference>) {
-        let rules = billing::Rules::default();
-        let plan = &self.plan;
-        let shard_of = |supi| plan.shard_of_subscriber(supi);
-        let losses = billing::Losses { gaps: &self.lost, shard_of: Some(&shard_of), has: None, traffic };
-        let settings = billing::Settings { losses, ..billing::Settings::new(None, &rules) };
-        let mut reconciler = billing::Reconciler::new(settings);
-        self.used.iter().for_each(|record| reconciler.used(record).unwrap());
-        self.charged.iter().for_each(|record| reconciler.charged(record).unwrap());
-        let mut differences = Vec::new();
-        let account = reconciler.finish(&mut |difference| {
-            differences.push(difference.clone());
-            Ok(())
-        });
-        (account.unwrap(), differences)
-    }
-
-    /// What the UEs used in each session is what was charged for it, and neither side has one that the other lacks.
-    pub(crate) fn assert_charged_as_used(&self) {
-        self.assert_charged_but_for(0);
-    }
-
-    /// The same, but so many octets of a session may have gone down into a tunnel that its gNB had no more.
-    pub(crate) fn assert_charged_but_for(&self, lost: u64) {
-        let mut sessions: BTreeMap<_, [(u64, u64); 2]> = BTreeMap::new();
-        for used in &self.used {
-            let sums = sessions.entry((used.supi, used.charging_id)).or_default();
-            sums[0].0 += used.uplink.0;
-            sums[0].1 += used.downlink.0;
-        }
-        for charged in &self.charged {
-            let sums = sessions.entry((charged.supi, charged.charging_id)).or_default();
-            sums[1].0 += charged.uplink.0;
-            sums[1].1 += charged.downlink.0;
-        }
-        assert!(!sessions.is_empty(), "no session: {:?}", self.totals);
-        for (session, [used, charged]) in sessions {
-            let (mine, theirs): (Vec<_>, Vec<_>) = (
-                self.used.iter().filter(|record| record.supi == session.0).collect(),
-                self.charged.iter().filter(|record| record.supi == session.0).collect(),
-            );
-            let agree = used.0 == charged.0 && used.1 <= charged.1 && charged.1 <= used.1 + lost;
-            assert!(
-                agree,
-                "{session:?}: used {used:?}, charged {charged:?}, up and down\n{mine:#?}\n{theirs:#?}"
-            );
-        }
-    }
-}
-
-fn holder(
-    plan: &Plan,
-    seed: u64,
-    shard: u32,
-    generation: u32,
-    resume_at: Vec<u64>,
-    takeover: Option<Takeover>,
-) -> ShardRunner {
-    let lease = Lease {
-        run: "test".into(),
-        scenario: String::new(),
-        seed,
-        shard,
-        shards: plan.shards(),
-        epoch: u64::from(generation) + 1,
-        asked_us: 0,
-        valid_us: 30_000_000,
-        target: "memory://amf".into(),
-        resume_at,
-        trace: TracePolicy::Failed,
-        key: [7; 32],
-        takeover,
-    };
-    let key = identity::TeidKey::of_secret(&lease.key);
-    let end = UserPlaneEnd { address: address(shard, generation), slot: 3, key };
-    ShardRunner::new(plan, &lease, Some(end))
 }
 
 fn address(shard: u32, generation: u32) -> IpAddr {
