@@ -5,12 +5,13 @@
 //! octets also have a wrong amount; records that were held back to be written in another order may be late, too.
 
 use super::checks::{Finding, duration, in_proportion, late, missing_part, order, volume, written_again};
-use super::compact::{Compact, is_home};
+use super::compact::Compact;
 use super::damage::{AMOUNTS, Figures, Repair, VOLUMES};
 use super::difference::{Cause, Difference, Side};
 use super::loss::{Allowed, Traffic};
 use super::losses::Gaps;
 use super::names::FinalNames;
+use super::pricing::Pricing;
 use super::scope::{Lies, RunWindow, is_open_at_the_end};
 use super::sessions::{Sessions, drop_redelivered, sort_charging, sort_usage};
 use super::tally::Tally;
@@ -18,13 +19,11 @@ use super::totals::{Gap, Networks, Totals, gap, networks};
 use super::unread::{Found, Unread};
 use crate::csv::Ledger;
 use crate::rules::micros;
-use crate::{
-    ChargingName, Currency, Meter, Money, Octets, Part, RatedPer, RatingError, Rules, Settings, Tariff,
-};
+use crate::{ChargingName, Currency, Money, Octets, Rules, Settings};
 
 /// Judges the sessions of one part of the subscribers after another.
 pub(super) struct Judge<'a> {
-    tariff: Option<&'a Tariff>,
+    pricing: Pricing<'a>,
     rules: &'a Rules,
     gaps: Gaps<'a>,
     window: Option<RunWindow>,
@@ -36,12 +35,8 @@ pub(super) struct Judge<'a> {
     /// How damaged columns are put right.
     repair: &'a Repair,
     names: &'a FinalNames,
-    /// The names' numbers of the tariff's rates, and of a rate that isn't named.
-    rates: Vec<Option<u16>>,
-    unnamed: Option<u16>,
     sessions: Sessions,
     charged: Vec<Compact>,
-    meter: Meter,
     pub(super) tally: Tally,
     pub(super) differences: Vec<Difference>,
 }
@@ -54,11 +49,8 @@ impl<'a> Judge<'a> {
         repair: &'a Repair,
     ) -> Self {
         let &Settings { tariff, rules, losses, window, complete, .. } = settings;
-        let rates = tariff.map_or_else(Vec::new, |tariff| {
-            tariff.rates.iter().map(|rate| names.rate_named(&rate.name)).collect()
-        });
         Self {
-            tariff,
+            pricing: Pricing::new(tariff, rules, names),
             rules,
             gaps: Gaps::new(losses, rules),
             window,
@@ -68,11 +60,8 @@ impl<'a> Judge<'a> {
             traffic: losses.traffic,
             repair,
             names,
-            rates,
-            unnamed: names.rate_named(""),
             sessions: Sessions::default(),
             charged: Vec::new(),
-            meter: Meter::new(),
             tally: Tally::default(),
             differences: Vec::new(),
         }
@@ -105,29 +94,19 @@ impl<'a> Judge<'a> {
         let records = u64::try_from(charging.len()).unwrap_or(u64::MAX);
         figures.uplink.add(used.uplink, charged.uplink, records, &VOLUMES);
         figures.downlink.add(used.downlink, charged.downlink, records, &VOLUMES);
-        if self.tariff.is_none() {
+        if self.pricing.tariff().is_none() {
             return;
         }
-        let (expected, note) = self.price(usage);
+        let (expected, note) = self.pricing.price(usage);
         let amount: i128 = charging.iter().map(|part| i128::from(part.amount.micros())).sum();
         // Another rate than the tariff's is a mistake of rating, whatever the amounts have in common.
-        let wrong_rate = self.names_another_rate(charging);
+        let wrong_rate = self.pricing.names_another_rate(charging);
         if let (Ok(expected), Ok(amount), true) =
             (u64::try_from(expected.micros()), u64::try_from(amount), note.is_empty())
         {
             let amount = if wrong_rate { expected } else { amount };
             figures.amount.add(expected, amount, 1, &AMOUNTS);
         }
-    }
-
-    /// Whether a record names another rate than the tariff has for it.
-    fn names_another_rate(&mut self, charging: &[Compact]) -> bool {
-        let Some(tariff) = self.tariff else { return false };
-        self.meter.reset();
-        charging.iter().any(|part| match rate(tariff, &mut self.meter, self.names, self.rules, part) {
-            Ok(charge) => Some(part.rate) != self.unnamed && Some(part.rate) != self.rates[charge.rate],
-            Err(_) => true,
-        })
     }
 
     /// How many were delivered again.
@@ -187,7 +166,7 @@ impl<'a> Judge<'a> {
 
     /// Used, and nothing charged.
     fn missing(&mut self, usage: &[Compact]) {
-        let (expected, note) = self.price(usage);
+        let (expected, note) = self.pricing.price(usage);
         let explanation = format!("nothing was charged for this session{note}");
         let finding = Finding::new(Cause::Missing, explanation).lacks(Ledger::Charging);
         if let Some(unread) = self.not_read(&finding, usage, &[]) {
@@ -332,8 +311,8 @@ impl<'a> Judge<'a> {
             .or_else(|| volume(used, charged, self.allowed(usage)))
             .or_else(|| duration(usage, charging, self.rules));
         if let Some(finding) = physical {
-            let expected = match self.tariff {
-                Some(_) => self.price(usage).0,
+            let expected = match self.pricing.tariff() {
+                Some(_) => self.pricing.price(usage).0,
                 None => in_proportion(amount, used, charged),
             };
             if let Some((open, amount)) = self.open_still(&finding, usage, charging, (used, charged)) {
@@ -342,7 +321,7 @@ impl<'a> Judge<'a> {
             let (finding, expected) = self.or_lost(finding, expected, usage, charging);
             return (Some(finding), expected);
         }
-        let (finding, expected) = self.rating(usage, charging, amount);
+        let (finding, expected) = self.pricing.rating(usage, charging, amount);
         let finding = finding.or_else(|| order(charging, self.rules)).or_else(|| late(charging, self.rules));
         (finding, expected)
     }
@@ -366,7 +345,7 @@ impl<'a> Judge<'a> {
         let at_most = Totals { uplink, downlink: charged.downlink.max(used.downlink), ..charged };
         self.allowed(usage).agree(used, at_most)?;
         let amount: Money = charging.iter().map(|part| part.amount).sum();
-        let (wrong, rated) = self.rating(usage, charging, amount);
+        let (wrong, rated) = self.pricing.rating(usage, charging, amount);
         if wrong.is_some() {
             return None;
         }
@@ -392,7 +371,8 @@ impl<'a> Judge<'a> {
         let amount: Money = charging.iter().map(|part| part.amount).sum();
         // Without usage the data network that was charged for is taken as it is.
         let same_network = usage.first().map(|part| part.dnn) == charging.first().map(|part| part.dnn);
-        let (wrong, rated) = self.rating(if same_network { usage } else { charging }, charging, amount);
+        let (wrong, rated) =
+            self.pricing.rating(if same_network { usage } else { charging }, charging, amount);
         match wrong {
             Some(wrong) => (wrong, rated),
             None => {
@@ -430,75 +410,6 @@ impl<'a> Judge<'a> {
         Some(Finding { at_least, ..Finding::new(Cause::ServingNetwork, explanation) })
     }
 
-    /// Recomputes the amounts from what was charged for, which is by now known to be what was used.
-    fn rating(&mut self, usage: &[Compact], charging: &[Compact], amount: Money) -> (Option<Finding>, Money) {
-        let Some(tariff) = self.tariff else { return (None, amount) };
-        let finding = |explanation: String| Some(Finding::new(Cause::Rating, explanation));
-        let mut problem = None;
-        let mut expected = Money::ZERO;
-        self.meter.reset();
-        for part in charging {
-            if let Some(currency) = part.currency.filter(|currency| *currency != tariff.currency) {
-                let expected = self.price(usage).0;
-                let mut finding = Finding::new(
-                    Cause::Rating,
-                    format!("charged in {currency}, where the tariff's currency is {}", tariff.currency),
-                );
-                // The two amounts cannot be compared: all of it is in doubt.
-                finding.at_least = amount.abs().max(expected.abs());
-                return (Some(finding), expected);
-            }
-            let charge = match rate(tariff, &mut self.meter, self.names, self.rules, part) {
-                Ok(charge) => charge,
-                Err(error) => {
-                    let mut finding = Finding::new(Cause::Rating, error.to_string());
-                    finding.at_least = amount.abs();
-                    return (Some(finding), Money::ZERO);
-                }
-            };
-            expected = [expected, charge.amount].into_iter().sum();
-            let named = Some(part.rate) == self.unnamed || Some(part.rate) == self.rates[charge.rate];
-            if !named && problem.is_none() {
-                let applied = self.names.rates.get(usize::from(part.rate)).map_or("", |rate| rate);
-                problem = finding(format!(
-                    "rate {applied:?} was applied, where the tariff's is {:?}",
-                    tariff.rates[charge.rate].name
-                ));
-            }
-        }
-        if usage.first().map(|part| part.dnn) != charging.first().map(|part| part.dnn) {
-            let dnn = |parts: &[Compact]| {
-                parts
-                    .first()
-                    .and_then(|part| self.names.dnns.get(usize::from(part.dnn)))
-                    .map(ToString::to_string)
-            };
-            let (used, charged) = (dnn(usage).unwrap_or_default(), dnn(charging).unwrap_or_default());
-            problem = finding(format!("charged for DNN {charged}, where {used} was used"));
-            expected = self.price(usage).0;
-        } else if problem.is_none() {
-            let off = amount.checked_sub(expected).map_or(i64::MAX, |off| off.abs().micros());
-            if off > self.rules.rating.tolerance.micros() {
-                problem = finding(format!("{amount} was charged, where the tariff gives {expected}"));
-            }
-        }
-        (problem, expected)
-    }
-
-    /// What the tariff says of these records, and a note where it has no say.
-    fn price(&mut self, parts: &[Compact]) -> (Money, String) {
-        let Some(tariff) = self.tariff else { return (Money::ZERO, String::new()) };
-        self.meter.reset();
-        let mut sum = Money::ZERO;
-        for part in parts {
-            match rate(tariff, &mut self.meter, self.names, self.rules, part) {
-                Ok(charge) => sum = [sum, charge.amount].into_iter().sum(),
-                Err(error) => return (sum, format!("; {error}")),
-            }
-        }
-        (sum, String::new())
-    }
-
     fn difference(&mut self, finding: Finding, usage: &[Compact], charging: &[Compact], expected: Money) {
         let charged: Money = charging.iter().map(|part| part.amount).sum();
         let off = charged.checked_sub(expected).unwrap_or(charged).abs();
@@ -508,7 +419,7 @@ impl<'a> Judge<'a> {
         let mut records = usage.iter().chain(charging);
         let charging_id = records.clone().find_map(|part| part.charging_id);
         let currency = charging.iter().find_map(|part| part.currency);
-        let tariff = self.tariff.map(|tariff| tariff.currency);
+        let tariff = self.pricing.tariff().map(|tariff| tariff.currency);
         let Some(first) = records.next() else { return };
         let (Some(supi), Some(session)) = (Compact::imsi(first.supi), first.session_id()) else { return };
         let difference = Difference {
@@ -556,21 +467,4 @@ impl<'a> Judge<'a> {
             closing: last.closing,
         })
     }
-}
-
-fn rate(
-    tariff: &Tariff,
-    meter: &mut Meter,
-    names: &FinalNames,
-    rules: &Rules,
-    part: &Compact,
-) -> Result<crate::Charge, RatingError> {
-    let too_large = || RatingError::TooLarge(part.volume().0);
-    let dnn = names.dnns.get(usize::from(part.dnn)).ok_or_else(too_large)?;
-    if rules.rating.per == RatedPer::Record {
-        meter.next_record();
-    }
-    let roaming = !is_home(part.serving, part.supi);
-    let (from_us, to_us, volume) = (part.from_us, part.to_us, part.volume());
-    meter.add(tariff, &Part { serving: part.serving, roaming, dnn, from_us, to_us, volume })
 }

@@ -23,6 +23,7 @@ mod judge;
 mod loss;
 mod losses;
 mod names;
+mod pricing;
 mod run;
 mod scope;
 mod sessions;
