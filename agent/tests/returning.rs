@@ -142,7 +142,7 @@ impl Coordinator {
     }
 
     /// The next message that matters; the agent's asking is answered.
-    fn hear(&mut self) -> ToCoordinator {
+    fn receive(&mut self) -> ToCoordinator {
         loop {
             let link = self.link.as_mut().unwrap();
             let message = self.runtime.as_ref().unwrap().block_on(async {
@@ -162,7 +162,7 @@ impl Coordinator {
     }
 
     fn hear_report(&mut self) -> IntervalReport {
-        match self.hear() {
+        match self.receive() {
             ToCoordinator::Report(report) => *report,
             other => panic!("{other:?}"),
         }
@@ -178,7 +178,7 @@ impl Coordinator {
         let hello = self.welcome(false);
         assert_eq!(hello.part, Part::Agent);
         self.say(bench.lease(hello.agent_us, self.renewing.max(Duration::from_secs(6))));
-        assert_eq!(self.hear(), ToCoordinator::Ready { shard: 0, epoch: 1 });
+        assert_eq!(self.receive(), ToCoordinator::Ready { shard: 0, epoch: 1 });
         self.say(ToAgent::Start {
             run: RUN.to_owned(),
             at_us: hello.agent_us,
@@ -222,7 +222,7 @@ fn the_load_outlives_the_coordinator_and_its_successor_gets_every_report_that_wa
     // The acknowledgement may have been lost with its sender.
     let [held] = back.held[..] else { panic!("{:?}", back.held) };
     assert!((held.shard, held.epoch) == (0, 1) && held.unacknowledged <= 1 && !held.lapsed, "{held:?}");
-    assert_eq!(coordinator.hear(), ToCoordinator::Ready { shard: 0, epoch: 1 });
+    assert_eq!(coordinator.receive(), ToCoordinator::Ready { shard: 0, epoch: 1 });
 
     let mut reports = Vec::new();
     while reports.len() < 4 {
@@ -240,7 +240,7 @@ fn the_load_outlives_the_coordinator_and_its_successor_gets_every_report_that_wa
     coordinator.say(ToAgent::Release { shard: 0, epoch: 1, settle_us: 500_000 });
     let mut last = reports.pop().unwrap().sequence;
     let released = loop {
-        match coordinator.hear() {
+        match coordinator.receive() {
             ToCoordinator::Report(report) => last = report.sequence,
             ToCoordinator::Ues(_) => {}
             other => break other,
@@ -263,7 +263,7 @@ fn a_lease_that_nobody_renews_stops_its_shard_and_an_interrupted_agent_leaves() 
     coordinator.begin(&bench);
     let mut reports = 0;
     let released = loop {
-        match coordinator.hear() {
+        match coordinator.receive() {
             ToCoordinator::Report(report) => {
                 reports += 1;
                 coordinator.acknowledge(&report);
@@ -277,8 +277,8 @@ fn a_lease_that_nobody_renews_stops_its_shard_and_an_interrupted_agent_leaves() 
 
     interrupt.send(Interruption { reason: "SIGTERM".to_owned(), deadline: None }).unwrap();
     let draining = ToCoordinator::Draining { reason: "SIGTERM".to_owned(), within_us: None };
-    assert_eq!(coordinator.hear(), draining);
-    assert_eq!(coordinator.hear(), ToCoordinator::Leaving { reason: "SIGTERM".to_owned() });
+    assert_eq!(coordinator.receive(), draining);
+    assert_eq!(coordinator.receive(), ToCoordinator::Leaving { reason: "SIGTERM".to_owned() });
     ended(&bench, agent).unwrap();
     let after = bench.simulator.statistics().amf;
     assert_eq!(format!("{before:?}"), format!("{after:?}"), "something was said after the end of the lease");
@@ -306,9 +306,9 @@ fn an_agent_that_stays_joins_for_the_next_run_as_a_new_one() {
     coordinator.say(ToAgent::RunOver { run: RUN.to_owned() });
     assert_eq!(coordinator.welcome(false).part, Part::Agent);
     coordinator.say(ToAgent::Ping { sent_us: 3 });
-    assert!(matches!(coordinator.hear(), ToCoordinator::Pong { sent_us: 3, .. }));
+    assert!(matches!(coordinator.receive(), ToCoordinator::Pong { sent_us: 3, .. }));
     interrupt.send(Interruption { reason: "SIGTERM".to_owned(), deadline: None }).unwrap();
-    assert_eq!(coordinator.hear(), ToCoordinator::Leaving { reason: "SIGTERM".to_owned() });
+    assert_eq!(coordinator.receive(), ToCoordinator::Leaving { reason: "SIGTERM".to_owned() });
     ended(&bench, agent).unwrap();
 }
 

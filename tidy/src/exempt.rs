@@ -25,7 +25,10 @@ pub(crate) const FUNCTIONS: &[(&str, &str)] = &[
 
 pub(crate) const STRUCTS: &[(&str, &str)] = &[
     ("agent/src/shard/mod.rs: ShardRunner", "about to be campaign and ran"),
-    ("agent/tests/roaming/world/mod.rs: World", "the world of the roaming tests, about to be split"),
+    (
+        "agent/tests/roaming/world/mod.rs: World",
+        "the world of the roaming tests: shards, core, network and what they count",
+    ),
     ("billing/src/account.rs: Account", "keys of summary.json"),
     ("coordinator/src/core/mod.rs: Core", "a run is one value: what decides sees all of it"),
     ("coordinator/src/core/state.rs: State", "what a restart must find again is one value"),

@@ -29,7 +29,7 @@ impl Recovery {
         self.next.get_or_insert(now);
     }
 
-    /// So many more sessions are to be given to UEs that register.
+    /// Adds to the sessions that UEs which register are to be given.
     pub(crate) fn owe_sessions(&mut self, count: u64) {
         self.sessions_left += count;
     }

@@ -13,7 +13,7 @@ use crate::measure::Collector;
 use crate::time::lease_clock;
 use crate::worker::{FromWorker, Notice, Order, WorkerPool};
 
-/// Joins the coordinator and works until the run is over, or an interruption has been obeyed. A coordinator that is lost
+/// Joins the coordinator and works until the run is over, or an interruption has been dealt with. A coordinator that is lost
 /// is called again; meanwhile the load goes on, as long as the leases allow.
 ///
 /// An interrupted agent hands its shards over and leaves when its last report is acknowledged.

@@ -7,7 +7,7 @@
 //!           └──► attempts ──► recorder ──► report()
 //! ```
 //! Nothing here calls back: a UE's and a gNB's actions put messages in the air, and [`ShardRunner::advance`] delivers
-//! what has arrived. So one instant may need several rounds, and `advance` runs them all.
+//! what has arrived. So one instant may need several passes, and `advance` runs them all.
 //!
 //! Every idea of a shard moves messages between the same UEs and gNBs, so they share one value, with a file for each idea: in
 //! `campaign/` what becomes of attempts and of the shard, in `ran/` what happens to UEs, gNBs and AMFs.
@@ -86,7 +86,7 @@ pub struct ShardRunner {
     quiet_since: Option<Instant>,
     /// When a gNB last sent anything.
     last_sent: Option<Instant>,
-    /// When one last heard anything.
+    /// When one last received anything.
     last_received: Option<Instant>,
     sequence: u64,
     reported_to: Duration,

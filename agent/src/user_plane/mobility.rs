@@ -86,7 +86,7 @@ impl UserPlane {
         &self.dealt
     }
 
-    /// So many were dealt before.
+    /// Counts in what earlier holders of the shard have dealt.
     pub(crate) fn deal_on(&mut self, dealt: &[u64]) {
         for (mine, before) in self.dealt.iter_mut().zip(dealt) {
             *mine = mine.saturating_add(*before);

@@ -173,7 +173,7 @@ impl UserPlane {
         self.resume(ue, session.id, now);
     }
 
-    /// The UE has the session no more.
+    /// The UE has lost the session, or has released it.
     pub(crate) fn session_down(&mut self, ue: u32, id: SessionId, closing: Closing, now: Instant) {
         self.due.stop((ue, id));
         self.solicitations.stop((ue, id));

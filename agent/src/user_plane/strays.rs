@@ -7,7 +7,7 @@ pub(super) enum Stray {
     ForeignSource,
     /// It is for a tunnel that is not there.
     UnknownTunnel,
-    /// It is for a tunnel whose UE is not at the gNB: not yet, or no more.
+    /// It is for a tunnel whose UE is not at the gNB: not yet, or not any more.
     NobodysTunnel,
     /// It is a G-PDU without an IP packet.
     NoPacket,

@@ -51,7 +51,7 @@ pub(super) enum Came {
     },
     /// From an address that is not the tunnel's other end.
     Foreign,
-    /// For a tunnel whose UE is not at the gNB: not yet, or no more.
+    /// For a tunnel whose UE is not at the gNB: not yet, or not any more.
     Nobodys,
     /// For no tunnel.
     Unknown,

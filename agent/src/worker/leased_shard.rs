@@ -31,7 +31,7 @@ pub(super) enum Stage {
     /// It is being built; what it is told meanwhile.
     Expected(Vec<Order>),
     Runs(Box<ShardRunner>),
-    /// It is to be handed over, and comes to rest.
+    /// It is to be exported, and comes to rest.
     Settles(Box<ShardRunner>),
     /// All has ended, and its associations are being closed: what still comes belongs into its account.
     Parts {
@@ -152,7 +152,7 @@ impl LeasedShard {
     }
 
     fn settle(&mut self, now: Instant, settle: Duration) {
-        // A stage without a shard is left as it is; so is one that has nothing to hand over.
+        // A stage without a shard is left as it is; so is one that has nothing to export.
         let stage = std::mem::replace(&mut self.stage, Stage::Expected(Vec::new()));
         self.stage = match stage {
             Stage::Runs(mut runner) => {

@@ -90,7 +90,7 @@ impl Reporter {
         stood.map(|stood| (lease_clock::monotonic(lease_clock::at(stood.until)), stood.lasted))
     }
 
-    /// So many attempts left later than their scenario allows.
+    /// Counts attempts that left later than their scenario allows.
     pub(super) fn late(&mut self, attempts: u64) {
         self.late += attempts;
     }

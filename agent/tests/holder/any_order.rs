@@ -22,7 +22,7 @@ enum Step {
     /// One message arrives at the coordinator.
     Arrive,
     /// One message arrives at the agent.
-    Hear,
+    Receive,
     Cut,
     Connect,
     DiskWorks(bool),
@@ -38,14 +38,14 @@ fn any_step() -> impl Strategy<Value = Step> {
         8 => shard.clone().prop_map(Step::WorkerReports),
         1 => shard.prop_map(Step::WorkerFinishes),
         8 => Just(Step::Arrive),
-        8 => Just(Step::Hear),
+        8 => Just(Step::Receive),
         1 => Just(Step::Cut),
         2 => Just(Step::Connect),
         3 => any::<bool>().prop_map(Step::DiskWorks),
     ]
 }
 
-/// A holder with a coordinator that merges, workers that obey, and a disk.
+/// A holder with a coordinator that merges, workers that do as they are asked, and a disk.
 struct World {
     holder: Holder,
     now: Instant,
@@ -108,7 +108,7 @@ impl World {
         for output in out {
             match output {
                 Output::Send(message) => self.sent(message),
-                Output::Tell { command, .. } => self.obey(command),
+                Output::Tell { command, .. } => self.handle(command),
                 Output::Forget(id) => assert!(self.disk.remove(&id).is_some(), "{id:?} is not on disk"),
                 other => self.waiting.push_back(other),
             }
@@ -135,7 +135,7 @@ impl World {
         self.up.push_back(message);
     }
 
-    fn obey(&mut self, Command { shard, epoch, order }: Command) {
+    fn handle(&mut self, Command { shard, epoch, order }: Command) {
         let key = (shard, epoch);
         match order {
             Order::Take { until, .. } => {
@@ -217,7 +217,7 @@ impl World {
         self.current.get(&shard) == Some(&epoch)
     }
 
-    fn hear(&mut self) {
+    fn receive(&mut self) {
         let Some(message) = self.down.pop_front() else { return };
         match &message {
             ToAgent::Ack { shard, epoch, sequence } => {
@@ -317,7 +317,7 @@ impl World {
                 }
             }
             Step::Arrive => self.arrive(),
-            Step::Hear => self.hear(),
+            Step::Receive => self.receive(),
             Step::Cut => self.cut(),
             Step::Connect => self.connect(),
             Step::DiskWorks(works) => self.disk(works && self.disk_works),
@@ -334,7 +334,7 @@ impl World {
         for _ in 0..2000 {
             self.disk(true);
             self.arrive();
-            self.hear();
+            self.receive();
             self.work();
             if self.up.is_empty() && self.down.is_empty() && self.waiting.is_empty() {
                 self.now += Duration::from_millis(1500);

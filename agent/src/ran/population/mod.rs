@@ -63,7 +63,7 @@ pub(crate) struct Slot {
     pub(crate) amf: u8,
     queued_for: QueuedFor,
     pub(crate) presence: Presence,
-    /// It hears no cell.
+    /// It receives no cell.
     pub(crate) out_of_signal: bool,
     /// It is being recovered, or waits for that: it is not for the load.
     pub(crate) recovers: bool,

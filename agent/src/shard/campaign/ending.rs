@@ -12,7 +12,7 @@ use identity::Procedure;
 pub(in crate::shard) enum Ending {
     /// The load runs, or UEs may still come from other shards.
     Running,
-    /// The shard is to be handed over, and what is in flight may end.
+    /// The shard is to be exported, and what is in flight may end.
     Settling,
     /// The gNBs have reset their interfaces, so that nothing more is sent to them; what is on its way is counted.
     Closing { until: Instant },
@@ -29,7 +29,7 @@ impl ShardRunner {
         self.ending == Ending::Closed && self.at_rest.is_none() && self.is_reportable()
     }
 
-    /// Whether a report should be made before the next is due: the end waits for the records to be handed over.
+    /// Whether a report should be made before the next is due: the end waits for the records to be reported.
     pub fn wants_report(&self) -> bool {
         matches!(self.ending, Ending::Closed | Ending::GivenUp) && !self.is_reportable()
     }

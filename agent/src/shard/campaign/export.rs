@@ -3,7 +3,7 @@
 //! ```text
 //! settle() ──► what is in flight ends ──► at rest: no traffic, NG RESET ──► usage records ──► export(), the last report
 //! ```
-//! From the moment of rest a UE hears nothing and says nothing, so that its state is the one that travels. The core is told
+//! From the moment of rest a UE receives nothing and sends nothing, so that its state is the one that travels. The core is told
 //! by NG RESET that nobody is connected: it sends nothing that no one would count, and its UEs are idle (CM-IDLE).
 
 use std::collections::HashMap;
@@ -71,7 +71,7 @@ impl Arrived {
 impl ShardRunner {
     // The holder that gives the shard back.
 
-    /// The shard is to be handed over: it starts nothing more. What is in flight may end until `until`; the rest is
+    /// The shard is to be exported: it starts nothing more. What is in flight may end until `until`; the rest is
     /// `abandoned(shard-moved)`. What it has not started stays planned.
     pub fn settle(&mut self, now: Instant, until: Instant) {
         if self.ending != Ending::Running {

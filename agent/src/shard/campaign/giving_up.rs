@@ -10,7 +10,7 @@ use crate::shard::ShardRunner;
 
 impl ShardRunner {
     /// Starts nothing more. What is in flight may end until `until`; then it is abandoned for this reason.
-    /// What a shard that is to be handed over has not started stays planned all the same.
+    /// What a shard that is to be exported has not started stays planned all the same.
     pub fn drain(&mut self, reason: &str, now: Instant, until: Instant) {
         if self.ending == Ending::Settling {
             self.end = self.end.map(|end| end.min(until));

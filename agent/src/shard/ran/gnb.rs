@@ -119,7 +119,7 @@ impl ShardRunner {
         }
     }
 
-    /// The connection of a UE on this NG interface is no more.
+    /// The connection of a UE on this NG interface has ended.
     fn released(
         &mut self,
         interface: u16,

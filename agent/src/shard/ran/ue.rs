@@ -50,7 +50,7 @@ impl ShardRunner {
             Delivery::Uplink(nas) => {
                 self.gnb(self.interface_of(gnb, ue), NodeEvent::Uplink { ue, nas: &nas }, now, out);
             }
-            // What a UE takes to another shard was packed when its handover began: what it heard after that would stay behind. The
+            // What a UE takes to another shard was packed when its handover began: what it received after that would stay behind. The
             // core's timers repeat it where the UE arrives.
             Delivery::Downlink(_) if self.handovers.has_packed(ue) => {
                 self.recorder.unexpected("nas-while-leaving");
@@ -68,7 +68,7 @@ impl ShardRunner {
         }
     }
 
-    /// Gives a UE an event and carries out what it wants. A UE that is not here hears nothing.
+    /// Gives a UE an event and carries out what it wants. A UE that is not here receives nothing.
     pub(in crate::shard) fn ue(
         &mut self,
         ue: u32,
