@@ -25,7 +25,7 @@ pub(super) struct HeldLease {
     pub(super) started: bool,
     /// It was asked for: the worker is settling it.
     pub(super) releasing: bool,
-    pub(super) awaited: Handover,
+    pub(super) awaited: AwaitedUes,
     pub(super) reports: Reports,
     pub(super) exported: Vec<UeBatch>,
     pub(super) parting: Option<Parting>,
@@ -34,7 +34,7 @@ pub(super) struct HeldLease {
 
 /// UEs that come with the lease.
 #[derive(Debug)]
-pub(super) struct Handover {
+pub(super) struct AwaitedUes {
     pub(super) batches: u32,
     pub(super) came: BTreeSet<u32>,
     /// When some are missing then, the lease is given back: the coordinator has them still, or knows that they are lost.
@@ -60,7 +60,7 @@ enum Announced {
 }
 
 impl HeldLease {
-    pub(super) fn new(worker: usize, until: Instant, awaited: Handover) -> Self {
+    pub(super) fn new(worker: usize, until: Instant, awaited: AwaitedUes) -> Self {
         Self {
             worker,
             until,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wire::to_agent::{Lease, UeBatch};
 use wire::to_coordinator::IntervalReport;
 
-use super::leases::{Handover, HeldLease, Parting};
+use super::leases::{AwaitedUes, HeldLease, Parting};
 use super::messages::{Output, ReportId};
 use super::{Holder, LONGEST_ALIVE, tell};
 use crate::worker::Order;
@@ -28,7 +28,7 @@ impl Holder {
         let worker = (0..self.dealt.len()).min_by_key(|&worker| self.dealt.get(worker).copied()).unwrap_or(0);
         let batches = lease.takeover.as_ref().map_or(0, |takeover| takeover.batches);
         let adoption = now + self.settings.adoption;
-        let awaited = Handover { batches, came: std::collections::BTreeSet::new(), until: adoption };
+        let awaited = AwaitedUes { batches, came: std::collections::BTreeSet::new(), until: adoption };
         self.leases.insert((shard, epoch), HeldLease::new(worker, until, awaited));
         self.count(worker, true);
         tell(worker, shard, epoch, Order::Take { lease, until }, out);
