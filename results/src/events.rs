@@ -106,7 +106,7 @@ pub struct NetworkEvents {
     pub first: Vec<TimedEvent>,
 }
 
-/// A [`NetworkEvent`] in the time of the run.
+/// An event that the simulator makes, in the time of the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TimedEvent {
