@@ -24,38 +24,19 @@ fn fleet(folder: &Path, path: &str, agents: &str) -> Fleet {
 
 /// The same with further arguments of the simulator.
 fn fleet_with(folder: &Path, path: &str, agents: &str, more: &[&str]) -> Fleet {
-    let certs = folder.join("certs");
-    let ledger = folder.join("charging.csv");
-    assert!(roamstorm().arg("certs").arg(&certs).output().unwrap().status.success());
-    let mut simulator = Process::start(
-        roamstorm()
-            .args(["simulator", path, "--seed", "2", "--listen", "sctp+udp://127.0.0.1:0"])
-            .args(more)
-            .arg("--ledger")
-            .arg(&ledger),
-    );
-    let line = simulator.wait_for("listening on");
-    let target = line.split([' ', ',']).find(|word| word.contains("://")).unwrap().to_owned();
+    support::certs(folder);
+    let (simulator, target) = support::simulator(path, 2, |command| {
+        command.args(more).arg("--ledger").arg(folder.join("charging.csv"));
+    });
     let (coordinator, address) = coordinator(folder, path, agents, &target);
     Fleet { coordinator, simulator, address, target }
 }
 
 /// A coordinator that waits for its agents, and where.
 fn coordinator(folder: &Path, path: &str, agents: &str, target: &str) -> (Process, String) {
-    let (certs, ledger) = (folder.join("certs"), folder.join("charging.csv"));
-    let mut coordinator = Process::start(
-        roamstorm()
-            .args(["coordinator", path, "--seed", "2", "--agents", agents, "--target", target, "--json"])
-            .args(["--listen", "127.0.0.1:0", "--charging"])
-            .arg(&ledger)
-            .arg("--certs")
-            .arg(&certs)
-            .arg("--out")
-            .arg(folder.join("runs")),
-    );
-    let line = coordinator.wait_for("waiting on");
-    let address = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
-    (coordinator, address)
+    support::coordinator(folder, (path, 2), (agents.parse().unwrap(), target), |command| {
+        command.arg("--charging").arg(folder.join("charging.csv"));
+    })
 }
 
 fn agent(folder: &Path, address: &str, name: &str) -> Process {
@@ -352,12 +333,9 @@ fn an_agent_refuses_a_lease_that_its_memory_cannot_hold_and_the_run_says_so() {
 
 /// A simulator that stands for one of several AMFs, and where.
 fn amf(path: &str, more: &[&str]) -> (Process, String) {
-    let mut simulator = Process::start(
-        roamstorm().args(["simulator", path, "--seed", "2", "--listen", "sctp+udp://127.0.0.1:0"]).args(more),
-    );
-    let line = simulator.wait_for("listening on");
-    let target = line.split([' ', ',']).find(|word| word.contains("://")).unwrap().to_owned();
-    (simulator, target)
+    support::simulator(path, 2, |command| {
+        command.args(more);
+    })
 }
 
 /// Each AMF gets its part, a UE's later requests go to the one that knows it, and what one leaves behind goes to the other.

@@ -145,28 +145,9 @@ struct Fleet {
 impl Fleet {
     fn start(folder: &Path, yaml: &str, agents: usize) -> Self {
         let path = scenario(folder, yaml);
-        let certs = folder.join("certs");
-        assert!(roamstorm().arg("certs").arg(&certs).output().unwrap().status.success());
-        let mut simulator = Process::start(roamstorm().args([
-            "simulator",
-            &path,
-            "--seed",
-            "9",
-            "--listen",
-            "sctp+udp://127.0.0.1:0",
-        ]));
-        let line = simulator.wait_for("listening on");
-        let target = line.split([' ', ',']).find(|word| word.contains("://")).unwrap().to_owned();
-        let mut coordinator = Process::start(
-            roamstorm()
-                .args(["coordinator", &path, "--seed", "9", "--target", &target, "--json"])
-                .args(["--listen", "127.0.0.1:0", "--agents", &agents.to_string(), "--certs"])
-                .arg(&certs)
-                .arg("--out")
-                .arg(folder.join("runs")),
-        );
-        let line = coordinator.wait_for("waiting on");
-        let address = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
+        let certs = support::certs(folder);
+        let (simulator, target) = support::simulator(&path, 9, |_| {});
+        let (coordinator, address) = support::coordinator(folder, (&path, 9), (agents, &target), |_| {});
         let agent = |number: usize| {
             let mut command = roamstorm();
             command.args(["agent", "--name", &format!("a{number}"), "--workers", "1"]);

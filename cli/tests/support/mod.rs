@@ -218,6 +218,42 @@ impl Drop for Process {
     }
 }
 
+/// The certificates of a fleet, made in this folder.
+pub fn certs(folder: &Path) -> PathBuf {
+    let certs = folder.join("certs");
+    assert!(roamstorm().arg("certs").arg(&certs).output().unwrap().status.success());
+    certs
+}
+
+/// A simulator of a scenario that listens on loopback, and where.
+pub fn simulator(path: &str, seed: u64, more: impl FnOnce(&mut Command)) -> (Process, String) {
+    let mut command = roamstorm();
+    command.args(["simulator", path, "--seed", &seed.to_string(), "--listen", "sctp+udp://127.0.0.1:0"]);
+    more(&mut command);
+    let mut simulator = Process::start(&mut command);
+    let line = simulator.wait_for("listening on");
+    let target = line.split([' ', ',']).find(|word| word.contains("://")).unwrap().to_owned();
+    (simulator, target)
+}
+
+/// A coordinator that waits on loopback for so many agents, with its runs and its certificates in this folder, and where.
+pub fn coordinator(
+    folder: &Path,
+    (path, seed): (&str, u64),
+    (agents, target): (usize, &str),
+    more: impl FnOnce(&mut Command),
+) -> (Process, String) {
+    let mut command = roamstorm();
+    command.args(["coordinator", path, "--seed", &seed.to_string(), "--agents", &agents.to_string()]);
+    command.args(["--target", target, "--json", "--listen", "127.0.0.1:0"]);
+    command.arg("--certs").arg(folder.join("certs")).arg("--out").arg(folder.join("runs"));
+    more(&mut command);
+    let mut coordinator = Process::start(&mut command);
+    let line = coordinator.wait_for("waiting on");
+    let address = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
+    (coordinator, address)
+}
+
 /// The counts of a summary by procedure, without the latencies: what must be the same for the same seed.
 pub fn account(summary: &Value) -> BTreeMap<String, Vec<(String, Value)>> {
     let keys = ["planned", "started", "succeeded", "failed", "timed_out", "abandoned", "never_started"];
