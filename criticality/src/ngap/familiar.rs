@@ -8,16 +8,17 @@ use oxirush_ngap::ngap::*;
 
 use super::UNREAD;
 
-/// Outlines of messages, and values of IEs, that were in order. One that comes into the place of another replaces it, so that
+/// Outlines of messages, and values of IEs, that were in order. There is room for [`MOST`]; when it is full all are forgotten, so that
 /// neither memory nor time grows with what a peer sends.
 #[derive(Debug, Default)]
 pub(super) struct Familiar {
-    /// Empty until something is put into it.
-    places: Vec<Option<Known>>,
+    /// By their digests, in rising order.
+    known: Vec<Known>,
 }
 
 #[derive(Debug)]
 struct Known {
+    digest: u64,
     /// The IE whose value it is; `None` of an outline.
     ie: Option<u16>,
     octets: Box<[u8]>,
@@ -49,21 +50,24 @@ impl Familiar {
     }
 
     fn knows(&self, ie: Option<u16>, octets: &[u8]) -> bool {
-        let known = self.places.get(place(ie, octets)).and_then(Option::as_ref);
+        let digest = digest(ie, octets);
+        let place = self.known.binary_search_by_key(&digest, |known| known.digest);
+        let known = place.ok().and_then(|place| self.known.get(place));
         known.is_some_and(|known| known.ie == ie && *known.octets == *octets)
     }
 
     fn put(&mut self, ie: Option<u16>, octets: &[u8]) {
-        if octets.len() > LONGEST {
+        if octets.len() > LONGEST || self.knows(ie, octets) {
             return;
         }
-        if self.places.is_empty() {
-            self.places.resize_with(PLACES, || None);
+        if self.known.len() >= MOST {
+            self.known.clear();
         }
-        if !self.knows(ie, octets)
-            && let Some(place) = self.places.get_mut(place(ie, octets))
-        {
-            *place = Some(Known { ie, octets: octets.into() });
+        let digest = digest(ie, octets);
+        let new = Known { digest, ie, octets: octets.into() };
+        match self.known.binary_search_by_key(&digest, |known| known.digest) {
+            Ok(place) => self.known[place] = new,
+            Err(place) => self.known.insert(place, new),
         }
     }
 }
@@ -180,20 +184,18 @@ fn decodes_as_its_type(id: u16, value: &[u8]) -> Option<bool> {
     }
 }
 
-/// Where something belongs. What has the same place is told apart by comparing it.
-fn place(ie: Option<u16>, octets: &[u8]) -> usize {
+/// Stands for the value of an IE, or for an outline. What has the same digest is told apart by comparing it.
+fn digest(ie: Option<u16>, octets: &[u8]) -> u64 {
     let begin = ie.map_or(0, |ie| u64::from(ie) + 1);
     let (words, rest) = octets.as_chunks::<8>();
     let rest = rest.iter().fold(0, |word, octet| word << 8 | u64::from(*octet));
     let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain([rest, octets.len() as u64]);
     // FNV's way of mixing, a word at a time.
-    let mixed =
-        words.fold(begin, |mixed, word| (mixed.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    usize::try_from(mixed >> 32).unwrap_or_default() % PLACES
+    words.fold(begin, |mixed, word| (mixed.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
-/// A gNB has as many, and an AMF: the values of a network are a few dozen, those of its cells come and go.
-const PLACES: usize = 128;
+/// The values of a network are a few dozen for a gNB, and some hundreds for an AMF that serves many cells.
+const MOST: usize = 512;
 /// Octets of a value that is kept.
 const LONGEST: usize = 128;
 /// IEs of a message whose outline is kept.
