@@ -85,10 +85,9 @@ mod tests {
         for bad in bad {
             let (decoded, said, errors) = judge(&[GOOD[0], bad, GOOD[1]].map(line));
             assert!(!decoded && said.is_empty(), "{bad:?}: {said}");
-            assert!(
-                errors.starts_with("pycrate: ") && errors.contains(line(bad).trim()),
-                "{bad:?}: {errors}"
-            );
+            // Beside what pycrate itself may say of modules that it does without.
+            let found = errors.lines().any(|of| of.starts_with("pycrate: ") && of.contains(line(bad).trim()));
+            assert!(found, "{bad:?}: {errors}");
         }
     }
 
