@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use host::{Granted, Meter, Spent};
 use wire::to_coordinator::{MachineReport, ProcessorTime};
 
-use super::recorder::micros_or_none as micros;
+use crate::time::micros;
 
 /// The host's figures from the run's start on.
 pub(crate) struct Machine {

@@ -245,11 +245,6 @@ pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
 }
 
-/// Whole microseconds.
-pub(crate) fn micros_or_none(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 fn add(map: &mut BTreeMap<String, u64>, key: &str, count: u64) {
     // Keys come from causes that a peer sends: bounded, and still counted.
     let known = map.contains_key(key) || map.len() < DISTINCT_LIMIT;

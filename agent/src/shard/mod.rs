@@ -459,10 +459,6 @@ impl ShardRunner {
     }
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 /// Attempts that leave at one reading of the clock.
 const BATCH: usize = 16;
 const SEED_OF_SHARDS: u64 = 1;

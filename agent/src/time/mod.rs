@@ -6,3 +6,8 @@ mod wall_clock;
 
 pub(crate) use timers::Timers;
 pub(crate) use wall_clock::WallClock;
+
+/// Whole microseconds.
+pub(crate) fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

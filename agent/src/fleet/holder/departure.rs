@@ -36,7 +36,7 @@ impl Departure {
 
     pub(super) fn message(&self, now: Instant) -> ToCoordinator {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
-        ToCoordinator::Draining { reason: self.reason.clone(), within_us: left.map(super::micros) }
+        ToCoordinator::Draining { reason: self.reason.clone(), within_us: left.map(crate::time::micros) }
     }
 
     /// Somebody takes shards over, or the connection is new.

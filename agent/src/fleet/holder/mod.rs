@@ -444,16 +444,12 @@ impl Holder {
     }
 
     fn clock_us(&self, now: Instant) -> u64 {
-        micros(now.saturating_duration_since(self.base))
+        crate::time::micros(now.saturating_duration_since(self.base))
     }
 }
 
 fn tell(worker: usize, shard: u32, epoch: u64, order: Order, out: &mut Vec<Output>) {
     out.push(Output::Tell { worker, command: Command { shard, epoch, order } });
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 const LONGEST_ALIVE: Duration = Duration::from_secs(1);

@@ -37,13 +37,13 @@ impl RunClock {
         }
         self.at += paused;
         self.paused += paused;
-        self.wall_us = self.wall_us.saturating_add(super::micros(paused));
+        self.wall_us = self.wall_us.saturating_add(crate::time::micros(paused));
         true
     }
 
     /// How long it stood still, before the present pause, µs.
     pub(super) fn paused_us(&self) -> u64 {
-        super::micros(self.paused)
+        crate::time::micros(self.paused)
     }
 
     /// What a shard is told that begins now.

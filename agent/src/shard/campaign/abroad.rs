@@ -68,7 +68,7 @@ impl ShardRunner {
     ) -> bool {
         let DueAttempt { procedure, load, due, .. } = *attempt;
         let since_due = now.saturating_duration_since(due);
-        let due_us = self.run_us(now).saturating_sub(crate::shard::micros(since_due));
+        let due_us = self.run_us(now).saturating_sub(crate::time::micros(since_due));
         self.ask_for(What { procedure, load, due, due_us, parts }, 0, now, out)
     }
 
@@ -254,7 +254,7 @@ impl ShardRunner {
             self.population.visitor_of(owner.home, owner.ue).and_then(|ue| self.population.peek(ue));
         let now_us = self.run_us(now);
         let before =
-            |at: Instant| now_us.saturating_sub(crate::shard::micros(now.saturating_duration_since(at)));
+            |at: Instant| now_us.saturating_sub(crate::time::micros(now.saturating_duration_since(at)));
         let end = AwayEnd {
             home: owner.home,
             epoch: owner.epoch,

@@ -5,7 +5,8 @@ use std::time::Instant;
 use wire::to_coordinator::IntervalReport;
 
 use super::export::AtRest;
-use crate::shard::{ShardRunner, micros};
+use crate::shard::ShardRunner;
+use crate::time::micros;
 
 impl ShardRunner {
     /// What happened since the last report. `None` before the start.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use wire::to_coordinator::{MOST_STANDSTILLS, Standstill};
 
 use super::ending::Ending;
-use crate::shard::{ShardRunner, micros};
+use crate::shard::ShardRunner;
+use crate::time::micros;
 
 /// A time in which the process did not run, and what it cost the shard.
 pub(in crate::shard) struct StoodStill {

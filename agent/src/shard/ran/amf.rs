@@ -181,7 +181,7 @@ impl ShardRunner {
         let Some(port) = self.gnbs.get_mut(usize::from(gnb)) else { return };
         let waited = Duration::from_micros(port.waits_us) + wait;
         if (retry_after.is_some() || passes) && waited <= LONGEST_PREPARATION {
-            port.waits_us = crate::shard::micros(waited);
+            port.waits_us = crate::time::micros(waited);
             return out.push(ShardAction::Waits(format!(
                 "{name}: {} refused NG setup: {again}",
                 self.target_text(gnb)

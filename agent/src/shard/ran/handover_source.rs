@@ -224,7 +224,7 @@ impl ShardRunner {
         self.end_attempt(ue, procedure, end, now);
         if let (true, Some(commanded)) = (is_counted, departure.commanded) {
             let arrived = departure.arrived.unwrap_or(now);
-            let took = |from, to| Some(crate::shard::micros(since(to, from)));
+            let took = |from, to| Some(crate::time::micros(since(to, from)));
             let n2 = procedure == Procedure::HandoverN2;
             let phases = HandoverPhases {
                 preparation_us: n2.then(|| took(departure.begun, commanded)).flatten(),
