@@ -41,15 +41,7 @@ pub(crate) fn gmm_cause_name(cause: u8) -> Option<&'static str> {
         90 => "payload-not-forwarded",
         91 => "dnn-not-supported-in-slice",
         92 => "insufficient-user-plane-resources",
-        95 => "semantically-incorrect-message",
-        96 => "invalid-mandatory-information",
-        97 => "message-type-non-existent",
-        98 => "message-type-not-compatible-with-state",
-        99 => "information-element-non-existent",
-        100 => "conditional-ie-error",
-        101 => "message-not-compatible-with-state",
-        111 => "protocol-error",
-        _ => return None,
+        other => return protocol_error_name(other),
     })
 }
 
@@ -93,6 +85,13 @@ pub(crate) fn gsm_cause_name(cause: u8) -> Option<&'static str> {
         84 => "syntactical-error-in-qos-operation",
         85 => "invalid-mapped-eps-bearer-identity",
         86 => "uas-services-not-allowed",
+        other => return protocol_error_name(other),
+    })
+}
+
+/// The causes of protocol errors, which 5GMM and 5GSM number alike.
+fn protocol_error_name(cause: u8) -> Option<&'static str> {
+    Some(match cause {
         95 => "semantically-incorrect-message",
         96 => "invalid-mandatory-information",
         97 => "message-type-non-existent",
