@@ -57,16 +57,14 @@ impl Familiar {
     }
 
     fn put(&mut self, ie: Option<u16>, octets: &[u8]) {
-        if octets.len() > LONGEST || self.knows(ie, octets) {
+        if octets.len() > LONGEST {
             return;
-        }
-        if self.known.len() >= MOST {
-            self.known.clear();
         }
         let digest = digest(ie, octets);
         let new = Known { digest, ie, octets: octets.into() };
         match self.known.binary_search_by_key(&digest, |known| known.digest) {
             Ok(place) => self.known[place] = new,
+            Err(_) if self.known.len() >= MOST => self.known = vec![new],
             Err(place) => self.known.insert(place, new),
         }
     }
