@@ -37,6 +37,23 @@ pub(super) fn not_reactivated(
     NasPduSessionReactivationResult::from_failed_sessions(&failed).ok()
 }
 
+/// A gNB has answered about sessions of a UE: these have their resources, with what the gNB says of each, and those have not.
+pub(super) fn resources_answered<'t>(
+    amf: &mut Amf,
+    context: &mut EventContext<'_>,
+    id: ConnectionId,
+    set_up: impl Iterator<Item = (u8, &'t [u8])>,
+    not_set_up: impl Iterator<Item = u8>,
+) {
+    let Some(supi) = amf.supi_on(id) else { return };
+    for (session, transfer) in set_up {
+        context.sessions.resources_set_up(amf, &mut context.ports, (supi, session), transfer);
+    }
+    for session in not_set_up {
+        context.sessions.resources_not_set_up(amf, &mut context.ports, (supi, session));
+    }
+}
+
 /// A UE registers where its connection is (TS 24.501 §5.5.1.3, TS 23.502 §4.2.2.2.2): sessions that do not go on there end.
 pub(super) fn arrived(amf: &mut Amf, context: &mut EventContext<'_>, id: ConnectionId, supi: Imsi) {
     let plmn = amf.connections.get(&id).and_then(|connection| amf.serving.get(connection.plmn));

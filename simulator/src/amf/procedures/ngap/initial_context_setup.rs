@@ -8,7 +8,7 @@ use oxirush_security::nas_5gs::derive_kgnb;
 
 use crate::amf::connection::{ConnectionId, Protection};
 use crate::amf::procedures::Step;
-use crate::amf::{Amf, connections, sending};
+use crate::amf::{Amf, connections, sending, session_status};
 use crate::sessions::{EventContext, n2};
 use crate::statistics::{Message, Refusal};
 
@@ -112,14 +112,12 @@ pub(in crate::amf) fn succeeded<'a>(
     let Some(id) = connections::answered(amf, context, association, amf_ue_id, ran_ue_id) else {
         return Ok(Step::Stay);
     };
-    let Some(supi) = amf.supi_on(id) else { return Ok(Step::Stay) };
-    for item in done.iter().flat_map(|list| &list.0) {
-        let transfer = item.pdu_session_resource_setup_response_transfer.as_slice();
-        context.sessions.resources_set_up(amf, &mut context.ports, (supi, item.pdu_session_id.0), transfer);
-    }
-    for item in failed.iter().flat_map(|list| &list.0) {
-        context.sessions.resources_not_set_up(amf, &mut context.ports, (supi, item.pdu_session_id.0));
-    }
+    let set_up = done
+        .iter()
+        .flat_map(|list| &list.0)
+        .map(|item| (item.pdu_session_id.0, item.pdu_session_resource_setup_response_transfer.as_slice()));
+    let not_set_up = failed.iter().flat_map(|list| &list.0).map(|item| item.pdu_session_id.0);
+    session_status::resources_answered(amf, context, id, set_up, not_set_up);
     Ok(Step::Stay)
 }
 
