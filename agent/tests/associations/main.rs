@@ -8,6 +8,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use simulator::amf::AmfPlace;
 use simulator::{AmfEvent, AmfSettings, Command};
 
 use world::{OVERLOAD, OVERLOAD_OVER, REFUSED_FOR_5_S, REFUSED_FOR_GOOD, REGISTER, World, octets, yaml};
@@ -299,8 +300,8 @@ fn amfs_get_ues_by_their_relative_capacities_and_keep_them() {
         "{REGISTER}\n  - {{procedure: periodic-registration-update, starts-after: 2s, phases: [{{rate: 40/s, for: 2s}}]}}"
     );
     let small = |settings: AmfSettings| {
-        let capacity = if settings.set == 2 { 85 } else { 255 };
-        AmfSettings { capacity, ..settings }
+        let capacity = if settings.place.set == 2 { 85 } else { 255 };
+        AmfSettings { place: AmfPlace { capacity, ..settings.place }, ..settings }
     };
     let mut world = World::with(&yaml("", &load, ""), 13, 2, small);
     world.prepare();

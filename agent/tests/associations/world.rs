@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use agent::{ShardAction, ShardRunner};
 use scenarios::{Plan, Scenario};
+use simulator::amf::AmfPlace;
 use simulator::{AmfAction, AmfEvent, AmfSettings, ControlPlane};
 use wire::to_agent::{Lease, TracePolicy};
 use wire::to_coordinator::{AmfInterval, IntervalReport, RanEvent};
@@ -73,7 +74,7 @@ impl World {
         let amf = |n: usize| {
             let scenario = Arc::clone(plan.scenario());
             let settings = AmfSettings {
-                set: 1 + u16::try_from(n).unwrap(),
+                place: AmfPlace { set: 1 + u16::try_from(n).unwrap(), ..AmfPlace::default() },
                 ..simulator::scenario::settings(&scenario, seed + n as u64)
             };
             ControlPlane::new(set(settings), Box::new(simulator::scenario::ScenarioSubscribers(scenario)))

@@ -11,8 +11,8 @@ pub(super) fn find(amf: &Amf, identity: &NasFGsMobileIdentity) -> Option<UeId> {
     let guti = identity.as_guti()?;
     let settings = &amf.settings;
     let ours = guti.amf_region_id() == settings.region
-        && guti.amf_set_id() == settings.set
-        && guti.amf_pointer() == settings.pointer
+        && guti.amf_set_id() == settings.place.set
+        && guti.amf_pointer() == settings.place.pointer
         && amf.serving.iter().any(|serving| serving.nas == guti.plmn());
     if ours { amf.ues.find_tmsi(guti.tmsi()) } else { None }
 }
@@ -20,7 +20,8 @@ pub(super) fn find(amf: &Amf, identity: &NasFGsMobileIdentity) -> Option<UeId> {
 /// The 5G-GUTI of a 5G-TMSI of this AMF.
 pub(super) fn guti(amf: &Amf, plmn: usize, tmsi: u32) -> Option<Guti> {
     let settings = &amf.settings;
-    Guti::new(amf.serving.get(plmn)?.nas, settings.region, settings.set, settings.pointer, tmsi).ok()
+    Guti::new(amf.serving.get(plmn)?.nas, settings.region, settings.place.set, settings.place.pointer, tmsi)
+        .ok()
 }
 
 /// Gives a UE a 5G-TMSI that nobody has, unpredictable but for who knows the seed.

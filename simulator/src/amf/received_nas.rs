@@ -182,7 +182,8 @@ fn cleartext(pdu: &[u8]) -> Option<Nas5gmmMessage> {
 fn claimed(amf: &Amf, message: &Nas5gmmMessage) -> Option<UeId> {
     let by_s_tmsi = |identity: &NasFGsMobileIdentity| {
         let (settings, s_tmsi) = (&amf.settings, identity.as_s_tmsi()?);
-        let ours = s_tmsi.amf_set_id() == settings.set && s_tmsi.amf_pointer() == settings.pointer;
+        let ours =
+            s_tmsi.amf_set_id() == settings.place.set && s_tmsi.amf_pointer() == settings.place.pointer;
         if ours { amf.ues.find_tmsi(s_tmsi.tmsi()) } else { None }
     };
     match message {

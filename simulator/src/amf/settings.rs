@@ -17,12 +17,8 @@ pub struct AmfSettings {
     pub equivalent_plmns: bool,
     /// AMF Region ID.
     pub region: u8,
-    /// AMF Set ID, 10 bits.
-    pub set: u16,
-    /// AMF Pointer, 6 bits.
-    pub pointer: u8,
-    /// Relative AMF Capacity (TS 38.413 §9.3.1.32).
-    pub capacity: u8,
+    /// Which AMF of its region it is.
+    pub place: AmfPlace,
     /// The slices that it serves, at most [`AmfSettings::MAX_SLICES`].
     pub slices: Vec<Snssai>,
     /// NEA, in order of preference.
@@ -68,9 +64,7 @@ impl AmfSettings {
             networks: vec![ServedNetwork { plmn, tacs: Tac::new(1).into_iter().collect() }],
             equivalent_plmns: false,
             region: 1,
-            set: 1,
-            pointer: 0,
-            capacity: 255,
+            place: AmfPlace::default(),
             slices: vec![Snssai { sst: 1, sd: None }],
             ciphering: vec![2, 1, 3, 0],
             integrity: vec![2, 1, 3],
@@ -147,7 +141,7 @@ pub struct AmfPlace {
     pub set: u16,
     /// AMF Pointer, 6 bits.
     pub pointer: u8,
-    /// Relative AMF Capacity.
+    /// Relative AMF Capacity (TS 38.413 §9.3.1.32).
     pub capacity: u8,
 }
 

@@ -72,8 +72,7 @@ impl Core {
             seed: stream_seed(seed, &[CHF_STREAM]),
         };
         let upf = UpfSettings::new(n3, stream_seed(seed, &[UPF_STREAM]));
-        let AmfPlace { set, pointer, capacity } = amf;
-        let settings = AmfSettings { set, pointer, capacity, ..settings(scenario, seed) };
+        let settings = AmfSettings { place: amf, ..settings(scenario, seed) };
         let amf = Amf::new(settings);
         let subscribers = Subscribers::new(subscribers);
         Self::new(

@@ -175,7 +175,7 @@ fn build_request(
 ) -> Option<Result<NGAP_PDU, Error>> {
     let settings = &amf.settings;
     let plmn = PLMNIdentity(amf.serving.get(amf.connections.get(&target)?.plmn)?.octets);
-    let guami = guami(plmn, settings.region, settings.set, settings.pointer).ok()?;
+    let guami = guami(plmn, settings.region, settings.place.set, settings.place.pointer).ok()?;
     let ambr = amf.settings.ue_ambr();
     let ue = amf.ues.get_mut(ue_id)?;
     let allowed = ue.allowed.of(&amf.settings.slices);

@@ -50,7 +50,7 @@ fn request(
     let security = ue.security.as_mut()?;
     let settings = &amf.settings;
     let plmn = PLMNIdentity(amf.serving.get(connection.plmn)?.octets);
-    let guami = guami(plmn, settings.region, settings.set, settings.pointer).ok()?;
+    let guami = guami(plmn, settings.region, settings.place.set, settings.place.pointer).ok()?;
     let allowed = ue.allowed.of(&settings.slices);
     let allowed = allowed.map(|slice| AllowedNSSAIItem::new(s_nssai(slice.sst, slice.sd), None)).collect();
     // TS 38.413 §9.3.1.86: NEA1 to NEA3 in the first bits, and NIA alike; those of NAS start with NEA0.

@@ -114,7 +114,7 @@ fn response(amf: &Amf) -> Result<NGAP_PDU, Error> {
     let mut plmns = Vec::new();
     for serving in &amf.serving {
         let plmn = PLMNIdentity(serving.octets);
-        let guami = guami(plmn, settings.region, settings.set, settings.pointer)?;
+        let guami = guami(plmn, settings.region, settings.place.set, settings.place.pointer)?;
         guamis.push(ServedGUAMIItem::new(guami, None, None));
         plmns.push(PLMNSupportItem::new(plmn, slices(), None));
     }
@@ -124,7 +124,7 @@ fn response(amf: &Amf) -> Result<NGAP_PDU, Error> {
         NGSetupResponse,
         AMFName(settings.name.as_str()),
         ServedGUAMIList(ServedGUAMIList(guamis)),
-        RelativeAMFCapacity(RelativeAMFCapacity(settings.capacity)),
+        RelativeAMFCapacity(RelativeAMFCapacity(settings.place.capacity)),
         PLMNSupportList(PLMNSupportList(plmns)),
     )
 }

@@ -60,8 +60,8 @@ fn page(amf: &mut Amf, now: Instant, id: UeId) {
         .collect();
     for association in cells {
         let identity = FiveGSTMSI::new(
-            AMFSetID(Bits::low(u64::from(amf.settings.set), AMF_SET_ID_BITS)),
-            AMFPointer(Bits::low(u64::from(amf.settings.pointer), AMF_POINTER_BITS)),
+            AMFSetID(Bits::low(u64::from(amf.settings.place.set), AMF_SET_ID_BITS)),
+            AMFPointer(Bits::low(u64::from(amf.settings.place.pointer), AMF_POINTER_BITS)),
             FiveGTMSI(tmsi.to_be_bytes()),
             None,
         );
