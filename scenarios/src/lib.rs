@@ -60,3 +60,4 @@ pub use slo::{
 };
 pub use stretch::parse_duration;
 pub use subscribers::{KeySource, OperatorKey, Subscriber, SubscriberGroup, SuciScheme, opc_of};
+pub use units::nearest;

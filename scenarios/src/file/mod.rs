@@ -177,6 +177,21 @@ fn read_file(path: &Path) -> Result<String, ScenarioError> {
 
 fn unknown(name: &str) -> ScenarioError {
     let names: Vec<&str> = catalogue().iter().map(|entry| entry.name).collect();
-    let hint = nearest(name, &names).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+    let hint = nearest(name, &names).map(str::to_owned).or_else(|| near_file(Path::new(name)));
+    let hint = hint.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
     ScenarioError::Unknown { name: name.to_owned(), hint, known: names.join(", ") }
 }
+
+/// The file of the same folder whose name is nearest; nothing where the folder cannot be read.
+fn near_file(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or_else(|| Path::new("."))).ok()?;
+    let there = entries.take(MOST_FILES).flatten().filter(|entry| entry.path().is_file());
+    let there: Vec<String> = there.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let near = nearest(name, &there.iter().map(String::as_str).collect::<Vec<_>>())?;
+    Some(folder.map_or_else(|| near.to_owned(), |folder| folder.join(near).display().to_string()))
+}
+
+/// Files of a folder among which a mistyped name is looked for.
+const MOST_FILES: usize = 1_000;

@@ -236,7 +236,7 @@ text_unit!(
 text_unit!(Hex, "Hex", "^([0-9A-Fa-f]{2})+$", "Octets as hexadecimal digits, two each.");
 
 /// The candidate that was probably meant: at most a third of its letters differ.
-pub(crate) fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let near = candidates.iter().map(|candidate| (distance(name, candidate), *candidate)).min()?;
     (near.0 <= near.1.len().max(3) / 3).then_some(near.1)
 }

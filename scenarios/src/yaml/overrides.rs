@@ -1,6 +1,7 @@
 //! `--set path=value`: a value of the scenario is replaced before the scenario is read.
 
 use super::tree::{Key, Node, Place, Value};
+use crate::units::nearest;
 
 /// One `--set`: a dotted path with list indices, and the value as YAML.
 #[derive(Clone, Debug)]
@@ -25,9 +26,13 @@ impl Override {
     /// Puts the value into the tree. Mappings on the way are made where there are none.
     pub(crate) fn apply(&self, root: &mut Node) -> Result<(), String> {
         let mut node = root;
-        let mut so_far = String::new();
+        let (mut so_far, mut meant) = (String::new(), None);
         for part in &self.parts {
-            node = step(node, part, &so_far, self.value.place)?;
+            let unknown = mistyped(node, part);
+            meant = unknown.or(meant);
+            let hint =
+                || meant.as_ref().map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
+            node = step(node, part, &so_far, self.value.place).map_err(|error| error + &hint())?;
             match part {
                 Part::Field(name) if so_far.is_empty() => so_far.push_str(name),
                 Part::Field(name) => so_far += &format!(".{name}"),
@@ -58,6 +63,16 @@ fn parse_path(path: &str) -> Result<Vec<Part>, String> {
         }
     }
     Ok(parts)
+}
+
+/// The field beside it that was probably meant, where the one of this name is not there.
+fn mistyped(node: &Node, part: &Part) -> Option<String> {
+    let (Part::Field(name), Value::Mapping(entries)) = (part, &node.value) else { return None };
+    let there: Vec<&str> = entries.iter().map(|(key, _)| key.name.as_str()).collect();
+    if there.contains(&name.as_str()) {
+        return None;
+    }
+    nearest(name, &there).map(str::to_owned)
 }
 
 fn step<'a>(node: &'a mut Node, part: &Part, so_far: &str, place: Place) -> Result<&'a mut Node, String> {
@@ -121,12 +136,13 @@ mod tests {
         for (path, part) in [
             ("a.5", "a has 1 items: 0 to 1 are accepted, not 5"),
             ("a.x", "a is a list, so it has no field \"x\""),
+            ("laod.0.rate", "laod is nothing, so it has no item 0; did you mean \"load\"?"),
             ("n.x", "n is \"t\", so it has no field \"x\""),
             ("a[", "is not the path of a field"),
             ("a..b", "is not the path of a field"),
             ("", "is not the path of a field"),
         ] {
-            let error = set("a: [1]\nn: t", path, "1").unwrap_err();
+            let error = set("a: [1]\nn: t\nload: []", path, "1").unwrap_err();
             assert!(error.contains(part), "{path}: {error}");
         }
         assert!(set("a: 1", "a", "[").unwrap_err().contains("the value is no YAML"));

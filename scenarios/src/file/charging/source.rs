@@ -49,22 +49,24 @@ pub(super) fn check(source: TariffSource, folder: Folder<'_>, at: &At<'_>) -> Re
         return parse(text, &format!("{name} (built-in tariff)"));
     }
     let is_file = Path::new(&name).extension().is_some();
-    let Some(folder) = folder.filter(|_| is_file) else {
+    let Some(folder_of_file) = folder.filter(|_| is_file) else {
         let known: Vec<&str> = tariffs().iter().map(|(known, _)| *known).collect();
         let hint = nearest(&name, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-        let file = if is_file {
-            "no file is read for a scenario that is none itself"
-        } else {
-            "or a file such as prices.yaml"
+        let file = match (is_file, folder.is_some()) {
+            (true, _) => {
+                "; no file is read for a scenario that is none itself: save it as one, with `roamstorm catalogue`"
+            }
+            (false, true) => "; or a file such as prices.yaml",
+            (false, false) => "",
         };
-        return at.wrong(format!("unknown tariff {name:?}{hint} (known: {}; {file})", known.join(", ")));
+        return at.wrong(format!("unknown tariff {name:?}{hint} (known: {}{file})", known.join(", ")));
     };
     let beside =
         Path::new(&name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     at.require(beside, || {
         format!("{name:?} is not beside the scenario: a relative path without \"..\" is accepted")
     })?;
-    let path = folder.join(&name);
+    let path = folder_of_file.join(&name);
     let text = read_file(&path).or_else(|error| {
         at.wrong(match error {
             ScenarioError::Unreadable { source, .. } => {
