@@ -1,10 +1,8 @@
 //! Exit codes and logging.
 
-use std::os::unix::ffi::OsStrExt as _;
 use std::process::ExitCode;
 
 use anyhow::Error;
-use clap::error::ErrorKind;
 use coordinator::CoordinatorError;
 use tracing_subscriber::EnvFilter;
 
@@ -57,41 +55,6 @@ pub(crate) fn whatever_happens(command: impl FnOnce() -> ExitCode) -> ExitCode {
 /// Whether a panic says that the system gives no thread.
 pub(crate) fn is_for_want_of_a_thread(said: &str) -> bool {
     said.contains("spawn") && said.contains("os error 11")
-}
-
-/// What the command line's parser says instead of arguments: help and version, or what is wrong (2).
-pub(crate) fn of_arguments(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
-        // A reader that has gone is no error.
-        let _ = error.print();
-        return ExitCode::SUCCESS;
-    }
-    if error.kind() == ErrorKind::InvalidUtf8 {
-        let arguments: Vec<_> = std::env::args_os().collect();
-        eprintln!("error: {}", not_utf8(&arguments));
-    } else if stderr::is_colourful() {
-        stderr::as_it_is(error.render().ansi().to_string());
-    } else {
-        stderr::as_it_is(error.render().to_string());
-    }
-    ExitCode::from(2)
-}
-
-/// Names the first argument that is no UTF-8, with the option that it belongs to. Paths may be any octets; this is about
-/// the others.
-fn not_utf8(arguments: &[std::ffi::OsString]) -> String {
-    let wrong = arguments.iter().enumerate().skip(1).filter(|(_, argument)| argument.to_str().is_none());
-    let shown = wrong.map(|(number, argument)| {
-        let before = arguments.get(number - 1).and_then(|before| before.to_str());
-        let of = before.filter(|before| number > 1 && before.starts_with("--") && !before.contains('='));
-        let of = of.map(|option| format!(" of {option}")).unwrap_or_default();
-        format!("argument {number}{of}, `{}`", argument.as_bytes().escape_ascii())
-    });
-    let shown: Vec<String> = shown.take(3).collect();
-    format!(
-        "not UTF-8: {}; paths of files and folders may be any octets, everything else is UTF-8",
-        shown.join(", ")
-    )
 }
 
 /// The error and its causes, each once: some errors name their cause themselves.

@@ -20,10 +20,13 @@ mod stdout;
 mod campaign;
 mod commands;
 mod exit;
+mod help;
 mod outcome;
 mod runs;
 mod search;
 mod target;
+mod times;
+mod usage;
 mod view;
 
 /// A registration makes and drops many small buffers, most of them in the SCTP stack (docs/performance.md).
@@ -47,37 +50,59 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run a scenario with embedded coordinator, agents and core simulator, or against a target.
+    #[command(after_help = help::RUN)]
     Run(commands::run::Arguments),
     /// Check a scenario and print its plan; runs nothing.
+    #[command(after_help = help::CHECK)]
     Check(commands::check::Arguments),
     /// Coordinate a run of agents on other machines.
+    #[command(after_help = help::COORDINATOR)]
     Coordinator(commands::coordinator::Arguments),
     /// Join a coordinator and work for it.
+    #[command(after_help = help::AGENT)]
     Agent(commands::agent::Arguments),
     /// Serve the core simulator that a scenario describes.
+    #[command(after_help = help::SIMULATOR)]
     Simulator(commands::simulator::Arguments),
     /// Print a scenario's subscribers, to provision a lab core with the same identities.
+    #[command(after_help = help::SUBSCRIBERS)]
     Subscribers(commands::subscribers::Arguments),
     /// Watch a run that is under way, from another terminal; also tells how a finished one ended.
+    #[command(after_help = help::WATCH)]
     Watch(commands::watch::Arguments),
     /// Let a run stand still: nothing is due, UEs stay as they are.
+    #[command(after_help = help::PAUSE)]
     Pause(commands::order::Arguments),
     /// Let a run go on that stands still.
+    #[command(after_help = help::RESUME)]
     Resume(commands::order::Arguments),
     /// End a run: what is in flight may end, and the report is written. Said again, it ends at once.
+    #[command(after_help = help::STOP)]
     Stop(commands::order::Arguments),
     /// Write the report of a run folder again.
+    #[command(after_help = help::REPORT)]
     Report(commands::report::Arguments),
     /// Hold a run against an earlier one: what is worse, what is better, beyond chance.
+    #[command(after_help = help::COMPARE)]
     Compare(commands::compare::Arguments),
     /// Hold usage against charging, of a run or of ledgers from elsewhere.
+    #[command(after_help = help::RECONCILE)]
     Reconcile(commands::reconcile::Arguments),
     /// Make a fleet's certificate authority and identities.
+    #[command(after_help = help::CERTS)]
     Certs(commands::certs::Arguments),
     /// Print the JSON Schema of scenarios, for an editor's completion, or of what a run leaves.
+    #[command(after_help = help::SCHEMA)]
     Schema(commands::schema::Arguments),
     /// List the catalogue's scenarios, or print one of them.
+    #[command(after_help = help::CATALOGUE)]
     Catalogue(commands::catalogue::Arguments),
+    /// Print the completions of a shell: bash, zsh, fish, elvish or powershell.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(commands::completions::Arguments),
+    /// Write the manual pages of all commands into a folder.
+    #[command(after_help = help::MAN)]
+    Man(commands::man::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -86,7 +111,7 @@ fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let code = match Arguments::try_parse() {
         Ok(arguments) => exit::whatever_happens(|| run(arguments)),
-        Err(error) => exit::of_arguments(&error),
+        Err(error) => usage::of_arguments(&error),
     };
     stderr::finish();
     code
@@ -115,5 +140,7 @@ fn run(arguments: Arguments) -> ExitCode {
         Command::Certs(arguments) => commands::certs::run(&arguments),
         Command::Schema(arguments) => commands::schema::run(&arguments),
         Command::Catalogue(arguments) => commands::catalogue::run(&arguments),
+        Command::Completions(arguments) => commands::completions::run(&arguments),
+        Command::Man(arguments) => commands::man::run(&arguments),
     })
 }

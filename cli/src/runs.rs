@@ -33,13 +33,26 @@ pub(crate) fn find(run: &Path, runs: &Path) -> Result<PathBuf, Error> {
         return Ok(found.to_owned());
     }
     let is_folder = [run, under.as_path()].into_iter().any(Path::is_dir);
+    let near = near(run, runs).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
     let (run, under) = (run.display(), under.display());
     if is_folder {
         bail!("{run} is no run folder: it has neither a summary.json nor a plan.json");
     }
     bail!(
-        "there is no run {run}: neither {run} nor {under} is a folder; name a run folder, or a run of the --out folder"
+        "there is no run {run}: neither {run} nor {under} is a folder{near}; name a run folder, or a run of the --out folder"
     )
+}
+
+/// The run whose name is nearest among those that there are, or the newest one.
+fn near(run: &Path, runs: &Path) -> Option<String> {
+    let wanted = run.file_name()?.to_str()?;
+    let entries = std::fs::read_dir(runs).ok()?.flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| OF_A_RUN.iter().any(|file| runs.join(name).join(file).is_file()));
+    names.sort_unstable();
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+    let near = scenarios::nearest(wanted, &known).map(str::to_owned);
+    near.or_else(|| names.last().map(|newest| format!("the newest, {newest}")))
 }
 
 /// A folder with one of these is that of a run: the plan is there from its beginning, the summary from its end.
@@ -61,5 +74,8 @@ mod tests {
         assert_eq!(find(&folder, Path::new("elsewhere")).unwrap(), folder);
         let error = find(Path::new("night-2"), runs.path()).unwrap_err().to_string();
         assert!(error.contains("there is no run night-2") && error.contains("--out"), "{error}");
+        assert!(error.contains("did you mean night-1?"), "{error}");
+        let error = find(Path::new("another"), runs.path()).unwrap_err().to_string();
+        assert!(error.contains("did you mean the newest, night-1?"), "{error}");
     }
 }

@@ -63,11 +63,28 @@ impl Target {
             urls.iter().all(|url| !url.starts_with("sim:")),
             "--target sim: is the embedded simulator, which stands alone: leave the other targets out"
         );
-        let targets: sctp::Targets = urls.join(" ").parse().context("--target")?;
+        let addresses: Result<Vec<sctp::Address>, Error> = urls.iter().map(|text| elsewhere(text)).collect();
+        let targets = sctp::Targets::new(addresses?).context("--target")?;
         let what = if urls.len() > 1 { "targets" } else { "target" };
         let description = format!("{what}: {}", targets.to_string().replace(' ', ", "));
         Ok(Self { url: targets.to_string(), description, network: None })
     }
+}
+
+/// The address of something that is elsewhere; what is within a process is no target for another one.
+pub(crate) fn url(text: &str) -> Result<sctp::Address, String> {
+    let address: sctp::Address = text.parse().map_err(|error: sctp::AddressError| error.to_string())?;
+    if address.transport() == sctp::Transport::Memory {
+        return Err(format!(
+            "`{text}`: sctp://HOST[:38412], sctp+udp://HOST[:9899] and sctp+ip://HOST[:38412] are accepted"
+        ));
+    }
+    Ok(address)
+}
+
+/// [`url`] for `run`, which has a simulator of its own.
+fn elsewhere(text: &str) -> Result<sctp::Address, Error> {
+    url(text).map_err(|why| anyhow::anyhow!("--target: {why}; or sim:, the embedded simulator"))
 }
 
 /// The simulator beside the agents.

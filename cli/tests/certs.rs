@@ -46,3 +46,46 @@ fn names_that_mean_nothing_are_refused() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn certificates_say_how_long_they_are_valid_and_a_new_authority_blocks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let said = |output: &Output| {
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let made = certs(folder, &["--days", "20"]);
+    assert!(said(&made).contains("(20 days), the authority until "), "{}", said(&made));
+    assert!(certs(folder, &["issue", "spot-1", "--days", "90"]).status.success());
+    assert!(certs(folder, &["revoke", "spot-1"]).status.success());
+
+    let again = certs(folder, &["issue", "spot-1"]);
+    assert!(said(&again).contains("--force"), "{}", said(&again));
+    assert!(certs(folder, &["issue", "spot-1", "--force"]).status.success());
+    Identity::load(&folder.join("spot-1"), Role::Agent).unwrap();
+
+    // A new authority: the list of the old one, and what that has issued, are in nobody's way.
+    assert!(certs(folder, &["--force"]).status.success());
+    Identity::load(folder, Role::Coordinator).unwrap();
+    assert!(certs(folder, &["issue", "spot-1"]).status.success(), "the old one is void");
+    Identity::load(&folder.join("spot-1"), Role::Agent).unwrap();
+    let beyond = certs(folder, &["issue", "spot-2", "--days", "3650"]);
+    assert!(said(&beyond).contains("the authority itself ends"), "{}", said(&beyond));
+}
+
+#[test]
+fn who_uses_a_certificate_that_ends_soon_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let certs_ = folder.path().join("certs");
+    assert!(certs(&certs_, &["--days", "20"]).status.success());
+    let mut command = roamstorm();
+    command.args(["coordinator", "smoke", "--target", "sctp+udp://127.0.0.1:9", "--join-timeout", "1s"]);
+    command.args(["--listen", "127.0.0.1:0", "--certs"]).arg(&certs_).arg("--out").arg(folder.path());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("coordinator.pem is valid for 19 days more") || stderr.contains("for 20 days more"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("0 of 1 agents joined within 1 s"), "{stderr}");
+}

@@ -72,16 +72,12 @@ impl Fleet {
         find().unwrap()
     }
 
-    /// Kills the coordinator with -9 and starts it again on the same address.
+    /// Kills the coordinator with -9 and starts it again: the folder knows the address and the certificates.
     fn restart(&mut self) {
         self.coordinator.signal("KILL");
         self.coordinator.child.wait().unwrap();
         self.coordinator = Process::start(
-            roamstorm()
-                .args(["--log", "info", "coordinator", "--resume"])
-                .arg(self.run())
-                .args(["--json", "--listen", &self.address, "--certs"])
-                .arg(self.folder.path().join("certs")),
+            roamstorm().args(["--log", "info", "coordinator", "--resume"]).arg(self.run()).arg("--json"),
         );
         self.coordinator.wait_for("took up");
     }

@@ -33,7 +33,8 @@ mod verdict;
 
 pub use core::StopRequest;
 pub use driver::{
-    Coordinator, CoordinatorConfig, CoordinatorError, Fleet, Orders, RunConfig, RunHandle, RunOutcome,
+    Coordinator, CoordinatorConfig, CoordinatorError, Fleet, Interrupted, Orders, RunConfig, RunHandle,
+    RunOutcome,
 };
 pub use folder::RunFolder;
 pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};

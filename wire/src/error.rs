@@ -49,7 +49,8 @@ pub enum WireError {
     },
     /// The coordinator's address is not one.
     #[error(
-        "`{text}` is not a coordinator's address: write host:port, such as coordinator.example:7700 or [::1]:7700"
+        "`{text}` is not a coordinator's address: write a name or an IP address, and its port where that is not {port}, such as coordinator.example:{port} or [::1]:{port}",
+        port = crate::PORT
     )]
     NotAnAddress {
         /// What was given.

@@ -14,7 +14,7 @@ use crate::patience::Patience;
 use crate::to_coordinator::{Hello, ToCoordinator};
 use crate::{CoordinatorLink, Identity, Peer, Role, Settings, VersionOffer, WireError, tls};
 
-/// Joins the coordinator at `host:port`. When it returns, each side has accepted the other's certificate and version,
+/// Joins the coordinator at `host` or `host:port` ([`crate::PORT`] where none is given). When it returns, each side has accepted the other's certificate and version,
 /// and `hello` is on its way; the coordinator answers with `ToAgent::Welcome`.
 ///
 /// # Errors
@@ -74,8 +74,11 @@ async fn greet(
 
 fn host_and_port(text: &str) -> Result<(&str, u16), WireError> {
     let not_an_address = || WireError::NotAnAddress { text: text.to_owned() };
-    let (host, port) = text.rsplit_once(':').ok_or_else(not_an_address)?;
-    let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(not_an_address)?;
+    let has_port = text.rsplit_once(':').filter(|(host, port)| !port.contains(']') && !host.is_empty());
+    let (host, port) = match has_port {
+        Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0).ok_or_else(not_an_address)?),
+        None => (text, crate::PORT),
+    };
     let host = match host.strip_prefix('[') {
         Some(bracketed) => bracketed.strip_suffix(']').ok_or_else(not_an_address)?,
         None if host.contains(':') => return Err(not_an_address()),
@@ -170,12 +173,13 @@ mod tests {
         assert_eq!(host_and_port("10.0.0.1:7700").unwrap(), ("10.0.0.1", 7700));
         assert_eq!(host_and_port("[::1]:7700").unwrap(), ("::1", 7700));
         assert_eq!(host_and_port("coordinator.lab:1").unwrap(), ("coordinator.lab", 1));
-        for wrong in
-            ["", "lab", "lab:", "lab:x", "lab:0", "lab:70000", ":7700", "::1:7700", "[::1:7700", "a b:1"]
-        {
+        assert_eq!(host_and_port("coordinator.lab").unwrap(), ("coordinator.lab", 7400));
+        assert_eq!(host_and_port("127.0.0.1").unwrap(), ("127.0.0.1", 7400));
+        assert_eq!(host_and_port("[::1]").unwrap(), ("::1", 7400));
+        for wrong in ["", "lab:", "lab:x", "lab:0", "lab:70000", ":7700", "::1:7700", "[::1:7700", "a b:1"] {
             let error = host_and_port(wrong).unwrap_err().to_string();
             assert!(
-                error.starts_with(&format!("`{wrong}` is not a coordinator's address: write host:port")),
+                error.starts_with(&format!("`{wrong}` is not a coordinator's address: write a name")),
                 "{error}"
             );
         }

@@ -36,7 +36,7 @@ pub mod visitor_audit;
 pub use endpoint::CoordinatorEndpoint;
 pub use error::{CertificateFault, Peer, WireError};
 pub use frame::FrameError;
-pub use identity::{Authority, Identity, IdentityError, Role};
+pub use identity::{Authority, Identity, IdentityError, Role, ValidUntil};
 pub use join::{join, join_with};
 pub use link::{
     AgentLink, AgentReceiver, AgentSender, CoordinatorLink, CoordinatorReceiver, CoordinatorSender, Receiver,
@@ -47,6 +47,9 @@ pub use version_negotiation::VersionOffer;
 
 /// The version of these messages. Both sides refuse any other, and say so.
 pub const VERSION: u16 = 6;
+
+/// The UDP port of coordinators, where nothing else is said.
+pub const PORT: u16 = 7400;
 
 /// This program and its version, as the other side sees them.
 pub const PROGRAM: &str = concat!("roamstorm ", env!("CARGO_PKG_VERSION"));

@@ -22,7 +22,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
             Some(entry) => print!("{}", entry.yaml),
             None => {
                 let names: Vec<&str> = catalogue.iter().map(|entry| entry.name).collect();
-                bail!("the catalogue has no scenario {name:?}; it has {}", names.join(", "));
+                let meant = scenarios::nearest(name, &names);
+                let hint = meant.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+                bail!("the catalogue has no scenario {name:?}{hint} (it has {})", names.join(", "));
             }
         },
     }

@@ -1,9 +1,11 @@
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Error, bail};
 use wire::{Authority, Role};
 
 use crate::exit::Exit;
+use crate::help;
 
 /// Makes an authority, a coordinator's identity and an agent's; then issues and revokes agents' one by one.
 #[derive(clap::Args)]
@@ -16,6 +18,9 @@ pub(crate) struct Arguments {
     /// Overwrites what is there: every identity of the old authority is void then.
     #[arg(long)]
     force: bool,
+    /// For how many days the identities are valid; the authority is for ten years.
+    #[arg(long, value_name = "DAYS", default_value_t = DAYS, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    days: u16,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -23,11 +28,19 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Issue one more agent's identity, of its own: it can be revoked without the others.
+    #[command(after_help = help::ISSUE)]
     Issue {
         /// The agent's name; its identity is written to a folder of that name in the authority's.
         name: String,
+        /// Takes the place of an identity that was issued to this name before; that one stays valid until it ends or is revoked.
+        #[arg(long)]
+        force: bool,
+        /// For how many days it is valid.
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
+        days: Option<u16>,
     },
     /// Revoke an identity: a running coordinator that uses this folder cuts it off and takes it no more.
+    #[command(after_help = help::REVOKE)]
     Revoke {
         /// The name it was issued to, or the file of its certificate.
         name: String,
@@ -37,7 +50,10 @@ enum Command {
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     match &arguments.command {
         None => make(arguments),
-        Some(Command::Issue { name }) => issue(&arguments.folder, name, arguments.force),
+        Some(Command::Issue { name, force, days }) => {
+            let days = days.unwrap_or(arguments.days);
+            issue(&arguments.folder, name, *force || arguments.force, days)
+        }
         Some(Command::Revoke { name }) => revoke(&arguments.folder, name),
     }
 }
@@ -45,28 +61,49 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
 fn make(arguments: &Arguments) -> Result<Exit, Error> {
     let authority = Authority::generate("roamstorm fleet")?;
     authority.save(&arguments.folder, arguments.force)?;
-    let coordinator = authority.issue("coordinator", Role::Coordinator, &arguments.hosts)?;
+    let valid = days(arguments.days);
+    let coordinator = authority.issue_for("coordinator", Role::Coordinator, &arguments.hosts, valid)?;
     coordinator.save(&arguments.folder, arguments.force)?;
-    authority.issue("agent", Role::Agent, &[])?.save(&arguments.folder, arguments.force)?;
+    authority.issue_for("agent", Role::Agent, &[], valid)?.save(&arguments.folder, arguments.force)?;
     println!(
         "{}: authority, coordinator ({}), agent",
         arguments.folder.display(),
         arguments.hosts.join(", ")
     );
+    if let (Some(identities), Some(authority)) = (coordinator.valid_until(), authority.valid_until()) {
+        println!(
+            "valid until {identities} ({} days), the authority until {authority}; --days N says otherwise",
+            arguments.days
+        );
+    }
     println!(
         "give an agent's machine authority.pem, agent.pem and agent.key; keep authority.key to yourself"
     );
     Ok(Exit::Pass)
 }
 
-fn issue(folder: &Path, name: &str, force: bool) -> Result<Exit, Error> {
+fn issue(folder: &Path, name: &str, force: bool, valid: u16) -> Result<Exit, Error> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.starts_with('.') || !name.chars().all(fits) {
         bail!("`{name}` cannot be an agent's name: letters, digits, `-`, `_` and `.` are accepted");
     }
     let own = folder.join(name);
-    Authority::load(folder)?.issue(name, Role::Agent, &[])?.save(&own, force)?;
-    println!("{}: give this folder to the agent's machine", own.display());
+    let authority = Authority::load(folder)?;
+    let now = SystemTime::now();
+    if let Some(end) = authority.valid_until()
+        && end.days_after(now) < u64::from(valid)
+    {
+        bail!(
+            "--days {valid}: the authority itself ends on {end}; at most {} days are accepted",
+            end.days_after(now)
+        );
+    }
+    // What an authority issued that is no more is void: there is nothing to keep.
+    let is_void = own.is_dir() && !authority.is_of(&own);
+    let identity = authority.issue_for(name, Role::Agent, &[], days(valid))?;
+    identity.save(&own, force || is_void)?;
+    let until = identity.valid_until().map(|until| format!(", valid until {until}")).unwrap_or_default();
+    println!("{}: give this folder to the agent's machine{until}", own.display());
     Ok(Exit::Pass)
 }
 
@@ -89,3 +126,10 @@ fn revoke(folder: &Path, name: &str) -> Result<Exit, Error> {
     }
     Ok(Exit::Pass)
 }
+
+fn days(count: u16) -> Duration {
+    Duration::from_secs(u64::from(count) * 24 * 3600)
+}
+
+/// A year.
+const DAYS: u16 = 365;

@@ -1,14 +1,14 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Error};
-use coordinator::{Coordinator, CoordinatorConfig, RunConfig};
+use coordinator::{Coordinator, CoordinatorConfig, Interrupted, RunConfig};
 use wire::{Identity, Role};
 
 use super::scenario::ScenarioArguments;
-use crate::campaign;
 use crate::exit::{self, Exit};
+use crate::{campaign, times};
 
 /// Coordinates one run of agents that join from elsewhere.
 #[derive(clap::Args)]
@@ -16,8 +16,8 @@ use crate::exit::{self, Exit};
 pub(crate) struct Arguments {
     #[command(flatten)]
     scenario: Option<ScenarioArguments>,
-    /// Takes up a run whose coordinator has died: its folder, or its name under --out. Everything but --listen, --certs and
-    /// --json is as the run was told at its beginning.
+    /// Takes up a run whose coordinator has died: its folder, or its name under --out. Everything is as the run was told at its
+    /// beginning; --listen and --certs say otherwise where they have moved.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["scenario", "target"])]
     resume: Option<PathBuf>,
     /// How many agents to wait for.
@@ -25,17 +25,17 @@ pub(crate) struct Arguments {
     agents: u16,
     /// What the agents signal to: sctp://HOST:38412, sctp+udp://HOST:9899 or sctp+ip://HOST. Given several times, each gNB has an
     /// association with each of these AMFs.
-    #[arg(long, value_name = "URL", required_unless_present = "resume")]
+    #[arg(long, value_name = "URL", required_unless_present = "resume", value_parser = crate::target::url)]
     target: Vec<sctp::Address>,
-    /// The address and UDP port to accept agents on.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:7400")]
-    listen: SocketAddr,
+    /// The address to accept agents on, and the UDP port where that is not 7400. Default: all addresses of this machine.
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = listen)]
+    listen: Option<SocketAddr>,
     /// The folder of authority.pem, coordinator.pem and coordinator.key (see `roamstorm certs`).
-    #[arg(long, value_name = "DIR")]
-    certs: PathBuf,
-    /// How long to wait for the agents, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    join_timeout: u64,
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    certs: Option<PathBuf>,
+    /// How long to wait for the agents, such as 90s or 5m.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = times::time)]
+    join_timeout: Duration,
     /// The ledger of the target's charging function, read at the end of the run; without it billing is not reconciled.
     #[arg(long, value_name = "FILE")]
     charging: Option<PathBuf>,
@@ -45,7 +45,6 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     campaign::Options::expect_ledger(arguments.charging.as_deref());
-    let identity = Identity::load(&arguments.certs, Role::Coordinator)?;
     super::have_threads(threads() + 2)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads())
@@ -53,8 +52,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         .build()
         .context("starting the runtime")?;
     if let Some(run) = &arguments.resume {
-        return runtime.block_on(resume(run, &arguments, identity));
+        return runtime.block_on(resume(run, &arguments));
     }
+    let certs = arguments.certs.as_deref().context("--certs is needed")?;
+    let identity = identity(certs)?;
+    let certs = std::path::absolute(certs).context("--certs")?;
     let plan = arguments.scenario.context("a scenario is needed, or --resume")?.plan(arguments.agents)?;
     anyhow::ensure!(
         plan.scenario().search.is_none(),
@@ -66,10 +68,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
             [] => String::new(),
             given => sctp::Targets::new(given.to_vec()).context("--target")?.to_string(),
         };
-        let ends = arguments.campaign.coordinator_config(arguments.listen, identity, &target);
+        let ends =
+            arguments.campaign.coordinator_config(arguments.listen.unwrap_or(ANYWHERE), identity, &target);
         let run = RunConfig {
             agents_wanted: usize::from(arguments.agents),
-            join_timeout: Duration::from_secs(arguments.join_timeout),
+            join_timeout: arguments.join_timeout,
+            certs: Some(certs),
             charging: arguments.charging,
             ..ends.run
         };
@@ -84,10 +88,51 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
 }
 
-async fn resume(run: &Path, arguments: &Arguments, identity: Identity) -> Result<Exit, Error> {
+async fn resume(run: &Path, arguments: &Arguments) -> Result<Exit, Error> {
     let folder = crate::runs::find(run, arguments.campaign.out())?;
-    let ends = arguments.campaign.coordinator_config(arguments.listen, identity, "");
-    let (coordinator, plan) = Coordinator::resume(ends, &folder).await.map_err(exit::of_coordinator)?;
+    let interrupted = Interrupted::open(&folder).map_err(exit::of_coordinator)?;
+    let certs = arguments.certs.as_deref().or_else(|| interrupted.certs());
+    let certs = certs.context("--certs is needed: the run does not know where its certificates are")?;
+    let listen = arguments.listen.or_else(|| interrupted.listen()).unwrap_or(ANYWHERE);
+    let ends = arguments.campaign.coordinator_config(listen, identity(certs)?, "");
+    let run = RunConfig { certs: Some(std::path::absolute(certs).context("--certs")?), ..ends.run };
+    let config = CoordinatorConfig { run, ..ends };
+    let (coordinator, plan) = Coordinator::resume(config, interrupted).await.map_err(exit::of_coordinator)?;
     eprintln!("coordinator: took up {} on {}", folder.display(), coordinator.local_addr());
     campaign::conduct(coordinator, plan, &arguments.campaign).await
+}
+
+fn identity(certs: &Path) -> Result<Identity, Error> {
+    let identity = Identity::load(certs, Role::Coordinator)?;
+    super::say_what_ends_soon(&identity);
+    Ok(identity)
+}
+
+/// An address with the port of coordinators where none is given.
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, wire::PORT));
+    }
+    text.parse().map_err(|_| {
+        "an IP address is accepted, with its port where that is not 7400, such as 0.0.0.0, 192.0.2.7:7401 or [::]:7400"
+            .to_owned()
+    })
+}
+
+/// Where a coordinator listens that is not told where.
+const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), wire::PORT);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_of_coordinators_need_not_be_said() {
+        assert_eq!(listen("0.0.0.0"), Ok(ANYWHERE));
+        assert_eq!(listen("127.0.0.1:7401"), Ok(([127, 0, 0, 1], 7401).into()));
+        assert_eq!(listen("[::1]").unwrap().port(), 7400);
+        assert_eq!(listen("::").unwrap().port(), 7400);
+        assert!(listen("everywhere").unwrap_err().contains("192.0.2.7:7401"));
+    }
 }

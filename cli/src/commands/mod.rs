@@ -8,7 +8,9 @@ pub(crate) mod catalogue;
 pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod compare;
+pub(crate) mod completions;
 pub(crate) mod coordinator;
+pub(crate) mod man;
 pub(crate) mod order;
 pub(crate) mod place;
 pub(crate) mod reconcile;
@@ -30,6 +32,13 @@ pub(crate) async fn interrupted() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+/// A fleet whose certificates end is no fleet any more: it is said while there is time.
+pub(crate) fn say_what_ends_soon(identity: &wire::Identity) {
+    if let Some(warning) = identity.ends_soon(std::time::SystemTime::now()) {
+        eprintln!("warning: {warning}");
     }
 }
 

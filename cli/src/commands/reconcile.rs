@@ -181,7 +181,9 @@ impl Arguments {
                 Some((known, text)) if !path.is_file() => ((*text).to_owned(), (*known).to_owned()),
                 _ => {
                     let names: Vec<&str> = known.iter().map(|(known, _)| *known).collect();
-                    let names = || format!("a tariff is a file, or one of {}", names.join(", "));
+                    let near = path.to_str().and_then(|path| scenarios::nearest(path, &names));
+                    let hint = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+                    let names = || format!("--tariff: a file, or one of {}{hint}", names.join(", "));
                     (text(path).with_context(names)?, name(path))
                 }
             };

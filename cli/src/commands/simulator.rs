@@ -15,11 +15,12 @@ use crate::exit::Exit;
 
 /// Serves the core simulator until Ctrl-C.
 #[derive(clap::Args)]
+#[command(mut_arg("duration", |duration| duration.hide(true)))]
 pub(crate) struct Arguments {
     #[command(flatten)]
     scenario: ScenarioArguments,
     /// Where to listen: sctp://ADDRESS:38412, sctp+udp://ADDRESS:9899 or sctp+ip://ADDRESS.
-    #[arg(long, value_name = "URL", default_value = "sctp+udp://127.0.0.1:9899")]
+    #[arg(long, value_name = "URL", default_value = "sctp+udp://127.0.0.1:9899", value_parser = crate::target::url)]
     listen: sctp::Address,
     /// The address of its UPF on N3, UDP port 2152; gNBs send there what their UEs send. Default: that of --listen, or
     /// one of 127.0.0.0/8 when that is no address for others.

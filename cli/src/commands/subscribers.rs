@@ -16,6 +16,7 @@ use crate::exit::Exit;
 
 /// Prints the subscribers.
 #[derive(clap::Args)]
+#[command(mut_arg("duration", |duration| duration.hide(true)))]
 pub(crate) struct Arguments {
     #[command(flatten)]
     scenario: ScenarioArguments,

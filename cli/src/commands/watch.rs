@@ -25,8 +25,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     match runtime.block_on(follow(&folder)) {
         Ok(Watched::Over(verdict)) => Ok(ended(&folder, &verdict)),
         Ok(Watched::Vanished) => {
-            let resume = "the coordinator is gone without a verdict; if it died, take the run up again with roamstorm coordinator --resume";
-            Err(Error::new(RunInvalid(anyhow!("{}: {resume}", folder.display()))))
+            let folder = folder.display();
+            Err(Error::new(RunInvalid(anyhow!(
+                "{folder}: the coordinator is gone without a verdict; if it died, take the run up again: roamstorm coordinator --resume {folder}"
+            ))))
         }
         Err(ControlError::Ended { .. }) => {
             let verdict =

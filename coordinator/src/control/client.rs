@@ -22,7 +22,7 @@ pub enum ControlError {
         folder: PathBuf,
     },
     /// Nobody listens.
-    #[error("{folder}: no coordinator is running it; if its coordinator died, take the run up again with roamstorm coordinator --resume", folder = .folder.display())]
+    #[error("{folder}: no coordinator is running it; if its coordinator died, take the run up again: roamstorm coordinator --resume {folder}", folder = .folder.display())]
     Nobody {
         /// Its folder.
         folder: PathBuf,

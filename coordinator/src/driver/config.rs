@@ -53,6 +53,10 @@ pub struct RunConfig {
     pub prepare_timeout: Duration,
     /// The command that started the run, for the report.
     pub command: Option<String>,
+    /// Where the coordinator's certificates are, for a coordinator that takes the run up.
+    pub certs: Option<PathBuf>,
+    /// Where agents join, likewise.
+    pub listen: Option<SocketAddr>,
 }
 
 impl CoordinatorConfig {
@@ -79,6 +83,8 @@ impl RunConfig {
             join_timeout: Duration::from_secs(30),
             prepare_timeout: Duration::from_secs(60),
             command: None,
+            certs: None,
+            listen: None,
         }
     }
 }

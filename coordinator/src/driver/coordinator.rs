@@ -1,12 +1,11 @@
 //! The coordinator from the outside: bind, watch, run.
 
 use std::net::SocketAddr;
-use std::path::Path;
 
 use scenarios::Plan;
 use tokio::sync::watch;
 
-use super::{Resumed, Run};
+use super::{Interrupted, Run};
 use crate::admission::Roster;
 use crate::core::StopRequest;
 use crate::driver::{CoordinatorConfig, CoordinatorError, RunOutcome};
@@ -17,7 +16,7 @@ pub struct Coordinator {
     config: CoordinatorConfig,
     roster: Roster,
     progress: watch::Sender<Progress>,
-    resumed: Option<Resumed>,
+    resumed: Option<Interrupted>,
 }
 
 impl Coordinator {
@@ -32,13 +31,15 @@ impl Coordinator {
         Ok(Self { config, roster, progress: watch::Sender::new(Progress::default()), resumed: None })
     }
 
-    /// Takes up a run whose coordinator has died, from its folder: `config` says where to listen and who is found there, the
+    /// Takes up a run whose coordinator has died: `config` says where to listen and who is found there, the
     /// rest is as the run was told. Returns the plan to run as well.
     ///
     /// # Errors
-    /// The folder holds no run that can be taken up, another coordinator has it, or the address cannot be bound.
-    pub async fn resume(config: CoordinatorConfig, folder: &Path) -> Result<(Self, Plan), CoordinatorError> {
-        let resumed = Resumed::open(folder)?;
+    /// The scenario of the run is not understood any more, or the address cannot be bound.
+    pub async fn resume(
+        config: CoordinatorConfig,
+        resumed: Interrupted,
+    ) -> Result<(Self, Plan), CoordinatorError> {
         let plan = resumed.plan()?;
         let coordinator = Self::bind(resumed.config(config)).await?;
         Ok((Self { resumed: Some(resumed), ..coordinator }, plan))
@@ -64,7 +65,8 @@ impl Coordinator {
         plan: Plan,
         stop: watch::Receiver<StopRequest>,
     ) -> Result<RunOutcome, CoordinatorError> {
-        let Self { config, roster, progress, resumed } = self;
+        let Self { mut config, roster, progress, resumed } = self;
+        config.run.listen = Some(roster.local_addr());
         let run = match resumed {
             Some(resumed) => Run::resume(config.run, &roster, progress, plan, resumed)?,
             None => Run::new(config.run, &roster, true, progress, plan)?,

@@ -43,7 +43,7 @@ pub use coordinator::Coordinator;
 pub use fleet::{Fleet, Orders, RunHandle};
 use links::Links;
 use release::Durability;
-pub(crate) use restart::Resumed;
+pub use restart::Interrupted;
 use restart::RunInputs;
 
 /// What a run leaves.

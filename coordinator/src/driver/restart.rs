@@ -1,5 +1,6 @@
 //! A run whose coordinator has died is taken up by another process: from its folder alone.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -38,10 +39,14 @@ pub(super) struct RunInputs {
     command: Option<String>,
     /// Its network ended with its process.
     embedded: bool,
+    /// Where its coordinator's certificates are.
+    certs: Option<PathBuf>,
+    /// Where its agents joined.
+    listen: Option<SocketAddr>,
 }
 
-/// A run that goes on: its folder is locked, and what it was given is read.
-pub(crate) struct Resumed {
+/// A run whose coordinator has died, before it goes on: its folder is locked, and what it was given is read.
+pub struct Interrupted {
     folder: RunFolder,
     store: SqliteStore,
     inputs: RunInputs,
@@ -64,6 +69,8 @@ impl RunInputs {
             charging: config.charging.clone(),
             command: config.command.clone(),
             embedded: config.network.is_some(),
+            certs: config.certs.clone(),
+            listen: config.listen,
         }
     }
 
@@ -79,9 +86,12 @@ impl RunInputs {
     }
 }
 
-impl Resumed {
+impl Interrupted {
     /// Locks the folder of a run, and reads what it was given.
-    pub(crate) fn open(folder: &Path) -> Result<Self, CoordinatorError> {
+    ///
+    /// # Errors
+    /// The folder holds no run that can be taken up, or another coordinator has it.
+    pub fn open(folder: &Path) -> Result<Self, CoordinatorError> {
         let began = Instant::now();
         let folder = RunFolder::open(folder)?;
         folder.close_to_others()?;
@@ -98,6 +108,16 @@ impl Resumed {
             ));
         }
         Ok(Self { folder, store, inputs, began })
+    }
+
+    /// Where the certificates of its coordinator were.
+    pub fn certs(&self) -> Option<&Path> {
+        self.inputs.certs.as_deref()
+    }
+
+    /// Where its agents joined, and call again.
+    pub fn listen(&self) -> Option<SocketAddr> {
+        self.inputs.listen
     }
 
     /// The run's settings, for who listens at these ends now.
@@ -137,9 +157,9 @@ impl Run {
         roster: &Roster,
         progress: watch::Sender<Progress>,
         plan: Plan,
-        resumed: Resumed,
+        resumed: Interrupted,
     ) -> Result<Self, CoordinatorError> {
-        let Resumed { folder, store, inputs, began } = resumed;
+        let Interrupted { folder, store, inputs, began } = resumed;
         let Stored { checkpoint, records } = store.load::<Checkpoint>().map_err(CoordinatorError::Store)?;
         let planned = super::lasts(&plan);
         let wall = SteadyClock::open(&folder.path).now();

@@ -10,7 +10,7 @@ use rcgen::{
 };
 
 use super::revoked::RevokedFile;
-use super::{Identity, IdentityError, Pem, Role, files};
+use super::{Identity, IdentityError, Pem, Role, ValidUntil, files};
 use crate::tls::{self, ANY_HOST, role_name};
 
 /// A fleet's authority: whom it issues a certificate to belongs to the fleet.
@@ -40,8 +40,32 @@ impl Authority {
     /// # Errors
     /// [`IdentityError::Name`] for a host that is none.
     pub fn issue(&self, name: &str, role: Role, hosts: &[String]) -> Result<Identity, IdentityError> {
+        self.issue_for(name, role, hosts, IDENTITY_VALID)
+    }
+
+    /// [`Authority::issue`] of one that is valid for so long from now.
+    ///
+    /// # Errors
+    /// As [`Authority::issue`].
+    pub fn issue_for(
+        &self,
+        name: &str,
+        role: Role,
+        hosts: &[String],
+        valid: Duration,
+    ) -> Result<Identity, IdentityError> {
         let now = SystemTime::now();
-        self.issue_between(name, role, hosts, now - BACKDATED, now + IDENTITY_VALID)
+        self.issue_between(name, role, hosts, now - BACKDATED, now + valid)
+    }
+
+    /// Until when the authority itself is valid, and with it all that it has issued.
+    pub fn valid_until(&self) -> Option<ValidUntil> {
+        ValidUntil::of(&Pem { source: String::new(), text: self.certificate_pem.clone() })
+    }
+
+    /// Whether this folder holds the certificate of this authority.
+    pub fn is_of(&self, folder: &Path) -> bool {
+        files::read(&folder.join(files::AUTHORITY)).is_ok_and(|there| there.text == self.certificate_pem)
     }
 
     /// [`Authority::issue`] with other dates.

@@ -108,7 +108,7 @@ pub enum IdentityError {
         certificate: String,
     },
     /// A file would be overwritten.
-    #[error("{path}: exists already, and is not overwritten unless forced")]
+    #[error("{path}: exists already, and is not overwritten without --force")]
     Exists {
         /// Which file.
         path: String,

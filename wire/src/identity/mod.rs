@@ -11,6 +11,7 @@ mod authority;
 mod error;
 mod files;
 mod revoked;
+mod validity;
 
 use std::fmt;
 use std::path::Path;
@@ -23,6 +24,7 @@ use rustls::sign::CertifiedKey;
 
 pub use authority::Authority;
 pub use error::IdentityError;
+pub use validity::ValidUntil;
 
 pub(crate) use revoked::{RevokedFile, Stamp};
 
@@ -159,6 +161,16 @@ impl Identity {
             |error: rustls::Error| IdentityError::from_key(error, &self.key.source, &self.certificate.source);
         CertifiedKey::from_der(chain.clone(), key, &tls::provider()).map_err(key_error)?;
         self.judge(tls::verify(self.role, roots, revoked, &chain))
+    }
+
+    /// Until when its certificate is valid; nothing where that cannot be read.
+    pub fn valid_until(&self) -> Option<ValidUntil> {
+        ValidUntil::of(&self.certificate)
+    }
+
+    /// What to say when its certificate ends soon.
+    pub fn ends_soon(&self, now: std::time::SystemTime) -> Option<String> {
+        self.valid_until()?.warning(&self.certificate.source, now)
     }
 
     /// Where the list of revoked certificates is, or may come to be.

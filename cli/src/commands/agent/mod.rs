@@ -5,6 +5,7 @@ mod supervised;
 mod work;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Error};
 use supervisor::Orders;
@@ -13,13 +14,14 @@ use wire::{Identity, Role};
 
 use super::place::Place;
 use crate::exit::Exit;
+use crate::{help, times};
 
 /// Joins a coordinator and works until the run is over.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Arguments {
-    /// The coordinator's host:port.
-    #[arg(long, value_name = "HOST:PORT", required = true)]
+    /// The coordinator's name or address, and its port where that is not 7400.
+    #[arg(long, value_name = "HOST[:PORT]", required = true)]
     coordinator: Option<String>,
     /// The folder of authority.pem, agent.pem and agent.key (see `roamstorm certs`).
     #[arg(long, value_name = "DIR", required = true)]
@@ -45,9 +47,9 @@ pub(crate) struct Arguments {
     /// How much of that folder reports may take, MiB; 0 for nothing.
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     spool_limit: u64,
-    /// How long the coordinator may be away, in seconds, once no lease is valid any more.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    patience: u64,
+    /// How long the coordinator may be away once no lease is valid any more, such as 90s or 10m.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = times::time)]
+    patience: Duration,
     /// Works in a child process that is watched over: its death is told at once, and it is started again.
     #[arg(long)]
     supervised: bool,
@@ -67,6 +69,7 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Make the agent of this host hand over its shards and leave, and wait until it has left.
+    #[command(after_help = help::DRAIN)]
     Drain(drain::Arguments),
 }
 
@@ -88,7 +91,9 @@ impl Arguments {
         let certs = self.certs.as_ref().context("--certs is required")?;
         let coordinator = self.coordinator.clone().context("--coordinator is required")?;
         let name = self.name.clone().unwrap_or_else(host_name);
-        Ok((name, Identity::load(certs, Role::Agent)?, coordinator))
+        let identity = Identity::load(certs, Role::Agent)?;
+        super::say_what_ends_soon(&identity);
+        Ok((name, identity, coordinator))
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn run(arguments: Arguments, orders: Option<Orders>) -> Result<Exit, 
         stay: arguments.stay,
         spool: arguments.spool,
         spool_octets: arguments.spool_limit.saturating_mul(1 << 20),
-        patience: Duration::from_secs(arguments.patience),
+        patience: arguments.patience,
         ..AgentConfig::new(name.clone(), identity, coordinator)
     };
     let runtime =

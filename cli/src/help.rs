@@ -1,0 +1,118 @@
+//! The end of each command's help: a few examples, and what its exit codes mean. Tests read the examples.
+
+/// The help of a command ends so: examples, a line each, then its exit codes.
+macro_rules! ending {
+    ($codes:expr; $($example:literal)+) => {
+        concat!("Examples:", $("\n  roamstorm ", $example,)+ "\n\nExit codes: ", $codes)
+    };
+}
+
+/// Of commands that read, write or show something, and judge nothing.
+macro_rules! done {
+    () => {
+        "0 done, 2 the input is wrong, 3 a fault of roamstorm"
+    };
+}
+
+/// Of commands that end with a run's verdict.
+macro_rules! verdict {
+    () => {
+        "0 pass, 1 an SLO failed or a guardrail ended the run, 2 the input is wrong, 3 the run is invalid or could not begin"
+    };
+}
+
+pub(crate) const RUN: &str = ending!(verdict!();
+    "run smoke"
+    "run mine.yaml --seed 7 --set radio=urban --agents 2"
+    "run mine.yaml --target sctp://192.0.2.10:38412 --gtpu-address 192.0.2.21"
+);
+pub(crate) const CHECK: &str = ending!("0 the scenario can be run, 2 it is wrong, 3 a fault of roamstorm";
+    "check mine.yaml"
+    "check campaign-10k --set load.0.phases.0.rate=500/s"
+    "check attach-10k --duration 8h"
+);
+pub(crate) const COORDINATOR: &str = ending!(verdict!();
+    "coordinator mine.yaml --certs fleet/ --agents 3 --target sctp://192.0.2.10:38412"
+    "coordinator mine.yaml --certs fleet/ --target sctp://192.0.2.10 --charging charged.csv"
+    "coordinator --resume runs/20261125-101500-soak"
+);
+pub(crate) const AGENT: &str = ending!(
+    "0 its work is done or handed over, 2 the input is wrong or it is not let in, 3 it was lost or ended early";
+    "agent --certs fleet/ --coordinator coordinator.example"
+    "agent --supervised --stay --certs /etc/roamstorm --coordinator coordinator.example:7400"
+    "agent drain"
+);
+pub(crate) const DRAIN: &str = ending!("0 it has left, 2 there is no such agent, 3 it ended without handing over";
+    "agent drain"
+    "agent drain --name rack-7 --reason maintenance"
+);
+pub(crate) const SIMULATOR: &str = ending!("0 it was stopped, 2 the input is wrong or its records are not whole, 3 a fault of roamstorm";
+    "simulator mine.yaml"
+    "simulator mine.yaml --listen sctp+udp://192.0.2.10:9899 --ledger charged.csv"
+    "simulator mine.yaml --listen sctp+udp://127.0.0.1:9902 --amf-set 2 --amf-capacity 85"
+);
+pub(crate) const SUBSCRIBERS: &str = ending!(done!();
+    "subscribers mine.yaml > subscribers.csv"
+    "subscribers mine.yaml --format open5gs | mongoimport --db open5gs -c subscribers"
+);
+pub(crate) const WATCH: &str = ending!("0 the run passed, 1 it failed, 2 there is no such run, 3 it is invalid or its coordinator is gone";
+    "watch 20261125-101500-soak"
+    "watch runs/20261125-101500-soak"
+);
+pub(crate) const PAUSE: &str = ending!("0 done, 2 there is no such run or it has ended";
+    "pause 20261125-101500-soak"
+    "pause 20261125-101500-soak --out /var/lib/roamstorm/runs"
+);
+pub(crate) const RESUME: &str = ending!("0 done, 2 there is no such run or it has ended";
+    "resume 20261125-101500-soak"
+    "resume 20261125-101500-soak --out /var/lib/roamstorm/runs"
+);
+pub(crate) const STOP: &str = ending!("0 done, 2 there is no such run or it has ended";
+    "stop 20261125-101500-soak"
+    "stop 20261125-101500-soak --out /var/lib/roamstorm/runs"
+);
+pub(crate) const REPORT: &str = ending!(done!();
+    "report 20261125-101500-soak"
+    "report /var/lib/roamstorm/runs/20261125-101500-soak"
+);
+pub(crate) const COMPARE: &str = ending!(
+    "0 not worse, 1 worse, 2 the input is wrong or nothing can be judged, 3 a fault of roamstorm";
+    "compare 20261124-010000-nightly 20261125-010000-nightly"
+    "compare 20261124-010000-nightly 20261125-010000-nightly --min-effect 5%"
+);
+pub(crate) const RECONCILE: &str = ending!(
+    "0 every session that can be judged agrees, 1 some do not, 2 the input is wrong, 3 lost packets explain so much that nothing is proven";
+    "reconcile 20261125-101500-soak"
+    "reconcile 20261125-101500-soak --charging cdr.csv --map mapping.yaml"
+    "reconcile --usage used.csv --charging charged.csv --tariff roaming --json"
+);
+pub(crate) const CERTS: &str = ending!(done!();
+    "certs fleet/ --host coordinator.example"
+    "certs fleet/ issue spot-1 --days 90"
+    "certs fleet/ revoke spot-1"
+);
+pub(crate) const ISSUE: &str = ending!(done!();
+    "certs fleet/ issue spot-1"
+    "certs fleet/ issue spot-1 --days 90 --force"
+);
+pub(crate) const REVOKE: &str = ending!(done!();
+    "certs fleet/ revoke spot-1"
+    "certs fleet/ revoke found-in-the-train/agent.pem"
+);
+pub(crate) const SCHEMA: &str = ending!(done!();
+    "schema > scenario.schema.json"
+    "schema summary > summary.schema.json"
+);
+pub(crate) const CATALOGUE: &str = ending!(done!();
+    "catalogue"
+    "catalogue smoke > mine.yaml"
+);
+pub(crate) const COMPLETIONS: &str = ending!(done!();
+    "completions bash > ~/.local/share/bash-completion/completions/roamstorm"
+    "completions zsh > ~/.zfunc/_roamstorm"
+    "completions fish > ~/.config/fish/completions/roamstorm.fish"
+);
+pub(crate) const MAN: &str = ending!(done!();
+    "man ~/.local/share/man/man1"
+    "man target/man"
+);
