@@ -119,10 +119,15 @@ pub(crate) async fn play(coordinator: Coordinator, plan: Plan) -> Result<RunOutc
     ended.map_err(exit::of_coordinator)
 }
 
-/// Worker threads for each of the embedded agents: the cores, less one for the other end.
-pub(crate) fn workers_for(agents: usize) -> usize {
+/// Worker threads for each of the embedded agents: the cores, less one for the other end. Those that have short slices of a fair
+/// share are more, so that each takes less of it and is let run sooner when it wakes.
+pub(crate) fn workers_for(agents: usize, granted: host::Granted) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (cores.saturating_sub(1) / agents).max(1)
+    let threads = match granted {
+        host::Granted::RealTime | host::Granted::Ordinary => cores.saturating_sub(1),
+        host::Granted::Slice => cores + 1,
+    };
+    (threads / agents).max(1)
 }
 
 fn lease(text: &str) -> Result<Duration, String> {

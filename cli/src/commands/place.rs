@@ -1,5 +1,5 @@
 use anyhow::Error;
-use host::Priority;
+use host::{Granted, Priority};
 
 /// The place in the queue for a processor that the threads ask for which have to be on time.
 #[derive(clap::Args)]
@@ -12,10 +12,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Refuses what was asked for by name and cannot be had, before anything begins.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// The place that a thread would get. Refuses what was asked for by name and cannot be had, before anything begins.
+    pub(crate) fn check(&self) -> Result<Granted, Error> {
         let granted = host::check(self.priority)?;
         tracing::debug!(wanted = ?self.priority, %granted, "place in the queue for a processor");
-        Ok(())
+        Ok(granted)
     }
 }

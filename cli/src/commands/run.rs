@@ -40,13 +40,14 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
-    arguments.place.check()?;
+    let granted = arguments.place.check()?;
     let plan = arguments.scenario.plan(arguments.agents)?;
     let needs = plan.memory();
     let here =
         if arguments.target.iter().any(|target| target.starts_with("sim:")) { needs.simulator } else { 0 };
     super::have_memory(needs.agents.saturating_add(here), "the run")?;
-    super::have_threads(THREADS + usize::from(arguments.agents))?;
+    let agents = usize::from(arguments.agents);
+    super::have_threads(THREADS + agents * campaign::workers_for(agents, granted))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -74,7 +75,7 @@ async fn embedded(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Resul
 
 async fn play(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<RunOutcome, Error> {
     let ends = arguments.user_plane(&plan)?;
-    let priority = arguments.place.priority;
+    let (priority, granted) = (arguments.place.priority, arguments.place.check()?);
     let target = Target::open(&arguments.target, &plan, &folder, ends.network, priority)?;
     eprintln!("{}", target.description);
     let authority = Authority::generate("roamstorm embedded fleet")?;
@@ -97,8 +98,8 @@ async fn play(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<Ru
         let name = format!("agent-{number}");
         let identity = authority.issue(&name, Role::Agent, &[])?;
         let config = agent::AgentConfig {
-            workers: campaign::workers_for(agents),
-            priority: arguments.place.priority,
+            workers: campaign::workers_for(agents, granted),
+            priority,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             gtpu_address,
             // The coordinator is in this process: it does not come back.
