@@ -5,9 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context, Error};
 use coordinator::{RunFolder, RunOutcome};
 use report::write_search;
-use results::Status;
+use results::{FORM, Probe, SearchSummary, Status};
 use scenarios::{CapacitySearch, Metric, MetricKind, Plan, Procedure, Scenario};
-use serde_json::{Value, json};
 use statistics::{ProbeOutcome, Search, SearchEnd, SearchSettings};
 
 use crate::exit::Exit;
@@ -31,13 +30,13 @@ where
         precision: search.precision,
         ..SearchSettings::default()
     });
-    let mut told: Vec<Value> = Vec::new();
+    let mut probes: Vec<Probe> = Vec::new();
     let end = loop {
         let rate = match state.next() {
             Ok(rate) => rate,
             Err(end) => break Some(end),
         };
-        let number = told.len() + 1;
+        let number = probes.len() + 1;
         let name = format!("probe-{number:02}");
         let scenario = plan.scenario().probe_at(rate).context("a scenario with a search has probes")?;
         // Each probe draws its own arrivals, and the whole search is repeated by one seed.
@@ -47,19 +46,19 @@ where
         let outcome = outcome(&ended);
         let line = described(&name, rate, outcome, &ended);
         eprintln!("{}", in_short(&line));
-        told.push(line);
+        probes.push(line);
         if ended.summary.verdict.reasons.iter().any(|reason| reason.starts_with("aborted")) {
             break None;
         }
         state.probed(rate, outcome);
-        write_search(folder.path(), &summary(plan, search, folder, None, &told))?;
+        write_search(folder.path(), &summary(plan, search, folder, None, &probes))?;
     };
-    let summary = summary(plan, search, folder, end.as_ref(), &told);
+    let summary = summary(plan, search, folder, end, &probes);
     let page = write_search(folder.path(), &summary)?;
     if as_json {
         crate::stdout::json(&serde_json::to_string_pretty(&summary)?);
     } else {
-        println!("{}", summary["verdict"].as_str().unwrap_or_default());
+        println!("{}", summary.verdict);
         println!("report: {}", page.display());
     }
     Ok(match end {
@@ -80,60 +79,94 @@ fn outcome(ended: &RunOutcome) -> ProbeOutcome {
     }
 }
 
-fn described(name: &str, rate: f64, outcome: ProbeOutcome, ended: &RunOutcome) -> Value {
+fn described(name: &str, rate_per_s: f64, outcome: ProbeOutcome, ended: &RunOutcome) -> Probe {
     let procedure = ended.summary.procedures.get(Procedure::Registration.name());
     let success = procedure.map(|procedure| {
         let failed: u64 = procedure.failed.values().chain(procedure.abandoned.values()).sum();
         let all = procedure.succeeded + failed + procedure.timed_out;
         100.0 * procedure.succeeded as f64 / all.max(1) as f64
     });
-    json!({
-        "folder": name, "rate_per_s": rate, "outcome": outcome, "reasons": ended.summary.verdict.reasons,
-        "latency_us_p99": procedure.filter(|p| p.succeeded > 0).map(|p| p.latency_us.p99), "success_percent": success,
-        "lateness_us_p99": ended.summary.generator.lateness_us.p99,
-    })
+    Probe {
+        folder: name.to_owned(),
+        rate_per_s,
+        outcome,
+        reasons: ended.summary.verdict.reasons.clone(),
+        latency_us_p99: procedure.filter(|p| p.succeeded > 0).map(|p| p.latency_us.p99),
+        success_percent: success,
+        lateness_us_p99: ended.summary.generator.lateness_us.p99,
+    }
 }
 
-fn in_short(line: &Value) -> String {
-    let number = |key: &str| line[key].as_f64().unwrap_or_default();
-    let p99 = line["latency_us_p99"]
-        .as_u64()
+fn in_short(probe: &Probe) -> String {
+    let p99 = probe
+        .latency_us_p99
         .map_or_else(|| "nothing succeeded".to_owned(), |us| format!("p99 {}", duration(us)));
-    let outcome = line["outcome"].as_str().unwrap_or_default();
-    format!(
-        "{}: {:.1}/s {outcome}, {p99}, success {:.2} %",
-        line["folder"].as_str().unwrap_or_default(),
-        number("rate_per_s"),
-        number("success_percent")
-    )
+    let outcome = match probe.outcome {
+        ProbeOutcome::Held => "held",
+        ProbeOutcome::Broke => "broke",
+        ProbeOutcome::Generator => "generator",
+    };
+    let success = probe.success_percent.unwrap_or_default();
+    format!("{}: {:.1}/s {outcome}, {p99}, success {success:.2} %", probe.folder, probe.rate_per_s)
 }
 
 fn summary(
     plan: &Plan,
     search: &CapacitySearch,
     folder: &RunFolder,
-    end: Option<&SearchEnd>,
-    probes: &[Value],
-) -> Value {
-    let (status, limit, verdict) = match end {
+    end: Option<SearchEnd>,
+    probes: &[Probe],
+) -> SearchSummary {
+    let (status, limit, verdict) = told(end.as_ref());
+    let conditions: Vec<&str> = search.conditions.iter().map(|slo| slo.text.as_str()).collect();
+    let limit_of = |wanted: fn(&MetricKind) -> bool| {
+        let kind = |metric: &Metric| matches!(metric, Metric::Procedure { kind, .. } if wanted(kind));
+        search.conditions.iter().find(|slo| kind(&slo.metric)).map(|slo| slo.value)
+    };
+    let p99 =
+        |kind: &MetricKind| matches!(kind, MetricKind::Latency(percentile) if percentile.percent() == 99.0);
+    SearchSummary {
+        form: FORM,
+        run_id: folder.run_id().to_owned(),
+        scenario: plan.scenario().name.clone(),
+        seed: plan.seed(),
+        status,
+        limit: limit.to_owned(),
+        verdict,
+        knee: if let Some(SearchEnd::Found(knee)) = end { Some(knee) } else { None },
+        end,
+        conditions: conditions.join(" and "),
+        from_per_s: search.from_per_s,
+        to_per_s: search.to_per_s,
+        probe_s: search.probe.as_secs_f64(),
+        precision: search.precision,
+        limit_us: limit_of(p99),
+        limit_percent: limit_of(|kind| matches!(kind, MetricKind::Success)).map(|part| part * 100.0),
+        probes: probes.to_vec(),
+    }
+}
+
+/// Whether the target holds anything, what was the limit, and both in a sentence.
+fn told(end: Option<&SearchEnd>) -> (Status, &'static str, String) {
+    match end {
         Some(SearchEnd::Found(knee)) => (
-            "pass",
+            Status::Pass,
             "target",
             format!(
-                "the target holds {:.1} registrations a second (95 %: {:.1} to {:.1})",
+                "The target holds {:.1} registrations a second (95 %: {:.1} to {:.1})",
                 knee.rate, knee.low, knee.high
             ),
         ),
         Some(SearchEnd::Reached { rate }) => (
-            "pass",
+            Status::Pass,
             "search",
-            format!("the target holds {rate:.1} registrations a second, the highest rate of the search"),
+            format!("The target holds {rate:.1} registrations a second, the highest rate of the search"),
         ),
         Some(SearchEnd::Never { rate }) => (
-            "fail",
+            Status::Fail,
             "target",
             format!(
-                "the target does not hold {rate:.1} registrations a second, the lowest rate of the search"
+                "The target does not hold {rate:.1} registrations a second, the lowest rate of the search"
             ),
         ),
         Some(SearchEnd::GeneratorLimited { held, failed }) => {
@@ -143,27 +176,12 @@ fn summary(
                 "of the target nothing is known".to_owned()
             };
             let text = format!(
-                "the generator was the limit: it cannot make {failed:.1} registrations a second; {known}"
+                "The generator was the limit: it cannot make {failed:.1} registrations a second; {known}"
             );
-            ("invalid", "generator", text)
+            (Status::Invalid, "generator", text)
         }
-        None => ("invalid", "none", "the search has not ended".to_owned()),
-    };
-    let knee = if let Some(SearchEnd::Found(knee)) = end { Some(knee) } else { None };
-    let conditions: Vec<&str> = search.conditions.iter().map(|slo| slo.text.as_str()).collect();
-    let limit_of = |wanted: fn(&MetricKind) -> bool| {
-        let kind = |metric: &Metric| matches!(metric, Metric::Procedure { kind, .. } if wanted(kind));
-        search.conditions.iter().find(|slo| kind(&slo.metric)).map(|slo| slo.value)
-    };
-    let p99 =
-        |kind: &MetricKind| matches!(kind, MetricKind::Latency(percentile) if percentile.percent() == 99.0);
-    json!({
-        "run_id": folder.run_id(), "scenario": plan.scenario().name, "seed": plan.seed(), "status": status, "limit": limit,
-        "verdict": verdict, "knee": knee, "end": end, "while": conditions.join(" and "), "from_per_s": search.from_per_s,
-        "to_per_s": search.to_per_s, "probe_s": search.probe.as_secs_f64(), "precision": search.precision,
-        "limit_us": limit_of(p99), "limit_percent": limit_of(|kind| matches!(kind, MetricKind::Success)).map(|part| part * 100.0),
-        "probes": probes,
-    })
+        None => (Status::Invalid, "none", "The search has not ended".to_owned()),
+    }
 }
 
 /// Explains the search of a scenario before it is run.

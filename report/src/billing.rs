@@ -1,15 +1,16 @@
 //! What was charged, and which sessions' records don't agree: the answer first, then causes, then the worst sessions.
 
+use billing::{Account, Currency, Difference, Money, Side};
 use maud::{Markup, html};
-use serde_json::Value;
+use results::BillingSummary;
 
-use super::figures::{Tally, UNKNOWN, count, decimal_octets, known, list, scalar, text, title, whole};
+use super::figures::{Tally, UNKNOWN, count, cut, decimal_octets, shown, title};
 use super::verdict::{Status, not_judged};
 use super::{MOST_ROWS, Run, left_out};
 
 pub(super) fn section(run: &Run<'_>) -> Markup {
-    let nothing = Value::Null;
-    let billing = run.summary.get("billing").unwrap_or(&nothing);
+    let billing = &run.summary.billing;
+    let account = &billing.account;
     html! {
         section id="billing" aria-labelledby="billing-title" {
             h2 id="billing-title" { "Billing" }
@@ -17,12 +18,12 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
                 (answer(billing))
             } @else {
                 p.lead { (not_judged()) ": the run is invalid, so what differs between the ledgers accuses nobody. "
-                    (known(whole(billing, "sessions"), count)) " sessions were compared; the files of the run folder hold them." }
+                    (count(account.sessions)) " sessions were compared; the files of the run folder hold them." }
             }
-            @if whole(billing, "sessions").unwrap_or(0) > 0 {
-                (totals(billing))
+            @if account.sessions > 0 {
+                (totals(account))
                 @if run.is_judged() {
-                    (causes(billing))
+                    (causes(account))
                     (worst(billing))
                 }
             }
@@ -31,69 +32,67 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
     }
 }
 
-fn answer(billing: &Value) -> Markup {
-    let (sessions, unreconciled) = (whole(billing, "sessions").unwrap_or(0), whole(billing, "unreconciled"));
-    let explained = Tally::read(billing, "explained").unwrap_or_default().total;
-    let judged = sessions.saturating_sub(explained);
-    // Folders of before there were two ledgers don't say whether they were reconciled.
-    let reconciled = billing.get("reconciled").and_then(Value::as_bool).unwrap_or(sessions > 0);
+fn answer(billing: &BillingSummary) -> Markup {
+    let account = &billing.account;
+    let (sessions, unreconciled) = (account.sessions, account.unreconciled);
+    let judged = sessions.saturating_sub(explained(account));
     html! {
-        @if !reconciled && (sessions > 0 || whole(billing, "usage_records").unwrap_or(0) > 0) {
-            p.lead { (Status::Unknown.badge()) " Not reconciled: " (text(billing, "reason").unwrap_or_else(|| UNKNOWN.to_owned())) ". "
-                (known(whole(billing, "usage_records"), count)) " usage records are in usage.csv." }
+        @if !billing.reconciled && (sessions > 0 || account.usage_records > 0) {
+            p.lead { (Status::Unknown.badge()) " Not reconciled: " (shown(billing.reason.as_deref().unwrap_or_default())) ". "
+                (count(account.usage_records)) " usage records are in usage.csv." }
         } @else if sessions == 0 {
             p.quiet { "No charged session took place, so there is nothing to reconcile." }
         } @else {
             p.lead { (match unreconciled {
-                Some(0) if billing.get("not_provable").is_some() => html! { (Status::Unknown.badge()) " The " (count(sessions)) " sessions agree, but too much of it rests on lost packets." },
-                Some(0) if judged == 0 => html! { (Status::Unknown.badge()) " None of " (count(sessions)) " sessions could be judged." },
-                Some(0) if judged < sessions => html! { (Status::Pass.badge()) " Every one of the " (count(judged)) " sessions that could be judged was charged once, for what was used; "
+                0 if billing.not_provable.is_some() => html! { (Status::Unknown.badge()) " The " (count(sessions)) " sessions agree, but too much of it rests on lost packets." },
+                0 if judged == 0 => html! { (Status::Unknown.badge()) " None of " (count(sessions)) " sessions could be judged." },
+                0 if judged < sessions => html! { (Status::Pass.badge()) " Every one of the " (count(judged)) " sessions that could be judged was charged once, for what was used; "
                     (count(sessions - judged)) " could not be judged." },
-                Some(0) => html! { (Status::Pass.badge()) " Every one of " (count(sessions)) " sessions was charged once, for what was used." },
-                Some(n) => html! { (Status::Fail.badge()) " " (count(n)) " of " (count(sessions)) " sessions were not charged for what was used"
-                    @if let Some(stake) = amount(billing, "at_stake_micros") { ", " strong { (stake) } " is at stake" } "; unreconciled.csv lists them." },
-                None => html! { span.quiet { "Not reconciled." } },
+                0 => html! { (Status::Pass.badge()) " Every one of " (count(sessions)) " sessions was charged once, for what was used." },
+                n => html! { (Status::Fail.badge()) " " (count(n)) " of " (count(sessions)) " sessions were not charged for what was used"
+                    ", " strong { (amount(account, account.at_stake)) } " is at stake; unreconciled.csv lists them." },
             }) }
             (by_loss(billing))
         }
     }
 }
 
+fn explained(account: &Account) -> u64 {
+    account.explained.values().fold(0, |sum: u64, n| sum.saturating_add(*n))
+}
+
 /// What only lost packets explain, and whether that leaves anything proven.
-fn by_loss(billing: &Value) -> Markup {
-    let of = |key: &str| whole(billing, key).unwrap_or(0);
-    let (up, down) = (of("explained_by_loss_uplink"), of("explained_by_loss_downlink"));
+fn by_loss(billing: &BillingSummary) -> Markup {
+    let account = &billing.account;
     html! {
-        @if up.saturating_add(down) > 0 {
-            p.note { "Explained by loss: " (count(up.saturating_add(down))) " octets in " (count(of("explained_by_loss_sessions")))
-                " sessions, " (count(up)) " of them from UEs and " (count(down)) " to UEs. They were sent and did not arrive, by their sequence numbers, "
-                "and the sessions’ traffic can have carried them." }
+        @if account.explained_by_loss() > 0 {
+            p.note { "Explained by loss: " (count(account.explained_by_loss())) " octets in " (count(account.explained_by_loss_sessions))
+                " sessions, " (count(account.explained_by_loss_uplink)) " of them from UEs and " (count(account.explained_by_loss_downlink))
+                " to UEs. They were sent and did not arrive, by their sequence numbers, and the sessions’ traffic can have carried them." }
         }
-        @if let Some(why) = text(billing, "not_provable") {
-            p { (Status::Unknown.badge()) strong { " Not provable: " } (why) "." }
+        @if let Some(why) = &billing.not_provable {
+            p { (Status::Unknown.badge()) strong { " Not provable: " } (cut(why)) "." }
         }
     }
 }
 
 /// For the key figures: what was charged, in whole hundredths, and whether rightly.
 pub(super) fn in_short(run: &Run<'_>) -> Option<(String, String, String)> {
-    let billing = run.summary.get("billing")?;
-    let sessions = whole(billing, "sessions").filter(|sessions| *sessions > 0)?;
-    let beside = match whole(billing, "unreconciled")? {
+    let account = &run.summary.billing.account;
+    let sessions = Some(account.sessions).filter(|sessions| *sessions > 0)?;
+    let beside = match account.unreconciled {
         _ if !run.is_judged() => format!("{} sessions, not judged", count(sessions)),
-        0 => {
-            let explained = Tally::read(billing, "explained").unwrap_or_default().total;
-            match (explained, sessions.saturating_sub(explained)) {
-                (0, _) => format!("{} sessions, all reconciled", count(sessions)),
-                (_, judged) => {
-                    format!("{} of {} sessions judged, all reconciled", count(judged), count(sessions))
-                }
+        0 => match explained(account) {
+            0 => format!("{} sessions, all reconciled", count(sessions)),
+            open => {
+                let judged = count(sessions.saturating_sub(open));
+                format!("{judged} of {} sessions judged, all reconciled", count(sessions))
             }
-        }
+        },
         n => format!("{} of {} sessions unreconciled", count(n), count(sessions)),
     };
-    let charged = micros(billing, "charged_micros")?;
-    let title = text(billing, "currency").map_or_else(|| "Charged".to_owned(), |of| format!("Charged, {of}"));
+    let charged = account.charged.micros();
+    let title = account.currency.map_or_else(|| "Charged".to_owned(), |of| format!("Charged, {of}"));
     // A large sum is told to the cent, a small one exactly; the section below has it exactly in any case.
     let told = if charged.unsigned_abs() < 1_000_000_000 {
         charged
@@ -103,73 +102,70 @@ pub(super) fn in_short(run: &Run<'_>) -> Option<(String, String, String)> {
     Some((title, money(told, ""), beside))
 }
 
-fn totals(billing: &Value) -> Markup {
-    let octets = |key: &str| known(whole(billing, key), |n| decimal_octets(n as f64));
+fn totals(account: &Account) -> Markup {
+    let octets = |n: u64| decimal_octets(n as f64);
+    let rows = [
+        ("Uplink", account.used_uplink, account.charged_uplink),
+        ("Downlink", account.used_downlink, account.charged_downlink),
+    ];
     html! {
         div.wide { table {
             thead { tr { th scope="col" { "Both sides" } th.n scope="col" { "Usage" } th.n scope="col" { "Charging" } th.n scope="col" { "Difference" } } }
             tbody {
-                tr { th scope="row" { "Records" } td.n { (known(whole(billing, "usage_records"), count)) } td.n { (known(whole(billing, "charging_records"), count)) } td.n.quiet { (UNKNOWN) } }
-                @for (name, used, charged) in [("Uplink", "used_uplink", "charged_uplink"), ("Downlink", "used_downlink", "charged_downlink")] {
-                    tr { th scope="row" { (name) } td.n { (octets(used)) } td.n { (octets(charged)) } td.n { (difference(billing, used, charged)) } }
+                tr { th scope="row" { "Records" } td.n { (count(account.usage_records)) } td.n { (count(account.charging_records)) } td.n.quiet { (UNKNOWN) } }
+                @for (name, used, charged) in rows {
+                    tr { th scope="row" { (name) } td.n { (octets(used)) } td.n { (octets(charged)) } td.n { (difference(used, charged)) } }
                 }
                 tr { th scope="row" { "Amount" }
-                    td.n { @match amount(billing, "expected_micros") { Some(amount) => { (amount) " " span.quiet { "by the tariff" } } None => (UNKNOWN) } }
-                    td.n { (amount(billing, "charged_micros").unwrap_or_else(|| UNKNOWN.to_owned())) }
-                    td.n { (money_difference(billing)) }
+                    td.n { @if account.currency.is_some() { (amount(account, account.expected)) " " span.quiet { "by the tariff" } } @else { (UNKNOWN) } }
+                    td.n { (amount(account, account.charged)) }
+                    td.n { (money_difference(account)) }
                 }
             }
         } }
-        @let rejected = ["rejected_usage", "rejected_charging"].iter().filter_map(|key| whole(billing, key)).fold(0, u64::saturating_add);
+        @let rejected = account.rejected_usage.saturating_add(account.rejected_charging);
         @if rejected > 0 {
             p { strong.fail { (count(rejected)) " lines could not be read:" } }
-            ul { @for problem in list(billing, "problems").iter().take(10) { li { (scalar(problem).unwrap_or_default()) } } }
+            ul { @for problem in account.problems.iter().take(10) { li { (cut(problem)) } } }
         }
     }
 }
 
-fn difference(billing: &Value, used: &str, charged: &str) -> String {
-    let both = whole(billing, used).zip(whole(billing, charged));
-    known(both, |(used, charged)| match used.abs_diff(charged) {
+fn difference(used: u64, charged: u64) -> String {
+    match used.abs_diff(charged) {
         0 => "none".to_owned(),
         n => format!("{}{}", if charged > used { "+" } else { "−" }, decimal_octets(n as f64)),
-    })
+    }
 }
 
-fn money_difference(billing: &Value) -> String {
-    let both = micros(billing, "expected_micros").zip(micros(billing, "charged_micros"));
-    let currency = text(billing, "currency").unwrap_or_default();
-    known(both, |(expected, charged)| match charged.saturating_sub(expected) {
+fn money_difference(account: &Account) -> String {
+    if account.currency.is_none() {
+        return UNKNOWN.to_owned();
+    }
+    match account.charged.micros().saturating_sub(account.expected.micros()) {
         0 => "none".to_owned(),
-        more if more > 0 => format!("+{}", money(more, &currency)),
-        less => money(less, &currency),
-    })
+        more if more > 0 => format!("+{}", amount(account, Money::from_micros(more))),
+        less => amount(account, Money::from_micros(less)),
+    }
 }
 
-fn causes(billing: &Value) -> Markup {
-    let causes = Tally::read(billing, "by_cause").unwrap_or_default();
-    let currency = text(billing, "currency").unwrap_or_default();
-    let stake = |cause: &str| {
-        billing
-            .get("at_stake_by_cause_micros")
-            .and_then(|by| micros(by, cause))
-            .map(|micros| money(micros, &currency))
-    };
+fn causes(account: &Account) -> Markup {
+    let causes = Tally::of(&account.by_cause);
+    let stake = |cause: &str| account.at_stake_by_cause.get(cause).map(|stake| amount(account, *stake));
     html! {
-        @for (cause, n) in Tally::read(billing, "explained").unwrap_or_default().by_cause {
+        @for (cause, n) in Tally::of(&account.explained).by_cause {
             p.note { (count(n)) " sessions are not judged (" (cause) "), and count as neither matched nor unreconciled: " (meaning(&cause)) "." }
         }
-        @for damage in list(billing, "damaged").iter().take(10) {
-            p { strong.fail { "A column of the " (text(damage, "ledger").unwrap_or_default()) " ledger is damaged: " (text(damage, "column").unwrap_or_default()) ". " }
-                (text(damage, "finding").unwrap_or_default()) }
+        @for damage in account.damaged.iter().take(10) {
+            p { strong.fail { "A column of the " (damage.ledger) " ledger is damaged: " (cut(&damage.column)) ". " } (cut(&damage.finding)) }
         }
-        @for (key, when) in [("before_run", "before this run"), ("after_run", "after this run")] {
-            @if let Some(n) = whole(billing, key).filter(|n| *n > 0) {
+        @for (n, when) in [(account.before_run, "before this run"), (account.after_run, "after this run")] {
+            @if n > 0 {
                 p.note { (count(n)) " charged sessions of " (when) " are left out: the ledger is older, or newer, than the run." }
             }
         }
-        @if let Some(n) = whole(billing, "other_subscribers").filter(|n| *n > 0) {
-            p.note { (count(n)) " charged sessions of subscribers that this run does not have are left out: the ledger is of several runs." }
+        @if account.other_subscribers > 0 {
+            p.note { (count(account.other_subscribers)) " charged sessions of subscribers that this run does not have are left out: the ledger is of several runs." }
         }
         @if !causes.by_cause.is_empty() {
             h3 { "By root cause" }
@@ -216,8 +212,8 @@ fn meaning(cause: &str) -> &'static str {
 }
 
 /// The sessions with most at stake, both sides of each below one another.
-fn worst(billing: &Value) -> Markup {
-    let sessions = list(billing, "worst");
+fn worst(billing: &BillingSummary) -> Markup {
+    let sessions = &billing.worst;
     html! {
         @if !sessions.is_empty() {
             h3 { "The worst sessions, both records side by side" }
@@ -233,60 +229,59 @@ fn worst(billing: &Value) -> Markup {
     }
 }
 
-fn both_sides(session: &Value) -> Markup {
-    let (usage, charging) = (side(session, "usage"), side(session, "charging"));
-    let currency = text(session, "currency").unwrap_or_default();
-    let paid = |key: &str| micros(session, key).map(|micros| money(micros, &currency));
+fn both_sides(session: &Difference) -> Markup {
+    let (usage, charging) = (session.usage.as_ref(), session.charging.as_ref());
+    let paid = |amount: Money| money(amount.micros(), &session.currency.to_string());
+    let expected = usage.map(|_| paid(session.expected));
+    let charged = charging.map(|_| paid(session.charged));
     html! {
         tbody {
             tr {
                 th scope="rowgroup" rowspan="3" {
-                    span.id { (text(session, "supi").unwrap_or_else(|| UNKNOWN.to_owned())) }
-                    br; span.quiet { "session " (text(session, "session").unwrap_or_else(|| UNKNOWN.to_owned()))
-                        @if let Some(id) = text(session, "charging_id") { ", charging id " (id) } }
+                    span.id { (session.supi) }
+                    br; span.quiet { "session " (session.session)
+                        @if let Some(id) = &session.charging_id { ", charging id " (id) } }
                 }
-                td { "Usage" } (cells(usage, charging, paid("expected"), "should be "))
+                td { "Usage" } (cells(usage, charging, expected, "should be "))
             }
-            tr { td { "Charging" } (cells(charging, usage, paid("charged"), "")) }
+            tr { td { "Charging" } (cells(charging, usage, charged, "")) }
             tr { td.why colspan="7" {
-                strong.fail { (title(&text(session, "cause").unwrap_or_else(|| UNKNOWN.to_owned()))) }
-                @if let Some(why) = text(session, "explanation") { ": " (why) }
-                @if let Some(stake) = paid("at_stake") { " · " (stake) " at stake" }
+                strong.fail { (title(session.cause.as_str())) }
+                @if !session.explanation.is_empty() { ": " (cut(&session.explanation)) }
+                " · " (paid(session.at_stake)) " at stake"
             } }
         }
     }
 }
 
-fn side<'a>(session: &'a Value, name: &str) -> Option<&'a Value> {
-    session.get(name).filter(|side| side.is_object())
-}
-
 /// One side; what differs from the other one stands out.
-fn cells(side: Option<&Value>, other: Option<&Value>, amount: Option<String>, before: &str) -> Markup {
+fn cells(side: Option<&Side>, other: Option<&Side>, amount: Option<String>, before: &str) -> Markup {
     let Some(side) = side else {
         return html! { td.absent colspan="6" { "no record" } };
     };
-    let differs = |key: &str| other.is_some_and(|other| side.get(key) != other.get(key));
-    let class = |differs: bool| if differs { "n differs" } else { "n" };
-    let networks: Vec<String> = list(side, "serving").iter().filter_map(scalar).take(8).collect();
-    let (from, to) = (whole(side, "from_us"), whole(side, "to_us"));
-    let lasted = from.zip(to).map(|(from, to)| to.saturating_sub(from));
+    let class = |differs: fn(&Side, &Side) -> bool| match other.is_some_and(|other| differs(side, other)) {
+        true => "n differs",
+        false => "n",
+    };
+    let elsewhere = other.is_some_and(|other| side.serving != other.serving || side.dnn != other.dnn);
+    let networks: Vec<String> = side.serving.iter().take(8).map(ToString::to_string).collect();
+    let lasted = side.to_us.saturating_sub(side.from_us);
     html! {
-        td class=(if differs("serving") || differs("dnn") { "differs" } else { "" }) {
-            (if networks.is_empty() { UNKNOWN.to_owned() } else { networks.join(" → ") }) " · " (text(side, "dnn").unwrap_or_else(|| UNKNOWN.to_owned()))
-            @if whole(side, "records").is_some_and(|n| n > 1) { br; span.quiet { (known(whole(side, "records"), count)) " records" } }
+        td class=(if elsewhere { "differs" } else { "" }) {
+            (if networks.is_empty() { UNKNOWN.to_owned() } else { networks.join(" → ") }) " · " (cut(&side.dnn.to_string()))
+            @if side.records > 1 { br; span.quiet { (count(side.records.into())) " records" } }
         }
-        td.n { (known(from, time_of_day)) }
-        td.n { (known(lasted, |us| format!("{:.3} s", us as f64 / 1e6))) }
-        td class=(class(differs("uplink"))) { (known(whole(side, "uplink"), count)) }
-        td class=(class(differs("downlink"))) { (known(whole(side, "downlink"), count)) }
+        td.n { (time_of_day(side.from_us)) }
+        td.n { (format!("{:.3} s", lasted as f64 / 1e6)) }
+        td class=(class(|side, other| side.uplink != other.uplink)) { (count(side.uplink.0)) }
+        td class=(class(|side, other| side.downlink != other.downlink)) { (count(side.downlink.0)) }
         td.n { @match amount { Some(amount) => { span.quiet { (before) } (amount) } None => (UNKNOWN) } }
     }
 }
 
 /// What the charging function did wrong on purpose: what should have been found.
-fn faults(billing: &Value) -> Markup {
-    let faults = Tally::read(billing, "faults_injected").unwrap_or_default();
+fn faults(billing: &BillingSummary) -> Markup {
+    let faults = Tally::of(&billing.faults_injected);
     html! {
         @if faults.total > 0 {
             h3 { "Sessions charged wrongly on purpose" }
@@ -295,13 +290,8 @@ fn faults(billing: &Value) -> Markup {
     }
 }
 
-fn amount(of: &Value, key: &str) -> Option<String> {
-    let currency = text(of, "currency").unwrap_or_default();
-    micros(of, key).map(|micros| money(micros, &currency))
-}
-
-fn micros(of: &Value, key: &str) -> Option<i64> {
-    of.get(key).and_then(Value::as_i64)
+fn amount(account: &Account, amount: Money) -> String {
+    money(amount.micros(), &account.currency.as_ref().map(Currency::to_string).unwrap_or_default())
 }
 
 /// Millionths as a decimal number; at least two digits after the point, and no rounding.

@@ -3,13 +3,13 @@
 //! Every ladder is in the page; the script shows the chosen one. Without a script they stand one below the other.
 
 use maud::{Markup, html};
-use serde_json::Value;
+use results::{CallFlow, CallFlowMessage};
 
 use super::Run;
-use super::figures::{count, list, number, text, whole};
+use super::figures::{count, cut, some};
 
 pub(super) fn section(run: &Run<'_>) -> Markup {
-    let lives: Vec<Life<'_>> = run.ladders.iter().filter_map(Life::read).take(MOST_LIVES).collect();
+    let lives: Vec<Life<'_>> = run.ladders.iter().filter_map(Life::of).take(MOST_LIVES).collect();
     html! {
         @if !lives.is_empty() {
             section id="ladders" aria-labelledby="ladders-title" {
@@ -31,17 +31,15 @@ struct Life<'a> {
     imsi: String,
     why: String,
     failed: bool,
-    messages: Vec<&'a Value>,
+    messages: Vec<&'a CallFlowMessage>,
     left_out: u64,
     /// The ends at the RAN, in the order in which they appear: the UE was at the first one first.
     rans: Vec<String>,
 }
 
 impl<'a> Life<'a> {
-    fn read(line: &'a Value) -> Option<Self> {
-        let all = list(line, "messages");
-        let messages: Vec<&Value> =
-            all.iter().filter(|message| message.is_object()).take(MOST_MESSAGES).collect();
+    fn of(flow: &'a CallFlow) -> Option<Self> {
+        let messages: Vec<&CallFlowMessage> = flow.messages.iter().take(MOST_MESSAGES).collect();
         if messages.is_empty() {
             return None;
         }
@@ -51,13 +49,14 @@ impl<'a> Life<'a> {
                 rans.push(ran);
             }
         }
-        let beyond = u64::try_from(all.len() - messages.len()).unwrap_or(u64::MAX);
+        let beyond = u64::try_from(flow.messages.len() - messages.len()).unwrap_or(u64::MAX);
+        let left_out = flow.left_out.saturating_add(beyond);
         Some(Self {
-            imsi: text(line, "imsi").unwrap_or_default(),
-            why: text(line, "why").unwrap_or_default(),
-            failed: line.get("failed").and_then(Value::as_bool).unwrap_or(false),
+            imsi: cut(&flow.imsi),
+            why: cut(&flow.why),
+            failed: flow.failed,
             messages,
-            left_out: whole(line, "left_out").unwrap_or(0).saturating_add(beyond),
+            left_out,
             rans,
         })
     }
@@ -84,7 +83,7 @@ impl<'a> Life<'a> {
                         th.lane scope="col" { "AMF" br; span.quiet { (self.core()) } }
                     } }
                     tbody { @for message in &self.messages {
-                        @let at = number_of(message);
+                        @let at = message.at_us as f64;
                         (self.rung(message, at, before.replace(at)))
                     } }
                 } }
@@ -94,16 +93,16 @@ impl<'a> Life<'a> {
     }
 
     fn core(&self) -> String {
-        self.messages.first().and_then(|message| text(message, "core")).unwrap_or_default()
+        self.messages.first().map(|message| cut(&message.core)).unwrap_or_default()
     }
 
     /// One message: an arrow from its RAN end to the core, or back, over the lifelines between.
-    fn rung(&self, message: &Value, at: f64, before: Option<f64>) -> Markup {
+    fn rung(&self, message: &CallFlowMessage, at: f64, before: Option<f64>) -> Markup {
         let ran = end(message);
         let lane = self.rans.iter().position(|known| *known == ran).unwrap_or(self.rans.len() - 1);
-        let uplink = message.get("uplink").and_then(Value::as_bool).unwrap_or(true);
-        let name = text(message, "name").unwrap_or_else(|| "message".to_owned());
-        let comment = text(message, "comment");
+        let uplink = message.uplink;
+        let name = some(&message.name).unwrap_or_else(|| "message".to_owned());
+        let comment = some(&message.comment);
         let between = self.rans.len() - lane;
         html! {
             tr class=(if comment.is_some() { "begins" } else { "" }) {
@@ -120,13 +119,8 @@ impl<'a> Life<'a> {
     }
 }
 
-fn end(message: &Value) -> String {
-    text(message, "ran").unwrap_or_else(|| "gNB".to_owned())
-}
-
-/// µs since the start of the run.
-fn number_of(message: &Value) -> f64 {
-    number(message, "at_us").unwrap_or(0.0)
+fn end(message: &CallFlowMessage) -> String {
+    some(&message.ran).unwrap_or_else(|| "gNB".to_owned())
 }
 
 fn clock(us: f64) -> String {
@@ -149,23 +143,35 @@ const MOST_RANS: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_life_at_two_gnbs_has_a_lane_for_each() {
-        let message = |at_us: i64, uplink: bool, ran: &str, name: &str| json!({"at_us": at_us, "uplink": uplink, "ran": ran, "core": "10.0.0.9:38412", "name": name, "comment": ""});
-        let line = json!({"imsi": "001010000000001", "why": "sampled", "failed": false, "left_out": 3, "messages": [
-            message(1_000_000, true, "10.0.0.1:1", "HandoverRequired"),
-            message(1_004_500, false, "10.0.0.2:1", "HandoverRequest"),
-            message(1_009_000, false, "10.0.0.1:1", "HandoverCommand"),
-        ]});
-        let life = Life::read(&line).unwrap();
+        let message = |at_us, uplink, ran: &str, name: &str| CallFlowMessage {
+            at_us,
+            uplink,
+            ran: ran.to_owned(),
+            core: "10.0.0.9:38412".to_owned(),
+            name: name.to_owned(),
+            comment: String::new(),
+        };
+        let flow = CallFlow {
+            imsi: "001010000000001".to_owned(),
+            why: "sampled".to_owned(),
+            failed: false,
+            left_out: 3,
+            messages: vec![
+                message(1_000_000, true, "10.0.0.1:1", "HandoverRequired"),
+                message(1_004_500, false, "10.0.0.2:1", "HandoverRequest"),
+                message(1_009_000, false, "10.0.0.1:1", "HandoverCommand"),
+            ],
+        };
+        let life = Life::of(&flow).unwrap();
         assert_eq!(life.rans, ["10.0.0.1:1", "10.0.0.2:1"]);
         let page = life.draw(0).into_string();
         assert!(
             page.contains("UE · gNB 2") && page.contains("+4.5 ms") && page.contains("3 more messages"),
             "{page}"
         );
-        assert!(Life::read(&json!({"imsi": "1", "messages": []})).is_none());
+        assert!(Life::of(&CallFlow::default()).is_none());
     }
 }

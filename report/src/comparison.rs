@@ -1,7 +1,7 @@
 //! `compare.html`: one run held against another, in the manner of the report.
 
 use maud::{Markup, html};
-use serde_json::{Value, json};
+use results::ProcedureSummary;
 use statistics::{Figure, Finding, Interval, Judgement};
 
 use super::axis::Axis;
@@ -193,8 +193,9 @@ fn whisker(interval: Interval, difference: f64, reach: f64) -> Markup {
 
 fn curves(compared: &ComparedRuns, name: &str) -> Markup {
     let of = |run: &ComparedRun, label: &str, tone| {
-        let figures = run.summary.procedures.get(name).map_or(Value::Null, |figures| json!(figures));
-        curve(label, tone, &figures, "percentiles", "latency_us")
+        let nothing = ProcedureSummary::default();
+        let figures = run.summary.procedures.get(name).unwrap_or(&nothing);
+        curve(label, tone, &figures.percentiles, &figures.latency_us)
     };
     let mut series = vec![of(&compared.base, "base", Tone::Second), of(&compared.run, "run", Tone::First)];
     for line in &mut series {

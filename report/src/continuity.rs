@@ -1,47 +1,50 @@
 //! What happened to the fleet: gaps that no agent has accounted for, shards that moved, and what takeovers cost.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
-use serde_json::Value;
+use results::{Gap, RecoverySummary, ShardMove, Summary};
 
 use super::chart::{Band, Kind};
-use super::figures::{Tally, UNKNOWN, count, known, latency, list, number, scalar, text, whole};
+use super::figures::{Tally, count, cut, fact, latency, shown};
 use super::{MOST_ROWS, Run, left_out};
 
 /// Whether there is anything to tell.
 pub(super) fn is_there(run: &Run<'_>) -> bool {
-    let any = |key: &str| !list(run.summary, key).is_empty();
-    any("gaps")
-        || any("moves")
-        || any("supervisors")
-        || recoveries(run.summary) > 0
-        || shifted(run.summary) > 0
+    let summary = run.summary;
+    !summary.gaps.is_empty()
+        || !summary.moves.is_empty()
+        || !summary.supervisors.is_empty()
+        || summary.recovery != RecoverySummary::default()
+        || summary.counts.shifted > 0
 }
 
 /// The gaps, to be marked in the charts.
-pub(super) fn bands(summary: &Value) -> impl Iterator<Item = Band> {
-    list(summary, "gaps").iter().filter_map(|gap| {
-        let (from_s, to_s) = (number(gap, "from_us")? / 1e6, number(gap, "to_us")? / 1e6);
-        let shard = whole(gap, "shard").map_or_else(|| UNKNOWN.to_owned(), |shard| shard.to_string());
-        let label = format!("shard {shard} was lost with its agent for {}", latency((to_s - from_s) * 1e6));
-        Some(Band { from_s, to_s, label, kind: Kind::Gap })
+pub(super) fn bands(summary: &Summary) -> impl Iterator<Item = Band> {
+    summary.gaps.iter().map(|gap| {
+        let (from_s, to_s) = (seconds(gap.from_us), seconds(gap.to_us));
+        let lasted = latency((to_s - from_s) * 1e6);
+        let label = format!("shard {} was lost with its agent for {lasted}", gap.shard);
+        Band { from_s, to_s, label, kind: Kind::Gap }
     })
 }
 
 pub(super) fn section(run: &Run<'_>) -> Markup {
-    let (gaps, moves) = (list(run.summary, "gaps"), list(run.summary, "moves"));
+    let summary = run.summary;
+    let (gaps, moves) = (&summary.gaps, &summary.moves);
     html! {
         @if is_there(run) {
             section id="continuity" aria-labelledby="continuity-title" {
                 h2 id="continuity-title" { "What happened to the fleet" }
                 dl.facts {
-                    (fact("Gaps", &sum_of(run.summary, gaps.len(), "gaps_left_out")))
-                    (fact("Lost in flight", &total(gaps, "abandoned")))
-                    (fact("Never started", &total(gaps, "never_started")))
-                    (fact("Shards moved", &sum_of(run.summary, moves.len(), "moves_left_out")))
-                    (fact("Started late for a move", &count(shifted(run.summary))))
-                    (fact("Recovery", &recovery(run.summary)))
-                    @if let Some(paused) = number(run.summary, "paused_s").filter(|s| *s > 0.0) { (fact("Paused for", &latency(paused * 1e6))) }
-                    @if !list(run.summary, "supervisors").is_empty() { (fact("Supervisors", &supervisors(run.summary))) }
+                    (fact("Gaps", &sum_of(gaps.len(), summary.gaps_left_out)))
+                    (fact("Lost in flight", &total(gaps, |gap| &gap.abandoned)))
+                    (fact("Never started", &total(gaps, |gap| &gap.never_started)))
+                    (fact("Shards moved", &sum_of(moves.len(), summary.moves_left_out)))
+                    (fact("Started late for a move", &count(summary.counts.shifted)))
+                    (fact("Recovery", &recovery(&summary.recovery)))
+                    @if summary.paused_s > 0.0 { (fact("Paused for", &latency(summary.paused_s * 1e6))) }
+                    @if !summary.supervisors.is_empty() { (fact("Supervisors", &supervisors(summary))) }
                 }
                 @if gaps.is_empty() {
                     p { strong.pass { "No attempt was lost with an agent." } }
@@ -57,7 +60,7 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
     }
 }
 
-fn table_of_gaps(gaps: &[Value]) -> Markup {
+fn table_of_gaps(gaps: &[Gap]) -> Markup {
     html! {
         div.wide { table {
             thead { tr {
@@ -66,18 +69,18 @@ fn table_of_gaps(gaps: &[Value]) -> Markup {
                 th.n scope="col" { "Lost in flight" } th.n scope="col" { "Never started" }
             } }
             tbody { @for gap in gaps.iter().take(MOST_ROWS) { tr {
-                td.n { (known(whole(gap, "shard"), |shard| shard.to_string())) }
-                td.n { (at(gap, "from_us")) } td.n { (at(gap, "to_us")) }
-                td { (shown(gap, "cause")) } td { (shown(gap, "from_agent")) }
-                td { (text(gap, "to_agent").unwrap_or_else(|| "nobody".to_owned())) }
-                td.n { (by_procedure(gap, "abandoned")) } td.n { (by_procedure(gap, "never_started")) }
+                td.n { (gap.shard) }
+                td.n { (at(gap.from_us)) } td.n { (at(gap.to_us)) }
+                td { (shown(&gap.cause)) } td { (shown(&gap.from_agent)) }
+                td { (gap.to_agent.as_deref().map_or_else(|| "nobody".to_owned(), cut)) }
+                td.n { (by_procedure(&gap.abandoned)) } td.n { (by_procedure(&gap.never_started)) }
             } } }
         } }
         (left_out(gaps.len()))
     }
 }
 
-fn table_of_moves(moves: &[Value]) -> Markup {
+fn table_of_moves(moves: &[ShardMove]) -> Markup {
     html! {
         h3 { "Shards that moved" }
         p.note { "Handed over by one agent to the next: nothing is lost, and what came due on the way is started on arrival." }
@@ -87,81 +90,58 @@ fn table_of_moves(moves: &[Value]) -> Markup {
                 th scope="col" { "Why" } th scope="col" { "From agent" } th scope="col" { "To agent" }
             } }
             tbody { @for moved in moves.iter().take(MOST_ROWS) { tr {
-                @let took = number(moved, "from_us").zip(number(moved, "to_us")).map(|(from, to)| (to - from).max(0.0));
-                td.n { (known(whole(moved, "shard"), |shard| shard.to_string())) }
-                td.n { (at(moved, "from_us")) } td.n { (known(took, latency)) }
-                td { (shown(moved, "cause")) } td { (shown(moved, "from_agent")) } td { (shown(moved, "to_agent")) }
+                td.n { (moved.shard) }
+                td.n { (at(moved.from_us)) } td.n { (latency(moved.to_us.saturating_sub(moved.from_us) as f64)) }
+                td { (shown(&moved.cause)) } td { (shown(&moved.from_agent)) } td { (shown(&moved.to_agent)) }
             } } }
         } }
         (left_out(moves.len()))
     }
 }
 
-fn fact(name: &str, value: &str) -> Markup {
-    html! { div { dt { (name) } dd { (value) } } }
-}
-
-fn shown(of: &Value, key: &str) -> String {
-    text(of, key).unwrap_or_else(|| UNKNOWN.to_owned())
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
 }
 
 /// Seconds since the start.
-fn at(of: &Value, key: &str) -> String {
-    known(number(of, key), |us| format!("{:.2} s", us / 1e6))
+fn at(us: u64) -> String {
+    format!("{:.2} s", seconds(us))
 }
 
-fn sum_of(summary: &Value, listed: usize, left_out: &str) -> String {
-    let more = whole(summary, left_out).unwrap_or_default();
-    count(u64::try_from(listed).unwrap_or(u64::MAX).saturating_add(more))
+fn sum_of(listed: usize, left_out: u64) -> String {
+    count(u64::try_from(listed).unwrap_or(u64::MAX).saturating_add(left_out))
 }
 
-fn total(gaps: &[Value], key: &str) -> String {
-    let counts = gaps.iter().filter_map(|gap| Tally::read(gap, key));
-    count(counts.fold(0, |sum: u64, tally| sum.saturating_add(tally.total)))
+fn total(gaps: &[Gap], of: fn(&Gap) -> &BTreeMap<String, u64>) -> String {
+    count(gaps.iter().flat_map(|gap| of(gap).values()).fold(0, |sum: u64, n| sum.saturating_add(*n)))
 }
 
 /// `12 registration, 3 pdu-session`.
-fn by_procedure(gap: &Value, key: &str) -> String {
-    let Some(tally) = Tally::read(gap, key) else { return UNKNOWN.to_owned() };
+fn by_procedure(of: &BTreeMap<String, u64>) -> String {
+    let tally = Tally::of(of);
     let parts: Vec<String> =
         tally.by_cause.iter().take(8).map(|(name, n)| format!("{} {name}", count(*n))).collect();
     if parts.is_empty() { count(tally.total) } else { parts.join(", ") }
 }
 
-fn shifted(summary: &Value) -> u64 {
-    whole(summary, "shifted").unwrap_or_default()
+fn recovery(of: &RecoverySummary) -> String {
+    let [registrations, sessions, failed] = [of.registrations, of.sessions, of.failed].map(count);
+    format!("{registrations} registrations, {sessions} sessions, {failed} failed")
 }
 
-fn recoveries(summary: &Value) -> u64 {
-    let of = |key| summary.get("recovery").and_then(|recovery| whole(recovery, key)).unwrap_or_default();
-    of("registrations").saturating_add(of("sessions"))
-}
-
-fn recovery(summary: &Value) -> String {
-    let of = |key| summary.get("recovery").and_then(|recovery| whole(recovery, key));
-    known(of("registrations").zip(of("sessions")).zip(of("failed")), |((registrations, sessions), failed)| {
-        format!(
-            "{} registrations, {} sessions, {} failed",
-            count(registrations),
-            count(sessions),
-            count(failed)
-        )
-    })
-}
-
-fn supervisors(summary: &Value) -> String {
-    let names = list(summary, "supervisors").iter().filter_map(|supervisor| scalar(supervisor.get("name")?));
+fn supervisors(summary: &Summary) -> String {
+    let names = summary.supervisors.iter().map(|supervisor| cut(&supervisor.name));
     names.take(20).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{render, samples};
+    use crate::samples;
+    use crate::tests::page;
 
     #[test]
     fn gap_is_shown_with_its_counts_and_as_a_grey_band() {
-        let (summary, timeline) = samples::gap();
-        let page = render(&summary, &timeline, &[]);
+        let page = page(&samples::gap());
         for shown in [
             "12 registration",
             "1,003 registration",
@@ -178,7 +158,6 @@ mod tests {
 
     #[test]
     fn undisturbed_run_says_nothing_of_it() {
-        let (summary, timeline) = samples::pass();
-        assert!(!render(&summary, &timeline, &[]).contains("continuity"));
+        assert!(!page(&samples::pass()).contains("continuity"));
     }
 }

@@ -1,7 +1,9 @@
-//! Reads figures out of a summary that may be older than this program, and writes them for people.
-//! A figure that is missing, or of another type than expected, is shown as [`UNKNOWN`], never as zero.
+//! Writes figures and texts of a run folder for people.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use results::{CountUnit, Counts};
 
 use results::units::bits;
 pub(super) use results::units::{count, decimal, decimal_octets, duration, latency, octets, percent};
@@ -47,95 +49,47 @@ impl Unit {
     }
 }
 
-/// A finite number under `key`.
-pub(super) fn number(of: &Value, key: &str) -> Option<f64> {
-    of.get(key).and_then(Value::as_f64).filter(|n| n.is_finite())
+/// A text, cut where it is too long to be shown; [`UNKNOWN`] where there is none.
+pub(super) fn shown(text: &str) -> String {
+    some(text).unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
-/// A count under `key`.
-pub(super) fn whole(of: &Value, key: &str) -> Option<u64> {
-    of.get(key).and_then(Value::as_u64)
+/// A text, cut where it is too long to be shown; nothing where there is none.
+pub(super) fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| cut(text))
 }
 
-/// A text under `key`, cut where it is too long to be shown.
-pub(super) fn text(of: &Value, key: &str) -> Option<String> {
-    of.get(key).and_then(scalar)
-}
-
-/// The entries of the list under `key`; none if there is no such list.
-pub(super) fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
-    of.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-/// The entries of the object under `key`; none if there is no such object.
-pub(super) fn entries<'a>(of: &'a Value, key: &str) -> Vec<(&'a str, &'a Value)> {
-    of.get(key)
-        .and_then(Value::as_object)
-        .map_or_else(Vec::new, |object| object.iter().map(|(name, value)| (name.as_str(), value)).collect())
-}
-
-/// A single value as text; nothing for lists, objects and null.
-pub(super) fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if text.is_empty() => None,
-        Value::String(text) => Some(cut(text)),
-        Value::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// A count with its parts by cause: both `5` and `{"congestion": 3, "illegal-ue": 2}` are 5.
+/// How much of anything there is of each kind, largest first, and of all kinds together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) total: u64,
-    /// Largest first; empty where only the total is known.
     pub(super) by_cause: Vec<(String, u64)>,
 }
 
 impl Tally {
-    pub(super) fn read(of: &Value, key: &str) -> Option<Self> {
-        match of.get(key)? {
-            Value::Object(causes) => {
-                let mut by_cause: Vec<(String, u64)> =
-                    causes.iter().filter_map(|(cause, n)| Some((cut(cause), n.as_u64()?))).collect();
-                by_cause.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-                let total = by_cause.iter().fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
-                Some(Self { total, by_cause })
-            }
-            other => other.as_u64().map(|total| Self { total, by_cause: Vec::new() }),
-        }
+    pub(super) fn of(causes: &BTreeMap<String, u64>) -> Self {
+        let mut by_cause: Vec<(String, u64)> = causes.iter().map(|(cause, n)| (cut(cause), *n)).collect();
+        by_cause.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let total = by_cause.iter().fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
+        Self { total, by_cause }
     }
+}
+
+/// One fact of a list of them.
+pub(super) fn fact(name: &str, value: &str) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+/// Every count of a group that stands by itself, as facts.
+pub(super) fn counts(of: &impl Counts) -> Markup {
+    html! { @for (title, unit, value) in of.listed() {
+        (fact(title, &match unit { CountUnit::Count => count(value), CountUnit::Octets => decimal_octets(value as f64) }))
+    } }
 }
 
 /// `Some` figure as `show` writes it, or [`UNKNOWN`].
 pub(super) fn known<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), show)
-}
-
-/// A figure of a key this version does not know, by the unit its name ends in.
-pub(super) fn by_suffix(key: &str, value: &Value) -> Option<String> {
-    let Some(n) = value.as_f64() else { return scalar(value) };
-    Some(match key {
-        _ if key.ends_with("_us") => latency(n),
-        _ if key.ends_with("_ms") => latency(n * 1e3),
-        _ if key.contains("octets") => octets(n),
-        _ if key.ends_with("_per_s") => Unit::PerSecond.show(n),
-        _ if key.ends_with("_s") => duration(n),
-        _ => decimal(n),
-    })
-}
-
-/// Whatever else is under `of` than `shown`, as name and value: later versions may add figures.
-pub(super) fn others(of: &Value, shown: &[&str]) -> Vec<(String, String)> {
-    let object = of.as_object().into_iter().flatten();
-    let others = object.filter(|(key, _)| !shown.contains(&key.as_str()));
-    others.filter_map(|(key, value)| Some((title(key), by_suffix(key, value)?))).take(30).collect()
-}
-
-/// True when `key` of any of `values` is there.
-pub(super) fn any_has(values: &[Value], key: &str) -> bool {
-    values.iter().any(|value| whole(value, key).is_some() || number(value, key).is_some())
 }
 
 /// `mobility-registration-update`, `in_flight` as people write them; the unit at the end is left out.
@@ -172,23 +126,15 @@ pub(super) fn cut(text: &str) -> String {
     }
 }
 
-/// How many attempts a figure of the summary is of, where it says so.
-pub(super) fn coverage(of: &Value) -> Option<results::Coverage> {
-    serde_json::from_value(of.get("coverage")?.clone()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
-    fn tally_reads_a_number_and_a_map_alike() {
-        let summary = json!({"timed_out": 5, "failed": {"illegal-ue": 2, "congestion": 3, "odd": "x"}});
-        assert_eq!(Tally::read(&summary, "timed_out").unwrap().total, 5);
-        let failed = Tally::read(&summary, "failed").unwrap();
-        assert_eq!((failed.total, failed.by_cause[0].0.as_str()), (5, "congestion"));
-        assert_eq!(Tally::read(&summary, "abandoned"), None);
+    fn tally_has_the_largest_first() {
+        let causes = [("illegal-ue", 2), ("congestion", 3)].map(|(cause, n)| (cause.to_owned(), n));
+        let tally = Tally::of(&BTreeMap::from(causes));
+        assert_eq!((tally.total, tally.by_cause[0].0.as_str()), (5, "congestion"));
     }
 
     #[test]

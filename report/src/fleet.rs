@@ -1,47 +1,35 @@
 //! The generator's own side: whether it was the limit, and what each agent did.
 
 use maud::{Markup, html};
-use serde_json::Value;
+use results::{AgentSummary, GeneratorSummary, HostSummary, Percentiles, ProcessorShares};
 
-use super::figures::{
-    UNKNOWN, any_has, count, decimal, known, latency, list, number, octets, others, percent, scalar, text,
-    whole,
-};
+use super::figures::{UNKNOWN, count, cut, decimal, fact, known, latency, octets, percent, shown, some};
 use super::{MOST_ROWS, Run, left_out, over_time};
 
-/// Whether the generator was the bottleneck, if the summary knows.
-pub(super) fn limited(run: &Run<'_>) -> Option<bool> {
-    run.summary.pointer("/generator/limited").and_then(Value::as_bool)
-}
-
 pub(super) fn generator(run: &Run<'_>) -> Markup {
-    let nothing = Value::Null;
-    let figures = run.summary.get("generator").unwrap_or(&nothing);
-    let lateness = |key| known(figures.get("lateness_us").and_then(|l| number(l, key)), latency);
-    let reasons = list(figures, "reasons");
-    let thresholds = figures.get("thresholds").unwrap_or(&nothing);
+    let figures = &run.summary.generator;
+    let thresholds = &figures.thresholds;
     html! {
         section id="generator" aria-labelledby="generator-title" {
             h2 id="generator-title" { "Was the generator the limit?" }
             div.pair {
                 div {
-                    p { (match limited(run) {
-                        Some(false) => html! { strong.pass { "No." } " Attempts left when they were due, so the figures are the target's." },
-                        Some(true) => html! { strong.fail { "Yes." } " Attempts left late, so the figures are not the target's alone." },
-                        None => html! { span.quiet { "The run folder doesn't say." } },
-                    }) }
-                    @if !reasons.is_empty() { ul { @for reason in reasons.iter().take(20) { li { (scalar(reason).unwrap_or_default()) } } } }
-                    @if limited(run) != Some(true) && let Some(advice) = text(figures, "advice") { p.note { "Where attempts left late: " (advice) "." } }
+                    p {
+                        @if figures.limited { strong.fail { "Yes." } " Attempts left late, so the figures are not the target's alone." }
+                        @else { strong.pass { "No." } " Attempts left when they were due, so the figures are the target's." }
+                    }
+                    @if !figures.reasons.is_empty() { ul { @for reason in figures.reasons.iter().take(20) { li { (cut(reason)) } } } }
+                    @if !figures.limited && let Some(advice) = &figures.advice { p.note { "Where attempts left late: " (cut(advice)) "." } }
                     (embedded_target(run))
                     (processors(figures))
                     dl.facts {
-                        (fact("Lateness p50", &lateness("p50"))) (fact("Lateness p99", &lateness("p99"))) (fact("Lateness max", &lateness("max")))
-                        @if let Some(covers) = super::figures::coverage(figures).and_then(|coverage| coverage.shown()) { (fact("Lateness", &covers)) }
-                        @if let Some(priority) = text(figures, "priority").filter(|priority| !priority.is_empty()) { (fact("Priority of the workers", in_the_queue(&priority))) }
-                        @for (name, value) in others(figures, &["limited", "priority", "processors", "advice"]) { (fact(&name, &value)) }
-                        @if let Some(late) = number(thresholds, "late_us") { (fact("Late is more than", &latency(late))) }
-                        @if let Some(share) = number(thresholds, "most_late_share") { (fact("Late attempts allowed", &percent(share, 1.0))) }
-                        @for (name, value) in others(thresholds, &["late_us", "most_late_share", "fewest_late_attempts"]) { (fact(&format!("Threshold: {name}"), &value)) }
+                        @for (name, of) in LATENESS { (fact(&format!("Lateness {name}"), &lateness(&figures.lateness_us, of))) }
+                        @if let Some(covers) = figures.coverage.shown() { (fact("Lateness", &covers)) }
+                        @if let Some(priority) = some(&figures.priority) { (fact("Priority of the workers", in_the_queue(&priority))) }
+                        (fact("Attempts", &count(figures.attempts)))
+                        (fact("Late attempts", &count(figures.late_attempts)))
+                        @if let Some(late) = thresholds.get("late_us") { (fact("Late is more than", &latency(*late))) }
+                        @if let Some(share) = thresholds.get("most_late_share") { (fact("Late attempts allowed", &percent(*share, 1.0))) }
                     }
                 }
                 (over_time::lateness(run))
@@ -52,14 +40,15 @@ pub(super) fn generator(run: &Run<'_>) -> Markup {
 
 /// Whether the simulator on the agents' machine was let run, where there was one.
 fn embedded_target(run: &Run<'_>) -> Markup {
-    let nothing = Value::Null;
-    let target = run.summary.get("embedded_target").unwrap_or(&nothing);
-    let figure = |key| known(whole(target, key), count);
     html! {
-        @match target.get("starved").and_then(Value::as_bool) {
-            Some(true) => p { strong.fail { "The embedded simulator was starved." } " Its answers were late by this machine, so the figures are not its own: " (text(target, "reason").unwrap_or_default()) "." },
-            Some(false) => p.note { "The embedded simulator was let run: " (figure("late")) " of its " (figure("messages")) " messages waited for a processor for too long, the longest " (known(number(target, "longest_wait_us"), latency)) "." },
-            None => {},
+        @if let Some(target) = &run.summary.embedded_target {
+            @if target.starved {
+                p { strong.fail { "The embedded simulator was starved." } " Its answers were late by this machine, so the figures are not its own: "
+                    (cut(target.reason.as_deref().unwrap_or_default())) "." }
+            } @else {
+                p.note { "The embedded simulator was let run: " (count(target.late)) " of its " (count(target.messages))
+                    " messages waited for a processor for too long, the longest " (latency(target.longest_wait_us as f64)) "." }
+            }
         }
     }
 }
@@ -75,10 +64,8 @@ fn in_the_queue(priority: &str) -> &str {
 }
 
 /// How full the processors of each agent's host were, and by whom.
-fn processors(figures: &Value) -> Markup {
-    let hosts = list(figures, "processors");
-    let share =
-        |of: &Value, at: &str| known(of.pointer(at).and_then(Value::as_f64), |share| percent(share, 1.0));
+fn processors(figures: &GeneratorSummary) -> Markup {
+    let hosts = &figures.processors;
     html! {
         @if !hosts.is_empty() {
             div.wide { table {
@@ -87,15 +74,8 @@ fn processors(figures: &Value) -> Markup {
                     th.n scope="col" { "Other processes" } th.n scope="col" { "Stolen by the host" }
                 } }
                 tbody { @for host in hosts.iter().take(MOST_ROWS) {
-                    @let agents: Vec<String> = list(host, "agents").iter().filter_map(scalar).take(4).collect();
-                    @for (name, at) in [("whole run", "/run"), ("while attempts left late", "/while_late")] {
-                        @if host.pointer(at).is_some_and(Value::is_object) { tr {
-                            th scope="row" { (known(number(host, "processors"), decimal)) " of " (agents.join(", ")) ", " (name)
-                                @if let Some(times) = whole(host, "set_back").filter(|times| *times > 0) { div.note { "real-time priority was set back " (count(times)) " times" } } }
-                            td.n { (share(host, &format!("{at}/busy"))) } td.n { (share(host, &format!("{at}/this_program"))) }
-                            td.n { (share(host, &format!("{at}/other_processes"))) } td.n { (share(host, &format!("{at}/stolen"))) }
-                        } }
-                    }
+                    (processors_of(host, "whole run", &host.run))
+                    @if let Some(late) = &host.while_late { (processors_of(host, "while attempts left late", late)) }
                 } }
             } }
             (left_out(hosts.len()))
@@ -103,20 +83,33 @@ fn processors(figures: &Value) -> Markup {
     }
 }
 
-fn fact(name: &str, value: &str) -> Markup {
-    html! { div { dt { (name) } dd { (value) } } }
+fn processors_of(host: &HostSummary, when: &str, shares: &ProcessorShares) -> Markup {
+    let agents: Vec<String> = host.agents.iter().take(4).map(|agent| cut(agent)).collect();
+    html! { tr {
+        th scope="row" { (host.processors) " of " (agents.join(", ")) ", " (when)
+            @if host.set_back > 0 { div.note { "real-time priority was set back " (count(host.set_back)) " times" } } }
+        @for share in [shares.busy, shares.this_program, shares.other_processes, shares.stolen] { td.n { (percent(share, 1.0)) } }
+    } }
 }
 
+fn lateness(of: &Percentiles, read: Percentile) -> String {
+    known(of.measured(), |measured| latency(read(&measured) as f64))
+}
+
+/// Reads one of them.
+type Percentile = fn(&Percentiles) -> u64;
+
+/// The percentiles of lateness that are told.
+const LATENESS: [(&str, Percentile); 3] = [("p50", |of| of.p50), ("p99", |of| of.p99), ("max", |of| of.max)];
+
 /// State of one UE on this agent, in octets.
-pub(super) fn octets_per_ue(agent: &Value) -> Option<f64> {
-    let of_all = || Some(number(agent, "ue_octets")? / number(agent, "ues").filter(|ues| *ues > 0.0)?);
-    number(agent, "octets_per_ue").or_else(of_all)
+pub(super) fn octets_per_ue(agent: &AgentSummary) -> Option<f64> {
+    let of_all = || (agent.ues > 0).then(|| agent.ue_octets as f64 / agent.ues as f64);
+    Some(agent.octets_per_ue).filter(|octets| *octets > 0.0).or_else(of_all)
 }
 
 pub(super) fn agents(run: &Run<'_>) -> Markup {
-    let agents = list(run.summary, "agents");
-    let has = |key: &str| any_has(agents, key);
-    let (memory, cpu, sent) = (has("resident_octets"), has("cpu_s"), has("report_octets"));
+    let agents = &run.summary.agents;
     html! {
         section id="agents" aria-labelledby="agents-title" {
             h2 id="agents-title" { "Agents" }
@@ -126,28 +119,25 @@ pub(super) fn agents(run: &Run<'_>) -> Markup {
                 div.wide { table {
                     thead { tr {
                         th scope="col" { "Agent" } th scope="col" { "Shards" } th.n scope="col" { "Attempts" }
-                        th.n scope="col" { "Lateness p50" } th.n scope="col" { "Lateness p99" } th.n scope="col" { "Lateness max" }
-                        @if cpu { th.n scope="col" { "CPU time" } }
-                        @if memory { th.n scope="col" { "Memory" } }
-                        th.n scope="col" { "UEs" } th.n scope="col" { "Octets per UE" }
-                        @if sent { th.n scope="col" { "Reports sent" } }
+                        @for (name, _) in LATENESS { th.n scope="col" { "Lateness " (name) } }
+                        th.n scope="col" { "CPU time" } th.n scope="col" { "Memory" }
+                        th.n scope="col" { "UEs" } th.n scope="col" { "Octets per UE" } th.n scope="col" { "Reports sent" }
                     } }
                     tbody { @for agent in agents.iter().take(MOST_ROWS) {
-                        @let lateness = |key| known(agent.get("lateness_us").and_then(|l| number(l, key)), latency);
                         tr {
                             th.agent scope="row" {
-                                (text(agent, "id").unwrap_or_else(|| UNKNOWN.to_owned()))
+                                (shown(&agent.id))
                                 div.note { (about(agent).join(" · ")) }
                                 @for loss in losses(agent) { div.fail { (loss) } }
                             }
-                            td { (shards(agent)) }
-                            td.n { (known(whole(agent, "attempts"), count)) }
-                            td.n { (lateness("p50")) } td.n { (lateness("p99")) } td.n { (lateness("max")) }
-                            @if cpu { td.n { (known(number(agent, "cpu_s"), |s| format!("{} s", decimal(s)))) } }
-                            @if memory { td.n { (known(number(agent, "resident_octets"), octets)) } }
-                            td.n { (known(number(agent, "ues"), decimal)) }
+                            td { (shards(&agent.shards)) }
+                            td.n { (count(agent.attempts)) }
+                            @for (_, of) in LATENESS { td.n { (lateness(&agent.lateness_us, of)) } }
+                            td.n { (format!("{} s", decimal(agent.cpu_s))) }
+                            td.n { (octets(agent.resident_octets as f64)) }
+                            td.n { (count(agent.ues)) }
                             td.n { (known(octets_per_ue(agent), decimal)) }
-                            @if sent { td.n { (known(number(agent, "report_octets"), octets)) } }
+                            td.n { (octets(agent.report_octets as f64)) }
                         }
                     } }
                 } }
@@ -158,32 +148,31 @@ pub(super) fn agents(run: &Run<'_>) -> Markup {
 }
 
 /// Where the agent was and how its link did.
-fn about(agent: &Value) -> Vec<String> {
-    let with = |key, name: &str| number(agent, key).map(|us| format!("{name} {}", latency(us)));
-    let workers = number(agent, "workers")
-        .map(|n| format!("{} {}", decimal(n), if n == 1.0 { "worker" } else { "workers" }));
-    let about = [text(agent, "state"), text(agent, "address"), text(agent, "program"), workers];
+fn about(agent: &AgentSummary) -> Vec<String> {
+    let workers = match agent.workers {
+        0 => None,
+        1 => Some("1 worker".to_owned()),
+        n => Some(format!("{n} workers")),
+    };
+    let about = [some(&agent.state), some(&agent.address), some(&agent.program), workers];
     // An agent that never answered has no round trip.
-    let link = [
-        with("round_trip_us", "round trip").filter(|_| number(agent, "round_trip_us") != Some(0.0)),
-        with("clock_offset_us", "clock offset"),
-    ];
-    about.into_iter().chain(link).flatten().collect()
+    let round_trip =
+        (agent.round_trip_us > 0).then(|| format!("round trip {}", latency(agent.round_trip_us as f64)));
+    let offset = agent.clock_offset_us.map(|us| format!("clock offset {}", latency(us as f64)));
+    about.into_iter().chain([round_trip, offset]).flatten().collect()
 }
 
-fn losses(agent: &Value) -> Vec<String> {
-    let lost = |key, what: &str| {
-        whole(agent, key).filter(|n| *n > 0).map(|n| format!("{} {what} dropped", count(n)))
-    };
-    [lost("reports_dropped", "reports"), lost("trace_dropped", "trace packets")]
+fn losses(agent: &AgentSummary) -> Vec<String> {
+    let lost = |n: u64, what: &str| (n > 0).then(|| format!("{} {what} dropped", count(n)));
+    [lost(agent.reports_dropped, "reports"), lost(agent.trace_dropped, "trace packets")]
         .into_iter()
         .flatten()
         .collect()
 }
 
 /// `0–3, 7`: neighbours are drawn together, the list is cut where it gets long.
-fn shards(agent: &Value) -> String {
-    let mut numbers: Vec<u64> = list(agent, "shards").iter().filter_map(Value::as_u64).collect();
+fn shards(numbers: &[u32]) -> String {
+    let mut numbers = numbers.to_vec();
     numbers.sort_unstable();
     numbers.dedup();
     let mut stretches: Vec<String> = numbers
@@ -205,14 +194,10 @@ fn shards(agent: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn neighbouring_shards_are_drawn_together() {
-        assert_eq!(
-            shards(&json!({"shards": [3, 0, 1, 2, 7, 9, 10, 18446744073709551615u64]})),
-            "0–3, 7, 9, 10, 18446744073709551615"
-        );
-        assert_eq!(shards(&json!({})), UNKNOWN);
+        assert_eq!(shards(&[3, 0, 1, 2, 7, 9, 10, u32::MAX]), "0–3, 7, 9, 10, 4294967295");
+        assert_eq!(shards(&[]), UNKNOWN);
     }
 }

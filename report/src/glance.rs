@@ -1,10 +1,10 @@
 //! Every procedure in one line: how many, how well, how fast. The sections below have the rest.
 
 use maud::{Markup, html};
-use serde_json::Value;
+use results::{Percentiles, ProcedureSummary};
 
 use super::Run;
-use super::figures::{Tally, UNKNOWN, count, known, latency, number, percent, title};
+use super::figures::{count, known, latency, percent, title};
 
 /// With one procedure its own section says it all.
 pub(super) fn is_there(run: &Run<'_>) -> bool {
@@ -12,7 +12,13 @@ pub(super) fn is_there(run: &Run<'_>) -> bool {
 }
 
 pub(super) fn section(run: &Run<'_>) -> Markup {
-    let slowest = run.procedures.iter().filter_map(|(_, figures)| us(figures, "p95")).fold(0.0, f64::max);
+    let slowest = run
+        .procedures
+        .iter()
+        .filter_map(|(_, figures)| figures.latency_us.measured())
+        .map(|of| of.p95)
+        .max()
+        .unwrap_or(0);
     html! {
         @if is_there(run) {
             section id="glance" aria-labelledby="glance-title" {
@@ -29,28 +35,22 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
     }
 }
 
-fn line(position: usize, name: &str, figures: &Value, slowest: f64) -> Markup {
-    let planned = Tally::read(figures, "planned").map(|tally| tally.total);
-    let succeeded = Tally::read(figures, "succeeded").map(|tally| tally.total);
-    let not = planned.zip(succeeded).map(|(planned, succeeded)| planned.saturating_sub(succeeded));
-    let width = |key: &str| {
-        us(figures, key).filter(|_| slowest > 0.0).map(|us| format!("width:{:.2}%", us / slowest * 100.0))
+fn line(position: usize, name: &str, figures: &ProcedureSummary, slowest: u64) -> Markup {
+    let (planned, succeeded) = (figures.planned, figures.succeeded);
+    let measured = figures.latency_us.measured();
+    let us = |of: fn(&Percentiles) -> u64| measured.as_ref().map(of);
+    let width = |of: fn(&Percentiles) -> u64| {
+        us(of).map(|us| format!("width:{:.2}%", us as f64 / slowest.max(1) as f64 * 100.0))
     };
     html! { tr {
         th scope="row" { a href={ "#procedure-" (position) } { (title(name)) } }
-        td.n { (known(planned, count)) }
-        td.n { (known(planned.zip(succeeded), |(planned, succeeded)| percent(succeeded as f64, planned as f64))) }
-        td.n { @match not { Some(0) => span.quiet { "0" }, Some(n) => strong.fail { (count(n)) }, None => (UNKNOWN) } }
-        @for key in ["p50", "p95", "p99"] { td.n { (known(us(figures, key), latency)) } }
+        td.n { (count(planned)) }
+        td.n { (percent(succeeded as f64, planned as f64)) }
+        td.n { @match planned.saturating_sub(succeeded) { 0 => span.quiet { "0" }, n => strong.fail { (count(n)) } } }
+        @for of in [|of: &Percentiles| of.p50, |of: &Percentiles| of.p95, |of: &Percentiles| of.p99] { td.n { (known(us(of), |us| latency(us as f64))) } }
         td.bar.range aria-hidden="true" {
-            @if let Some(style) = width("p95") { i.wider style=(style) {} }
-            @if let Some(style) = width("p50") { i style=(style) {} }
+            @if let Some(style) = width(|of| of.p95) { i.wider style=(style) {} }
+            @if let Some(style) = width(|of| of.p50) { i style=(style) {} }
         }
     } }
-}
-
-/// Nothing where nothing succeeded.
-fn us(figures: &Value, key: &str) -> Option<f64> {
-    let latencies = figures.get("latency_us").filter(|latencies| number(latencies, "max") != Some(0.0))?;
-    number(latencies, key)
 }

@@ -2,8 +2,7 @@
 //!
 //! The report is one HTML page that needs nothing else: no network, no other file, no script to be readable.
 //!
-//! `summary.json` and `timeline.ndjson` come in, a page goes out. The folder may be of an older version: what is
-//! missing is shown as "—". Names, causes and messages come from scenario files and from the network, so everything
+//! The types of `results/` come in, a page goes out. The folder may be of an older version: what it lacks is left out. Names, causes and messages come from scenario files and from the network, so everything
 //! is escaped (by `maud`), cut at a limit, and kept out of scripts, styles and addresses.
 
 mod axis;
@@ -30,7 +29,7 @@ mod verdict;
 mod write;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use serde_json::Value;
+use results::{CallFlow, Interval, ProcedureSummary, Summary};
 
 use chart::{Band, Kind};
 pub use compare::{
@@ -38,7 +37,7 @@ pub use compare::{
     write_comparison,
 };
 pub use comparison::render as render_comparison;
-use figures::{duration, entries, list, number, text, whole};
+use figures::{duration, some};
 pub use judge_drift::judge as judge_drift;
 pub use junit::render as render_junit;
 use series::TimeLine;
@@ -64,9 +63,9 @@ const LIFE: [&str; 6] = [
 const MOST_POINTS: usize = 45_000;
 
 /// Draws the report from the content of `summary.json` and the lines of `timeline.ndjson` and `ladders.ndjson`.
-pub fn render(summary: &Value, timeline: &[Value], ladders: &[Value]) -> String {
+pub fn render(summary: &Summary, timeline: &[Interval], ladders: &[CallFlow]) -> String {
     let run = Run { ladders, ..Run::new(summary, timeline) };
-    let scenario = text(summary, "scenario").unwrap_or_else(|| "unnamed scenario".to_owned());
+    let scenario = some(&summary.scenario).unwrap_or_else(|| "unnamed scenario".to_owned());
     let title = html! { (run.status().word()) " · " (scenario) };
     let body = html! {
         (verdict::header(&run))
@@ -124,20 +123,21 @@ fn page(title: &Markup, body: &Markup) -> String {
 
 /// What the sections read from.
 struct Run<'a> {
-    summary: &'a Value,
-    procedures: Vec<(&'a str, &'a Value)>,
+    summary: &'a Summary,
+    procedures: Vec<(&'a str, &'a ProcedureSummary)>,
     timeline: TimeLine<'a>,
     bands: Vec<Band>,
     most_points: usize,
-    ladders: &'a [Value],
+    ladders: &'a [CallFlow],
 }
 
 impl<'a> Run<'a> {
-    fn new(summary: &'a Value, timeline: &'a [Value]) -> Self {
-        let mut procedures = entries(summary, "procedures");
+    fn new(summary: &'a Summary, timeline: &'a [Interval]) -> Self {
+        let mut procedures: Vec<(&str, &ProcedureSummary)> =
+            summary.procedures.iter().map(|(name, figures)| (name.as_str(), figures)).collect();
         // The busiest first; those of equal size in the order of a UE's life.
         let place = |name: &str| LIFE.iter().position(|known| *known == name).unwrap_or(LIFE.len());
-        procedures.sort_by_key(|(name, figures)| (std::cmp::Reverse(whole(figures, "planned")), place(name)));
+        procedures.sort_by_key(|(name, figures)| (std::cmp::Reverse(figures.planned), place(name)));
         procedures.truncate(40);
         // Nine lines over time for each procedure, ten for the fleet and the user plane.
         let most_points = (MOST_POINTS / (procedures.len() * 9 + 10)).min(1000);
@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
     }
 
     fn status(&self) -> verdict::Status {
-        verdict::Status::read(self.summary)
+        self.summary.verdict.status.into()
     }
 
     /// An invalid run says nothing about the target, neither good nor bad.
@@ -187,21 +187,20 @@ impl<'a> Run<'a> {
 }
 
 /// The faults, impairments and gaps, to be marked in the charts.
-fn bands(summary: &Value) -> Vec<Band> {
-    let timed = |fault: &Value| {
-        let (from_s, for_s) = (number(fault, "at_s")?, number(fault, "for_s").unwrap_or(0.0));
-        let kind = text(fault, "kind").unwrap_or_else(|| "fault".to_owned());
-        Some(Band {
-            from_s,
-            to_s: from_s + for_s,
-            label: format!("{kind} for {}", duration(for_s)),
-            kind: Kind::Fault,
-        })
+fn bands(summary: &Summary) -> Vec<Band> {
+    let band = |kind: &str, from_s: f64, for_s: f64| {
+        let label = format!("{} for {}", some(kind).unwrap_or_else(|| "fault".to_owned()), duration(for_s));
+        Band { from_s, to_s: from_s + for_s, label, kind: Kind::Fault }
     };
-    let windows = summary.get("impairments").map_or(&[][..], |impairments| list(impairments, "windows"));
-    let faults = list(summary, "faults").iter().chain(windows).filter_map(timed).take(MOST_ROWS);
+    let faults = summary.faults.iter().map(|fault| band(&fault.kind, fault.at_s, fault.for_s));
+    let windows = summary.impairments.windows.iter();
+    let windows = windows.map(|window| band(&window.kind, window.at_s, window.for_s));
     let events = circumstances::event_bands(summary).take(MOST_ROWS);
-    continuity::bands(summary).take(MOST_ROWS).chain(faults).chain(events).collect()
+    continuity::bands(summary)
+        .take(MOST_ROWS)
+        .chain(faults.chain(windows).take(MOST_ROWS))
+        .chain(events)
+        .collect()
 }
 
 /// Said below a table of which only the first rows are shown.

@@ -3,22 +3,21 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use serde_json::Value;
+use results::{HandoverCells, HandoverSummary, Percentiles, PhaseSummary};
 
 use super::Run;
-use super::figures::{count, entries, known, latency, list, number, percent, text, title, whole};
+use super::figures::{count, cut, known, latency, percent, title};
 
 pub(super) fn section(run: &Run<'_>) -> Markup {
-    let nothing = Value::Null;
-    let handovers = run.summary.get("handovers").unwrap_or(&nothing);
-    let pairs = Pairs::read(handovers);
-    let phases = entries(handovers, "phases");
+    let handovers = &run.summary.handovers;
+    let pairs = Pairs::of(&handovers.cells);
+    let phases = &handovers.phases;
     html! {
         @if !pairs.cells.is_empty() || !phases.is_empty() {
             section id="handovers" aria-labelledby="handovers-title" {
                 h2 id="handovers-title" { "Handovers" }
                 (answer(handovers, &pairs))
-                @if !phases.is_empty() { (phases_of(&phases)) }
+                @if !phases.is_empty() { (phases_of(phases)) }
                 @if !pairs.cells.is_empty() { (heat_map(&pairs)) }
             }
         }
@@ -26,14 +25,12 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
 }
 
 pub(super) fn is_there(run: &Run<'_>) -> bool {
-    run.summary
-        .get("handovers")
-        .is_some_and(|h| !list(h, "cells").is_empty() || !entries(h, "phases").is_empty())
+    let handovers = &run.summary.handovers;
+    !handovers.cells.is_empty() || !handovers.phases.is_empty()
 }
 
-fn answer(handovers: &Value, pairs: &Pairs) -> Markup {
-    let (succeeded, failed) =
-        (whole(handovers, "succeeded").unwrap_or(0), whole(handovers, "failed").unwrap_or(0));
+fn answer(handovers: &HandoverSummary, pairs: &Pairs) -> Markup {
+    let (succeeded, failed) = (handovers.succeeded, handovers.failed);
     let kind = if pairs.by_gnb { "gNB" } else { "cell" };
     let worst = pairs.cells.iter().filter(|(_, n)| n.failed > 0).max_by_key(|(_, n)| n.failed);
     html! {
@@ -70,13 +67,12 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn read(handovers: &Value) -> Self {
+    fn of(all: &[HandoverCells]) -> Self {
         let mut cells = BTreeMap::new();
-        for pair in list(handovers, "cells") {
-            let (Some(source), Some(target)) = (text(pair, "source"), text(pair, "target")) else { continue };
-            let ends: &mut Ends = cells.entry((source, target)).or_default();
-            ends.succeeded = ends.succeeded.saturating_add(whole(pair, "succeeded").unwrap_or(0));
-            ends.failed = ends.failed.saturating_add(whole(pair, "failed").unwrap_or(0));
+        for pair in all {
+            let ends: &mut Ends = cells.entry((cut(&pair.source), cut(&pair.target))).or_default();
+            ends.succeeded = ends.succeeded.saturating_add(pair.succeeded);
+            ends.failed = ends.failed.saturating_add(pair.failed);
         }
         let by_cell = Self { cells, by_gnb: false };
         if by_cell.places().len() <= MOST_PLACES { by_cell } else { by_cell.by_gnb() }
@@ -159,11 +155,10 @@ fn short(n: u64) -> String {
 }
 
 /// Stacked bars of the median and the 95th percentile, and the figures.
-fn phases_of(procedures: &[(&str, &Value)]) -> Markup {
+fn phases_of(procedures: &BTreeMap<String, Vec<PhaseSummary>>) -> Markup {
     html! {
         h3 { "What a handover's time is spent on" }
         @for (procedure, phases) in procedures.iter().take(4) {
-            @let phases = phases.as_array().map_or(&[][..], Vec::as_slice);
             @let phases = &phases[..phases.len().min(MOST_PHASES)];
             div.pair {
                 div {
@@ -171,11 +166,11 @@ fn phases_of(procedures: &[(&str, &Value)]) -> Markup {
                 }
                 div.wide { table {
                     caption { (title(procedure)) }
-                    thead { tr { th scope="col" { "Phase" } @for key in SHOWN { th.n scope="col" { (key.1) } } th.n scope="col" { "Measured" } } }
+                    thead { tr { th scope="col" { "Phase" } @for (name, _) in SHOWN { th.n scope="col" { (name) } } th.n scope="col" { "Measured" } } }
                     tbody { @for (position, phase) in phases.iter().enumerate() { tr {
-                        th scope="row" { i class={ "key " (tone(phase, position)) } {} (title(&text(phase, "phase").unwrap_or_default())) }
-                        @for (key, _) in SHOWN { td.n { (known(us(phase, key), latency)) } }
-                        td.n { (known(whole(phase, "samples"), count)) }
+                        th scope="row" { i class={ "key " (tone(phase, position)) } {} (title(&phase.phase)) }
+                        @for (_, of) in SHOWN { td.n { (known(us(phase, of), latency)) } }
+                        td.n { (count(phase.samples)) }
                     } } }
                 } }
             }
@@ -185,42 +180,47 @@ fn phases_of(procedures: &[(&str, &Value)]) -> Markup {
     }
 }
 
-fn bars(procedure: &str, phases: &[Value]) -> Markup {
-    let sum = |key: &str| phases.iter().filter_map(|phase| us(phase, key)).sum::<f64>();
-    let widest = sum("p95").max(sum("p50")).max(1.0);
+fn bars(procedure: &str, phases: &[PhaseSummary]) -> Markup {
+    let (p50, p95): (Percentile, Percentile) = (|of| of.p50, |of| of.p95);
+    let sum = |of: Percentile| phases.iter().filter_map(|phase| us(phase, of)).sum::<f64>();
+    let widest = sum(p95).max(sum(p50)).max(1.0);
     html! {
         figure.stacks {
             figcaption { (title(procedure)) ", phase by phase" }
-            @for (key, name) in [("p50", "median"), ("p95", "p95")] {
-                @let label = phases.iter().map(|p| format!("{} {}", text(p, "phase").unwrap_or_default(), known(us(p, key), latency))).collect::<Vec<_>>().join(", ");
+            @for (of, name) in [(p50, "median"), (p95, "p95")] {
+                @let label = phases.iter().map(|p| format!("{} {}", cut(&p.phase), known(us(p, of), latency))).collect::<Vec<_>>().join(", ");
                 div.stack role="img" aria-label={ (name) ": " (label) } {
                     span.quiet { (name) }
                     div { @for (position, phase) in phases.iter().enumerate() {
-                        @if let Some(us) = us(phase, key) {
-                            i class=(tone(phase, position)) style=(format!("width:{:.2}%", us / widest * 100.0)) title=(format!("{}: {}", text(phase, "phase").unwrap_or_default(), latency(us))) {
+                        @if let Some(us) = us(phase, of) {
+                            i class=(tone(phase, position)) style=(format!("width:{:.2}%", us / widest * 100.0)) title=(format!("{}: {}", cut(&phase.phase), latency(us))) {
                                 @if us / widest > 0.09 { (latency(us)) }
                             }
                         }
                     } }
                 }
             }
-            ul.legend aria-hidden="true" { @for (position, phase) in phases.iter().enumerate() { li { i class={ "key " (tone(phase, position)) } {} (text(phase, "phase").unwrap_or_default()) } } }
+            ul.legend aria-hidden="true" { @for (position, phase) in phases.iter().enumerate() { li { i class={ "key " (tone(phase, position)) } {} (cut(&phase.phase)) } } }
         }
     }
 }
 
 /// A phase has the same colour everywhere.
-fn tone(phase: &Value, position: usize) -> String {
+fn tone(phase: &PhaseSummary, position: usize) -> String {
     let known = ["preparation", "execution", "completion"];
-    let place = text(phase, "phase").and_then(|phase| known.iter().position(|name| *name == phase));
+    let place = known.iter().position(|name| *name == phase.phase);
     format!("p{}", place.unwrap_or(3 + position % 3))
 }
 
-fn us(phase: &Value, key: &str) -> Option<f64> {
-    phase.get("latency_us").and_then(|latencies| number(latencies, key)).filter(|us| *us >= 0.0)
+fn us(phase: &PhaseSummary, of: Percentile) -> Option<f64> {
+    (phase.samples > 0).then(|| of(&phase.latency_us) as f64)
 }
 
-const SHOWN: [(&str, &str); 4] = [("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("max", "max")];
+/// Reads one of them.
+type Percentile = fn(&Percentiles) -> u64;
+
+const SHOWN: [(&str, Percentile); 4] =
+    [("p50", |of| of.p50), ("p95", |of| of.p95), ("p99", |of| of.p99), ("max", |of| of.max)];
 /// As many rows and columns as can be told apart on a page.
 const MOST_PLACES: usize = 32;
 const MOST_PHASES: usize = 6;
@@ -228,11 +228,16 @@ const MOST_PHASES: usize = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn pairs(cells: u64) -> Pairs {
-        let pair = |n: u64| json!({"procedure": "handover-n2", "source": format!("{}.{}", n / 2, n % 2), "target": format!("{}.0", n / 2 + 1), "succeeded": 5, "failed": n % 2});
-        Pairs::read(&json!({"cells": (0..cells).map(pair).collect::<Vec<_>>()}))
+        let pair = |n: u64| HandoverCells {
+            procedure: "handover-n2".to_owned(),
+            source: format!("{}.{}", n / 2, n % 2),
+            target: format!("{}.0", n / 2 + 1),
+            succeeded: 5,
+            failed: n % 2,
+        };
+        Pairs::of(&(0..cells).map(pair).collect::<Vec<_>>())
     }
 
     #[test]

@@ -1,26 +1,29 @@
 //! How attempts ended: by cause for one procedure, and the equation that accounts for each one of all of them.
 
+use std::cmp::Ordering;
+
 use maud::{Markup, html};
-use serde_json::Value;
+use results::{Outcome, ProcedureSummary};
 
 use super::Run;
-use super::figures::{Tally, UNKNOWN, count, known, others, percent, title};
+use super::figures::{Tally, UNKNOWN, count, counts, percent, title};
 
 /// At most this many causes of one outcome are told apart.
 const MOST_CAUSES: usize = 25;
 
-/// Key of the summary, how it reads, and the class that colours it.
-const OUTCOMES: [(&str, &str, &str); 5] = [
-    ("succeeded", "Succeeded", "of-good"),
-    ("failed", "Failed", "of-bad"),
-    ("timed_out", "Timed out", "of-late"),
-    ("abandoned", "Abandoned", "of-other"),
-    ("never_started", "Never started", "of-other"),
-];
+/// The class that colours an outcome.
+fn class(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "of-good",
+        Outcome::Failed => "of-bad",
+        Outcome::TimedOut => "of-late",
+        Outcome::Abandoned | Outcome::NeverStarted => "of-other",
+    }
+}
 
 /// The outcomes of one procedure, each with its causes and its share of the plan.
-pub(super) fn by_cause(name: &str, figures: &Value) -> Markup {
-    let planned = Tally::read(figures, "planned").map_or(0, |t| t.total);
+pub(super) fn by_cause(name: &str, figures: &ProcedureSummary) -> Markup {
+    let planned = figures.planned;
     let rows = rows(figures);
     html! {
         h3 { "Outcomes by cause" }
@@ -55,23 +58,18 @@ struct Row {
     attempts: u64,
 }
 
-fn rows(figures: &Value) -> Vec<Row> {
+fn rows(figures: &ProcedureSummary) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (key, outcome, class) in OUTCOMES {
-        let Some(mut tally) = Tally::read(figures, key) else { continue };
-        // Some outcomes have their causes beside the total.
-        if let Some(causes) =
-            causes_key(key).and_then(|key| Tally::read(figures, key)).filter(|c| c.total == tally.total)
-        {
-            tally = causes;
-        }
-        if tally.by_cause.is_empty() {
-            if tally.total > 0 || key == "succeeded" {
-                rows.push(Row { outcome, class, cause: None, attempts: tally.total });
+    for counted in figures.account() {
+        let (outcome, class, total) = (counted.outcome.title(), class(counted.outcome), counted.total);
+        let causes = counted.by_cause.map(Tally::of).filter(|causes| causes.total == total && total > 0);
+        let Some(causes) = causes else {
+            if total > 0 || counted.outcome == Outcome::Succeeded {
+                rows.push(Row { outcome, class, cause: None, attempts: total });
             }
             continue;
-        }
-        let (shown, rest) = tally.by_cause.split_at(tally.by_cause.len().min(MOST_CAUSES));
+        };
+        let (shown, rest) = causes.by_cause.split_at(causes.by_cause.len().min(MOST_CAUSES));
         let shown = shown.iter().filter(|(_, n)| *n > 0);
         rows.extend(shown.map(|(cause, n)| Row { outcome, class, cause: Some(cause.clone()), attempts: *n }));
         if !rest.is_empty() {
@@ -80,14 +78,6 @@ fn rows(figures: &Value) -> Vec<Row> {
         }
     }
     rows
-}
-
-fn causes_key(outcome: &str) -> Option<&'static str> {
-    match outcome {
-        "timed_out" => Some("timed_out_by_timer"),
-        "never_started" => Some("never_started_by_reason"),
-        _ => None,
-    }
 }
 
 /// `planned = succeeded + failed + timed-out + abandoned + never-started`, with the figures put in.
@@ -102,83 +92,88 @@ pub(super) fn accounting(run: &Run<'_>) -> Markup {
                 div.wide { table.equation {
                     thead { tr {
                         th scope="col" { "Procedure" } th.n scope="col" { "Planned" }
-                        @for (i, (_, name, _)) in OUTCOMES.iter().enumerate() {
+                        @for (i, outcome) in Outcome::ALL.iter().enumerate() {
                             td.sign aria-hidden="true" { (if i == 0 { "=" } else { "+" }) }
-                            th.n scope="col" { (name) }
+                            th.n scope="col" { (outcome.title()) }
                         }
                         th scope="col" { "Balance" }
                     } }
                     tbody { @for (name, figures) in &run.procedures { (equation(name, figures)) } }
                 } }
             }
-            @if let Some(reports) = run.summary.get("reports") {
-                h3 { "Interval reports of the agents" }
-                dl.facts { @for (name, value) in others(reports, &[]) { div { dt { (name) } dd { (value) } } } }
-            }
+            h3 { "Interval reports of the agents" }
+            dl.facts { (counts(&run.summary.reports)) }
         }
     }
 }
 
-fn equation(name: &str, figures: &Value) -> Markup {
-    let planned = Tally::read(figures, "planned").map(|t| t.total);
-    let parts = OUTCOMES.map(|(key, _, _)| Tally::read(figures, key).map(|t| t.total));
+fn equation(name: &str, figures: &ProcedureSummary) -> Markup {
     html! { tr {
         th scope="row" { (title(name)) }
-        td.n { (known(planned, count)) }
-        @for (i, part) in parts.iter().enumerate() {
+        td.n { (count(figures.planned)) }
+        @for (i, part) in figures.account().iter().enumerate() {
             td.sign { (if i == 0 { "=" } else { "+" }) }
-            td.n { (known(*part, count)) }
+            td.n { (count(part.total)) }
         }
-        td { (balance(planned, &parts)) }
+        td { (balance(figures)) }
     } }
 }
 
-fn balance(planned: Option<u64>, parts: &[Option<u64>]) -> Markup {
-    let ended = parts.iter().try_fold(0_u64, |sum, part| part.and_then(|part| sum.checked_add(part)));
-    match planned.zip(ended) {
-        None => html! { span.quiet { "not known" } },
-        Some((planned, ended)) if planned == ended => {
-            html! { span.pass { span aria-hidden="true" { "✓ " } "balances" } }
-        }
-        Some((planned, ended)) if planned > ended => {
-            html! { strong.fail { span aria-hidden="true" { "✕ " } (count(planned - ended)) " without an outcome" } }
-        }
-        Some((planned, ended)) => {
-            html! { strong.fail { span aria-hidden="true" { "✕ " } (count(ended - planned)) " outcomes too many" } }
-        }
-    }
+fn balance(figures: &ProcedureSummary) -> Markup {
+    let (planned, parts) = (figures.planned, figures.account());
+    let ended = parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.total));
+    html! { @match planned.cmp(&ended) {
+        Ordering::Equal => span.pass { span aria-hidden="true" { "✓ " } "balances" },
+        Ordering::Greater => strong.fail { span aria-hidden="true" { "✕ " } (count(planned - ended)) " without an outcome" },
+        Ordering::Less => strong.fail { span aria-hidden="true" { "✕ " } (count(ended - planned)) " outcomes too many" },
+    } }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    fn causes(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
+        of.iter().map(|(cause, n)| ((*cause).to_owned(), *n)).collect()
+    }
 
     #[test]
     fn equation_tells_balanced_from_unbalanced() {
-        let shown = |never: Value| {
-            let figures = json!({"planned": 10, "succeeded": 7, "failed": {"congestion": 1}, "timed_out": 1, "abandoned": {}, "never_started": never});
+        let shown = |never_started| {
+            let failed = causes(&[("congestion", 1)]);
+            let figures = ProcedureSummary {
+                planned: 10,
+                succeeded: 7,
+                failed,
+                timed_out: 1,
+                never_started,
+                ..ProcedureSummary::default()
+            };
             equation("registration", &figures).into_string()
         };
-        assert!(shown(json!(1)).contains("balances"));
-        assert!(shown(json!(0)).contains("1 without an outcome"));
-        assert!(shown(json!(3)).contains("2 outcomes too many"));
-        assert!(shown(Value::Null).contains("not known"));
+        assert!(shown(1).contains("balances"));
+        assert!(shown(0).contains("1 without an outcome"));
+        assert!(shown(3).contains("2 outcomes too many"));
     }
 
     #[test]
     fn causes_beside_the_total_are_shown_if_they_add_up_to_it() {
-        let of = |by_timer: u64| rows(&json!({"timed_out": 3, "timed_out_by_timer": {"T3510": by_timer}}));
-        assert_eq!((of(3)[0].cause.as_deref(), of(3)[0].attempts), (Some("T3510"), 3));
-        assert_eq!((of(2)[0].cause.as_deref(), of(2)[0].attempts), (None, 3));
+        let of = |by_timer: u64| {
+            let timed_out_by_timer = causes(&[("T3510", by_timer)]);
+            let figures =
+                ProcedureSummary { timed_out: 3, timed_out_by_timer, ..ProcedureSummary::default() };
+            rows(&figures).remove(1)
+        };
+        assert_eq!((of(3).cause.as_deref(), of(3).attempts), (Some("T3510"), 3));
+        assert_eq!((of(2).cause.as_deref(), of(2).attempts), (None, 3));
     }
 
     #[test]
     fn many_causes_are_summed_up_and_none_is_lost() {
-        let causes: serde_json::Map<String, Value> =
-            (0..1000).map(|i| (format!("cause-{i}"), json!(i))).collect();
-        let rows = rows(&json!({"planned": 499_500, "failed": causes}));
-        assert_eq!(rows.len(), MOST_CAUSES + 1);
+        let failed = (0..1000).map(|i| (format!("cause-{i}"), i)).collect();
+        let rows = rows(&ProcedureSummary { planned: 499_500, failed, ..ProcedureSummary::default() });
+        assert_eq!(rows.len(), 1 + MOST_CAUSES + 1);
         assert_eq!(rows.iter().map(|row| row.attempts).sum::<u64>(), 499_500);
     }
 }

@@ -1,35 +1,32 @@
 //! The charts whose x axis is the time since the start of the run.
 
 use maud::{Markup, html};
-use serde_json::Value;
+use results::{Interval, IntervalFigures, Percentiles, SloResult, UserPlaneSummary};
 
 use super::Run;
 use super::axis::Axis;
 use super::chart::Chart;
-use super::figures::{
-    Tally, UNKNOWN, Unit, decimal, decimal_octets, known, list, number, percent, text, title,
-};
+use super::figures::{UNKNOWN, Unit, count, counts, cut, decimal_octets, fact, percent, title};
 use super::series::{Series, Tone};
 
 /// Attempts of one procedure: due, started and their outcomes, per second.
 pub(super) fn rates(run: &Run<'_>, name: &str) -> Markup {
-    let line = |key: &'static str, shown: &str, tone| {
-        run.timeline.series(shown, tone, move |entry| match of(entry, name) {
-            Some(figures) => Tally::read(figures, key).map(|tally| tally.total as f64 / seconds(entry)),
+    let line = |shown: &str, tone, read: fn(&IntervalFigures) -> u64| {
+        run.timeline.series(shown, tone, move |entry| {
             // A second in which nothing happened to this procedure doesn't mention it.
-            None => entry.get("procedures").is_some_and(Value::is_object).then_some(0.0),
+            Some(entry.procedures.get(name).map_or(0.0, |figures| read(figures) as f64 / seconds(entry)))
         })
     };
     let mut lines = vec![
-        line("due", "due", Tone::Offered),
-        line("started", "started", Tone::First),
-        line("succeeded", "succeeded", Tone::Good),
+        line("due", Tone::Offered, |figures| figures.due),
+        line("started", Tone::First, |figures| figures.started),
+        line("succeeded", Tone::Good, |figures| figures.succeeded),
     ];
     let rare = [
-        line("failed", "failed", Tone::Bad),
-        line("timed_out", "timed out", Tone::Late),
-        line("abandoned", "abandoned", Tone::Third),
-        line("never_started", "never started", Tone::Extreme),
+        line("failed", Tone::Bad, IntervalFigures::all_failed),
+        line("timed out", Tone::Late, |figures| figures.timed_out),
+        line("abandoned", Tone::Third, IntervalFigures::all_abandoned),
+        line("never started", Tone::Extreme, |figures| figures.never_started),
     ];
     lines.extend(rare.into_iter().filter(|line| !line.is_flat_zero()));
     draw(run, "Attempts per second", &title(name), Unit::PerSecond, lines)
@@ -37,19 +34,19 @@ pub(super) fn rates(run: &Run<'_>, name: &str) -> Markup {
 
 /// Latency of one procedure, of the attempts that succeeded in each second.
 pub(super) fn latencies(run: &Run<'_>, name: &str) -> Markup {
-    let line = |key: &'static str, tone| {
-        run.timeline.series(key, tone, move |entry| {
-            let figures = of(entry, name)?;
-            // Where nothing succeeded, or nobody answered, there is no latency, whatever the entry says.
-            let latencies = figures.get("latency_us").filter(|l| number(l, "max") != Some(0.0));
-            (number(figures, "succeeded") != Some(0.0)).then(|| number(latencies?, key)).flatten()
+    let line = |shown: &str, tone, read: fn(&Percentiles) -> u64| {
+        run.timeline.series(shown, tone, move |entry| {
+            let figures = entry.procedures.get(name)?;
+            // Where nothing succeeded, or nobody answered, there is no latency.
+            let latencies = figures.latency_us.measured().filter(|_| figures.succeeded > 0)?;
+            Some(read(&latencies) as f64)
         })
     };
     let mut lines = vec![
-        line("max", Tone::Extreme),
-        line("p99", Tone::Third),
-        line("p95", Tone::Second),
-        line("p50", Tone::First),
+        line("max", Tone::Extreme, |of| of.max),
+        line("p99", Tone::Third, |of| of.p99),
+        line("p95", Tone::Second, |of| of.p95),
+        line("p50", Tone::First, |of| of.p50),
     ];
     if lines.iter().any(|line| !line.points.is_empty()) {
         lines.extend(objectives(run, name));
@@ -60,14 +57,14 @@ pub(super) fn latencies(run: &Run<'_>, name: &str) -> Markup {
 /// The limits that the scenario sets to the latency of this procedure, as lines across the chart.
 fn objectives(run: &Run<'_>, name: &str) -> Vec<Series> {
     let (from, to) = run.timeline.span().unwrap_or((0.0, 1.0));
-    let limit = |slo: &Value| {
-        let (metric, target) = (text(slo, "name")?, text(slo, "target")?);
-        let percentile = metric.strip_prefix(name)?.strip_prefix(".latency.")?;
-        let us = upper_limit_us(&target)?;
-        let (name, points) = (format!("objective: {percentile} {target}"), vec![(from, us), (to, us)]);
+    let limit = |slo: &SloResult| {
+        let percentile = slo.name.strip_prefix(name)?.strip_prefix(".latency.")?;
+        let us = upper_limit_us(&slo.target)?;
+        let name = cut(&format!("objective: {percentile} {}", slo.target));
+        let points = vec![(from, us), (to, us)];
         Some(Series { name, tone: Tone::Objective, points, gap: to - from + 1.0, dense: false })
     };
-    list(run.summary, "slos").iter().filter_map(limit).take(4).collect()
+    run.summary.slos.iter().filter_map(limit).take(4).collect()
 }
 
 /// `< 300ms` as 300,000 µs.
@@ -85,23 +82,24 @@ fn upper_limit_us(target: &str) -> Option<f64> {
 
 /// How late attempts left.
 pub(super) fn lateness(run: &Run<'_>) -> Markup {
-    let line = |key: &'static str, tone| {
-        run.timeline.series(key, tone, move |entry| {
-            // All zeros: no attempt was due in that second.
-            let lateness = entry.get("lateness_us").filter(|lateness| number(lateness, "max") != Some(0.0));
-            number(lateness?, key)
-        })
+    let line = |shown: &str, tone, read: fn(&Percentiles) -> u64| {
+        // All zeros: no attempt was due in that second.
+        run.timeline.series(shown, tone, move |entry| Some(read(&entry.lateness_us.measured()?) as f64))
     };
-    let lines = vec![line("max", Tone::Extreme), line("p99", Tone::Third), line("p50", Tone::First)];
+    let lines = vec![
+        line("max", Tone::Extreme, |of| of.max),
+        line("p99", Tone::Third, |of| of.p99),
+        line("p50", Tone::First, |of| of.p50),
+    ];
     draw(run, "Generator lateness", "Fleet", Unit::Microseconds, lines)
 }
 
-/// How many UEs were registered and busy, and how many agents were there if that changed.
+/// How many UEs were registered and busy, and how many agents there were if that changed.
 pub(super) fn section(run: &Run<'_>) -> Markup {
-    let line = |key: &'static str, shown: &str, tone| {
-        run.timeline.series(shown, tone, move |entry| number(entry, key))
+    let line = |shown: &str, read: fn(&Interval) -> u64| {
+        run.timeline.series(shown, Tone::First, move |entry| Some(read(entry) as f64))
     };
-    let agents = line("agents", "agents", Tone::First);
+    let agents = line("agents", |entry| entry.agents);
     // They all leave when the run is over; that says nothing.
     let end = agents.points.iter().rposition(|(_, alive)| *alive > 0.0).map_or(0, |last| last + 1);
     let changes = agents.points[..end].windows(2).any(|pair| pair[0].1 != pair[1].1);
@@ -109,8 +107,8 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
         section id="population" aria-labelledby="population-title" {
             h2 id="population-title" { "Population over time" }
             div.pair {
-                (draw(run, "Registered UEs", "Population", Unit::Count, vec![line("registered", "registered", Tone::First)]))
-                (draw(run, "Attempts in flight", "Population", Unit::Count, vec![line("in_flight", "in flight", Tone::First)]))
+                (draw(run, "Registered UEs", "Population", Unit::Count, vec![line("registered", |entry| entry.registered)]))
+                (draw(run, "Attempts in flight", "Population", Unit::Count, vec![line("in flight", |entry| entry.in_flight)]))
                 @if changes { (draw(run, "Agents alive", "Fleet", Unit::Count, vec![agents])) }
             }
         }
@@ -119,25 +117,24 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
 
 /// Open sessions and what they carried.
 pub(super) fn traffic(run: &Run<'_>) -> Markup {
-    let carried = |key: &'static str, shown: &str, tone, times: f64| {
-        run.timeline.series(shown, tone, move |entry| {
-            Some(number(entry.get("user_plane")?, key)? * times / seconds(entry))
-        })
+    let carried = |shown: &str, tone, read: fn(&UserPlaneSummary) -> u64, times: f64| {
+        run.timeline
+            .series(shown, tone, move |entry| Some(read(&entry.user_plane) as f64 * times / seconds(entry)))
     };
-    let sessions = run.timeline.series("open", Tone::First, |entry| number(entry, "sessions"));
+    let sessions = run.timeline.series("open", Tone::First, |entry| Some(entry.sessions as f64));
     let rates = vec![
-        carried("downlink_octets", "downlink", Tone::First, 8.0),
-        carried("uplink_octets", "uplink", Tone::Second, 8.0),
+        carried("downlink", Tone::First, |of| of.downlink_octets, 8.0),
+        carried("uplink", Tone::Second, |of| of.uplink_octets, 8.0),
     ];
     let lost = vec![
-        carried("downlink_lost", "lost on the way down", Tone::Bad, 1.0),
-        carried("uplink_dropped", "not sent", Tone::Late, 1.0),
-        carried("downlink_reordered", "out of order", Tone::Third, 1.0),
+        carried("lost on the way down", Tone::Bad, |of| of.downlink_lost, 1.0),
+        carried("not sent", Tone::Late, |of| of.uplink_dropped, 1.0),
+        carried("out of order", Tone::Third, |of| of.downlink_reordered, 1.0),
     ];
     let lossless = lost.iter().all(Series::is_flat_zero);
-    let totals = run.summary.get("user_plane");
-    let total = |key: &str| totals.and_then(|totals| number(totals, key));
-    let sent = total("downlink_packets").zip(total("downlink_lost")).map(|(came, lost)| (lost, came + lost));
+    let totals = &run.summary.user_plane;
+    let sent = totals.downlink_packets.saturating_add(totals.downlink_lost);
+    let share = if sent > 0 { percent(totals.downlink_lost as f64, sent as f64) } else { UNKNOWN.to_owned() };
     html! {
         @if has_traffic(run) {
             section id="traffic" aria-labelledby="traffic-title" {
@@ -148,13 +145,10 @@ pub(super) fn traffic(run: &Run<'_>) -> Markup {
                     @if !lossless { (draw(run, "T-PDUs that did not come through, per second", "User plane", Unit::PerSecond, lost)) }
                 }
                 dl.facts {
-                    @for (name, key) in [("Sent by UEs", "uplink_octets"), ("Received by UEs", "downlink_octets")] {
-                        div { dt { (name) } dd { (known(total(key), decimal_octets)) } }
-                    }
-                    div { dt { "Lost on the way to the UE" } dd { (known(sent, |(lost, all)| format!("{} ({})", decimal(lost), if all > 0.0 { percent(lost, all) } else { UNKNOWN.to_owned() }))) } }
-                    @for (name, key) in [("End markers", "end_markers"), ("Echoes", "echoes"), ("Strays", "strays"), ("Strays from strangers", "foreign_source"), ("Restarts of sequence numbers", "sequence_restarts"), ("Jumps of sequence numbers", "sequence_jumps")] {
-                        div { dt { (name) } dd { (known(total(key), decimal)) } }
-                    }
+                    (fact("Sent by UEs", &decimal_octets(totals.uplink_octets as f64)))
+                    (fact("Received by UEs", &decimal_octets(totals.downlink_octets as f64)))
+                    (fact("Lost on the way to the UE", &format!("{} ({share})", count(totals.downlink_lost))))
+                    (counts(totals))
                 }
             }
         }
@@ -163,21 +157,13 @@ pub(super) fn traffic(run: &Run<'_>) -> Markup {
 
 /// False for runs without sessions, and for folders of before there were any.
 pub(super) fn has_traffic(run: &Run<'_>) -> bool {
-    run.timeline.peak(|entry| number(entry, "sessions")).is_some_and(|most| most > 0.0)
-        || run
-            .summary
-            .get("user_plane")
-            .and_then(|totals| number(totals, "uplink_packets"))
-            .is_some_and(|n| n > 0.0)
+    run.timeline.peak(|entry| Some(entry.sessions as f64)).is_some_and(|most| most > 0.0)
+        || run.summary.user_plane.uplink_packets > 0
 }
 
-/// How long the interval of an entry is: more than a second on long runs.
-pub(super) fn seconds(entry: &Value) -> f64 {
-    number(entry, "for_s").filter(|seconds| *seconds >= 1.0).unwrap_or(1.0)
-}
-
-fn of<'a>(entry: &'a Value, procedure: &str) -> Option<&'a Value> {
-    entry.get("procedures")?.get(procedure)
+/// How long an interval is: more than a second on long runs.
+pub(super) fn seconds(entry: &Interval) -> f64 {
+    entry.for_s.max(1) as f64
 }
 
 fn draw(run: &Run<'_>, name: &str, subject: &str, unit: Unit, series: Vec<Series>) -> Markup {

@@ -72,7 +72,7 @@ fn summary(status: &str, reasons: &[&str]) -> Value {
         "transport": "sctp+udp", "warnings": [],
         "trace_counts": {"files": 3, "packets": 214, "failed_ues_left_out": 0, "packets_dropped_by_agents": 0},
         "reports": {"merged": 93, "duplicates": 0, "old_epoch": 0, "out_of_order": 0, "late": 1},
-        "traces": ["traces/001010000000017-failed.pcapng", "traces/001010000000218-sampled.pcapng", "traces/gnb-0.pcapng"],
+        "traces": [{"file": "traces/001010000000017-failed.pcapng"}, {"file": "traces/001010000000218-sampled.pcapng"}, {"file": "traces/gnb-0.pcapng"}],
         "agents": (0..3).map(agent).collect::<Vec<_>>()})
 }
 
@@ -194,13 +194,26 @@ pub(super) fn hostile() -> Sample {
         entry["procedures"] = json!({HOSTILE: figures});
         entry
     };
-    let figures = json!({"planned": 10, "succeeded": 4, "failed": {HOSTILE: 3}, "timed_out": {HOSTILE: 1}, "abandoned": {HOSTILE: 1}, "never_started": {HOSTILE: 1}, "latency_us": latencies(100)});
-    let summary = json!({"run_id": HOSTILE, "scenario": HOSTILE, "description": HOSTILE, "seed": HOSTILE, "target": HOSTILE, "started_at": HOSTILE, "version": HOSTILE, "command": HOSTILE,
-        "verdict": {"status": HOSTILE, "reasons": [HOSTILE]}, "slos": [{"name": HOSTILE, "target": HOSTILE, "actual": 1.0, "unit": HOSTILE, "pass": false}],
-        "procedures": {HOSTILE: figures}, "billing": {"sessions": 1, "unreconciled": 1, "by_cause": {HOSTILE: 1}},
-        "generator": {"limited": true, "reasons": [HOSTILE], HOSTILE: HOSTILE, "thresholds": {HOSTILE: HOSTILE}},
-        "faults": [{"kind": HOSTILE, "at_s": 2, "for_s": 1, HOSTILE: HOSTILE}, HOSTILE], "impairments": {HOSTILE: HOSTILE}, "radio": HOSTILE, "unexpected": {HOSTILE: 1},
-        "traces": [HOSTILE, "javascript:alert(1)", {"file": format!("traces/{HOSTILE}"), "imsi": HOSTILE}],
-        "agents": [{"id": HOSTILE, "state": HOSTILE, "shards": [HOSTILE]}]});
+    let figures = json!({"planned": 10, "succeeded": 4, "failed": {HOSTILE: 3}, "timed_out": 1, "timed_out_by_timer": {HOSTILE: 1}, "abandoned": {HOSTILE: 1}, "never_started": 1, "never_started_by_reason": {HOSTILE: 1}, "latency_us": latencies(100)});
+    let summary = json!({"run_id": HOSTILE, "scenario": HOSTILE, "description": HOSTILE, "seed": 7, "target": HOSTILE, "started_at": HOSTILE, "version": HOSTILE, "command": HOSTILE,
+        "verdict": {"status": "fail", "reasons": [HOSTILE]}, "slos": [{"name": HOSTILE, "target": HOSTILE, "actual": 1.0, "unit": HOSTILE, "pass": false}],
+        "guardrails": [{"condition": HOSTILE}], "warnings": [HOSTILE],
+        "procedures": {HOSTILE: figures}, "billing": {"sessions": 1, "unreconciled": 1, "by_cause": {HOSTILE: 1}, "reason": HOSTILE, "problems": [HOSTILE]},
+        "generator": {"limited": true, "reasons": [HOSTILE], "priority": HOSTILE, "thresholds": {HOSTILE: 1.0}, "processors": [{"agents": [HOSTILE], "priority": HOSTILE}]},
+        "faults": [{"kind": HOSTILE, "at_s": 2.0, "for_s": 1.0}], "radio": HOSTILE, "unexpected": {HOSTILE: 1},
+        "impairments": {"windows": [{"name": HOSTILE, "kind": HOSTILE, "details": HOSTILE}], "overridden": {"by": HOSTILE, "reason": HOSTILE}},
+        "amfs": [{"target": HOSTILE, "name": HOSTILE}, {"target": HOSTILE, "name": HOSTILE}], "supervisors": [{"name": HOSTILE}],
+        "gaps": [{"cause": HOSTILE, "from_agent": HOSTILE, "to_agent": HOSTILE, "abandoned": {HOSTILE: 1}}],
+        "moves": [{"cause": HOSTILE, "from_agent": HOSTILE, "to_agent": HOSTILE}],
+        "traces": [{"file": HOSTILE}, {"file": "javascript:alert(1)"}, {"file": format!("traces/{HOSTILE}"), "imsi": HOSTILE}],
+        "agents": [{"id": HOSTILE, "state": HOSTILE, "address": HOSTILE, "shards": [1]}]});
     (summary, line.into_iter().map(rename).collect())
+}
+
+/// A session that was charged twice, as `billing.worst` has it.
+pub(super) fn worst_session() -> Value {
+    let side = json!({"serving": ["001/01"], "dnn": "internet", "records": 1, "from_us": 1_796_000_000_000_000u64, "to_us": 1_796_000_021_000_000u64,
+        "recorded_us": null, "uplink": 90_000, "downlink": 600_000, "downlink_lost": 0, "uplink_lost": 0, "rates": [], "closing": "released"});
+    json!({"cause": "duplicate", "supi": "001010000000009", "session": 1, "charging_id": 4217, "usage": side, "charging": side,
+        "expected": 12_000, "charged": 24_000, "at_stake": 12_000, "currency": "EUR", "explanation": "charged twice", "lacks": null})
 }

@@ -1,8 +1,6 @@
 //! The lines of a chart: taken out of the time line, and thinned out where there are more points than pixels.
 
-use serde_json::Value;
-
-use super::figures::number;
+use results::Interval;
 
 /// How a line is drawn; each is told apart by colour and by its dashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,17 +80,16 @@ fn extremes(stretch: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + use<> 
     earlier.into_iter().chain(later).map(|(_, point)| point)
 }
 
-/// The entries of `timeline.ndjson` in order of time.
+/// The intervals of `timeline.ndjson` in order of time.
 pub(super) struct TimeLine<'a> {
-    entries: Vec<(f64, &'a Value)>,
+    entries: Vec<(f64, &'a Interval)>,
     step: f64,
 }
 
 impl<'a> TimeLine<'a> {
-    /// Entries without a time are left out.
-    pub(super) fn new(timeline: &'a [Value]) -> Self {
-        let mut entries: Vec<(f64, &Value)> =
-            timeline.iter().filter_map(|entry| Some((number(entry, "at_s")?, entry))).collect();
+    pub(super) fn new(timeline: &'a [Interval]) -> Self {
+        let mut entries: Vec<(f64, &Interval)> =
+            timeline.iter().map(|entry| (entry.at_s as f64, entry)).collect();
         entries.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut steps: Vec<f64> =
             entries.windows(2).map(|pair| pair[1].0 - pair[0].0).filter(|s| *s > 0.0).collect();
@@ -107,13 +104,18 @@ impl<'a> TimeLine<'a> {
     }
 
     /// One line through the seconds for which `read` finds a value.
-    pub(super) fn series(&self, name: &str, tone: Tone, read: impl Fn(&'a Value) -> Option<f64>) -> Series {
+    pub(super) fn series(
+        &self,
+        name: &str,
+        tone: Tone,
+        read: impl Fn(&'a Interval) -> Option<f64>,
+    ) -> Series {
         let points = self.entries.iter().filter_map(|(at, entry)| Some((*at, read(entry)?))).collect();
         Series { name: name.to_owned(), tone, points, gap: self.step * 1.5, dense: false }
     }
 
     /// The highest value that `read` finds.
-    pub(super) fn peak(&self, read: impl Fn(&'a Value) -> Option<f64>) -> Option<f64> {
+    pub(super) fn peak(&self, read: impl Fn(&'a Interval) -> Option<f64>) -> Option<f64> {
         self.entries.iter().filter_map(|(_, entry)| read(entry)).max_by(f64::total_cmp)
     }
 }
@@ -121,7 +123,6 @@ impl<'a> TimeLine<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn line(points: Vec<(f64, f64)>) -> Series {
         Series { name: "due".to_owned(), tone: Tone::First, points, gap: 1.5, dense: false }
@@ -155,10 +156,11 @@ mod tests {
 
     #[test]
     fn time_line_is_sorted_and_skips_what_has_no_value() {
-        let entries =
-            [json!({"at_s": 2, "a": 20}), json!({"at_s": 1, "a": 10}), json!({"a": 99}), json!({"at_s": 5})];
+        let entry = |at_s, agents| Interval { at_s, agents, ..Interval::default() };
+        let entries = [entry(2, 20), entry(1, 10), entry(5, 0)];
         let timeline = TimeLine::new(&entries);
         assert_eq!(timeline.span(), Some((1.0, 5.0)));
-        assert_eq!(timeline.series("a", Tone::First, |e| number(e, "a")).points, [(1.0, 10.0), (2.0, 20.0)]);
+        let agents = |entry: &Interval| (entry.agents > 0).then_some(entry.agents as f64);
+        assert_eq!(timeline.series("a", Tone::First, agents).points, [(1.0, 10.0), (2.0, 20.0)]);
     }
 }

@@ -1,15 +1,13 @@
 //! The top of the page: verdict with its reasons, what was run, key figures, objectives.
 
 use maud::{Markup, html};
-use serde_json::Value;
+use results::{ProcedureSummary, SloResult};
 
 use super::axis::clock;
 use super::figures::{
-    Tally, UNKNOWN, Unit, count, decimal, duration, entries, known, latency, list, number, octets, percent,
-    scalar, text, title,
+    UNKNOWN, Unit, count, cut, decimal, duration, known, latency, octets, percent, shown, some, title,
 };
 use super::{Run, billing, fleet, left_out, over_time};
-use results::units;
 
 /// What the run says about the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +18,17 @@ pub(super) enum Status {
     Unknown,
 }
 
-impl Status {
-    pub(super) fn read(summary: &Value) -> Self {
-        match summary.pointer("/verdict/status").and_then(Value::as_str) {
-            Some("pass") => Self::Pass,
-            Some("fail") => Self::Fail,
-            Some("invalid") => Self::Invalid,
-            _ => Self::Unknown,
+impl From<results::Status> for Status {
+    fn from(status: results::Status) -> Self {
+        match status {
+            results::Status::Pass => Self::Pass,
+            results::Status::Fail => Self::Fail,
+            results::Status::Invalid => Self::Invalid,
         }
     }
+}
 
+impl Status {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -53,7 +52,7 @@ impl Status {
             Self::Pass => "Every objective was met and every attempt is accounted for.",
             Self::Fail => "The target did not meet the objectives.",
             Self::Invalid => "This run says nothing about the target: its figures can't be relied on.",
-            Self::Unknown => "The run folder has no verdict: the run may have been cut short.",
+            Self::Unknown => "It is not known.",
         }
     }
 
@@ -64,20 +63,21 @@ impl Status {
 
 pub(super) fn header(run: &Run<'_>) -> Markup {
     let (summary, status) = (run.summary, run.status());
-    let reasons = summary.get("verdict").map_or(&[][..], |verdict| list(verdict, "reasons"));
     // A long list of sessions would push the answer off the first screen.
     let is_session = |reason: &String| reason.starts_with("unreconciled: ") || reason.starts_with('…');
     let (sessions, first): (Vec<String>, Vec<String>) =
-        reasons.iter().filter_map(scalar).partition(is_session);
-    let length = number(summary, "duration_s").or_else(|| run.timeline.span().map(|(_, end)| end));
+        summary.verdict.reasons.iter().map(|reason| cut(reason)).partition(is_session);
+    let measured = Some(summary.duration_s).filter(|length| *length > 0.0);
+    let length = measured.or_else(|| run.timeline.span().map(|(_, end)| end));
+    let version = some(&summary.version).or_else(|| some(summary.versions.get("roamstorm")?));
     html! {
         header.top {
             p.brand { "Roamstorm · run report" }
             div.headline {
-                h1 { (text(summary, "scenario").unwrap_or_else(|| "Unnamed scenario".to_owned())) }
+                h1 { (some(&summary.scenario).unwrap_or_else(|| "Unnamed scenario".to_owned())) }
                 (status.badge())
             }
-            @if let Some(description) = text(summary, "description") { p.quiet { (description) } }
+            @if let Some(description) = some(&summary.description) { p.quiet { (description) } }
             div class={ "verdict " (status.word()) } role="note" aria-label="Verdict" {
                 p { (if judges_nothing(run) { "The run is valid and every attempt is accounted for. Nothing was judged." } else { status.sentence() }) }
                 @if !first.is_empty() { ul { @for reason in first.iter().take(50) { li { (reason) } } } }
@@ -85,20 +85,19 @@ pub(super) fn header(run: &Run<'_>) -> Markup {
                     details { summary { "The sessions" } ul { @for session in sessions.iter().take(50) { li { (session) } } } }
                 }
             }
-            @let warnings = list(summary, "warnings");
-            @if !warnings.is_empty() {
+            @if !summary.warnings.is_empty() {
                 div.verdict.invalid role="note" aria-label="Warnings" {
                     p { "Warnings" }
-                    ul { @for warning in warnings.iter().take(50) { li { (scalar(warning).unwrap_or_default()) } } }
+                    ul { @for warning in summary.warnings.iter().take(50) { li { (cut(warning)) } } }
                 }
             }
             dl.facts {
-                (fact("Run", text(summary, "run_id")))
-                (fact("Seed", text(summary, "seed")))
+                (fact("Run", some(&summary.run_id)))
+                (fact("Seed", Some(summary.seed.to_string())))
                 (fact("Target", target(summary)))
-                (fact("Started", instant(summary, "started_at").or_else(|| instant(summary, "started"))))
+                (fact("Started", some(&summary.started_at)))
                 (fact("Lasted", length.map(duration)))
-                (fact("Roamstorm", text(summary, "version").or_else(|| summary.get("versions").and_then(|v| text(v, "roamstorm")))))
+                (fact("Roamstorm", version))
             }
         }
     }
@@ -106,14 +105,13 @@ pub(super) fn header(run: &Run<'_>) -> Markup {
 
 /// A pass without a condition means less than one with some.
 fn judges_nothing(run: &Run<'_>) -> bool {
-    run.status() == Status::Pass
-        && ["slos", "guardrails"].iter().all(|conditions| list(run.summary, conditions).is_empty())
+    run.status() == Status::Pass && run.summary.slos.is_empty() && run.summary.guardrails.is_empty()
 }
 
 /// The URL, and how SCTP was carried where the URL doesn't tell.
-fn target(summary: &Value) -> Option<String> {
-    let target = text(summary, "target")?;
-    let transport = text(summary, "transport").filter(|transport| !target.contains(transport.as_str()));
+fn target(summary: &results::Summary) -> Option<String> {
+    let target = some(&summary.target)?;
+    let transport = some(&summary.transport).filter(|transport| !target.contains(transport.as_str()));
     Some(transport.map_or_else(|| target.clone(), |transport| format!("{target} over {transport}")))
 }
 
@@ -121,67 +119,36 @@ fn fact(name: &str, value: Option<String>) -> Markup {
     html! { div { dt { (name) } dd.id { (value.unwrap_or_else(|| UNKNOWN.to_owned())) } } }
 }
 
-/// A time as the folder has it, or Unix seconds or milliseconds written out in UTC.
-fn instant(of: &Value, key: &str) -> Option<String> {
-    let Some(mut seconds) = number(of, key) else { return text(of, key) };
-    if seconds > 1e11 {
-        seconds /= 1e3;
-    }
-    let (mut day, time) = ((seconds / 86_400.0).floor(), (seconds % 86_400.0).floor());
-    if !(0.0..2_932_896.0).contains(&day) {
-        return text(of, key);
-    }
-    // Civil date from days since 1970-01-01, counted in years from March so that leap days come last.
-    day += 719_468.0;
-    let era = (day / 146_097.0).floor();
-    let of_era = day - era * 146_097.0;
-    let leaps = (of_era / 1460.0).floor() - (of_era / 36_524.0).floor() + (of_era / 146_096.0).floor();
-    let year = ((of_era - leaps) / 365.0).floor();
-    let of_year = of_era - (365.0 * year + (year / 4.0).floor() - (year / 100.0).floor());
-    let from_march = ((5.0 * of_year + 2.0) / 153.0).floor();
-    let date = of_year - ((153.0 * from_march + 2.0) / 5.0).floor() + 1.0;
-    let month = if from_march < 10.0 { from_march + 3.0 } else { from_march - 9.0 };
-    let year = year + era * 400.0 + if month <= 2.0 { 1.0 } else { 0.0 };
-    let (hour, minute) = ((time / 3600.0).floor(), (time % 3600.0 / 60.0).floor());
-    Some(format!("{year}-{month:02}-{date:02} {hour:02}:{minute:02}:{:02} UTC", time % 60.0))
-}
-
 pub(super) fn key_figures(run: &Run<'_>) -> Markup {
-    let sum = |key| {
-        run.procedures
-            .iter()
-            .filter_map(|(_, p)| Tally::read(p, key))
-            .map(|t| t.total)
-            .reduce(u64::saturating_add)
+    let sum = |of: fn(&ProcedureSummary) -> u64| {
+        run.procedures.iter().fold(0, |sum: u64, (_, procedure)| sum.saturating_add(of(procedure)))
     };
-    let (planned, succeeded) = (sum("planned"), sum("succeeded"));
-    let share = planned.zip(succeeded).map(|(all, part)| percent(part as f64, all as f64));
+    let (planned, succeeded) = (sum(|of| of.planned), sum(|of| of.succeeded));
     let rate = run.timeline.peak(|entry| {
-        let rates = entries(entry, "procedures").into_iter().filter_map(|(_, p)| number(p, "succeeded"));
-        rates.reduce(|a, b| a + b).map(|sum| sum / over_time::seconds(entry))
+        let sum = entry.procedures.values().fold(0, |sum: u64, of| sum.saturating_add(of.succeeded));
+        (!entry.procedures.is_empty()).then(|| sum as f64 / over_time::seconds(entry))
     });
-    let registered = run.timeline.peak(|entry| number(entry, "registered"));
-    let lateness = run.summary.pointer("/generator/lateness_us").and_then(|l| number(l, "p99"));
-    let agents = list(run.summary, "agents");
+    let registered = run.timeline.peak(|entry| Some(entry.registered as f64));
+    let lateness = run.summary.generator.lateness_us.measured();
+    let agents = &run.summary.agents;
     let per_ue = agents.iter().filter_map(fleet::octets_per_ue).max_by(f64::total_cmp);
     html! {
         dl.tiles {
-            (tile("Succeeded", known(share, |s| s), match planned.zip(succeeded) {
-                Some((planned, succeeded)) => format!("{} of {} attempts", count(succeeded), count(planned)),
-                None => "nothing was planned".to_owned(),
+            (tile("Succeeded", percent(succeeded as f64, planned as f64), match planned {
+                0 => "nothing was planned".to_owned(),
+                _ => format!("{} of {} attempts", count(succeeded), count(planned)),
             }))
             @for (name, figures) in most_asked(&run.procedures) {
-                @let latencies = figures.get("latency_us").filter(|l| number(l, "max") != Some(0.0));
-                @let read = |key| known(latencies.and_then(|l| number(l, key)), latency);
-                (tile(&format!("{} p50", title(name)), read("p50"), format!("p99 {} · max {}", read("p99"), read("max"))))
+                @let measured = figures.latency_us.measured();
+                @let read = |of: fn(&results::Percentiles) -> u64| known(measured.as_ref().map(of), |us| latency(us as f64));
+                (tile(&format!("{} p50", title(name)), read(|of| of.p50), format!("p99 {} · max {}", read(|of| of.p99), read(|of| of.max))))
             }
             @if let Some((title, charged, beside)) = billing::in_short(run) { (tile(&title, charged, beside)) }
             (tile("Peak rate", known(rate, |r| Unit::PerSecond.show(r)), "succeeded in one second".to_owned()))
             (tile("Most registered", known(registered, decimal), "UEs at once".to_owned()))
-            (tile("Lateness p99", known(lateness, latency), match fleet::limited(run) {
-                Some(true) => "the generator was the limit".to_owned(),
-                Some(false) => "the generator kept up".to_owned(),
-                None => UNKNOWN.to_owned(),
+            (tile("Lateness p99", known(lateness, |of| latency(of.p99 as f64)), match run.summary.generator.limited {
+                true => "the generator was the limit".to_owned(),
+                false => "the generator kept up".to_owned(),
             }))
             // Of little interest unless there is room: one agent is the rule.
             @if run.procedures.len() < 3 || agents.len() > 1 {
@@ -192,7 +159,9 @@ pub(super) fn key_figures(run: &Run<'_>) -> Markup {
 }
 
 /// The two busiest procedures, and the busiest handover where it is none of them.
-fn most_asked<'r, 'a>(procedures: &'r [(&'a str, &'a Value)]) -> Vec<&'r (&'a str, &'a Value)> {
+fn most_asked<'r, 'a>(
+    procedures: &'r [(&'a str, &'a ProcedureSummary)],
+) -> Vec<&'r (&'a str, &'a ProcedureSummary)> {
     let handover = procedures.iter().skip(2).find(|(name, _)| name.starts_with("handover-"));
     procedures.iter().take(2).chain(handover).collect()
 }
@@ -202,8 +171,8 @@ fn tile(name: &str, value: String, beside: String) -> Markup {
 }
 
 pub(super) fn objectives(run: &Run<'_>) -> Markup {
-    let slos = list(run.summary, "slos");
-    let passed = slos.iter().filter(|slo| slo.get("pass").and_then(Value::as_bool) == Some(true)).count();
+    let slos = &run.summary.slos;
+    let passed = slos.iter().filter(|slo| slo.pass).count();
     let judged = run.is_judged();
     html! {
         section id="objectives" aria-labelledby="objectives-title" {
@@ -214,14 +183,13 @@ pub(super) fn objectives(run: &Run<'_>) -> Markup {
                 div.wide { table {
                     thead { tr { th scope="col" { "Objective" } th.n scope="col" { "Target" } th.n scope="col" { "Measured" } th scope="col" { "Result" } } }
                     tbody { @for slo in slos.iter().take(super::MOST_ROWS) { tr {
-                        th scope="row" { @for part in text(slo, "name").as_deref().unwrap_or(UNKNOWN).split_inclusive('.') { (part) wbr; } }
-                        td.n { (text(slo, "target").unwrap_or_else(|| UNKNOWN.to_owned())) }
-                        td.n { (actual(slo)) @if let Some(covers) = super::figures::coverage(slo).and_then(|coverage| coverage.shown()) { div.note { (covers) } } }
-                        td { (match slo.get("pass").and_then(Value::as_bool) {
+                        th scope="row" { @for part in shown(&slo.name).split_inclusive('.') { (part) wbr; } }
+                        td.n { (shown(&slo.target)) }
+                        td.n { (actual(slo)) @if let Some(covers) = slo.coverage.and_then(|coverage| coverage.shown()) { div.note { (covers) } } }
+                        td { (match slo.pass {
                             _ if !judged => not_judged(),
-                            Some(true) => Status::Pass.badge(),
-                            Some(false) => Status::Fail.badge(),
-                            None => html! { span.quiet { "not measured" } },
+                            true => Status::Pass.badge(),
+                            false => Status::Fail.badge(),
                         }) }
                     } } }
                 } }
@@ -234,16 +202,16 @@ pub(super) fn objectives(run: &Run<'_>) -> Markup {
 
 /// The conditions that would have ended the run before its time.
 fn guardrails(run: &Run<'_>) -> Markup {
-    let guardrails = list(run.summary, "guardrails");
+    let guardrails = &run.summary.guardrails;
     html! {
         @if !guardrails.is_empty() {
             h3 { "Guardrails" }
             div.wide { table {
                 thead { tr { th scope="col" { "Ends the run when" } th.n scope="col" { "For" } th scope="col" { "Result" } } }
                 tbody { @for guardrail in guardrails.iter().take(super::MOST_ROWS) { tr {
-                    th scope="row" { (text(guardrail, "condition").unwrap_or_else(|| UNKNOWN.to_owned())) }
-                    td.n { (known(number(guardrail, "for_s"), duration)) }
-                    td { (match number(guardrail, "broken_at_s") {
+                    th scope="row" { (shown(&guardrail.condition)) }
+                    td.n { (duration(guardrail.for_s)) }
+                    td { (match guardrail.broken_at_s {
                         Some(at) if !run.is_judged() => html! { span.quiet { "ended the run at " (clock(at)) ", not judged" } },
                         None if !run.is_judged() => not_judged(),
                         Some(at) => html! { strong.fail { span aria-hidden="true" { "✕ " } "broke at " (clock(at)) } },
@@ -261,40 +229,30 @@ pub(super) fn not_judged() -> Markup {
 }
 
 /// The measured value; it has the unit of the target.
-fn actual(slo: &Value) -> String {
-    let Some(value) = number(slo, "actual") else {
-        return text(slo, "actual").unwrap_or_else(|| UNKNOWN.to_owned());
-    };
-    let target = text(slo, "target").unwrap_or_default();
-    let unit = text(slo, "unit").unwrap_or_else(|| {
-        target.trim_start_matches(|c: char| !c.is_alphabetic() && !matches!(c, '%' | '/')).to_owned()
+fn actual(slo: &SloResult) -> String {
+    let Some(value) = slo.actual else { return UNKNOWN.to_owned() };
+    // Folders of before there were units have it in the target alone.
+    let unit = some(&slo.unit).unwrap_or_else(|| {
+        let of_target = |c: char| !c.is_alphabetic() && !matches!(c, '%' | '/');
+        slo.target.trim_start_matches(of_target).trim().to_owned()
     });
-    let holds = slo.get("pass").and_then(Value::as_bool).unwrap_or_default();
-    units::beside(value, unit.trim(), &target, holds)
+    results::units::beside(value, &unit, &slo.target, slo.pass)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn unix_time_is_written_out() {
-        let times =
-            json!({"a": 1_795_390_000, "b": 951_782_400_000_u64, "c": "2026-11-22T23:06:40Z", "d": 1e300});
-        let shown = ["a", "b", "c"].map(|key| instant(&times, key).unwrap());
-        assert_eq!(shown, ["2026-11-22 23:26:40 UTC", "2000-02-29 00:00:00 UTC", "2026-11-22T23:06:40Z"]);
-        assert!(instant(&times, "d").is_some());
-    }
 
     #[test]
     fn measured_value_has_the_unit_of_the_target() {
-        let shown =
-            |target: &str, value: f64| actual(&json!({"target": target, "actual": value, "pass": true}));
+        let shown = |target: &str, value: f64| {
+            let (target, actual) = (target.to_owned(), Some(value));
+            self::actual(&SloResult { target, actual, pass: true, ..SloResult::default() })
+        };
         assert_eq!(shown(">= 99.5%", 99.9), "99.90 %");
         assert_eq!(shown("< 300ms", 12.34), "12.3 ms");
         assert_eq!(shown("< 5 s", 0.2), "200 ms");
         assert_eq!(shown("== 0", 0.0), "0");
-        assert_eq!(actual(&json!({})), UNKNOWN);
+        assert_eq!(actual(&SloResult::default()), UNKNOWN);
     }
 }

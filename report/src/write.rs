@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use results::FolderError;
-use results::folder::{lines_of, parse, read, write_whole};
-use serde_json::Value;
+use results::folder::{Outcome, call_flows, outcome, timeline, write_whole};
+use results::{FolderError, SearchSummary};
+use serde_json::json;
 
 use crate::{capacity, render};
 
@@ -14,16 +14,12 @@ use crate::{capacity, render};
 /// # Errors
 /// A file cannot be read or written, or holds something else than a run writes.
 pub fn render_report(folder: &Path) -> Result<PathBuf, FolderError> {
-    let summary_path = folder.join("summary.json");
-    let summary = parse(&summary_path, 1, &read(&summary_path)?)?;
     let path = folder.join("report.html");
-    if summary.get("probes").is_some_and(Value::is_array) {
-        write_whole(&path, capacity::render(&summary).as_bytes())?;
-        return Ok(path);
-    }
-    let timeline = lines_of(&folder.join("timeline.ndjson"))?;
-    let ladders = ladders(&folder.join("ladders.ndjson"))?;
-    write_whole(&path, render(&summary, &timeline, &ladders).as_bytes())?;
+    let page = match outcome(folder)? {
+        Outcome::Search(search) => capacity::render(&search),
+        Outcome::Run(summary) => render(&summary, &timeline(folder)?, &call_flows(folder)?),
+    };
+    write_whole(&path, page.as_bytes())?;
     Ok(path)
 }
 
@@ -31,14 +27,9 @@ pub fn render_report(folder: &Path) -> Result<PathBuf, FolderError> {
 ///
 /// # Errors
 /// [`FolderError`]: they cannot be written.
-pub fn write_search(folder: &Path, summary: &Value) -> Result<PathBuf, FolderError> {
-    write_whole(&folder.join("summary.json"), format!("{summary:#}\n").as_bytes())?;
+pub fn write_search(folder: &Path, summary: &SearchSummary) -> Result<PathBuf, FolderError> {
+    write_whole(&folder.join("summary.json"), format!("{:#}\n", json!(summary)).as_bytes())?;
     let page = folder.join("report.html");
     write_whole(&page, capacity::render(summary).as_bytes())?;
     Ok(page)
-}
-
-/// None in a folder of before there were any.
-fn ladders(path: &Path) -> Result<Vec<Value>, FolderError> {
-    if path.exists() { lines_of(path) } else { Ok(Vec::new()) }
 }

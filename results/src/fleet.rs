@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Percentiles;
+use crate::measurements::counts;
 
 /// One agent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,34 +67,32 @@ pub struct SupervisorSummary {
     pub address: String,
 }
 
-/// Registrations and PDU sessions that put the UEs of lost shards back into the state that they had.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct RecoverySummary {
+counts! {
+    /// Registrations and PDU sessions that put the UEs of lost shards back into the state that they had.
+    RecoverySummary:
     /// Registrations that began.
-    pub registrations: u64,
+    registrations: Count "Registrations";
     /// PDU sessions that began.
-    pub sessions: u64,
+    sessions: Count "Sessions";
     /// Of both, those that succeeded.
-    pub succeeded: u64,
+    succeeded: Count "Succeeded";
     /// Of both, those that did not.
-    pub failed: u64,
+    failed: Count "Failed";
 }
 
-/// How the interval reports were merged.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct ReportCounts {
+counts! {
+    /// How the interval reports were merged.
+    ReportCounts:
     /// Merged, each once.
-    pub merged: u64,
+    merged: Count "Merged";
     /// Received again, and ignored.
-    pub duplicates: u64,
+    duplicates: Count "Duplicates";
     /// Of an old lease, and refused.
-    pub old_epoch: u64,
+    old_epoch: Count "Of an old lease";
     /// Held or refused, because one before was missing.
-    pub out_of_order: u64,
+    out_of_order: Count "Out of order";
     /// Merged after their second was closed: they count in the totals and in a later second.
-    pub late: u64,
+    late: Count "Late";
 }
 
 /// A stretch of a shard that no agent has accounted for, and the account of it.

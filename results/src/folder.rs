@@ -1,15 +1,19 @@
 //! The files of a run folder, as whoever has to do with one reads and writes them.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use edges::{files, text};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::call_flow::CallFlow;
 use crate::interval::Interval;
-use crate::summary::Summary;
+use crate::search::SearchSummary;
+use crate::summary::{FORM, Summary};
 
 /// A file of a run folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +47,14 @@ pub enum FolderError {
         #[source]
         source: serde_json::Error,
     },
+    /// A run folder is of a later program.
+    #[error("{path} is of form {form}, and this program reads forms up to {FORM}: a newer roamstorm wrote the folder, and reads it", path = .path.display())]
+    Newer {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its form.
+        form: u64,
+    },
 }
 
 impl FolderError {
@@ -52,46 +64,113 @@ impl FolderError {
     }
 }
 
-/// The values of a file that has one in each line.
+/// What a folder is of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// A run that has ended.
+    Run(Box<Summary>),
+    /// A capacity search, whose probes are runs in folders of their own.
+    Search(Box<SearchSummary>),
+}
+
+/// `summary.json` of a folder, of a run or of a capacity search. What a folder of an earlier program lacks has its default.
 ///
 /// # Errors
-/// The file cannot be read, or a line of it is no JSON.
-pub fn lines_of(path: &Path) -> Result<Vec<Value>, FolderError> {
+/// It cannot be read, is of a later form, or holds something else than a run writes.
+pub fn outcome(folder: &Path) -> Result<Outcome, FolderError> {
+    let path = folder.join("summary.json");
+    let content = read(&path)?;
+    let value = parse(&path, 1, &content)?;
+    let form = value.get("form").and_then(Value::as_u64).unwrap_or_default();
+    if form > u64::from(FORM) {
+        return Err(FolderError::Newer { path, form });
+    }
+    Ok(if value.get("probes").is_some() {
+        Outcome::Search(Box::new(typed(&path, 1, &content, value)?))
+    } else {
+        Outcome::Run(Box::new(typed(&path, 1, &content, value)?))
+    })
+}
+
+/// `summary.json` of the folder of a run, read as [`outcome`] is.
+///
+/// # Errors
+/// As [`outcome`]; and the folder is that of a search.
+pub fn summary(folder: &Path) -> Result<Summary, FolderError> {
+    match outcome(folder)? {
+        Outcome::Run(summary) => Ok(*summary),
+        Outcome::Search(_) => Err(FolderError::Unreadable {
+            path: folder.to_owned(),
+            source: io::Error::new(io::ErrorKind::InvalidData, "it is of a capacity search"),
+        }),
+    }
+}
+
+/// `timeline.ndjson` of a folder.
+///
+/// # Errors
+/// It cannot be read, or a line of it holds something else than a run writes.
+pub fn timeline(folder: &Path) -> Result<Vec<Interval>, FolderError> {
+    lines_of(&folder.join("timeline.ndjson"))
+}
+
+/// `ladders.ndjson` of a folder; none in a folder of before there were any.
+///
+/// # Errors
+/// It cannot be read, or a line of it holds something else than a run writes.
+pub fn call_flows(folder: &Path) -> Result<Vec<CallFlow>, FolderError> {
+    let path = folder.join("ladders.ndjson");
+    if path.exists() { lines_of(&path) } else { Ok(Vec::new()) }
+}
+
+/// What `plan.json` of a folder plans, by procedure.
+///
+/// # Errors
+/// It cannot be read, or holds something else than a run writes.
+pub fn planned(folder: &Path) -> Result<BTreeMap<String, u64>, FolderError> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Plan {
+        planned: BTreeMap<String, u64>,
+    }
+    let path = folder.join("plan.json");
+    let content = read(&path)?;
+    let plan: Plan = typed(&path, 1, &content, parse(&path, 1, &content)?)?;
+    Ok(plan.planned)
+}
+
+/// The values of a file that has one in each line.
+fn lines_of<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, FolderError> {
     let content = read(path)?;
     let lines = content.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines.map(|(number, line)| parse(path, number + 1, line)).collect()
+    lines.map(|(number, line)| typed(path, number + 1, line, parse(path, number + 1, line)?)).collect()
 }
 
-/// `summary.json` of a folder. What this version does not understand in one of another version, or in a changed one, counts as
-/// missing.
-///
-/// # Errors
-/// It cannot be read, or is no JSON.
-pub fn summary(folder: &Path) -> Result<Summary, FolderError> {
-    let path = folder.join("summary.json");
-    Ok(understood(parse(&path, 1, &read(&path)?)?))
+/// The value as what it should be. What is `null` counts as missing: that is how a figure is written that is no number.
+fn typed<T: DeserializeOwned>(
+    path: &Path,
+    first_line: usize,
+    content: &str,
+    mut value: Value,
+) -> Result<T, FolderError> {
+    without_nulls(&mut value);
+    T::deserialize(value).map_err(|error| {
+        // A value does not know where it stood; its text does.
+        let source = serde_json::from_str::<T>(content).err().unwrap_or(error);
+        let line = first_line + source.line().saturating_sub(1);
+        FolderError::Content { path: path.to_owned(), line, source }
+    })
 }
 
-/// `timeline.ndjson` of a folder, read as [`summary`] is.
-///
-/// # Errors
-/// It cannot be read, or a line of it is no JSON.
-pub fn timeline(folder: &Path) -> Result<Vec<Interval>, FolderError> {
-    Ok(lines_of(&folder.join("timeline.ndjson"))?.into_iter().map(understood).collect())
-}
-
-/// The fields that are understood; the others have their defaults.
-fn understood<T: DeserializeOwned + Default>(value: Value) -> T {
-    if let Ok(whole) = T::deserialize(&value) {
-        return whole;
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_nulls),
+        _ => {}
     }
-    let Value::Object(fields) = value else { return T::default() };
-    let alone = |name: &String, value: &Value| {
-        let field = Value::Object(Map::from_iter([(name.clone(), value.clone())]));
-        T::deserialize(&field).is_ok()
-    };
-    let known: Map<String, Value> = fields.into_iter().filter(|(name, value)| alone(name, value)).collect();
-    T::deserialize(&Value::Object(known)).unwrap_or_default()
 }
 
 /// A whole file as text.
@@ -106,7 +185,7 @@ pub fn read(path: &Path) -> Result<String, FolderError> {
 ///
 /// # Errors
 /// [`FolderError::Content`]: it is no JSON.
-pub fn parse(path: &Path, first_line: usize, content: &str) -> Result<Value, FolderError> {
+fn parse(path: &Path, first_line: usize, content: &str) -> Result<Value, FolderError> {
     let mut value = serde_json::from_str(content).map_err(|source| {
         let line = first_line + source.line().saturating_sub(1);
         FolderError::Content { path: path.to_owned(), line, source }
@@ -158,21 +237,67 @@ const LONGEST_TEXT: usize = 20_000;
 mod tests {
     use super::*;
 
+    fn folder_with(name: &str, content: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), content).unwrap();
+        folder
+    }
+
     #[test]
-    fn what_is_not_understood_counts_as_missing() {
-        let of = |text: &str| understood::<Interval>(serde_json::from_str(text).unwrap());
-        let odd = of(r#"{"at_s": 3, "agents": "three", "sessions": 7}"#);
-        assert_eq!((odd.at_s, odd.agents, odd.sessions), (3, 0, 7));
-        assert_eq!(of("[]"), Interval::default());
-        // As versions before this one wrote them.
-        let early = of(
-            r#"{"procedures": {"registration": {"failed": 3, "abandoned": 0, "timed_out": {"T3510": 2, "T3511": 1}}}}"#,
+    fn time_line_of_an_earlier_form_is_read() {
+        // Earlier versions wrote sums where causes stand now, and the other way round.
+        let early = folder_with(
+            "timeline.ndjson",
+            r#"{"at_s": 3, "procedures": {"registration": {"failed": 3, "abandoned": 0, "timed_out": {"T3510": 2, "T3511": 1}}}, "later": 7}"#,
         );
-        let figures = &early.procedures["registration"];
+        let intervals = timeline(early.path()).unwrap();
+        let figures = &intervals[0].procedures["registration"];
         assert_eq!(
-            (figures.failed.values().sum::<u64>(), figures.abandoned.len(), figures.timed_out),
-            (3, 0, 3)
+            (
+                intervals[0].at_s,
+                figures.failed.values().sum::<u64>(),
+                figures.abandoned.len(),
+                figures.timed_out
+            ),
+            (3, 3, 0, 3)
         );
+    }
+
+    #[test]
+    fn figure_that_is_no_number_counts_as_missing() {
+        let folder = folder_with("summary.json", r#"{"duration_s": null, "seed": 7}"#);
+        let summary = summary(folder.path()).unwrap();
+        assert_eq!((summary.duration_s, summary.seed, summary.form), (0.0, 7, 0));
+    }
+
+    #[test]
+    fn broken_folder_is_refused_with_the_line_that_is_wrong() {
+        let broken = folder_with("summary.json", "{\n  \"run_id\": \"a\",\n  \"seed\": \"seven\"\n}");
+        let told = summary(broken.path()).unwrap_err().to_string();
+        assert!(told.contains("summary.json, line 3: ") && told.contains("\"seven\""), "{told}");
+        let broken = folder_with("timeline.ndjson", "{\"at_s\": 1}\n{\"at_s\": 2, \"agents\": \"three\"}\n");
+        let told = timeline(broken.path()).unwrap_err().to_string();
+        assert!(told.contains("timeline.ndjson, line 2: "), "{told}");
+    }
+
+    #[test]
+    fn folder_of_a_later_form_is_refused_whatever_else_it_holds() {
+        for of in ["run_id", "probes"] {
+            let newer = folder_with("summary.json", &format!("{{\"form\": 99, \"{of}\": 3}}"));
+            let told = outcome(newer.path()).unwrap_err().to_string();
+            assert!(told.contains("is of form 99") && told.contains("a newer roamstorm"), "{told}");
+        }
+    }
+
+    #[test]
+    fn search_is_told_from_a_run() {
+        let search = folder_with(
+            "summary.json",
+            r#"{"probes": [{"folder": "probe-01", "rate_per_s": 10.0, "outcome": "held"}]}"#,
+        );
+        let Outcome::Search(read) = outcome(search.path()).unwrap() else { panic!("it is a search") };
+        assert_eq!(read.probes[0].folder, "probe-01");
+        assert!(summary(search.path()).unwrap_err().to_string().contains("it is of a capacity search"));
     }
 
     #[test]

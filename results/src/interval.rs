@@ -64,6 +64,18 @@ pub struct IntervalFigures {
     pub service_us: Percentiles,
 }
 
+impl IntervalFigures {
+    /// What failed, whatever the cause.
+    pub fn all_failed(&self) -> u64 {
+        self.failed.values().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+
+    /// What was given up, whatever the reason.
+    pub fn all_abandoned(&self) -> u64 {
+        self.abandoned.values().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+}
+
 /// Earlier versions wrote the sum where causes stand now, and the other way round.
 #[derive(Deserialize)]
 #[serde(untagged)]

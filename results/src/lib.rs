@@ -1,6 +1,7 @@
 //! What a run came to, as `summary.json` and `timeline.ndjson` hold it: typed, written and read by whoever has to do with it.
 
 mod billing;
+mod call_flow;
 mod coverage;
 mod drift;
 mod events;
@@ -14,7 +15,9 @@ mod measurements;
 mod procedure;
 mod progress;
 mod reasons;
+mod run_counts;
 pub mod schema;
+mod search;
 mod slo;
 mod summary;
 mod traces;
@@ -23,6 +26,7 @@ mod user_plane;
 mod verdict;
 
 pub use billing::BillingSummary;
+pub use call_flow::{CallFlow, CallFlowMessage};
 pub use coverage::Coverage;
 pub use drift::{DriftSummary, DriftTrend};
 pub use events::{AmfSummary, NetworkEvents, RanEvents, ShownEvent, TimedEvent};
@@ -32,14 +36,16 @@ pub use generator::{EmbeddedTargetSummary, GeneratorSummary, HELD_BACK, HostSumm
 pub use handovers::{HandoverCells, HandoverSummary};
 pub use impairments::{Fault, ImpairmentSummary, ImpairmentWindow, Override};
 pub use interval::{Interval, IntervalFigures};
-pub use measurements::{CountUnit, Measurement};
-pub use procedure::{Percentiles, PhaseSummary, ProcedureSummary};
+pub use measurements::{CountUnit, Counts, Measurement};
+pub use procedure::{Outcome, OutcomeCount, PercentileRow, Percentiles, PhaseSummary, ProcedureSummary};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
 pub use reasons::{
     AGENT_LOST, AGENT_STOOD_STILL, KEPT_BACK, LEASE_LAPSED, OTHER_SHARD_SILENT, OWN_REASONS, is_own_reason,
 };
+pub use run_counts::RunCounts;
+pub use search::{Probe, SearchSummary};
 pub use slo::{GuardrailResult, SloResult};
-pub use summary::Summary;
+pub use summary::{FORM, Summary};
 pub use traces::{TraceCounts, TraceFileSummary};
 pub use user_plane::UserPlaneSummary;
 pub use verdict::{NOTHING_JUDGED, Status, Verdict};

@@ -1,8 +1,9 @@
 //! The table of what is counted of a run beside its procedures.
 //!
-//! A count costs its row here, its field in the message that agents report it in (`wire/src/to_coordinator.rs`), the place where
-//! it is recorded, and its documentation. From the row come the field of `summary.json` and of `timeline.ndjson`, the sums, the
-//! check that it is possible, and its line in the report.
+//! A count costs its row in a group ([`counts!`]), the place where it is recorded, and its documentation. From the row come the
+//! field of `summary.json` and of `timeline.ndjson`, the sums, the check that it is possible, and its line in the report. A count that
+//! agents report ([`user_plane_table`](crate::user_plane_table), [`run_table`](crate::run_table)) costs its field in their message as
+//! well (`wire/src/to_coordinator.rs`).
 
 /// One count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,73 @@ pub enum CountUnit {
     Count,
     /// Of octets.
     Octets,
+}
+
+/// A group of counts: rows of a table, and their values.
+pub trait Counts {
+    /// What is counted.
+    const TABLE: &'static [Measurement];
+
+    /// The values, in the order of the table.
+    fn values(&self) -> impl Iterator<Item = u64>;
+
+    /// Every count that the report lists by itself, with its title.
+    fn listed(&self) -> impl Iterator<Item = (&'static str, CountUnit, u64)> {
+        let rows = Self::TABLE.iter().zip(self.values());
+        rows.filter_map(|(row, value)| Some((row.title?, row.unit, value)))
+    }
+}
+
+/// Makes a group of counts out of its rows: a struct with a field for each, and their table.
+macro_rules! counts {
+    ($(#[doc = $about:literal])+ $name:ident: $($(#[doc = $doc:literal])+ $key:ident: $unit:ident $($title:literal)?;)+) => {
+        $(#[doc = $about])+
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+        )]
+        #[serde(default)]
+        pub struct $name {
+            $($(#[doc = $doc])+ pub $key: u64,)+
+        }
+
+        impl $crate::Counts for $name {
+            const TABLE: &'static [$crate::Measurement] = &[$($crate::Measurement {
+                key: stringify!($key),
+                unit: $crate::CountUnit::$unit,
+                about: concat!($($doc),+).trim_ascii(),
+                title: [$(Some($title),)? None][0],
+            },)+];
+
+            fn values(&self) -> impl Iterator<Item = u64> {
+                [$(self.$key,)+].into_iter()
+            }
+        }
+
+        impl $name {
+            /// Adds what another stretch of time, or another part, counted. Sums saturate.
+            pub fn merge(&mut self, other: &Self) {
+                $(self.$key = self.$key.saturating_add(other.$key);)+
+            }
+        }
+    };
+}
+pub(crate) use counts;
+
+/// The counts of a run as a whole: hands a row for each to the macro `then`.
+#[macro_export]
+macro_rules! run_table {
+    ($then:ident) => {
+        $then! {
+            /// NGAP messages sent.
+            messages_sent: Count "NGAP messages sent";
+            /// NGAP messages received.
+            messages_received: Count "NGAP messages received";
+            /// UE messages that the radio profile lost.
+            radio_lost: Count "NAS messages lost by the radio profile";
+            /// Attempts that came due while their shard was on its way, and were started on its arrival.
+            shifted: Count;
+        }
+    };
 }
 
 /// The counts of the user plane: hands a row for each to the macro `then`. T-PDUs are IP packets in GTP-U; octets are theirs,

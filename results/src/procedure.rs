@@ -47,25 +47,128 @@ pub struct ProcedureSummary {
     pub service_percentiles: Vec<(f64, u64)>,
 }
 
-/// Percentiles of one merged histogram, µs. Zeros when it is empty.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Percentiles {
+macro_rules! percentiles {
+    ($($(#[doc = $doc:literal])+ $key:ident: $quantile:literal, $percentile:literal, $title:literal;)+) => {
+        /// Percentiles of one merged histogram, µs. Zeros when it is empty.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(default)]
+        pub struct Percentiles {
+            $($(#[doc = $doc])+ pub $key: u64,)+
+            /// How many attempts they are of.
+            pub samples: u64,
+        }
+
+        impl Percentiles {
+            /// What its fields are.
+            pub const TABLE: &[PercentileRow] =
+                &[$(PercentileRow { key: stringify!($key), percentile: $percentile, title: $title },)+];
+
+            /// Reads each of them from a distribution of so many samples.
+            pub fn read(samples: u64, at_quantile: impl Fn(f64) -> u64) -> Self {
+                Self { $($key: at_quantile($quantile),)+ samples }
+            }
+
+            /// Its values, in the order of the table; nothing where nothing was measured.
+            pub fn values(&self) -> Option<impl Iterator<Item = u64> + use<>> {
+                self.measured().map(|_| [$(self.$key,)+].into_iter())
+            }
+        }
+    };
+}
+percentiles! {
     /// Median.
-    pub p50: u64,
+    p50: 0.5, 50.0, "p50 (median)";
     /// 90 %.
-    pub p90: u64,
+    p90: 0.9, 90.0, "p90";
     /// 95 %.
-    pub p95: u64,
+    p95: 0.95, 95.0, "p95";
     /// 99 %.
-    pub p99: u64,
+    p99: 0.99, 99.0, "p99";
     /// 99.9 %.
-    pub p999: u64,
+    p999: 0.999, 99.9, "p99.9";
     /// The largest.
-    pub max: u64,
-    /// How many attempts they are of.
-    #[serde(default)]
-    pub samples: u64,
+    max: 1.0, 100.0, "max";
+}
+
+impl Percentiles {
+    /// Itself, where anything was measured: an empty histogram reads as zeros, and no answer takes no time at all.
+    pub fn measured(&self) -> Option<Self> {
+        (self.max > 0).then_some(*self)
+    }
+}
+
+/// One of the percentiles that a summary has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PercentileRow {
+    /// Its key in `summary.json`.
+    pub key: &'static str,
+    /// Which it is: 50, 99.9, 100 for the largest.
+    pub percentile: f64,
+    /// As people call it.
+    pub title: &'static str,
+}
+
+/// An outcome that attempts can have, as an account of a procedure lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutcomeCount<'a> {
+    /// Which outcome.
+    pub outcome: Outcome,
+    /// How many attempts had it.
+    pub total: u64,
+    /// The same by cause; `None` where an outcome has none.
+    pub by_cause: Option<&'a BTreeMap<String, u64>>,
+}
+
+/// How an attempt can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// As wanted.
+    Succeeded,
+    /// Refused or broken off by the network.
+    Failed,
+    /// By a timer.
+    TimedOut,
+    /// Given up by us.
+    Abandoned,
+    /// It never began.
+    NeverStarted,
+}
+
+impl Outcome {
+    /// In the order in which an account adds them up.
+    pub const ALL: [Self; 5] =
+        [Self::Succeeded, Self::Failed, Self::TimedOut, Self::Abandoned, Self::NeverStarted];
+
+    /// As people read it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::TimedOut => "Timed out",
+            Self::Abandoned => "Abandoned",
+            Self::NeverStarted => "Never started",
+        }
+    }
+}
+
+impl ProcedureSummary {
+    /// The account: with what was planned on the other side.
+    pub fn account(&self) -> [OutcomeCount<'_>; 5] {
+        Outcome::ALL.map(|outcome| {
+            let (total, by_cause) = match outcome {
+                Outcome::Succeeded => (self.succeeded, None),
+                Outcome::Failed => (sum(&self.failed), Some(&self.failed)),
+                Outcome::TimedOut => (self.timed_out, Some(&self.timed_out_by_timer)),
+                Outcome::Abandoned => (sum(&self.abandoned), Some(&self.abandoned)),
+                Outcome::NeverStarted => (self.never_started, Some(&self.never_started_by_reason)),
+            };
+            OutcomeCount { outcome, total, by_cause }
+        })
+    }
+}
+
+fn sum(by_cause: &BTreeMap<String, u64>) -> u64 {
+    by_cause.values().fold(0, |sum, n| sum.saturating_add(*n))
 }
 
 /// One phase of a procedure.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Interval, Summary};
+use crate::{Interval, SearchSummary, Summary};
 
 /// Of `summary.json`.
 pub fn of_summary() -> Value {
@@ -12,4 +12,9 @@ pub fn of_summary() -> Value {
 /// Of a line of `timeline.ndjson`.
 pub fn of_interval() -> Value {
     schemars::schema_for!(Interval).to_value()
+}
+
+/// Of `summary.json` of a capacity search.
+pub fn of_search() -> Value {
+    schemars::schema_for!(SearchSummary).to_value()
 }

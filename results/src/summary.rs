@@ -8,14 +8,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AgentSummary, AmfSummary, BillingSummary, DriftSummary, EmbeddedTargetSummary, Fault, Gap,
     GeneratorSummary, GuardrailResult, HandoverSummary, ImpairmentSummary, NetworkEvents, ProcedureSummary,
-    RanEvents, RecoverySummary, ReportCounts, ShardMove, SloResult, SupervisorSummary, TraceCounts,
-    TraceFileSummary, UserPlaneSummary, Verdict,
+    RanEvents, RecoverySummary, ReportCounts, RunCounts, ShardMove, SloResult, SupervisorSummary,
+    TraceCounts, TraceFileSummary, UserPlaneSummary, Verdict,
 };
 
 /// The verdict and every figure of the report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Summary {
+    /// The form of the run folder. It grows when an earlier program would misread a later folder; additions do not make it grow.
+    /// A folder of before there were forms has 0.
+    pub form: u32,
     /// The run's name, which is its folder's.
     pub run_id: String,
     /// The scenario's name.
@@ -77,14 +80,11 @@ pub struct Summary {
     pub agents: Vec<AgentSummary>,
     /// Messages that were not expected or not understood, by kind.
     pub unexpected: BTreeMap<String, u64>,
-    /// NGAP messages sent.
-    pub messages_sent: u64,
-    /// NGAP messages received.
-    pub messages_received: u64,
+    /// What is counted of the run as a whole.
+    #[serde(flatten)]
+    pub counts: RunCounts,
     /// The radio profile's name.
     pub radio: String,
-    /// UE messages that the radio profile lost.
-    pub radio_lost: u64,
     /// Faults that were injected, with their times.
     pub faults: Vec<Fault>,
     /// The trace files.
@@ -103,8 +103,6 @@ pub struct Summary {
     pub moves: Vec<ShardMove>,
     /// Moves that are not listed.
     pub moves_left_out: u64,
-    /// Attempts that came due while their shard was on its way, and were started on its arrival.
-    pub shifted: u64,
     /// What takeovers made agents do, outside every statistic.
     pub recovery: RecoverySummary,
     /// How long the run's clock stood still, in seconds.
@@ -114,3 +112,6 @@ pub struct Summary {
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
+
+/// The form of the run folders that this program writes, and the newest that it reads.
+pub const FORM: u32 = 1;

@@ -3,20 +3,21 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What was traced.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct TraceCounts {
+use crate::measurements::counts;
+
+counts! {
+    /// What was traced.
+    TraceCounts:
     /// Files written.
-    pub files: u64,
+    files: Count "Files";
     /// Packets written.
-    pub packets: u64,
+    packets: Count "Packets";
     /// Failed UEs whose files went, because newer ones came.
-    pub failed_ues_left_out: u64,
+    failed_ues_left_out: Count "Failed UEs left out";
     /// Packets left out at the limit of octets or packets.
-    pub packets_left_out: u64,
+    packets_left_out: Count "Packets left out";
     /// Packets that agents dropped at theirs.
-    pub packets_dropped_by_agents: u64,
+    packets_dropped_by_agents: Count "Packets dropped by agents";
 }
 
 /// One trace file.

@@ -1,38 +1,13 @@
 //! What the user plane carried: in one second, or in the whole run.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use crate::measurements::{CountUnit, Measurement};
+use crate::measurements::counts;
 
 macro_rules! define {
-    ($($(#[doc = $doc:literal])+ $key:ident: $unit:ident $($title:literal)?;)+) => {
-        /// T-PDUs, and their octets without GTP-U headers. A type apart from the wire's: the names in `summary.json` stay, the
-        /// wire has versions. Its fields are the rows of [`crate::user_plane_table`].
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-        #[serde(default)]
-        pub struct UserPlaneSummary {
-            $($(#[doc = $doc])+ pub $key: u64,)+
-        }
-
-        impl UserPlaneSummary {
-            /// What its fields are.
-            pub const TABLE: &[Measurement] = &[$(Measurement {
-                key: stringify!($key),
-                unit: CountUnit::$unit,
-                about: concat!($($doc),+).trim_ascii(),
-                title: [$(Some($title),)? None][0],
-            },)+];
-
-            /// Its values, in the order of the table.
-            pub fn values(&self) -> impl Iterator<Item = u64> {
-                [$(self.$key,)+].into_iter()
-            }
-
-            /// Adds what another stretch of time carried. Sums saturate.
-            pub fn merge(&mut self, other: &Self) {
-                $(self.$key = self.$key.saturating_add(other.$key);)+
-            }
+    ($($row:tt)+) => {
+        counts! {
+            /// T-PDUs, and their octets without GTP-U headers. A type apart from the wire's: the names in `summary.json` stay, the
+            /// wire has versions. Its fields are the rows of [`crate::user_plane_table`].
+            UserPlaneSummary: $($row)+
         }
     };
 }
@@ -41,6 +16,7 @@ crate::user_plane_table!(define);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Counts;
 
     #[test]
     fn the_table_has_the_fields_of_summary_json_and_says_what_each_is() {

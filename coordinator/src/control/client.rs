@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -144,9 +143,7 @@ fn ended_or_nobody(folder: &Path) -> ControlError {
 
 /// How a run ended, as its `summary.json` has it; `None` when there is none.
 pub fn verdict_of(folder: &Path) -> Option<Verdict> {
-    let text = std::fs::read(folder.join("summary.json")).ok()?;
-    let summary: Value = serde_json::from_slice(&text).ok()?;
-    serde_json::from_value(summary.get("verdict")?.clone()).ok()
+    Some(results::folder::summary(folder).ok()?.verdict)
 }
 
 /// Octets of one answer; how a run with ten thousand agents goes takes a tenth of it.

@@ -263,7 +263,7 @@ impl Core {
 
     /// Attempts that were started late because their shard was on its way.
     pub fn shifted(&self) -> u64 {
-        self.state.totals.shifted
+        self.state.totals.counts.shifted
     }
 
     /// Who holds this shard, and under which epoch.

@@ -5,32 +5,14 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use results::{CallFlow, CallFlowMessage};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use wire::to_coordinator::{Trace, TracePacket};
 
 /// The lives that are kept, by IMSI.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct CallFlows {
-    lives: BTreeMap<String, Life>,
-}
-
-#[derive(Clone, Default, Serialize, Deserialize)]
-struct Life {
-    why: String,
-    failed: bool,
-    messages: Vec<Message>,
-    left_out: u64,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct Message {
-    at_us: i64,
-    uplink: bool,
-    ran: String,
-    core: String,
-    name: String,
-    comment: String,
+    lives: BTreeMap<String, CallFlow>,
 }
 
 impl CallFlows {
@@ -39,14 +21,15 @@ impl CallFlows {
         if trace.imsi.is_empty() || !self.has_room(trace) {
             return;
         }
-        let life = self.lives.entry(cut(&trace.imsi)).or_default();
+        let imsi = cut(&trace.imsi);
+        let life = self.lives.entry(imsi.clone()).or_insert_with(|| CallFlow { imsi, ..CallFlow::default() });
         if !life.failed {
             life.why = cut(&trace.why);
             life.failed = trace.failed;
         }
         for packet in &trace.packets {
             if life.messages.len() < MOST_MESSAGES {
-                life.messages.push(Message::of(packet));
+                life.messages.push(message(packet));
             } else {
                 life.left_out += 1;
             }
@@ -62,37 +45,27 @@ impl CallFlows {
 
     /// A line for each life, the failed ones first; nothing when there is none.
     pub(crate) fn lines(&mut self) -> io::Result<Vec<u8>> {
-        let mut lives: Vec<(&String, &mut Life)> = self.lives.iter_mut().collect();
-        lives.sort_by_key(|(_, life)| !life.failed);
+        let mut lives: Vec<&mut CallFlow> = self.lives.values_mut().collect();
+        lives.sort_by_key(|life| !life.failed);
         let mut lines = Vec::new();
-        for (imsi, life) in lives {
+        for life in lives {
             // Traces come when a UE is at rest, and its gNBs may report one after the other.
             life.messages.sort_by_key(|message| message.at_us);
-            let messages: Vec<Value> = life.messages.iter().map(Message::line).collect();
-            let line = json!({"imsi": imsi, "why": life.why, "failed": life.failed, "messages": messages,
-                "left_out": life.left_out});
-            serde_json::to_writer(&mut lines, &line)?;
+            serde_json::to_writer(&mut lines, life)?;
             lines.push(b'\n');
         }
         Ok(lines)
     }
 }
 
-impl Message {
-    fn of(packet: &TracePacket) -> Self {
-        Self {
-            at_us: packet.at_us,
-            uplink: packet.uplink,
-            ran: cut(&packet.ran),
-            core: cut(&packet.core),
-            name: cut(&packet.name),
-            comment: cut(&packet.comment),
-        }
-    }
-
-    fn line(&self) -> Value {
-        json!({"at_us": self.at_us, "uplink": self.uplink, "ran": self.ran, "core": self.core, "name": self.name,
-            "comment": self.comment})
+fn message(packet: &TracePacket) -> CallFlowMessage {
+    CallFlowMessage {
+        at_us: packet.at_us,
+        uplink: packet.uplink,
+        ran: cut(&packet.ran),
+        core: cut(&packet.core),
+        name: cut(&packet.name),
+        comment: cut(&packet.comment),
     }
 }
 
@@ -107,6 +80,8 @@ const LONGEST_TEXT: usize = 200;
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn trace(imsi: &str, failed: bool, times: &[i64]) -> Trace {

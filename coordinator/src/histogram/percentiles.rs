@@ -7,15 +7,7 @@ use super::Histogram;
 /// The percentiles that are shown; zeros when the histogram is empty.
 pub(crate) fn percentiles(histogram: &Histogram) -> Percentiles {
     let at = |quantile| if histogram.is_empty() { 0 } else { histogram.value_at_quantile(quantile) };
-    Percentiles {
-        p50: at(0.5),
-        p90: at(0.9),
-        p95: at(0.95),
-        p99: at(0.99),
-        p999: at(0.999),
-        max: at(1.0),
-        samples: histogram.len(),
-    }
+    Percentiles::read(histogram.len(), at)
 }
 
 /// The curve of a distribution: denser where it matters, and only as far as the samples reach.

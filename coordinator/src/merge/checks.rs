@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use billing::UsageRecord;
+use results::Counts as _;
 use serde::{Deserialize, Serialize};
 use wire::bounds::{LONGEST_CAUSE, fold};
 use wire::to_coordinator::{
@@ -12,7 +13,7 @@ use wire::to_coordinator::{
 
 use super::exactly_once::{Checked, Fault, Measurements};
 use super::figures::PhaseSamples;
-use super::{ran_events, user_plane as counts};
+use super::{counts, ran_events};
 use crate::histogram::{self, HistogramFault, decode_v2};
 
 /// What the times of a report are held against.
@@ -57,6 +58,9 @@ pub(crate) fn check(mut report: IntervalReport, limits: Limits) -> Result<Checke
     }
     handovers(&report.handovers)?;
     user_plane(&report.user_plane)?;
+    if counts::of_run(&report).values().any(|n| n > MOST_OCTETS) {
+        return Err(Fault::Counts("more messages than any agent can send"));
+    }
     ran_events::check(&report)?;
     if report.usage.len() > MOST_USAGE {
         return Err(Fault::Counts("more usage records than a report may hold"));
@@ -158,7 +162,7 @@ fn handovers(handovers: &[HandoverCount]) -> Result<(), Fault> {
 }
 
 fn user_plane(counted: &UserPlaneInterval) -> Result<(), Fault> {
-    if counts::counted(counted).values().any(|n| n > MOST_OCTETS) {
+    if counts::of_user_plane(counted).values().any(|n| n > MOST_OCTETS) {
         return Err(Fault::Counts("more user data than any agent can carry"));
     }
     // A T-PDU is an IP packet: at least a header, at most what a length of 16 bits can say.

@@ -2,13 +2,13 @@
 
 mod accounting;
 mod checks;
+mod counts;
 mod exactly_once;
 mod figures;
 mod handovers;
 mod ran_events;
 mod timeline;
 mod totals;
-mod user_plane;
 
 pub(crate) use accounting::{planned, unproven};
 pub use exactly_once::{Checked, Fault, Merge, Reception};

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wire::to_coordinator::Recovery;
 
+use super::counts;
 use super::exactly_once::Checked;
 use super::figures::{Parts, ProcedureFigures, Procedures, add_parts, sum};
 use super::ran_events;
-use super::user_plane::counted;
 use crate::histogram::{self, Histogram, percentiles};
 
 /// One second of the run, complete.
@@ -84,7 +84,7 @@ impl Timeline {
         add_parts(&mut open.parts, checked);
         open.recovery.succeeded = open.recovery.succeeded.saturating_add(report.recovery.succeeded);
         open.recovery.failed = open.recovery.failed.saturating_add(report.recovery.failed);
-        open.user_plane.merge(&counted(&report.user_plane));
+        open.user_plane.merge(&counts::of_user_plane(&report.user_plane));
         let (in_flight, registered, sessions) = (report.in_flight, report.registered, report.sessions);
         open.gauges.insert(report.shard, Gauges { in_flight, registered, sessions });
         for event in &report.events {

@@ -8,11 +8,10 @@ use wire::to_coordinator::Recovery;
 use super::exactly_once::Checked;
 use super::figures::{Counts, Parts, Procedures, add_parts, tally};
 use super::handovers::Handovers;
-use super::ran_events;
-use super::user_plane::counted;
+use super::{counts, ran_events};
 use crate::histogram::{self, Histogram};
 use results::AGENT_LOST;
-use results::{AmfSummary, Coverage, Gap, RanEvents, UserPlaneSummary};
+use results::{AmfSummary, Coverage, Gap, RanEvents, RunCounts, UserPlaneSummary};
 
 /// The sums of every merged report.
 #[derive(Serialize, Deserialize)]
@@ -25,15 +24,12 @@ pub(crate) struct Totals {
     /// Attempts that came due when nobody reported any more: lost with their agents.
     unreported: u64,
     pub(crate) unexpected: BTreeMap<String, u64>,
-    pub(crate) messages_sent: u64,
-    pub(crate) messages_received: u64,
-    pub(crate) radio_lost: u64,
+    /// What is counted of the run as a whole.
+    pub(crate) counts: RunCounts,
     pub(crate) handovers: Handovers,
     pub(crate) user_plane: UserPlaneSummary,
     /// Usage records, all of which are in usage.csv.
     pub(crate) usage_records: u64,
-    /// Attempts that came due while their shard was on its way, and were started when it had arrived.
-    pub(crate) shifted: u64,
     /// What takeovers made agents do.
     pub(crate) recovery: Recovery,
     /// What happened between the RAN nodes and their core.
@@ -53,13 +49,10 @@ impl Totals {
             lateness: histogram::empty(),
             unreported: 0,
             unexpected: BTreeMap::new(),
-            messages_sent: 0,
-            messages_received: 0,
-            radio_lost: 0,
+            counts: RunCounts::default(),
             handovers: Handovers::default(),
             user_plane: UserPlaneSummary::default(),
             usage_records: 0,
-            shifted: 0,
             recovery: Recovery::default(),
             ran_events: RanEvents::default(),
             amfs: Vec::new(),
@@ -79,13 +72,10 @@ impl Totals {
         }
         add_parts(&mut self.parts, checked);
         self.handovers.add(checked);
-        self.user_plane.merge(&counted(&report.user_plane));
+        self.user_plane.merge(&counts::of_user_plane(&report.user_plane));
         self.usage_records = self.usage_records.saturating_add(report.usage.len() as u64);
         report.unexpected.iter().for_each(|(kind, n)| tally(&mut self.unexpected, kind, *n));
-        self.messages_sent = self.messages_sent.saturating_add(report.messages_sent);
-        self.messages_received = self.messages_received.saturating_add(report.messages_received);
-        self.radio_lost = self.radio_lost.saturating_add(report.radio_lost);
-        self.shifted = self.shifted.saturating_add(report.shifted);
+        self.counts.merge(&counts::of_run(report));
         for (sum, more) in [
             (&mut self.recovery.registrations, report.recovery.registrations),
             (&mut self.recovery.sessions, report.recovery.sessions),

@@ -165,7 +165,7 @@ async fn run_that_ends_before_its_start_counts_what_every_agent_has_said_until_t
     let summary = &outcome.summary;
     assert!(summary.agents.iter().all(|agent| !agent.shards.is_empty()), "{:?}", summary.agents);
     let shards = u64::from(plan(SCENARIO).shards());
-    assert_eq!((summary.messages_sent, summary.messages_received), (3 * shards, 2 * shards));
+    assert_eq!((summary.counts.messages_sent, summary.counts.messages_received), (3 * shards, 2 * shards));
     assert_eq!(account(&outcome), [100, 0, 0, 0, 0, 100]);
     assert_eq!(summary.verdict.status, Status::Invalid);
     assert!(!summary.verdict.reasons.iter().any(|reason| reason.contains("accounting")), "{summary:?}");

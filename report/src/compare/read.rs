@@ -10,7 +10,6 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use results::{FolderError, Interval, Summary, folder, is_own_reason};
-use serde::Deserialize;
 use statistics::{RunSeries, Samples, Unit};
 
 use super::ComparedRun;
@@ -25,14 +24,6 @@ pub struct RunRead {
     pub series: RunSeries,
 }
 
-/// What of `plan.json` a comparison needs.
-#[derive(Default, Deserialize)]
-struct Planned {
-    /// By procedure.
-    #[serde(default)]
-    planned: BTreeMap<String, u64>,
-}
-
 /// Reads the folder of a run that has ended.
 ///
 /// # Errors
@@ -40,12 +31,10 @@ struct Planned {
 pub fn read_run(folder: &Path) -> Result<RunRead, FolderError> {
     let summary = folder::summary(folder)?;
     let scenario = folder::read(&folder.join("scenario.yaml"))?;
-    let path = folder.join("plan.json");
-    let plan = folder::parse(&path, 1, &folder::read(&path)?)?;
     let mut series = read_series(folder, &folder::timeline(folder)?)?;
     series.procedures.remove(LATENESS);
     series.planned_s = summary.planned_s;
-    series.planned = Planned::deserialize(plan).unwrap_or_default().planned;
+    series.planned = folder::planned(folder)?;
     Ok(RunRead { summary, scenario, series })
 }
 

@@ -1,11 +1,12 @@
 //! The knee and its interval, from all probes of a search.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{ProbeOutcome, Probed};
 
 /// The highest rate at which the objectives hold, per second.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Knee {
     /// The best guess.
     pub rate: f64,

@@ -9,7 +9,8 @@
 
 mod knee;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use knee::Knee;
 
@@ -37,7 +38,7 @@ impl Default for SearchSettings {
 }
 
 /// What a probe came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeOutcome {
     /// The objectives held.
@@ -58,7 +59,7 @@ pub struct Probed {
 }
 
 /// How a search ended.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "ended")]
 pub enum SearchEnd {
     /// The target was the limit.

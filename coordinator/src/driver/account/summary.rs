@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use results::{
-    BillingSummary, DriftSummary, EmbeddedTargetSummary, Fault, FolderError, GeneratorSummary,
+    BillingSummary, DriftSummary, EmbeddedTargetSummary, FORM, Fault, FolderError, GeneratorSummary,
     ProcedureSummary, SloResult, Status, Summary, TraceCounts, TraceFileSummary, Verdict,
 };
 use scenarios::Scenario;
@@ -37,6 +37,7 @@ impl Account {
         let totals = &state.totals;
         let start = state.start_wall_us.map(|us| UNIX_EPOCH + Duration::from_micros(us));
         Summary {
+            form: FORM,
             run_id: self.folder.run_id.clone(),
             scenario: scenario.name.clone(),
             description: scenario.description.clone(),
@@ -66,10 +67,8 @@ impl Account {
             embedded_target,
             agents: self.core.agent_summaries(duration_s),
             unexpected: totals.unexpected.clone(),
-            messages_sent: totals.messages_sent,
-            messages_received: totals.messages_received,
+            counts: totals.counts,
             radio: scenario.radio.name.clone(),
-            radio_lost: totals.radio_lost,
             faults: faults(&scenario),
             traces,
             trace_counts,
@@ -79,7 +78,6 @@ impl Account {
             gaps_left_out: state.gaps_left_out,
             moves: state.moves.clone(),
             moves_left_out: state.moves_left_out,
-            shifted: totals.shifted,
             recovery: self.core.recovery(),
             paused_s: results::units::float(state.paused_us) / 1e6,
             supervisors: self.core.supervisors(),

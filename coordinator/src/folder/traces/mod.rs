@@ -71,7 +71,7 @@ impl Traces {
     pub(crate) fn so_far(&mut self) -> io::Result<TracesSoFar> {
         Ok(TracesSoFar {
             spooled: self.spool.flush()?,
-            counts: self.counts.clone(),
+            counts: self.counts,
             files: self.files.iter().map(serde_json::to_string).collect::<Result<_, _>>()?,
             failures: self.failures,
         })
