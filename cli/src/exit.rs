@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 use coordinator::CoordinatorError;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 use crate::stderr;
 
@@ -130,19 +131,15 @@ impl std::fmt::Display for RunInvalid {
 
 impl std::error::Error for RunInvalid {}
 
-/// Logs to standard error at this filter; warnings where none is given.
+/// Logs to standard error at this filter (a level, or `CRATE=LEVEL` separated by commas); warnings where none is given.
 pub(crate) fn log_to_stderr(filter: Option<&str>) {
     let asked = filter.unwrap_or("warn");
-    let filter = EnvFilter::try_new(quiet_libraries(asked)).unwrap_or_else(|error| {
+    let filter = quiet_libraries(asked).parse().unwrap_or_else(|error| {
         eprintln!("warning: --log is not understood ({error}); logging warnings");
-        EnvFilter::new("warn")
+        Targets::new().with_default(tracing::Level::WARN)
     });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr::Log)
-        .with_ansi(false)
-        .with_target(false)
-        .init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr::Log).with_ansi(false).with_target(false);
+    tracing_subscriber::registry().with(lines).with(filter).init();
 }
 
 /// The SCTP library tells every chunk: it is heard where its name is in the filter, and in trace.
