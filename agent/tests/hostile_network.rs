@@ -244,8 +244,8 @@ description: Everything at once over a bad network.
 subscribers:
   - {{plmn: 001/01, imsi: "001010000000001", count: 40, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}}
-cells: {{gnbs: 1, cells-per-gnb: 2, tacs: [1], slices: ["1"], inactivity: 2s}}
-nas: {{ciphering: [{ciphering}], integrity: [2, 1, 3], retry: {retry}}}
+cells: {{nodes: 1, cells-per-node: 2, tacs: [1], slices: ["1"], inactivity: 2s}}
+nas: {{nr: {{ciphering: [{ciphering}], integrity: [2, 1, 3], retry: {retry}}}}}
 radio: {radio}
 load:
   - {{procedure: registration, arrivals: poisson, phases: [{{rate: 10/s, for: 6s}}]}}
@@ -254,7 +254,7 @@ load:
   - {{procedure: periodic-registration-update, starts-after: 2s, phases: [{{rate: 2/s, for: 5s}}]}}
   - {{procedure: deregistration, starts-after: 3s, phases: [{{rate: 4/s, for: 5s}}]}}
 slos: [registration.success >= 1%]
-network: {{processing-delay: 1ms, release-after-registration: true}}
+network: {{processing-delay: 1ms, nr: {{release-after-registration: true}}}}
 "#
     );
     Plan::with_shards(Arc::new(Scenario::from_yaml(&yaml, "hostile.yaml").unwrap()), seed, 1).unwrap()

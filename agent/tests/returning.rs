@@ -22,7 +22,7 @@ name: returning
 seed: 1
 subscribers:
   - {plmn: 001/01, imsi: "001010000000001", count: 2000, k: {derived-from: "465B5CE8B199B49FAA5F0A2EE238A6BC"}, opc: "E8ED289DEBA952E4283B54E88E6183CA"}
-cells: {gnbs: 1, cells-per-gnb: 1, tacs: [1]}
+cells: {nodes: 1, cells-per-node: 1, tacs: [1]}
 radio: ideal
 load:
   - procedure: registration

@@ -29,12 +29,12 @@ name: idle
 subscribers:
   - {{plmn: 001/01, imsi: "001010000000001", count: {ues}, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA", suci: null-scheme}}
-cells: {{gnbs: {SHARDS}, cells-per-gnb: 3, slices: ["1"]}}
+cells: {{nodes: {SHARDS}, cells-per-node: 3, slices: ["1"]}}
 load:
   - {{procedure: registration, phases: [{{rate: {rate}/s, for: 10s}}]}}
   - {{procedure: service-request, starts-after: 12s, phases: [{{rate: 100/s, for: 10s}}]}}
 slos: [registration.success >= 1%]
-network: {{processing-delay: 0ms, release-after-registration: true}}
+network: {{processing-delay: 0ms, nr: {{release-after-registration: true}}}}
 "#,
         rate = ues.div_ceil(10),
     );

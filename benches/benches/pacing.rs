@@ -171,7 +171,7 @@ fn pacers(rate: u64) -> Vec<ShardPacer> {
     let set = |path: &str, value: String| (path.to_owned(), value);
     let overrides = [
         set("subscribers.0.count", (rate * SECONDS).to_string()),
-        set("cells.gnbs", SHARDS.to_string()),
+        set("cells.nodes", SHARDS.to_string()),
         set("load.0.phases", format!("[{{rate: {rate}/s, for: {SECONDS}s}}]")),
     ];
     let scenario = Arc::new(Scenario::load("attach-10k", &overrides).unwrap());

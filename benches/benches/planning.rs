@@ -12,7 +12,7 @@ fn million() -> Arc<Scenario> {
     let set = |path: &str, value: &str| (path.to_owned(), value.to_owned());
     let overrides = [
         set("subscribers.0.count", "1000000"),
-        set("cells.gnbs", "64"),
+        set("cells.nodes", "64"),
         set("load.0.phases", "[{rate: 10000/s, for: 100s}]"),
     ];
     Arc::new(Scenario::load("attach-10k", &overrides).unwrap())

@@ -44,7 +44,7 @@ where
         let probe_plan = Plan::new(Arc::new(scenario), seed, u32::from(agents))?;
         let ended = probe(probe_plan, RunFolder::create(folder.path(), Some(&name), &name)?).await?;
         let outcome = outcome(&ended);
-        let line = described(&name, rate, outcome, &ended);
+        let line = described(&name, rate, search.procedure, outcome, &ended);
         eprintln!("{}", in_short(&line));
         probes.push(line);
         if ended.summary.verdict.reasons.iter().any(|reason| reason.starts_with("aborted")) {
@@ -79,8 +79,14 @@ fn outcome(ended: &RunOutcome) -> ProbeOutcome {
     }
 }
 
-fn described(name: &str, rate_per_s: f64, outcome: ProbeOutcome, ended: &RunOutcome) -> Probe {
-    let procedure = ended.summary.procedures.get(Procedure::Registration.name());
+fn described(
+    name: &str,
+    rate_per_s: f64,
+    procedure: Procedure,
+    outcome: ProbeOutcome,
+    ended: &RunOutcome,
+) -> Probe {
+    let procedure = ended.summary.procedures.get(procedure.name());
     let success = procedure.map(|procedure| {
         let failed: u64 = procedure.failed.values().chain(procedure.abandoned.values()).sum();
         let all = procedure.succeeded + failed + procedure.timed_out;
@@ -117,7 +123,7 @@ fn summary(
     end: Option<SearchEnd>,
     probes: &[Probe],
 ) -> SearchSummary {
-    let (status, limit, verdict) = told(end.as_ref());
+    let (status, limit, verdict) = told(end.as_ref(), search.procedure);
     let conditions: Vec<&str> = search.conditions.iter().map(|slo| slo.text.as_str()).collect();
     let limit_of = |wanted: fn(&MetricKind) -> bool| {
         let kind = |metric: &Metric| matches!(metric, Metric::Procedure { kind, .. } if wanted(kind));
@@ -147,27 +153,29 @@ fn summary(
 }
 
 /// Whether the target holds anything, what was the limit, and both in a sentence.
-fn told(end: Option<&SearchEnd>) -> (Status, &'static str, String) {
+fn told(end: Option<&SearchEnd>, procedure: Procedure) -> (Status, &'static str, String) {
+    let a_second = match procedure {
+        Procedure::Registration => "registrations a second".to_owned(),
+        other => format!("attempts of {} a second", other.name()),
+    };
     match end {
         Some(SearchEnd::Found(knee)) => (
             Status::Pass,
             "target",
             format!(
-                "The target holds {:.1} registrations a second (95 %: {:.1} to {:.1})",
+                "The target holds {:.1} {a_second} (95 %: {:.1} to {:.1})",
                 knee.rate, knee.low, knee.high
             ),
         ),
         Some(SearchEnd::Reached { rate }) => (
             Status::Pass,
             "search",
-            format!("The target holds {rate:.1} registrations a second, the highest rate of the search"),
+            format!("The target holds {rate:.1} {a_second}, the highest rate of the search"),
         ),
         Some(SearchEnd::Never { rate }) => (
             Status::Fail,
             "target",
-            format!(
-                "The target does not hold {rate:.1} registrations a second, the lowest rate of the search"
-            ),
+            format!("The target does not hold {rate:.1} {a_second}, the lowest rate of the search"),
         ),
         Some(SearchEnd::GeneratorLimited { held, failed }) => {
             let known = if *held > 0.0 {
@@ -175,9 +183,7 @@ fn told(end: Option<&SearchEnd>) -> (Status, &'static str, String) {
             } else {
                 "of the target nothing is known".to_owned()
             };
-            let text = format!(
-                "The generator was the limit: it cannot make {failed:.1} registrations a second; {known}"
-            );
+            let text = format!("The generator was the limit: it cannot make {failed:.1} {a_second}; {known}");
             (Status::Invalid, "generator", text)
         }
         None => (Status::Invalid, "none", "The search has not ended".to_owned()),

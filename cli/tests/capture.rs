@@ -212,7 +212,7 @@ fn account_is_that_of_a_capture_when_a_run_fails_or_is_cut_short() {
         60,
         60,
         1,
-        "network: {congestion: {max-registrations-per-s: 10}}\nguardrails: [{abort-when: registration.success < 90%, for: 1s}]",
+        "network: {nr: {congestion: {max-registrations-per-s: 10}}}\nguardrails: [{abort-when: registration.success < 90%, for: 1s}]",
     );
     let answerless = registrations(40, 40, 1, "network: {freezes: [{at: 300ms, for: 3s}]}\ndrain: 1s");
     for yaml in [failing, answerless] {

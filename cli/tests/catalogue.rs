@@ -95,7 +95,7 @@ fn campaign_10k_passes_with_fewer_subscribers(name: &str) {
         name,
         &[
             "subscribers.0.count=400",
-            "cells.gnbs=8",
+            "cells.nodes=8",
             "load.0.phases.0={rate: 150/s, for: 2s}",
             "load.0.phases.1={hold: 6s}",
             "load.1.starts-after=1s",

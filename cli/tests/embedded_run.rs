@@ -53,7 +53,7 @@ fn the_written_scenario_runs_again_with_the_same_account() {
 #[test]
 fn congestion_fails_the_slo_with_its_cause_and_exit_code_1() {
     let folder = tempfile::tempdir().unwrap();
-    let more = "network: {congestion: {max-registrations-per-s: 20, backoff: 30s}}";
+    let more = "network: {nr: {congestion: {max-registrations-per-s: 20, backoff: 30s}}}";
     let path = scenario(folder.path(), &registrations(300, 100, 3, more));
     let run = run(&path, &["--seed", "3"]);
     assert_failed(&run);
@@ -66,7 +66,7 @@ fn congestion_fails_the_slo_with_its_cause_and_exit_code_1() {
 #[test]
 fn guardrail_aborts_the_run_and_says_which() {
     let folder = tempfile::tempdir().unwrap();
-    let more = "network: {congestion: {max-registrations-per-s: 1, backoff: 30s}}\n\
+    let more = "network: {nr: {congestion: {max-registrations-per-s: 1, backoff: 30s}}}\n\
                 guardrails: [{abort-when: registration.success < 50%, for: 1s}]";
     let path = scenario(folder.path(), &registrations(2000, 100, 20, more));
     let run = run(&path, &["--seed", "3"]);

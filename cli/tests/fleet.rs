@@ -179,7 +179,7 @@ fn open_sessions_of(subscribers: &[&str], first_gnb: u32, hold: &str) -> String 
 name: open
 description: Sessions that stay open.
 subscribers:
-{subscribers}cells: {{gnbs: 4, cells-per-gnb: 2, tacs: [1, 2], slices: ["1"], first-gnb-id: {first_gnb}}}
+{subscribers}cells: {{nodes: 4, cells-per-node: 2, tacs: [1, 2], slices: ["1"], first-node-id: {first_gnb}}}
 radio: ideal
 sessions:
   - {{dnn: internet, uplink: {{rate: 8kbit/s, packet: 200}}, downlink: {{rate: 16kbit/s, packet: 200}}}}

@@ -21,7 +21,7 @@ fn storm(conditions: &str) -> String {
     format!(
         "{before}{load}
 conditions: {{impairments: [{{signalling-storm: {{share: 100%, period: 1s}}, at: 5s, for: 7s}}]}}
-network: {{congestion: {{max-registrations-per-s: 60, backoff: 1s}}}}
+network: {{nr: {{congestion: {{max-registrations-per-s: 60, backoff: 1s}}}}}}
 drain: 3s
 {conditions}
 "

@@ -173,7 +173,7 @@ fn limits_of_the_system_end_with_an_exit_code_of_ours() {
 #[test]
 fn subscribers_beyond_any_memory_are_refused_with_both_figures() {
     let folder = tempfile::tempdir().unwrap();
-    let many = &["--set", "subscribers.0.count=4294967296", "--set", "cells.gnbs=1"];
+    let many = &["--set", "subscribers.0.count=4294967296", "--set", "cells.nodes=1"];
     let checked = roamstorm().args(["check", "attach-10k"]).args(many).output().unwrap();
     let said = String::from_utf8_lossy(&[checked.stdout, checked.stderr].concat()).into_owned();
     assert_eq!(checked.status.code(), Some(0), "{said}");

@@ -357,7 +357,7 @@ const SCENARIO: &str = r#"
 name: replay-test
 subscribers:
   - {plmn: 001/01, imsi: "001010000000001", count: 400, k: "465B5CE8B199B49FAA5F0A2EE238A6BC", opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000"}
-cells: {gnbs: 4, cells-per-gnb: 1, tacs: [1], slices: ["1"]}
+cells: {nodes: 4, cells-per-node: 1, tacs: [1], slices: ["1"]}
 load:
   - {procedure: registration, arrivals: uniform, phases: [{rate: 20/s, for: 20s}]}
 guardrails:

@@ -16,8 +16,8 @@ libfuzzer_sys::fuzz_target!(|input: &str| {
             let permitted = plan.scenario().conditions.override_.is_some();
             assert!(description.impaired <= description.impaired_at_most || permitted);
             for path in [Path::Ring, Path::Random, Path::Border, Path::WithinShard] {
-                let next = plan.next_gnb(0, path, input.len() as u64);
-                assert!(next.is_none_or(|next| next > 0 && next < plan.scenario().cells.gnbs));
+                let next = plan.next_node(0, path, input.len() as u64);
+                assert!(next.is_none_or(|next| next > 0 && next < plan.scenario().cells.nodes));
             }
             let shard = plan.shard(0);
             for schedule in shard.schedules() {

@@ -133,7 +133,7 @@ fn scenario(rng: &mut SmallRng, gnbs: usize, lasts_s: u64) -> String {
 subscribers:
   - {{plmn: 001/01, imsi: \"001010000000001\", count: 2000, k: \"465B5CE8B199B49FAA5F0A2EE238A6BC\", \
          opc: \"E8ED289DEBA952E4283B54E88E6183CA\"}}
-cells: {{gnbs: {gnbs}}}
+cells: {{nodes: {gnbs}}}
 drain: 4s
 slos: [registration.success >= 50%, deregistration.success >= 50%]
 load:

@@ -90,7 +90,7 @@ impl World {
             Ok(scenario) => Arc::new(scenario),
             Err(error) => panic!("the scenario of seed {}: {error}\n{}", drill.seed, drill.scenario),
         };
-        let plan = match Plan::with_shards(Arc::clone(&scenario), drill.seed, scenario.cells.gnbs) {
+        let plan = match Plan::with_shards(Arc::clone(&scenario), drill.seed, scenario.cells.nodes) {
             Ok(plan) => Arc::new(plan),
             Err(error) => panic!("the plan of seed {}: {error}", drill.seed),
         };

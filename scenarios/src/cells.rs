@@ -1,27 +1,29 @@
-//! The radio access network: gNBs, their cells, tracking areas and slices.
+//! The radio access network: base stations, their cells, tracking areas and slices.
 
 use std::time::Duration;
 
-use identity::{Plmn, Snssai, Tac};
+use identity::{Plmn, Snssai, Tac, Technology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::technology;
 
 /// How many base stations there are and what they serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cells {
     /// Base stations, each with one association to the target.
-    pub gnbs: u32,
-    /// Cells of each gNB.
-    pub cells_per_gnb: u32,
-    /// Who broadcasts where: at least one; their gNBs add up to `gnbs`. The first one's come first.
+    pub nodes: u32,
+    /// Cells of each base station.
+    pub cells_per_node: u32,
+    /// Who broadcasts where: at least one; their nodes add up to `nodes`. The first one's come first.
     pub networks: Vec<RadioNetwork>,
-    /// Slices that every gNB supports and every UE asks for.
+    /// Slices that every gNB supports and every UE asks for. Only networks of NR have slices.
     pub slices: Vec<Snssai>,
-    /// The identifier of the first gNB; the others follow (TS 38.413 §9.3.1.6).
-    pub first_gnb_id: u32,
-    /// Groups of gNBs by their names, for conditions that are about one of them.
+    /// The identifier of the first base station; the others follow (TS 38.413 §9.3.1.6).
+    pub first_node_id: u32,
+    /// Groups of base stations by their names, for conditions that are about one of them.
     pub groups: Vec<CellGroup>,
-    /// After this long without signalling a gNB asks for the release of a UE. `None`: it never does.
+    /// After this long without signalling a base station asks for the release of a UE. `None`: it never does.
     pub inactivity: Option<Duration>,
     /// What gNBs do when an AMF says that it is overloaded.
     pub overload: Overload,
@@ -38,86 +40,96 @@ pub enum Overload {
     Obey,
 }
 
-/// Some gNBs that follow each other.
+/// Some base stations that follow each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CellGroup {
     /// What conditions call it.
     pub name: String,
-    /// The first one's place among all gNBs, from 0, as in `roamstorm-gnb-0000`.
+    /// The first one's place among all base stations, from 0, as in `roamstorm-gnb-0000`.
     pub first: u32,
     /// How many there are.
     pub count: u32,
 }
 
 impl CellGroup {
-    /// Whether the gNB of this place among all belongs to it.
+    /// Whether the base station of this place among all belongs to it.
     pub fn contains(&self, index: u32) -> bool {
         (self.first..self.first.saturating_add(self.count)).contains(&index)
     }
 }
 
-/// The gNBs of one network.
+/// The base stations of one network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RadioNetwork {
-    /// What the gNBs broadcast.
+    /// What they broadcast.
     pub plmn: Plmn,
-    /// How many of the gNBs.
-    pub gnbs: u32,
-    /// Tracking areas, dealt round robin over the gNBs.
+    /// Which radio they have.
+    pub technology: Technology,
+    /// How many of all base stations.
+    pub nodes: u32,
+    /// Tracking areas, dealt round robin over them.
     pub tacs: Vec<Tac>,
 }
 
 impl Cells {
-    /// The network of the first gNBs.
+    /// The network of the first base stations.
     pub fn plmn(&self) -> Plmn {
         self.networks[0].plmn
     }
 
-    /// The network of gNB `index`, and the place of the gNB within it.
+    /// Whether some network has this radio.
+    pub fn has(&self, technology: Technology) -> bool {
+        self.networks.iter().any(|network| network.technology == technology)
+    }
+
+    /// The network of base station `index`, and the place of the node within it.
     fn network_of(&self, index: u32) -> (&RadioNetwork, u32) {
         let mut place = index;
         for network in &self.networks {
-            if place < network.gnbs {
+            if place < network.nodes {
                 return (network, place);
             }
-            place -= network.gnbs;
+            place -= network.nodes;
         }
-        panic!("the networks of checked cells have {} gNBs, not a gNB {index}", self.gnbs)
+        panic!("the networks of checked cells have {} nodes, not a node {index}", self.nodes)
     }
 
-    /// The numbers of the gNBs that are of the same network as gNB `index`, which must be below `gnbs`.
-    pub(crate) fn gnbs_of_network_with(&self, index: u32) -> std::ops::Range<u32> {
+    /// The numbers of the base stations that are of the same network as number `index`, which must be below `nodes`.
+    pub(crate) fn nodes_of_network_with(&self, index: u32) -> std::ops::Range<u32> {
         let (network, place) = self.network_of(index);
         let start = index - place;
-        start..start + network.gnbs
+        start..start + network.nodes
     }
 
-    /// The base station number `index`, below `gnbs`.
+    /// The base station number `index`, below `nodes`.
     ///
     /// # Panics
-    /// When there is no such gNB.
-    pub fn gnb(&self, index: u32) -> Gnb {
+    /// When there is no such base station.
+    pub fn node(&self, index: u32) -> Node {
         let (network, place) = self.network_of(index);
         let place = usize::try_from(place).unwrap_or_default();
-        Gnb {
+        Node {
             index,
-            gnb_id: self.first_gnb_id.saturating_add(index),
-            name: format!("roamstorm-gnb-{index:04}"),
+            technology: network.technology,
+            node_id: self.first_node_id.saturating_add(index),
+            name: format!("roamstorm-{}-{index:04}", technology::node(network.technology).to_lowercase()),
             plmn: network.plmn,
             tac: network.tacs[place % network.tacs.len()],
             slices: self.slices.clone(),
-            cells: self.cells_per_gnb,
+            cells: self.cells_per_node,
         }
     }
 }
 
 /// One base station.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gnb {
-    /// Its place among all gNBs of the scenario, from 0.
+pub struct Node {
+    /// Its place among all base stations of the scenario, from 0.
     pub index: u32,
-    /// Global gNB ID without the PLMN; fits in 22 bits.
-    pub gnb_id: u32,
+    /// Which radio it has, and so what it is: a gNB of NR.
+    pub technology: Technology,
+    /// Its global identifier without the PLMN; fits in 22 bits.
+    pub node_id: u32,
     /// RAN node name.
     pub name: String,
     /// The network that it broadcasts.

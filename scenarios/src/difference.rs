@@ -1,11 +1,17 @@
 //! Which fields of two scenarios differ, for those who compare the runs of both.
 
+use crate::old_words;
 use crate::yaml::{Key, Node, Value};
 
 /// The fields in which two scenarios, as YAML, differ, such as `load[0].phases[0].rate: 100/s, 200/s`. What names them, and the
 /// seed, is left out. `Err`: one of the two is no YAML.
 pub fn differing_fields(left: &str, right: &str) -> Result<Vec<String>, String> {
-    let parse = |text| Node::parse(text).map_err(|error| format!("line {}: {}", error.line, error.message));
+    let parse = |text| {
+        let mut root =
+            Node::parse(text).map_err(|error| format!("line {}: {}", error.line, error.message))?;
+        old_words::replace(&mut root);
+        Ok::<_, String>(root)
+    };
     let mut fields = Vec::new();
     compare("", Some(&parse(left)?), Some(&parse(right)?), &mut fields);
     Ok(fields)

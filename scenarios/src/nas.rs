@@ -1,13 +1,20 @@
-//! What the UEs do on the NAS level (TS 24.501).
+//! What the UEs do on the NAS level.
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Capabilities and habits of every UE.
+/// What every UE does, in each technology that it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nas {
+    /// In 5G (TS 24.501).
+    pub nr: Nas5g,
+}
+
+/// Capabilities and habits of every UE in 5G.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nas5g {
     /// NEA algorithms 0 to 3 that the UEs support; the simulator prefers the first ones.
     pub ciphering: Vec<u8>,
     /// NIA algorithms 0 to 3 that the UEs support; the simulator prefers the first ones.

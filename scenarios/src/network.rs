@@ -13,25 +13,32 @@ pub struct Network {
     pub processing_delay: Duration,
     /// Added to it: uniformly from zero to this.
     pub processing_jitter: Duration,
-    /// Refusal of registrations above a rate.
-    pub congestion: Option<Congestion>,
-    /// Whether the N1 connection is released after a registration without follow-on request.
-    pub release_after_registration: bool,
     /// When the simulator stops to answer, since the first InitialUEMessage.
     pub freezes: Vec<Freeze>,
-    /// The slices that are allowed.
-    pub accept_slices: Vec<Snssai>,
-    /// The periodic registration timer that is assigned (TS 24.501 §10.2).
-    pub t3512: Duration,
     /// What is agreed for subscribers of other networks, one for each visited network. Without one, a visited network
     /// is served home-routed and every DNN keeps its name.
     pub roaming: Vec<Roaming>,
     /// Networks whose borders UEs cross without searching (TS 24.501 §5.5.1.2.4): all of the scenario, or none.
     pub equivalent_plmns: bool,
-    /// How it treats handovers.
-    pub handover: HandoverPolicy,
     /// How the policy control answers when a session is established or modified.
     pub policy: PolicyControl,
+    /// Its access node of 5G.
+    pub nr: Core5g,
+}
+
+/// The behaviour of the simulated AMF.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Core5g {
+    /// Refusal of registrations above a rate.
+    pub congestion: Option<Congestion>,
+    /// Whether the N1 connection is released after a registration without follow-on request.
+    pub release_after_registration: bool,
+    /// The slices that are allowed.
+    pub accept_slices: Vec<Snssai>,
+    /// The periodic registration timer that is assigned (TS 24.501 §10.2).
+    pub t3512: Duration,
+    /// How it treats handovers.
+    pub handover: HandoverPolicy,
 }
 
 /// The agreement with one visited network.

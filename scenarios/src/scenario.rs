@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     CapacitySearch, Cells, Charging, Conditions, Expectation, Generator, Guardrail, Load, Mobility, Nas,
-    Network, RadioProfile, SessionTemplate, SimSwap, Slo, Subscriber, SubscriberGroup,
+    Network, OldWords, RadioProfile, SessionTemplate, SimSwap, Slo, Subscriber, SubscriberGroup,
 };
 
 /// Everything that a run does. Made by [`Scenario::from_yaml`] or [`Scenario::load`], and checked there.
@@ -50,6 +50,8 @@ pub struct Scenario {
     pub charging: Charging,
     /// How long what is in flight at the end may still take.
     pub drain: Duration,
+    /// What its file called by an old word.
+    pub old_words: OldWords,
 }
 
 impl Scenario {

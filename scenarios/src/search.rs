@@ -13,6 +13,10 @@ pub struct CapacitySearch {
     pub procedure: Procedure,
     /// How attempts are spread around the rate.
     pub arrivals: Arrivals,
+    /// What each probe plays before, so that UEs are where the procedure begins.
+    pub before: Vec<Load>,
+    /// When the searched rate begins, since the start of a probe.
+    pub starts_after: Duration,
     /// All of them must hold; at least one.
     pub conditions: Vec<Slo>,
     /// The first and lowest rate, attempts per second.
@@ -26,11 +30,14 @@ pub struct CapacitySearch {
 }
 
 impl CapacitySearch {
-    /// The load of a probe.
-    pub fn load_at(&self, rate_per_s: f64) -> Load {
+    /// The loads of a probe: those before, and the searched one last.
+    pub fn loads_at(&self, rate_per_s: f64) -> Vec<Load> {
         let shape = Shape::Constant { rate_per_s, for_: self.probe };
         let phases = vec![Phase { name: None, shape }];
-        Load { procedure: self.procedure, arrivals: self.arrivals, starts_after: Duration::ZERO, phases }
+        let (procedure, arrivals, starts_after) = (self.procedure, self.arrivals, self.starts_after);
+        let mut loads = self.before.clone();
+        loads.push(Load { procedure, arrivals, starts_after, phases });
+        loads
     }
 }
 
@@ -39,7 +46,7 @@ impl Scenario {
     pub fn probe_at(&self, rate_per_s: f64) -> Option<Self> {
         let search = self.search.as_ref()?;
         Some(Self {
-            load: vec![search.load_at(rate_per_s)],
+            load: search.loads_at(rate_per_s),
             slos: search.conditions.clone(),
             search: None,
             ..self.clone()
@@ -51,9 +58,9 @@ impl Scenario {
 mod tests {
     use super::*;
 
-    fn scenario(load: &str) -> Result<Scenario, String> {
+    fn scenario(search: &str) -> Result<Scenario, String> {
         let text = format!(
-            "name: t\nsubscribers: [{{plmn: 001/01, imsi: \"001010000000001\", count: 2000, k: \"465B5CE8B199B49FAA5F0A2EE238A6BC\", opc: \"E8ED289DEBA952E4283B54E88E6183CA\"}}]\nload: {load}\n"
+            "name: t\nsubscribers: [{{plmn: 001/01, imsi: \"001010000000001\", count: 2000, k: \"465B5CE8B199B49FAA5F0A2EE238A6BC\", opc: \"E8ED289DEBA952E4283B54E88E6183CA\"}}]\nsearch: {search}\n"
         );
         Scenario::from_yaml(&text, "t.yaml").map_err(|error| error.to_string())
     }
@@ -75,30 +82,68 @@ mod tests {
         let warnings = scenario(search).unwrap().warnings();
         assert!(warnings.iter().all(|warning| !warning.contains("no SLOs")), "{warnings:?}");
         let error = scenario(&format!("{search}\nslos: [registration.success > 90%]")).unwrap_err();
-        assert!(error.contains("stand in load.while"), "{error}");
+        assert!(error.contains("stand in search.while"), "{error}");
     }
 
     #[test]
     fn what_cannot_be_searched_says_where_and_why() {
-        for (load, part) in [
+        for (search, part) in [
             (
-                "{find: handover-n2.rate, while: registration.success > 99%}",
-                "load.find: \"handover-n2.rate\" cannot be searched for",
+                "{find: registraton.rate, while: registration.success > 99%}",
+                "search.find: \"registraton.rate\" cannot be searched for; did you mean \"registration.rate\"?",
             ),
-            ("{find: registration.rate, while: registration.speed > 99%}", "load.while"),
+            ("{find: registration.rate, while: registration.speed > 99%}", "search.while"),
             (
                 "{find: registration.rate, while: registration.success > 99%, to: 1000/s}",
                 "needs 20000 subscribers",
             ),
-            ("{find: registration.rate, while: registration.success > 99%, from: 500/s}", "load.from"),
+            ("{find: registration.rate, while: registration.success > 99%, from: 500/s}", "search.from"),
             (
                 "{find: registration.rate, while: registration.success > 99%, precision: 0%}",
                 "1% to 50% are accepted",
             ),
             ("{find: registration.rate}", "while"),
         ] {
-            let error = scenario(load).unwrap_err();
-            assert!(error.contains(part) && error.starts_with("t.yaml:3:"), "{load}: {error}");
+            let error = scenario(search).unwrap_err();
+            assert!(error.contains(part) && error.starts_with("t.yaml:3:"), "{search}: {error}");
         }
+    }
+
+    #[test]
+    fn any_procedure_is_searched_after_what_comes_before_it() {
+        let load = "[{procedure: registration, phases: [{rate: 1000/s, for: 2s}]}, {procedure: pdu-session, starts-after: 3s, phases: [{rate: 500/s, for: 2s}]}]";
+        let found =
+            scenario(&format!("{{find: pdu-session-release.rate, probe: 10s, while: pdu-session-release.success > 99%}}\nsessions: [{{dnn: internet}}]\nload: {load}"))
+                .unwrap();
+        let search = found.search.clone().unwrap();
+        assert_eq!((search.starts_after.as_secs(), search.to_per_s, search.before.len()), (5, 100.0, 2));
+        let probe = found.probe_at(50.0).unwrap();
+        assert_eq!(probe.load.iter().map(Load::planned).collect::<Vec<_>>(), [2000, 1000, 500]);
+        assert_eq!(Scenario::from_yaml(&found.to_yaml(), "again").unwrap(), found);
+        let error = scenario(&format!(
+            "{{find: pdu-session.rate, probe: 10s, to: 200/s, while: pdu-session.success > 99%}}\nsessions: [{{dnn: internet}}]\nload: {load}"
+        ));
+        let error = error.unwrap_err();
+        assert!(
+            error.contains(
+                "needs 2000 registered UEs without a session, one for each attempt: there are 1000"
+            ),
+            "{error}"
+        );
+        let handovers = scenario(&format!(
+            "{{find: handover-n2.rate, while: handover-n2.success > 99%}}\ncells: {{nodes: 2}}\nsessions: [{{dnn: internet}}]\nload: {load}"
+        ));
+        assert_eq!(handovers.unwrap().search.unwrap().to_per_s, 100_000.0);
+    }
+
+    #[test]
+    fn a_search_that_stands_in_load_is_still_one() {
+        let old = scenario("{find: registration.rate, while: registration.success > 99%}").unwrap();
+        let text = old.to_yaml();
+        assert!(text.contains("\nsearch:"), "{text}");
+        let moved = text.replace("\nsearch:", "\nload:");
+        let again = Scenario::from_yaml(&moved, "old.yaml").unwrap();
+        assert_eq!(again, old);
+        assert!(again.warnings()[0].contains("load is called search now"), "{:?}", again.warnings());
     }
 }

@@ -7,7 +7,7 @@ use crate::{Load, Metric, Scenario};
 impl Scenario {
     /// What is allowed but probably not meant, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.old_words.0.clone();
         self.warn_of_loads(&mut warnings);
         self.warn_of_surplus(&mut warnings);
         self.warn_of_networks(&mut warnings);
@@ -29,7 +29,7 @@ impl Scenario {
 
     /// Those of [`Scenario::warnings`] that matter to who only serves the network.
     pub fn network_warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.old_words.0.clone();
         self.warn_of_networks(&mut warnings);
         warnings
     }
@@ -38,8 +38,9 @@ impl Scenario {
     fn warn_of_loads(&self, warnings: &mut Vec<String>) {
         let registers = self.starts(Procedure::Registration);
         let establishes = self.starts(Procedure::PduSession);
-        let connects =
-            establishes || self.starts(Procedure::ServiceRequest) || !self.network.release_after_registration;
+        let connects = establishes
+            || self.starts(Procedure::ServiceRequest)
+            || !self.network.nr.release_after_registration;
         for load in self.load.iter().filter(|load| load.procedure != Procedure::Registration) {
             let name = load.procedure.name();
             if !registers {
@@ -49,7 +50,7 @@ impl Scenario {
             } else if needs_connection(load.procedure) && !connects {
                 warnings.push(format!(
                     "UEs are released when they have registered, and nothing connects them again, so hardly an attempt of \
-                     {name} can start: a load of pdu-session or service-request does, or network.release-after-registration: \
+                     {name} can start: a load of pdu-session or service-request does, or network.nr.release-after-registration: \
                      false"
                 ));
             }
@@ -91,9 +92,9 @@ impl Scenario {
 
     fn warn_of_networks(&self, warnings: &mut Vec<String>) {
         for network in &self.cells.networks {
-            let (tacs, gnbs) = (network.tacs.len(), network.gnbs);
-            if tacs > usize::try_from(gnbs).unwrap_or(usize::MAX) {
-                warnings.push(format!("{tacs} TACs for {gnbs} gNBs: the last ones serve no gNB"));
+            let (tacs, nodes) = (network.tacs.len(), network.nodes);
+            if tacs > usize::try_from(nodes).unwrap_or(usize::MAX) {
+                warnings.push(format!("{tacs} TACs for {nodes} nodes: the last ones serve none"));
             }
         }
         for roaming in &self.network.roaming {

@@ -24,14 +24,14 @@ fn unknown_fields_are_located_and_near_ones_suggested() {
         "subscribers:",
         "subscriber:",
         "bad.yaml:2:1: subscriber: unknown field \"subscriber\"; did you mean \"subscribers\"? (accepted here: name, \
-         description, seed, subscribers, cells, nas, radio, sessions, mobility, sim-swap, conditions, load, slos, \
+         description, seed, subscribers, cells, nas, radio, sessions, mobility, sim-swap, conditions, load, search, slos, \
          guardrails, expect, generator, network, charging, drain)",
     );
     assert_error(
-        "gnbs: 2",
-        "gnb: 2",
-        "bad.yaml:8:9: cells.gnb: unknown field \"gnb\"; did you mean \"gnbs\"? (accepted here: gnbs, cells-per-gnb, \
-         plmn, tacs, networks, slices, first-gnb-id, groups, inactivity, overload)",
+        "nodes: 2",
+        "node: 2",
+        "bad.yaml:8:9: cells.node: unknown field \"node\"; did you mean \"nodes\"? (accepted here: technology, nodes, cells-per-node, \
+         plmn, tacs, networks, slices, first-node-id, groups, inactivity, overload)",
     );
     assert_error(
         "rate: 10/s, for",
@@ -60,19 +60,19 @@ fn missing_fields_are_named() {
 #[test]
 fn wrong_types_say_what_is_expected() {
     assert_error(
-        "gnbs: 2",
-        "gnbs: two",
-        "bad.yaml:8:15: cells.gnbs: found \"two\", expected a whole number from 0 to 4294967295",
+        "nodes: 2",
+        "nodes: two",
+        "bad.yaml:8:16: cells.nodes: found \"two\", expected a whole number from 0 to 4294967295",
     );
     assert_error(
-        "gnbs: 2",
-        "gnbs: -2",
-        "bad.yaml:8:15: cells.gnbs: found -2, expected a whole number from 0 to 4294967295",
+        "nodes: 2",
+        "nodes: -2",
+        "bad.yaml:8:16: cells.nodes: found -2, expected a whole number from 0 to 4294967295",
     );
     assert_error(
-        "cells: {gnbs: 2}",
+        "cells: {nodes: 2}",
         "cells: 2",
-        "bad.yaml:8:8: cells: found 2, expected a mapping such as {gnbs: 10}",
+        "bad.yaml:8:8: cells: found 2, expected a mapping such as {nodes: 10}",
     );
     assert_error(
         "slos:\n  - registration.success >= 99%",
@@ -85,9 +85,9 @@ fn wrong_types_say_what_is_expected() {
         "bad.yaml:9:8: radio: found a list, expected the name of a radio profile, or a mapping such as {latency: 8ms, loss: 0.1%}",
     );
     assert_error(
-        "cells: {gnbs: 2}",
+        "cells: {nodes: 2}",
         "cells:",
-        "bad.yaml:8:6: cells: found nothing, expected a mapping such as {gnbs: 10}",
+        "bad.yaml:8:6: cells: found nothing, expected a mapping such as {nodes: 10}",
     );
 }
 
@@ -303,13 +303,13 @@ fn phases_have_one_shape() {
 #[test]
 fn limits_of_the_network_are_checked() {
     for (replace, with, part) in [
-        ("gnbs: 2", "gnbs: 0", "cells.gnbs: 0 gNBs: 1 to 100000 are accepted"),
-        ("gnbs: 2", "gnbs: 2, tacs: []", "cells.tacs: the list is empty, expected at least one TAC"),
-        ("gnbs: 2", "gnbs: 2, tacs: [16777214]", "cells.tacs[0]: 16777214 is not a tracking area code"),
-        ("gnbs: 2", "gnbs: 2, slices: [1, x]", "cells.slices[1]: \"x\" is not a slice such as"),
-        ("gnbs: 2", "gnbs: 2, first-gnb-id: 4194303", "exceed 22 bits: at most 4194303 is accepted"),
-        ("gnbs: 2", "gnbs: 2, overload: perhaps", "cells.overload: "),
-        ("gnbs: 2", "gnbs: 2, inactivity: 0s", "cells.inactivity: 0s would release every UE at once"),
+        ("nodes: 2", "nodes: 0", "cells.nodes: 0 nodes: 1 to 100000 are accepted"),
+        ("nodes: 2", "nodes: 2, tacs: []", "cells.tacs: the list is empty, expected at least one TAC"),
+        ("nodes: 2", "nodes: 2, tacs: [16777214]", "cells.tacs[0]: 16777214 is not a tracking area code"),
+        ("nodes: 2", "nodes: 2, slices: [1, x]", "cells.slices[1]: \"x\" is not a slice such as"),
+        ("nodes: 2", "nodes: 2, first-node-id: 4194303", "exceed 22 bits: at most 4194303 is accepted"),
+        ("nodes: 2", "nodes: 2, overload: perhaps", "cells.overload: "),
+        ("nodes: 2", "nodes: 2, inactivity: 0s", "cells.inactivity: 0s would release every UE at once"),
         ("radio: urban", "radio: {loss: 150%}", "radio.loss: \"150%\" is not a percentage from 0% to 100%"),
         (
             "radio: urban",
@@ -319,11 +319,11 @@ fn limits_of_the_network_are_checked() {
         ("radio: urban", "radio: {capacity: 0}", "radio.capacity: 0 connections let nobody in"),
         (
             "radio: urban",
-            "nas: {ciphering: [4]}",
-            "nas.ciphering[0]: 4 is not an algorithm: 0 to 3 are accepted",
+            "nas: {nr: {ciphering: [4]}}",
+            "nas.nr.ciphering[0]: 4 is not an algorithm: 0 to 3 are accepted",
         ),
-        ("radio: urban", "nas: {integrity: [2, 2]}", "nas.integrity[1]: NIA2 is in the list twice"),
-        ("radio: urban", "nas: {integrity: []}", "nas.integrity: the list is empty"),
+        ("radio: urban", "nas: {nr: {integrity: [2, 2]}}", "nas.nr.integrity[1]: NIA2 is in the list twice"),
+        ("radio: urban", "nas: {nr: {integrity: []}}", "nas.nr.integrity: the list is empty"),
         ("radio: urban", "network: {freezes: [{at: 1s, for: 0s}]}", "network.freezes[0].for: 0s is no time"),
         ("name: good", "name: a/b", "name: a name is 1 to 64 letters"),
     ] {
@@ -334,7 +334,7 @@ fn limits_of_the_network_are_checked() {
 
 #[test]
 fn broken_yaml_is_located() {
-    let error = error_after("cells: {gnbs: 2}", "cells: {gnbs: 2");
+    let error = error_after("cells: {nodes: 2}", "cells: {nodes: 2");
     assert!(error.starts_with("bad.yaml:"), "{error}");
     let error = error_after("name: good", "name: good\nname: better");
     assert!(error.starts_with("bad.yaml:2:1: ") && error.contains("name"), "{error}");
@@ -391,13 +391,13 @@ fn overrides_change_the_scenario_and_errors_name_them() {
              or /h, such as 1000/s or 120/min",
         ),
         (
-            "cells.gnb",
+            "cells.node",
             "1",
-            "--set cells.gnb=1: cells.gnb: unknown field \"gnb\"; did you mean \"gnbs\"? (accepted here: gnbs, \
-             cells-per-gnb, plmn, tacs, networks, slices, first-gnb-id, groups, inactivity, overload)",
+            "--set cells.node=1: cells.node: unknown field \"node\"; did you mean \"nodes\"? (accepted here: technology, nodes, \
+             cells-per-node, plmn, tacs, networks, slices, first-node-id, groups, inactivity, overload)",
         ),
         ("load.7.procedure", "x", "--set load.7.procedure=x: load has 4 items: 0 to 4 are accepted, not 7"),
-        ("cells.gnbs", "0", "--set cells.gnbs=0: cells.gnbs: 0 gNBs: 1 to 100000 are accepted"),
+        ("cells.nodes", "0", "--set cells.nodes=0: cells.nodes: 0 nodes: 1 to 100000 are accepted"),
     ] {
         assert_eq!(set(path, value).unwrap_err().to_string(), expected);
     }
@@ -417,7 +417,7 @@ subscribers:
     count: 10
     k: {derived-from: "465B5CE8B199B49FAA5F0A2EE238A6BC"}
     opc: "E8ED289DEBA952E4283B54E88E6183CA"
-cells: {gnbs: 2}
+cells: {nodes: 2}
 radio: urban
 load:
   - procedure: registration

@@ -40,33 +40,33 @@ fn an_error_has_line_column_field_and_what_is_accepted() {
 fn networks_of_the_cells() {
     assert_errors(&[
         (
-            "cells: {gnbs: 5, networks: [{plmn: 001/01, gnbs: 2}]}",
-            "cells.gnbs: the networks have 2 gNBs together",
+            "cells: {nodes: 5, networks: [{plmn: 001/01, nodes: 2}]}",
+            "cells.nodes: the networks have 2 nodes together",
         ),
         ("cells: {networks: []}", "cells.networks: the list is empty, expected at least one network"),
         (
-            "cells: {tacs: [1], networks: [{plmn: 001/01, gnbs: 2}]}",
+            "cells: {tacs: [1], networks: [{plmn: 001/01, nodes: 2}]}",
             "cells.tacs: \"tacs\" does not go with networks",
         ),
         (
-            "cells: {plmn: 001/01, networks: [{plmn: 001/01, gnbs: 2}]}",
+            "cells: {plmn: 001/01, networks: [{plmn: 001/01, nodes: 2}]}",
             "cells.plmn: \"plmn\" does not go with",
         ),
         (
-            "cells: {networks: [{plmn: 001/01, gnbs: 0}]}",
-            "cells.networks[0].gnbs: 0 gNBs: 1 to 100000 are accepted",
+            "cells: {networks: [{plmn: 001/01, nodes: 0}]}",
+            "cells.networks[0].nodes: 0 nodes: 1 to 100000 are accepted",
         ),
         (
-            "cells: {networks: [{plmn: 001/01, gnbs: 2, tacs: []}]}",
+            "cells: {networks: [{plmn: 001/01, nodes: 2, tacs: []}]}",
             "cells.networks[0].tacs: the list is empty",
         ),
         (
-            "cells: {networks: [{plmn: 001/01, gnbs: 2}, {plmn: 001/01, gnbs: 1}]}",
+            "cells: {networks: [{plmn: 001/01, nodes: 2}, {plmn: 001/01, nodes: 1}]}",
             "cells.networks[1].plmn: 001/01 is in the list twice",
         ),
         (
-            "cells: {networks: [{plmn: 001/01, gnbs: 99999}, {plmn: 001/02, gnbs: 9}]}",
-            "cells.networks: 100008 gNBs: 1 to 100000 are accepted",
+            "cells: {networks: [{plmn: 001/01, nodes: 99999}, {plmn: 001/02, nodes: 9}]}",
+            "cells.networks: 100008 nodes: 1 to 100000 are accepted",
         ),
     ]);
 }
@@ -130,7 +130,7 @@ fn mobility_and_handovers() {
         ("mobility: {failure: 101%}", "mobility.failure: \"101%\" is not a percentage"),
         ("mobility: {refuse: 1}", "mobility.refuse: 1 could be one percent or all"),
         ("mobility: {interruption: 20}", "mobility.interruption: \"20\" is not a duration"),
-        ("cells: {gnbs: 1}", "load[2].procedure: a handover needs 2 gNBs: cells.gnbs is 1"),
+        ("cells: {nodes: 1}", "load[2].procedure: a handover needs 2 base stations: cells.nodes is 1"),
         ("sim-swap: esim", "sim-swap: unknown value \"esim\" (accepted: new-keys, other-identity)"),
     ]);
 }
@@ -139,7 +139,7 @@ fn mobility_and_handovers() {
 fn agreements_between_networks() {
     let roaming = |fields: &str| {
         format!(
-            "cells: {{networks: [{{plmn: 001/01, gnbs: 2}}, {{plmn: 262/01, gnbs: 2}}]}}\nnetwork: {{roaming: [{fields}]}}"
+            "cells: {{networks: [{{plmn: 001/01, nodes: 2}}, {{plmn: 262/01, nodes: 2}}]}}\nnetwork: {{roaming: [{fields}]}}"
         )
     };
     for (fields, part) in [
@@ -169,8 +169,8 @@ fn agreements_between_networks() {
             "network: {policy: {timeout: 60%, refuse: 50%}}",
             "network.policy: a request is either refused or not answered",
         ),
-        ("network: {handover: {refuse: 2}}", "network.handover.refuse: \"2\" is not a percentage"),
-        ("network: {handover: {reject: 2%}}", "network.handover.reject: unknown field \"reject\""),
+        ("network: {nr: {handover: {refuse: 2}}}", "network.nr.handover.refuse: \"2\" is not a percentage"),
+        ("network: {nr: {handover: {reject: 2%}}}", "network.nr.handover.reject: unknown field \"reject\""),
         (
             "network: {equivalent-plmns: maybe}",
             "network.equivalent-plmns: found \"maybe\", expected true or false",
@@ -320,7 +320,7 @@ fn tariffs() {
 fn a_price_is_missing_for_a_dnn_that_only_the_visited_network_gives() {
     let sections = |rates: &str, breakout: &str| {
         format!(
-            "cells: {{networks: [{{plmn: 001/01, gnbs: 2}}, {{plmn: 262/01, gnbs: 2}}]}}\n\
+            "cells: {{networks: [{{plmn: 001/01, nodes: 2}}, {{plmn: 262/01, nodes: 2}}]}}\n\
              network: {{roaming: [{{visited: 262/01, breakout: {breakout}, dnns: {{internet: internet.visited}}}}]}}\n\
              charging: {{tariff: {{name: t, currency: EUR, rates: [{rates}]}}}}"
         )
@@ -395,7 +395,7 @@ fn loads_that_never_start_are_warned_of() {
         ),
         (
             &with(
-                "cells: {networks: [{plmn: 001/01, gnbs: 2}, {plmn: 262/01, gnbs: 2}]}\n\
+                "cells: {networks: [{plmn: 001/01, nodes: 2}, {plmn: 262/01, nodes: 2}]}\n\
                  network: {roaming: [{visited: 262/01, refused-dnns: [imms]}]}",
             ),
             "the agreement with 262/01 names imms, which no session asks for",
@@ -415,7 +415,7 @@ load:
   - {procedure: registration, phases: [{rate: 1/s, for: 10s}]}
   - {procedure: pdu-session, phases: [{rate: 1/s, for: 10s}]}
   - {procedure: handover-n2, phases: [{rate: 1/s, for: 10s}]}
-cells: {gnbs: 2}
+cells: {nodes: 2}
 sessions: [{dnn: internet}]
 slos: [registration.success >= 99%]
 "#;

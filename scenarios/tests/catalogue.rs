@@ -58,7 +58,7 @@ fn traffic_of_each_name_flows_both_ways_and_can_be_changed_in_part() {
 fn smoke_is_quick_and_readable_and_gives_every_subscriber_its_turn() {
     let scenario = Scenario::load("smoke", &[]).unwrap();
     assert_eq!(scenario.subscriber_count(), 100);
-    assert_eq!(scenario.nas.ciphering[0], 0);
+    assert_eq!(scenario.nas.nr.ciphering[0], 0);
     let plan = Plan::new(Arc::new(scenario), 1, 1).unwrap();
     assert!(plan.duration() <= Duration::from_secs(6));
     let life =

@@ -5,7 +5,7 @@ use scenarios::{Scenario, json_schema};
 const GOOD: &str = r#"name: good
 subscribers:
   - {plmn: 001/01, imsi: "001010000000001", count: 40, k: "465B5CE8B199B49FAA5F0A2EE238A6BC", opc: "E8ED289DEBA952E4283B54E88E6183CA"}
-cells: {gnbs: 2, slices: ["1", "1-000001"], groups: [{name: border, first: 1, count: 1}]}
+cells: {nodes: 2, slices: ["1", "1-000001"], groups: [{name: border, first: 1, count: 1}]}
 sessions: [{dnn: internet, slice: "1"}, {dnn: ims, slice: "1-000001"}]
 load:
   - {procedure: registration, phases: [{name: calm, rate: 1/s, for: 10s}, {name: peak, rate: 2/s, for: 5s}]}
@@ -116,8 +116,8 @@ fn a_figure_that_cannot_come_to_be_is_refused_with_the_reason() {
 #[test]
 fn groups_of_cells_are_of_gnbs_that_exist() {
     for (groups, part) in [
-        ("[{name: a, first: 1, count: 2}]", "cells.groups[0].first: there are 2 gNBs, numbered from 0"),
-        ("[{name: a, count: 0}]", "cells.groups[0].count: 0 gNBs are no group"),
+        ("[{name: a, first: 1, count: 2}]", "cells.groups[0].first: there are 2 nodes, numbered from 0"),
+        ("[{name: a, count: 0}]", "cells.groups[0].count: 0 nodes are no group"),
         ("[{name: \"\", count: 1}]", "cells.groups[0].name: a group needs a name"),
         ("[{name: a, count: 1}, {name: a, count: 1}]", "cells.groups[1].name: \"a\" is in the list twice"),
     ] {
@@ -143,9 +143,12 @@ fn attempts_that_no_condition_sees_are_warned_of() {
         let told = warnings(&format!("{storm}{seeing}"));
         assert!(!told.contains("no guardrail sees"), "{seeing}: {told}");
     }
-    let refusing = "nas: {retry: as-specified}\nnetwork: {congestion: {max-registrations-per-s: 5}}\nslos: [registration.success >= 95%]";
+    let refusing = "nas: {nr: {retry: as-specified}}\nnetwork: {nr: {congestion: {max-registrations-per-s: 5}}}\nslos: [registration.success >= 95%]";
     let told = warnings(refusing);
-    assert!(told.contains(&format!("network.congestion with nas.retry: as-specified {unseen}")), "{told}");
+    assert!(
+        told.contains(&format!("network.nr.congestion with nas.nr.retry: as-specified {unseen}")),
+        "{told}"
+    );
     let idle = "conditions: {impairments: [{rrc-oscillation: {share: 50%, period: 1s}, at: 2s, for: 3s}]}\nslos: [registration.success >= 95%]";
     let told = warnings(idle);
     assert!(

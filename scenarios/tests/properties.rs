@@ -40,7 +40,7 @@ proptest! {
         let plan = Plan::new(Arc::clone(&scenario), seed, 1).unwrap();
         let (mut subscribers, mut gnbs) = (HashSet::new(), HashSet::new());
         for shard in (0..plan.shards()).map(|number| plan.shard(number)) {
-            prop_assert!(shard.subscriber_count() > 0 && !shard.gnbs.is_empty());
+            prop_assert!(shard.subscriber_count() > 0 && !shard.nodes.is_empty());
             prop_assert!(shard.subscriber(shard.subscriber_count()).is_none());
             for local in 0..shard.subscriber_count() {
                 let subscriber = shard.subscriber(local).unwrap();
@@ -50,12 +50,12 @@ proptest! {
                     prop_assert_eq!(scenario.find_subscriber(subscriber.imsi), Some(subscriber));
                 }
             }
-            for gnb in shard.gnbs {
-                prop_assert!(gnbs.insert(gnb.gnb_id));
+            for gnb in shard.nodes {
+                prop_assert!(gnbs.insert(gnb.node_id));
             }
         }
         prop_assert_eq!(subscribers.len() as u64, scenario.subscriber_count());
-        prop_assert_eq!(gnbs.len(), scenario.cells.gnbs as usize);
+        prop_assert_eq!(gnbs.len(), scenario.cells.nodes as usize);
     }
 
     /// However a scenario is cut, nothing is lost or added.
@@ -67,7 +67,7 @@ proptest! {
             _ => false,
         };
         let each = if scenario.load.iter().any(within) { 2 } else { 1 };
-        let most = u64::from(scenario.cells.gnbs / each).min(scenario.subscriber_count());
+        let most = u64::from(scenario.cells.nodes / each).min(scenario.subscriber_count());
         let shards = 1 + pick.index(most as usize) as u32;
         let plan = Plan::with_shards(Arc::new(scenario), 1, shards).unwrap();
         let mut sums = vec![0; plan.scenario().load.len()];
@@ -92,22 +92,22 @@ proptest! {
     fn paths_lead_to_another_gnb(scenario in arbitrary::scenario(), from: prop::sample::Index, draw: u64) {
         let plan = Plan::new(Arc::new(scenario), 1, 1).unwrap();
         let cells = plan.scenario().cells.clone();
-        let from = from.index(cells.gnbs as usize) as u32;
-        let next = |path| plan.next_gnb(from, path, draw);
+        let from = from.index(cells.nodes as usize) as u32;
+        let next = |path| plan.next_node(from, path, draw);
         for path in [Path::Ring, Path::Random, Path::Border, Path::WithinShard] {
-            prop_assert_eq!(next(path), plan.next_gnb(from, path, draw));
-            prop_assert!(next(path).is_none_or(|next| next < cells.gnbs && next != from));
+            prop_assert_eq!(next(path), plan.next_node(from, path, draw));
+            prop_assert!(next(path).is_none_or(|next| next < cells.nodes && next != from));
         }
-        prop_assert_eq!(next(Path::Ring), Some((from + 1) % cells.gnbs));
+        prop_assert_eq!(next(Path::Ring), Some((from + 1) % cells.nodes));
         prop_assert!(next(Path::Random).is_some());
-        let abroad = next(Path::Border).map(|next| cells.gnb(next).plmn != cells.gnb(from).plmn);
+        let abroad = next(Path::Border).map(|next| cells.node(next).plmn != cells.node(from).plmn);
         prop_assert_eq!(abroad, (cells.networks.len() > 1).then_some(true));
-        let near = next(Path::WithinShard).map(|next| plan.shard_of_gnb(next));
-        let alone = plan.shard(plan.shard_of_gnb(from)).gnbs.len() == 1;
-        prop_assert_eq!(near, (!alone).then_some(plan.shard_of_gnb(from)));
+        let near = next(Path::WithinShard).map(|next| plan.shard_of_node(next));
+        let alone = plan.shard(plan.shard_of_node(from)).nodes.len() == 1;
+        prop_assert_eq!(near, (!alone).then_some(plan.shard_of_node(from)));
         for shard in (0..plan.shards()).map(|number| plan.shard(number)) {
-            prop_assert!(shard.gnbs.len() >= plan.describe().gnbs_of_a_shard as usize);
-            prop_assert!(shard.gnbs.iter().all(|gnb| plan.shard_of_gnb(gnb.index) == shard.number));
+            prop_assert!(shard.nodes.len() >= plan.describe().nodes_of_a_shard as usize);
+            prop_assert!(shard.nodes.iter().all(|gnb| plan.shard_of_node(gnb.index) == shard.number));
         }
     }
 
@@ -318,7 +318,7 @@ fn schema_accepts_the_catalogue_and_refuses_mistakes() {
         ("rate: 20kbit/s", "rate: 20/s"),
         ("packet: [80, 400]", "packet: [80, 400, 1200]"),
         ("dnn: internet", "dnn: in ter net"),
-        ("gnbs: 4", "gnbs: 0"),
+        ("nodes: 4", "nodes: 0"),
     ] {
         assert!(smoke.contains(replace), "{replace}");
         let json: serde_json::Value = serde_saphyr::from_str(&smoke.replace(replace, with)).unwrap();
@@ -351,7 +351,7 @@ fn seed_decides_poisson_arrivals() {
 #[test]
 fn plan_of_a_million_subscribers_is_instant() {
     let sets =
-        [("subscribers.0.count", "1000000"), ("cells.gnbs", "1000"), ("load.0.phases.0.rate", "100000/s")];
+        [("subscribers.0.count", "1000000"), ("cells.nodes", "1000"), ("load.0.phases.0.rate", "100000/s")];
     let sets = sets.map(|(path, value)| (path.to_owned(), value.to_owned()));
     let scenario = Arc::new(Scenario::load("attach-10k", &sets).unwrap());
     let before = Instant::now();
@@ -373,30 +373,33 @@ fn more_shards_than_gnbs_are_refused() {
 #[test]
 fn every_gnb_of_a_choice_is_reached() {
     let set = [
-        ("cells", "{networks: [{plmn: 001/01, gnbs: 2}, {plmn: 262/01, gnbs: 3}, {plmn: 262/02, gnbs: 1}]}"),
+        (
+            "cells",
+            "{networks: [{plmn: 001/01, nodes: 2}, {plmn: 262/01, nodes: 3}, {plmn: 262/02, nodes: 1}]}",
+        ),
         ("load.0.procedure", "registration"),
     ];
     let set = set.map(|(path, value)| (path.to_owned(), value.to_owned()));
     let plan = Plan::new(Arc::new(Scenario::load("attach-10k", &set).unwrap()), 1, 1).unwrap();
     let reached = |from, path| {
         let draws = (0..64).map(|draw: u64| draw << 58);
-        draws.filter_map(|draw| plan.next_gnb(from, path, draw)).collect::<BTreeSet<u32>>()
+        draws.filter_map(|draw| plan.next_node(from, path, draw)).collect::<BTreeSet<u32>>()
     };
     assert_eq!(reached(3, Path::Border), BTreeSet::from([0, 1, 5]));
     assert_eq!(reached(0, Path::Border), BTreeSet::from([2, 3, 4, 5]));
     assert_eq!(reached(5, Path::Random), BTreeSet::from([0, 1, 2, 3, 4]));
     assert_eq!(reached(5, Path::Ring), BTreeSet::from([0]));
-    assert_eq!(plan.next_gnb(6, Path::Ring, 0), None);
+    assert_eq!(plan.next_node(6, Path::Ring, 0), None);
 }
 
 #[test]
 fn xn_handovers_find_a_neighbour_in_their_shard() {
     let set =
-        [("load.0.procedure", "handover-xn"), ("cells.gnbs", "7"), ("slos", "[]"), ("guardrails", "[]")];
+        [("load.0.procedure", "handover-xn"), ("cells.nodes", "7"), ("slos", "[]"), ("guardrails", "[]")];
     let set = set.map(|(path, value)| (path.to_owned(), value.to_owned()));
     let scenario = Arc::new(Scenario::load("attach-10k", &set).unwrap());
     let plan = Plan::new(Arc::clone(&scenario), 1, 1).unwrap();
-    assert_eq!((plan.shards(), plan.describe().gnbs_of_a_shard), (3, 2));
+    assert_eq!((plan.shards(), plan.describe().nodes_of_a_shard), (3, 2));
     let error = Plan::with_shards(scenario, 1, 4).unwrap_err().to_string();
     assert!(error.contains("each needs two gNBs, for handovers within it"), "{error}");
 }

@@ -13,23 +13,23 @@ use crate::subscribers::{HomeNetworkKey, SubscriberData, SubscriberRecord};
 pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {
     let network = &scenario.network;
     AmfSettings {
-        slices: network.accept_slices.clone(),
+        slices: network.nr.accept_slices.clone(),
         networks: networks(scenario),
         equivalent_plmns: network.equivalent_plmns,
-        handover: network.handover,
-        ciphering: scenario.nas.ciphering.clone(),
-        integrity: scenario.nas.integrity.clone(),
+        handover: network.nr.handover,
+        ciphering: scenario.nas.nr.ciphering.clone(),
+        integrity: scenario.nas.nr.integrity.clone(),
         timers: AmfTimers {
-            t3512: (!network.t3512.is_zero()).then_some(network.t3512),
+            t3512: (!network.nr.t3512.is_zero()).then_some(network.nr.t3512),
             ..AmfTimers::default()
         },
         processing_delay: network.processing_delay,
         processing_jitter: network.processing_jitter,
-        congestion: network.congestion.as_ref().map(|congestion| Congestion {
+        congestion: network.nr.congestion.as_ref().map(|congestion| Congestion {
             max_registrations_per_s: congestion.max_registrations_per_s,
             backoff: congestion.backoff,
         }),
-        release_after_registration: network.release_after_registration,
+        release_after_registration: network.nr.release_after_registration,
         seed: scenarios::stream_seed(seed, &[AMF_STREAM]),
         ..AmfSettings::new(scenario.cells.plmn())
     }

@@ -158,7 +158,7 @@ subscribers:
   - {plmn: 001/01, imsi: "001010000000001", count: 100, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA"}
 cells:
-  networks: [{plmn: 001/01, gnbs: 3}, {plmn: 208/01, gnbs: 1}]
+  networks: [{plmn: 001/01, nodes: 3}, {plmn: 208/01, nodes: 1}]
   slices: ["1", "1-000001"]
   groups: [{name: border, first: 2, count: 2}]
 sessions: [{dnn: internet, slice: "1"}, {dnn: ims, slice: "1-000001"}]

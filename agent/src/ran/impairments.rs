@@ -34,7 +34,7 @@ impl Impairments {
         let seed = stream_seed(plan.seed(), &[SEED_OF_IMPAIRMENTS]);
         let impairments = plan.scenario().conditions.impairments.clone();
         let cells = (0u64..).zip(&impairments).map(|(number, impairment)| {
-            let all = (0u16..).zip(&shard.gnbs).flat_map(|(place, gnb)| {
+            let all = (0u16..).zip(&shard.nodes).flat_map(|(place, gnb)| {
                 (0..gnb.cells).map(move |cell| (Cell { gnb: place, cell }, gnb.index))
             });
             let drawn = |&(cell, index): &(Cell, u32)| {
@@ -175,7 +175,7 @@ name: impairments
 subscribers:
   - {plmn: 001/01, imsi: "001010000000001", count: 100, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA"}
-cells: {gnbs: 20, cells-per-gnb: 2}
+cells: {nodes: 20, cells-per-node: 2}
 load: [{procedure: registration, phases: [{rate: 1/s, for: 600s}]}]
 conditions:
   override: {by: a test, reason: windows that follow each other closely}

@@ -142,11 +142,11 @@ impl ShardRunner {
         let shard = plan.shard(lease.shard);
         let amfs: Vec<AmfInterval> =
             lease.target.split_ascii_whitespace().take(sctp::MOST_TARGETS).map(ran::nothing_of).collect();
-        let interfaces = shard.gnbs.iter().flat_map(|gnb| amfs.iter().map(move |_| gnb));
-        let count = u32::try_from(shard.gnbs.len() * amfs.len()).unwrap_or(u32::MAX);
+        let interfaces = shard.nodes.iter().flat_map(|gnb| amfs.iter().map(move |_| gnb));
+        let count = u32::try_from(shard.nodes.len() * amfs.len()).unwrap_or(u32::MAX);
         let gnbs = (0u32..).zip(interfaces).map(|(place, gnb)| Port {
             gnb: RanNode::Gnb(Gnb::new(GnbSettings {
-                gnb_id: gnb.gnb_id,
+                gnb_id: gnb.node_id,
                 name: identity::node_name(&gnb.name, &lease.run),
                 plmn: gnb.plmn,
                 tac: gnb.tac,

@@ -29,7 +29,7 @@ description: One session.
 subscribers:
   - {plmn: 001/01, imsi: "001010000000001", count: 1, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}
-cells: {gnbs: 1}
+cells: {nodes: 1}
 sessions:
   - {dnn: internet, uplink: {rate: 8kbit/s, packet: 200}, downlink: {rate: 16kbit/s, packet: 200}}
 load:

@@ -318,12 +318,12 @@ description: An AMF that goes and comes back.
 subscribers:
   - {{plmn: 001/01, imsi: "001010000000001", count: 40, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}}
-cells: {{gnbs: 2, tacs: [1], slices: ["1"]{cells}}}
+cells: {{nodes: 2, tacs: [1], slices: ["1"]{cells}}}
 radio: ideal
 load:
 {load}
 slos: [registration.success >= 1%]
-network: {{processing-delay: 2ms, release-after-registration: true}}
+network: {{processing-delay: 2ms, nr: {{release-after-registration: true}}}}
 {more}
 "#
     )

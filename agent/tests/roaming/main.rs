@@ -26,8 +26,8 @@ description: A roaming life.
 subscribers:
   - {{plmn: 001/01, imsi: "001010000000001", count: 24, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}}
-cells: {{gnbs: 4, cells-per-gnb: 2, tacs: [1, 2], slices: ["1"]}}
-nas: {{ciphering: [2, 1, 0], integrity: [2, 1], retry: {retry}}}
+cells: {{nodes: 4, cells-per-node: 2, tacs: [1, 2], slices: ["1"]}}
+nas: {{nr: {{ciphering: [2, 1, 0], integrity: [2, 1], retry: {retry}}}}}
 radio: {radio}
 mobility: {{path: {path}, interruption: 20ms}}
 sessions:
@@ -37,7 +37,7 @@ load:
   - {{procedure: pdu-session, starts-after: 1500ms, phases: [{{rate: 24/s, for: 1s}}]}}
 {more}
 slos: [registration.success >= 1%]
-network: {{processing-delay: 1ms, release-after-registration: true}}
+network: {{processing-delay: 1ms, nr: {{release-after-registration: true}}}}
 "#
     )
 }

@@ -325,7 +325,7 @@ name: fleet
 subscribers:
   - {{plmn: 001/01, imsi: "001010000000001", count: {subscribers}, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}}
-cells: {{gnbs: {agents}, cells-per-gnb: 1, tacs: [1], slices: ["1"]}}
+cells: {{nodes: {agents}, cells-per-node: 1, tacs: [1], slices: ["1"]}}
 load:
   - {{procedure: registration, arrivals: uniform, phases: [{{rate: 100/s, for: 10m}}]}}
 "#,

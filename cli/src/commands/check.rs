@@ -37,8 +37,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
 
 fn print_whole(plan: &Description) {
     println!(
-        "{}: {} subscribers, {} gNBs, {} cells, seed {}",
-        plan.scenario, plan.subscribers, plan.gnbs, plan.cells, plan.seed
+        "{}: {} subscribers, {} base stations, {} cells, seed {}",
+        plan.scenario, plan.subscribers, plan.nodes, plan.cells, plan.seed
     );
     println!("ends after {}, at the latest after {}", seconds(plan.duration), seconds(plan.longest));
 }
@@ -75,7 +75,7 @@ fn print_networks(scenario: &Scenario) {
         return;
     }
     println!();
-    println!("{:<12}{:>8}  {:<16}visitors", "network", "gNBs", "TACs");
+    println!("{:<12}{:>8}  {:<16}visitors", "network", "nodes", "TACs");
     for network in &scenario.cells.networks {
         let agreement = scenario.network.roaming.iter().find(|roaming| roaming.visited == network.plmn);
         let mut visitors = Vec::new();
@@ -96,7 +96,7 @@ fn print_networks(scenario: &Scenario) {
         println!(
             "{:<12}{:>8}  {:<16}{}",
             network.plmn.to_string(),
-            network.gnbs,
+            network.nodes,
             joined(&network.tacs, " "),
             visitors.join(", ")
         );
@@ -248,12 +248,12 @@ fn print_conditions(scenario: &Scenario) {
 
 fn print_shards(plan: &Description) {
     println!();
-    if plan.gnbs_of_a_shard > 1 {
-        println!("{} gNBs or more in a shard, for handovers within it", plan.gnbs_of_a_shard);
+    if plan.nodes_of_a_shard > 1 {
+        println!("{} base stations or more in a shard, for handovers within it", plan.nodes_of_a_shard);
     }
-    println!("{:<8}{:>8}{:>14}{:>12}", "shard", "gNBs", "subscribers", "attempts");
+    println!("{:<8}{:>8}{:>14}{:>12}", "shard", "nodes", "subscribers", "attempts");
     for shard in plan.shards.iter().take(SHARDS_SHOWN) {
-        println!("{:<8}{:>8}{:>14}{:>12}", shard.number, shard.gnbs, shard.subscribers, shard.planned);
+        println!("{:<8}{:>8}{:>14}{:>12}", shard.number, shard.nodes, shard.subscribers, shard.planned);
     }
     if let Some(more) = plan.shards.len().checked_sub(SHARDS_SHOWN).filter(|&more| more > 0) {
         println!("and {more} more");

@@ -310,8 +310,8 @@ description: A fleet that is killed, frozen and cut off.
 subscribers:
   - {{plmn: 001/01, imsi: "001010000000001", count: 6000, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}}
-cells: {{gnbs: 12, cells-per-gnb: 1, tacs: [1, 2], slices: ["1"]}}
-nas: {{ciphering: [0], integrity: [2], retry: never}}
+cells: {{nodes: 12, cells-per-node: 1, tacs: [1, 2], slices: ["1"]}}
+nas: {{nr: {{ciphering: [0], integrity: [2], retry: never}}}}
 radio: ideal
 sessions:
   - name: web

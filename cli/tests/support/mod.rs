@@ -152,8 +152,8 @@ description: A campaign of a test.
 subscribers:
   - {{plmn: 001/01, imsi: "001010000000001", count: {subscribers}, k: "465B5CE8B199B49FAA5F0A2EE238A6BC",
      opc: "E8ED289DEBA952E4283B54E88E6183CA", amf: "8000", suci: null-scheme}}
-cells: {{gnbs: 4, cells-per-gnb: 2, tacs: [1, 2], slices: ["1"]}}
-nas: {{ciphering: [0], integrity: [2], retry: never}}
+cells: {{nodes: 4, cells-per-node: 2, tacs: [1, 2], slices: ["1"]}}
+nas: {{nr: {{ciphering: [0], integrity: [2], retry: never}}}}
 radio: ideal
 load:
   - {{procedure: registration, arrivals: poisson, phases: [{{rate: {rate}/s, for: {seconds}s}}]}}

@@ -14,7 +14,7 @@ pub(super) fn write(core: &Core, folder: &RunFolder, config: &RunConfig) -> Resu
     let plan = core.plan();
     let shards: Vec<Value> = (0..plan.shards())
         .map(|number| {
-            let gnbs: Vec<String> = plan.shard(number).gnbs.iter().map(|gnb| gnb.name.clone()).collect();
+            let gnbs: Vec<String> = plan.shard(number).nodes.iter().map(|gnb| gnb.name.clone()).collect();
             json!({"shard": number, "gnbs": gnbs, "planned": planned_of(plan, number)})
         })
         .collect();

@@ -19,6 +19,7 @@ mod search;
 mod sessions;
 mod slos;
 mod subscribers;
+mod technology;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -26,9 +27,10 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::{MAX_OCTETS, Problem};
+use crate::old_words::{self, Found};
 use crate::units::nearest;
 use crate::yaml::{Complaint, Node, Override, Place, read};
-use crate::{RadioProfile, Scenario, ScenarioError, catalogue, radio_profiles};
+use crate::{OldWords, RadioProfile, Scenario, ScenarioError, catalogue, radio_profiles};
 
 use charging::Folder;
 use radio::ProfileFile;
@@ -106,7 +108,7 @@ fn found(path: &Path, overrides: &[(String, String)], purpose: Purpose) -> Resul
 
 /// Stands for the load that a scenario has not, where none is attempted.
 fn without_load(root: &mut Node) {
-    if root.get("load").is_some() {
+    if root.get("load").is_some() || root.get("search").is_some() {
         return;
     }
     for (path, value) in [
@@ -134,30 +136,49 @@ fn from_text(
         let place = format!("{file}:{}:{}", error.line, error.column);
         ScenarioError::Invalid(Box::new(Problem { place, field: String::new(), message: error.message }))
     })?;
+    let mut old = old_words::replace(&mut root);
     for (number, (path, value)) in overrides.iter().enumerate() {
         let set = || format!("{path}={value}");
+        let apply = |set: Override| {
+            let (set, replaced) = set.with_new_words();
+            let place = Place::Override(number);
+            old.extend(replaced.map(|(old, new)| Found { place, old, new }));
+            set.apply(&mut root)
+        };
         Override::parse(number, path, value)
-            .and_then(|set| set.apply(&mut root))
+            .and_then(apply)
             .map_err(|message| ScenarioError::Override { set: set(), message })?;
     }
+    old.extend(old_words::replace(&mut root));
     if purpose == Purpose::ServeNetwork {
         without_load(&mut root);
     }
     let scenario = read::<ScenarioFile>(&root).and_then(|file| scenario::check(file, &root, folder));
-    scenario.map_err(|complaint| ScenarioError::Invalid(Box::new(problem(&complaint, file, overrides))))
+    let mut scenario = scenario
+        .map_err(|complaint| ScenarioError::Invalid(Box::new(problem(&complaint, file, overrides))))?;
+    let told = |Found { place, old, new }: Found| {
+        let place = place_text(Some(place), file, overrides);
+        format!("{place}: {old} is called {new} now: the old word still works")
+    };
+    scenario.old_words = OldWords(old.into_iter().map(told).collect());
+    Ok(scenario)
 }
 
 fn problem(complaint: &Complaint, file: &str, overrides: &[(String, String)]) -> Problem {
     let file = complaint.file.as_deref().unwrap_or(file);
-    let place = match complaint.place {
+    let place = place_text(complaint.place, file, overrides);
+    Problem { place, field: complaint.field(), message: complaint.message.clone() }
+}
+
+fn place_text(place: Option<Place>, file: &str, overrides: &[(String, String)]) -> String {
+    match place {
         Some(Place::File { line, column }) => format!("{file}:{line}:{column}"),
         Some(Place::Override(number)) => match overrides.get(number) {
             Some((path, value)) => format!("--set {path}={value}"),
             None => "--set".to_owned(),
         },
         None => file.to_owned(),
-    };
-    Problem { place, field: complaint.field(), message: complaint.message.clone() }
+    }
 }
 
 /// Never more than the limit is read, so a device or a huge file does no harm.

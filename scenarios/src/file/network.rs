@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use identity::Snssai;
+use identity::{Snssai, Technology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::at::{At, each, long};
 use super::roaming::{self, RoamingFile};
+use super::technology::{Unbuilt, refuse_unbuilt};
 use crate::units::{DurationText, Ratio};
 use crate::yaml::Complaint;
-use crate::{Cells, Congestion, Freeze, HandoverPolicy, Network, PolicyControl, SubscriberGroup};
+use crate::{Cells, Congestion, Core5g, Freeze, HandoverPolicy, Network, PolicyControl, SubscriberGroup};
 
 /// What the embedded simulator does.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(
     rename_all = "kebab-case",
     deny_unknown_fields,
@@ -25,26 +26,45 @@ pub(super) struct NetworkFile {
     pub(super) processing_delay: DurationText,
     /// Added to it: uniformly from zero to this.
     pub(super) processing_jitter: DurationText,
+    /// When the simulator stops to answer.
+    pub(super) freezes: Vec<FreezeFile>,
+    /// What is agreed for subscribers of other networks. Without it a visited network is served home-routed.
+    pub(super) roaming: Vec<RoamingFile>,
+    /// Whether UEs cross the borders between all networks of the scenario without searching.
+    pub(super) equivalent_plmns: bool,
+    /// How the policy control answers when a session is established or modified.
+    pub(super) policy: PolicyFile,
+    /// What its AMF does: the access node of 5G.
+    pub(super) nr: Core5gFile,
+    #[serde(skip_serializing)]
+    #[schemars(skip)]
+    pub(super) lte: Option<Unbuilt>,
+    #[serde(skip_serializing)]
+    #[schemars(skip)]
+    pub(super) umts: Option<Unbuilt>,
+}
+
+/// What the simulated AMF does.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as {t3512: 10m}"
+)]
+pub(super) struct Core5gFile {
     /// Refuses registrations above a rate. Default: it never does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) congestion: Option<CongestionFile>,
     /// Whether the connection is released after a registration.
     pub(super) release_after_registration: bool,
-    /// When the simulator stops to answer.
-    pub(super) freezes: Vec<FreezeFile>,
     /// The slices that are allowed. Default: those of the cells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) accept_slices: Option<Vec<Snssai>>,
     /// The periodic registration timer that is assigned.
     pub(super) t3512: DurationText,
-    /// What is agreed for subscribers of other networks. Without it a visited network is served home-routed.
-    pub(super) roaming: Vec<RoamingFile>,
-    /// Whether UEs cross the borders between all networks of the scenario without searching.
-    pub(super) equivalent_plmns: bool,
     /// How it treats handovers.
     pub(super) handover: HandoverFile,
-    /// How the policy control answers when a session is established or modified.
-    pub(super) policy: PolicyFile,
 }
 
 /// Refusal of registrations above a rate.
@@ -96,21 +116,15 @@ pub(super) struct PolicyFile {
     pub(super) refuse: Ratio,
 }
 
-impl Default for NetworkFile {
+impl Default for Core5gFile {
     fn default() -> Self {
         Self {
-            processing_delay: DurationText::default(),
-            processing_jitter: DurationText::default(),
             congestion: None,
             release_after_registration: true,
-            freezes: Vec::new(),
             accept_slices: None,
             // TS 24.501 table 10.2.1: the default value.
             t3512: DurationText(Duration::from_secs(54 * 60)),
-            roaming: Vec::new(),
-            equivalent_plmns: false,
             handover: HandoverFile::default(),
-            policy: PolicyFile::default(),
         }
     }
 }
@@ -125,6 +139,7 @@ pub(super) fn check(
     subscribers: &[SubscriberGroup],
     at: &At<'_>,
 ) -> Result<Network, Complaint> {
+    refuse_unbuilt([(Technology::Lte, &file.lte), (Technology::Umts, &file.umts)], at)?;
     let freezes = each(file.freezes, &at.field("freezes"), |freeze, at| {
         long(freeze.for_, &at.field("for"))?;
         Ok(Freeze { at: freeze.at.0, for_: freeze.for_.0 })
@@ -132,22 +147,28 @@ pub(super) fn check(
     Ok(Network {
         processing_delay: file.processing_delay.0,
         processing_jitter: file.processing_jitter.0,
+        freezes,
+        roaming: roaming::check(file.roaming, cells, subscribers, &at.field("roaming"))?,
+        equivalent_plmns: file.equivalent_plmns,
+        policy: policy(&file.policy, &at.field("policy"))?,
+        nr: core5g(file.nr, cells),
+    })
+}
+
+fn core5g(file: Core5gFile, cells: &Cells) -> Core5g {
+    Core5g {
         congestion: file.congestion.map(|congestion| Congestion {
             max_registrations_per_s: congestion.max_registrations_per_s,
             backoff: congestion.backoff.0,
         }),
         release_after_registration: file.release_after_registration,
-        freezes,
         accept_slices: file.accept_slices.unwrap_or_else(|| cells.slices.clone()),
         t3512: file.t3512.0,
-        roaming: roaming::check(file.roaming, cells, subscribers, &at.field("roaming"))?,
-        equivalent_plmns: file.equivalent_plmns,
         handover: HandoverPolicy {
             refuse: file.handover.refuse.value(),
             refuse_path_switch: file.handover.refuse_path_switch.value(),
         },
-        policy: policy(&file.policy, &at.field("policy"))?,
-    })
+    }
 }
 
 fn policy(file: &PolicyFile, at: &At<'_>) -> Result<PolicyControl, Complaint> {
@@ -161,31 +182,38 @@ fn policy(file: &PolicyFile, at: &At<'_>) -> Result<PolicyControl, Complaint> {
 
 impl From<&Network> for NetworkFile {
     fn from(network: &Network) -> Self {
+        let freeze =
+            |freeze: &Freeze| FreezeFile { at: DurationText(freeze.at), for_: DurationText(freeze.for_) };
         Self {
             processing_delay: DurationText(network.processing_delay),
             processing_jitter: DurationText(network.processing_jitter),
-            congestion: network.congestion.map(|congestion| CongestionFile {
-                max_registrations_per_s: congestion.max_registrations_per_s,
-                backoff: DurationText(congestion.backoff),
-            }),
-            release_after_registration: network.release_after_registration,
-            freezes: network
-                .freezes
-                .iter()
-                .map(|freeze| FreezeFile { at: DurationText(freeze.at), for_: DurationText(freeze.for_) })
-                .collect(),
-            accept_slices: Some(network.accept_slices.clone()),
-            t3512: DurationText(network.t3512),
+            freezes: network.freezes.iter().map(freeze).collect(),
             roaming: network.roaming.iter().map(RoamingFile::from).collect(),
             equivalent_plmns: network.equivalent_plmns,
-            handover: HandoverFile {
-                refuse: Ratio::new(network.handover.refuse),
-                refuse_path_switch: Ratio::new(network.handover.refuse_path_switch),
-            },
             policy: PolicyFile {
                 delay: DurationText(network.policy.delay),
                 timeout: Ratio::new(network.policy.timeout),
                 refuse: Ratio::new(network.policy.refuse),
+            },
+            nr: Core5gFile::from(&network.nr),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Core5g> for Core5gFile {
+    fn from(core: &Core5g) -> Self {
+        Self {
+            congestion: core.congestion.map(|congestion| CongestionFile {
+                max_registrations_per_s: congestion.max_registrations_per_s,
+                backoff: DurationText(congestion.backoff),
+            }),
+            release_after_registration: core.release_after_registration,
+            accept_slices: Some(core.accept_slices.clone()),
+            t3512: DurationText(core.t3512),
+            handover: HandoverFile {
+                refuse: Ratio::new(core.handover.refuse),
+                refuse_path_switch: Ratio::new(core.handover.refuse_path_switch),
             },
         }
     }

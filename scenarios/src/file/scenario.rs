@@ -12,17 +12,18 @@ use super::charging::{self, Charged, ChargingFile, Folder};
 use super::conditions::{self, ConditionsFile};
 use super::expect::{self, ExpectFile};
 use super::generator::{self, GeneratorFile};
+use super::load::LoadFile;
 use super::mobility::{self, MobilityFile};
 use super::nas::{self, NasFile};
 use super::network::{self, NetworkFile};
 use super::radio::{self, ProfileFile, RadioFile};
-use super::search::{self, LoadsFile};
+use super::search::{self, SearchFile};
 use super::sessions::{self, SessionFile};
 use super::slos::{self, GuardrailFile, SloFile};
 use super::subscribers::{self, SubscribersFile};
 use crate::units::DurationText;
 use crate::yaml::{Complaint, Node};
-use crate::{Expectation, Load, Scenario, SimSwap};
+use crate::{Cells, Expectation, Load, OldWords, Scenario, SimSwap};
 
 /// What a run does: who signals, through which cells, how often, and what counts as good.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +32,7 @@ use crate::{Expectation, Load, Scenario, SimSwap};
     deny_unknown_fields,
     expecting = "a mapping with name, subscribers and load"
 )]
+#[schemars(extend("anyOf" = [{"required": ["load"]}, {"required": ["search"]}]))]
 pub(super) struct ScenarioFile {
     /// Names the run folder and the report: letters, digits, dots, dashes and underscores.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
@@ -65,8 +67,13 @@ pub(super) struct ScenarioFile {
     /// What is made worse on purpose.
     #[serde(default)]
     pub(super) conditions: ConditionsFile,
-    /// What is attempted, how often; or a search for the highest rate.
-    pub(super) load: LoadsFile,
+    /// What is attempted, how often. Beside a search: what comes before each of its probes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<LoadFile>", length(min = 1))]
+    pub(super) load: Option<Vec<LoadFile>>,
+    /// Looks for the highest rate at which conditions hold, instead of playing one load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) search: Option<SearchFile>,
     /// What must hold at the end, such as `registration.success >= 99.5%`.
     #[serde(default)]
     pub(super) slos: Vec<SloFile>,
@@ -102,9 +109,10 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
     let nas = nas::check(file.nas, &at.field("nas"))?;
     let radio = radio::check(file.radio, &at.field("radio"))?;
     let count = subscribers.iter().map(|group| group.count).sum();
-    let (load, search) = search::check(file.load, count, &at.field("load"))?;
+    let (load, search) = search::check(file.load, file.search, count, &at)?;
+    let loads = load.len();
     at.field("slos").require(file.slos.is_empty() || search.is_none(), || {
-        "the conditions of a search stand in load.while: no slos are expected beside it".to_owned()
+        "the conditions of a search stand in search.while: no slos are expected beside it".to_owned()
     })?;
     let generator = generator::check(&file.generator, &at.field("generator"))?;
     let sessions = sessions::check(file.sessions, &cells, &at.field("sessions"))?;
@@ -116,10 +124,11 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
         },
     )?;
     for (index, load) in load.iter().enumerate() {
-        let hands_over = matches!(load.procedure, Procedure::HandoverN2 | Procedure::HandoverXn);
-        at.field("load").item(index).field("procedure").require(cells.gnbs > 1 || !hands_over, || {
-            "a handover needs 2 gNBs: cells.gnbs is 1".to_owned()
-        })?;
+        // The searched load is the last one.
+        let searched = search.is_some() && index + 1 == loads;
+        let of_search = || at.field("search").field("find");
+        let at = if searched { of_search() } else { at.field("load").item(index).field("procedure") };
+        procedure(load.procedure, &cells, &at)?;
     }
     let mobility = mobility::check(file.mobility, &cells, &at.field("mobility"))?;
     let loads_end = load.iter().map(Load::ends_after).max().unwrap_or_default();
@@ -150,6 +159,7 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
         network,
         charging,
         drain: file.drain.0,
+        old_words: OldWords::default(),
     };
     // What can be measured follows from everything else.
     scenario.slos = each(file.slos, &at.field("slos"), |file, at| slos::slo(file, &scenario, at))?;
@@ -158,6 +168,18 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
     slos::few_parts(&scenario, &at.field("slos"))?;
     scenario.expect = expect::check(file.expect, &scenario, &at.field("expect"))?;
     Ok(scenario)
+}
+
+/// What a procedure needs of the radio network.
+fn procedure(procedure: Procedure, cells: &Cells, at: &At<'_>) -> Result<(), Complaint> {
+    let hands_over = matches!(procedure, Procedure::HandoverN2 | Procedure::HandoverXn);
+    at.require(cells.nodes > 1 || !hands_over, || {
+        "a handover needs 2 base stations: cells.nodes is 1".to_owned()
+    })?;
+    let technology = procedure.technology();
+    at.require(cells.has(technology), || {
+        format!("{} is a procedure of {technology}, and no network has it", procedure.name())
+    })
 }
 
 fn name(name: &str, at: &At<'_>) -> Result<(), Complaint> {
@@ -183,7 +205,8 @@ impl From<&Scenario> for ScenarioFile {
             mobility: MobilityFile::from(&scenario.mobility),
             sim_swap: scenario.sim_swap,
             conditions: ConditionsFile::from(&scenario.conditions),
-            load: LoadsFile::from(scenario),
+            load: search::loads_file(scenario),
+            search: scenario.search.as_ref().map(SearchFile::from),
             slos: scenario.slos.iter().map(SloFile::from).collect(),
             guardrails: scenario.guardrails.iter().map(GuardrailFile::from).collect(),
             expect: ExpectFile::from(&scenario.expect),

@@ -1,36 +1,24 @@
-//! `load: {find: registration.rate, while: …}`: a search for the highest rate at which conditions hold.
+//! `search: {find: registration.rate, while: …}`: a search for the highest rate at which conditions hold.
 
-use std::fmt;
 use std::time::Duration;
 
 use identity::Procedure;
 use schemars::JsonSchema;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::at::{At, every, long};
 use super::load::{self, LoadFile};
 use super::slos;
-use crate::units::{DurationText, Rate, Ratio};
+use crate::units::{DurationText, Rate, Ratio, nearest};
 use crate::yaml::Complaint;
 use crate::{Arrivals, CapacitySearch, Load, Scenario};
-
-/// What is attempted: loads, or a search for the highest rate.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum LoadsFile {
-    /// Streams of attempts.
-    Loads(#[schemars(length(min = 1))] Vec<LoadFile>),
-    /// A capacity search.
-    Find(FindFile),
-}
 
 /// A capacity search: probes of a fixed rate each, until the highest one is known at which the conditions hold.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a mapping with find and while")]
-pub(super) struct FindFile {
-    /// What is raised: `registration.rate`.
+pub(super) struct SearchFile {
+    /// What is raised, such as `registration.rate`.
+    #[schemars(extend("enum" = rates()))]
     pub(super) find: String,
     /// Conditions such as `registration.latency.p99 < 300ms and registration.success > 99.5%`.
     #[serde(rename = "while")]
@@ -41,7 +29,10 @@ pub(super) struct FindFile {
     /// The highest rate that is probed. Default: as far as the subscribers reach, at most 100000/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) to: Option<Rate>,
-    /// How long each probe lasts.
+    /// When the searched rate begins in each probe, since its start. Default: when the loads before it have ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) starts_after: Option<DurationText>,
+    /// How long it lasts in each probe.
     #[serde(default = "default_probe")]
     pub(super) probe: DurationText,
     /// How near the highest rate is to be known.
@@ -64,82 +55,86 @@ fn default_precision() -> Ratio {
     Ratio::new(0.05)
 }
 
-impl<'de> Deserialize<'de> for LoadsFile {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LoadsVisitor)
-    }
-}
-
-struct LoadsVisitor;
-
-impl<'de> Visitor<'de> for LoadsVisitor {
-    type Value = LoadsFile;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of loads, or a search such as {find: registration.rate, while: registration.success > 99.5%}")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<LoadsFile, A::Error> {
-        Vec::deserialize(SeqAccessDeserializer::new(list)).map(LoadsFile::Loads)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LoadsFile, A::Error> {
-        FindFile::deserialize(MapAccessDeserializer::new(map)).map(LoadsFile::Find)
-    }
+/// What can be searched for.
+fn rates() -> Vec<String> {
+    Procedure::of_scenarios().map(|procedure| format!("{}.rate", procedure.name())).collect()
 }
 
 /// The loads, and the search whose lowest probe they are.
 pub(super) fn check(
-    file: LoadsFile,
+    loads: Option<Vec<LoadFile>>,
+    search: Option<SearchFile>,
     subscribers: u64,
-    at: &At<'_>,
+    root: &At<'_>,
 ) -> Result<(Vec<Load>, Option<CapacitySearch>), Complaint> {
-    match file {
-        LoadsFile::Loads(loads) => Ok((
-            every(loads, at, "load such as {procedure: registration, phases: [...]}", load::check)?,
+    let at = root.field("load");
+    let Some(search) = search else {
+        let Some(loads) = loads else {
+            return root.wrong("the field \"load\" is missing");
+        };
+        return Ok((
+            every(loads, &at, "load such as {procedure: registration, phases: [...]}", load::check)?,
             None,
-        )),
-        LoadsFile::Find(file) => {
-            let search = find(file, subscribers, at)?;
-            Ok((vec![search.load_at(search.from_per_s)], Some(search)))
-        }
-    }
+        ));
+    };
+    let before = match loads {
+        Some(loads) => every(loads, &at, "load that comes before each probe, or leave it out", load::check)?,
+        None => Vec::new(),
+    };
+    let search = find(search, before, subscribers, &root.field("search"))?;
+    Ok((search.loads_at(search.from_per_s), Some(search)))
 }
 
-fn find(file: FindFile, subscribers: u64, at: &At<'_>) -> Result<CapacitySearch, Complaint> {
-    at.field("find").require(file.find == "registration.rate", || {
-        format!("{:?} cannot be searched for: registration.rate can, for each probe begins with nobody registered", file.find)
-    })?;
+fn find(
+    file: SearchFile,
+    before: Vec<Load>,
+    subscribers: u64,
+    at: &At<'_>,
+) -> Result<CapacitySearch, Complaint> {
+    let procedure = searched(&file.find, &at.field("find"))?;
     long(file.probe, &at.field("probe"))?;
     at.field("from")
         .require(file.from.per_s() > 0.0, || "0/s is no rate to begin with: 10/s is".to_owned())?;
     at.field("precision")
         .require((0.01..=0.5).contains(&file.precision.value()), || "1% to 50% are accepted".to_owned())?;
     let probe_s = file.probe.0.as_secs_f64();
-    let reach = subscribers as f64 / probe_s;
-    let to = file.to.map_or_else(|| reach.min(MOST_UNASKED_PER_S), Rate::per_s);
+    let reach = one_each(procedure, &before, subscribers).map(|ready| (ready, ready as f64 / probe_s));
+    let to = file.to.map_or_else(
+        || reach.map_or(MOST_UNASKED_PER_S, |(_, reach)| reach.min(MOST_UNASKED_PER_S)),
+        Rate::per_s,
+    );
     let ends = at.field(if file.to.is_some() { "to" } else { "from" });
+    let who = |ready: u64| format!("{ready} {}", waiting_for(procedure));
     ends.require(file.from.per_s() <= to, || {
-        format!("the search would go from {} to {to:.1}/s, as far as {subscribers} subscribers reach in {}: from must be below it", file.from, file.probe)
+        let far = reach.map_or_else(String::new, |(ready, _)| {
+            format!(", as far as {} reach in {}", who(ready), file.probe)
+        });
+        format!("the search would go from {} to {to:.1}/s{far}: from must be below it", file.from)
     })?;
-    ends.require(to <= reach, || {
-        format!(
-            "{to}/s for {} needs {:.0} subscribers, one for each attempt: there are {subscribers}",
-            file.probe,
-            to * probe_s
-        )
-    })?;
+    if let Some((ready, reach)) = reach {
+        ends.require(to <= reach, || {
+            format!(
+                "{to}/s for {} needs {:.0} {}, one for each attempt: there are {ready}",
+                file.probe,
+                to * probe_s,
+                waiting_for(procedure),
+            )
+        })?;
+    }
+    let ended = before.iter().map(Load::ends_after).max().unwrap_or_default();
     let mut search = CapacitySearch {
-        procedure: Procedure::Registration,
+        procedure,
         arrivals: file.arrivals,
+        before,
+        starts_after: file.starts_after.map_or(ended, |after| after.0),
         conditions: Vec::new(),
         from_per_s: file.from.per_s(),
         to_per_s: to,
         probe: file.probe.0,
         precision: file.precision.value(),
     };
-    let loads = [search.load_at(search.from_per_s)];
-    at.field("from").require(loads[0].planned() > 0, || {
+    let loads = search.loads_at(search.from_per_s);
+    at.field("from").require(loads.iter().all(|load| load.planned() > 0), || {
         format!("{} for {} is no attempt at all", file.from, file.probe)
     })?;
     for condition in file.while_.split(" and ") {
@@ -148,21 +143,64 @@ fn find(file: FindFile, subscribers: u64, at: &At<'_>) -> Result<CapacitySearch,
     Ok(search)
 }
 
-impl From<&Scenario> for LoadsFile {
-    fn from(scenario: &Scenario) -> Self {
-        let Some(search) = &scenario.search else {
-            return Self::Loads(scenario.load.iter().map(LoadFile::from).collect());
-        };
+fn searched(text: &str, at: &At<'_>) -> Result<Procedure, Complaint> {
+    let found = Procedure::of_scenarios()
+        .find(|procedure| text.strip_suffix(".rate").is_some_and(|name| name == procedure.name()));
+    let Some(procedure) = found else {
+        let rates = rates();
+        let known: Vec<&str> = rates.iter().map(String::as_str).collect();
+        let hint = nearest(text, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+        return at.wrong(format!("{text:?} cannot be searched for{hint} (what can: {})", known.join(", ")));
+    };
+    Ok(procedure)
+}
+
+/// Of a procedure that a UE is through with once in a probe: how many UEs the loads before leave for it.
+fn one_each(procedure: Procedure, before: &[Load], subscribers: u64) -> Option<u64> {
+    let planned = |procedure: Procedure| {
+        let loads = before.iter().filter(|load| load.procedure == procedure);
+        loads.fold(0u64, |sum, load| sum.saturating_add(load.planned()))
+    };
+    let registered = planned(Procedure::Registration).min(subscribers);
+    let sessions = planned(Procedure::PduSession).min(registered);
+    match procedure {
+        Procedure::Registration => Some(subscribers - registered),
+        Procedure::Deregistration => Some(registered),
+        Procedure::PduSession => Some(registered - sessions),
+        Procedure::PduSessionRelease => Some(sessions),
+        _ => None,
+    }
+}
+
+/// Who those are, for messages.
+fn waiting_for(procedure: Procedure) -> &'static str {
+    match procedure {
+        Procedure::Deregistration => "registered UEs",
+        Procedure::PduSession => "registered UEs without a session",
+        Procedure::PduSessionRelease => "UEs with a session",
+        _ => "subscribers",
+    }
+}
+
+/// The loads as they stand in the file: of a search, those before its probes.
+pub(super) fn loads_file(scenario: &Scenario) -> Option<Vec<LoadFile>> {
+    let loads = scenario.search.as_ref().map_or(&scenario.load, |search| &search.before);
+    (!loads.is_empty()).then(|| loads.iter().map(LoadFile::from).collect())
+}
+
+impl From<&CapacitySearch> for SearchFile {
+    fn from(search: &CapacitySearch) -> Self {
         let conditions: Vec<&str> = search.conditions.iter().map(|slo| slo.text.as_str()).collect();
-        Self::Find(FindFile {
-            find: "registration.rate".to_owned(),
+        Self {
+            find: format!("{}.rate", search.procedure.name()),
             while_: conditions.join(" and "),
             from: Rate::new(search.from_per_s),
             to: Some(Rate::new(search.to_per_s)),
+            starts_after: Some(DurationText(search.starts_after)),
             probe: DurationText(search.probe),
             precision: Ratio::new(search.precision),
             arrivals: search.arrivals,
-        })
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Description {
     /// Subscribers of all groups.
     pub subscribers: u64,
     /// Base stations.
-    pub gnbs: u32,
+    pub nodes: u32,
     /// Cells of all base stations.
     pub cells: u64,
     /// Until the end of the last phase: the run's length when nothing is in flight at its end.
@@ -33,8 +33,8 @@ pub struct Description {
     pub impaired: Duration,
     /// The safety budget: no hour may have more, unless the scenario says who allowed it.
     pub impaired_at_most: Duration,
-    /// How many gNBs a shard must have: two where UEs are handed over within a shard.
-    pub gnbs_of_a_shard: u32,
+    /// How many base stations a shard must have: two where UEs are handed over within a shard.
+    pub nodes_of_a_shard: u32,
     /// What is allowed but probably not meant.
     pub warnings: Vec<String>,
 }
@@ -60,7 +60,7 @@ pub struct ShardDescription {
     /// Its number.
     pub number: u32,
     /// Its base stations.
-    pub gnbs: u64,
+    pub nodes: u64,
     /// Its subscribers.
     pub subscribers: u64,
     /// Its attempts, over all loads.
@@ -75,8 +75,8 @@ impl Plan {
             scenario: self.scenario.name.clone(),
             seed: self.seed,
             subscribers: self.scenario.subscriber_count(),
-            gnbs: self.scenario.cells.gnbs,
-            cells: u64::from(self.scenario.cells.gnbs) * u64::from(self.scenario.cells.cells_per_gnb),
+            nodes: self.scenario.cells.nodes,
+            cells: u64::from(self.scenario.cells.nodes) * u64::from(self.scenario.cells.cells_per_node),
             duration: self.duration(),
             longest: self.duration().saturating_add(self.scenario.drain),
             loads: loads
@@ -94,7 +94,7 @@ impl Plan {
                 .conditions
                 .busiest_hour(self.duration().saturating_add(self.scenario.drain)),
             impaired_at_most: MOST_IMPAIRED,
-            gnbs_of_a_shard: if within_shards(&self.scenario) { 2 } else { 1 },
+            nodes_of_a_shard: if within_shards(&self.scenario) { 2 } else { 1 },
             warnings: self.scenario.warnings(),
         }
     }
@@ -104,7 +104,7 @@ impl Plan {
         let planned = self.curves.iter().map(|curve| stripe.part_of(curve.planned()));
         ShardDescription {
             number,
-            gnbs: stripe.part_of(u64::from(self.scenario.cells.gnbs)),
+            nodes: stripe.part_of(u64::from(self.scenario.cells.nodes)),
             subscribers: stripe.part_of(self.scenario.subscriber_count()),
             planned: planned.fold(0, u64::saturating_add),
         }

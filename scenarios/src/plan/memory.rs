@@ -20,12 +20,12 @@ impl Plan {
         let scenario = self.scenario();
         let subscribers = scenario.subscriber_count();
         let sessions = sessions(scenario, subscribers);
-        let gnbs = u64::from(scenario.cells.gnbs).saturating_mul(GNB);
+        let nodes = u64::from(scenario.cells.nodes).saturating_mul(NODE);
         let of = |ue: u64, session: u64| {
             subscribers
                 .saturating_mul(ue)
                 .saturating_add(sessions.saturating_mul(session))
-                .saturating_add(gnbs)
+                .saturating_add(nodes)
         };
         Memory { agents: of(UE, SESSION), simulator: of(UE_OF_THE_CORE, SESSION_OF_THE_CORE) }
     }
@@ -35,9 +35,9 @@ impl Shard {
     /// What an agent needs for this shard.
     pub fn memory(&self) -> u64 {
         let subscribers = self.subscriber_count();
-        let gnbs = (self.gnbs.len() as u64).saturating_mul(GNB);
+        let nodes = (self.nodes.len() as u64).saturating_mul(NODE);
         let sessions = sessions(self.scenario(), subscribers);
-        subscribers.saturating_mul(UE).saturating_add(sessions.saturating_mul(SESSION)).saturating_add(gnbs)
+        subscribers.saturating_mul(UE).saturating_add(sessions.saturating_mul(SESSION)).saturating_add(nodes)
     }
 }
 
@@ -53,8 +53,8 @@ fn sessions(scenario: &Scenario, subscribers: u64) -> u64 {
 const UE: u64 = 670;
 /// Octets that a session adds there.
 const SESSION: u64 = 1_056;
-/// Octets of a gNB with its association, at either end.
-const GNB: u64 = 64 << 10;
+/// Octets of a base station with its association, at either end.
+const NODE: u64 = 64 << 10;
 /// Octets of a registered UE at the simulator.
 const UE_OF_THE_CORE: u64 = 1_024;
 /// Octets that a session adds there.

@@ -1,4 +1,4 @@
-//! The plan of a run: which shard has which gNBs, subscribers and arrivals. A pure function of scenario and seed.
+//! The plan of a run: which shard has which base stations, subscribers and arrivals. A pure function of scenario and seed.
 
 mod description;
 mod memory;
@@ -43,7 +43,7 @@ impl Plan {
             return Err(ScenarioError::Plan(format!(
                 "{shards} shards are not possible: each needs {needs} and a subscriber, so 1 to {most} are accepted \
                  ({} gNBs, {} subscribers)",
-                scenario.cells.gnbs,
+                scenario.cells.nodes,
                 scenario.subscriber_count(),
             )));
         }
@@ -60,12 +60,14 @@ impl Plan {
     pub fn shard(&self, n: u32) -> Shard {
         assert!(n < self.shards, "the plan has {} shards, not a shard {n}", self.shards);
         let step = usize::try_from(self.shards).unwrap_or(usize::MAX);
-        let gnbs =
-            (n..self.scenario.cells.gnbs).step_by(step).map(|index| self.scenario.cells.gnb(index)).collect();
+        let nodes = (n..self.scenario.cells.nodes)
+            .step_by(step)
+            .map(|index| self.scenario.cells.node(index))
+            .collect();
         Shard {
             number: n,
             of: self.shards,
-            gnbs,
+            nodes,
             scenario: Arc::clone(&self.scenario),
             seed: self.seed,
             curves: self.curves.clone(),
@@ -73,7 +75,7 @@ impl Plan {
     }
 
     /// The shard that gNB `index` of the scenario belongs to.
-    pub fn shard_of_gnb(&self, index: u32) -> u32 {
+    pub fn shard_of_node(&self, index: u32) -> u32 {
         index % self.shards
     }
 
@@ -92,9 +94,9 @@ impl Plan {
 
     /// Where a UE goes from gNB `from` of the scenario. `draw` decides where the path leaves a choice: the same one
     /// gives the same gNB. `None`: there is nowhere to go, or no such gNB.
-    pub fn next_gnb(&self, from: u32, path: Path, draw: u64) -> Option<u32> {
+    pub fn next_node(&self, from: u32, path: Path, draw: u64) -> Option<u32> {
         let cells = &self.scenario.cells;
-        if from >= cells.gnbs {
+        if from >= cells.nodes {
             return None;
         }
         let chosen = |among: u32| {
@@ -102,21 +104,21 @@ impl Plan {
             u32::try_from(place).unwrap_or_default()
         };
         match path {
-            Path::Ring => Some((from + 1) % cells.gnbs).filter(|next| *next != from),
+            Path::Ring => Some((from + 1) % cells.nodes).filter(|next| *next != from),
             Path::Random => {
-                let others = cells.gnbs - 1;
+                let others = cells.nodes - 1;
                 let next = chosen(others);
                 (others > 0).then_some(if next < from { next } else { next + 1 })
             }
             Path::Border => {
-                let own = cells.gnbs_of_network_with(from);
-                let abroad = cells.gnbs - (own.end - own.start);
+                let own = cells.nodes_of_network_with(from);
+                let abroad = cells.nodes - (own.end - own.start);
                 let next = chosen(abroad);
                 (abroad > 0).then_some(if next < own.start { next } else { next + (own.end - own.start) })
             }
             Path::WithinShard => {
-                let next = from.checked_add(self.shards).filter(|next| *next < cells.gnbs);
-                Some(next.unwrap_or_else(|| self.shard_of_gnb(from))).filter(|next| *next != from)
+                let next = from.checked_add(self.shards).filter(|next| *next < cells.nodes);
+                Some(next.unwrap_or_else(|| self.shard_of_node(from))).filter(|next| *next != from)
             }
         }
     }
@@ -149,9 +151,9 @@ impl Plan {
 
 fn most_shards(scenario: &Scenario) -> u32 {
     let subscribers = u32::try_from(scenario.subscriber_count()).unwrap_or(u32::MAX);
-    let gnbs = scenario.cells.gnbs;
+    let nodes = scenario.cells.nodes;
     // A single gNB has no neighbour anyway: a path within its shard leads nowhere, which is a warning.
-    let shards = if within_shards(scenario) { (gnbs / 2).max(1) } else { gnbs };
+    let shards = if within_shards(scenario) { (nodes / 2).max(1) } else { nodes };
     shards.min(subscribers)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::curve::Curve;
 use crate::schedule::Stripe;
-use crate::{Gnb, Scenario, Schedule, Subscriber};
+use crate::{Node, Scenario, Schedule, Subscriber};
 
 /// A part of a run that one agent holds at a time.
 #[derive(Clone, Debug)]
@@ -13,8 +13,8 @@ pub struct Shard {
     pub number: u32,
     /// How many shards the run has.
     pub of: u32,
-    /// gNB g of the scenario belongs to shard g modulo the number of shards.
-    pub gnbs: Vec<Gnb>,
+    /// Base station g of the scenario belongs to shard g modulo the number of shards.
+    pub nodes: Vec<Node>,
     pub(super) scenario: Arc<Scenario>,
     pub(super) seed: u64,
     pub(super) curves: Vec<Arc<Curve>>,

@@ -50,7 +50,7 @@ impl Scenario {
             );
         }
         let end = self.load.iter().map(Load::ends_after).max().unwrap_or_default().saturating_add(self.drain);
-        let t3512 = self.nas.t3512.unwrap_or(self.network.t3512);
+        let t3512 = self.nas.nr.t3512.unwrap_or(self.network.nr.t3512);
         if t3512 > Duration::ZERO && t3512 < end {
             quietly(Subject::Procedure(Procedure::PeriodicRegistrationUpdate), "T3512");
         }
@@ -90,13 +90,13 @@ impl Scenario {
 
     /// A network that refuses, or does not answer, makes UEs try again that do as specified.
     fn started_by_refusals(&self, started: &mut Vec<SelfStarted>) {
-        if self.nas.retry != Retry::AsSpecified {
+        if self.nas.nr.retry != Retry::AsSpecified {
             return;
         }
         let causes = [
-            ("network.congestion with nas.retry: as-specified", self.network.congestion.is_some()),
-            ("network.freezes with nas.retry: as-specified", !self.network.freezes.is_empty()),
-            ("nas.retry: as-specified", true),
+            ("network.nr.congestion with nas.nr.retry: as-specified", self.network.nr.congestion.is_some()),
+            ("network.freezes with nas.nr.retry: as-specified", !self.network.freezes.is_empty()),
+            ("nas.nr.retry: as-specified", true),
         ];
         for (cause, _) in causes.into_iter().filter(|(_, holds)| *holds).take(1) {
             started.push(SelfStarted {

@@ -1,6 +1,7 @@
 //! `--set path=value`: a value of the scenario is replaced before the scenario is read.
 
 use super::tree::{Key, Node, Place, Value};
+use crate::old_words::replace_in_path;
 use crate::units::nearest;
 
 /// One `--set`: a dotted path with list indices, and the value as YAML.
@@ -21,6 +22,21 @@ impl Override {
     pub(crate) fn parse(number: usize, path: &str, value: &str) -> Result<Self, String> {
         let node = Node::parse(value).map_err(|error| format!("the value is no YAML: {}", error.message))?;
         Ok(Self { parts: parse_path(path)?, value: node.moved_to(Place::Override(number)) })
+    }
+
+    /// With the words that scenarios have now in its path; and the old word and the new one, where there was an old one.
+    pub(crate) fn with_new_words(mut self) -> (Self, Option<(String, String)>) {
+        let text = |part: &Part| match part {
+            Part::Field(name) => name.clone(),
+            Part::Index(index) => index.to_string(),
+        };
+        let mut parts: Vec<String> = self.parts.iter().map(text).collect();
+        let replaced = replace_in_path(&mut parts);
+        if replaced.is_some() {
+            let part = |text: String| text.parse().map_or(Part::Field(text), Part::Index);
+            self.parts = parts.into_iter().map(part).collect();
+        }
+        (self, replaced)
     }
 
     /// Puts the value into the tree. Mappings on the way are made where there are none.

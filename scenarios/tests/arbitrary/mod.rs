@@ -7,15 +7,15 @@ mod roaming;
 
 use std::time::Duration;
 
-use identity::{Imsi, Key128, Plmn, Snssai, Tac};
+use identity::{Imsi, Key128, Plmn, Snssai, Tac, Technology};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use scenarios::{
-    Arrivals, CellGroup, Cells, Congestion, Expectation, Freeze, Generator, Guardrail, HandoverPolicy,
-    HomeAnswer, KeySource, Limits, Load, Nas, Network, OperatorKey, Overload, Phase, PolicyControl,
-    Procedure, RadioNetwork, RadioProfile, Retry, Scenario, Shape, Slo, Subject, SubscriberGroup, SuciScheme,
-    Window,
+    Arrivals, CellGroup, Cells, Congestion, Core5g, Expectation, Freeze, Generator, Guardrail,
+    HandoverPolicy, HomeAnswer, KeySource, Limits, Load, Nas, Nas5g, Network, OldWords, OperatorKey,
+    Overload, Phase, PolicyControl, Procedure, RadioNetwork, RadioProfile, Retry, Scenario, Shape, Slo,
+    Subject, SubscriberGroup, SuciScheme, Window,
 };
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
@@ -67,6 +67,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 search: None,
                 charging,
                 drain,
+                old_words: OldWords::default(),
             }
         },
     )
@@ -172,17 +173,31 @@ fn cells() -> impl Strategy<Value = Cells> {
     let networks = vec((1u32..60, tacs()), 1..4);
     let overload = prop::sample::select(vec![Overload::Ignore, Overload::Obey]);
     (networks, 1u32..4, vec(slice(), 1..9), 0u32..1000, option::of(positive()), overload).prop_map(
-        |(networks, cells_per_gnb, slices, first_gnb_id, inactivity, overload)| {
+        |(networks, cells_per_node, slices, first_node_id, inactivity, overload)| {
             let plmns = ["001/01", "310/410", "262/01"].map(plmn);
             // A handover needs two gNBs.
             let networks: Vec<RadioNetwork> = networks
                 .into_iter()
                 .zip(plmns)
-                .map(|((gnbs, tacs), plmn)| RadioNetwork { plmn, gnbs: gnbs + 1, tacs })
+                .map(|((gnbs, tacs), plmn)| RadioNetwork {
+                    plmn,
+                    technology: Technology::Nr,
+                    nodes: gnbs + 1,
+                    tacs,
+                })
                 .collect();
-            let gnbs: u32 = networks.iter().map(|network| network.gnbs).sum();
+            let gnbs: u32 = networks.iter().map(|network| network.nodes).sum();
             let groups = vec![CellGroup { name: "border".to_owned(), first: gnbs - 1, count: 1 }];
-            Cells { gnbs, cells_per_gnb, networks, slices, first_gnb_id, groups, inactivity, overload }
+            Cells {
+                nodes: gnbs,
+                cells_per_node,
+                networks,
+                slices,
+                first_node_id,
+                groups,
+                inactivity,
+                overload,
+            }
         },
     )
 }
@@ -190,8 +205,9 @@ fn cells() -> impl Strategy<Value = Cells> {
 fn nas() -> impl Strategy<Value = Nas> {
     let algorithms = || prop::sample::subsequence(vec![0u8, 1, 2, 3], 1..=4).prop_shuffle();
     let retry = prop::sample::select(vec![Retry::Never, Retry::AsSpecified]);
-    (algorithms(), algorithms(), retry, option::of(duration()))
-        .prop_map(|(ciphering, integrity, retry, t3512)| Nas { ciphering, integrity, retry, t3512 })
+    (algorithms(), algorithms(), retry, option::of(duration())).prop_map(
+        |(ciphering, integrity, retry, t3512)| Nas { nr: Nas5g { ciphering, integrity, retry, t3512 } },
+    )
 }
 
 fn radio() -> impl Strategy<Value = RadioProfile> {
@@ -226,15 +242,11 @@ fn network() -> impl Strategy<Value = Network> {
         Network {
             processing_delay,
             processing_jitter,
-            congestion,
-            release_after_registration,
             freezes,
-            accept_slices,
-            t3512,
             roaming,
             equivalent_plmns,
-            handover,
             policy,
+            nr: Core5g { congestion, release_after_registration, accept_slices, t3512, handover },
         }
     })
 }

@@ -93,9 +93,9 @@ impl Population {
         let settings = scenario.subscribers.iter();
         let settings: Vec<UeSettings> =
             settings.map(|group| settings::ue_settings(scenario, &group.suci)).collect();
-        let areas: Vec<(Plmn, Tac)> = shard.gnbs.iter().map(|gnb| (gnb.plmn, gnb.tac)).collect();
+        let areas: Vec<(Plmn, Tac)> = shard.nodes.iter().map(|gnb| (gnb.plmn, gnb.tac)).collect();
         let gnbs = areas.len().max(1);
-        let cells = shard.gnbs.first().map_or(1, |gnb| gnb.cells.max(1));
+        let cells = shard.nodes.first().map_or(1, |gnb| gnb.cells.max(1));
         let cells = usize::try_from(cells).unwrap_or(1);
         let slots: Vec<Slot> = (0..shard.subscriber_count())
             .filter_map(|local| shard.subscriber(local))

@@ -15,13 +15,13 @@ pub(super) fn ue_settings(scenario: &Scenario, suci: &SuciScheme) -> UeSettings 
                 Err(_) => unreachable!("a checked scenario has compressed public keys of 33 octets"),
             },
         },
-        ciphering: scenario.nas.ciphering.clone(),
-        integrity: scenario.nas.integrity.clone(),
+        ciphering: scenario.nas.nr.ciphering.clone(),
+        integrity: scenario.nas.nr.integrity.clone(),
         requested_slices: scenario.cells.slices.clone(),
-        retry: match scenario.nas.retry {
+        retry: match scenario.nas.nr.retry {
             scenarios::Retry::Never => signalling::Retry::Never,
             scenarios::Retry::AsSpecified => signalling::Retry::AsSpecified,
         },
-        t3512: scenario.nas.t3512,
+        t3512: scenario.nas.nr.t3512,
     }
 }

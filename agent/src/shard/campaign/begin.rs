@@ -135,10 +135,10 @@ impl ShardRunner {
         }
         let scenario = self.plan.scenario();
         let due = self.start.map(|start| due.saturating_duration_since(start)).unwrap_or_default();
-        let place = place.filter(|place| place.gnb < scenario.cells.gnbs).map(|place| {
+        let place = place.filter(|place| place.gnb < scenario.cells.nodes).map(|place| {
             let session = place.session.and_then(|session| scenario.sessions.get(session as usize));
             Place {
-                network: scenario.cells.gnb(place.gnb).plmn,
+                network: scenario.cells.node(place.gnb).plmn,
                 gnb: place.gnb,
                 session: session.map(|session| (&session.dnn, session.slice)),
             }
@@ -154,7 +154,7 @@ impl ShardRunner {
             _ => self.user_plane.session_of(ue),
         };
         let session = session.and_then(|session| u32::try_from(session).ok());
-        Some(AwayPlace { gnb: self.shard.gnbs.get(usize::from(gnb))?.index, session })
+        Some(AwayPlace { gnb: self.shard.nodes.get(usize::from(gnb))?.index, session })
     }
 
     /// A UE that moves while connected loses its old cell first; there is no handover in this.

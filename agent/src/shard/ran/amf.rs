@@ -229,7 +229,7 @@ impl ShardRunner {
 
     /// What a core may not know of a gNB.
     fn what_was_asked(&self, gnb: u16) -> String {
-        let Some(gnb) = self.shard.gnbs.get(usize::from(self.gnb_of(gnb))) else { return String::new() };
+        let Some(gnb) = self.shard.nodes.get(usize::from(self.gnb_of(gnb))) else { return String::new() };
         let slices: Vec<String> = gnb.slices.iter().map(ToString::to_string).collect();
         format!(
             ": compare the scenario's PLMN {}, TAC {} and slices {} with those that the core serves",
@@ -289,7 +289,7 @@ impl ShardRunner {
     }
 
     fn node_name(&self, gnb: u16) -> String {
-        let gnb = self.shard.gnbs.get(usize::from(self.gnb_of(gnb)));
+        let gnb = self.shard.nodes.get(usize::from(self.gnb_of(gnb)));
         gnb.map(|gnb| gnb.name.clone()).unwrap_or_default()
     }
 

@@ -64,20 +64,20 @@ impl ShardRunner {
         now: Instant,
     ) -> Result<(Departure, TargetGnb), &'static str> {
         let source = self.access.cell_of(ue).ok_or("no-connection")?;
-        let here = self.shard.gnbs.get(usize::from(source.gnb)).ok_or("no-connection")?;
+        let here = self.shard.nodes.get(usize::from(source.gnb)).ok_or("no-connection")?;
         let draw = self.population.slot(ue).ok_or("no-connection")?.next_draw();
         let chance =
             |of: u64| stream_seed(self.seed, &[SEED_OF_HANDOVERS, u64::from(ue), u64::from(draw), of]);
         let scenario = self.plan.scenario();
         let mobility = scenario.mobility;
         let path = if procedure == Procedure::HandoverXn { Path::WithinShard } else { mobility.path };
-        let next = self.plan.next_gnb(here.index, path, chance(0)).ok_or("no-neighbour-gnb")?;
-        let there = scenario.cells.gnb(next);
+        let next = self.plan.next_node(here.index, path, chance(0)).ok_or("no-neighbour-gnb")?;
+        let there = scenario.cells.node(next);
         let cell = u32::try_from(chance(1) % u64::from(there.cells.max(1))).unwrap_or_default();
-        let in_shard = self.shard.gnbs.iter().position(|gnb| gnb.index == next);
+        let in_shard = self.shard.nodes.iter().position(|gnb| gnb.index == next);
         let target = match in_shard.and_then(|place| u16::try_from(place).ok()) {
             Some(gnb) => Target::Here(Cell { gnb, cell }),
-            None => Target::Elsewhere { network: there.plmn, shard: self.plan.shard_of_gnb(next) },
+            None => Target::Elsewhere { network: there.plmn, shard: self.plan.shard_of_node(next) },
         };
         let n2 = procedure == Procedure::HandoverN2;
         let fate = if n2 && unit(chance(2)) < mobility.cancel {
@@ -90,7 +90,7 @@ impl ShardRunner {
             Fate::Arrives
         };
         let settings = GnbSettings {
-            gnb_id: there.gnb_id,
+            gnb_id: there.node_id,
             name: String::new(),
             plmn: there.plmn,
             tac: there.tac,
@@ -102,8 +102,8 @@ impl ShardRunner {
         let departure = Departure {
             procedure,
             source,
-            from: CellId { node: here.gnb_id, cell: source.cell },
-            to: CellId { node: there.gnb_id, cell },
+            from: CellId { node: here.node_id, cell: source.cell },
+            to: CellId { node: there.node_id, cell },
             target,
             fate,
             begun: now,
@@ -112,7 +112,7 @@ impl ShardRunner {
             amf: None,
             context: None,
         };
-        let target = TargetGnb { gnb_id: there.gnb_id, gnb_id_bits, plmn: there.plmn, tac: there.tac, cell };
+        let target = TargetGnb { gnb_id: there.node_id, gnb_id_bits, plmn: there.plmn, tac: there.tac, cell };
         Ok((departure, target))
     }
 

@@ -52,7 +52,7 @@ impl ShardRunner {
             .encryption
             .open::<UeContextTransfer>(Encrypted::UeContextTransfer, container)
             .map_err(|error| error.to_string())?;
-        let here = self.shard.gnbs.get(usize::from(number)).map(|gnb| CellId { node: gnb.gnb_id, cell });
+        let here = self.shard.nodes.get(usize::from(number)).map(|gnb| CellId { node: gnb.node_id, cell });
         if here != Some(transfer.to) {
             return Err("sealed-ue-misdirected".to_owned());
         }

@@ -118,7 +118,7 @@ impl World {
     }
 
     pub(super) fn close_associations(&mut self, shard: usize) {
-        for gnb in 0..u16::try_from(self.plan.shard(u32::try_from(shard).unwrap()).gnbs.len()).unwrap() {
+        for gnb in 0..u16::try_from(self.plan.shard(u32::try_from(shard).unwrap()).nodes.len()).unwrap() {
             let association = association(shard, self.generations[shard], gnb);
             self.core_handles(AmfEvent::AssociationDown { association });
         }

@@ -352,7 +352,7 @@ impl World {
     /// The network says something to every gNB.
     pub(crate) fn tell_gnbs(&mut self, command: impl Fn(u32) -> simulator::Command) {
         for shard in 0..self.shards.len() {
-            let gnbs = self.plan.shard(u32::try_from(shard).unwrap()).gnbs.len();
+            let gnbs = self.plan.shard(u32::try_from(shard).unwrap()).nodes.len();
             for gnb in 0..u16::try_from(gnbs).unwrap() {
                 self.command(command(association(shard, self.generations[shard], gnb)));
             }

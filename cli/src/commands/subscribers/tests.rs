@@ -8,7 +8,7 @@ use super::*;
 fn scenario(operator: &str) -> Scenario {
     let yaml = format!(
         "name: t\nsubscribers: [{{plmn: 001/01, imsi: \"001010000000001\", count: 2, k: \"{K}\", {operator}}}]\n\
-         cells: {{gnbs: 1, slices: [\"1-0a0203\", \"2\"]}}\nradio: ideal\n\
+         cells: {{nodes: 1, slices: [\"1-0a0203\", \"2\"]}}\nradio: ideal\n\
          sessions:\n\
          - {{dnn: internet, slice: \"1-0a0203\"}}\n\
          - {{dnn: ims, slice: \"2\"}}\n\
