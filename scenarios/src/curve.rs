@@ -28,10 +28,8 @@ struct Piece {
 impl Curve {
     pub(crate) fn new(load: &Load) -> Self {
         let mut curve = Self { pieces: Vec::new(), total: 0.0 };
-        let mut starts = load.starts_after;
-        for phase in &load.phases {
+        for (starts, phase) in load.played() {
             curve.push_shape(starts, &phase.shape);
-            starts += phase.shape.duration();
         }
         curve
     }

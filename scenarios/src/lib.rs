@@ -45,7 +45,7 @@ pub use file::json_schema;
 pub use generator::{FEWEST_LATE, Generator};
 pub use home_network::HomeAnswer;
 pub use identity::Procedure;
-pub use load::{Arrivals, Load, Phase, Shape};
+pub use load::{Arrivals, Load, Phase, Repeat, RepeatEnds, Shape};
 pub use mobility::{Mobility, Path, SimSwap};
 pub use nas::{Nas, Nas5g, Retry};
 pub use network::{Breakout, Congestion, Core5g, Freeze, HandoverPolicy, Network, PolicyControl, Roaming};

@@ -19,6 +19,26 @@ pub struct Load {
     pub starts_after: Duration,
     /// One after another; at least one.
     pub phases: Vec<Phase>,
+    /// Whether all of them are played again, and again.
+    pub repeat: Option<Repeat>,
+}
+
+/// The phases of a load, played again from begin to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// From one begin to the next; the phases together are no longer.
+    pub every: Duration,
+    /// When it ends.
+    pub ends: RepeatEnds,
+}
+
+/// When a load is repeated no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepeatEnds {
+    /// When it was played so often, 1 or more.
+    After(u32),
+    /// At this time since the start of the run. What would not be over by then is not begun.
+    At(Duration),
 }
 
 impl Load {
@@ -27,9 +47,52 @@ impl Load {
         Curve::new(self).planned()
     }
 
-    /// From the start of the run to the end of the last phase.
+    /// From the start of the run to the end of the last phase, or to where a repetition ends.
     pub fn ends_after(&self) -> Duration {
-        self.starts_after + self.phases.iter().map(|phase| phase.shape.duration()).sum::<Duration>()
+        match self.repeat {
+            Some(Repeat { ends: RepeatEnds::At(end), .. }) => end,
+            Some(Repeat { every, ends: RepeatEnds::After(times) }) => self
+                .starts_after
+                .saturating_add(every.saturating_mul(times.saturating_sub(1)))
+                .saturating_add(self.round()),
+            None => self.starts_after.saturating_add(self.round()),
+        }
+    }
+
+    /// How long its phases last together, once.
+    pub fn round(&self) -> Duration {
+        self.phases.iter().fold(Duration::ZERO, |sum, phase| sum.saturating_add(phase.shape.duration()))
+    }
+
+    /// How often its phases are played.
+    pub fn rounds(&self) -> u32 {
+        match self.repeat {
+            None => 1,
+            Some(Repeat { ends: RepeatEnds::After(times), .. }) => times,
+            Some(Repeat { every, ends: RepeatEnds::At(end) }) => self.rounds_until(every, end),
+        }
+    }
+
+    /// How many rounds are over by then.
+    pub(crate) fn rounds_until(&self, every: Duration, end: Duration) -> u32 {
+        let Some(room) = end.checked_sub(self.starts_after.saturating_add(self.round())) else { return 0 };
+        let more = room.as_nanos().checked_div(every.as_nanos()).unwrap_or(0);
+        u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// Every phase as it is played, with the time since the start of the run at which it begins.
+    pub fn played(&self) -> impl Iterator<Item = (Duration, &Phase)> {
+        let every = self.repeat.map_or(Duration::ZERO, |repeat| repeat.every);
+        let begins = (0..self.rounds())
+            .map(move |round| self.starts_after.saturating_add(every.saturating_mul(round)));
+        begins.flat_map(|begin| {
+            let mut at = begin;
+            self.phases.iter().map(move |phase| {
+                let starts = at;
+                at = at.saturating_add(phase.shape.duration());
+                (starts, phase)
+            })
+        })
     }
 
     /// The highest rate of any phase, attempts per second.
@@ -56,6 +119,8 @@ pub struct Phase {
     pub name: Option<String>,
     /// The rate over its time.
     pub shape: Shape,
+    /// Whether it is what `--duration` makes longer or shorter.
+    pub stretch: bool,
 }
 
 /// The rate of a phase over its time. Rates are attempts per second.
@@ -154,5 +219,7 @@ impl Shape {
     }
 }
 
+/// What is repeated more often than this is refused.
+pub(crate) const MAX_ROUNDS: u32 = 10_000;
 /// A staircase of more steps than this is refused: it should be a ramp.
 pub(crate) const MAX_STEPS: u32 = 10_000;

@@ -35,7 +35,16 @@ const MOVED: &[(&str, &str)] = &[
     ("network.accept-slices", "network.nr.accept-slices"),
     ("network.t3512", "network.nr.t3512"),
     ("network.handover", "network.nr.handover"),
+    ("sessions.*.uplink.burst.on", "sessions.*.uplink.burst.active"),
+    ("sessions.*.uplink.burst.off", "sessions.*.uplink.burst.idle"),
+    ("sessions.*.downlink.burst.on", "sessions.*.downlink.burst.active"),
+    ("sessions.*.downlink.burst.off", "sessions.*.downlink.burst.idle"),
 ];
+
+/// Every old path with the new one; of a field of `nas` or `network` that moved deeper, too.
+pub(crate) fn replaced() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MOVED.iter().copied()
+}
 
 /// Replaces the old words of a tree, and says which there were: each once.
 pub(crate) fn replace(root: &mut Node) -> Vec<Found> {

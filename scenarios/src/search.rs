@@ -33,10 +33,10 @@ impl CapacitySearch {
     /// The loads of a probe: those before, and the searched one last.
     pub fn loads_at(&self, rate_per_s: f64) -> Vec<Load> {
         let shape = Shape::Constant { rate_per_s, for_: self.probe };
-        let phases = vec![Phase { name: None, shape }];
+        let phases = vec![Phase { name: None, shape, stretch: false }];
         let (procedure, arrivals, starts_after) = (self.procedure, self.arrivals, self.starts_after);
         let mut loads = self.before.clone();
-        loads.push(Load { procedure, arrivals, starts_after, phases });
+        loads.push(Load { procedure, arrivals, starts_after, phases, repeat: None });
         loads
     }
 }

@@ -37,7 +37,7 @@ fn unknown_fields_are_located_and_near_ones_suggested() {
         "rate: 10/s, for",
         "rate: 10/s, until",
         "bad.yaml:14:22: load[0].phases[0].until: unknown field \"until\" (accepted here: name, rate, ramp, steps, \
-         spike, hold, for)",
+         spike, hold, for, stretch)",
     );
     assert_error(
         "k: {derived-from:",

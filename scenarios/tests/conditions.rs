@@ -199,3 +199,105 @@ fn the_schema_proposes_conditions_and_refuses_what_is_none() {
     let text = json_schema().to_string();
     assert!(text.contains("\"registration.all.success >= 99%\""), "an editor has something to propose");
 }
+
+#[test]
+fn conditions_in_parts_are_those_of_the_text() {
+    let slo = |text: &str| {
+        let text = format!("{BARE}slos: [{text}]\n");
+        Scenario::from_yaml(&text, "c.yaml")
+            .map(|scenario| scenario.slos[0].clone())
+            .map_err(|error| error.to_string())
+    };
+    for (parts, text) in [
+        ("{metric: registration.success, at-least: 99.5%}", "registration.success >= 99.5%"),
+        ("{metric: registration.latency.p99, below: 300ms}", "registration.latency.p99 < 300ms"),
+        ("{metric: registration.rate, above: 120/min}", "registration.rate > 120/min"),
+        ("{metric: registration.failure, at-most: 0.01}", "registration.failure <= 0.01"),
+        ("{metric: billing.unreconciled, equals: 0}", "billing.unreconciled == 0"),
+    ] {
+        assert_eq!(slo(parts), slo(text), "{parts}");
+    }
+    let limited = slo("{metric: registration.success, at-least: 99%, during: 0s..5s}").unwrap();
+    assert_eq!(Ok(limited), slo("{that: registration.success >= 99%, during: 0s..5s}"));
+    for (parts, message) in [
+        (
+            "{metric: registraton.success, below: 1%}",
+            "slos[0].metric: \"registraton\" has no metrics; did you mean",
+        ),
+        ("{metric: registration.success, below: 1s}", "slos[0].below: \"1s\" is not a percentage"),
+        (
+            "{metric: registration.success}",
+            "slos[0]: a condition has exactly one of below, at-most, above, at-least and equals, found none",
+        ),
+        ("{metric: registration.success, below: 1%, above: 2%}", "found below and above"),
+        ("{metric: registration.success, that: registration.success > 1%}", "found both"),
+        ("{that: registration.success > 1%, below: 1%}", "slos[0].below: a bound goes with a metric"),
+        ("{phase: x}", "found none"),
+        ("{metric: service-request.success, above: 1%}", "slos[0].metric: no load starts service-request"),
+    ] {
+        let error = slo(parts).unwrap_err();
+        assert!(error.contains(message), "{parts}: {error}");
+    }
+    let guarded =
+        format!("{BARE}guardrails: [{{abort-when: {{metric: registration.success, below: 50%}}}}]\n");
+    assert_eq!(
+        Scenario::from_yaml(&guarded, "g.yaml").unwrap().guardrails[0].condition.text,
+        "registration.success < 50%"
+    );
+}
+
+#[test]
+fn repetitions_that_cannot_be_meant_are_refused() {
+    for (repeat, message) in [
+        (
+            "{every: 5s, times: 2}",
+            "load[0].repeat.every: every 5s begins again before the phases are over, which last 10s together",
+        ),
+        (
+            "{every: 1m}",
+            "load[0].repeat: a repetition has exactly one of times and until, such as {every: 10m, until: 8h}, found none",
+        ),
+        ("{every: 1m, times: 2, until: 1h}", "found both"),
+        ("{every: 1m, times: 0}", "load[0].repeat.times: 1 to 10000 are accepted"),
+        ("{every: 1m, until: 9s}", "load[0].repeat.until: 9s is before the first round is over, at 10s"),
+        ("{every: 10s, until: 8784h}", "load[0].repeat.every: this makes 3162240 rounds"),
+        ("{each: 1m, times: 2}", "did you mean"),
+    ] {
+        let text = BARE.replace("phases:", &format!("repeat: {repeat}, phases:"));
+        let error = Scenario::from_yaml(&text, "r.yaml").unwrap_err().to_string();
+        assert!(error.contains(message), "{repeat}: {error}");
+    }
+    let marked = BARE.replace("for: 10s}", "for: 10s, stretch: true}");
+    assert!(Scenario::from_yaml(&marked, "m.yaml").unwrap().load[0].phases[0].stretch);
+    let both = marked.replace("phases:", "repeat: {every: 1m, times: 2}, phases:");
+    let error = Scenario::from_yaml(&both, "b.yaml").unwrap_err().to_string();
+    assert!(
+        error.contains("load[0].phases[0].stretch: a phase that is repeated keeps its length"),
+        "{error}"
+    );
+    let odd = BARE.replace("rate: 1/s, for", "ramp: {from: 1/s, to: 2/s}, stretch: true, for");
+    let error = Scenario::from_yaml(&odd, "o.yaml").unwrap_err().to_string();
+    assert!(error.contains("a phase of ramp cannot be stretched: rate and hold can"), "{error}");
+}
+
+#[test]
+fn a_radio_profile_takes_from_another_what_it_does_not_say() {
+    let radio = |text: &str| {
+        let text = format!("{BARE}radio: {text}\n");
+        Scenario::from_yaml(&text, "r.yaml").map(|scenario| scenario.radio).map_err(|error| error.to_string())
+    };
+    let urban = radio("urban").unwrap();
+    let changed = radio("{extend: urban, loss: 2%}").unwrap();
+    assert_eq!(changed, scenarios::RadioProfile { loss: 0.02, name: "urban, changed".to_owned(), ..urban });
+    assert_eq!(radio("{extend: rural, name: mine, capacity: 7}").unwrap().capacity, Some(7));
+    let error = radio("{extend: urbane}").unwrap_err();
+    assert!(
+        error.contains("radio.extend: unknown radio profile \"urbane\"; did you mean \"urban\"?"),
+        "{error}"
+    );
+}
+
+const BARE: &str = r#"name: t
+subscribers: [{plmn: 001/01, imsi: "001010000000001", count: 10, k: "465B5CE8B199B49FAA5F0A2EE238A6BC", opc: "E8ED289DEBA952E4283B54E88E6183CA"}]
+load: [{procedure: registration, phases: [{rate: 1/s, for: 10s}]}]
+"#;

@@ -246,7 +246,7 @@ proptest! {
         to in 0.0..1.0f64,
     ) {
         let load = scenarios::Load { arrivals: Arrivals::Uniform, ..load };
-        let total: f64 = load.phases.iter().map(|phase| due_until(&phase.shape, f64::INFINITY)).sum();
+        let total: f64 = load.played().map(|(_, phase)| due_until(&phase.shape, f64::INFINITY)).sum();
         let plan = Plan::new(Arc::new(Scenario { load: vec![load.clone()], ..scenario }), 1, 1).unwrap();
         let mut times: Vec<Duration> = (0..plan.shards())
             .flat_map(|number| plan.shard(number).schedules().remove(0))
@@ -257,13 +257,10 @@ proptest! {
         let (from, to) = (length.mul_f64(from.min(to)), length.mul_f64(from.max(to)));
         let found = times.iter().filter(|at| (from..to).contains(at)).count() as f64;
         let due = |at: Duration| {
-            let mut starts = load.starts_after;
-            let mut sum = 0.0;
-            for phase in &load.phases {
-                sum += due_until(&phase.shape, at.saturating_sub(starts).as_secs_f64());
-                starts += phase.shape.duration();
-            }
-            sum
+            let due = |(starts, phase): (Duration, &scenarios::Phase)| {
+                due_until(&phase.shape, at.saturating_sub(starts).as_secs_f64())
+            };
+            load.played().map(due).sum::<f64>()
         };
         let expected = (due(to) - due(from)) * times.len() as f64 / total;
         prop_assert!((found - expected).abs() <= 1.0 + 1e-6 * total, "{found} found, {expected} expected");

@@ -266,7 +266,7 @@ fn flow(flow: &Flow) -> String {
     }
     let mut text = format!("{} kbit/s", flow.rate_bps as f64 / 1000.0);
     if let Some(burst) = flow.burst {
-        text += &format!(", {} on, {} off", seconds(burst.on), seconds(burst.off));
+        text += &format!(", {} active, {} idle", seconds(burst.on), seconds(burst.off));
     }
     if let Some(volume) = flow.volume {
         text += &format!(", to {}", volume.with_unit());

@@ -49,6 +49,7 @@ pub(super) struct CellsFile {
     pub(super) groups: Vec<CellGroupFile>,
     /// After this long without signalling a base station asks for the release of a UE. Default: it never does.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("not" = super::schema::zero()))]
     pub(super) inactivity: Option<DurationText>,
     /// What gNBs do when an AMF says that it is overloaded: ignore, or obey.
     pub(super) overload: Overload,

@@ -36,6 +36,7 @@ pub(super) struct WindowFile {
     pub(super) at: DurationText,
     /// How long.
     #[serde(rename = "for")]
+    #[schemars(extend("not" = super::schema::zero()))]
     pub(super) for_: DurationText,
 }
 
@@ -95,12 +96,14 @@ pub(super) struct ImpairmentFile {
     pub(super) at: DurationText,
     /// How long it lasts.
     #[serde(rename = "for")]
+    #[schemars(extend("not" = super::schema::zero()))]
     pub(super) for_: DurationText,
     /// Begins again after this, counted from begin to begin, to the end of the run. Default: once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) every: Option<DurationText>,
     /// How many of the cells are concerned.
     #[serde(default = "all")]
+    #[schemars(extend("not" = super::schema::zero()))]
     pub(super) cells: Ratio,
 }
 
@@ -109,6 +112,7 @@ pub(super) struct ImpairmentFile {
 #[serde(deny_unknown_fields, expecting = "a mapping such as {share: 20%}")]
 pub(super) struct ShareFile {
     /// How many of the UEs in the cells.
+    #[schemars(extend("not" = super::schema::zero()))]
     pub(super) share: Ratio,
 }
 
@@ -117,6 +121,7 @@ pub(super) struct ShareFile {
 #[serde(deny_unknown_fields, expecting = "a mapping such as {share: 20%, period: 2s}")]
 pub(super) struct PeriodicFile {
     /// How many of the UEs in the cells.
+    #[schemars(extend("not" = super::schema::zero()))]
     pub(super) share: Ratio,
     /// From one time to the next, for each of them.
     pub(super) period: DurationText,

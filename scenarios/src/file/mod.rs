@@ -15,6 +15,7 @@ mod overlap;
 mod radio;
 mod roaming;
 mod scenario;
+mod schema;
 mod search;
 mod sessions;
 mod slos;
@@ -35,6 +36,8 @@ use crate::{OldWords, RadioProfile, Scenario, ScenarioError, catalogue, radio_pr
 use charging::Folder;
 use radio::ProfileFile;
 use scenario::ScenarioFile;
+
+pub use schema::json_schema;
 
 impl Scenario {
     /// Reads and checks a scenario. `file` names the text in errors, which say line, column, field, and what would be
@@ -76,13 +79,6 @@ impl RadioProfile {
         let file: ProfileFile = read(&node).ok()?;
         Some(file.resolve(name))
     }
-}
-
-/// The JSON Schema of a scenario file, for editors (yaml-language-server) and other tools.
-pub fn json_schema() -> serde_json::Value {
-    let mut schema = schemars::schema_for!(ScenarioFile);
-    schema.insert("title".to_owned(), "Roamstorm scenario".into());
-    schema.to_value()
 }
 
 /// What a scenario is read for.

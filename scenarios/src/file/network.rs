@@ -86,6 +86,7 @@ pub(super) struct FreezeFile {
     pub(super) at: DurationText,
     /// How long.
     #[serde(rename = "for")]
+    #[schemars(extend("not" = super::schema::zero()))]
     pub(super) for_: DurationText,
 }
 

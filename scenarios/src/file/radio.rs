@@ -1,6 +1,7 @@
 //! What lies between UE and gNB.
 
 use std::fmt;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
@@ -16,13 +17,13 @@ use crate::{RadioProfile, radio_profiles};
 #[serde(untagged)]
 pub(super) enum RadioFile {
     /// A profile that comes with the program.
-    Named(String),
+    Named(#[schemars(extend("enum" = names()))] String),
     /// A profile of the scenario's own.
     Inline(ProfileFile),
 }
 
 /// A radio profile.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(
     rename_all = "kebab-case",
     deny_unknown_fields,
@@ -30,22 +31,34 @@ pub(super) enum RadioFile {
     expecting = "a mapping such as {latency: 8ms, loss: 0.1%}"
 )]
 pub(super) struct ProfileFile {
+    /// The profile that comes with the program, from which everything is taken that is not said here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = names()))]
+    pub(super) extend: Option<String>,
     /// For the report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
-    /// One way, the median.
-    pub(super) latency: DurationText,
-    /// Standard deviation of the latency.
-    pub(super) jitter: DurationText,
-    /// How many NAS messages are lost.
-    pub(super) loss: Ratio,
+    /// One way, the median. Default: 0s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) latency: Option<DurationText>,
+    /// Standard deviation of the latency. Default: 0s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) jitter: Option<DurationText>,
+    /// How many NAS messages are lost. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) loss: Option<Ratio>,
     /// RRC connections at once in each cell. Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub(super) capacity: Option<u32>,
-    /// Round trips before the first NAS message.
+    /// Round trips before the first NAS message. Default: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 16))]
-    pub(super) setup_round_trips: u32,
+    pub(super) setup_round_trips: Option<u32>,
+}
+
+fn names() -> Vec<&'static str> {
+    radio_profiles().iter().map(|(known, _)| *known).collect()
 }
 
 impl Default for RadioFile {
@@ -54,19 +67,7 @@ impl Default for RadioFile {
     }
 }
 
-impl Default for ProfileFile {
-    fn default() -> Self {
-        Self {
-            name: None,
-            latency: DurationText::default(),
-            jitter: DurationText::default(),
-            loss: Ratio::default(),
-            capacity: None,
-            setup_round_trips: 1,
-        }
-    }
-}
-
+// Written by hand: serde's untagged enums forget what was wrong inside.
 impl<'de> Deserialize<'de> for RadioFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(RadioVisitor)
@@ -93,38 +94,71 @@ impl<'de> Visitor<'de> for RadioVisitor {
 
 pub(super) fn check(file: RadioFile, at: &At<'_>) -> Result<RadioProfile, Complaint> {
     match file {
-        RadioFile::Named(name) => match RadioProfile::named(&name) {
-            Some(profile) => Ok(profile),
-            None => {
-                let known: Vec<&str> = radio_profiles().iter().map(|(known, _)| *known).collect();
-                let hint = nearest(&name, &known)
-                    .map(|near| format!("; did you mean {near:?}?"))
-                    .unwrap_or_default();
-                at.wrong(format!("unknown radio profile {name:?}{hint} (known: {})", known.join(", ")))
-            }
-        },
+        RadioFile::Named(name) => named(&name, at),
         RadioFile::Inline(file) => {
             at.field("capacity").require(file.capacity != Some(0), || {
                 "0 connections let nobody in: 1 or more are accepted, or leave it out".to_owned()
             })?;
-            at.field("setup-round-trips").require(file.setup_round_trips <= 16, || {
-                format!("{} round trips: 0 to 16 are accepted", file.setup_round_trips)
-            })?;
-            Ok(file.resolve("inline"))
+            at.field("setup-round-trips").require(
+                file.setup_round_trips.is_none_or(|trips| trips <= 16),
+                || {
+                    format!(
+                        "{} round trips: 0 to 16 are accepted",
+                        file.setup_round_trips.unwrap_or_default()
+                    )
+                },
+            )?;
+            let base = match &file.extend {
+                Some(name) => {
+                    let base = named(name, &at.field("extend"))?;
+                    RadioProfile { name: format!("{name}, changed"), ..base }
+                }
+                None => plain("inline"),
+            };
+            Ok(file.over(base))
         }
+    }
+}
+
+fn named(name: &str, at: &At<'_>) -> Result<RadioProfile, Complaint> {
+    RadioProfile::named(name).map_or_else(
+        || {
+            let known = names();
+            let hint =
+                nearest(name, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+            at.wrong(format!("unknown radio profile {name:?}{hint} (known: {})", known.join(", ")))
+        },
+        Ok,
+    )
+}
+
+/// Of a profile that says nothing.
+fn plain(name: &str) -> RadioProfile {
+    RadioProfile {
+        name: name.to_owned(),
+        latency: Duration::ZERO,
+        jitter: Duration::ZERO,
+        loss: 0.0,
+        capacity: None,
+        setup_round_trips: 1,
     }
 }
 
 impl ProfileFile {
     /// The profile, with this name unless it has its own.
     pub(super) fn resolve(self, name: &str) -> RadioProfile {
+        self.over(plain(name))
+    }
+
+    /// What it says, and the rest of another.
+    fn over(self, base: RadioProfile) -> RadioProfile {
         RadioProfile {
-            name: self.name.unwrap_or_else(|| name.to_owned()),
-            latency: self.latency.0,
-            jitter: self.jitter.0,
-            loss: self.loss.value(),
-            capacity: self.capacity,
-            setup_round_trips: self.setup_round_trips,
+            name: self.name.unwrap_or(base.name),
+            latency: self.latency.map_or(base.latency, |latency| latency.0),
+            jitter: self.jitter.map_or(base.jitter, |jitter| jitter.0),
+            loss: self.loss.map_or(base.loss, Ratio::value),
+            capacity: self.capacity.or(base.capacity),
+            setup_round_trips: self.setup_round_trips.unwrap_or(base.setup_round_trips),
         }
     }
 }
@@ -132,12 +166,13 @@ impl ProfileFile {
 impl From<&RadioProfile> for ProfileFile {
     fn from(radio: &RadioProfile) -> Self {
         Self {
+            extend: None,
             name: Some(radio.name.clone()),
-            latency: DurationText(radio.latency),
-            jitter: DurationText(radio.jitter),
-            loss: Ratio::new(radio.loss),
+            latency: Some(DurationText(radio.latency)),
+            jitter: Some(DurationText(radio.jitter)),
+            loss: Some(Ratio::new(radio.loss)),
             capacity: radio.capacity,
-            setup_round_trips: radio.setup_round_trips,
+            setup_round_trips: Some(radio.setup_round_trips),
         }
     }
 }

@@ -1,17 +1,21 @@
 //! `search: {find: registration.rate, while: …}`: a search for the highest rate at which conditions hold.
 
+use std::fmt;
 use std::time::Duration;
 
 use identity::Procedure;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::at::{At, every, long};
+use super::condition_text::{ConditionFile, ConditionText, several_conditions};
 use super::load::{self, LoadFile};
 use super::slos;
 use crate::units::{DurationText, Rate, Ratio, nearest};
 use crate::yaml::Complaint;
-use crate::{Arrivals, CapacitySearch, Load, Scenario};
+use crate::{Arrivals, CapacitySearch, Load, Scenario, Slo};
 
 /// A capacity search: probes of a fixed rate each, until the highest one is known at which the conditions hold.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -20,11 +24,12 @@ pub(super) struct SearchFile {
     /// What is raised, such as `registration.rate`.
     #[schemars(extend("enum" = rates()))]
     pub(super) find: String,
-    /// Conditions such as `registration.latency.p99 < 300ms and registration.success > 99.5%`.
+    /// Conditions such as `registration.latency.p99 < 300ms and registration.success > 99.5%`, or a list of them.
     #[serde(rename = "while")]
-    pub(super) while_: String,
+    pub(super) while_: WhileFile,
     /// The first and lowest rate.
     #[serde(default = "default_from")]
+    #[schemars(extend("not" = super::schema::zero()))]
     pub(super) from: Rate,
     /// The highest rate that is probed. Default: as far as the subscribers reach, at most 100000/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,6 +39,7 @@ pub(super) struct SearchFile {
     pub(super) starts_after: Option<DurationText>,
     /// How long it lasts in each probe.
     #[serde(default = "default_probe")]
+    #[schemars(extend("not" = super::schema::zero()))]
     pub(super) probe: DurationText,
     /// How near the highest rate is to be known.
     #[serde(default = "default_precision")]
@@ -41,6 +47,41 @@ pub(super) struct SearchFile {
     /// How attempts are spread around the rate.
     #[serde(default)]
     pub(super) arrivals: Arrivals,
+}
+
+/// Conditions with `and` between them, or a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum WhileFile {
+    Text(#[schemars(extend("pattern" = several_conditions()))] String),
+    List(#[schemars(length(min = 1))] Vec<ConditionFile>),
+}
+
+// Written by hand: serde's untagged enums forget what was wrong inside.
+impl<'de> Deserialize<'de> for WhileFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WhileVisitor)
+    }
+}
+
+struct WhileVisitor;
+
+impl<'de> Visitor<'de> for WhileVisitor {
+    type Value = WhileFile;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "conditions such as registration.success > 99.5%, with \"and\" between them, or a list of them",
+        )
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<WhileFile, E> {
+        Ok(WhileFile::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<WhileFile, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list)).map(WhileFile::List)
+    }
 }
 
 fn default_from() -> Rate {
@@ -137,10 +178,21 @@ fn find(
     at.field("from").require(loads.iter().all(|load| load.planned() > 0), || {
         format!("{} for {} is no attempt at all", file.from, file.probe)
     })?;
-    for condition in file.while_.split(" and ") {
-        search.conditions.push(slos::of_search(condition, &loads, &at.field("while"))?);
-    }
+    search.conditions = conditions(file.while_, &loads, &at.field("while"))?;
     Ok(search)
+}
+
+fn conditions(file: WhileFile, loads: &[Load], at: &At<'_>) -> Result<Vec<Slo>, Complaint> {
+    match file {
+        WhileFile::Text(text) => text
+            .split(" and ")
+            .map(|text| slos::of_search(ConditionText(text.to_owned()).parsed(at)?, loads, at))
+            .collect(),
+        WhileFile::List(list) => every(list, at, "condition", |file, at| {
+            let place = file.place(at);
+            slos::of_search(file.parsed(at)?, loads, &place)
+        }),
+    }
 }
 
 fn searched(text: &str, at: &At<'_>) -> Result<Procedure, Complaint> {
@@ -193,7 +245,7 @@ impl From<&CapacitySearch> for SearchFile {
         let conditions: Vec<&str> = search.conditions.iter().map(|slo| slo.text.as_str()).collect();
         Self {
             find: format!("{}.rate", search.procedure.name()),
-            while_: conditions.join(" and "),
+            while_: WhileFile::Text(conditions.join(" and ")),
             from: Rate::new(search.from_per_s),
             to: Some(Rate::new(search.to_per_s)),
             starts_after: Some(DurationText(search.starts_after)),

@@ -35,6 +35,7 @@ pub(super) struct SessionFile {
     pub(super) share: f64,
     /// What flows in both directions: web, video, voice or telemetry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = traffic_profiles().iter().map(|(name, _)| *name).collect::<Vec<_>>()))]
     pub(super) traffic: Option<String>,
     /// What flows, from the UE. Default: that of the traffic, or nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,12 +76,14 @@ pub(super) struct FlowFile {
 
 /// By turns.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a mapping with on and off")]
+#[serde(deny_unknown_fields, expecting = "a mapping with active and idle")]
 pub(super) struct BurstFile {
     /// How long it flows.
-    pub(super) on: DurationText,
+    #[schemars(extend("not" = super::schema::zero()))]
+    pub(super) active: DurationText,
     /// How long it pauses.
-    pub(super) off: DurationText,
+    #[schemars(extend("not" = super::schema::zero()))]
+    pub(super) idle: DurationText,
 }
 
 /// The size of packets: one, or the smallest and the largest.
@@ -149,9 +152,9 @@ fn flow(file: FlowFile, at: &At<'_>) -> Result<Flow, Complaint> {
     packet.require(smallest <= largest, || {
         format!("the smallest packet, {smallest} octets, is larger than the largest, {largest}")
     })?;
-    if let Some(BurstFile { on, off }) = &burst {
-        long(*on, &at.field("burst").field("on"))?;
-        long(*off, &at.field("burst").field("off"))?;
+    if let Some(BurstFile { active, idle }) = &burst {
+        long(*active, &at.field("burst").field("active"))?;
+        long(*idle, &at.field("burst").field("idle"))?;
     }
     at.field("volume").require(volume != Some(Volume(Octets(0))), || {
         "0B is nothing: a rate of 0bit/s says so, or leave it out".to_owned()
@@ -159,7 +162,7 @@ fn flow(file: FlowFile, at: &At<'_>) -> Result<Flow, Complaint> {
     Ok(Flow {
         rate_bps: rate.0,
         packet_octets: (smallest, largest),
-        burst: burst.map(|burst| Burst { on: burst.on.0, off: burst.off.0 }),
+        burst: burst.map(|burst| Burst { on: burst.active.0, off: burst.idle.0 }),
         volume: volume.map(|volume| volume.0),
     })
 }
@@ -187,7 +190,7 @@ impl From<&Flow> for FlowFile {
             packet: PacketFile(smallest, largest),
             burst: flow
                 .burst
-                .map(|burst| BurstFile { on: DurationText(burst.on), off: DurationText(burst.off) }),
+                .map(|burst| BurstFile { active: DurationText(burst.on), idle: DurationText(burst.off) }),
             volume: flow.volume.map(Volume),
         }
     }

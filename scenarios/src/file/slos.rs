@@ -8,9 +8,12 @@ use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
 
 use super::at::At;
-use super::condition_text::ConditionText;
+use super::condition_text::{
+    BOUNDS, BoundText, ConditionFile, ConditionText, MetricText, Parts, bounds_with_the_unit, one_bound,
+};
 use crate::units::{DurationText, Span};
 use crate::yaml::Complaint;
 use crate::{Guardrail, Limits, Load, MOST_PARTS, Metric, Scenario, Slo, Subject};
@@ -19,47 +22,82 @@ use crate::{Guardrail, Limits, Load, MOST_PARTS, Metric, Scenario, Slo, Subject}
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum SloFile {
-    /// Of all attempts.
+    /// Of all attempts, as a text.
     Plain(ConditionText),
-    /// Of some of them.
-    Limited(LimitedFile),
+    /// In parts, or of some of the attempts.
+    Parts(SloPartsFile),
 }
 
-/// A condition on some of the attempts.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+/// A condition: a metric and its bound, or a text; and which attempts it is about.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(
+    rename_all = "kebab-case",
     deny_unknown_fields,
-    expecting = "a mapping such as {that: registration.success >= 99.5%, phase: peak}"
+    default,
+    expecting = "a mapping such as {metric: registration.success, at-least: 99.5%, phase: peak}"
 )]
-pub(super) struct LimitedFile {
-    /// The condition, such as `registration.success >= 99.5%`.
-    that: ConditionText,
+#[schemars(extend("oneOf" = that_or_one_bound(), "allOf" = bounds_with_the_unit()))]
+pub(super) struct SloPartsFile {
+    /// The metric, such as registration.success.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "MetricText")]
+    metric: Option<MetricText>,
+    /// It must be below this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BoundText")]
+    below: Option<BoundText>,
+    /// It must be this or less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BoundText")]
+    at_most: Option<BoundText>,
+    /// It must be above this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BoundText")]
+    above: Option<BoundText>,
+    /// It must be this or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BoundText")]
+    at_least: Option<BoundText>,
+    /// It must be this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BoundText")]
+    equals: Option<BoundText>,
+    /// The condition as a text, such as `registration.success >= 99.5%`, in place of metric and bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ConditionText")]
+    that: Option<ConditionText>,
     /// Those that were due in a phase of this name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     phase: Option<String>,
     /// Those that were due in this part of the run, such as `10s..40s`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     during: Option<Span>,
     /// Those of UEs that ask for a session with this data network, or have one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     dnn: Option<Dnn>,
     /// Those that began in this network.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<Plmn>,
     /// Those of UEs that ask for a session in this slice, or have one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     slice: Option<Snssai>,
     /// Those that began in a cell of this group of cells.groups.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     cells: Option<String>,
+}
+
+fn that_or_one_bound() -> Vec<Value> {
+    let mut accepted = vec![json!({"required": ["that"], "not": {"required": ["metric"]}})];
+    accepted.extend(one_bound());
+    accepted
 }
 
 /// What aborts the run.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a mapping with abort-when and for")]
 pub(super) struct GuardrailFile {
-    /// A condition such as `registration.success < 50%`.
-    abort_when: ConditionText,
+    /// A condition such as `registration.success < 50%`, or {metric: registration.success, below: 50%}.
+    abort_when: ConditionFile,
     /// How long it must have been true without a break.
     #[serde(rename = "for", default = "default_patience")]
     for_: DurationText,
@@ -101,8 +139,8 @@ impl<'de> Visitor<'de> for SloVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a condition such as registration.success >= 99.5%, or a mapping such as {that: registration.success >= 99.5%, \
-             phase: peak}",
+            "a condition such as registration.success >= 99.5%, or a mapping such as {metric: registration.success, \
+             at-least: 99.5%, phase: peak}",
         )
     }
 
@@ -111,24 +149,47 @@ impl<'de> Visitor<'de> for SloVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SloFile, A::Error> {
-        LimitedFile::deserialize(MapAccessDeserializer::new(map)).map(SloFile::Limited)
+        SloPartsFile::deserialize(MapAccessDeserializer::new(map)).map(SloFile::Parts)
     }
 }
 
 /// An SLO of a scenario whose other parts are checked.
 pub(super) fn slo(file: SloFile, scenario: &Scenario, at: &At<'_>) -> Result<Slo, Complaint> {
-    match file {
-        SloFile::Plain(ConditionText(text)) => measurable(&text, Limits::default(), scenario, at, at),
-        SloFile::Limited(file) => {
-            let LimitedFile { that, phase, during, dnn, network, slice, cells } = file;
-            let during = during.map(|span| span.0);
-            let limits = Limits { phase, during, dnn, network, slice, cells };
+    let file = match file {
+        SloFile::Plain(text) => {
+            return measurable(text.parsed(at)?, Limits::default(), scenario, at, at);
+        }
+        SloFile::Parts(file) => file,
+    };
+    let SloPartsFile { metric, below, at_most, above, at_least, equals, that, .. } = file;
+    let SloPartsFile { phase, during, dnn, network, slice, cells, .. } = file;
+    let bounds = [below, at_most, above, at_least, equals];
+    let limits = Limits { phase, during: during.map(|span| span.0), dnn, network, slice, cells };
+    match (metric, that) {
+        (Some(metric), None) => {
+            let slo = Parts { metric, bounds }.parsed(at)?;
+            measurable(slo, limits, scenario, &at.field("metric"), at)
+        }
+        (None, Some(that)) => {
+            let bound = BOUNDS.iter().zip(&bounds).find(|(_, bound)| bound.is_some());
+            if let Some(((word, _), _)) = bound {
+                return at
+                    .field(word)
+                    .wrong("a bound goes with a metric, not with \"that\", which has its own");
+            }
             at.require(!limits.is_none(), || {
                 "nothing limits this condition: phase, during, dnn, network, slice or cells is expected, or the condition \
                  alone"
                     .to_owned()
             })?;
-            measurable(&that.0, limits, scenario, &at.field("that"), at)
+            measurable(that.parsed(&at.field("that"))?, limits, scenario, &at.field("that"), at)
+        }
+        (metric, _) => {
+            let found = if metric.is_some() { "both" } else { "none" };
+            at.wrong(format!(
+                "a condition has a metric with its bound, such as {{metric: registration.success, at-least: 99.5%}}, or \"that\", \
+                 found {found}"
+            ))
         }
     }
 }
@@ -141,7 +202,9 @@ pub(super) fn guardrail(
 ) -> Result<Guardrail, Complaint> {
     let GuardrailFile { abort_when, for_, phase, during, dnn, network, slice, cells } = file;
     let limits = Limits { phase, during: during.map(|span| span.0), dnn, network, slice, cells };
-    let condition = measurable(&abort_when.0, limits, scenario, &at.field("abort-when"), at)?;
+    let that = at.field("abort-when");
+    let place = abort_when.place(&that);
+    let condition = measurable(abort_when.parsed(&that)?, limits, scenario, &place, at)?;
     Ok(Guardrail { condition, for_: for_.0 })
 }
 
@@ -154,8 +217,7 @@ pub(super) fn few_parts(scenario: &Scenario, at: &At<'_>) -> Result<(), Complain
 }
 
 /// A condition of a capacity search: on what its one load starts.
-pub(super) fn of_search(text: &str, load: &[Load], at: &At<'_>) -> Result<Slo, Complaint> {
-    let slo = parsed(text, at)?;
+pub(super) fn of_search(slo: Slo, load: &[Load], at: &At<'_>) -> Result<Slo, Complaint> {
     if let Some(subject) = slo.metric.subject() {
         let planned = |load: &Load| Some(load.procedure) == subject.procedure();
         at.require(load.iter().any(planned), || never_has_a_value(subject, &slo.metric, load))?;
@@ -163,19 +225,15 @@ pub(super) fn of_search(text: &str, load: &[Load], at: &At<'_>) -> Result<Slo, C
     Ok(slo)
 }
 
-fn parsed(text: &str, at: &At<'_>) -> Result<Slo, Complaint> {
-    text.parse().or_else(|message: String| at.wrong(message))
-}
-
 /// `that` is where the condition stands, `at` where its limits do.
 fn measurable(
-    text: &str,
+    slo: Slo,
     limits: Limits,
     scenario: &Scenario,
     that: &At<'_>,
     at: &At<'_>,
 ) -> Result<Slo, Complaint> {
-    let slo = Slo { limits, ..parsed(text, that)? };
+    let slo = Slo { limits, ..slo };
     if let Some(subject) = slo.metric.subject() {
         that.require(scenario.may_attempt(subject), || {
             never_has_a_value(subject, &slo.metric, &scenario.load)
@@ -287,7 +345,16 @@ impl From<&Slo> for SloFile {
             return Self::Plain(that);
         }
         let Limits { phase, during, dnn, network, slice, cells } = slo.limits.clone();
-        Self::Limited(LimitedFile { that, phase, during: during.map(Span), dnn, network, slice, cells })
+        Self::Parts(SloPartsFile {
+            that: Some(that),
+            phase,
+            during: during.map(Span),
+            dnn,
+            network,
+            slice,
+            cells,
+            ..SloPartsFile::default()
+        })
     }
 }
 
@@ -295,7 +362,7 @@ impl From<&Guardrail> for GuardrailFile {
     fn from(guardrail: &Guardrail) -> Self {
         let Limits { phase, during, dnn, network, slice, cells } = guardrail.condition.limits.clone();
         Self {
-            abort_when: ConditionText(guardrail.condition.text.clone()),
+            abort_when: ConditionFile::from(&guardrail.condition),
             for_: DurationText(guardrail.for_),
             phase,
             during: during.map(Span),

@@ -89,6 +89,15 @@ impl Comparison {
     }
 }
 
+impl Slo {
+    /// Of every attempt, from the text of a value with the unit of the metric.
+    pub(crate) fn new(metric: Metric, op: Comparison, value: &str) -> Result<Self, String> {
+        let value = value.trim();
+        let text = format!("{metric} {} {value}", op.as_str());
+        Ok(Self { metric, op, value: metric.parse_value(value)?, text, limits: Limits::default() })
+    }
+}
+
 impl FromStr for Slo {
     type Err = String;
 

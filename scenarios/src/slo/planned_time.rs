@@ -76,36 +76,25 @@ impl Scenario {
 impl Load {
     /// The stretches in which its rate is above zero, of all phases or of those with this name.
     fn planned_time(&self, phase: Option<&str>) -> Vec<Span> {
+        let pieces = Curve::new(self).busy_pieces();
         let mut spans = Vec::new();
-        let mut starts = self.starts_after;
-        for one in &self.phases {
+        // Both are in the order of time.
+        let mut from = 0;
+        for (starts, one) in self.played() {
             let ends = starts.saturating_add(one.shape.duration());
+            from += pieces.iter().skip(from).take_while(|piece| piece.1 <= starts).count();
             if phase.is_none_or(|name| one.name.as_deref() == Some(name)) {
-                spans.extend(self.busy(starts, ends));
+                let busy = pieces.iter().skip(from).take_while(|piece| piece.0 < ends);
+                spans.extend(busy.filter_map(|piece| overlap(*piece, (starts, ends))));
             }
-            starts = ends;
         }
         spans
     }
 
-    /// Where arrivals are possible between these times.
-    fn busy(&self, from: Duration, to: Duration) -> Vec<Span> {
-        let pieces = Curve::new(self).busy_pieces();
-        pieces.into_iter().filter_map(|piece| overlap(piece, (from, to))).collect()
-    }
-
     /// When its phases of this name are: the attempts that are due then are those of the phase.
     pub fn phase_windows(&self, name: &str) -> Vec<Window> {
-        let mut windows = Vec::new();
-        let mut at = self.starts_after;
-        for phase in &self.phases {
-            let for_ = phase.shape.duration();
-            if phase.name.as_deref() == Some(name) {
-                windows.push(Window { at, for_ });
-            }
-            at = at.saturating_add(for_);
-        }
-        windows
+        let named = self.played().filter(|(_, phase)| phase.name.as_deref() == Some(name));
+        named.map(|(at, phase)| Window { at, for_: phase.shape.duration() }).collect()
     }
 }
 

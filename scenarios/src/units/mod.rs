@@ -187,7 +187,7 @@ impl fmt::Display for Hex {
 
 /// Serialised through `Display` and `FromStr`, with the schema of a string, or of a string and something else.
 macro_rules! text_unit {
-    ($type:ty, $name:literal, $pattern:literal, $description:literal $(, $other:tt)?) => {
+    ($type:ty, $name:literal, $pattern:expr, $description:literal $(, $other:tt)?) => {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -214,22 +214,40 @@ macro_rules! text_unit {
 }
 use text_unit;
 
+macro_rules! duration_pattern {
+    () => {
+        r"((?=[0-9.])(([0-9]+(\.[0-9]*)?|\.[0-9]+)h)?(([0-9]+(\.[0-9]*)?|\.[0-9]+)m(in)?)?(([0-9]+(\.[0-9]*)?|\.[0-9]+)s)?(([0-9]+(\.[0-9]*)?|\.[0-9]+)ms)?(([0-9]+(\.[0-9]*)?|\.[0-9]+)[uµ]s)?(([0-9]+(\.[0-9]*)?|\.[0-9]+)ns)?)"
+    };
+}
+pub(crate) use duration_pattern;
+
+macro_rules! rate_pattern {
+    () => {
+        r"(0*([0-9]{1,6}(\.[0-9]*)?|\.[0-9]+|1000000(\.0*)?) */ *s|0*([0-5]?[0-9]{1,7}(\.[0-9]*)?|\.[0-9]+|60000000(\.0*)?) */ *(min|m)|0*([0-9]{1,9}(\.[0-9]*)?|\.[0-9]+|[12][0-9]{9}(\.[0-9]*)?|3[0-5][0-9]{8}(\.[0-9]*)?|3600000000(\.0*)?) */ *h)"
+    };
+}
+
+/// What a schema knows of durations.
+pub(crate) const DURATION_PATTERN: &str = duration_pattern!();
+/// What a schema knows of rates: also that there is a highest one.
+pub(crate) const RATE_PATTERN: &str = rate_pattern!();
+
 text_unit!(
     DurationText,
     "Duration",
-    r"^([0-9]+(\.[0-9]+)?(h|m|min|s|ms|us|µs|ns))+$",
+    concat!("^ *", duration_pattern!(), " *$"),
     "A duration: a number and h, m, s, ms or us, such as 90s, 300ms or 1m30s."
 );
 text_unit!(
     Rate,
     "Rate",
-    r"^[0-9]+(\.[0-9]+)? */ *(s|min|m|h)$",
+    concat!("^ *", rate_pattern!(), " *$"),
     "A rate: a number and /s, /min or /h, such as 1000/s or 120/min. At most 1000000/s."
 );
 text_unit!(
     Ratio,
     "Percentage",
-    r"^[0-9]+(\.[0-9]+)? *%$",
+    r"^ *((0*100(\.0*)?|0*[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+) *%|0+(\.[0-9]*)?|\.[0-9]+) *$",
     "A percentage from 0% to 100%, such as 0.5%, or a fraction such as 0.005.",
     { "type": "number", "minimum": 0, "exclusiveMaximum": 1 }
 );

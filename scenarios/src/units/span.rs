@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Deserialize, Deserializer, DurationText, JsonSchema, Serialize, Serializer, text_unit};
+use super::{
+    Deserialize, Deserializer, DurationText, JsonSchema, Serialize, Serializer, duration_pattern, text_unit,
+};
 use crate::Window;
 
 /// From a time of the run to another, which is not included.
@@ -35,7 +37,7 @@ impl fmt::Display for Span {
 text_unit!(
     Span,
     "Span",
-    r"^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+ *\.\. *([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$",
+    concat!("^ *", duration_pattern!(), r" *\.\. *", duration_pattern!(), " *$"),
     "A part of the run, from a time since its start to another: 10s..40s."
 );
 

@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use scenarios::{
     Arrivals, CellGroup, Cells, Congestion, Core5g, Expectation, Freeze, Generator, Guardrail,
     HandoverPolicy, HomeAnswer, KeySource, Limits, Load, Nas, Nas5g, Network, OldWords, OperatorKey,
-    Overload, Phase, PolicyControl, Procedure, RadioNetwork, RadioProfile, Retry, Scenario, Shape, Slo,
-    Subject, SubscriberGroup, SuciScheme, Window,
+    Overload, Phase, PolicyControl, Procedure, RadioNetwork, RadioProfile, Repeat, RepeatEnds, Retry,
+    Scenario, Shape, Slo, Subject, SubscriberGroup, SuciScheme, Window,
 };
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
@@ -88,17 +88,29 @@ fn limits(load: &Load, cells: &Cells, some: Duration) -> Limits {
 
 /// Loads of a few thousand attempts at most, so that a property can look at each of them.
 pub(crate) fn load() -> impl Strategy<Value = Load> {
-    (procedure(), arrivals(), duration(), vec(phase(), 0..4), rate()).prop_map(
-        |(procedure, arrivals, starts_after, mut phases, rate_per_s)| {
+    let repeat = option::of((duration(), 1u32..4, any::<bool>()));
+    (procedure(), arrivals(), duration(), vec(phase(), 0..4), rate(), repeat).prop_map(
+        |(procedure, arrivals, starts_after, mut phases, rate_per_s, repeat)| {
             let for_ = Duration::from_secs(3);
-            phases.push(Phase { name: None, shape: Shape::Constant { rate_per_s: rate_per_s + 1.0, for_ } });
-            Load { procedure, arrivals, starts_after, phases }
+            phases.push(Phase {
+                name: None,
+                shape: Shape::Constant { rate_per_s: rate_per_s + 1.0, for_ },
+                stretch: false,
+            });
+            let mut load = Load { procedure, arrivals, starts_after, phases, repeat: None };
+            load.repeat = repeat.map(|(pause, times, by_time)| {
+                let every = load.round() + pause;
+                let end = starts_after + every * times;
+                let ends = if by_time { RepeatEnds::At(end) } else { RepeatEnds::After(times) };
+                Repeat { every, ends }
+            });
+            load
         },
     )
 }
 
 fn phase() -> impl Strategy<Value = Phase> {
-    (option::of("\\PC{0,10}"), shape()).prop_map(|(name, shape)| Phase { name, shape })
+    (option::of("\\PC{0,10}"), shape()).prop_map(|(name, shape)| Phase { name, shape, stretch: false })
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
