@@ -31,7 +31,7 @@ impl Scenario {
             let holds = |load: &&Load| {
                 at(load, window).is_some_and(|phase| matches!(phase.shape, Shape::Hold { .. }))
             };
-            once.iter().any(|load| holds(load))
+            once.iter().any(holds)
         };
         let goes_on = |window: &Window| once.iter().any(|load| has_attempts(load, window));
         let spares =

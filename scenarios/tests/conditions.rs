@@ -67,7 +67,7 @@ fn limits_that_nothing_can_be_within_are_refused_where_they_stand() {
     }
     for (slo, part) in [
         ("{that: registration.success >= 99%}", "slos[0]: nothing limits this condition"),
-        ("{phase: peak}", "slos[0]: the field \"that\" is missing"),
+        ("{phase: peak}", "slos[0]: a condition has a metric with its bound"),
         (
             "{that: generator.lateness.p99 < 1ms, phase: peak}",
             "slos[0].that: generator.lateness.p99 is of the whole run",
@@ -261,7 +261,7 @@ fn repetitions_that_cannot_be_meant_are_refused() {
         ("{every: 1m, times: 0}", "load[0].repeat.times: 1 to 10000 are accepted"),
         ("{every: 1m, until: 9s}", "load[0].repeat.until: 9s is before the first round is over, at 10s"),
         ("{every: 10s, until: 8784h}", "load[0].repeat.every: this makes 3162240 rounds"),
-        ("{each: 1m, times: 2}", "did you mean"),
+        ("{evry: 1m, times: 2}", "did you mean \"every\"?"),
     ] {
         let text = BARE.replace("phases:", &format!("repeat: {repeat}, phases:"));
         let error = Scenario::from_yaml(&text, "r.yaml").unwrap_err().to_string();

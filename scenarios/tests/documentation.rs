@@ -30,7 +30,8 @@ fn documented_fields_are_those_of_the_schema() {
     let mut fields = Vec::new();
     properties(&schema, &mut fields);
     assert!(fields.len() > 40, "{fields:?}");
-    for field in fields {
+    // With low lines they are others' second names.
+    for field in fields.into_iter().filter(|field| !field.contains('_')) {
         assert!(
             DOCUMENT.contains(&format!("`{field}`")) || DOCUMENT.contains(&format!("{field}: ")),
             "{field}"

@@ -25,7 +25,7 @@ pub(super) enum SloFile {
     /// Of all attempts, as a text.
     Plain(ConditionText),
     /// In parts, or of some of the attempts.
-    Parts(SloPartsFile),
+    Parts(Box<SloPartsFile>),
 }
 
 /// A condition: a metric and its bound, or a text; and which attempts it is about.
@@ -149,7 +149,7 @@ impl<'de> Visitor<'de> for SloVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SloFile, A::Error> {
-        SloPartsFile::deserialize(MapAccessDeserializer::new(map)).map(SloFile::Parts)
+        SloPartsFile::deserialize(MapAccessDeserializer::new(map)).map(|file| SloFile::Parts(Box::new(file)))
     }
 }
 
@@ -159,7 +159,7 @@ pub(super) fn slo(file: SloFile, scenario: &Scenario, at: &At<'_>) -> Result<Slo
         SloFile::Plain(text) => {
             return measurable(text.parsed(at)?, Limits::default(), scenario, at, at);
         }
-        SloFile::Parts(file) => file,
+        SloFile::Parts(file) => *file,
     };
     let SloPartsFile { metric, below, at_most, above, at_least, equals, that, .. } = file;
     let SloPartsFile { phase, during, dnn, network, slice, cells, .. } = file;
@@ -345,7 +345,7 @@ impl From<&Slo> for SloFile {
             return Self::Plain(that);
         }
         let Limits { phase, during, dnn, network, slice, cells } = slo.limits.clone();
-        Self::Parts(SloPartsFile {
+        Self::Parts(Box::new(SloPartsFile {
             that: Some(that),
             phase,
             during: during.map(Span),
@@ -354,7 +354,7 @@ impl From<&Slo> for SloFile {
             slice,
             cells,
             ..SloPartsFile::default()
-        })
+        }))
     }
 }
 
