@@ -41,6 +41,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let scenario = arguments.scenario.load()?;
     let dnns: BTreeSet<&str> = scenario.sessions.iter().map(|session| session.dnn.as_str()).collect();
     let dnns = dnns.into_iter().collect::<Vec<_>>().join(" ");
+    if matches!(arguments.format, Format::Open5gs) {
+        open5gs::check(&scenario)?;
+    }
     let mut out = BufWriter::new(stdout().lock());
     let subscribers = (0..scenario.subscriber_count()).filter_map(|index| scenario.subscriber(index));
     if matches!(arguments.format, Format::Csv) {

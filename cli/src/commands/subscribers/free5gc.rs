@@ -14,7 +14,9 @@ pub(super) fn document(scenario: &Scenario, subscriber: &Subscriber) -> Value {
         "ueId": format!("imsi-{}", subscriber.imsi),
         "AuthenticationSubscription": authentication(subscriber),
         "AccessAndMobilitySubscriptionData": {
-            "gpsis": [],
+            // The console writes into the first one, and fails where there is none. This is what its own page sends for a subscriber
+            // without a number.
+            "gpsis": ["msisdn-"],
             "nssai": { "defaultSingleNssais": slices, "singleNssais": [] },
             "subscribedUeAmbr": ambr(),
         },
