@@ -40,7 +40,8 @@ pub use measurements::{CountUnit, Counts, Measurement};
 pub use procedure::{Outcome, OutcomeCount, PercentileRow, Percentiles, PhaseSummary, ProcedureSummary};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
 pub use reasons::{
-    AGENT_LOST, AGENT_STOOD_STILL, KEPT_BACK, LEASE_LAPSED, OTHER_SHARD_SILENT, OWN_REASONS, is_own_reason,
+    AGENT_LOST, AGENT_STOOD_STILL, KEPT_BACK, LEASE_LAPSED, OTHER_SHARD_AWAY, OTHER_SHARD_SILENT,
+    OWN_REASONS, is_own_reason,
 };
 pub use run_counts::RunCounts;
 pub use search::{Probe, SearchSummary};

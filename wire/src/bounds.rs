@@ -9,8 +9,8 @@ use edges::text;
 use crate::frame::FrameError;
 use crate::to_agent::{LARGEST_BATCH, MOST_LOST, ToAgent};
 use crate::to_coordinator::{
-    Hello, IntervalReport, LONGEST_EVENT, MOST_AMFS, MOST_EVENTS, MOST_HANDOVERS, MOST_USAGE, Part,
-    ProcedureInterval, ToCoordinator, Trace,
+    Hello, IntervalReport, LONGEST_EVENT, MOST_AMFS, MOST_EVENTS, MOST_FAILED_INTO, MOST_HANDOVERS,
+    MOST_PARTS, MOST_USAGE, Part, ProcedureInterval, ToCoordinator, Trace,
 };
 use crate::version_negotiation::OFFER_LIMIT;
 use crate::visitor_audit::{MOST_FOUND, MOST_GUESTS};
@@ -137,8 +137,15 @@ fn bound_report(report: &mut IntervalReport) -> Result<(), FrameError> {
     for count in &report.handovers {
         name("a procedure's name", &count.procedure)?;
     }
+    most("kinds of failed handovers", report.failed_into.len(), MOST_FAILED_INTO)?;
+    for failed in &mut report.failed_into {
+        name("a procedure's name", &failed.procedure)?;
+        text::make_line(&mut failed.cause, LONGEST_CAUSE);
+    }
     fold(&mut report.unexpected);
-    report.procedures.iter_mut().try_for_each(bound_procedure)
+    most("parts", report.parts.len(), MOST_PARTS as usize * MOST_PROCEDURES)?;
+    let parts = report.parts.iter_mut().map(|part| &mut part.procedure);
+    report.procedures.iter_mut().chain(parts).try_for_each(bound_procedure)
 }
 
 fn bound_procedure(procedure: &mut ProcedureInterval) -> Result<(), FrameError> {
@@ -221,6 +228,7 @@ const LARGEST_HISTOGRAM: usize = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::to_coordinator::{FailedInto, PartInterval};
 
     #[test]
     fn texts_of_an_agent_become_lines() {
@@ -245,6 +253,14 @@ mod tests {
                     failed: vec![(hostile.clone(), 2)],
                     ..Default::default()
                 }],
+                parts: vec![PartInterval {
+                    part: 0,
+                    procedure: ProcedureInterval {
+                        timed_out: vec![(hostile.clone(), 2)],
+                        ..Default::default()
+                    },
+                }],
+                failed_into: vec![FailedInto { cause: hostile.clone(), ..Default::default() }],
                 ..Default::default()
             })),
         ] {

@@ -270,6 +270,29 @@ pub struct IntervalReport {
     /// Reports of this lease that were dropped since the last one that was not: there was no room for them. What they
     /// counted is missing in the account.
     pub dropped: u64,
+    /// Handovers into cells of other shards that came to nothing in the interval; at most [`MOST_FAILED_INTO`] kinds.
+    pub failed_into: Vec<FailedInto>,
+}
+
+/// Kinds of handovers that failed, in one report.
+pub const MOST_FAILED_INTO: usize = 1_024;
+
+/// Handovers into cells of another shard that came to nothing. They are among the failures of their procedure, but where that shard
+/// was lost or on its way just then: who makes the report cannot know that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedInto {
+    /// The shard that the target cell is of.
+    pub shard: u32,
+    /// `handover-n2`.
+    pub procedure: String,
+    /// The cause, or the timer.
+    pub cause: String,
+    /// A timer ended them.
+    pub timed_out: bool,
+    /// The parts that count them too, as bits.
+    pub parts: u64,
+    /// How many.
+    pub count: u64,
 }
 
 /// AMFs of one report.

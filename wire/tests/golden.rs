@@ -12,9 +12,9 @@ use wire::away::{AwayEnd, AwayOutcome, AwayPlace, DueAway, HandoverPhases};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, MachineReport, Part, PartInterval,
-    ProcedureInterval, ProcessorTime, RanEvent, Recovery, Return, Standstill, ToCoordinator, Trace,
-    TracePacket, UserPlaneInterval,
+    AgentHealth, AmfInterval, FailedInto, HandoverCount, Held, Hello, IntervalReport, MachineReport, Part,
+    PartInterval, ProcedureInterval, ProcessorTime, RanEvent, Recovery, Return, Standstill, ToCoordinator,
+    Trace, TracePacket, UserPlaneInterval,
 };
 
 #[test]
@@ -206,6 +206,14 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
             came_due: 300,
         }],
         dropped: 20,
+        failed_into: vec![FailedInto {
+            shard: 21,
+            procedure: "handover-n2".to_owned(),
+            cause: "unknown-targetid".to_owned(),
+            timed_out: true,
+            parts: 22,
+            count: 23,
+        }],
     };
     let health = AgentHealth {
         at_us: 1,

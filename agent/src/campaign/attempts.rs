@@ -179,6 +179,14 @@ impl Attempts {
         self.in_flight.get(&(ue, procedure.performer())).is_some_and(|attempt| attempt.owner.is_some())
     }
 
+    /// The cause under which its failure will be counted, and the parts that count it: none of another shard's account, for that one
+    /// knows them. `None` where the process stood still, so that nothing fails.
+    pub(crate) fn counted_as(&self, ue: u32, procedure: Procedure, cause: &str) -> Option<(String, PartSet)> {
+        let attempt =
+            self.in_flight.get(&(ue, procedure.performer())).filter(|attempt| !attempt.is_disturbed)?;
+        Some((attempt.in_depth(cause).into_owned(), attempt.parts))
+    }
+
     /// Whether the process stood still while it was under way.
     pub(crate) fn is_disturbed(&self, ue: u32, procedure: Procedure) -> bool {
         self.in_flight.get(&(ue, procedure.performer())).is_some_and(|attempt| attempt.is_disturbed)

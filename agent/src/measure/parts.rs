@@ -30,13 +30,18 @@ struct Phase {
 }
 
 /// A set of parts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PartSet(u64);
 
 impl PartSet {
     /// What is in this one and not in the other.
     pub(crate) fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
+    }
+
+    /// A bit for each number in it.
+    pub(crate) fn bits(self) -> u64 {
+        self.0
     }
 
     /// The numbers in it.

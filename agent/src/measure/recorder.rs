@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use identity::CellId;
-use wire::to_coordinator::{HandoverCount, MOST_HANDOVERS, PartInterval, ProcedureInterval};
+use wire::to_coordinator::{
+    FailedInto, HandoverCount, MOST_FAILED_INTO, MOST_HANDOVERS, PartInterval, ProcedureInterval,
+};
 
 use super::interval_histogram::IntervalHistogram;
 use super::parts::PartSet;
@@ -15,11 +17,16 @@ pub(crate) struct Recorder {
     /// What is counted apart too.
     parts: BTreeMap<(u32, &'static str), Counts>,
     handovers: BTreeMap<(&'static str, CellId, CellId), (u64, u64)>,
+    /// Handovers into other shards that failed, by everything that tells them apart.
+    failed_into: BTreeMap<IntoShard, u64>,
     unexpected: BTreeMap<String, u64>,
     /// What leaves later than this is late.
     limit: Duration,
     late: u64,
 }
+
+/// The shard, the procedure, the cause, whether that is a timer, and the parts that count it.
+type IntoShard = (u32, &'static str, String, bool, PartSet);
 
 struct Counts {
     interval: ProcedureInterval,
@@ -42,6 +49,7 @@ impl Recorder {
             procedures: BTreeMap::new(),
             parts: BTreeMap::new(),
             handovers: BTreeMap::new(),
+            failed_into: BTreeMap::new(),
             unexpected: BTreeMap::new(),
             limit,
             late: 0,
@@ -165,6 +173,34 @@ impl Recorder {
             failed,
         };
         taken.map(count).collect()
+    }
+
+    /// A handover into a cell of another shard has come to nothing. What has no room in a report stays a failure like any other.
+    pub(crate) fn failed_into(
+        &mut self,
+        shard: u32,
+        procedure: &'static str,
+        cause: &str,
+        timed_out: bool,
+        parts: PartSet,
+    ) {
+        let key = (shard, procedure, cause.to_owned(), timed_out, parts);
+        if self.failed_into.len() < MOST_FAILED_INTO || self.failed_into.contains_key(&key) {
+            *self.failed_into.entry(key).or_default() += 1;
+        }
+    }
+
+    /// Those of them since the last call.
+    pub(crate) fn take_failed_into(&mut self) -> Vec<FailedInto> {
+        let failed = |((shard, procedure, cause, timed_out, parts), count): (IntoShard, u64)| FailedInto {
+            shard,
+            procedure: procedure.to_owned(),
+            cause,
+            timed_out,
+            parts: parts.bits(),
+            count,
+        };
+        std::mem::take(&mut self.failed_into).into_iter().map(failed).collect()
     }
 
     /// Whether one report takes all the handovers that there are.

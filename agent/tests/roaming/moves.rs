@@ -60,6 +60,37 @@ fn a_move_in_a_busy_load_loses_no_start_no_ue_and_no_octet() {
     }
 }
 
+/// A shard that waits for the ends of its own attempts, here for words that are long on their way, takes those who come meanwhile; they
+/// travel on with its own UEs. Who finds it at rest is refused, and the source tells which shard that was.
+#[test]
+fn handovers_into_a_shard_that_is_to_move_succeed_until_it_is_at_rest() {
+    let (mut refused, mut failed, mut told) = (0, 0, 0);
+    for seed in 41..47 {
+        let plan = plan(&yaml("ring", "urban", "never", BUSY), seed, 4);
+        let mut world = World::new(&plan, seed);
+        world.mail.delay = Duration::from_millis(700);
+        world.prepare();
+        let mut moved = [false; 4];
+        world.run_with(|world, elapsed| {
+            for (shard, second) in [4.0, 5.0, 6.0, 7.0].into_iter().enumerate() {
+                if at(second, &mut moved[shard], elapsed) {
+                    world.release(shard, SETTLE);
+                }
+            }
+        });
+        world.assert_balanced();
+        assert_eq!(world.registered.iter().sum::<u64>(), 24, "seed {seed}: {:?}", world.unexpected);
+        refused += world.unexpected.get("handover-after-the-end").copied().unwrap_or_default();
+        let causes = &world.totals["handover-n2"].failed;
+        let whole = |cause: &String| !cause.starts_with("ho-failure") || cause.ends_with("-target-system");
+        assert!(causes.keys().all(whole), "one cause has one name: {causes:?}");
+        failed += causes.values().sum::<u64>();
+        told += world.failed_into.iter().map(|failed| failed.count).sum::<u64>();
+    }
+    println!("{refused} refused, {failed} failed, {told} of them told");
+    assert!(refused <= 12 && told > 0 && told <= failed, "{refused} refused, {failed} failed, {told} told");
+}
+
 #[test]
 fn a_lost_holder_costs_what_was_in_flight_and_its_ues_are_recovered() {
     for (path, radio, seed) in

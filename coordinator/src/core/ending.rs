@@ -7,7 +7,7 @@ use wire::to_agent::ToAgent;
 
 use super::{Core, Record, is_supervisor, micros};
 use crate::core::StopRequest;
-use crate::merge::unproven;
+use crate::merge::{Away, unproven};
 use crate::verdict::Measured;
 use crate::verdict::coverage;
 use results::SloResult;
@@ -54,6 +54,20 @@ impl Core {
             self.folder_failed = true;
             self.invalidate(format!("the run folder cannot be written: {what}"));
             self.drain("run-folder-failed", Duration::ZERO);
+        }
+    }
+
+    /// Every gap and move of the run is known: handovers of others into those shards are no failures of the target's.
+    pub fn excuse_other_shards(&mut self) {
+        let gaps = self.state.gaps.iter().map(|gap| (gap.shard, gap.from_us, gap.to_us));
+        // It is at rest some time before all of its reports are merged.
+        let at_rest = |us: u64| us.saturating_sub(BEFORE_A_MOVE_US);
+        let moves = self.state.moves.iter().map(|moved| (moved.shard, at_rest(moved.from_us), moved.to_us));
+        let away: Vec<Away> =
+            gaps.chain(moves).map(|(shard, from_us, to_us)| Away { shard, from_us, to_us }).collect();
+        let handovers = self.state.totals.excuse(&away);
+        if handovers > 0 {
+            self.decide("handovers into shards that were away", json!({"excused": handovers}));
         }
     }
 
@@ -119,5 +133,7 @@ impl Core {
 
 /// After a drain's grace, agents have this long to report.
 pub(super) const REPORT_MARGIN: Duration = Duration::from_secs(5);
+/// So long before a move a shard may refuse who comes, µs.
+const BEFORE_A_MOVE_US: u64 = 1_000_000;
 /// Share of the planned attempts that may be lost with agents.
 const MOST_LOST: f64 = 0.05;

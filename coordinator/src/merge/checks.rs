@@ -7,8 +7,8 @@ use results::Counts as _;
 use serde::{Deserialize, Serialize};
 use wire::bounds::{LONGEST_CAUSE, fold};
 use wire::to_coordinator::{
-    HandoverCount, IntervalReport, MOST_HANDOVERS, MOST_PARTS, MOST_STANDSTILLS, MOST_USAGE, PartInterval,
-    ProcedureInterval, UserPlaneInterval,
+    HandoverCount, IntervalReport, MOST_FAILED_INTO, MOST_HANDOVERS, MOST_PARTS, MOST_STANDSTILLS,
+    MOST_USAGE, PartInterval, ProcedureInterval, UserPlaneInterval,
 };
 
 use super::exactly_once::{Checked, Fault, Measurements};
@@ -46,7 +46,8 @@ pub(crate) fn check(mut report: IntervalReport, limits: Limits) -> Result<Checke
     }
     // A core network that draws its causes at random makes more of them than are kept apart; that is no lie of the agent.
     fold(&mut report.unexpected);
-    for procedure in &mut report.procedures {
+    let parts_of = report.parts.iter_mut().map(|part| &mut part.procedure);
+    for procedure in report.procedures.iter_mut().chain(parts_of) {
         let ProcedureInterval { failed, timed_out, abandoned, never_started, .. } = procedure;
         [failed, timed_out, abandoned, never_started].into_iter().for_each(fold);
     }
@@ -57,6 +58,11 @@ pub(crate) fn check(mut report: IntervalReport, limits: Limits) -> Result<Checke
         return Err(Fault::Counts("too many standstills, or one that cannot have been"));
     }
     handovers(&report.handovers)?;
+    if report.failed_into.len() > MOST_FAILED_INTO
+        || report.failed_into.iter().any(|failed| failed.count > MOST_ATTEMPTS)
+    {
+        return Err(Fault::Counts("more failed handovers than a report may hold"));
+    }
     user_plane(&report.user_plane)?;
     if counts::of_run(&report).values().any(|n| n > MOST_OCTETS) {
         return Err(Fault::Counts("more messages than any agent can send"));

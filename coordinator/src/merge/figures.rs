@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use results::{AGENT_LOST, AGENT_STOOD_STILL, KEPT_BACK, LEASE_LAPSED, OTHER_SHARD_SILENT, OWN_REASONS};
+use results::{
+    AGENT_LOST, AGENT_STOOD_STILL, KEPT_BACK, LEASE_LAPSED, OTHER_SHARD_AWAY, OTHER_SHARD_SILENT, OWN_REASONS,
+};
 use serde::{Deserialize, Serialize};
 use wire::bounds::OTHER;
 use wire::to_coordinator::ProcedureInterval;
@@ -76,6 +78,19 @@ impl Counts {
         }
     }
 
+    /// Moves failures of this cause to those that say nothing about the target. Returns how many there were to move.
+    pub(crate) fn excuse(&mut self, cause: &str, timed_out: bool, reason: &str, n: u64) -> u64 {
+        let causes = if timed_out { &mut self.timed_out } else { &mut self.failed };
+        let Some(counted) = causes.get_mut(cause) else { return 0 };
+        let moved = n.min(*counted);
+        *counted -= moved;
+        if *counted == 0 {
+            causes.remove(cause);
+        }
+        tally(&mut self.abandoned, reason, moved);
+        moved
+    }
+
     /// Attempts that the schedule made due: a UE's own leave when they are due.
     pub fn scheduled(&self) -> u64 {
         self.due.saturating_sub(self.self_started)
@@ -119,6 +134,7 @@ impl Counts {
             self.abandoned.get(AGENT_LOST),
             self.abandoned.get(LEASE_LAPSED),
             self.abandoned.get(OTHER_SHARD_SILENT),
+            self.abandoned.get(OTHER_SHARD_AWAY),
             self.abandoned.get(AGENT_STOOD_STILL),
             self.never_started.get(AGENT_LOST),
         ];

@@ -4,6 +4,7 @@ mod accounting;
 mod checks;
 mod counts;
 mod exactly_once;
+mod failed_into;
 mod figures;
 mod handovers;
 mod ran_events;
@@ -12,6 +13,7 @@ mod totals;
 
 pub(crate) use accounting::{planned, unproven};
 pub use exactly_once::{Checked, Fault, Merge, Reception};
+pub(crate) use failed_into::Away;
 pub use figures::{Counts, ProcedureFigures};
 pub(crate) use figures::{Parts, Procedures, sum, tally};
 pub use timeline::Second;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use wire::to_coordinator::Recovery;
 
 use super::exactly_once::Checked;
+use super::failed_into::{Away, FailedHandovers};
 use super::figures::{Counts, Parts, Procedures, add_parts, tally};
 use super::handovers::Handovers;
 use super::{counts, ran_events};
@@ -27,6 +28,8 @@ pub(crate) struct Totals {
     /// What is counted of the run as a whole.
     pub(crate) counts: RunCounts,
     pub(crate) handovers: Handovers,
+    /// Those into other shards that failed.
+    failed_into: FailedHandovers,
     pub(crate) user_plane: UserPlaneSummary,
     /// Usage records, all of which are in usage.csv.
     pub(crate) usage_records: u64,
@@ -51,6 +54,7 @@ impl Totals {
             unexpected: BTreeMap::new(),
             counts: RunCounts::default(),
             handovers: Handovers::default(),
+            failed_into: FailedHandovers::default(),
             user_plane: UserPlaneSummary::default(),
             usage_records: 0,
             recovery: Recovery::default(),
@@ -72,6 +76,7 @@ impl Totals {
         }
         add_parts(&mut self.parts, checked);
         self.handovers.add(checked);
+        self.failed_into.add(report);
         self.user_plane.merge(&counts::of_user_plane(&report.user_plane));
         self.usage_records = self.usage_records.saturating_add(report.usage.len() as u64);
         report.unexpected.iter().for_each(|(kind, n)| tally(&mut self.unexpected, kind, *n));
@@ -133,6 +138,11 @@ impl Totals {
         self.unreported = gap.due.values().fold(self.unreported, |sum, n| sum.saturating_add(*n));
         each(&gap.abandoned, &|counts, n| tally(&mut counts.abandoned, AGENT_LOST, n));
         each(&gap.never_started, &|counts, n| tally(&mut counts.never_started, &gap.reason, n));
+    }
+
+    /// Handovers into a shard that was away just then are no failures of the target's. Returns how many of them there were.
+    pub(crate) fn excuse(&mut self, away: &[Away]) -> u64 {
+        self.failed_into.excuse(away, &mut self.procedures, &mut self.parts)
     }
 
     /// Attempts of the plan that nobody will start.

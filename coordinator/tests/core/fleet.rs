@@ -6,7 +6,7 @@ use coordinator::core::{Close, Input};
 use results::ShardMove;
 use results::Status;
 use wire::to_agent::{ToAgent, UeBatch};
-use wire::to_coordinator::{Held, Part, Return, ToCoordinator};
+use wire::to_coordinator::{FailedInto, Held, Part, ProcedureInterval, Return, ToCoordinator};
 
 use crate::bench::{Bench, LEASE, MOST_JOINS, PLANNED};
 
@@ -84,6 +84,51 @@ fn dead_processs_shards_run_elsewhere_at_once_and_the_gap_is_exact() {
         (0..4).filter(|n| *n != agent).all(|n| bench.agent(n).lost == [0]),
         "everybody is told of it once"
     );
+}
+
+/// A core cannot prepare a handover into cells whose gNBs went with their agent, and whoever asks it to cannot know that yet.
+#[test]
+fn handovers_into_a_lost_shard_are_no_failures_of_the_targets() {
+    let mut bench = Bench::running(4);
+    let supervisor = bench.supervise();
+    bench.run_for(seconds(5));
+    let dead = bench.core.holder(0).unwrap().0.to_owned();
+    let agent = (0..4).find(|n| bench.agent(*n).name == dead).unwrap();
+    let source = (0..4).find(|n| *n != agent).unwrap();
+    bench.cut(agent);
+    let refused = |shard, count| FailedInto {
+        shard,
+        procedure: "handover-n2".to_owned(),
+        cause: "unknown-targetid".to_owned(),
+        count,
+        ..FailedInto::default()
+    };
+    let handovers = ProcedureInterval {
+        procedure: "handover-n2".to_owned(),
+        due: 10,
+        self_started: 10,
+        started: 10,
+        failed: vec![("unknown-targetid".to_owned(), 10)],
+        ..ProcedureInterval::default()
+    };
+    bench.run_for(Duration::from_millis(300));
+    let run_us = bench.us() - bench.agent(source).start_us.unwrap();
+    let playing = bench.agent(source).shards.values_mut().next().unwrap();
+    let from = playing.lease.shard;
+    let mut report = playing.next(run_us);
+    report.procedures.push(handovers);
+    report.failed_into = vec![refused(0, 4), refused(from, 6)];
+    playing.unacknowledged.pop();
+    bench.say(source, ToCoordinator::Report(Box::new(report)));
+    let mark = [u8::try_from(agent).unwrap() + 1; 16];
+    bench.say(supervisor, ToCoordinator::ChildExited { mark, status: "killed by signal 9".to_owned() });
+    bench.end();
+    let judged = |bench: &Bench| bench.core.figures()["handover-n2"].counts.clone();
+    assert_eq!(judged(&bench).failed["unknown-targetid"], 10, "nobody knew when it was reported");
+    bench.core.excuse_other_shards();
+    let counts = judged(&bench);
+    assert_eq!((counts.failed["unknown-targetid"], counts.abandoned["other-shard-away"]), (6, 4));
+    assert_eq!((counts.judged(), counts.ended()), (6, 10));
 }
 
 /// The two connections of a host race each other: the supervisor's word comes first.

@@ -7,9 +7,9 @@ use proptest::option;
 use proptest::prelude::*;
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
-    AgentHealth, AmfInterval, HandoverCount, Held, Hello, IntervalReport, MachineReport, Part, PartInterval,
-    ProcedureInterval, ProcessorTime, RanEvent, Recovery, Return, Standstill, ToCoordinator, Trace,
-    TracePacket, UserPlaneInterval,
+    AgentHealth, AmfInterval, FailedInto, HandoverCount, Held, Hello, IntervalReport, MachineReport, Part,
+    PartInterval, ProcedureInterval, ProcessorTime, RanEvent, Recovery, Return, Standstill, ToCoordinator,
+    Trace, TracePacket, UserPlaneInterval,
 };
 
 pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
@@ -218,6 +218,7 @@ fn any_report() -> impl Strategy<Value = IntervalReport> {
                 came_due: recovery[3],
             }],
             dropped: recovery[2],
+            failed_into: vec![FailedInto { count: recovery[3], ..FailedInto::default() }],
             // What only counts is in the golden octets.
             ..IntervalReport::default()
         }

@@ -263,7 +263,7 @@ impl ShardRunner {
             at: visitor.map(|_| self.number).or_else(|| self.population.went_to(owner.home, owner.ue)),
             registered: visitor.is_none_or(|slot| slot.ue.is_registered()),
             outcome,
-            cause: cause.chars().take(LONGEST_CAUSE / 4).collect(),
+            cause: cause.chars().take(LONGEST_CAUSE).collect(),
             began_us: before(began),
             ended_us: before(ended),
             place: owner.place,

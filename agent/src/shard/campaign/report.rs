@@ -49,6 +49,7 @@ impl ShardRunner {
             parts: self.recorder.take_parts(),
             standstills: self.take_standstills(),
             dropped: std::mem::take(&mut self.reports_dropped),
+            failed_into: self.recorder.take_failed_into(),
         })
     }
 

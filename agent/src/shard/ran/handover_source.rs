@@ -219,6 +219,7 @@ impl ShardRunner {
         }
         let (name, succeeded) = (procedure.name(), *end == End::Succeeded);
         self.recorder.handover(name, departure.from, departure.to, succeeded);
+        self.tell_failed_into(ue, procedure, departure.target, departure.fate, end);
         let is_owned = self.attempts.is_owned(ue, procedure);
         let is_counted = succeeded && !self.attempts.is_disturbed(ue, procedure);
         self.end_attempt(ue, procedure, end, now);
@@ -239,9 +240,25 @@ impl ShardRunner {
     pub(in crate::shard) fn handover_overdue(&mut self, ue: u32, now: Instant) {
         let Some(departure) = self.handovers.departure(ue) else { return };
         let (procedure, from, to) = (departure.procedure, departure.from, departure.to);
+        let (target, fate) = (departure.target, departure.fate);
         if self.attempts.is(ue, procedure) {
+            let end = End::TimedOut("TNGRELOCoverall".into());
             self.recorder.handover(procedure.name(), from, to, false);
-            self.end_attempt(ue, procedure, &End::TimedOut("TNGRELOCoverall".into()), now);
+            self.tell_failed_into(ue, procedure, target, fate, &end);
+            self.end_attempt(ue, procedure, &end, now);
+        }
+    }
+
+    /// A handover into another shard that fails is told apart: the coordinator knows whether that shard was there.
+    fn tell_failed_into(&mut self, ue: u32, procedure: Procedure, target: Target, fate: Fate, end: &End) {
+        let (Target::Elsewhere { shard, .. }, Fate::Arrives) = (target, fate) else { return };
+        let (cause, timed_out) = match end {
+            End::Failed(cause) => (cause, false),
+            End::TimedOut(timer) => (timer, true),
+            End::Succeeded | End::Abandoned(_) => return,
+        };
+        if let Some((cause, parts)) = self.attempts.counted_as(ue, procedure, cause) {
+            self.recorder.failed_into(shard, procedure.name(), &cause, timed_out, parts);
         }
     }
 

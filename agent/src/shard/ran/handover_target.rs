@@ -85,7 +85,7 @@ impl ShardRunner {
                 Ok(ue)
             }
             Who::UeContext(ue_context) => {
-                if self.ending != Ending::Running {
+                if !self.takes_whom_it_was_sent(now) {
                     return Err("handover-after-the-end".into());
                 }
                 let home = ue_context.home;
@@ -106,6 +106,16 @@ impl ShardRunner {
                 );
                 Ok(ue)
             }
+        }
+    }
+
+    /// Whether a UE that comes now can still arrive here. A shard that is to move takes those that come while it waits for the
+    /// ends of its own attempts: they travel on with the rest.
+    fn takes_whom_it_was_sent(&self, now: Instant) -> bool {
+        match self.ending {
+            Ending::Running => true,
+            Ending::Settling => self.end.is_some_and(|end| now + ON_ITS_WAY <= end),
+            Ending::Closing { .. } | Ending::Closed | Ending::GivenUp => false,
         }
     }
 
@@ -166,3 +176,6 @@ impl ShardRunner {
         }
     }
 }
+
+/// How long a UE may take from the preparation to its arrival.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);

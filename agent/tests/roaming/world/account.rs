@@ -78,6 +78,7 @@ impl World {
             self.parts.entry(key).or_default().add(part.procedure);
         }
         add(&mut self.unexpected, report.unexpected);
+        self.failed_into.extend(report.failed_into);
         self.handovers += report.handovers.iter().map(|pair| pair.succeeded + pair.failed).sum::<u64>();
         self.used.extend(report.usage);
         self.user_plane.uplink_packets += report.user_plane.uplink_packets;

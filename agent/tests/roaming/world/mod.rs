@@ -17,7 +17,7 @@ use sctp::NGAP_PPID;
 use sctp::memory::{Conditions, Network, Packet};
 use simulator::{AmfAction, AmfEvent, Core, Moment, Output};
 use wire::away::{AwayEnd, DueAway};
-use wire::to_coordinator::Recovery;
+use wire::to_coordinator::{FailedInto, Recovery};
 
 use crate::mix_ups::MixUp;
 use crate::n3::{N3, STRANGER};
@@ -80,6 +80,8 @@ pub(crate) struct World {
     pub(crate) phases: BTreeMap<String, u64>,
     /// What was counted apart, by the number of the part.
     pub(crate) parts: BTreeMap<(u32, String), Totals>,
+    /// Handovers into other shards that failed, as the shards tell them.
+    pub(crate) failed_into: Vec<FailedInto>,
     /// Attempts that other shards were asked for.
     pub(crate) asked: u64,
     pub(crate) used: Vec<UsageRecord>,
@@ -136,6 +138,7 @@ impl World {
             letters: VecDeque::new(),
             mail: Mail::default(),
             parts: BTreeMap::new(),
+            failed_into: Vec::new(),
             asked: 0,
             sessions: vec![0; plan.shards() as usize],
             shifted: 0,

@@ -122,6 +122,7 @@ impl Account {
     pub(super) fn draw_up(mut self) -> RunOutcome {
         self.core.close_all();
         self.core.nothing_started();
+        self.core.excuse_other_shards();
         self.write_down();
         if let Err(what) = self.files.finish() {
             self.core.invalidate(format!("the run folder cannot be written: {what}"));
