@@ -260,10 +260,9 @@ mod tests {
             ("memory://", "name is missing"),
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
-            assert!(
-                error.contains(part) && error.contains("sctp+ip://HOST") && !error.contains("memory://"),
-                "{text}: {error}"
-            );
+            assert!(error.contains(part), "{text}: {error}");
+            let (_, offered) = error.split_once("(write").unwrap();
+            assert!(offered.contains("sctp+ip://HOST") && !offered.contains("memory"), "{text}: {error}");
         }
     }
 }

@@ -235,7 +235,7 @@ mod tests {
         let hostile = "\u{1b}]0;owned\u{7}\nPASS: forged".to_owned() + &"x".repeat(4 << 20);
         let (shard, epoch) = (0, 1);
         for mut message in [
-            ToCoordinator::CannotPrepare { shard, epoch, error: hostile.clone() },
+            ToCoordinator::CannotPrepare { shard, epoch, error: hostile.clone(), own: false },
             ToCoordinator::Leaving { reason: hostile.clone() },
             ToCoordinator::Draining { reason: hostile.clone(), within_us: None },
             ToCoordinator::ChildExited { mark: [0; 16], status: hostile.clone() },

@@ -34,6 +34,8 @@ pub enum ToCoordinator {
         epoch: u64,
         /// What was wrong, with address, transport and what to try.
         error: String,
+        /// The agent itself lacks something, such as memory or an address: another one may be able to.
+        own: bool,
     },
     /// One interval of one shard.
     Report(Box<IntervalReport>),

@@ -282,7 +282,10 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         ("Hello/Supervisor", hello(Part::Supervisor, Some(mark))),
         ("Pong", ToCoordinator::Pong { sent_us: 1, agent_us: 16_384 }),
         ("Ready", ToCoordinator::Ready { shard: 3, epoch: 300 }),
-        ("CannotPrepare", ToCoordinator::CannotPrepare { shard: 3, epoch: 300, error: "refused".to_owned() }),
+        (
+            "CannotPrepare",
+            ToCoordinator::CannotPrepare { shard: 3, epoch: 300, error: "refused".to_owned(), own: true },
+        ),
         ("Report", ToCoordinator::Report(Box::new(report))),
         ("Health", ToCoordinator::Health(Box::new(health))),
         ("Trace", ToCoordinator::Trace(Box::new(trace))),

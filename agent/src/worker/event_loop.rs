@@ -367,7 +367,7 @@ impl EventLoop {
                 Stage::Finished(_) => {}
                 Stage::Closes { ues, .. } => self.send_released(shard, epoch, ues, false),
                 Stage::Unprepared(error) => {
-                    self.reporter.notify(Notice::CannotPrepare { shard, epoch, error });
+                    self.reporter.notify(Notice::CannotPrepare { shard, epoch, error, own: false });
                 }
                 Stage::Expected(_) => self.send_released(shard, epoch, Vec::new(), true),
                 Stage::Runs(mut runner) | Stage::Settles(mut runner) | Stage::Parts { mut runner, .. } => {
@@ -392,7 +392,12 @@ impl EventLoop {
             match held.stage {
                 Stage::Closes { ues, .. } => self.send_released(shard, held.epoch, ues, false),
                 Stage::Unprepared(error) => {
-                    self.reporter.notify(Notice::CannotPrepare { shard, epoch: held.epoch, error });
+                    self.reporter.notify(Notice::CannotPrepare {
+                        shard,
+                        epoch: held.epoch,
+                        error,
+                        own: false,
+                    });
                 }
                 _ => {}
             }

@@ -132,6 +132,8 @@ pub enum Notice {
         epoch: u64,
         /// Why.
         error: String,
+        /// Something is missing here: another agent may be able to.
+        own: bool,
     },
     /// One interval of one shard. The holder numbers it.
     Report(Box<IntervalReport>),

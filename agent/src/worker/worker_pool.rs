@@ -92,7 +92,7 @@ impl WorkerPool {
         match order {
             Order::Take { lease, until } => {
                 if let Err(error) = self.take(worker, lease, until) {
-                    let notice = Notice::CannotPrepare { shard, epoch, error };
+                    let notice = Notice::CannotPrepare { shard, epoch, error, own: true };
                     let _ = self.notices_in.send(FromWorker::Notice(notice));
                 }
             }

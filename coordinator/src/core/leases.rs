@@ -213,21 +213,26 @@ impl Core {
         }
     }
 
-    /// Before the run, the scenario cannot be played. Later it is this agent that cannot: another one may.
-    pub(super) fn cannot_prepare(&mut self, agent: usize, shard: u32, epoch: u64, error: &str) {
+    /// Before the run, the scenario cannot be played, but where this agent lacks something that another one may have. Later it is
+    /// this agent that cannot, whatever it says: another one may.
+    pub(super) fn cannot_prepare(&mut self, agent: usize, shard: u32, epoch: u64, error: &str, own: bool) {
         if !self.holds(agent, shard, epoch) {
             return;
         }
         let name = self.name(agent);
         self.decide("shard cannot be prepared", json!({"shard": shard, "agent": name, "error": error}));
         let what = format!("agent {name} cannot prepare shard {shard}: {error}");
-        if self.start.is_none() {
+        self.presence[agent].unable.insert(shard);
+        let another = own
+            && self
+                .connected()
+                .any(|other| !self.presence[other].unable.contains(&shard) && self.can_take(other));
+        if self.start.is_none() && !another {
             self.invalidate(what.clone());
             self.record(Record::Lost { shard, dead_us: 0, cause: what });
             return self.drain("cannot-prepare", Duration::ZERO);
         }
         self.warn(what.clone());
-        self.presence[agent].unable.insert(shard);
         let dead_us = self.state.shards[shard as usize].reported_us;
         self.record(Record::Lost { shard, dead_us, cause: what });
         self.relay.drop(shard);

@@ -341,8 +341,8 @@ impl Core {
             ToCoordinator::Hello(_) => self.distrust(agent, "said hello twice"),
             ToCoordinator::Pong { sent_us, agent_us } => self.pong(agent, sent_us, agent_us),
             ToCoordinator::Ready { shard, epoch } => self.shard_ready(agent, shard, epoch),
-            ToCoordinator::CannotPrepare { shard, epoch, error } => {
-                self.cannot_prepare(agent, shard, epoch, &error);
+            ToCoordinator::CannotPrepare { shard, epoch, error, own } => {
+                self.cannot_prepare(agent, shard, epoch, &error, own);
             }
             ToCoordinator::DueAway { to, due } => self.due_away(agent, to, due),
             ToCoordinator::AwayEnded(end) => self.away_ended(end),

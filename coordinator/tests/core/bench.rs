@@ -58,6 +58,8 @@ pub(crate) struct Agent {
     pub(crate) paused: bool,
     /// In all pauses that have ended.
     pub(crate) paused_us: u64,
+    /// It cannot prepare any shard, for this reason, which is its own or not.
+    pub(crate) cannot: Option<(&'static str, bool)>,
     /// How old its signs of life are when they arrive.
     pub(crate) behind: Duration,
 }
@@ -85,6 +87,17 @@ impl Bench {
         }
         bench.run_for(Duration::from_millis(500));
         assert!(bench.agents.iter().all(|agent| agent.start_us.is_some()), "the run has not started");
+        bench
+    }
+
+    /// Agents have joined of which these first ones cannot prepare a shard.
+    pub(crate) fn with_unable(agents: usize, unable: usize, own: bool) -> Self {
+        let mut bench = Self::new(SCENARIO, agents);
+        for agent in 0..agents {
+            bench.agents[agent].cannot = (agent < unable).then_some(("it lacks what it takes", own));
+            bench.join(agent, Part::Agent, Some([u8::try_from(agent).unwrap() + 1; 16]));
+        }
+        bench.run_for(Duration::from_millis(500));
         bench
     }
 
@@ -209,6 +222,10 @@ impl Bench {
                 let (shard, epoch, progress) = (lease.shard, lease.epoch, lease.resume_at[0]);
                 let to_us = lease.takeover.as_ref().map_or(0, |takeover| takeover.from_us);
                 let playing = Playing { lease: *lease, progress, sequence: 0, to_us, unacknowledged: vec![] };
+                if let Some((error, own)) = known.cannot {
+                    let error = error.to_owned();
+                    return self.say(agent, ToCoordinator::CannotPrepare { shard, epoch, error, own });
+                }
                 known.shards.insert(shard, playing);
                 self.say(agent, ToCoordinator::Ready { shard, epoch });
             }

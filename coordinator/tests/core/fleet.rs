@@ -86,6 +86,29 @@ fn dead_processs_shards_run_elsewhere_at_once_and_the_gap_is_exact() {
     );
 }
 
+/// Memory, or an address of its own: what one agent lacks another may have.
+#[test]
+fn shard_that_one_agent_lacks_the_means_for_goes_to_another() {
+    let mut bench = Bench::with_unable(3, 1, true);
+    assert_eq!(bench.end(), [PLANNED, 0, 0]);
+    assert_eq!(bench.core.verdict().status, Status::Pass, "{:?}", bench.core.verdict());
+    let said = bench.core.warnings().iter().any(|warning| warning.contains("cannot prepare shard"));
+    assert!(said, "{:?}", bench.core.warnings());
+    assert!((0..4).all(|shard| bench.core.holder(shard).is_none_or(|(agent, _)| agent != "agent-0")));
+}
+
+#[test]
+fn run_is_invalid_when_nobody_has_the_means_or_the_target_is_the_reason() {
+    for (unable, own) in [(3, true), (1, false)] {
+        let mut bench = Bench::with_unable(3, unable, own);
+        bench.run_for(seconds(10));
+        assert!(bench.core.end().is_some(), "{unable} {own}");
+        let verdict = bench.core.verdict();
+        assert_eq!(verdict.status, Status::Invalid);
+        assert!(verdict.reasons[0].contains("it lacks what it takes"), "{verdict:?}");
+    }
+}
+
 /// A core cannot prepare a handover into cells whose gNBs went with their agent, and whoever asks it to cannot know that yet.
 #[test]
 fn handovers_into_a_lost_shard_are_no_failures_of_the_targets() {

@@ -155,7 +155,9 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
                 }
                 let answer = match behaviour {
                     Behaviour::NeverReady => continue,
-                    Behaviour::CannotPrepare => ToCoordinator::CannotPrepare { shard, epoch, error },
+                    Behaviour::CannotPrepare => {
+                        ToCoordinator::CannotPrepare { shard, epoch, error, own: false }
+                    }
                     _ => ToCoordinator::Ready { shard, epoch },
                 };
                 say(&mut link, answer).await;

@@ -178,7 +178,7 @@ fn lies() -> Vec<(&'static str, Part, Vec<ToCoordinator>)> {
     };
     let batch = UeBatch { shard: 0, epoch: 1, part: 7, parts: 2, sealed: vec![1; 1000] };
     let finished = ToCoordinator::Finished { shard: 0, epoch: 1, last_sequence: 0 };
-    let cannot = ToCoordinator::CannotPrepare { shard: 0, epoch: 1, error: "no".to_owned() };
+    let cannot = ToCoordinator::CannotPrepare { shard: 0, epoch: 1, error: "no".to_owned(), own: true };
     let twice = ToCoordinator::Hello(hello("twice", Part::Agent));
     vec![
         ("another's", Part::Agent, vec![report(0, 1, 1)]),

@@ -56,7 +56,12 @@ pub(crate) fn any_to_coordinator() -> impl Strategy<Value = ToCoordinator> {
         any_hello().prop_map(ToCoordinator::Hello),
         any::<(u64, u64)>().prop_map(|(sent_us, agent_us)| ToCoordinator::Pong { sent_us, agent_us }),
         shard.prop_map(|(shard, epoch, _)| ToCoordinator::Ready { shard, epoch }),
-        text.prop_map(|(shard, epoch, error)| ToCoordinator::CannotPrepare { shard, epoch, error }),
+        text.prop_map(|(shard, epoch, error)| ToCoordinator::CannotPrepare {
+            own: epoch > 0,
+            shard,
+            epoch,
+            error
+        }),
         any_report().prop_map(|report| ToCoordinator::Report(Box::new(report))),
         any_health().prop_map(|health| ToCoordinator::Health(Box::new(health))),
         any_trace().prop_map(|trace| ToCoordinator::Trace(Box::new(trace))),

@@ -46,7 +46,7 @@ pub(super) struct AwaitedUes {
 pub(super) enum Parting {
     Finished,
     Released { lapsed: bool },
-    CannotPrepare { error: String },
+    CannotPrepare { error: String, own: bool },
 }
 
 /// What the coordinator knows of the parting.
@@ -118,7 +118,9 @@ impl HeldLease {
             Parting::Finished => {
                 ToCoordinator::Finished { shard, epoch, last_sequence: made.saturating_sub(1) }
             }
-            Parting::CannotPrepare { error } => ToCoordinator::CannotPrepare { shard, epoch, error },
+            Parting::CannotPrepare { error, own } => {
+                ToCoordinator::CannotPrepare { shard, epoch, error, own }
+            }
             Parting::Released { lapsed } => {
                 out.extend(self.exported.iter().cloned().map(ues));
                 let batches = u32::try_from(self.exported.len()).unwrap_or(u32::MAX);

@@ -285,8 +285,8 @@ impl Holder {
                 None => self.send(ToCoordinator::AwayEnded(end), out),
             },
             Notice::Waits { shard, epoch, why } => self.send(ToCoordinator::Waits { shard, epoch, why }, out),
-            Notice::CannotPrepare { shard, epoch, error } => {
-                self.part(shard, epoch, Parting::CannotPrepare { error }, now, out);
+            Notice::CannotPrepare { shard, epoch, error, own } => {
+                self.part(shard, epoch, Parting::CannotPrepare { error, own }, now, out);
             }
             Notice::Report(report) => self.report(report, now, out),
             Notice::Trace(trace) if self.room.connected => self.send(ToCoordinator::Trace(trace), out),
