@@ -31,9 +31,17 @@ pub(crate) struct Options {
     /// Prints summary.json on standard output, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Nothing of it is shown while it runs.
+    #[arg(skip)]
+    pub(crate) quiet: bool,
 }
 
 impl Options {
+    /// Of a probe, which shows and keeps nothing.
+    pub(crate) fn of_probe(out: &Path) -> Self {
+        Self { out: out.to_owned(), trace: TracePolicy::Failed, lease: PROBE_LEASE, json: true, quiet: true }
+    }
+
     /// Makes the folder of a run.
     pub(crate) fn folder(&self, plan: &Plan) -> Result<RunFolder, Error> {
         let folder = RunFolder::create(&self.out, None, &plan.scenario().name);
@@ -72,7 +80,7 @@ impl Options {
 
 /// Runs the plan, shows its progress, and prints its result.
 pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, options: &Options) -> Result<Exit, Error> {
-    let ended = play(coordinator, plan).await?;
+    let ended = play(coordinator, plan, options.quiet).await?;
     print(&ended, options)
 }
 
@@ -87,13 +95,15 @@ pub(crate) fn print(ended: &RunOutcome, options: &Options) -> Result<Exit, Error
 }
 
 /// Runs the plan and shows its progress.
-pub(crate) async fn play(coordinator: Coordinator, plan: Plan) -> Result<RunOutcome, Error> {
+pub(crate) async fn play(coordinator: Coordinator, plan: Plan, quiet: bool) -> Result<RunOutcome, Error> {
     let (stop, stopped) = watch::channel(StopRequest::None);
     // On a thread of its own: whoever reads standard error slowly does not hold up the fleet.
     let (progress, runtime) = (coordinator.progress(), tokio::runtime::Handle::current());
     let (done, viewed) = tokio::sync::oneshot::channel();
     let viewer = std::thread::Builder::new().name("view".to_owned()).spawn(move || {
-        runtime.block_on(view::show(progress));
+        if !quiet {
+            runtime.block_on(view::show(progress));
+        }
         let _ = done.send(());
     });
     if let Err(error) = viewer {
@@ -147,6 +157,7 @@ fn trace_policy(text: &str) -> Result<TracePolicy, String> {
     }
 }
 
+const PROBE_LEASE: Duration = Duration::from_secs(30);
 /// What is shown last may take so long.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 /// Below, leases end by the delays of a busy machine.

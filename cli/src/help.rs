@@ -31,6 +31,12 @@ pub(crate) const CHECK: &str = ending!("0 the scenario can be run, 2 it is wrong
     "check campaign-10k --set load.0.phases.0.rate=500/s"
     "check attach-10k --duration 8h"
 );
+pub(crate) const DOCTOR: &str = ending!("0 a run can begin, 1 it cannot, 2 the input is wrong, 3 a fault of roamstorm";
+    "doctor"
+    "doctor sctp://192.0.2.10:38412"
+    "doctor mine.yaml --target sctp://192.0.2.10:38412 --gtpu-address 192.0.2.21"
+    "doctor mine.yaml --json"
+);
 pub(crate) const COORDINATOR: &str = ending!(verdict!();
     "coordinator mine.yaml --certs fleet/ --agents 3 --target sctp://192.0.2.10:38412"
     "coordinator mine.yaml --certs fleet/ --target sctp://192.0.2.10 --charging charged.csv"

@@ -55,6 +55,9 @@ enum Command {
     /// Check a scenario and print its plan; runs nothing.
     #[command(after_help = help::CHECK)]
     Check(commands::check::Arguments),
+    /// Look at this machine, at a target, and whether a scenario can be run there; each finding with what to do.
+    #[command(after_help = help::DOCTOR)]
+    Doctor(commands::doctor::Arguments),
     /// Coordinate a run of agents on other machines.
     #[command(after_help = help::COORDINATOR)]
     Coordinator(commands::coordinator::Arguments),
@@ -126,6 +129,7 @@ fn run(arguments: Arguments) -> ExitCode {
     exit::code(match arguments.command {
         Command::Run(arguments) => commands::run::run(arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Coordinator(arguments) => commands::coordinator::run(arguments),
         Command::Agent(arguments) => commands::agent::run(arguments),
         Command::Simulator(arguments) => commands::simulator::run(&arguments),

@@ -83,7 +83,7 @@ pub(crate) fn url(text: &str) -> Result<sctp::Address, String> {
 }
 
 /// [`url`] for `run`, which has a simulator of its own.
-fn elsewhere(text: &str) -> Result<sctp::Address, Error> {
+pub(crate) fn elsewhere(text: &str) -> Result<sctp::Address, Error> {
     url(text).map_err(|why| anyhow::anyhow!("--target: {why}; or sim:, the embedded simulator"))
 }
 

@@ -67,7 +67,7 @@ fn no_command(name: &str) -> String {
 }
 
 /// The words of other tools for what ours do.
-const ELSEWHERE: [(&str, &str); 17] = [
+const ELSEWHERE: [(&str, &str); 18] = [
     ("validate", "check"),
     ("lint", "check"),
     ("plan", "check"),
@@ -83,6 +83,7 @@ const ELSEWHERE: [(&str, &str); 17] = [
     ("status", "watch"),
     ("kill", "stop"),
     ("diff", "compare"),
+    ("preflight", "doctor"),
     ("completion", "completions"),
     ("cert", "certs"),
 ];

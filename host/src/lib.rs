@@ -4,6 +4,7 @@
 //! scheduler's choice: [`take`] asks it for the best that this process may have. What came of it, and what the processors
 //! did meanwhile ([`Meter`]), is told in the report, so that its advice follows from what happened.
 
+mod clock;
 mod identity;
 mod priority;
 mod processors;
@@ -11,6 +12,7 @@ mod queueing;
 mod sched;
 mod watch;
 
+pub use clock::{Clock, clock};
 pub use identity::{Identity, identity};
 pub use priority::{Granted, Held, Priority, PriorityError, Role, check, take};
 pub use processors::{Meter, Spent};

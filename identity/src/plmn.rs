@@ -37,6 +37,14 @@ impl Plmn {
         [mcc2 << 4 | mcc1, mnc1 << 4 | mcc3, mnc3 << 4 | mnc2]
     }
 
+    /// The network of three octets as NGAP has them; nothing where they are none.
+    pub fn from_ngap_octets(octets: [u8; 3]) -> Option<Self> {
+        let [a, b, c] = octets;
+        // In NAS the third digit of an MNC comes before the other two, and takes its place where it has only two.
+        let nas = if b >> 4 == FILLER { octets } else { [a, c & 0xf0 | b & 0xf, c << 4 | b >> 4] };
+        Self::from_octets(nas)
+    }
+
     /// The digits of the MCC, and those of the MNC after a leading zero where it has two.
     fn digits(self) -> ([u8; 3], [u8; 3]) {
         let digits =
@@ -112,5 +120,9 @@ mod tests {
         assert_eq!("208/93".parse::<Plmn>().unwrap().ngap_octets(), [0x02, 0xf8, 0x39]);
         // TS 38.413 §9.3.3.5, of the digits 3 1 0 4 1 0.
         assert_eq!("310/410".parse::<Plmn>().unwrap().ngap_octets(), [0x13, 0x40, 0x01]);
+        for text in ["208/93", "310/410", "001/01", "999/999"] {
+            let plmn: Plmn = text.parse().unwrap();
+            assert_eq!(Plmn::from_ngap_octets(plmn.ngap_octets()), Some(plmn), "{text}");
+        }
     }
 }

@@ -20,6 +20,7 @@ mod nas;
 mod network;
 mod old_words;
 mod plan;
+mod probe;
 mod radio;
 mod random;
 mod scenario;

@@ -2,8 +2,8 @@
 
 use crate::waker::Until;
 use crate::{
-    Address, AssociationId, Departure, Event, Options, SctpError, SendError, Transport, Waker, kernel,
-    memory, userspace,
+    Address, AssociationId, Departure, Event, Options, Parameters, SctpError, SendError, Transport, Waker,
+    kernel, memory, userspace,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -166,6 +166,11 @@ impl Endpoint {
     /// Wakes [`Self::wait`] from any thread.
     pub fn waker(&self) -> Waker {
         each!(&self.inner, inner => inner.waker())
+    }
+
+    /// What an association has come to; `None` when it is unknown, not up, or of a transport without such things.
+    pub fn parameters(&self, id: AssociationId) -> Option<Parameters> {
+        each!(&self.inner, inner => inner.parameters(id))
     }
 
     /// The SCTP addresses and ports of an association, ours first; `None` when it is unknown or not resolved yet.

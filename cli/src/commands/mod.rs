@@ -10,6 +10,7 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod coordinator;
+pub(crate) mod doctor;
 pub(crate) mod man;
 pub(crate) mod order;
 pub(crate) mod place;

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Error, ensure};
+use anyhow::{Context, Error, anyhow, ensure};
 use coordinator::{Coordinator, CoordinatorConfig, RunConfig, RunFolder, RunOutcome};
 use scenarios::Plan;
 use tokio::task::JoinSet;
@@ -10,7 +10,7 @@ use wire::{Authority, Role};
 use super::place::Place;
 use super::scenario::ScenarioArguments;
 use crate::campaign;
-use crate::exit::Exit;
+use crate::exit::{Exit, RunInvalid};
 use crate::search;
 use crate::target::Target;
 
@@ -19,6 +19,13 @@ use crate::target::Target;
 pub(crate) struct Arguments {
     #[command(flatten)]
     scenario: ScenarioArguments,
+    #[command(flatten)]
+    played: Played,
+}
+
+/// How a plan is played.
+#[derive(clap::Args)]
+pub(crate) struct Played {
     /// How many embedded agents.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     agents: u16,
@@ -40,11 +47,16 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
+    let Arguments { scenario, played: arguments } = arguments;
     let granted = arguments.place.check()?;
-    let plan = arguments.scenario.plan(arguments.agents)?;
+    let plan = scenario.plan(arguments.agents)?;
+    arguments.user_plane(&plan)?;
+    if !arguments.is_embedded() {
+        campaign::Options::expect_ledger(arguments.charging.as_deref());
+        arguments.expect_target(&plan)?;
+    }
     let needs = plan.memory();
-    let here =
-        if arguments.target.iter().any(|target| target.starts_with("sim:")) { needs.simulator } else { 0 };
+    let here = if arguments.is_embedded() { needs.simulator } else { 0 };
     super::have_memory(needs.agents.saturating_add(here), "the run")?;
     let agents = usize::from(arguments.agents);
     super::have_threads(THREADS + agents * campaign::workers_for(agents, granted))?;
@@ -68,16 +80,18 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
 }
 
 /// Plays one plan, with a fleet and a target of its own. A run that cannot begin leaves nothing.
-async fn embedded(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<RunOutcome, Error> {
+pub(crate) async fn embedded(plan: Plan, arguments: &Played, folder: RunFolder) -> Result<RunOutcome, Error> {
     let made = folder.clone();
     play(plan, arguments, folder).await.inspect_err(|_| made.abandon())
 }
 
-async fn play(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<RunOutcome, Error> {
+async fn play(plan: Plan, arguments: &Played, folder: RunFolder) -> Result<RunOutcome, Error> {
     let ends = arguments.user_plane(&plan)?;
     let (priority, granted) = (arguments.place.priority, arguments.place.check()?);
     let target = Target::open(&arguments.target, &plan, &folder, ends.network, priority)?;
-    eprintln!("{}", target.description);
+    if !arguments.campaign.quiet {
+        eprintln!("{}", target.description);
+    }
     let authority = Authority::generate("roamstorm embedded fleet")?;
     let host = ["127.0.0.1".to_owned()];
     let agents = usize::from(arguments.agents);
@@ -109,7 +123,7 @@ async fn play(plan: Plan, arguments: &Arguments, folder: RunFolder) -> Result<Ru
         let (_, interruptions) = tokio::sync::mpsc::unbounded_channel();
         fleet.spawn(agent::run(config, interruptions));
     }
-    let ended = campaign::play(coordinator, plan).await;
+    let ended = campaign::play(coordinator, plan, arguments.campaign.quiet).await;
     if ended.is_err() {
         fleet.abort_all();
     }
@@ -127,11 +141,39 @@ struct Ends {
     agents: Vec<Option<IpAddr>>,
 }
 
-impl Arguments {
+impl Played {
+    /// One agent that plays a probe in a folder of its own, and says nothing of it.
+    pub(crate) fn of_probe(target: Vec<String>, gtpu_address: Option<IpAddr>, out: &std::path::Path) -> Self {
+        Self {
+            agents: 1,
+            target,
+            gtpu_address: gtpu_address.into_iter().collect(),
+            charging: None,
+            place: Place { priority: host::Priority::None },
+            campaign: campaign::Options::of_probe(out),
+        }
+    }
+
+    /// Whether the target is the simulator beside the agents.
+    fn is_embedded(&self) -> bool {
+        self.target.iter().any(|target| target.starts_with("sim:"))
+    }
+
+    /// A target that cannot be used is told in one sentence, before there is a run.
+    fn expect_target(&self, plan: &Plan) -> Result<(), Error> {
+        let addresses: Result<Vec<sctp::Address>, Error> =
+            self.target.iter().map(|text| crate::target::elsewhere(text)).collect();
+        let plane = if plan.scenario().sessions.is_empty() { &[][..] } else { &self.gtpu_address };
+        match doctor::obstacle(&addresses?, &doctor::Broadcast::all(plan), plane) {
+            None => Ok(()),
+            Some(obstacle) => Err(Error::new(RunInvalid(anyhow!("{obstacle}")))),
+        }
+    }
+
     /// Deals out the addresses, and refuses what cannot work before anything is started.
     fn user_plane(&self, plan: &Plan) -> Result<Ends, Error> {
         let (given, agents) = (&self.gtpu_address, usize::from(self.agents));
-        if self.target.iter().any(|target| target.starts_with("sim:")) {
+        if self.is_embedded() {
             ensure!(
                 self.charging.is_none(),
                 "--charging is for a --target that is not sim:; the embedded simulator writes its own ledger, charging.csv in the run folder"
@@ -143,7 +185,6 @@ impl Arguments {
             );
             return Ok(Ends { network: given.first().copied(), agents: vec![None; agents] });
         }
-        campaign::Options::expect_ledger(self.charging.as_deref());
         // ::ffff:192.0.2.1 is 192.0.2.1.
         let plain: Vec<IpAddr> = given.iter().map(IpAddr::to_canonical).collect();
         let apart = plain.iter().enumerate().all(|(position, address)| !plain[..position].contains(address));

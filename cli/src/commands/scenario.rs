@@ -54,7 +54,7 @@ impl ScenarioArguments {
     }
 }
 
-fn path_and_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn path_and_value(text: &str) -> Result<(String, String), String> {
     let (path, value) = text.split_once('=').ok_or("expected PATH=VALUE, such as cells.nodes=4")?;
     Ok((path.to_owned(), value.to_owned()))
 }

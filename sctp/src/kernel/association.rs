@@ -1,7 +1,7 @@
 //! The task of one association on kernel SCTP.
 
 use crate::waker::Waker;
-use crate::{AssociationId, Departure, DownReason, MAX_MESSAGE, Options, Remote};
+use crate::{AssociationId, Departure, DownReason, MAX_MESSAGE, Options, Parameters, Remote};
 use oxirush_sctp::{
     AssociationParams, ConnectedSocket, InitParams, NotificationOrData, PeerAddressParams, ReceivedData,
     RtoInfo, SendOptions, Socket, SocketOptions, SocketToAssociation,
@@ -45,6 +45,8 @@ pub(super) struct Up {
     pub(super) local: SocketAddr,
     pub(super) peer: SocketAddr,
     pub(super) streams_out: u16,
+    /// As they were when it came up.
+    pub(super) parameters: Parameters,
     /// Octets of the longest message which the socket's buffer takes.
     pub(super) longest: usize,
 }
@@ -261,10 +263,23 @@ pub(super) fn describe(socket: &ConnectedSocket) -> io::Result<Up> {
     let first = |addresses: Vec<SocketAddr>| {
         addresses.into_iter().next().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))
     };
+    let status = socket.status()?;
+    let limits = socket.options().rto_info(0)?;
+    let path = &status.peer_primary;
+    let parameters = Parameters {
+        streams_out: status.outstreams,
+        streams_in: status.instreams,
+        round_trip: Duration::from_millis(path.srtt.into()),
+        rto: Some(Duration::from_millis(path.rto.into())),
+        rto_limits: (Duration::from_millis(limits.min.into()), Duration::from_millis(limits.max.into())),
+        path_mtu: path.mtu,
+        peer_window: status.rwnd,
+    };
     Ok(Up {
         local: first(socket.local_addrs()?)?,
         peer: first(socket.peer_addrs()?)?,
-        streams_out: socket.status()?.outstreams,
+        streams_out: status.outstreams,
+        parameters,
         longest: (socket.options().send_buffer_size()? / 2).min(MAX_MESSAGE),
     })
 }

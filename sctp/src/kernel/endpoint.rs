@@ -4,7 +4,8 @@ use super::association::{Handle, Outgoing, Report, Reports, Task, Up};
 use super::io_thread::{self, NewConnection, Shared};
 use crate::waker::{Rest, Until, Waiter, Waker};
 use crate::{
-    Address, AssociationId, Departure, DownReason, Event, Options, Remote, SctpError, SendError, Transport,
+    Address, AssociationId, Departure, DownReason, Event, Options, Parameters, Remote, SctpError, SendError,
+    Transport,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -208,6 +209,10 @@ impl KernelEndpoint {
 
     pub(crate) fn waker(&self) -> Waker {
         self.waiter.waker()
+    }
+
+    pub(crate) fn parameters(&self, id: AssociationId) -> Option<Parameters> {
+        self.associations.get(&id)?.up.as_ref().map(|up| up.parameters)
     }
 
     pub(crate) fn ends(&self, id: AssociationId) -> Option<(SocketAddr, SocketAddr)> {

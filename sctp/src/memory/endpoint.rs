@@ -3,7 +3,8 @@
 
 use crate::waker::{Rest, Until, Waiter, Waker};
 use crate::{
-    Address, AssociationId, Departure, DownReason, Event, Options, Remote, SctpError, SendError, Transport,
+    Address, AssociationId, Departure, DownReason, Event, Options, Parameters, Remote, SctpError, SendError,
+    Transport,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -219,6 +220,12 @@ impl MemoryEndpoint {
 
     pub(crate) fn waker(&self) -> Waker {
         self.waiter.waker()
+    }
+
+    /// No SCTP is spoken.
+    #[allow(clippy::unused_self, reason = "one of several endpoints")]
+    pub(crate) fn parameters(&self, _: AssociationId) -> Option<Parameters> {
+        None
     }
 
     pub(crate) fn ends(&self, id: AssociationId) -> Option<(SocketAddr, SocketAddr)> {

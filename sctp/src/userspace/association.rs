@@ -3,7 +3,7 @@
 
 use super::packet::{self, Header};
 use crate::departure::Queued;
-use crate::{AssociationId, DownReason, Event, MAX_MESSAGE, Options, Remote, SendError};
+use crate::{AssociationId, DownReason, Event, MAX_MESSAGE, Options, Parameters, Remote, SendError};
 use dcsctp::api::{
     DcSctpSocket, ErrorKind, HandoverReadiness, Message, Options as DcsctpOptions, PpId, SendOptions, Socket,
     SocketEvent, SocketState, SocketTime, StreamId,
@@ -343,6 +343,20 @@ impl Association {
         sink.events.push(Event::Up { id: self.id, peer, streams_out: self.streams_out });
     }
 
+    /// What it has come to.
+    pub(crate) fn parameters(&self) -> Option<Parameters> {
+        let metrics = self.socket.get_metrics()?;
+        Some(Parameters {
+            streams_out: metrics.negotiated_maximum_outgoing_streams,
+            streams_in: metrics.negotiated_maximum_incoming_streams,
+            round_trip: metrics.srtt,
+            rto: None,
+            rto_limits: (RTO_MIN, RTO_MAX),
+            path_mtu: PACKET_SIZE.try_into().unwrap_or(u32::MAX),
+            peer_window: metrics.peer_rwnd_bytes,
+        })
+    }
+
     fn aborted(&self, kind: ErrorKind, text: String) -> DownReason {
         let remote = self.remote.clone();
         // The peer's words are in it (RFC 9260 §3.3.10.12).
@@ -411,8 +425,8 @@ pub(crate) fn socket_options(key: Key, options: &Options) -> DcsctpOptions {
         max_send_buffer_size: room,
         per_stream_send_queue_limit: room,
         rto_initial: Duration::from_millis(500),
-        rto_min: Duration::from_millis(200),
-        rto_max: Duration::from_secs(3),
+        rto_min: RTO_MIN,
+        rto_max: RTO_MAX,
         t1_init_timeout: (options.connect_timeout / 5).clamp(MIN_INIT_TIMEOUT, Duration::from_secs(1)),
         t1_cookie_timeout: (options.connect_timeout / 5).clamp(MIN_INIT_TIMEOUT, Duration::from_secs(1)),
         max_timer_backoff_duration: Some(Duration::from_secs(1)),
@@ -428,6 +442,8 @@ pub(crate) fn socket_options(key: Key, options: &Options) -> DcsctpOptions {
     }
 }
 
+const RTO_MIN: Duration = Duration::from_millis(200);
+const RTO_MAX: Duration = Duration::from_secs(3);
 /// Characters of what a peer says about an ABORT.
 const LONGEST_CAUSE: usize = 200;
 /// Octets of an SCTP packet: fits an Ethernet frame below IPv6 and UDP.

@@ -4,7 +4,9 @@ use super::association::Datagram;
 use super::packet_socket::{BATCH, Inbox, PacketSocket};
 use super::stack::Stack;
 use crate::waker::{Rest, Until, Waiter, Waker};
-use crate::{Address, AssociationId, Departure, Event, Options, Remote, SctpError, SendError, Transport};
+use crate::{
+    Address, AssociationId, Departure, Event, Options, Parameters, Remote, SctpError, SendError, Transport,
+};
 use polling::{Event as Interest, PollMode};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -187,6 +189,10 @@ impl UserspaceEndpoint {
 
     pub(crate) fn waker(&self) -> Waker {
         self.waiter.waker()
+    }
+
+    pub(crate) fn parameters(&self, id: AssociationId) -> Option<Parameters> {
+        self.stack.parameters(id)
     }
 
     pub(crate) fn ends(&self, id: AssociationId) -> Option<(SocketAddr, SocketAddr)> {

@@ -3,7 +3,9 @@
 use super::association::{Association, Datagram, Key, Sink};
 use super::offers::Offers;
 use super::packet::{self, Header};
-use crate::{AssociationId, Departure, DownReason, Event, Options, Remote, SctpError, SendError, Transport};
+use crate::{
+    AssociationId, Departure, DownReason, Event, Options, Parameters, Remote, SctpError, SendError, Transport,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
@@ -121,6 +123,10 @@ impl Stack {
 
     pub(crate) fn is_connecting(&self, id: AssociationId) -> bool {
         self.associations.get(&id).is_some_and(Association::is_connecting)
+    }
+
+    pub(crate) fn parameters(&self, id: AssociationId) -> Option<Parameters> {
+        self.associations.get(&id)?.parameters()
     }
 
     pub(crate) fn key(&self, id: AssociationId) -> Option<Key> {

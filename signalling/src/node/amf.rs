@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use identity::Snssai;
+use identity::{Plmn, Snssai};
 
 use crate::common::identity_of_ue::STmsi;
 use crate::establishment_cause::EstablishmentCause;
@@ -16,6 +16,8 @@ pub struct AmfFacts {
     pub guamis: Vec<Guami>,
     /// Its weight among the AMFs of its set, 0 to 255 (§9.3.1.32).
     pub capacity: u8,
+    /// The networks that it supports, each with its slices (PLMN Support List); as it said when the interface was set up.
+    pub plmns: Vec<(Plmn, Vec<Snssai>)>,
 }
 
 /// Names an AMF (TS 23.003 §2.10.1).

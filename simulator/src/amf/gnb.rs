@@ -99,9 +99,7 @@ impl std::fmt::Display for NodeIdentity {
 /// A PLMN as NGAP has it (TS 38.413 §9.3.3.5), or its octets where they are none.
 pub(super) fn plmn_text(octets: [u8; 3]) -> String {
     let [a, b, c] = octets;
-    // In NAS the third digit of an MNC comes before the other two, and takes its place where it has only two.
-    let nas = if b >> 4 == 0xf { octets } else { [a, c & 0xf0 | b & 0xf, c << 4 | b >> 4] };
-    match Plmn::from_octets(nas) {
+    match Plmn::from_ngap_octets(octets) {
         Some(plmn) => format!("PLMN {plmn}"),
         None => format!("PLMN octets {a:02x}{b:02x}{c:02x}"),
     }

@@ -346,7 +346,7 @@ mod tests {
 
     fn amf(set: u16, pointer: u8, capacity: u8) -> AmfFacts {
         let guami = Guami { plmn: [0; 3], region: 1, set, pointer };
-        AmfFacts { name: String::new(), guamis: vec![guami], capacity }
+        AmfFacts { name: String::new(), guamis: vec![guami], capacity, plmns: Vec::new() }
     }
 
     #[test]

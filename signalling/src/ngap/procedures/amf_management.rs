@@ -1,6 +1,7 @@
 //! What an AMF says of itself, gNB side: NG SETUP RESPONSE, AMF CONFIGURATION UPDATE, OVERLOAD START, AMF STATUS INDICATION
 //! (TS 38.413 §8.7). What is unreadable of it counts as not said.
 
+use identity::{Plmn, Snssai};
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies};
 
@@ -36,11 +37,13 @@ pub(crate) fn facts(pdu: &NGAPPDU<'_>) -> AmfFacts {
             lax name: AMFName = AMFName(name) => name,
             lax guamis: ServedGUAMIList = ServedGUAMIList(list) => list,
             lax capacity: u8 = RelativeAMFCapacity(capacity) => capacity.0,
+            lax plmns: PLMNSupportList = PLMNSupportList(list) => list,
         );
         Ok(AmfFacts {
             name: name.map(|name| short(&name.0)).unwrap_or_default(),
             guamis: guamis.map(served).unwrap_or_default(),
             capacity: capacity.unwrap_or(u8::MAX),
+            plmns: plmns.map(supported).unwrap_or_default(),
         })
     };
     read().unwrap_or_else(|_| AmfFacts { capacity: u8::MAX, ..AmfFacts::default() })
@@ -114,6 +117,14 @@ fn status_indication(pdu: &NGAPPDU<'_>) -> Vec<(Guami, Option<String>)> {
 
 fn served(list: ServedGUAMIList<'_>) -> Vec<Guami> {
     list.0.iter().map(|item| guami(&item.guami)).collect()
+}
+
+fn supported(list: PLMNSupportList) -> Vec<(Plmn, Vec<Snssai>)> {
+    let of = |item: &PLMNSupportItem| {
+        let slices = item.slice_support_list.0.iter().map(|item| slice(&item.s_nssai));
+        Some((Plmn::from_ngap_octets(item.plmn_identity.0)?, slices.collect()))
+    };
+    list.0.iter().filter_map(of).collect()
 }
 
 fn guami(guami: &GUAMI) -> Guami {

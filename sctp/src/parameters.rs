@@ -1,0 +1,46 @@
+//! What an association has come to, for people who look why it behaves as it does.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What both ends of an association agreed on, and what it has measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// Streams towards the peer: the fewer of what we wanted and what it takes.
+    pub streams_out: u16,
+    /// Streams from the peer.
+    pub streams_in: u16,
+    /// The smoothed round trip; zero before the first one.
+    pub round_trip: Duration,
+    /// The retransmission timeout, where it is told.
+    pub rto: Option<Duration>,
+    /// The least and the most that our end lets it be.
+    pub rto_limits: (Duration, Duration),
+    /// The longest packet on the path, in octets.
+    pub path_mtu: u32,
+    /// Octets that the peer takes at once.
+    pub peer_window: u32,
+}
+
+impl fmt::Display for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} streams out, {} in", self.streams_out, self.streams_in)?;
+        if !self.round_trip.is_zero() {
+            write!(f, ", round trip {:.1} ms", self.round_trip.as_secs_f64() * 1e3)?;
+        }
+        let (least, most) = self.rto_limits;
+        if let Some(rto) = self.rto {
+            write!(f, ", RTO {} ms", rto.as_millis())?;
+        } else {
+            write!(f, ", RTO")?;
+        }
+        write!(
+            f,
+            " ({} to {} ms), packets up to {} octets, the peer takes {} octets at once",
+            least.as_millis(),
+            most.as_millis(),
+            self.path_mtu,
+            self.peer_window
+        )
+    }
+}
