@@ -80,16 +80,17 @@ impl Options {
 
 /// Runs the plan, shows its progress, and prints its result.
 pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, options: &Options) -> Result<Exit, Error> {
+    let order = plan.scenario().order();
     let ended = play(coordinator, plan, options.quiet).await?;
-    print(&ended, options)
+    print(&ended, options, &order)
 }
 
 /// Prints the result of a run.
-pub(crate) fn print(ended: &RunOutcome, options: &Options) -> Result<Exit, Error> {
+pub(crate) fn print(ended: &RunOutcome, options: &Options, order: &[String]) -> Result<Exit, Error> {
     if options.json {
         crate::stdout::json(&serde_json::to_string_pretty(&ended.summary)?);
     } else {
-        outcome::print(&ended.summary, &ended.folder);
+        outcome::print(&ended.summary, &ended.folder, order);
     }
     Ok(outcome::exit(&ended.summary))
 }

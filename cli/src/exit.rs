@@ -109,6 +109,13 @@ pub(crate) fn have_a_clock() -> Result<(), Error> {
 
 /// An error of the coordinator: one in the input (where to write, where to listen), or one that ended the run.
 pub(crate) fn of_coordinator(error: CoordinatorError) -> Error {
+    let error = match error {
+        // What kept agents away was said when it happened.
+        CoordinatorError::TooFewAgents { joined, wanted, waited_s, address, .. } => {
+            CoordinatorError::TooFewAgents { joined, wanted, waited_s, address, hints: String::new() }
+        }
+        error => error,
+    };
     match error {
         CoordinatorError::Listen { .. }
         | CoordinatorError::Folder(_)
@@ -132,8 +139,9 @@ impl std::fmt::Display for RunInvalid {
 impl std::error::Error for RunInvalid {}
 
 /// Logs to standard error at this filter (a level, or `CRATE=LEVEL` separated by commas); warnings where none is given.
-pub(crate) fn log_to_stderr(filter: Option<&str>) {
-    let asked = filter.unwrap_or("warn");
+pub(crate) fn log_to_stderr(filter: Option<&str>, is_agent: bool) {
+    // An agent has no view: when it joins, waits, drains and leaves is all that it shows.
+    let asked = filter.unwrap_or(if is_agent { "warn,agent_news=info" } else { "warn" });
     let filter = quiet_libraries(asked).parse().unwrap_or_else(|error| {
         eprintln!("warning: --log is not understood ({error}); logging warnings");
         Targets::new().with_default(tracing::Level::WARN)

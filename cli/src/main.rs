@@ -18,6 +18,7 @@ mod stderr;
 mod stdout;
 
 mod campaign;
+mod colour;
 mod commands;
 mod exit;
 mod help;
@@ -121,7 +122,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> ExitCode {
-    exit::log_to_stderr(arguments.log.as_deref());
+    exit::log_to_stderr(arguments.log.as_deref(), matches!(arguments.command, Command::Agent(_)));
     exit::outlive_the_limit_of_files();
     if let Err(error) = exit::have_a_clock() {
         return exit::code(Err(error));

@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::view::duration;
 
 /// Prints the verdict, the SLOs, each procedure's account, and where the report is.
-pub(crate) fn print(summary: &Summary, folder: &Path) {
+pub(crate) fn print(summary: &Summary, folder: &Path, order: &[String]) {
     println!("{}: {}, seed {}", status(summary), summary.scenario, summary.seed);
     // What an objective missed stands in its own line, below, and after that the sessions which it is about.
     let missed: Vec<String> = summary.slos.iter().filter(|slo| !slo.pass).map(SloResult::missed).collect();
@@ -44,7 +44,10 @@ pub(crate) fn print(summary: &Summary, folder: &Path) {
     for session in below.into_iter().filter(|reason| sessions.contains(reason)) {
         println!("    {session}");
     }
-    for (name, procedure) in &summary.procedures {
+    let place = |name: &str| order.iter().position(|known| known == name).unwrap_or(usize::MAX);
+    let mut procedures: Vec<_> = summary.procedures.iter().collect();
+    procedures.sort_by_key(|(name, _)| place(name));
+    for (name, procedure) in procedures {
         let failed: u64 = procedure.failed.values().sum();
         let abandoned: u64 = procedure.abandoned.values().sum();
         // The sum is proven; only what is in it is shown.

@@ -67,7 +67,7 @@ pub(crate) fn is_interactive() -> bool {
 
 /// True when colours are wanted there (no-color.org).
 pub(crate) fn is_colourful() -> bool {
-    is_interactive() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    crate::colour::are_wanted(std::io::stderr().is_terminal())
 }
 
 /// Where logs go: each event is one line.
@@ -402,8 +402,15 @@ fn cut(view: &str, width: usize) -> (String, usize) {
 }
 
 fn width() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr()).map(|size| usize::from(size.ws_col));
-    size.ok().filter(|width| *width > 0).unwrap_or(80)
+    size().0
+}
+
+/// Columns and rows of the terminal.
+pub(crate) fn size() -> (usize, usize) {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    let size = size.map(|size| (usize::from(size.ws_col), usize::from(size.ws_row)));
+    let (columns, rows) = size.unwrap_or_default();
+    (if columns > 0 { columns } else { 80 }, if rows > 0 { rows } else { 24 })
 }
 
 /// Octets that wait for a slow reader.

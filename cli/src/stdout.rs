@@ -15,8 +15,17 @@ macro_rules! println {
 /// Writes one line.
 pub(crate) fn line(text: std::fmt::Arguments<'_>) {
     let mut line = edges::text::line(&text.to_string(), LONGEST_LINE).into_owned();
+    if is_colourful() {
+        line = crate::colour::marks(&line);
+    }
     line.push('\n');
     write(&line);
+}
+
+/// True when standard output is a terminal on which colours are wanted.
+fn is_colourful() -> bool {
+    use std::io::IsTerminal as _;
+    crate::colour::are_wanted(std::io::stdout().is_terminal())
 }
 
 /// Writes a JSON text and a line break.

@@ -11,16 +11,20 @@ use crate::stderr;
 
 /// Shows the run until its progress channel closes.
 pub(crate) async fn show(mut progress: watch::Receiver<Progress>) {
+    let mut news = News::default();
     if stderr::is_interactive() {
         while progress.changed().await.is_ok() {
             let shown = shown(&mut progress);
-            stderr::show(&format!("{} {}", bar(&shown), screen(&shown)));
+            news.tell(&shown);
+            stderr::show(&screen(&shown, stderr::size()));
         }
         stderr::show("");
     } else {
         let mut lines = Lines::default();
         while progress.changed().await.is_ok() {
-            lines.show(&shown(&mut progress));
+            let shown = shown(&mut progress);
+            news.tell(&shown);
+            lines.show(&shown);
         }
     }
 }
@@ -45,59 +49,51 @@ fn shown(progress: &mut watch::Receiver<Progress>) -> Progress {
 }
 
 /// How much of the schedule is over.
-fn bar(progress: &Progress) -> String {
+fn bar(progress: &Progress, columns: usize) -> String {
     let part = progress.elapsed.as_secs_f64() / progress.total.as_secs_f64().max(0.001);
-    let full = (part.clamp(0.0, 1.0) * BAR_COLUMNS as f64).round();
-    let columns = (0..BAR_COLUMNS).map(|column| (column as f64) < full);
+    let full = (part.clamp(0.0, 1.0) * columns as f64).round();
+    let columns = (0..columns).map(|column| (column as f64) < full);
     let (full, rest): (Vec<bool>, Vec<bool>) = columns.partition(|is_full| *is_full);
     let (full, rest) = ("█".repeat(full.len()), "░".repeat(rest.len()));
     if stderr::is_colourful() { format!("\x1b[36m{full}\x1b[2m{rest}\x1b[0m") } else { full + &rest }
 }
 
-/// The live view: a headline, then a line for each procedure and for the fleet.
-fn screen(progress: &Progress) -> String {
-    let mut text = headline(progress);
-    for (name, procedure) in &progress.procedures {
-        let latency = procedure.latency_us;
-        let _ = write!(
-            text,
-            "\n  {name:<30} {:>7}/s  {:>9} of {} ok{}{}  p50 {}  p95 {}  p99 {}",
-            procedure.rate_per_s,
-            procedure.succeeded,
-            procedure.planned.max(procedure.due),
-            counted("failed", procedure.failed),
-            counted("timed out", procedure.timed_out),
-            duration(latency.p50),
-            duration(latency.p95),
-            duration(latency.p99),
-        );
+/// What is shown together, and how soon it gives way where the terminal is low: the highest goes first.
+struct Part(u8, Vec<String>);
+
+/// The live view for a terminal of so many columns and rows: a headline, each procedure, the fleet, the objectives. Nothing is
+/// cut in the middle of a figure, and what has no room is the least important.
+fn screen(progress: &Progress, (columns, rows): (usize, usize)) -> String {
+    let fold = |text: &str| fold(text, columns.saturating_sub(1).max(NARROWEST));
+    let bar = bar(progress, (columns / 3).clamp(4, BAR_COLUMNS));
+    let mut parts = vec![Part(0, vec![format!("{bar} {}", headline(progress))])];
+    let widest = progress.procedures.keys().map(|name| name.chars().count()).max().unwrap_or_default();
+    for (name, procedure) in in_order(progress) {
+        let [counts, latency] = procedure_line(progress, (name, procedure), widest);
+        let whole = format!("{counts}   {latency}");
+        if whole.chars().count() < columns {
+            parts.push(Part(1, vec![whole.replace(KEPT_TOGETHER, " ")]));
+            continue;
+        }
+        let [counts, _] = procedure_line(progress, (name, procedure), 0);
+        parts.push(Part(1, fold(&counts)));
+        if procedure.succeeded > 0 {
+            parts.push(Part(4, fold(&format!("      {latency}"))));
+        }
     }
-    let alive = progress.agents.iter().filter(|agent| agent.alive).count();
-    let _ = write!(
-        text,
-        "\n  agents {alive} of {}   registered {}   in flight {}   lateness p99 {}",
-        progress.agents_wanted.max(progress.agents.len()),
-        progress.registered,
-        progress.in_flight,
-        duration(progress.lateness_us_p99),
-    );
-    if let Some(user_plane) = user_plane(progress) {
-        let _ = write!(text, "\n  {user_plane}");
-    }
+    parts.push(Part(3, fold(&fleet(progress))));
+    parts.extend(user_plane(progress).map(|line| Part(5, fold(&format!("  {}", together(&line))))));
     for agent in progress.agents.iter().filter(|_| progress.agents.len() > 1).take(AGENTS_SHOWN) {
         let state = if agent.alive { "" } else { "  lost" };
-        let _ = write!(
-            text,
-            "\n    {:<20} {:>3} shards {:>7}/s{state}",
-            agent.name, agent.shards, agent.rate_per_s
-        );
+        let figures = together(&format!("{} shards", agent.shards))
+            + " "
+            + &together(&format!("{}/s", agent.rate_per_s));
+        parts.push(Part(6, fold(&format!("    {:<20} {figures}{state}", agent.name))));
     }
     if progress.agents.len() > AGENTS_SHOWN {
-        let _ = write!(text, "\n    and {} more", progress.agents.len() - AGENTS_SHOWN);
+        parts.push(Part(6, vec![format!("    and {} more", progress.agents.len() - AGENTS_SHOWN)]));
     }
-    if let Some(late) = &progress.late {
-        let _ = write!(text, "\n  ! {late}");
-    }
+    parts.extend(progress.late.iter().map(|late| Part(0, fold(&format!("  ! {late}")))));
     for slo in &progress.slos {
         // What is measured at the end, such as billing, is neither kept nor missed yet; and a generator that is late says
         // nothing about the target.
@@ -107,48 +103,162 @@ fn screen(progress: &Progress) -> String {
             (false, Some(_)) => "✗",
             (false, None) => "·",
         };
-        let measured = slo.measured().map(|measured| format!("   {measured}")).unwrap_or_default();
-        let _ = write!(text, "\n  {mark} {} {}{measured}", slo.name, slo.target);
+        let measured =
+            slo.measured().map(|measured| format!("   {}", together(&measured))).unwrap_or_default();
+        let target = together(&format!("{} {}", slo.name, slo.target));
+        parts.push(Part(2, fold(&format!("  {mark} {target}{measured}"))));
     }
-    for event in progress.events.iter().rev().take(EVENTS_SHOWN) {
-        let _ = write!(text, "\n  * {event}");
+    fit(parts, rows).into_iter().map(|line| coloured(&line)).collect::<Vec<_>>().join("\n")
+}
+
+/// The lines of what has room.
+fn fit(mut parts: Vec<Part>, rows: usize) -> Vec<String> {
+    let room = rows.saturating_sub(1).max(FEWEST_ROWS);
+    let lines = |parts: &[Part]| parts.iter().map(|Part(_, lines)| lines.len()).sum::<usize>();
+    while lines(&parts) > room {
+        let last = parts.iter().enumerate().filter(|(_, Part(level, _))| *level > 0);
+        let Some((place, _)) = last.max_by_key(|(place, Part(level, _))| (*level, *place)) else { break };
+        parts.remove(place);
     }
-    for warning in progress.warnings.iter().rev().take(WARNINGS_SHOWN) {
-        let _ = write!(text, "\n  ! {warning}");
+    parts.into_iter().flat_map(|Part(_, lines)| lines).take(room).collect()
+}
+
+/// A mark at the beginning of a line, in its colour.
+fn coloured(line: &str) -> String {
+    if !stderr::is_colourful() {
+        return line.to_owned();
     }
-    text
+    crate::colour::marks(line)
+}
+
+/// What was started and what became of it, and how long it took.
+fn procedure_line(
+    progress: &Progress,
+    (name, procedure): (&str, &results::ProcedureProgress),
+    widest: usize,
+) -> [String; 2] {
+    let pieces = [
+        // The last rates of a run that stands still say nothing.
+        (!progress.paused).then(|| format!("{:>7} started/s", procedure.rate_per_s)),
+        Some(format!("{:>9} of {} ok", procedure.succeeded, procedure.planned.max(procedure.due))),
+        (procedure.failed > 0).then(|| format!("{} failed", procedure.failed)),
+        (procedure.timed_out > 0).then(|| format!("{} timed out", procedure.timed_out)),
+    ];
+    let trimmed = |piece: String| if widest == 0 { piece.trim_start().to_owned() } else { piece };
+    let pieces: Vec<String> = pieces.into_iter().flatten().map(|piece| together(&trimmed(piece))).collect();
+    let latency = procedure.latency_us;
+    let latency = [("p50", latency.p50), ("p95", latency.p95), ("p99", latency.p99)];
+    let latency = latency.map(|(name, us)| together(&format!("{name} {}", duration(us))));
+    [format!("  {name:<widest$}  {}", pieces.join("  ")), latency.join("  ")]
+}
+
+fn fleet(progress: &Progress) -> String {
+    let alive = progress.agents.iter().filter(|agent| agent.alive).count();
+    let pieces = [
+        format!("agents {alive} of {}", progress.agents_wanted.max(progress.agents.len())),
+        format!("registered {}", progress.registered),
+        format!("in flight {}", progress.in_flight),
+        format!("lateness p99 {}", duration(progress.lateness_us_p99)),
+    ];
+    format!("  {}", pieces.map(|piece| together(&piece)).join("   "))
+}
+
+/// The procedures in the order of the scenario; then what UEs begin by themselves.
+fn in_order(progress: &Progress) -> impl Iterator<Item = (&str, &results::ProcedureProgress)> {
+    let place = |name: &str| progress.order.iter().position(|known| known == name).unwrap_or(usize::MAX);
+    let mut all: Vec<_> = progress.procedures.iter().map(|(name, of)| (name.as_str(), of)).collect();
+    all.sort_by_key(|(name, _)| place(name));
+    all.into_iter()
+}
+
+/// Words that stay on one line.
+fn together(text: &str) -> String {
+    text.replace(' ', KEPT_TOGETHER)
+}
+
+/// A line as several of at most so many characters, broken between words; those after the first are indented.
+fn fold(text: &str, width: usize) -> Vec<String> {
+    let indent = text.chars().take_while(|c| *c == ' ').count() + 4;
+    let mut lines = vec![String::new()];
+    let (mut columns, mut gap) = (0, String::new());
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if word.is_empty() {
+            gap.push(' ');
+            continue;
+        }
+        let is_first = columns == 0;
+        if !is_first && columns + gap.len() + length > width {
+            lines.push(" ".repeat(indent.min(width / 4)));
+            columns = indent.min(width / 4);
+            gap.clear();
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(&gap);
+            line.push_str(word);
+        }
+        columns += gap.len() + length;
+        gap = " ".to_owned();
+    }
+    lines.into_iter().map(|line| line.replace(KEPT_TOGETHER, " ")).collect()
 }
 
 fn headline(progress: &Progress) -> String {
+    let length = crate::times::for_people;
     match progress.phase {
         Phase::Joining => {
             format!("waiting for agents: {} of {}", progress.agents.len(), progress.agents_wanted)
         }
         Phase::Preparing => "setting up NG interfaces".to_owned(),
         Phase::Running | Phase::Draining => {
-            let draining = if progress.phase == Phase::Draining { "  ending" } else { "" };
-            format!(
-                "{:.0} s of {:.0} s{draining}",
-                progress.elapsed.as_secs_f64(),
-                progress.total.as_secs_f64()
-            )
+            let (elapsed, total) = (progress.elapsed, progress.total);
+            let over = elapsed.saturating_sub(total);
+            let where_ = format!("{} of {}", length(elapsed.min(total)), length(total));
+            match (progress.paused, progress.phase == Phase::Draining || !over.is_zero()) {
+                (true, _) => format!("PAUSED at {where_}: nothing is due"),
+                (false, true) if over >= Duration::from_secs(1) => {
+                    format!("{where_}, what is in flight ends since {}", length(over))
+                }
+                (false, true) => format!("{where_}, what is in flight ends"),
+                (false, false) => where_,
+            }
         }
         Phase::Done => "writing the report".to_owned(),
     }
 }
 
-/// Plain lines: one for each phase, one every few seconds, each warning once.
+/// What is said once: warnings and events, each when it is new, above the view or among the lines.
 #[derive(Default)]
-struct Lines {
-    phase: Option<Phase>,
-    last: Option<Instant>,
-    warned: Vec<String>,
-    told: Vec<String>,
+struct News {
+    told: std::collections::HashSet<String>,
     /// What was said of lateness, without its figures.
     late: Option<String>,
+    paused: bool,
 }
 
-impl Lines {
+impl News {
+    fn tell(&mut self, progress: &Progress) {
+        for line in self.unsaid(progress) {
+            eprintln!("{line}");
+        }
+    }
+
+    fn unsaid(&mut self, progress: &Progress) -> Vec<String> {
+        let mut lines = Vec::new();
+        let warnings = progress.warnings.iter().filter(|warning| !is_in_the_account(warning));
+        let warnings = warnings.map(|warning| format!("warning: {warning}"));
+        for line in warnings.chain(progress.events.iter().map(|event| format!("event: {event}"))) {
+            if self.told.len() < MOST_NEWS && self.told.insert(line.clone()) {
+                lines.push(line);
+            }
+        }
+        lines.extend(self.lateness(progress.late.as_deref()));
+        if std::mem::replace(&mut self.paused, progress.paused) != progress.paused {
+            lines.push(if progress.paused { "paused: nothing is due" } else { "going on" }.to_owned());
+        }
+        lines
+    }
+
     /// What is to be said of lateness: when it begins, when it becomes certain, and when it is over.
     fn lateness(&mut self, late: Option<&str>) -> Option<String> {
         // The figures change all the time; what they mean stands before them.
@@ -159,47 +269,50 @@ impl Lines {
         }
         Some(late.map_or_else(|| "no longer late".to_owned(), |late| format!("warning: {late}")))
     }
+}
 
+/// What the account says a moment later, procedure by procedure.
+fn is_in_the_account(warning: &str) -> bool {
+    warning.contains(" were never started: ")
+}
+
+/// Plain lines: one for each phase, one every few seconds.
+#[derive(Default)]
+struct Lines {
+    phase: Option<Phase>,
+    last: Option<Instant>,
+}
+
+impl Lines {
     fn show(&mut self, progress: &Progress) {
-        for warning in &progress.warnings {
-            if !self.warned.contains(warning) {
-                eprintln!("warning: {warning}");
-            }
-        }
-        self.warned.clone_from(&progress.warnings);
-        for event in &progress.events {
-            if !self.told.contains(event) {
-                eprintln!("event: {event}");
-            }
-        }
-        self.told.clone_from(&progress.events);
-        if let Some(late) = self.lateness(progress.late.as_deref()) {
-            eprintln!("{late}");
-        }
         let new_phase = self.phase.replace(progress.phase) != Some(progress.phase);
         if !new_phase && self.last.is_some_and(|last| last.elapsed() < LINE_INTERVAL) {
             return;
         }
         self.last = Some(Instant::now());
-        let mut line = headline(progress);
-        for (name, procedure) in progress.procedures.iter().filter(|(_, procedure)| procedure.due > 0) {
-            let _ = write!(
-                line,
-                "   {name} {}/s, {} ok{}{}",
-                procedure.rate_per_s,
-                procedure.succeeded,
-                counted("failed", procedure.failed),
-                counted("timed out", procedure.timed_out),
-            );
-            if procedure.latency_us.p99 > 0 {
-                let _ = write!(line, ", p99 {}", duration(procedure.latency_us.p99));
-            }
-        }
-        if let Some(user_plane) = user_plane(progress) {
-            let _ = write!(line, "   {user_plane}");
-        }
-        eprintln!("{line}");
+        eprintln!("{}", plain(progress));
     }
+}
+
+fn plain(progress: &Progress) -> String {
+    let mut line = headline(progress);
+    for (name, procedure) in in_order(progress).filter(|(_, procedure)| procedure.due > 0) {
+        let rate = if progress.paused { String::new() } else { format!("{}/s, ", procedure.rate_per_s) };
+        let _ = write!(
+            line,
+            "   {name} {rate}{} ok{}{}",
+            procedure.succeeded,
+            counted("failed", procedure.failed),
+            counted("timed out", procedure.timed_out),
+        );
+        if procedure.latency_us.p99 > 0 {
+            let _ = write!(line, ", p99 {}", duration(procedure.latency_us.p99));
+        }
+    }
+    if let Some(user_plane) = user_plane(progress) {
+        let _ = write!(line, "   {user_plane}");
+    }
+    line
 }
 
 /// Sessions and what they carry; nothing while there are none.
@@ -226,9 +339,15 @@ pub(crate) fn duration(us: u64) -> String {
 
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 const AGENTS_SHOWN: usize = 8;
-const WARNINGS_SHOWN: usize = 3;
-const EVENTS_SHOWN: usize = 3;
 const BAR_COLUMNS: usize = 40;
+/// Columns below which nothing is folded any further.
+const NARROWEST: usize = 20;
+/// Rows of a terminal that says it has fewer.
+const FEWEST_ROWS: usize = 4;
+/// A blank at which no line is broken; shown as one.
+const KEPT_TOGETHER: &str = "\u{a0}";
+/// News of one run; more are in its folder.
+const MOST_NEWS: usize = 10_000;
 /// Characters.
 const LONGEST_NAME: usize = 100;
 /// Characters.
@@ -240,7 +359,7 @@ mod tests {
 
     #[test]
     fn lateness_is_said_when_it_begins_changes_and_ends_and_not_with_each_new_figure() {
-        let mut lines = Lines::default();
+        let mut lines = News::default();
         let likely =
             |n| format!("late: this run will be invalid if it goes on like this: {n} of 900 attempts");
         let certain = "late: this run will be invalid: 161 of 1,161 attempts".to_owned();
@@ -264,10 +383,10 @@ mod tests {
             judged: true,
         };
         let mut progress = Progress { slos: vec![slo(false), slo(true)], ..Progress::default() };
-        let judged = screen(&progress);
+        let judged = screen(&progress, (80, 24));
         assert!(judged.contains("✗") && judged.contains("✓"), "{judged}");
         progress.late = Some("late: this run will be invalid: 161 of 1,161 attempts".to_owned());
-        let late = screen(&progress);
+        let late = screen(&progress, (80, 24));
         assert!(late.contains("! late: this run will be invalid"), "{late}");
         assert!(!late.contains("✗") && !late.contains("✓"), "{late}");
     }
@@ -278,5 +397,119 @@ mod tests {
         assert_eq!(user_plane(&progress), None);
         (progress.sessions, progress.user_bps) = (100, (1_250, 48_123_000));
         assert_eq!(user_plane(&progress).unwrap(), "100 sessions, 1.25 kbit/s up, 48.1 Mbit/s down");
+    }
+
+    fn busy() -> Progress {
+        let procedure = |succeeded, failed| results::ProcedureProgress {
+            planned: 10_000,
+            due: succeeded,
+            started: succeeded,
+            succeeded,
+            failed,
+            timed_out: 3,
+            rate_per_s: 1_000,
+            latency_us: results::Percentiles {
+                p50: 74_300,
+                p95: 308_000,
+                p99: 1_320_000,
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let slo = |name: &str, pass| results::SloResult {
+            name: name.to_owned(),
+            target: ">= 99.5%".to_owned(),
+            actual: Some(99.9),
+            unit: "%".to_owned(),
+            pass,
+            coverage: None,
+            limits: std::collections::BTreeMap::new(),
+            judged: true,
+        };
+        let names = ["handover-n2", "mobility-registration-update", "pdu-session", "registration"];
+        Progress {
+            phase: Phase::Running,
+            elapsed: Duration::from_secs(8 * 3600 - 60),
+            total: Duration::from_secs(8 * 3600),
+            procedures: names.map(|name| (name.to_owned(), procedure(9_999, 12))).into(),
+            order: ["registration", "pdu-session", "handover-n2"].map(str::to_owned).to_vec(),
+            agents_wanted: 1,
+            slos: vec![slo("registration.success", true), slo("handover-n2.latency.p95", false)],
+            sessions: 5_000,
+            ..Progress::default()
+        }
+    }
+
+    #[test]
+    fn nothing_is_wider_than_the_terminal_and_no_figure_is_broken() {
+        for columns in [40, 60, 80, 100, 140, 300] {
+            let text = screen(&busy(), (columns, 50));
+            for line in text.lines() {
+                assert!(line.chars().count() < columns, "{columns}: {line:?}");
+            }
+            for whole in [
+                "p95 308 ms",
+                "p99 1.32 s",
+                "9999 of 10000 ok",
+                "7 h 59 min of 8 h",
+                "12 failed",
+                "✗ handover-n2.latency.p95 >= 99.5%",
+            ] {
+                let here = text.lines().any(|line| line.contains(whole));
+                assert!(here || columns < 60, "{columns}: {whole:?} is not in one line of\n{text}");
+            }
+        }
+        assert_eq!(screen(&busy(), (140, 50)).lines().filter(|line| line.contains("p95")).count(), 5);
+    }
+
+    #[test]
+    fn a_low_terminal_keeps_the_headline_the_procedures_and_the_objectives() {
+        for rows in [12, 16, 24] {
+            let text = screen(&busy(), (60, rows));
+            assert!(text.lines().count() < rows, "{rows}: {text}");
+            assert!(text.contains("7 h 59 min") && text.contains("✓ registration.success"), "{rows}: {text}");
+        }
+    }
+
+    #[test]
+    fn procedures_come_in_the_order_of_the_scenario() {
+        let progress = busy();
+        let names: Vec<&str> = in_order(&progress).map(|(name, _)| name).collect();
+        assert_eq!(names, ["registration", "pdu-session", "handover-n2", "mobility-registration-update"]);
+    }
+
+    #[test]
+    fn a_run_that_stands_still_says_so_and_shows_no_rates() {
+        let mut progress = busy();
+        assert!(screen(&progress, (140, 50)).contains("1000 started/s"));
+        progress.paused = true;
+        for text in [screen(&progress, (140, 50)), plain(&progress)] {
+            assert!(text.contains("PAUSED at 7 h 59 min of 8 h"), "{text}");
+            assert!(!text.contains("/s"), "{text}");
+        }
+        let mut news = News::default();
+        assert_eq!(news.new(&progress), ["paused: nothing is due"]);
+        assert_eq!(news.new(&progress), [""; 0]);
+        progress.paused = false;
+        assert_eq!(news.new(&progress), ["going on"]);
+    }
+
+    #[test]
+    fn what_happens_is_said_once_and_what_the_account_says_is_left_to_it() {
+        let mut progress = busy();
+        let mut news = News::default();
+        progress.warnings =
+            vec!["agent a is lost".to_owned(), "3 attempts of x were never started: 3 × busy".to_owned()];
+        progress.events = vec!["0:12 overload".to_owned()];
+        assert_eq!(news.new(&progress), ["warning: agent a is lost", "event: 0:12 overload"]);
+        progress.warnings.push("agent b is lost".to_owned());
+        assert_eq!(news.new(&progress), ["warning: agent b is lost"]);
+    }
+
+    #[test]
+    fn after_its_end_the_schedule_says_since_when_what_is_in_flight_ends() {
+        let mut progress = busy();
+        progress.elapsed = progress.total + Duration::from_secs(5);
+        assert_eq!(headline(&progress), "8 h of 8 h, what is in flight ends since 5 s");
     }
 }

@@ -34,12 +34,18 @@ pub struct Progress {
     pub agents: Vec<AgentProgress>,
     /// How many agents the run waits for.
     pub agents_wanted: usize,
+    /// The run's clock stands still.
+    #[serde(default)]
+    pub paused: bool,
     /// Since the start of the run.
     pub elapsed: Duration,
     /// The schedule's length.
     pub total: Duration,
     /// By procedure.
     pub procedures: BTreeMap<String, ProcedureProgress>,
+    /// The procedures that the scenario's loads name, in their order.
+    #[serde(default)]
+    pub order: Vec<String>,
     /// Attempts in flight.
     pub in_flight: u64,
     /// UEs registered.

@@ -60,6 +60,19 @@ impl Scenario {
         self.subscribers.iter().map(|group| group.count).sum()
     }
 
+    /// The procedures that its loads attempt, in the order in which they begin.
+    pub fn order(&self) -> Vec<String> {
+        let mut loads: Vec<&Load> = self.load.iter().collect();
+        loads.sort_by_key(|load| load.starts_after);
+        let mut names: Vec<String> = Vec::new();
+        for load in loads {
+            if !names.iter().any(|known| known == load.procedure.name()) {
+                names.push(load.procedure.name().to_owned());
+            }
+        }
+        names
+    }
+
     /// Subscriber `index` of all groups in their order, counted from 0.
     pub fn subscriber(&self, index: u64) -> Option<Subscriber> {
         let mut before = 0;

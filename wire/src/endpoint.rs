@@ -198,7 +198,8 @@ impl fmt::Debug for Joins {
 fn logged(error: WireError) -> WireError {
     match &error {
         WireError::JoinsFailed { .. } => tracing::warn!("{error}"),
-        error => tracing::warn!("a join failed: {error}"),
+        // Whoever owns the endpoint hears of it, and says it.
+        error => tracing::info!("a join failed: {error}"),
     }
     error
 }

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use wire::WireError;
+use wire::to_agent::ToAgent;
 use wire::to_coordinator::ToCoordinator;
 
 use super::config::{AgentConfig, AgentError, Interruption};
@@ -27,8 +29,17 @@ pub async fn run(
     loop {
         let left = Session::open(&config)?.work(&config, &mut interruptions).await?;
         match left {
-            Left::RunOver if config.stay => tracing::info!("waiting for the next run"),
-            Left::RunOver | Left::HandedOver => return Ok(()),
+            Left::RunOver if config.stay => {
+                tracing::info!(target: NEWS, "the run is over: waiting for the next one at {}", config.coordinator);
+            }
+            Left::RunOver => {
+                tracing::info!(target: NEWS, "leaving: the run is over, and everything is handed in");
+                return Ok(());
+            }
+            Left::HandedOver => {
+                tracing::info!(target: NEWS, "leaving: everything is handed over");
+                return Ok(());
+            }
             Left::OutOfTime => {
                 tracing::warn!("the time is over: what is not handed over is lost with this agent");
                 return Ok(());
@@ -48,6 +59,10 @@ struct Session {
     /// Packets of traces that the coordinator was too slow for.
     traces_missed: u64,
     has_joined: bool,
+    /// It was said that no coordinator is there yet.
+    said_waiting: bool,
+    /// The load of a run has begun here.
+    has_begun: bool,
     last_error: String,
     outputs: Vec<Output>,
 }
@@ -86,6 +101,8 @@ impl Session {
             from_spool,
             traces_missed: 0,
             has_joined: false,
+            said_waiting: false,
+            has_begun: false,
             last_error: "it was not called".to_owned(),
             outputs: Vec::new(),
         })
@@ -127,12 +144,15 @@ impl Session {
                 return Ok(None);
             }
             Event::Coordinator(FromCoordinator::Connected(welcome)) => {
-                let verb = if welcome.returned { "returned" } else { "joined" };
-                tracing::info!(agent = %welcome.agent, coordinator = %welcome.program, "{verb}");
-                self.has_joined = true;
+                let verb = if welcome.returned { "back at" } else { "joined" };
+                tracing::info!(target: NEWS, "{verb} {} as {} ({})", config.coordinator, welcome.agent, welcome.program);
+                (self.has_joined, self.said_waiting) = (true, false);
                 Input::Connected(welcome)
             }
-            Event::Coordinator(FromCoordinator::Message(message)) => Input::Message(message),
+            Event::Coordinator(FromCoordinator::Message(message)) => {
+                self.say(&message);
+                Input::Message(message)
+            }
             Event::Coordinator(FromCoordinator::Refused(error)) if !self.has_joined => {
                 return Err(AgentError::Join(error));
             }
@@ -141,10 +161,7 @@ impl Session {
                 if !self.has_joined && !config.stay {
                     return Err(AgentError::Join(error));
                 }
-                if self.holder.is_connected() {
-                    tracing::warn!(%error, "lost the coordinator: calling again");
-                }
-                self.last_error = error.to_string();
+                self.say_lost(&error, &config.coordinator);
                 Input::Disconnected
             }
             Event::Worker(FromWorker::Notice(notice)) => {
@@ -162,6 +179,7 @@ impl Session {
             Event::Spool(input) => input,
             Event::Interrupted(Interruption { reason, deadline }) => {
                 let within = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                tracing::info!(target: NEWS, "draining: {reason}: nothing new is begun, shards are handed over");
                 Input::Interrupted { reason, within }
             }
             Event::HealthDue => {
@@ -171,6 +189,31 @@ impl Session {
             Event::Deadline => Input::Tick,
         };
         Ok(self.decide(input))
+    }
+
+    /// Tells an operator, once, that nobody answers.
+    fn say_lost(&mut self, error: &WireError, coordinator: &str) {
+        if self.holder.is_connected() {
+            tracing::warn!(%error, "lost the coordinator: calling again");
+        } else if !self.has_joined && !std::mem::replace(&mut self.said_waiting, true) {
+            tracing::info!(target: NEWS, "waiting for a coordinator at {coordinator}: {error}");
+        }
+        self.last_error = error.to_string();
+    }
+
+    /// Tells an operator what the coordinator's word means for this agent.
+    fn say(&mut self, message: &ToAgent) {
+        match message {
+            ToAgent::Start { run, .. } => {
+                self.has_begun = true;
+                tracing::info!(target: NEWS, "the load of run {run} begins");
+            }
+            ToAgent::Drain { reason, .. } => tracing::info!(target: NEWS, "nothing new is begun: {reason}"),
+            ToAgent::RunOver { run } if !self.has_begun => {
+                tracing::info!(target: NEWS, "sent home: run {run} ended before it began, its coordinator says why");
+            }
+            _ => {}
+        }
     }
 
     /// Asks the holder what is to be done, and does it.
@@ -266,5 +309,7 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
+/// The target of the log's lines that an operator of an agent wants to see in any case.
+const NEWS: &str = "agent_news";
 /// How often the agent says how it is doing.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);

@@ -74,8 +74,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
             // A search whose first probe cannot begin leaves nothing; a folder with probes stays.
             return found.inspect_err(|_| drop(std::fs::remove_dir(folder.path())));
         }
+        let order = plan.scenario().order();
         let ended = embedded(plan, &arguments, folder).await?;
-        campaign::print(&ended, &arguments.campaign)
+        campaign::print(&ended, &arguments.campaign, &order)
     })
 }
 

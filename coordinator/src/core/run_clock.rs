@@ -10,6 +10,11 @@ use super::{Core, Presence, Record, micros};
 use results::Phase;
 
 impl Core {
+    /// Whether the run's clock stands still.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
     /// µs since the start of the run; 0 before it.
     pub(super) fn run_us(&self) -> u64 {
         self.run_us_at(self.now)
