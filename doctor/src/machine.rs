@@ -183,7 +183,7 @@ fn clock() -> Finding {
 
 fn disk(needs: &Needs) -> Option<Finding> {
     let there = needs.out.ancestors().find(|folder| folder.is_dir());
-    let folder = there.unwrap_or(std::path::Path::new("."));
+    let folder = there.unwrap_or_else(|| std::path::Path::new("."));
     let (shown_folder, disk) = (folder.display(), rustix::fs::statvfs(folder).ok()?);
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     if rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err() {
