@@ -29,6 +29,7 @@ pub fn render_report(folder: &Path) -> Result<PathBuf, FolderError> {
 /// [`FolderError`]: they cannot be written.
 pub fn write_search(folder: &Path, summary: &SearchSummary) -> Result<PathBuf, FolderError> {
     write_whole(&folder.join("summary.json"), format!("{:#}\n", json!(summary)).as_bytes())?;
+    write_whole(&folder.join("junit.xml"), crate::junit::render_search(summary).as_bytes())?;
     let page = folder.join("report.html");
     write_whole(&page, capacity::render(summary).as_bytes())?;
     Ok(page)

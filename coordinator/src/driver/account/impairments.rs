@@ -31,7 +31,8 @@ pub(crate) fn executed(scenario: &Scenario, lasted: Duration) -> ImpairmentSumma
     let overridden = scenario.conditions.override_.as_ref();
     ImpairmentSummary {
         windows: lines,
-        active_s: merged.iter().map(|(from, to)| to - from).sum(),
+        // A sum of nothing is -0.0.
+        active_s: merged.iter().map(|(from, to)| to - from).sum::<f64>() + 0.0,
         worst_hour_s: worst_hour(&merged),
         overridden: overridden
             .map(|allowed| Override { by: allowed.by.clone(), reason: allowed.reason.clone() }),

@@ -4,6 +4,7 @@ mod impairments;
 mod summary;
 mod warnings;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -216,6 +217,16 @@ impl Account {
         self.folder.write("ladders.ndjson", &lines)
     }
 
+    /// How long the loads of each procedure last, together, in seconds.
+    fn lasted(&self) -> BTreeMap<String, f64> {
+        let mut lasted = BTreeMap::new();
+        for load in &self.core.plan().scenario().load {
+            let length = load.ends_after().saturating_sub(load.starts_after);
+            *lasted.entry(load.procedure.name().to_owned()).or_insert(0.0) += length.as_secs_f64();
+        }
+        lasted
+    }
+
     /// The summary last, so that a folder with a summary is complete. What cannot be written is in the verdict of the
     /// returned one.
     fn write(&mut self, summary: &mut Summary) {
@@ -227,7 +238,7 @@ impl Account {
         if let Err(error) = self.write_call_flows() {
             give_up(summary, &error);
         }
-        if let Err(error) = self.folder.write("junit.xml", render_junit(summary).as_bytes()) {
+        if let Err(error) = self.folder.write("junit.xml", render_junit(summary, &self.lasted()).as_bytes()) {
             give_up(summary, &error);
         }
         let text = serde_json::to_value(&*summary).map(|value| pretty(&value)).unwrap_or_default();
