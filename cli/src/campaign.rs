@@ -13,6 +13,7 @@ use wire::to_agent::TracePolicy;
 
 use crate::commands::interrupted;
 use crate::exit::{self, Exit};
+use crate::notify::{self, Message, Receiver};
 use crate::{outcome, view};
 
 /// What every run can be told.
@@ -31,6 +32,13 @@ pub(crate) struct Options {
     /// Prints summary.json on standard output, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Adds the result as GitHub-flavoured Markdown to this file, such as "$GITHUB_STEP_SUMMARY".
+    #[arg(long, value_name = "FILE")]
+    summary_file: Option<PathBuf>,
+    /// Tells this address how the run ended: https://HOST/PATH, or slack+https://… for a webhook of Slack. May be repeated. With
+    /// a secret in ROAMSTORM_NOTIFY_SECRET it is signed (docs/pipelines.md).
+    #[arg(long, value_name = "URL")]
+    notify: Vec<Receiver>,
     /// Nothing of it is shown while it runs.
     #[arg(skip)]
     pub(crate) quiet: bool,
@@ -39,7 +47,15 @@ pub(crate) struct Options {
 impl Options {
     /// Of a probe, which shows and keeps nothing.
     pub(crate) fn of_probe(out: &Path) -> Self {
-        Self { out: out.to_owned(), trace: TracePolicy::Failed, lease: PROBE_LEASE, json: true, quiet: true }
+        Self {
+            out: out.to_owned(),
+            trace: TracePolicy::Failed,
+            lease: PROBE_LEASE,
+            json: true,
+            summary_file: None,
+            notify: Vec::new(),
+            quiet: true,
+        }
     }
 
     /// Makes the folder of a run.
@@ -51,6 +67,24 @@ impl Options {
     /// Where run folders are.
     pub(crate) fn out(&self) -> &Path {
         &self.out
+    }
+
+    /// Adds the result to the file of a pipeline's summary; where that cannot be, the run has ended all the same.
+    pub(crate) fn add_summary(&self, markdown: impl FnOnce() -> String) {
+        let Some(path) = &self.summary_file else { return };
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        let written = file.and_then(|mut file| {
+            use std::io::Write as _;
+            file.write_all(markdown().as_bytes())
+        });
+        if let Err(error) = written {
+            eprintln!("warning: --summary-file {}: {error}", path.display());
+        }
+    }
+
+    /// Tells whoever wants to know how it ended.
+    pub(crate) async fn tell(&self, message: &Message) {
+        notify::tell(&self.notify, message).await;
     }
 
     /// A ledger that is not there may still be on its way; who mistyped its name should learn it before the run.
@@ -82,13 +116,21 @@ impl Options {
 pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, options: &Options) -> Result<Exit, Error> {
     let order = plan.scenario().order();
     let ended = play(coordinator, plan, options.quiet).await?;
-    print(&ended, options, &order)
+    finish(&ended, options, &order).await
 }
 
-/// Prints the result of a run.
-pub(crate) fn print(ended: &RunOutcome, options: &Options, order: &[String]) -> Result<Exit, Error> {
+/// Prints the result of a run, adds it to the pipeline's summary, and tells whoever wants to know.
+pub(crate) async fn finish(ended: &RunOutcome, options: &Options, order: &[String]) -> Result<Exit, Error> {
+    let exit = print(ended, options, order)?;
+    options.add_summary(|| report::render_markdown(&ended.summary, order));
+    options.tell(&Message::of_run(&ended.summary, &ended.folder)).await;
+    Ok(exit)
+}
+
+fn print(ended: &RunOutcome, options: &Options, order: &[String]) -> Result<Exit, Error> {
     if options.json {
-        crate::stdout::json(&serde_json::to_string_pretty(&ended.summary)?);
+        // In the order of summary.json.
+        crate::stdout::json(&serde_json::to_string_pretty(&serde_json::to_value(&ended.summary)?)?);
     } else {
         outcome::print(&ended.summary, &ended.folder, order);
     }

@@ -86,6 +86,16 @@ pub(crate) const COMPARE: &str = ending!(
     "compare 20261124-010000-nightly 20261125-010000-nightly"
     "compare 20261124-010000-nightly 20261125-010000-nightly --min-effect 5%"
 );
+pub(crate) const RUNS: &str = ending!("0 listed, 2 there is no such run, 3 a fault of roamstorm";
+    "runs"
+    "runs --scenario nightly --verdict fail --last 10"
+    "runs --json | jq -r .[-1].run_id"
+);
+pub(crate) const TREND: &str = ending!("0 shown, 2 no run has this figure or the input is wrong, 3 a fault of roamstorm";
+    "trend registration.latency.p99 --scenario nightly"
+    "trend handover-n2.success --scenario campaign-10k --last 60 --json"
+    "trend capacity.knee --scenario capacity"
+);
 pub(crate) const RECONCILE: &str = ending!(
     "0 every session that can be judged agrees, 1 some do not, 2 the input is wrong, 3 lost packets explain so much that nothing is proven";
     "reconcile 20261125-101500-soak"

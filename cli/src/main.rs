@@ -22,7 +22,9 @@ mod colour;
 mod commands;
 mod exit;
 mod help;
+mod notify;
 mod outcome;
+mod past;
 mod runs;
 mod search;
 mod target;
@@ -89,6 +91,12 @@ enum Command {
     /// Hold a run against an earlier one: what is worse, what is better, beyond chance.
     #[command(after_help = help::COMPARE)]
     Compare(commands::compare::Arguments),
+    /// List the runs that there are.
+    #[command(after_help = help::RUNS)]
+    Runs(commands::runs::Arguments),
+    /// Show a figure over the last runs of a scenario, and where its level changed.
+    #[command(after_help = help::TREND)]
+    Trend(commands::trend::Arguments),
     /// Hold usage against charging, of a run or of ledgers from elsewhere.
     #[command(after_help = help::RECONCILE)]
     Reconcile(commands::reconcile::Arguments),
@@ -141,6 +149,8 @@ fn run(arguments: Arguments) -> ExitCode {
         Command::Stop(arguments) => commands::order::run(&arguments, Order::Stop),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
+        Command::Runs(arguments) => commands::runs::run(&arguments),
+        Command::Trend(arguments) => commands::trend::run(&arguments),
         Command::Reconcile(arguments) => commands::reconcile::run(&arguments),
         Command::Certs(arguments) => commands::certs::run(&arguments),
         Command::Schema(arguments) => commands::schema::run(&arguments),

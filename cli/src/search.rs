@@ -9,7 +9,9 @@ use results::{FORM, Probe, SearchSummary, Status};
 use scenarios::{CapacitySearch, Metric, MetricKind, Plan, Procedure, Scenario};
 use statistics::{ProbeOutcome, Search, SearchEnd, SearchSettings};
 
+use crate::campaign::Options;
 use crate::exit::Exit;
+use crate::notify::Message;
 use crate::view::duration;
 
 /// Runs the search of a scenario in its folder; `probe` plays one plan in a folder of its own.
@@ -18,7 +20,7 @@ pub(crate) async fn conduct<F>(
     search: &CapacitySearch,
     folder: &RunFolder,
     agents: u16,
-    as_json: bool,
+    options: &Options,
     probe: F,
 ) -> Result<Exit, Error>
 where
@@ -55,12 +57,14 @@ where
     };
     let summary = summary(plan, search, folder, end, &probes);
     let page = write_search(folder.path(), &summary)?;
-    if as_json {
+    if options.json {
         crate::stdout::json(&serde_json::to_string_pretty(&summary)?);
     } else {
         println!("{}", summary.verdict);
         println!("report: {}", page.display());
     }
+    options.add_summary(|| report::render_search_markdown(&summary));
+    options.tell(&Message::of_search(&summary, folder.path())).await;
     Ok(match end {
         Some(SearchEnd::Found(_) | SearchEnd::Reached { .. }) => Exit::Pass,
         Some(SearchEnd::Never { .. }) => Exit::SloFailed,

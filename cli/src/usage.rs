@@ -67,7 +67,7 @@ fn no_command(name: &str) -> String {
 }
 
 /// The words of other tools for what ours do.
-const ELSEWHERE: [(&str, &str); 18] = [
+const ELSEWHERE: [(&str, &str); 20] = [
     ("validate", "check"),
     ("lint", "check"),
     ("plan", "check"),
@@ -83,6 +83,8 @@ const ELSEWHERE: [(&str, &str); 18] = [
     ("status", "watch"),
     ("kill", "stop"),
     ("diff", "compare"),
+    ("ls", "runs"),
+    ("history", "runs"),
     ("preflight", "doctor"),
     ("completion", "completions"),
     ("cert", "certs"),
@@ -242,6 +244,32 @@ mod tests {
         let mut tried = 0;
         look(&mut crate::Arguments::command(), &mut tried);
         assert!(tried > 40, "{tried}");
+    }
+
+    /// Of all shell blocks of the documents, also of those that cannot be run here (cli/tests/documentation.rs runs the others).
+    #[test]
+    fn the_documents_show_command_lines_of_this_program() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+        let pages = docs.filter(|path| path.is_file()).chain([root.join("README.md")]);
+        let (mut tried, mut wrong) = (0, Vec::new());
+        for page in pages {
+            let text = std::fs::read_to_string(&page).unwrap();
+            let blocks = text.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
+            for line in blocks.flat_map(str::lines).map(str::trim) {
+                let line = line.replace("<run-id>", "run-id").replace("cargo run --release --", "roamstorm");
+                let line = line.split(['|', '>', '#']).next().unwrap_or_default();
+                let words: Vec<&str> = line.split_whitespace().collect();
+                if words.first() == Some(&"roamstorm") {
+                    tried += 1;
+                    if let Err(error) = crate::Arguments::try_parse_from(&words) {
+                        wrong.push(format!("{}: {line}: {error}", page.display()));
+                    }
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert!(tried > 30, "{tried}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod fleet;
 mod glance;
 mod judge_drift;
 mod junit;
+mod markdown;
 mod mobility;
 mod outcomes;
 mod over_time;
@@ -40,6 +41,7 @@ pub use comparison::render as render_comparison;
 use figures::{duration, some};
 pub use judge_drift::judge as judge_drift;
 pub use junit::render as render_junit;
+pub use markdown::{render as render_markdown, render_search as render_search_markdown};
 use series::TimeLine;
 pub use write::{render_report, write_search};
 

@@ -120,7 +120,7 @@ fn in_percent(part: f64) -> String {
     format!("{} %", (part * 1e6).round() / 1e4)
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+pub(super) fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim();
     let percent: f64 = number.parse().map_err(|_| format!("{text:?} is not a percentage such as 2%"))?;
     (0.0..=100.0)

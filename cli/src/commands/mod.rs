@@ -17,10 +17,12 @@ pub(crate) mod place;
 pub(crate) mod reconcile;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod scenario;
 pub(crate) mod schema;
 pub(crate) mod simulator;
 pub(crate) mod subscribers;
+pub(crate) mod trend;
 pub(crate) mod watch;
 
 /// Waits for Ctrl-C or SIGTERM.

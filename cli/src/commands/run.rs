@@ -69,14 +69,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         let folder = arguments.campaign.folder(&plan)?;
         if let Some(search) = plan.scenario().search.clone() {
             let probe = async |plan, folder| embedded(plan, &arguments, folder).await;
-            let json = arguments.campaign.json;
-            let found = search::conduct(&plan, &search, &folder, arguments.agents, json, probe).await;
+            let options = &arguments.campaign;
+            let found = search::conduct(&plan, &search, &folder, arguments.agents, options, probe).await;
             // A search whose first probe cannot begin leaves nothing; a folder with probes stays.
             return found.inspect_err(|_| drop(std::fs::remove_dir(folder.path())));
         }
         let order = plan.scenario().order();
         let ended = embedded(plan, &arguments, folder).await?;
-        campaign::print(&ended, &arguments.campaign, &order)
+        campaign::finish(&ended, &arguments.campaign, &order).await
     })
 }
 
