@@ -18,6 +18,10 @@ run: ## Run the smoke campaign: 100 subscribers register with the embedded core
 build: ## Build the release program at target/release/roamstorm
 	cargo build --release
 
+.PHONY: dist
+dist: ## Make the release artifacts in target/artifacts: archive, program, checksums
+	scripts/dist
+
 .PHONY: setup
 setup: ## Install what the tests need: tshark, a User Mode Linux kernel, pycrate
 	@scripts/setup
