@@ -72,9 +72,9 @@ fn valid(ended: &Ended, lost: u64) {
     );
 }
 
-/// What an agent lost that went on: it was frozen while that was under way, or another shard had no word for it.
+/// What an agent lost that went on: it was frozen while that was under way, or another shard had no word for it, or was not there.
 fn disturbed(summary: &Value) -> u64 {
-    let reasons = ["agent-stood-still", "other-shard-silent", "lease-lapsed"];
+    let reasons = ["agent-stood-still", "other-shard-silent", "other-shard-away", "lease-lapsed"];
     let of =
         |procedure: &Value| reasons.map(|reason| number(&procedure["abandoned"][reason])).iter().sum::<u64>();
     procedures(summary).map(|(_, procedure)| of(procedure)).sum()
