@@ -81,6 +81,13 @@ impl Axis {
         Self { scale: Scale::Log, min, max, ticks }
     }
 
+    /// An axis of decades from one value to another, whatever lies between.
+    pub(super) fn decades(low: f64, high: f64, unit: Unit) -> Self {
+        let axis = Self::log(low, high, unit);
+        let ticks = axis.ticks.into_iter().filter(|(value, _)| (low * 0.99..=high * 1.01).contains(value));
+        Self { min: low, max: high, ticks: ticks.collect(), ..axis }
+    }
+
     /// Seconds since the start of the run.
     pub(super) fn time(from_s: f64, to_s: f64) -> Self {
         const STEPS: [f64; 15] = [
@@ -147,7 +154,7 @@ pub(super) fn clock(seconds: f64) -> String {
 }
 
 /// The next of 1, 2, 5, 10, 20, 50, … that is not below `value`.
-fn round_up(value: f64) -> f64 {
+pub(super) fn round_up(value: f64) -> f64 {
     let decade = 10_f64.powf(value.log10().floor());
     [1.0, 2.0, 5.0, 10.0]
         .into_iter()

@@ -27,7 +27,7 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
                     (worst(billing))
                 }
             }
-            (faults(billing))
+            (faults(billing, run.is_judged()))
         }
     }
 }
@@ -49,7 +49,7 @@ fn answer(billing: &BillingSummary) -> Markup {
                 0 if judged < sessions => html! { (Status::Pass.badge()) " Every one of the " (count(judged)) " sessions that could be judged was charged once, for what was used; "
                     (count(sessions - judged)) " could not be judged." },
                 0 => html! { (Status::Pass.badge()) " Every one of " (count(sessions)) " sessions was charged once, for what was used." },
-                n => html! { (Status::Fail.badge()) " " (count(n)) " of " (count(sessions)) " sessions were not charged for what was used"
+                n => html! { (Status::Fail.badge()) " " (count(n)) " of " (count(sessions)) " sessions are not reconciled"
                     ", " strong { (amount(account, account.at_stake)) } " is at stake; unreconciled.csv lists them." },
             }) }
             (by_loss(billing))
@@ -99,7 +99,7 @@ pub(super) fn in_short(run: &Run<'_>) -> Option<(String, String, String)> {
     } else {
         (charged + 5_000).div_euclid(10_000) * 10_000
     };
-    Some((title, money(told, ""), beside))
+    Some((title, short_money(told), beside))
 }
 
 fn totals(account: &Account) -> Markup {
@@ -109,7 +109,7 @@ fn totals(account: &Account) -> Markup {
         ("Downlink", account.used_downlink, account.charged_downlink),
     ];
     html! {
-        div.wide { table {
+        div.wide tabindex="0" { table {
             thead { tr { th scope="col" { "Both sides" } th.n scope="col" { "Usage" } th.n scope="col" { "Charging" } th.n scope="col" { "Difference" } } }
             tbody {
                 tr { th scope="row" { "Records" } td.n { (count(account.usage_records)) } td.n { (count(account.charging_records)) } td.n.quiet { (UNKNOWN) } }
@@ -117,7 +117,7 @@ fn totals(account: &Account) -> Markup {
                     tr { th scope="row" { (name) } td.n { (octets(used)) } td.n { (octets(charged)) } td.n { (difference(used, charged)) } }
                 }
                 tr { th scope="row" { "Amount" }
-                    td.n { @if account.currency.is_some() { (amount(account, account.expected)) " " span.quiet { "by the tariff" } } @else { (UNKNOWN) } }
+                    td.n { @if account.currency.is_some() { (amount(account, account.expected)) div.note { "by the tariff" } } @else { (UNKNOWN) } }
                     td.n { (amount(account, account.charged)) }
                     td.n { (money_difference(account)) }
                 }
@@ -169,20 +169,21 @@ fn causes(account: &Account) -> Markup {
         }
         @if !causes.by_cause.is_empty() {
             h3 { "By root cause" }
-            div.wide { table {
+            div.wide tabindex="0" { table {
                 thead { tr {
-                    th scope="col" { "Cause" } th scope="col" { "What it means" } th.n scope="col" { "Sessions" } th.n scope="col" { "At stake" }
-                    th.bar scope="col" { span.away { "As a bar" } }
+                    th scope="col" { "Cause" } th.n scope="col" { "Sessions" }
+                    th.bar scope="col" { span.quiet { "Sessions as a bar" } } th.n scope="col" { "At stake" }
                 } }
                 tbody { @for (cause, n) in causes.by_cause.iter().take(MOST_ROWS) { tr.of-bad {
-                    th scope="row" { (title(cause)) }
-                    td.quiet { (meaning(cause)) }
+                    th scope="row" { (title(cause)) div.note { (meaning(cause)) } }
                     td.n { (count(*n)) }
-                    td.n { (stake(cause).unwrap_or_else(|| UNKNOWN.to_owned())) }
                     td.bar aria-hidden="true" { i style=(format!("width:{:.2}%", *n as f64 / causes.total.max(1) as f64 * 100.0)) {} }
+                    td.n { (stake(cause).unwrap_or_else(|| UNKNOWN.to_owned())) }
                 } } }
             } }
             (left_out(causes.by_cause.len()))
+            p.note { "At stake is what may have to be paid back or asked for, without its sign, so that what was charged too much does not hide what was charged "
+                "too little. The difference of the two sides above has the sign." }
         }
     }
 }
@@ -217,10 +218,10 @@ fn worst(billing: &BillingSummary) -> Markup {
     html! {
         @if !sessions.is_empty() {
             h3 { "The worst sessions, both records side by side" }
-            div.wide { table.sides {
+            div.wide tabindex="0" { table.sides {
                 thead { tr {
-                    th scope="col" { "Session" } th scope="col" { "Side" } th scope="col" { "Network, DNN" } th.n scope="col" { "Began" }
-                    th.n scope="col" { "Lasted" } th.n scope="col" { "Uplink" } th.n scope="col" { "Downlink" } th.n scope="col" { "Amount" }
+                    th scope="col" { "Session" } th scope="col" { "Side" } th scope="col" { "Network, DNN" } th.n scope="col" { "Began, UTC" }
+                    th.n scope="col" { "Lasted" } th.n scope="col" { "Uplink, octets" } th.n scope="col" { "Downlink, octets" } th.n scope="col" { "Amount" }
                 } }
                 @for session in sessions.iter().take(MOST_SESSIONS) { (both_sides(session)) }
             } }
@@ -245,11 +246,11 @@ fn both_sides(session: &Difference) -> Markup {
                 td { "Usage" } (cells(usage, charging, expected, "should be "))
             }
             tr { td { "Charging" } (cells(charging, usage, charged, "")) }
-            tr { td.why colspan="7" {
+            tr { td.why colspan="7" { div {
                 strong.fail { (title(session.cause.as_str())) }
                 @if !session.explanation.is_empty() { ": " (cut(&session.explanation)) }
                 " · " (paid(session.at_stake)) " at stake"
-            } }
+            } } }
         }
     }
 }
@@ -279,27 +280,72 @@ fn cells(side: Option<&Side>, other: Option<&Side>, amount: Option<String>, befo
     }
 }
 
-/// What the charging function did wrong on purpose: what should have been found.
-fn faults(billing: &BillingSummary) -> Markup {
+/// What the charging function did wrong on purpose, beside what was found: the proof that the reconciliation sees it.
+fn faults(billing: &BillingSummary, judged: bool) -> Markup {
     let faults = Tally::of(&billing.faults_injected);
+    let found = |cause: &str| billing.account.by_cause.get(cause).copied().unwrap_or_default();
     html! {
         @if faults.total > 0 {
-            h3 { "Sessions charged wrongly on purpose" }
-            dl.facts { @for (fault, n) in faults.by_cause.iter().take(20) { div { dt { (title(fault)) } dd { (count(*n)) } } } }
+            h3 { "Charged wrongly on purpose, and found" }
+            div.wide tabindex="0" { table {
+                thead { tr { th scope="col" { "Planted" } th.n scope="col" { "Sessions" } th scope="col" { "Found as" } th.n scope="col" { "Sessions" } th scope="col" { "Result" } } }
+                tbody { @for (fault, n) in faults.by_cause.iter().take(20) { tr {
+                    th scope="row" { (title(fault)) }
+                    td.n { (count(*n)) }
+                    @match found_as(fault) {
+                        Some(cause) => {
+                            td { (title(cause)) }
+                            td.n { (count(found(cause))) }
+                            td { @if !judged || !billing.reconciled { (not_judged()) } @else { (comparison(*n, found(cause))) } }
+                        },
+                        None => { td.quiet colspan="3" { "agrees all the same: nothing is to be found" } },
+                    }
+                } } }
+            } }
+            p.note { "A session has one fault and one cause. More may be found than was planted, where something else went wrong as well; a fault on a session that "
+                "cannot be judged is found in none of these." }
         }
     }
+}
+
+/// The root cause that a planted fault is found as; nothing where it changes no sum.
+fn found_as(fault: &str) -> Option<&'static str> {
+    Some(match fault {
+        "lost" => "missing",
+        "duplicated" => "duplicate",
+        "late" => "late",
+        "reordered" => "order",
+        "wrong-volume" => "volume",
+        "wrong-tariff" => "rating",
+        "wrong-plmn" => "serving-network",
+        "orphan" => "orphan",
+        _ => return None,
+    })
+}
+
+fn comparison(planted: u64, found: u64) -> Markup {
+    html! { @match found.cmp(&planted) {
+        std::cmp::Ordering::Equal => span.pass { span.one-line { span aria-hidden="true" { "✓ " } "all" } },
+        std::cmp::Ordering::Greater => span.invalid { span aria-hidden="true" { "! " } (count(found - planted)) " more than planted" },
+        std::cmp::Ordering::Less => strong.fail { span aria-hidden="true" { "✕ " } (count(planted - found)) " not found" },
+    } }
 }
 
 fn amount(account: &Account, amount: Money) -> String {
     money(amount.micros(), &account.currency.as_ref().map(Currency::to_string).unwrap_or_default())
 }
 
-/// Millionths as a decimal number; at least two digits after the point, and no rounding.
+/// Millionths as a decimal number with six digits after the point, so that those below one another are compared at a glance.
 pub(super) fn money(micros: i64, currency: &str) -> String {
     let (sign, all) = (if micros < 0 { "−" } else { "" }, micros.unsigned_abs());
-    let part = format!("{:06}", all % 1_000_000);
-    let part = part.trim_end_matches('0');
-    format!("{sign}{}.{part:0<2} {currency}", count(all / 1_000_000)).trim_end().to_owned()
+    format!("{sign}{}.{:06} {currency}", count(all / 1_000_000), all % 1_000_000).trim_end().to_owned()
+}
+
+/// The same for a tile: with two digits at least, and no more than it needs.
+fn short_money(micros: i64) -> String {
+    let exact = money(micros, "");
+    let (whole, part) = exact.split_once('.').unwrap_or((&exact, ""));
+    format!("{whole}.{:0<2}", part.trim_end_matches('0'))
 }
 
 /// UTC.
@@ -315,8 +361,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn planted_faults_stand_beside_what_was_found() {
+        let causes = |of: &[(&str, u64)]| of.iter().map(|(cause, n)| ((*cause).to_owned(), *n)).collect();
+        let mut billing = BillingSummary { reconciled: true, ..BillingSummary::default() };
+        billing.faults_injected = causes(&[("lost", 11), ("orphan", 4), ("partial", 2), ("late", 1)]);
+        billing.account.by_cause = causes(&[("missing", 11), ("orphan", 3), ("late", 2)]);
+        let page = faults(&billing, true).into_string();
+        let row = |name: &str| page.split("<tr>").find(|row| row.contains(name)).unwrap().to_owned();
+        assert!(row(">Lost<").contains("Missing") && row(">Lost<").contains("✓ </span>all"), "{page}");
+        assert!(row(">Orphan<").contains("1 not found"), "{page}");
+        assert!(row(">Late<").contains("1 more than planted"), "{page}");
+        assert!(row(">Partial<").contains("nothing is to be found"), "{page}");
+        assert!(!faults(&billing, false).into_string().contains("not found"));
+    }
+
+    #[test]
     fn money_is_exact() {
         let shown = [0, 1_234_000, -2_500, 1, 12_345_678_900_000].map(|micros| money(micros, "EUR"));
-        assert_eq!(shown, ["0.00 EUR", "1.234 EUR", "−0.0025 EUR", "0.000001 EUR", "12,345,678.90 EUR"]);
+        assert_eq!(
+            shown,
+            ["0.000000 EUR", "1.234000 EUR", "−0.002500 EUR", "0.000001 EUR", "12,345,678.900000 EUR"]
+        );
+        assert_eq!([0, 1_234_000, 12_300_000].map(short_money), ["0.00", "1.234", "12.30"]);
     }
 }

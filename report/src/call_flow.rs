@@ -1,4 +1,4 @@
-//! The lives of a few UEs as ladder diagrams: lifelines for the RAN ends and the core, a rung for each message.
+//! The lives of a few UEs as ladder diagrams: lifelines for the UE, its gNBs and the AMF, a rung for each message.
 //!
 //! Every ladder is in the page; the script shows the chosen one. Without a script they stand one below the other.
 
@@ -6,22 +6,66 @@ use maud::{Markup, html};
 use results::{CallFlow, CallFlowMessage};
 
 use super::Run;
-use super::figures::{count, cut, some};
+use super::figures::{count, cut, latency, some, title};
 
 pub(super) fn section(run: &Run<'_>) -> Markup {
-    let lives: Vec<Life<'_>> = run.ladders.iter().filter_map(Life::of).take(MOST_LIVES).collect();
+    let lives = lives(run.ladders);
     html! {
         @if !lives.is_empty() {
             section id="ladders" aria-labelledby="ladders-title" {
                 h2 id="ladders-title" { "The life of one UE" }
-                p.note { "Messages between the RAN and the core network, with their times since the start of the run and since the message before. "
-                    "Failed UEs come first, then sampled ones." }
+                p.note { "Messages between UE, gNB and AMF, with their times since the start of the run and since the message before. What carries NAS "
+                    "goes through the gNB; the time is that at the gNB. What the radio lost is crossed out. Failed UEs come first, then those of the "
+                    "slowest attempts, then sampled ones." }
                 div.choose hidden {
                     label for="ladder-choice" { "UE " }
-                    select id="ladder-choice" { @for (number, life) in lives.iter().enumerate() { option value=(number) { (life.name()) } } }
+                    select id="ladder-choice" {
+                        @for kind in Kind::ALL {
+                            @let of_kind = || lives.iter().enumerate().filter(|(_, life)| life.kind == kind);
+                            @if of_kind().next().is_some() {
+                                optgroup label=(kind.title()) { @for (number, life) in of_kind() { option value=(number) { (life.name()) } } }
+                            }
+                        }
+                    }
                 }
                 @for (number, life) in lives.iter().enumerate() { (life.draw(number)) }
             }
+        }
+    }
+}
+
+/// The anchor of the slowest attempt of a procedure, where its messages are there.
+pub(super) fn slowest_of(flows: &[CallFlow], procedure: &str) -> Option<String> {
+    let lives = lives(flows);
+    let of = |life: &Life<'_>| life.slowest.filter(|(of, _)| *of == procedure).map(|(_, us)| us);
+    let slowest = lives.iter().enumerate().filter_map(|(number, life)| Some((of(life)?, number)));
+    slowest.max().map(|(_, number)| format!("ladder-{number}"))
+}
+
+/// In the order in which they are shown.
+fn lives(flows: &[CallFlow]) -> Vec<Life<'_>> {
+    let mut lives: Vec<Life<'_>> = flows.iter().filter_map(Life::of).collect();
+    lives.sort_by_key(|life| life.kind);
+    lives.truncate(MOST_LIVES);
+    lives
+}
+
+/// Why a life is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Failed,
+    Slowest,
+    Sampled,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Failed, Self::Slowest, Self::Sampled];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Failed => "Failed",
+            Self::Slowest => "Slowest attempts",
+            Self::Sampled => "Sampled",
         }
     }
 }
@@ -30,7 +74,8 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
 struct Life<'a> {
     imsi: String,
     why: String,
-    failed: bool,
+    kind: Kind,
+    slowest: Option<(&'a str, u64)>,
     messages: Vec<&'a CallFlowMessage>,
     left_out: u64,
     /// The ends at the RAN, in the order in which they appear: the UE was at the first one first.
@@ -50,35 +95,40 @@ impl<'a> Life<'a> {
             }
         }
         let beyond = u64::try_from(flow.messages.len() - messages.len()).unwrap_or(u64::MAX);
+        let slowest = flow.slowest.as_ref().map(|slow| (slow.procedure.as_str(), slow.latency_us));
+        let kind = match (flow.failed, slowest) {
+            (true, _) => Kind::Failed,
+            (false, Some(_)) => Kind::Slowest,
+            (false, None) => Kind::Sampled,
+        };
+        let why = match slowest {
+            Some((procedure, us)) if !flow.failed => {
+                format!("{} took {}", title(procedure), latency(us as f64))
+            }
+            _ => cut(&flow.why),
+        };
         let left_out = flow.left_out.saturating_add(beyond);
-        Some(Self {
-            imsi: cut(&flow.imsi),
-            why: cut(&flow.why),
-            failed: flow.failed,
-            messages,
-            left_out,
-            rans,
-        })
+        Some(Self { imsi: cut(&flow.imsi), why, kind, slowest, messages, left_out, rans })
     }
 
     fn name(&self) -> String {
-        let sign = if self.failed { "✕ " } else { "" };
+        let sign = if self.kind == Kind::Failed { "✕ " } else { "" };
         format!("{sign}{} · {} · {} messages", self.imsi, self.why, count(self.messages.len() as u64))
     }
 
     fn draw(&self, number: usize) -> Markup {
-        let columns = self.rans.len();
         let mut before: Option<f64> = None;
         html! {
-            figure.ladder id={ "ladder-" (number) } {
+            figure.ladder id={ "ladder-" (number) } tabindex="-1" {
                 figcaption { span.id { (self.imsi) } " "
-                    @if self.failed { strong.fail { span aria-hidden="true" { "✕ " } (self.why) } } @else { span.quiet { (self.why) } } }
-                div.wide { table style=(format!("--lanes:{}", columns + 1)) {
+                    @if self.kind == Kind::Failed { strong.fail { span aria-hidden="true" { "✕ " } (self.why) } } @else { span.quiet { (self.why) } } }
+                div.wide tabindex="0" role="region" aria-label={ "Messages of " (self.imsi) } { table style=(format!("--lanes:{}", self.rans.len() + 2)) {
                     thead { tr {
                         th.n scope="col" { "Time" }
                         th.n scope="col" { span.quiet { "after" } }
+                        th.lane scope="col" { "UE" }
                         @for (lane, ran) in self.rans.iter().enumerate() { th.lane scope="col" {
-                            (if columns == 1 { "UE · gNB".to_owned() } else { format!("UE · gNB {}", lane + 1) }) br; span.quiet { (ran) }
+                            (if self.rans.len() == 1 { "gNB".to_owned() } else { format!("gNB {}", lane + 1) }) br; span.quiet { (ran) }
                         } }
                         th.lane scope="col" { "AMF" br; span.quiet { (self.core()) } }
                     } }
@@ -93,30 +143,60 @@ impl<'a> Life<'a> {
     }
 
     fn core(&self) -> String {
-        self.messages.first().map(|message| cut(&message.core)).unwrap_or_default()
+        self.messages.iter().find_map(|message| some(&message.core)).unwrap_or_default()
     }
 
-    /// One message: an arrow from its RAN end to the core, or back, over the lifelines between.
+    /// One message: an arrow over the lifelines between its two ends.
     fn rung(&self, message: &CallFlowMessage, at: f64, before: Option<f64>) -> Markup {
         let ran = end(message);
-        let lane = self.rans.iter().position(|known| *known == ran).unwrap_or(self.rans.len() - 1);
-        let uplink = message.uplink;
+        let lane = 1 + self.rans.iter().position(|known| *known == ran).unwrap_or(self.rans.len() - 1);
+        let core = self.rans.len() + 1;
         let name = some(&message.name).unwrap_or_else(|| "message".to_owned());
         let comment = some(&message.comment);
-        let between = self.rans.len() - lane;
+        // What the radio lost went from the UE to its gNB, or back, and no further.
+        let (from, to) = match (message.lost, reaches_ue(&name)) {
+            (true, _) => (0, lane),
+            (false, true) => (0, core),
+            (false, false) => (lane, core),
+        };
+        let (uplink, between) = (message.uplink, to - from);
+        let ends = match (message.lost, uplink) {
+            (true, true) => "lost on the radio, on its way to the gNB",
+            (true, false) => "lost on the radio, on its way to the UE",
+            (false, true) => "to the AMF",
+            (false, false) if from == 0 => "to the UE",
+            (false, false) => "to the gNB",
+        };
         html! {
             tr class=(if comment.is_some() { "begins" } else { "" }) {
                 td.n { (clock(at)) }
                 td.n.quiet { @if let Some(before) = before { (after(at - before)) } }
-                @for _ in 0..lane { td.lane {} }
+                @for _ in 0..from { td.lane {} }
                 td.rung colspan=(between + 1) style=(format!("--between:{between}")) {
                     @if let Some(comment) = &comment { span.comment { (comment) } }
-                    span.what { (name) }
-                    i class=(if uplink { "arrow up" } else { "arrow down" }) aria-label=(if uplink { "to the AMF" } else { "to the gNB" }) {}
+                    span.what { @if message.lost { strong.fail { "✕ lost on the radio: " } } (name) }
+                    i class={ "arrow " (if uplink { "up" } else { "down" }) @if message.lost { " lost" } } aria-hidden="true" {
+                        // Where it passes through the gNB.
+                        @if !message.lost && from == 0 { b style=(format!("--at:{}", lane)) {} }
+                    }
+                    span.away { (ends) }
                 }
+                @for _ in to..core { td.lane {} }
             }
         }
     }
+}
+
+/// Whether a message goes through to the UE, or comes from there: it carries NAS, or the gNB tells the UE at once.
+fn reaches_ue(name: &str) -> bool {
+    const CARRIERS: [&str; 5] = [
+        "InitialUEMessage",
+        "DownlinkNASTransport",
+        "UplinkNASTransport",
+        "HandoverCommand",
+        "HandoverNotify",
+    ];
+    name.contains(" · ") || CARRIERS.iter().any(|carrier| name.starts_with(carrier))
 }
 
 fn end(message: &CallFlowMessage) -> String {
@@ -136,42 +216,66 @@ fn after(us: f64) -> String {
     }
 }
 
-const MOST_LIVES: usize = 40;
+const MOST_LIVES: usize = 60;
 const MOST_MESSAGES: usize = 160;
 const MOST_RANS: usize = 4;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use results::SlowAttempt;
+
+    fn message(at_us: i64, uplink: bool, ran: &str, name: &str) -> CallFlowMessage {
+        let (ran, core, name) = (ran.to_owned(), "10.0.0.9:38412".to_owned(), name.to_owned());
+        CallFlowMessage { at_us, uplink, ran, core, name, ..CallFlowMessage::default() }
+    }
+
+    fn flow(imsi: &str, messages: Vec<CallFlowMessage>) -> CallFlow {
+        CallFlow { imsi: imsi.to_owned(), why: "sampled".to_owned(), messages, ..CallFlow::default() }
+    }
 
     #[test]
-    fn a_life_at_two_gnbs_has_a_lane_for_each() {
-        let message = |at_us, uplink, ran: &str, name: &str| CallFlowMessage {
-            at_us,
-            uplink,
-            ran: ran.to_owned(),
-            core: "10.0.0.9:38412".to_owned(),
-            name: name.to_owned(),
-            comment: String::new(),
-        };
-        let flow = CallFlow {
-            imsi: "001010000000001".to_owned(),
-            why: "sampled".to_owned(),
-            failed: false,
-            left_out: 3,
-            messages: vec![
-                message(1_000_000, true, "10.0.0.1:1", "HandoverRequired"),
-                message(1_004_500, false, "10.0.0.2:1", "HandoverRequest"),
-                message(1_009_000, false, "10.0.0.1:1", "HandoverCommand"),
-            ],
-        };
+    fn a_life_at_two_gnbs_has_a_lane_for_the_ue_and_for_each() {
+        let messages = vec![
+            message(1_000_000, true, "10.0.0.1:1", "HandoverRequired"),
+            message(1_004_500, false, "10.0.0.2:1", "HandoverRequest"),
+            message(1_009_000, false, "10.0.0.1:1", "HandoverCommand"),
+        ];
+        let flow = CallFlow { left_out: 3, ..flow("001010000000001", messages) };
         let life = Life::of(&flow).unwrap();
         assert_eq!(life.rans, ["10.0.0.1:1", "10.0.0.2:1"]);
         let page = life.draw(0).into_string();
-        assert!(
-            page.contains("UE · gNB 2") && page.contains("+4.5 ms") && page.contains("3 more messages"),
-            "{page}"
-        );
+        for shown in ["<th class=\"lane\" scope=\"col\">UE</th>", "gNB 2", "+4.5 ms", "3 more messages"] {
+            assert!(page.contains(shown), "{shown}: {page}");
+        }
+        // From the first gNB over the second one to the AMF; the command goes on to the UE.
+        let rungs: Vec<&str> = page.split("colspan=\"").skip(1).map(|rest| &rest[..1]).collect();
+        assert_eq!(rungs, ["3", "2", "4"]);
         assert!(Life::of(&CallFlow::default()).is_none());
+    }
+
+    #[test]
+    fn what_the_radio_lost_is_crossed_out_between_the_ue_and_its_gnb() {
+        let sent = message(5_000_000, true, "10.0.0.1:1", "InitialUEMessage · Service request");
+        let lost =
+            CallFlowMessage { lost: true, ..message(5_100_000, false, "10.0.0.1:1", "Service accept") };
+        let page = Life::of(&flow("001010000000001", vec![sent, lost])).unwrap().draw(0).into_string();
+        let rung = page.rsplit("<tr").next().unwrap();
+        assert!(rung.contains("✕ lost on the radio: </strong>Service accept"), "{rung}");
+        assert!(rung.contains("colspan=\"2\"") && rung.contains("on its way to the UE"), "{rung}");
+        assert_eq!(rung.matches("<td class=\"lane\">").count(), 1, "the AMF has no part in it: {rung}");
+    }
+
+    #[test]
+    fn slowest_attempt_of_a_procedure_has_an_anchor_after_the_failed_ones() {
+        let slow = |imsi, procedure: &str, latency_us| CallFlow {
+            slowest: Some(SlowAttempt { procedure: procedure.to_owned(), latency_us }),
+            ..flow(imsi, vec![message(0, true, "a", "InitialUEMessage")])
+        };
+        let failed = CallFlow { failed: true, ..flow("3", vec![message(0, true, "a", "InitialUEMessage")]) };
+        let flows = [slow("1", "registration", 90), slow("2", "registration", 6_060_000), failed];
+        assert_eq!(slowest_of(&flows, "registration").as_deref(), Some("ladder-2"));
+        assert_eq!(slowest_of(&flows, "pdu-session"), None);
+        assert_eq!(lives(&flows)[2].name(), "2 · Registration took 6.06 s · 1 messages");
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn impairments(run: &Run<'_>) -> Markup {
             @if faults.is_empty() && windows.is_empty() && radio.is_none() { p.quiet { "None." } }
             @if !windows.is_empty() { (schedule(impairments)) }
             @if !faults.is_empty() {
-                div.wide { table {
+                div.wide tabindex="0" { table {
                     thead { tr { th scope="col" { "Fault" } th.n scope="col" { "At" } th.n scope="col" { "For" } } }
                     tbody { @for fault in faults.iter().take(MOST_ROWS) { tr {
                         th scope="row" { (shown(&fault.kind)) }
@@ -45,7 +45,7 @@ fn schedule(impairments: &ImpairmentSummary) -> Markup {
                 " The budget was overridden by " strong { (shown(&overridden.by)) } ": " (shown(&overridden.reason)) "."
             }
         }
-        div.wide { table {
+        div.wide tabindex="0" { table {
             thead { tr { th scope="col" { "Impairment" } th scope="col" { "Kind" } th.n scope="col" { "At" } th.n scope="col" { "For" } th.n scope="col" { "Cells" } th scope="col" { "Details" } } }
             tbody { @for window in windows.iter().take(MOST_WINDOWS) { tr {
                 th scope="row" { (shown(&window.name)) }
@@ -94,7 +94,7 @@ pub(super) fn ran_events(run: &Run<'_>) -> Markup {
             section id="ran-events" aria-labelledby="ran-events-title" {
                 h2 id="ran-events-title" { "Between the RAN and the core" }
                 p.lead { @for (position, (kind, n)) in kinds.by_cause.iter().take(10).enumerate() { @if position > 0 { ", " } (count(*n)) " × " (title(kind)) } }
-                div.wide { table {
+                div.wide tabindex="0" { table {
                     thead { tr { th.n scope="col" { "At" } th scope="col" { "Event" } th scope="col" { "Node" } th scope="col" { "Details" } } }
                     tbody { @for event in first.iter().take(MOST_WINDOWS) { tr {
                         td.n { (format!("{:.3} s", event.at_us as f64 / 1e6)) }
@@ -119,7 +119,7 @@ pub(super) fn network_events(run: &Run<'_>) -> Markup {
             section id="network-events" aria-labelledby="network-events-title" {
                 h2 id="network-events-title" { "Noticed by the network" }
                 p.lead { @for (position, (kind, n)) in kinds.by_cause.iter().take(10).enumerate() { @if position > 0 { ", " } (count(*n)) " × " (title(kind)) } }
-                div.wide { table {
+                div.wide tabindex="0" { table {
                     thead { tr { th.n scope="col" { "At" } th scope="col" { "Event" } th scope="col" { "Subscriber" } th scope="col" { "Details" } } }
                     tbody { @for event in first.iter().take(MOST_EVENTS) { tr {
                         td.n { (format!("{:.3} s", event.run_us as f64 / 1e6)) }

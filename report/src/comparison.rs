@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use results::ProcedureSummary;
 use statistics::{Figure, Finding, Interval, Judgement};
 
-use super::axis::Axis;
+use super::axis::{Axis, round_up};
 use super::chart::Chart;
 use super::figures::{UNKNOWN, Unit, known, title};
 use super::page;
@@ -144,14 +144,14 @@ fn procedure(compared: &ComparedRuns, position: usize, name: &str) -> Markup {
     let findings = || compared.comparison.findings.iter().filter(|finding| finding.procedure == name);
     // One scale for the whole table: the widest interval fits.
     let ends = findings().filter_map(|f| f.interval.map(|i| i.low.abs().max(i.high.abs()).min(1.0)));
-    let reach = ends.fold(0.01, f64::max);
+    let reach = round_up(ends.fold(0.01, f64::max));
     html! {
         section id={ "procedure-" (position) } aria-labelledby={ "procedure-" (position) "-title" } {
             h2 id={ "procedure-" (position) "-title" } { (title(name)) }
-            div.wide { table {
+            div.wide tabindex="0" { table {
                 thead { tr {
                     th scope="col" { "Figure" } th.n scope="col" { "Base" } th.n scope="col" { "Run" } th.n scope="col" { "Difference" }
-                    th.n scope="col" { "Interval" } th scope="col" { span.quiet { "worse or better, to " (format!("{:.0} %", reach * 100.0)) } } th scope="col" { "Judgement" }
+                    th.n scope="col" { "Interval" } th.bar scope="col" { (scale(reach)) } th scope="col" { "Judgement" }
                 } }
                 tbody { @for finding in findings() { (row(finding, reach)) } }
             } }
@@ -167,15 +167,24 @@ fn row(finding: &Finding, reach: f64) -> Markup {
         Judgement::Same | Judgement::NotJudged(_) => "quiet",
     };
     html! { tr {
-        th scope="row" { (finding.figure.to_string()) }
+        th.one-line scope="row" { (finding.figure.to_string()) }
         td.n { (value(finding, finding.base)) }
         td.n { (value(finding, finding.run)) }
         td.n { (known(finding.difference, |difference| change(finding, difference))) }
         td.n { (known(finding.interval, |interval| range(finding, interval))) }
         td.bar aria-hidden="true" { @if let (Some(interval), Some(difference)) = (finding.interval, finding.difference) { (whisker(interval, difference, reach)) } }
-        td { strong class=(class) { (verdict(&finding.judgement)) }
+        td.words { strong class=(class) { (verdict(&finding.judgement)) }
             @if let Judgement::NotJudged(why) = &finding.judgement { br; span.note { (why) } }
             @if let Some(basis) = &finding.basis { br; span.note { (basis) } } }
+    } }
+}
+
+/// The axis of the intervals: none in the middle, as far to the left as to the right.
+fn scale(reach: f64) -> Markup {
+    let end = format!("{} %", units::decimal(reach * 100.0));
+    html! { div.scale {
+        span.quiet { "Difference with its interval" }
+        div aria-hidden="true" { span { "−" (end) } span { "0" } span { "+" (end) } }
     } }
 }
 
@@ -185,7 +194,8 @@ fn whisker(interval: Interval, difference: f64, reach: f64) -> Markup {
     let tone = if interval.low > 0.0 || interval.high < 0.0 { "t-second" } else { "t-first" };
     html! {
         svg viewBox="0 0 200 16" width="100%" height="16" preserveAspectRatio="none" {
-            path.grid d="M100 0V16" {}
+            path.grid d="M0.5 0V16M50 4V12M150 4V12M199.5 0V16" {}
+            path.zero d="M100 0V16" {}
             path class={ "line " (tone) } d={ "M" (place(interval.low)) " 8H" (place(interval.high)) "M" (place(difference)) " 3V13" } {}
         }
     }
@@ -210,6 +220,7 @@ fn curves(compared: &ComparedRuns, name: &str) -> Markup {
         series,
         bands: &[],
         most_points: 100,
+        beyond: None,
     }
     .draw()
 }
@@ -264,5 +275,17 @@ mod tests {
         (finding.base, finding.run, finding.difference, finding.interval) =
             (Some(1.0), Some(0.995), Some(-0.005), None);
         assert_eq!(sentence(&finding), "registration success: 100 % → 99.50 %, −0.50 pp");
+    }
+
+    #[test]
+    fn intervals_stand_below_an_axis_with_zero_in_the_middle() {
+        let page = scale(round_up(0.037)).into_string();
+        assert!(page.contains("<span>−5 %</span><span>0</span><span>+5 %</span>"), "{page}");
+        let drawn = whisker(Interval { low: 0.01, high: 0.03 }, 0.02, 0.05).into_string();
+        assert!(
+            drawn.contains("<path class=\"zero\" d=\"M100 0V16\">")
+                && drawn.contains("M120.0 8H160.0M140.0 3V13"),
+            "{drawn}"
+        );
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
 
 fn table_of_gaps(gaps: &[Gap]) -> Markup {
     html! {
-        div.wide { table {
+        div.wide tabindex="0" { table {
             thead { tr {
                 th.n scope="col" { "Shard" } th.n scope="col" { "From" } th.n scope="col" { "Until" }
                 th scope="col" { "Why" } th scope="col" { "From agent" } th scope="col" { "To agent" }
@@ -84,7 +84,7 @@ fn table_of_moves(moves: &[ShardMove]) -> Markup {
     html! {
         h3 { "Shards that moved" }
         p.note { "Handed over by one agent to the next: nothing is lost, and what came due on the way is started on arrival." }
-        div.wide { table {
+        div.wide tabindex="0" { table {
             thead { tr {
                 th.n scope="col" { "Shard" } th.n scope="col" { "At" } th.n scope="col" { "Took" }
                 th scope="col" { "Why" } th scope="col" { "From agent" } th scope="col" { "To agent" }

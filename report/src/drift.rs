@@ -44,15 +44,9 @@ fn chart(run: &Run<'_>, trend: &DriftTrend) -> Markup {
         return html! {};
     };
     let line = vec![(first.0, trend.trend.from.max(0.0)), (last.0, trend.trend.to.max(0.0))];
-    let series = |name: &str, tone, points| Series {
-        name: name.to_owned(),
-        tone,
-        points,
-        gap: f64::INFINITY,
-        dense: false,
-    };
     let title = cut(&trend.figure);
-    let series = vec![series("measured", Tone::First, points), series("trend", Tone::Objective, line)];
+    let series =
+        vec![Series::line("measured", Tone::First, points), Series::line("trend", Tone::Third, line)];
     let x = Axis::time(0.0, last.0);
     Chart {
         title: &title,
@@ -62,6 +56,7 @@ fn chart(run: &Run<'_>, trend: &DriftTrend) -> Markup {
         series,
         bands: &run.bands,
         most_points: run.most_points,
+        beyond: None,
     }
     .draw()
 }

@@ -68,7 +68,7 @@ fn processors(figures: &GeneratorSummary) -> Markup {
     let hosts = &figures.processors;
     html! {
         @if !hosts.is_empty() {
-            div.wide { table {
+            div.wide tabindex="0" { table {
                 thead { tr {
                     th scope="col" { "Processors of the agents' hosts" } th.n scope="col" { "Busy" } th.n scope="col" { "This program" }
                     th.n scope="col" { "Other processes" } th.n scope="col" { "Stolen by the host" }
@@ -116,7 +116,7 @@ pub(super) fn agents(run: &Run<'_>) -> Markup {
             @if agents.is_empty() {
                 p.quiet { "No agent took part." }
             } @else {
-                div.wide { table {
+                div.wide tabindex="0" { table {
                     thead { tr {
                         th scope="col" { "Agent" } th scope="col" { "Shards" } th.n scope="col" { "Attempts" }
                         @for (name, _) in LATENESS { th.n scope="col" { "Lateness " (name) } }

@@ -47,7 +47,7 @@
   const charts = [];
   for (const figure of document.querySelectorAll("figure.chart")) {
     const source = figure.querySelector("script");
-    if (!source) continue;
+    if (!source) continue; // A heat map, or marks: they have no lines to read.
     const data = JSON.parse(source.textContent);
     const plot = figure.querySelector(".plot");
     const stops = [...new Set(data.series.flatMap((s) => s.x))].sort((a, b) => a - b);
@@ -80,20 +80,37 @@
     });
   }
 
-  // One ladder at a time.
+  // One ladder at a time; a link to one chooses it.
   const choice = document.getElementById("ladder-choice");
+  const ladders = [...document.querySelectorAll(".ladder")];
+  const choose = () => ladders.forEach((ladder) => { ladder.hidden = ladder.id !== "ladder-" + choice.value; });
   if (choice) {
-    const ladders = document.querySelectorAll(".ladder");
-    const choose = () => ladders.forEach((ladder, number) => { ladder.hidden = number !== choice.selectedIndex; });
     choice.closest(".choose").hidden = false;
     choice.addEventListener("change", choose);
     choose();
   }
 
+  // A table that is wider than the page can be scrolled by keyboard; one that is not needs no stop there.
+  const fit = () => document.querySelectorAll(".wide").forEach((wide) => {
+    if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+    else wide.removeAttribute("tabindex");
+  });
+  addEventListener("resize", fit);
+  document.addEventListener("toggle", fit, true);
+  fit();
+
   // A link to a section that is folded unfolds it.
   const unfold = () => {
+    const ladder = ladders.find((ladder) => "#" + ladder.id === location.hash);
+    if (ladder) {
+      choice.value = ladder.id.slice("ladder-".length);
+      choose();
+      ladder.scrollIntoView();
+      ladder.focus({ preventScroll: true });
+    }
     const folded = location.hash.length > 1 && document.getElementById(location.hash.slice(1))?.querySelector("details");
     if (folded) folded.open = true;
+    fit();
   };
   addEventListener("hashchange", unfold);
   unfold();

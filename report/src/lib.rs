@@ -18,6 +18,7 @@ mod drift;
 mod figures;
 mod fleet;
 mod glance;
+mod heat;
 mod judge_drift;
 mod junit;
 mod markdown;
@@ -31,6 +32,7 @@ mod write;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use results::{CallFlow, Interval, ProcedureSummary, Summary};
+use statistics::RunSeries;
 
 use chart::{Band, Kind};
 pub use compare::{
@@ -64,9 +66,15 @@ const LIFE: [&str; 6] = [
 /// Points on all the charts of a page: keeps eight hours of five procedures below 2 MB.
 const MOST_POINTS: usize = 45_000;
 
-/// Draws the report from the content of `summary.json` and the lines of `timeline.ndjson` and `ladders.ndjson`.
-pub fn render(summary: &Summary, timeline: &[Interval], ladders: &[CallFlow]) -> String {
-    let run = Run { ladders, ..Run::new(summary, timeline) };
+/// Draws the report from the content of `summary.json`, the lines of `timeline.ndjson` and `ladders.ndjson`, and the latencies of
+/// `histograms.hlog` where they are known.
+pub fn render(
+    summary: &Summary,
+    timeline: &[Interval],
+    ladders: &[CallFlow],
+    latencies: Option<&RunSeries>,
+) -> String {
+    let run = Run { ladders, latencies, ..Run::new(summary, timeline) };
     let scenario = some(&summary.scenario).unwrap_or_else(|| "unnamed scenario".to_owned());
     let title = html! { (run.status().word()) " · " (scenario) };
     let body = html! {
@@ -131,6 +139,7 @@ struct Run<'a> {
     bands: Vec<Band>,
     most_points: usize,
     ladders: &'a [CallFlow],
+    latencies: Option<&'a RunSeries>,
 }
 
 impl<'a> Run<'a> {
@@ -144,7 +153,12 @@ impl<'a> Run<'a> {
         // Nine lines over time for each procedure, ten for the fleet and the user plane.
         let most_points = (MOST_POINTS / (procedures.len() * 9 + 10)).min(1000);
         let (timeline, bands) = (TimeLine::new(timeline), bands(summary));
-        Self { summary, procedures, timeline, bands, most_points, ladders: &[] }
+        Self { summary, procedures, timeline, bands, most_points, ladders: &[], latencies: None }
+    }
+
+    /// Where the slowest attempts of a procedure are shown message by message, if they are.
+    fn slowest_of(&self, procedure: &str) -> Option<String> {
+        call_flow::slowest_of(self.ladders, procedure)
     }
 
     fn status(&self) -> verdict::Status {

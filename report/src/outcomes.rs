@@ -27,10 +27,10 @@ pub(super) fn by_cause(name: &str, figures: &ProcedureSummary) -> Markup {
     let rows = rows(figures);
     html! {
         h3 { "Outcomes by cause" }
-        @if rows.is_empty() {
+        @if figures.planned == 0 {
             p.quiet { "No attempt ended." }
         } @else {
-            div.wide { table aria-label={ "Outcomes of " (title(name)) " by cause" } {
+            div.wide tabindex="0" { table aria-label={ "Outcomes of " (title(name)) " by cause" } {
                 thead { tr {
                     th scope="col" { "Outcome" } th scope="col" { "Cause" } th.n scope="col" { "Attempts" }
                     th.n scope="col" { "Share of planned" } th.bar scope="col" { span.away { "As a bar" } }
@@ -89,7 +89,7 @@ pub(super) fn accounting(run: &Run<'_>) -> Markup {
             @if run.procedures.is_empty() {
                 p.quiet { "Nothing was planned." }
             } @else {
-                div.wide { table.equation {
+                div.wide tabindex="0" { table.equation {
                     thead { tr {
                         th scope="col" { "Procedure" } th.n scope="col" { "Planned" }
                         @for (i, outcome) in Outcome::ALL.iter().enumerate() {

@@ -12,7 +12,7 @@ use super::series::{Series, Tone};
 /// Attempts of one procedure: due, started and their outcomes, per second.
 pub(super) fn rates(run: &Run<'_>, name: &str) -> Markup {
     let line = |shown: &str, tone, read: fn(&IntervalFigures) -> u64| {
-        run.timeline.series(shown, tone, move |entry| {
+        run.timeline.steps(shown, tone, move |entry| {
             // A second in which nothing happened to this procedure doesn't mention it.
             Some(entry.procedures.get(name).map_or(0.0, |figures| read(figures) as f64 / seconds(entry)))
         })
@@ -51,7 +51,7 @@ pub(super) fn latencies(run: &Run<'_>, name: &str) -> Markup {
     if lines.iter().any(|line| !line.points.is_empty()) {
         lines.extend(objectives(run, name));
     }
-    draw(run, "Latency over time", &title(name), Unit::Microseconds, lines)
+    draw_with(run, "Latency over time", &title(name), Unit::Microseconds, lines, run.slowest_of(name))
 }
 
 /// The limits that the scenario sets to the latency of this procedure, as lines across the chart.
@@ -62,7 +62,7 @@ fn objectives(run: &Run<'_>, name: &str) -> Vec<Series> {
         let us = upper_limit_us(&slo.target)?;
         let name = cut(&format!("objective: {percentile} {}", slo.target));
         let points = vec![(from, us), (to, us)];
-        Some(Series { name, tone: Tone::Objective, points, gap: to - from + 1.0, dense: false })
+        Some(Series::line(&name, Tone::Objective, points))
     };
     run.summary.slos.iter().filter_map(limit).take(4).collect()
 }
@@ -97,7 +97,7 @@ pub(super) fn lateness(run: &Run<'_>) -> Markup {
 /// How many UEs were registered and busy, and how many agents there were if that changed.
 pub(super) fn section(run: &Run<'_>) -> Markup {
     let line = |shown: &str, read: fn(&Interval) -> u64| {
-        run.timeline.series(shown, Tone::First, move |entry| Some(read(entry) as f64))
+        run.timeline.steps(shown, Tone::First, move |entry| Some(read(entry) as f64))
     };
     let agents = line("agents", |entry| entry.agents);
     // They all leave when the run is over; that says nothing.
@@ -119,9 +119,9 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
 pub(super) fn traffic(run: &Run<'_>) -> Markup {
     let carried = |shown: &str, tone, read: fn(&UserPlaneSummary) -> u64, times: f64| {
         run.timeline
-            .series(shown, tone, move |entry| Some(read(&entry.user_plane) as f64 * times / seconds(entry)))
+            .steps(shown, tone, move |entry| Some(read(&entry.user_plane) as f64 * times / seconds(entry)))
     };
-    let sessions = run.timeline.series("open", Tone::First, |entry| Some(entry.sessions as f64));
+    let sessions = run.timeline.steps("open", Tone::First, |entry| Some(entry.sessions as f64));
     let rates = vec![
         carried("downlink", Tone::First, |of| of.downlink_octets, 8.0),
         carried("uplink", Tone::Second, |of| of.uplink_octets, 8.0),
@@ -167,9 +167,22 @@ pub(super) fn seconds(entry: &Interval) -> f64 {
 }
 
 fn draw(run: &Run<'_>, name: &str, subject: &str, unit: Unit, series: Vec<Series>) -> Markup {
+    draw_with(run, name, subject, unit, series, None)
+}
+
+/// With a place that values lead to which are too far out to be drawn.
+fn draw_with(
+    run: &Run<'_>,
+    title: &str,
+    subject: &str,
+    unit: Unit,
+    series: Vec<Series>,
+    beyond: Option<String>,
+) -> Markup {
     let (from, to) = run.timeline.span().unwrap_or((0.0, 1.0));
-    let x = Axis::time(from.min(0.0), to);
-    Chart { title: name, subject, unit, x, series, bands: &run.bands, most_points: run.most_points }.draw()
+    // The last second has a length too.
+    let x = Axis::time(from.min(0.0), to + run.timeline.step());
+    Chart { title, subject, unit, x, series, bands: &run.bands, most_points: run.most_points, beyond }.draw()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::axis::Axis;
 use super::chart::Chart;
 use super::figures::{UNKNOWN, Unit, count, latency, title};
 use super::series::{Series, Tone};
-use super::{Run, glance, outcomes, over_time};
+use super::{Run, glance, heat, outcomes, over_time};
 
 pub(super) fn section(run: &Run<'_>, position: usize, name: &str, figures: &ProcedureSummary) -> Markup {
     let id = format!("procedure-{position}");
@@ -23,11 +23,11 @@ pub(super) fn section(run: &Run<'_>, position: usize, name: &str, figures: &Proc
 }
 
 fn went_wrong(figures: &ProcedureSummary) -> bool {
-    figures.planned != figures.succeeded
+    figures.judged() != figures.succeeded
 }
 
 fn in_short(figures: &ProcedureSummary) -> String {
-    format!("{} of {} succeeded", count(figures.succeeded), count(figures.planned))
+    format!("{} of {} succeeded", count(figures.succeeded), count(figures.judged()))
 }
 
 /// What holds for every procedure is said at the first one.
@@ -51,19 +51,31 @@ fn body(run: &Run<'_>, name: &str, figures: &ProcedureSummary) -> Markup {
                 (over_time::rates(run, name))
                 (over_time::latencies(run, name))
             }
+            (heat::map(run, name))
+            @if let Some(slowest) = run.slowest_of(name) {
+                p.note { a href={ "#" (slowest) } { "The slowest attempt, message by message" } "; the list there has others." }
+            }
             (outcomes::by_cause(name, figures))
     }
 }
 
 fn percentile_table(figures: &ProcedureSummary) -> Markup {
     let read = |of: &Percentiles| -> Vec<String> {
-        let shown = of.values().map(|values| values.map(|us| latency(us as f64)).collect());
+        // Of fewer attempts than it divides them into, a percentile is the maximum again.
+        let many = |percentile: f64| {
+            percentile >= 100.0 || of.samples == 0 || of.samples as f64 * (100.0 - percentile) >= 99.9
+        };
+        let shown = of.values().map(|values| {
+            let rows = Percentiles::TABLE.iter().zip(values);
+            rows.map(|(row, us)| if many(row.percentile) { latency(us as f64) } else { UNKNOWN.to_owned() })
+                .collect()
+        });
         shown.unwrap_or_else(|| vec![UNKNOWN.to_owned(); Percentiles::TABLE.len()])
     };
     let (latencies, services) = (read(&figures.latency_us), read(&figures.service_us));
     html! {
-        div.wide { table {
-            caption { "Latency of attempts that succeeded" }
+        div.wide tabindex="0" { table {
+            caption { "Latency of attempts that succeeded" @if figures.latency_us.samples > 0 { ": " (count(figures.latency_us.samples)) } }
             thead { tr { th scope="col" { "Percentile" } th.n scope="col" { "Latency, from due time" } th.n scope="col" { "Service time" } } }
             tbody { @for ((row, latency), service) in Percentiles::TABLE.iter().zip(latencies).zip(services) { tr {
                 th scope="row" { (row.title) }
@@ -92,6 +104,7 @@ fn percentile_curve(run: &Run<'_>, name: &str, figures: &ProcedureSummary) -> Ma
         series: lines.into(),
         bands: &[],
         most_points: run.most_points,
+        beyond: None,
     }
     .draw()
 }
@@ -113,7 +126,7 @@ pub(super) fn curve(name: &str, tone: Tone, carried: &[(f64, u64)], percentiles:
     if points.len() < 2 {
         points.clear();
     }
-    Series { name: name.to_owned(), tone, points, gap: f64::INFINITY, dense: false }
+    Series::line(name, tone, points)
 }
 
 #[cfg(test)]

@@ -43,11 +43,18 @@ pub(super) struct Series {
     pub(super) tone: Tone,
     pub(super) points: Vec<(f64, f64)>,
     pub(super) gap: f64,
+    /// How long each value holds, where it is a count of a stretch of time: it is drawn as a step.
+    pub(super) holds: Option<f64>,
     /// Thinned out: the line goes up and down between the extremes of each stretch.
     pub(super) dense: bool,
 }
 
 impl Series {
+    /// A line through all of these points.
+    pub(super) fn line(name: &str, tone: Tone, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.to_owned(), tone, points, gap: f64::INFINITY, holds: None, dense: false }
+    }
+
     /// True when there is nothing but zeros to see.
     pub(super) fn is_flat_zero(&self) -> bool {
         self.points.iter().all(|(_, y)| *y == 0.0)
@@ -68,6 +75,8 @@ impl Series {
         // The highest of one stretch and the lowest of the next are up to two widths apart.
         self.gap = self.gap.max(width * 2.0);
         self.dense = true;
+        // A stretch of several seconds has two values, and holds neither.
+        self.holds = None;
     }
 }
 
@@ -111,7 +120,17 @@ impl<'a> TimeLine<'a> {
         read: impl Fn(&'a Interval) -> Option<f64>,
     ) -> Series {
         let points = self.entries.iter().filter_map(|(at, entry)| Some((*at, read(entry)?))).collect();
-        Series { name: name.to_owned(), tone, points, gap: self.step * 1.5, dense: false }
+        Series { name: name.to_owned(), tone, points, gap: self.step * 1.5, holds: None, dense: false }
+    }
+
+    /// The same of a count: each value holds for its second.
+    pub(super) fn steps(&self, name: &str, tone: Tone, read: impl Fn(&'a Interval) -> Option<f64>) -> Series {
+        Series { holds: Some(self.step), ..self.series(name, tone, read) }
+    }
+
+    /// The length of an interval, in seconds.
+    pub(super) fn step(&self) -> f64 {
+        self.step
     }
 
     /// The highest value that `read` finds.
@@ -125,7 +144,7 @@ mod tests {
     use super::*;
 
     fn line(points: Vec<(f64, f64)>) -> Series {
-        Series { name: "due".to_owned(), tone: Tone::First, points, gap: 1.5, dense: false }
+        Series { name: "due".to_owned(), tone: Tone::First, points, gap: 1.5, holds: None, dense: false }
     }
 
     #[test]

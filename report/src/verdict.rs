@@ -85,12 +85,7 @@ pub(super) fn header(run: &Run<'_>) -> Markup {
                     details { summary { "The sessions" } ul { @for session in sessions.iter().take(50) { li { (session) } } } }
                 }
             }
-            @if !summary.warnings.is_empty() {
-                div.verdict.invalid role="note" aria-label="Warnings" {
-                    p { "Warnings" }
-                    ul { @for warning in summary.warnings.iter().take(50) { li { (cut(warning)) } } }
-                }
-            }
+            (warnings(&summary.warnings))
             dl.facts {
                 (fact("Run", some(&summary.run_id)))
                 (fact("Seed", Some(summary.seed.to_string())))
@@ -102,6 +97,38 @@ pub(super) fn header(run: &Run<'_>) -> Markup {
         }
     }
 }
+
+/// The first of them, so that the figures are not pushed off the page; many that say the same are one, with their number.
+fn warnings(all: &[String]) -> Markup {
+    let mut alike: Vec<(String, &str, u64)> = Vec::new();
+    for warning in all {
+        // Alike but for numbers, addresses and what follows.
+        let words = warning.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+        let kind: String = words.take(6).collect::<Vec<_>>().join(" ");
+        match alike.iter_mut().find(|(known, _, _)| *known == kind) {
+            Some((_, _, n)) => *n += 1,
+            None => alike.push((kind, warning, 1)),
+        }
+    }
+    let line = |(_, first, n): &(String, &str, u64)| html! { li { (cut(first)) @if *n > 1 { " " span.quiet { "and " (count(n - 1)) " more of the kind" } } } };
+    let (first, rest) = alike.split_at(alike.len().min(MOST_WARNINGS));
+    html! {
+        @if !all.is_empty() {
+            div.verdict.invalid role="note" aria-label="Warnings" {
+                p { "Warnings" }
+                ul { @for warning in first { (line(warning)) } }
+                @if !rest.is_empty() {
+                    details { summary { (count(rest.len() as u64)) " more" } ul { @for warning in rest.iter().take(50) { (line(warning)) } } }
+                }
+                @if all.len() > alike.len() {
+                    details { summary { "All " (count(all.len() as u64)) } ul { @for warning in all.iter().take(super::MOST_ROWS) { li { (cut(warning)) } } } }
+                }
+            }
+        }
+    }
+}
+
+const MOST_WARNINGS: usize = 6;
 
 /// A pass without a condition means less than one with some.
 fn judges_nothing(run: &Run<'_>) -> bool {
@@ -123,7 +150,8 @@ pub(super) fn key_figures(run: &Run<'_>) -> Markup {
     let sum = |of: fn(&ProcedureSummary) -> u64| {
         run.procedures.iter().fold(0, |sum: u64, (_, procedure)| sum.saturating_add(of(procedure)))
     };
-    let (planned, succeeded) = (sum(|of| of.planned), sum(|of| of.succeeded));
+    let (judged, succeeded) = (sum(ProcedureSummary::judged), sum(|of| of.succeeded));
+    let not_judged = sum(ProcedureSummary::not_judged);
     let rate = run.timeline.peak(|entry| {
         let sum = entry.procedures.values().fold(0, |sum: u64, of| sum.saturating_add(of.succeeded));
         (!entry.procedures.is_empty()).then(|| sum as f64 / over_time::seconds(entry))
@@ -134,9 +162,10 @@ pub(super) fn key_figures(run: &Run<'_>) -> Markup {
     let per_ue = agents.iter().filter_map(fleet::octets_per_ue).max_by(f64::total_cmp);
     html! {
         dl.tiles {
-            (tile("Succeeded", percent(succeeded as f64, planned as f64), match planned {
-                0 => "nothing was planned".to_owned(),
-                _ => format!("{} of {} attempts", count(succeeded), count(planned)),
+            (tile("Success", percent(succeeded as f64, judged as f64), match (judged, not_judged) {
+                (0, 0) => "nothing was planned".to_owned(),
+                (_, 0) => format!("{} of {} attempts", count(succeeded), count(judged)),
+                (_, open) => format!("{} of {} attempts, {} not judged", count(succeeded), count(judged), count(open)),
             }))
             @for (name, figures) in most_asked(&run.procedures) {
                 @let measured = figures.latency_us.measured();
@@ -180,7 +209,7 @@ pub(super) fn objectives(run: &Run<'_>) -> Markup {
             @if slos.is_empty() {
                 p.quiet { "The scenario sets no service level objectives." }
             } @else {
-                div.wide { table {
+                div.wide tabindex="0" { table {
                     thead { tr { th scope="col" { "Objective" } th.n scope="col" { "Target" } th.n scope="col" { "Measured" } th scope="col" { "Result" } } }
                     tbody { @for slo in slos.iter().take(super::MOST_ROWS) { tr {
                         th scope="row" { @for part in shown(&slo.name).split_inclusive('.') { (part) wbr; } }
@@ -206,7 +235,7 @@ fn guardrails(run: &Run<'_>) -> Markup {
     html! {
         @if !guardrails.is_empty() {
             h3 { "Guardrails" }
-            div.wide { table {
+            div.wide tabindex="0" { table {
                 thead { tr { th scope="col" { "Ends the run when" } th.n scope="col" { "For" } th scope="col" { "Result" } } }
                 tbody { @for guardrail in guardrails.iter().take(super::MOST_ROWS) { tr {
                     th scope="row" { (shown(&guardrail.condition)) }
@@ -242,6 +271,17 @@ fn actual(slo: &SloResult) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_warnings_of_one_kind_are_one_line_with_their_number() {
+        let strangers = (0..30).map(|n| format!("an agent could not join from 10.0.0.{n}: no certificate"));
+        let all: Vec<String> = strangers.chain(["the disk is nearly full".to_owned()]).collect();
+        let page = warnings(&all).into_string();
+        let before = page.split("<details>").next().unwrap();
+        assert_eq!(before.matches("<li>").count(), 2, "{page}");
+        assert!(before.contains("10.0.0.0") && before.contains("and 29 more of the kind"), "{page}");
+        assert!(before.contains("the disk is nearly full") && page.contains("All 31"), "{page}");
+    }
 
     #[test]
     fn measured_value_has_the_unit_of_the_target() {

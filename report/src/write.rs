@@ -6,6 +6,7 @@ use results::folder::{Outcome, call_flows, outcome, timeline, write_whole};
 use results::{FolderError, SearchSummary};
 use serde_json::json;
 
+use crate::compare::read_series;
 use crate::{capacity, render};
 
 /// Draws `report.html` of a run folder from its `summary.json` and `timeline.ndjson`, that of a capacity search from the
@@ -17,7 +18,12 @@ pub fn render_report(folder: &Path) -> Result<PathBuf, FolderError> {
     let path = folder.join("report.html");
     let page = match outcome(folder)? {
         Outcome::Search(search) => capacity::render(&search),
-        Outcome::Run(summary) => render(&summary, &timeline(folder)?, &call_flows(folder)?),
+        Outcome::Run(summary) => {
+            let timeline = timeline(folder)?;
+            // A folder of before there was such a log, or one that is cut short, has a report all the same.
+            let latencies = read_series(folder, &timeline).ok();
+            render(&summary, &timeline, &call_flows(folder)?, latencies.as_ref())
+        }
     };
     write_whole(&path, page.as_bytes())?;
     Ok(path)

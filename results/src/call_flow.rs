@@ -3,20 +3,32 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The life of one UE.
+/// The life of one UE. No field is skipped where it says nothing: a checkpoint of the coordinator does not describe itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CallFlow {
     /// Whose.
     pub imsi: String,
-    /// Why it is kept: `sampled`, or how it failed.
+    /// Why it is kept: `sampled`, how it failed, or which attempt of it was slow.
     pub why: String,
     /// True when an attempt of it did not succeed.
     pub failed: bool,
+    /// It had one of the slowest attempts that succeeded.
+    pub slowest: Option<SlowAttempt>,
     /// Its first messages, in order of time.
     pub messages: Vec<CallFlowMessage>,
     /// Messages that are not listed.
     pub left_out: u64,
+}
+
+/// An attempt that succeeded, and took longer than most.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SlowAttempt {
+    /// The procedure.
+    pub procedure: String,
+    /// From the due time, µs.
+    pub latency_us: u64,
 }
 
 /// One message.
@@ -27,6 +39,8 @@ pub struct CallFlowMessage {
     pub at_us: i64,
     /// True towards the core.
     pub uplink: bool,
+    /// The radio lost it: it was on its way between the UE and the gNB, and never got there.
+    pub lost: bool,
     /// The end at the RAN, `address:port` of SCTP.
     pub ran: String,
     /// The end at the core.

@@ -26,7 +26,7 @@ mod user_plane;
 mod verdict;
 
 pub use billing::BillingSummary;
-pub use call_flow::{CallFlow, CallFlowMessage};
+pub use call_flow::{CallFlow, CallFlowMessage, SlowAttempt};
 pub use coverage::Coverage;
 pub use drift::{DriftSummary, DriftTrend};
 pub use events::{AmfSummary, NetworkEvents, RanEvents, ShownEvent, TimedEvent};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Coverage;
+use crate::{Coverage, is_own_reason};
 
 /// One procedure: `planned = succeeded + failed + timed_out + abandoned + never_started`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -152,6 +152,20 @@ impl Outcome {
 }
 
 impl ProcedureSummary {
+    /// Attempts that the target had a part in: all that ended, but those that the fleet or the UE gave up for reasons of its
+    /// own. Success is the share of these that succeeded, in conditions and wherever it is shown.
+    pub fn judged(&self) -> u64 {
+        let abandoned = self.abandoned.iter().filter(|(reason, _)| !is_own_reason(reason));
+        let ended = [self.succeeded, sum(&self.failed), self.timed_out].into_iter();
+        ended.chain(abandoned.map(|(_, n)| *n)).fold(0, u64::saturating_add)
+    }
+
+    /// Planned attempts that say nothing about the target: they never began, or were given up for reasons of the fleet or of
+    /// the UE.
+    pub fn not_judged(&self) -> u64 {
+        self.planned.saturating_sub(self.judged())
+    }
+
     /// The account: with what was planned on the other side.
     pub fn account(&self) -> [OutcomeCount<'_>; 5] {
         Outcome::ALL.map(|outcome| {
@@ -181,4 +195,24 @@ pub struct PhaseSummary {
     pub samples: u64,
     /// How long it took, µs.
     pub latency_us: Percentiles,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_is_of_the_attempts_that_the_target_had_a_part_in() {
+        let causes = |of: &[(&str, u64)]| of.iter().map(|(cause, n)| ((*cause).to_owned(), *n)).collect();
+        let figures = ProcedureSummary {
+            planned: 100,
+            succeeded: 80,
+            failed: causes(&[("congestion", 5)]),
+            timed_out: 3,
+            abandoned: causes(&[("agent-lost", 4), ("barred", 2), ("end-of-run", 1)]),
+            never_started: 5,
+            ..ProcedureSummary::default()
+        };
+        assert_eq!((figures.judged(), figures.not_judged()), (89, 11));
+    }
 }

@@ -62,6 +62,7 @@ fn message(packet: &TracePacket) -> CallFlowMessage {
     CallFlowMessage {
         at_us: packet.at_us,
         uplink: packet.uplink,
+        lost: false,
         ran: cut(&packet.ran),
         core: cut(&packet.core),
         name: cut(&packet.name),
