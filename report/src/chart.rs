@@ -175,8 +175,12 @@ impl Chart<'_> {
 
     /// What was done to the network, by name where that is short.
     fn faults(&self) -> String {
-        let mut names: Vec<&str> =
-            self.bands.iter().filter(|band| band.kind == Kind::Fault).map(|band| band.label.as_str()).collect();
+        let mut names: Vec<&str> = self
+            .bands
+            .iter()
+            .filter(|band| band.kind == Kind::Fault)
+            .map(|band| band.label.as_str())
+            .collect();
         names.sort_unstable();
         names.dedup();
         match names.as_slice() {

@@ -30,7 +30,7 @@ pub use common::timers::{NG_SETUP_AGAIN, NodeTimer, Timer};
 pub use device::{Device, UeAction, UeEvent};
 pub use establishment_cause::EstablishmentCause;
 pub use identity::Procedure;
-pub use message_name::message_name;
+pub use message_name::{message_name, nas_message_name};
 pub use ngap::{Gnb, GnbSettings};
 pub use node::action::{NodeAction, RefusalReason};
 pub use node::amf::{AmfFacts, AmfNotice, AmfUpdate, Fewer, Guami, Overload, OverloadAction, SliceOverload};

@@ -16,6 +16,11 @@ pub fn message_name(octets: &[u8]) -> String {
     }
 }
 
+/// The name of a NAS message by itself, where it is not ciphered: `registration request`.
+pub fn nas_message_name(nas: &[u8]) -> &'static str {
+    nas_name(nas).unwrap_or("NAS message, ciphered")
+}
+
 /// The NAS PDU of a message, or of its first session that has one.
 fn nas_pdu(pdu: &NGAPPDU<'_>) -> Option<Vec<u8>> {
     if let Some(Ok(nas)) = pdu.ie::<ie::NAS_PDU>() {

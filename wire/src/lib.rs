@@ -46,7 +46,7 @@ pub use settings::{Allowance, Settings};
 pub use version_negotiation::VersionOffer;
 
 /// The version of these messages. Both sides refuse any other, and say so.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 
 /// The UDP port of coordinators, where nothing else is said.
 pub const PORT: u16 = 7400;

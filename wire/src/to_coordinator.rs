@@ -513,15 +513,36 @@ pub struct Trace {
     pub shard: u32,
     /// IMSI; empty for messages of no UE.
     pub imsi: String,
-    /// `all`, `sampled`, or the outcome that made it worth keeping.
+    /// `all`, `sampled`, [`ONLY_SLOW`], or the outcome that made it worth keeping.
     pub why: String,
     /// True when the outcome was not a success.
     pub failed: bool,
     /// The packets.
     pub packets: Vec<TracePacket>,
+    /// The last attempt that succeeded here is among the slowest of its procedure in this shard.
+    pub slow: Option<SlowAttempt>,
 }
 
-/// One SCTP user message.
+impl Trace {
+    /// It is here for its slow attempt alone: the UE neither failed nor is of those whose every message is kept.
+    pub fn is_only_slow(&self) -> bool {
+        !self.failed && self.why == ONLY_SLOW
+    }
+}
+
+/// Why a trace is kept of which nothing but the slowness is worth it.
+pub const ONLY_SLOW: &str = "slow";
+
+/// An attempt that succeeded, and took longer than most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowAttempt {
+    /// The procedure's name.
+    pub procedure: String,
+    /// From the due time, µs.
+    pub latency_us: u64,
+}
+
+/// One SCTP user message; or a NAS message that the radio lost, which never became one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TracePacket {
     /// µs since the run's start; negative before it (NG setup).
@@ -546,4 +567,6 @@ pub struct TracePacket {
     /// When it was given to the kernel, or read from it, by the wall clock of the agent's host: UNIX time in µs; 0 where that
     /// is not known.
     pub wall_us: u64,
+    /// The radio lost it between the UE and the gNB: it has no octets, and is in no capture.
+    pub lost: bool,
 }

@@ -13,8 +13,8 @@ use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
     AgentHealth, AmfInterval, FailedInto, HandoverCount, Held, Hello, IntervalReport, MachineReport, Part,
-    PartInterval, ProcedureInterval, ProcessorTime, RanEvent, Recovery, Return, Standstill, ToCoordinator,
-    Trace, TracePacket, UserPlaneInterval,
+    PartInterval, ProcedureInterval, ProcessorTime, RanEvent, Recovery, Return, SlowAttempt, Standstill,
+    ToCoordinator, Trace, TracePacket, UserPlaneInterval,
 };
 
 #[test]
@@ -248,6 +248,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         name: "NGSetupRequest".to_owned(),
         comment: "due at 0".to_owned(),
         wall_us: 1_800_000_000_000_000,
+        lost: true,
     };
     let trace = Trace {
         shard: 3,
@@ -255,6 +256,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
         why: "T3510".to_owned(),
         failed: true,
         packets: vec![packet],
+        slow: Some(SlowAttempt { procedure: "registration".to_owned(), latency_us: 300 }),
     };
     let hello = |part, mark| {
         ToCoordinator::Hello(Hello {

@@ -76,9 +76,17 @@ fn trace_of(size: usize) -> ToCoordinator {
         name: String::new(),
         comment: String::new(),
         wall_us: 0,
+        lost: false,
     };
     let (imsi, why) = (String::new(), "all".to_owned());
-    ToCoordinator::Trace(Box::new(Trace { shard: 0, imsi, why, failed: false, packets: vec![packet] }))
+    ToCoordinator::Trace(Box::new(Trace {
+        shard: 0,
+        imsi,
+        why,
+        failed: false,
+        packets: vec![packet],
+        slow: None,
+    }))
 }
 
 #[tokio::test]

@@ -264,6 +264,13 @@ impl Attempts {
         self.in_flight.values_mut().for_each(|attempt| attempt.record_lateness(recorder));
     }
 
+    /// How long the UE's attempt has taken from its due time; nothing for one that nobody answers, or that says nothing.
+    pub(crate) fn latency_of(&self, ue: u32, procedure: Procedure, now: Instant) -> Option<Duration> {
+        let attempt = self.in_flight.get(&(ue, procedure.performer()))?;
+        let counts = attempt.answered && !attempt.is_disturbed && attempt.owner.is_none();
+        (counts && attempt.procedure == procedure).then(|| since(now, attempt.due))
+    }
+
     /// The UE's attempt has ended. False when it had none of this procedure.
     pub(crate) fn end(
         &mut self,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use wire::to_agent::TracePolicy;
-use wire::to_coordinator::{Trace, TracePacket};
+use wire::to_coordinator::{ONLY_SLOW, SlowAttempt, Trace, TracePacket};
 
 /// The message traces of one shard.
 pub(crate) struct Tracer {
@@ -14,6 +14,8 @@ pub(crate) struct Tracer {
     common: Vec<Packet>,
     octets: usize,
     dropped: u64,
+    /// By procedure, the slowest attempts that succeeded so far, µs.
+    slowest: HashMap<&'static str, Vec<u64>>,
 }
 
 #[derive(Default)]
@@ -21,6 +23,15 @@ struct UeTrace {
     packets: Vec<Packet>,
     comment: Comment,
     failed: Option<String>,
+    /// The slowest attempt in it that is worth keeping for that.
+    slow: Option<(&'static str, u64)>,
+}
+
+impl UeTrace {
+    /// Worth keeping, whatever the policy says of this UE.
+    fn is_kept(&self) -> bool {
+        self.failed.is_some() || self.slow.is_some()
+    }
 }
 
 /// What a packet says of the attempt that begins with it.
@@ -49,7 +60,7 @@ impl Comment {
     }
 }
 
-/// One SCTP message at the N2 interface.
+/// One SCTP message at the N2 interface, or what the radio kept from becoming one.
 pub(crate) struct Packet {
     pub(crate) at: Instant,
     /// It has not left yet.
@@ -60,17 +71,26 @@ pub(crate) struct Packet {
     pub(crate) ppid: u32,
     pub(crate) octets: Vec<u8>,
     pub(crate) comment: Comment,
+    /// A NAS message that the radio has lost; it is no packet of the interface.
+    pub(crate) lost: bool,
 }
 
 impl Tracer {
     pub(crate) fn new(policy: TracePolicy) -> Self {
-        Self { policy, ues: HashMap::new(), common: Vec::new(), octets: 0, dropped: 0 }
+        Self {
+            policy,
+            ues: HashMap::new(),
+            common: Vec::new(),
+            octets: 0,
+            dropped: 0,
+            slowest: HashMap::new(),
+        }
     }
 
     /// An attempt begins: its first packet will say so.
     pub(crate) fn begins(&mut self, ue: u32, comment: impl FnOnce() -> Comment) {
         // A UE of which nothing else is to be kept starts afresh with each attempt.
-        if !self.keeps(ue) {
+        if !self.keeps(ue) && !self.ues.get(&ue).is_some_and(UeTrace::is_kept) {
             self.forget(ue);
         }
         if self.octets < OCTETS_LIMIT {
@@ -82,6 +102,22 @@ impl Tracer {
     pub(crate) fn failed(&mut self, ue: u32, why: String) {
         if let Some(trace) = self.ues.get_mut(&ue) {
             trace.failed = Some(why);
+        }
+    }
+
+    /// An attempt succeeded. Its messages are worth keeping when it is among the slowest of its procedure.
+    pub(crate) fn succeeded(&mut self, ue: u32, procedure: &'static str, latency: Duration) {
+        let Some(trace) = self.ues.get_mut(&ue) else { return };
+        let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        let slowest = self.slowest.entry(procedure).or_default();
+        let place = slowest.partition_point(|known| *known >= us);
+        if place >= MOST_SLOW {
+            return;
+        }
+        slowest.insert(place, us);
+        slowest.truncate(MOST_SLOW);
+        if trace.slow.is_none_or(|(_, known)| known < us) {
+            trace.slow = Some((procedure, us));
         }
     }
 
@@ -157,17 +193,18 @@ impl Tracer {
             let all = std::mem::take(&mut self.common);
             let (packets, waiting) = all.into_iter().partition(has_left);
             self.common = waiting;
-            traces.push(self.hand_out(shard, String::new(), None, packets, start));
+            let common = UeTrace { packets, ..UeTrace::default() };
+            traces.push(self.hand_out(shard, String::new(), common, true, start));
         }
         let rests = |(ue, trace): &(&u32, &UeTrace)| at_rest(**ue) && trace.packets.iter().all(has_left);
         let resting: Vec<u32> = self.ues.iter().filter(rests).map(|(ue, _)| *ue).collect();
         for ue in resting {
             let Some(trace) = self.ues.remove(&ue) else { continue };
-            if trace.packets.is_empty() || (trace.failed.is_none() && !self.keeps(ue)) {
+            if trace.packets.is_empty() || !(trace.is_kept() || self.keeps(ue)) {
                 self.octets -= octets_of(&trace.packets);
                 continue;
             }
-            traces.push(self.hand_out(shard, imsi(ue), trace.failed, trace.packets, start));
+            traces.push(self.hand_out(shard, imsi(ue), trace, self.keeps(ue), start));
         }
         traces
     }
@@ -191,23 +228,23 @@ impl Tracer {
         }
     }
 
-    fn hand_out(
-        &mut self,
-        shard: u32,
-        imsi: String,
-        failed: Option<String>,
-        mut packets: Vec<Packet>,
-        start: Instant,
-    ) -> Trace {
+    fn hand_out(&mut self, shard: u32, imsi: String, trace: UeTrace, keeps: bool, start: Instant) -> Trace {
+        let UeTrace { mut packets, failed, slow, .. } = trace;
         // What waited for the kernel may have been overtaken by what came meanwhile.
         packets.sort_by_key(|packet| packet.at);
         self.octets -= octets_of(&packets);
-        let sampled = if self.policy == TracePolicy::All { "all" } else { "sampled" };
+        let kept = match self.policy {
+            TracePolicy::All => "all",
+            _ if slow.is_some() && !keeps => ONLY_SLOW,
+            TracePolicy::Sampled(_) | TracePolicy::Failed => "sampled",
+        };
         Trace {
             shard,
             imsi,
             failed: failed.is_some(),
-            why: failed.unwrap_or_else(|| sampled.to_owned()),
+            why: failed.unwrap_or_else(|| kept.to_owned()),
+            slow: slow
+                .map(|(procedure, latency_us)| SlowAttempt { procedure: procedure.to_owned(), latency_us }),
             packets: packets.into_iter().map(|packet| packet.into_wire(start)).collect(),
         }
     }
@@ -225,11 +262,16 @@ impl Packet {
             core: end(self.ends.map(|(_, core)| core)),
             stream: self.stream,
             ppid: self.ppid,
-            name: signalling::message_name(&self.octets),
-            octets: self.octets,
+            name: if self.lost {
+                signalling::nas_message_name(&self.octets).to_owned()
+            } else {
+                signalling::message_name(&self.octets)
+            },
+            octets: if self.lost { Vec::new() } else { self.octets },
             comment: self.comment.text(),
             // The driver has the clock for it.
             wall_us: 0,
+            lost: self.lost,
         }
     }
 }
@@ -238,9 +280,79 @@ fn octets_of(packets: &[Packet]) -> usize {
     packets.iter().map(|packet| packet.octets.len() + size_of::<Packet>()).sum()
 }
 
+/// Slow attempts of one procedure that are kept of one shard at a time.
+const MOST_SLOW: usize = 3;
 /// Messages kept of one UE between two reports.
 const UE_LIMIT: usize = 512;
 /// Messages of no UE kept between two reports.
 const COMMON_LIMIT: usize = 4096;
 /// Octets kept by one shard.
 const OCTETS_LIMIT: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(lost: bool) -> Packet {
+        let (at, comment) = (Instant::now(), Comment::None);
+        Packet {
+            at,
+            ticket: None,
+            uplink: true,
+            ends: None,
+            stream: 1,
+            ppid: 60,
+            octets: vec![0x7e, 0, 0x41],
+            comment,
+            lost,
+        }
+    }
+
+    fn attempt(tracer: &mut Tracer, ue: u32, ms: u64) {
+        tracer.begins(ue, || Comment::None);
+        tracer.packet(Some(ue), packet(false));
+        tracer.succeeded(ue, "registration", Duration::from_millis(ms));
+    }
+
+    fn taken(tracer: &mut Tracer) -> Vec<Trace> {
+        let mut traces = tracer.take(0, Instant::now(), |_| true, |ue| ue.to_string());
+        traces.sort_by_key(|trace| trace.slow.as_ref().map(|slow| slow.latency_us));
+        traces
+    }
+
+    #[test]
+    fn slowest_attempts_of_a_procedure_are_handed_out_and_no_others() {
+        let mut tracer = Tracer::new(TracePolicy::Failed);
+        (1..=20).for_each(|ue| attempt(&mut tracer, ue, 100 - u64::from(ue)));
+        let kept: Vec<u64> =
+            taken(&mut tracer).iter().map(|trace| trace.slow.as_ref().unwrap().latency_us).collect();
+        assert_eq!(kept, [97_000, 98_000, 99_000]);
+        // Later, only what is slower than those.
+        attempt(&mut tracer, 30, 50);
+        attempt(&mut tracer, 31, 6_060);
+        let later = taken(&mut tracer);
+        let told: Vec<(&str, bool)> = later.iter().map(|trace| (trace.imsi.as_str(), trace.failed)).collect();
+        assert_eq!(told, [("31", false)]);
+    }
+
+    #[test]
+    fn next_attempt_does_not_forget_what_is_worth_keeping() {
+        let mut tracer = Tracer::new(TracePolicy::Failed);
+        attempt(&mut tracer, 1, 900);
+        tracer.begins(1, || Comment::None);
+        assert_eq!(taken(&mut tracer).len(), 1);
+        tracer.begins(2, || Comment::None);
+        tracer.packet(Some(2), packet(false));
+        tracer.failed(2, "registration timed out: T3510".to_owned());
+        tracer.begins(2, || Comment::None);
+        assert_eq!(taken(&mut tracer)[0].why, "registration timed out: T3510");
+    }
+
+    #[test]
+    fn message_that_the_radio_lost_has_a_name_and_no_octets() {
+        let mut tracer = Tracer::new(TracePolicy::All);
+        tracer.packet(Some(1), packet(true));
+        let lost = &taken(&mut tracer)[0].packets[0];
+        assert!(lost.lost && lost.octets.is_empty() && lost.name == "registration request", "{lost:?}");
+    }
+}

@@ -10,6 +10,16 @@ use super::population::Slot;
 use super::radio::{Arrival, Delivery, Draw, Interference, Radio};
 use crate::time::Timers;
 
+/// What became of a message over the air.
+pub(crate) enum Sent {
+    /// It will arrive.
+    OnItsWay,
+    /// The radio has lost it.
+    Lost(Delivery),
+    /// The UE has no connection.
+    Nowhere,
+}
+
 /// Every connection of a shard, at most one a UE.
 pub(crate) struct Access {
     radio: Radio,
@@ -134,8 +144,16 @@ impl Access {
         self.connections.get(&ue).map(|connection| connection.cell.gnb)
     }
 
-    /// Sets up a connection in a cell and sends the first NAS message over it, when the cell has room.
-    pub(crate) fn connect(&mut self, ue: u32, slot: &mut Slot, cell: Cell, first: Delivery, now: Instant) {
+    /// Sets up a connection in a cell and sends the first NAS message over it, when the cell has room. The message, where the radio
+    /// loses it.
+    pub(crate) fn connect(
+        &mut self,
+        ue: u32,
+        slot: &mut Slot,
+        cell: Cell,
+        first: Delivery,
+        now: Instant,
+    ) -> Option<Delivery> {
         self.disconnect(ue);
         slot.connection = slot.connection.wrapping_add(1);
         let connection = slot.connection;
@@ -146,17 +164,19 @@ impl Access {
             {
                 self.waiting.insert(ue, (cell, first));
                 self.queues.entry(cell).or_default().push_back(ue);
-                return self.patience.set(ue, now + wait);
+                self.patience.set(ue, now + wait);
+                return None;
             }
             let at = now + 2 * self.radio.one_way(&mut draw);
             let delivery = Delivery::Refused(ConnectionRefusal::CellAtCapacity);
-            return self.radio.deliver_at(at, Arrival { ue, connection, delivery, at: None });
+            self.radio.deliver_at(at, Arrival { ue, connection, delivery, at: None });
+            return None;
         }
         *self.cell_load.entry(cell).or_insert(0) += 1;
         let mut uplink = now;
         let ready = now + self.radio.setup_delay(&mut draw);
         let suffers = self.suffers(cell);
-        self.radio.carry(
+        let lost = self.radio.carry(
             ready,
             &mut draw,
             &mut uplink,
@@ -169,6 +189,7 @@ impl Access {
         if let Some(inactivity) = self.inactivity {
             self.idle.set(ue, now + inactivity);
         }
+        lost
     }
 
     /// The UE gets no connection, and learns it after a while.
@@ -180,9 +201,9 @@ impl Access {
         self.radio.deliver_at(now + RADIO_LINK_FAILURE, arrival);
     }
 
-    /// Sends a message over the UE's connection. False when it has none: the message goes nowhere.
-    pub(crate) fn send(&mut self, ue: u32, slot: &mut Slot, delivery: Delivery, now: Instant) -> bool {
-        let Some(connection) = self.connections.get_mut(&ue) else { return false };
+    /// Sends a message over the UE's connection.
+    pub(crate) fn send(&mut self, ue: u32, slot: &mut Slot, delivery: Delivery, now: Instant) -> Sent {
+        let Some(connection) = self.connections.get_mut(&ue) else { return Sent::Nowhere };
         connection.last_used = now;
         let mut draw = self.radio.draw(ue, slot.next_draw());
         let suffers = self.interference.get(&connection.cell).copied().unwrap_or_default();
@@ -191,8 +212,7 @@ impl Access {
             _ => &mut connection.downlink,
         };
         let arrival = Arrival { ue, connection: slot.connection, delivery, at: None };
-        self.radio.carry(now, &mut draw, in_order, suffers, arrival);
-        true
+        self.radio.carry(now, &mut draw, in_order, suffers, arrival).map_or(Sent::OnItsWay, Sent::Lost)
     }
 
     /// The UE leaves its cell for another of the shard, and arrives there at an instant. Its connection goes along: what
@@ -227,7 +247,8 @@ impl Access {
         let mut draw = self.radio.draw(ue, slot.next_draw());
         let arrival = Arrival { ue, connection: slot.connection, delivery: Delivery::Paged, at: None };
         let no_interference = Interference::default();
-        self.radio.carry(now, &mut draw, &mut now.clone(), no_interference, arrival);
+        // A page is never lost.
+        let _ = self.radio.carry(now, &mut draw, &mut now.clone(), no_interference, arrival);
     }
 
     /// The next message that has arrived, and the cell of the connection it came over, if there is one still.

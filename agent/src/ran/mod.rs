@@ -7,7 +7,7 @@ mod population;
 mod radio;
 mod ran_events;
 
-pub(crate) use access::{Access, Cell};
+pub(crate) use access::{Access, Cell, Sent};
 pub(crate) use handovers::{Departure, ExpectedUe, Fate, Handovers, Step, Target};
 pub(crate) use impairments::{Change, Impairments, unit};
 pub(crate) use population::{Population, Presence, usim};

@@ -75,8 +75,8 @@ impl Radio {
         Draw(SmallRng::seed_from_u64(stream_seed(self.seed, &[u64::from(ue), u64::from(number)])))
     }
 
-    /// Sends one message on its way, to arrive not before `in_order`, which moves on. Counts it when it is lost; RRC
-    /// messages of our own making (release, reject, page) are not lost, only late.
+    /// Sends one message on its way, to arrive not before `in_order`, which moves on. Counts it when it is lost, and gives it back
+    /// then; RRC messages of our own making (release, reject, page) are not lost, only late.
     pub(crate) fn carry(
         &mut self,
         now: Instant,
@@ -84,16 +84,17 @@ impl Radio {
         in_order: &mut Instant,
         interference: Interference,
         arrival: Arrival,
-    ) {
+    ) -> Option<Delivery> {
         let is_nas = !matches!(arrival.delivery, Delivery::Released | Delivery::Refused(_) | Delivery::Paged);
         let loss = (self.profile.loss + interference.loss).clamp(0.0, 1.0);
         if is_nas && loss > 0.0 && draw.0.random_bool(loss) {
             self.lost += 1;
-            return;
+            return Some(arrival.delivery);
         }
         let at = (now + self.one_way(draw) + interference.latency).max(*in_order);
         *in_order = at;
         self.deliver_at(at, arrival);
+        None
     }
 
     /// Puts a delivery at an instant, with no loss.

@@ -1,11 +1,12 @@
 //! `ladders.ndjson`: the lives of a few UEs, message by message, for the ladder diagrams of the report.
 //!
-//! Kept in memory while the run lasts, so bounded: failed UEs first, then sampled ones; of each the first messages.
+//! Kept in memory while the run lasts, so bounded: failed UEs, the slowest attempts of each procedure, sampled UEs; of each the
+//! first messages.
 
 use std::collections::BTreeMap;
 use std::io;
 
-use results::{CallFlow, CallFlowMessage};
+use results::{CallFlow, CallFlowMessage, SlowAttempt};
 use serde::{Deserialize, Serialize};
 use wire::to_coordinator::{Trace, TracePacket};
 
@@ -13,12 +14,19 @@ use wire::to_coordinator::{Trace, TracePacket};
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct CallFlows {
     lives: BTreeMap<String, CallFlow>,
+    /// Of each procedure the slowest attempts, the slowest first.
+    slowest: BTreeMap<String, Vec<CallFlow>>,
 }
 
 impl CallFlows {
     /// Takes the messages of one UE. Those of no UE are no life.
     pub(crate) fn add(&mut self, trace: &Trace) {
-        if trace.imsi.is_empty() || !self.has_room(trace) {
+        if trace.imsi.is_empty() {
+            return;
+        }
+        self.add_slow(trace);
+        // What was kept for its slowness alone is no sample.
+        if trace.is_only_slow() || !self.has_room(trace) {
             return;
         }
         let imsi = cut(&trace.imsi);
@@ -36,6 +44,31 @@ impl CallFlows {
         }
     }
 
+    fn add_slow(&mut self, trace: &Trace) {
+        let Some(slow) = trace.slow.as_ref().filter(|_| !trace.failed) else { return };
+        let procedure = cut(&slow.procedure);
+        if !self.slowest.contains_key(&procedure) && self.slowest.len() >= MOST_PROCEDURES {
+            return;
+        }
+        let slowest = self.slowest.entry(procedure.clone()).or_default();
+        let us = |flow: &CallFlow| flow.slowest.as_ref().map_or(0, |slow| slow.latency_us);
+        let place = slowest.partition_point(|known| us(known) >= slow.latency_us);
+        if place >= MOST_SLOW {
+            return;
+        }
+        let (kept, rest) = trace.packets.split_at(trace.packets.len().min(MOST_MESSAGES));
+        let flow = CallFlow {
+            imsi: cut(&trace.imsi),
+            why: format!("slow {procedure}"),
+            failed: false,
+            slowest: Some(SlowAttempt { procedure, latency_us: slow.latency_us }),
+            messages: kept.iter().map(message).collect(),
+            left_out: rest.len() as u64,
+        };
+        slowest.insert(place, flow);
+        slowest.truncate(MOST_SLOW);
+    }
+
     /// There is room for so many failed and so many other ones. A sampled UE that fails becomes a failed one.
     fn has_room(&self, trace: &Trace) -> bool {
         let of_kind = self.lives.values().filter(|life| life.failed == trace.failed).count();
@@ -47,6 +80,7 @@ impl CallFlows {
     pub(crate) fn lines(&mut self) -> io::Result<Vec<u8>> {
         let mut lives: Vec<&mut CallFlow> = self.lives.values_mut().collect();
         lives.sort_by_key(|life| !life.failed);
+        lives.extend(self.slowest.values_mut().flatten());
         let mut lines = Vec::new();
         for life in lives {
             // Traces come when a UE is at rest, and its gNBs may report one after the other.
@@ -62,7 +96,7 @@ fn message(packet: &TracePacket) -> CallFlowMessage {
     CallFlowMessage {
         at_us: packet.at_us,
         uplink: packet.uplink,
-        lost: false,
+        lost: packet.lost,
         ran: cut(&packet.ran),
         core: cut(&packet.core),
         name: cut(&packet.name),
@@ -77,6 +111,9 @@ fn cut(text: &str) -> String {
 const MOST_FAILED: usize = 24;
 const MOST_SAMPLED: usize = 16;
 const MOST_MESSAGES: usize = 160;
+/// Slow attempts of each procedure.
+const MOST_SLOW: usize = 3;
+const MOST_PROCEDURES: usize = 40;
 const LONGEST_TEXT: usize = 200;
 
 #[cfg(test)]
@@ -97,9 +134,11 @@ mod tests {
             name: "InitialUEMessage".to_owned(),
             comment: String::new(),
             wall_us: 0,
+            lost: false,
         };
         let why = if failed { "congestion" } else { "sampled" }.to_owned();
-        Trace { shard: 0, imsi: imsi.to_owned(), why, failed, packets: times.iter().map(packet).collect() }
+        let packets = times.iter().map(packet).collect();
+        Trace { shard: 0, imsi: imsi.to_owned(), why, failed, packets, slow: None }
     }
 
     fn written(call_flows: &mut CallFlows) -> Vec<Value> {
@@ -120,6 +159,29 @@ mod tests {
         let times: Vec<i64> =
             lines[1]["messages"].as_array().unwrap().iter().filter_map(|m| m["at_us"].as_i64()).collect();
         assert_eq!(times, [10, 20, 30, 40]);
+    }
+
+    #[test]
+    fn slowest_attempts_of_each_procedure_are_kept_beside_what_failed() {
+        let mut call_flows = CallFlows::default();
+        let slow = |imsi: u64, procedure: &str, latency_us| {
+            let slow =
+                Some(wire::to_coordinator::SlowAttempt { procedure: procedure.to_owned(), latency_us });
+            Trace {
+                slow,
+                why: wire::to_coordinator::ONLY_SLOW.to_owned(),
+                ..trace(&imsi.to_string(), false, &[1])
+            }
+        };
+        (1..=50).for_each(|n| call_flows.add(&slow(n, "registration", n * 1_000)));
+        call_flows.add(&slow(60, "pdu-session", 5));
+        call_flows.add(&trace("70", true, &[1]));
+        let lines = written(&mut call_flows);
+        let told: Vec<(&str, u64)> = lines
+            .iter()
+            .map(|line| (line["imsi"].as_str().unwrap(), line["slowest"]["latency_us"].as_u64().unwrap_or(0)))
+            .collect();
+        assert_eq!(told, [("70", 0), ("60", 5), ("50", 50_000), ("49", 49_000), ("48", 48_000)]);
     }
 
     #[test]

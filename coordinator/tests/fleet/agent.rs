@@ -449,10 +449,11 @@ fn trace(lease: &Lease) -> Trace {
         name: "UEContextReleaseRequest".to_owned(),
         comment: "registration begins, due at 0.5 s".to_owned(),
         wall_us: 0,
+        lost: false,
     };
     let packets = vec![packet(2_000, true), packet(1_000, true)];
     let imsi = format!("00101000000{:04}", lease.shard);
-    Trace { shard: lease.shard, imsi, why: "sampled".to_owned(), failed: false, packets }
+    Trace { shard: lease.shard, imsi, why: "sampled".to_owned(), failed: false, packets, slow: None }
 }
 
 /// A UEContextReleaseRequest, from the documentation of the oxirush-ngap crate 0.5.0.

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
     AgentHealth, AmfInterval, FailedInto, HandoverCount, Held, Hello, IntervalReport, MachineReport, Part,
-    PartInterval, ProcedureInterval, ProcessorTime, RanEvent, Recovery, Return, Standstill, ToCoordinator,
-    Trace, TracePacket, UserPlaneInterval,
+    PartInterval, ProcedureInterval, ProcessorTime, RanEvent, Recovery, Return, SlowAttempt, Standstill,
+    ToCoordinator, Trace, TracePacket, UserPlaneInterval,
 };
 
 pub(crate) fn any_to_agent() -> impl Strategy<Value = ToAgent> {
@@ -278,14 +278,16 @@ fn any_trace() -> impl Strategy<Value = Trace> {
             name: String::new(),
             comment: String::new(),
             wall_us: at_us.unsigned_abs(),
+            lost: uplink,
         },
     );
     (any::<(u32, String, bool)>(), vec(packet, 0..4)).prop_map(|((shard, imsi, failed), packets)| Trace {
         shard,
         why: imsi.clone(),
-        imsi,
+        imsi: imsi.clone(),
         failed,
         packets,
+        slow: failed.then(|| SlowAttempt { procedure: imsi, latency_us: u64::from(shard) }),
     })
 }
 

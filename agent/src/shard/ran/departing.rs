@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use wire::to_coordinator::Trace;
 
 use crate::measure::{Comment, Packet};
+use crate::ran::Delivery;
 use crate::shard::ShardRunner;
 
 impl ShardRunner {
@@ -62,6 +63,24 @@ impl ShardRunner {
         let Some(port) = self.gnbs.get(usize::from(gnb)) else { return };
         let (ends, ppid) = (port.ends, port.gnb.ppid());
         let (uplink, comment) = (ticket.is_some(), Comment::None);
-        self.tracer.packet(ue, Packet { at: now, ticket, uplink, ends, stream, ppid, octets, comment });
+        self.tracer
+            .packet(ue, Packet { at: now, ticket, uplink, ends, stream, ppid, octets, comment, lost: false });
+    }
+
+    /// A NAS message that the radio has lost: it is on no wire, and explains what comes after it.
+    pub(in crate::shard) fn trace_lost(&mut self, ue: u32, lost: Option<Delivery>, now: Instant) {
+        let (uplink, octets) = match lost {
+            Some(Delivery::Connect { nas, .. } | Delivery::Uplink(nas)) => (true, nas),
+            Some(Delivery::Downlink(nas)) => (false, nas),
+            _ => return,
+        };
+        if !self.tracer.wants(Some(ue)) {
+            return;
+        }
+        let ends = self.access.gnb_of(ue).and_then(|gnb| self.gnbs.get(usize::from(gnb))?.ends);
+        let (at, comment) = (now, Comment::None);
+        let packet =
+            Packet { at, ticket: None, uplink, ends, stream: 0, ppid: 0, octets, comment, lost: true };
+        self.tracer.packet(Some(ue), packet);
     }
 }

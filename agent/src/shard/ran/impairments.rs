@@ -228,7 +228,8 @@ impl ShardRunner {
     pub(in crate::shard) fn admit_waiting(&mut self, now: Instant) {
         while let Some((ue, cell, first)) = self.access.pop_admissible() {
             if let Some(slot) = self.population.slot(ue) {
-                self.access.connect(ue, slot, cell, first, now);
+                let lost = self.access.connect(ue, slot, cell, first, now);
+                self.trace_lost(ue, lost, now);
             }
         }
         while let Some(ue) = self.access.pop_impatient(now) {

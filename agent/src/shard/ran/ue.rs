@@ -12,7 +12,7 @@ use signalling::{
 
 use crate::campaign::End;
 use crate::measure::Comment;
-use crate::ran::{Arrival, Cell, Delivery, Presence};
+use crate::ran::{Arrival, Cell, Delivery, Presence, Sent};
 use crate::shard::{SEED_OF_UES, ShardAction, ShardRunner};
 
 impl ShardRunner {
@@ -181,6 +181,7 @@ impl ShardRunner {
 
     /// The attempt of a UE has ended.
     pub(in crate::shard) fn end_attempt(&mut self, ue: u32, procedure: Procedure, end: &End, now: Instant) {
+        let latency = self.attempts.latency_of(ue, procedure, now);
         if !self.attempts.end(ue, procedure, end, now, &mut self.recorder) {
             self.recorder.unexpected("outcome-without-attempt");
             return;
@@ -194,7 +195,11 @@ impl ShardRunner {
         }
         let name = procedure.name();
         match end {
-            End::Succeeded => {}
+            End::Succeeded => {
+                if let Some(latency) = latency {
+                    self.tracer.succeeded(ue, name, latency);
+                }
+            }
             End::Failed(cause) => {
                 self.tracer.failed(ue, format!("{name} failed: {cause}"));
                 self.count_cost(ue, cause);
@@ -212,15 +217,18 @@ impl ShardRunner {
         if slot.out_of_signal {
             self.access.refuse(ue, slot, ConnectionRefusal::RadioLinkFailure, now);
         } else {
-            self.access.connect(ue, slot, cell, first, now);
+            let lost = self.access.connect(ue, slot, cell, first, now);
+            self.trace_lost(ue, lost, now);
         }
     }
 
     /// Sends a message over the UE's connection; without one it goes nowhere.
     pub(in crate::shard) fn over_the_air(&mut self, ue: u32, delivery: Delivery, now: Instant) {
         let Some(slot) = self.population.slot(ue) else { return };
-        if !self.access.send(ue, slot, delivery, now) {
-            self.recorder.unexpected("message-without-connection");
+        match self.access.send(ue, slot, delivery, now) {
+            Sent::OnItsWay => {}
+            Sent::Lost(delivery) => self.trace_lost(ue, Some(delivery), now),
+            Sent::Nowhere => self.recorder.unexpected("message-without-connection"),
         }
     }
 

@@ -85,7 +85,11 @@ impl Traces {
                 return Ok(());
             }
         }
-        for packet in &trace.packets {
+        // The report shows slow attempts; captures are of what was asked for.
+        if trace.is_only_slow() {
+            return Ok(());
+        }
+        for packet in trace.packets.iter().filter(|packet| !packet.lost) {
             if !self.spool.push(packet, &self.label(trace))? {
                 self.counts.packets_left_out += 1;
             }
@@ -121,7 +125,8 @@ impl Traces {
         let taken = |name: &str| self.files.iter().any(|file| file.file == format!("traces/{name}"));
         // A UE may fail again in the same way.
         let name = if taken(&plain) { format!("{stem}-{}.pcapng", self.failures) } else { plain };
-        let mut packets: Vec<_> = trace.packets.iter().collect();
+        // What the radio lost was on no wire.
+        let mut packets: Vec<_> = trace.packets.iter().filter(|packet| !packet.lost).collect();
         packets.sort_by_key(|packet| packet.at_us);
         let mut file = TraceFile::create(&self.folder.join(&name), self.start)?;
         packets.iter().try_for_each(|packet| file.write(packet))?;
@@ -191,11 +196,14 @@ mod tests {
             name: String::new(),
             comment: String::new(),
             wall_us: 0,
+            lost: false,
         };
         for imsi in 0..300 {
             let imsi = format!("{}", imsi / 2);
             let packets = vec![packet.clone()];
-            traces.add(&Trace { shard: 0, imsi, why: "T3510".to_owned(), failed: true, packets }).unwrap();
+            traces
+                .add(&Trace { shard: 0, imsi, why: "T3510".to_owned(), failed: true, packets, slow: None })
+                .unwrap();
         }
         let (files, counts) = traces.finish().unwrap();
         assert_eq!(
