@@ -70,7 +70,11 @@ fn what_is_written_is_read() {
         writer.write(&charging()).unwrap();
         writer.flush().unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&used).unwrap(), format!("{HEADER}\n{LINE}\n{LINE}\n"));
+    let header = HEADER
+        .replace("uplink,downlink,downlink_lost", "uplink_octets,downlink_octets,downlink_lost_packets");
+    let times = "2026-11-24T21:30:00.000000Z,2026-11-24T21:30:00.000000Z,2026-11-24T21:30:10.000000Z";
+    let written = format!("{header},opened,from,to\n{LINE},{times}\n{LINE},{times}\n");
+    assert_eq!(std::fs::read_to_string(&used).unwrap(), written);
     let records: Result<Vec<_>, _> = UsageReader::open(&used).unwrap().collect();
     assert_eq!(records.unwrap(), vec![usage(); 2]);
     let records: Result<Vec<_>, _> = ChargingReader::open(&charged).unwrap().collect();

@@ -61,7 +61,18 @@ impl Column {
     /// How many there are.
     pub(crate) const COUNT: usize = 18;
 
-    /// As it stands in the header.
+    /// As it stands in the header of our own ledgers: with its unit.
+    pub fn header(self) -> &'static str {
+        match self {
+            Self::Uplink => "uplink_octets",
+            Self::Downlink => "downlink_octets",
+            Self::DownlinkLost => "downlink_lost_packets",
+            Self::UplinkLost => "uplink_lost_packets",
+            other => other.as_str(),
+        }
+    }
+
+    /// As mappings and messages call it, and as it stood in the header before units did.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ChargingId => "charging_id",
@@ -101,6 +112,15 @@ impl Ledger {
         match self {
             Self::Usage => &USAGE,
             Self::Charging => &CHARGING,
+        }
+    }
+
+    /// The times again as people read them, ISO 8601 in UTC, behind all other columns. Nobody reads them back: a ledger without
+    /// them is as good.
+    pub fn readable_times(self) -> &'static [&'static str] {
+        match self {
+            Self::Usage => &["opened", "from", "to"],
+            Self::Charging => &["opened", "from", "to", "recorded"],
         }
     }
 

@@ -43,9 +43,9 @@ impl Layout {
             Some(mapping) => mapping.places(ledger, find_one, &mut places)?,
             None => {
                 let columns = ledger.columns();
-                let names = || columns.iter().map(|column| column.as_str()).collect::<Vec<_>>().join(",");
+                let names = || columns.iter().map(|column| column.header()).collect::<Vec<_>>().join(",");
                 for &column in columns {
-                    let found = find(column.as_str());
+                    let found = find(column.header()).or_else(|| find(column.as_str()));
                     if found.is_none() && column.may_be_absent() {
                         continue;
                     }
@@ -54,16 +54,21 @@ impl Layout {
                     })?;
                     places[column.number()] = Place::Field(n, Box::default());
                 }
-                let known = |name: &&&str| !columns.iter().any(|column| column.as_str() == name.trim());
-                if let Some(name) = header.iter().find(known) {
+                let is_known = |name: &str| {
+                    ledger.readable_times().contains(&name)
+                        || columns.iter().any(|column| column.header() == name || column.as_str() == name)
+                };
+                if let Some(name) = header.iter().find(|name| !is_known(name.trim())) {
                     return Err(format!(
                         "the column {name:?} is not known: a {ledger} ledger begins with {}; \
                          a mapping lets foreign columns in",
                         names()
                     ));
                 }
-                if let Some((n, twice)) =
-                    header.iter().enumerate().find(|(n, name)| header[..*n].contains(name))
+                if let Some((n, twice)) = header
+                    .iter()
+                    .enumerate()
+                    .find(|(n, name)| header[..*n].iter().any(|earlier| is_same(earlier, name)))
                 {
                     return Err(format!("column {} is named {twice:?} like one before it", n + 1));
                 }
@@ -76,4 +81,14 @@ impl Layout {
     pub(crate) fn place(&self, column: Column) -> &Place {
         &self.places[column.number()]
     }
+}
+
+/// Whether two heads are of one column: `uplink` is `uplink_octets` as earlier versions wrote it.
+fn is_same(one: &str, other: &str) -> bool {
+    let bare = |name: &str| {
+        let name = name.trim();
+        let unit = ["_octets", "_packets"].iter().find_map(|unit| name.strip_suffix(unit));
+        unit.unwrap_or(name).to_owned()
+    };
+    bare(one) == bare(other)
 }

@@ -91,3 +91,9 @@ impl CsvError {
         Self::Unwritable { path: path.to_owned(), source }
     }
 }
+
+/// ISO 8601 in UTC, to the microsecond.
+pub(crate) fn iso(us: u64) -> String {
+    let time = i64::try_from(us).ok().and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
+    time.map_or_else(String::new, |time| format!("{time:.6}"))
+}

@@ -65,6 +65,9 @@ pub trait Record: Sized {
     /// Its fields as text, in the order of the columns.
     fn write(&self, field: &mut dyn FnMut(std::fmt::Arguments<'_>));
 
+    /// Its times, UNIX time in µs, in the order of [`Ledger::readable_times`].
+    fn times(&self) -> impl Iterator<Item = u64>;
+
     /// As if it had been read.
     #[doc(hidden)]
     fn with_row<R>(&self, take: impl FnOnce(RowRef<'_, '_>) -> R) -> R;
@@ -359,6 +362,10 @@ impl Record for UsageRecord {
         field(format_args!("{}", self.closing));
     }
 
+    fn times(&self) -> impl Iterator<Item = u64> {
+        [self.opened_us, self.from_us, self.to_us].into_iter()
+    }
+
     fn with_row<R>(&self, take: impl FnOnce(RowRef<'_, '_>) -> R) -> R {
         take(RowRef(&Row {
             charging: false,
@@ -427,6 +434,10 @@ impl Record for ChargingRecord {
         field(format_args!("{}", self.amount));
         field(format_args!("{}", self.currency));
         field(format_args!("{}", self.closing));
+    }
+
+    fn times(&self) -> impl Iterator<Item = u64> {
+        [self.opened_us, self.from_us, self.to_us, self.recorded_us].into_iter()
     }
 
     fn with_row<R>(&self, take: impl FnOnce(RowRef<'_, '_>) -> R) -> R {

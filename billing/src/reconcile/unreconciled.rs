@@ -73,10 +73,8 @@ fn joined(values: &[impl Display]) -> String {
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join("+")
 }
 
-/// UTC, to the microsecond.
 fn iso(us: Option<u64>) -> String {
-    let time = us.and_then(|us| jiff::Timestamp::from_microsecond(i64::try_from(us).ok()?).ok());
-    time.map_or_else(String::new, |time| format!("{time:.6}"))
+    us.map_or_else(String::new, crate::csv::iso)
 }
 
 /// What is read first comes first; the times as the ledgers have them are at the end.
@@ -95,18 +93,18 @@ const COLUMNS: [&str; 33] = [
     "used_records",
     "used_from",
     "used_to",
-    "used_uplink",
-    "used_downlink",
+    "used_uplink_octets",
+    "used_downlink_octets",
     "used_closing",
     "charged_serving",
     "charged_dnn",
     "charged_records",
     "charged_from",
     "charged_to",
-    "charged_uplink",
-    "charged_downlink",
+    "charged_uplink_octets",
+    "charged_downlink_octets",
     "charged_closing",
-    "used_downlink_lost",
+    "used_downlink_lost_packets",
     "charged_recorded",
     "charged_rates",
     "used_from_us",

@@ -158,9 +158,7 @@ async fn lost_record_fails_the_run_and_the_verdict_names_exactly_that_session() 
     assert!(read(&outcome, "unreconciled.csv").contains("001010000000003"));
     assert!(read(&outcome, "junit.xml").contains("001010000000003"));
     let page = read(&outcome, "report.html");
-    assert!(
-        page.contains("1 of 8 sessions were not charged for what was used") && page.contains("no record")
-    );
+    assert!(page.contains("1 of 8 sessions are not reconciled") && page.contains("no record"));
 }
 
 #[tokio::test]
