@@ -11,7 +11,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Ok(of_run) = serde_json::from_slice::<Summary>(summary) else { return };
     let intervals: Vec<Interval> = serde_json::from_slice(timeline).into_iter().collect();
     let call_flows: Vec<CallFlow> = serde_json::from_slice(ladder).into_iter().collect();
-    let page = report::render(&of_run, &intervals, &call_flows, None);
+    let page = report::render(&of_run, &intervals, &call_flows, report::Besides::default());
     assert!(page.ends_with("</html>") || page.contains("</html>"));
     let folder = tempfile::tempdir().expect("a folder");
     let write =

@@ -158,11 +158,11 @@ fn outcome(outcome: ProbeOutcome) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use statistics::Knee;
 
-    fn search() -> SearchSummary {
+    pub(crate) fn search() -> SearchSummary {
         let probe = |n: u32, rate_per_s, outcome, us: u64| Probe {
             folder: format!("probe-{n:02}"),
             rate_per_s,

@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Gap,
     /// An association with the core was away, or the core said something.
     Event,
+    /// The run was paused, or its coordinator started again.
+    Stop,
 }
 
 /// What to draw.
@@ -87,6 +89,7 @@ impl Chart<'_> {
                     @for series in &self.series { li class=(series.tone.class()) { i {} (series.name) } }
                     @if self.has(Kind::Fault) { li.fault { i {} (self.faults()) } }
                     @if self.has(Kind::Gap) { li.gap { i {} "shards lost with their agent" } }
+                    @if self.has(Kind::Stop) { li.stop { i {} "paused, or coordinator restarted" } }
                     @if self.has(Kind::Event) { li.event { i {} "association lost, or said by the core" } }
                 }
                 div.frame {
@@ -202,6 +205,7 @@ impl Chart<'_> {
             Kind::Fault => "band",
             Kind::Gap => "band gap",
             Kind::Event => "band event",
+            Kind::Stop => "band stop",
         };
         html! { rect class=(class) x=(format!("{from:.1}")) y="0" width=(format!("{width:.1}")) height=(HEIGHT) { title { (band.label) } } }
     }

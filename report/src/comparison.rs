@@ -251,9 +251,52 @@ fn method(compared: &ComparedRuns) -> Markup {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use statistics::Percentile;
+
+    /// Two runs, of which one figure is worse, one better and one not judged.
+    pub(crate) fn compared() -> ComparedRuns {
+        let finding = |figure, difference: f64, judgement| Finding {
+            procedure: "registration".to_owned(),
+            figure,
+            base: Some(12_000.0),
+            run: Some(12_000.0 * (1.0 + difference)),
+            difference: Some(difference),
+            interval: Some(Interval { low: difference - 0.01, high: difference + 0.01 }),
+            judgement,
+            basis: Some("of 80 seconds".to_owned()),
+        };
+        let unjudged =
+            Judgement::NotJudged("it goes up and down too slowly: a longer run is needed".to_owned());
+        let findings = vec![
+            finding(Figure::Latency(Percentile::P50), 0.0, Judgement::Same),
+            finding(Figure::Latency(Percentile::P99), 0.17, Judgement::Worse),
+            finding(Figure::Service(Percentile::P99), -0.08, Judgement::Better),
+            finding(Figure::Service(Percentile::P50), 0.03, unjudged),
+        ];
+        let run = |name: &str| {
+            let summary: results::Summary = crate::tests::typed(&crate::samples::pass().0);
+            ComparedRun {
+                folder: name.into(),
+                run_id: name.to_owned(),
+                scenario: "attach-10k".to_owned(),
+                verdict: "pass".to_owned(),
+                target: "sctp+udp://127.0.0.1:9899".to_owned(),
+                started_at: "2026-11-30T13:21:46Z".to_owned(),
+                summary,
+            }
+        };
+        let settings = statistics::Settings::default();
+        ComparedRuns {
+            base: run("20261129-231502-attach-10k"),
+            run: run("20261130-231502-attach-10k"),
+            differ: vec!["agents: 2, 3".to_owned()],
+            comparison: statistics::Comparison { settings, findings },
+            regression: true,
+            same_run: false,
+        }
+    }
 
     #[test]
     fn a_finding_is_told_with_its_units_and_signs() {

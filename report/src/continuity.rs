@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use results::{Gap, RecoverySummary, ShardMove, Summary};
+use results::{Gap, RecoverySummary, ShardMove, Stop, StopKind, Summary};
 
 use super::chart::{Band, Kind};
 use super::figures::{Tally, count, cut, fact, latency, shown};
@@ -17,6 +17,7 @@ pub(super) fn is_there(run: &Run<'_>) -> bool {
         || !summary.supervisors.is_empty()
         || summary.recovery != RecoverySummary::default()
         || summary.counts.shifted > 0
+        || !run.besides.stops.is_empty()
 }
 
 /// The gaps, to be marked in the charts.
@@ -27,6 +28,22 @@ pub(super) fn bands(summary: &Summary) -> impl Iterator<Item = Band> {
         let label = format!("shard {} was lost with its agent for {lasted}", gap.shard);
         Band { from_s, to_s, label, kind: Kind::Gap }
     })
+}
+
+/// Pauses and restarts, to be marked in the charts: instants, because the run's clock stands still.
+pub(super) fn stop_bands(stops: &[Stop]) -> impl Iterator<Item = Band> {
+    stops.iter().map(|stop| {
+        let at_s = seconds(stop.at_us);
+        Band { from_s: at_s, to_s: at_s, label: in_words(stop), kind: Kind::Stop }
+    })
+}
+
+fn in_words(stop: &Stop) -> String {
+    match (stop.kind, stop.for_us) {
+        (StopKind::Paused, 0) => "paused".to_owned(),
+        (StopKind::Paused, us) => format!("paused for {}", latency(us as f64)),
+        (StopKind::CoordinatorRestarted, _) => "the coordinator was started again".to_owned(),
+    }
 }
 
 pub(super) fn section(run: &Run<'_>) -> Markup {
@@ -45,6 +62,9 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
                     (fact("Recovery", &recovery(&summary.recovery)))
                     @if summary.paused_s > 0.0 { (fact("Paused for", &latency(summary.paused_s * 1e6))) }
                     @if !summary.supervisors.is_empty() { (fact("Supervisors", &supervisors(summary))) }
+                }
+                @if !run.besides.stops.is_empty() {
+                    ul { @for stop in run.besides.stops.iter().take(MOST_ROWS) { li { "At " (at(stop.at_us)) ": " (in_words(stop)) } } }
                 }
                 @if gaps.is_empty() {
                     p { strong.pass { "No attempt was lost with an agent." } }
@@ -136,6 +156,7 @@ fn supervisors(summary: &Summary) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::samples;
     use crate::tests::page;
 
@@ -154,6 +175,22 @@ mod tests {
         }
         assert!(page.contains("<rect class=\"band gap\"") && page.contains("<li class=\"gap\">"));
         assert!(page.contains("40 registrations, 20 sessions, 1 failed"));
+    }
+
+    #[test]
+    fn pause_and_restart_stand_in_the_section_and_in_every_chart_over_time() {
+        let (summary, timeline) = samples::pass();
+        let summary: Summary = crate::tests::typed(&summary);
+        let timeline: Vec<results::Interval> = timeline.iter().map(crate::tests::typed).collect();
+        let stops = [
+            Stop { kind: StopKind::Paused, at_us: 5_000_000, for_us: 7_000_000 },
+            Stop { kind: StopKind::CoordinatorRestarted, at_us: 9_000_000, for_us: 0 },
+        ];
+        let besides = crate::Besides { stops: &stops, ..crate::Besides::default() };
+        let page = crate::render(&summary, &timeline, &[], besides);
+        assert!(page.contains("At 5.00 s: paused for 7.00 s"), "{page}");
+        assert!(page.contains("At 9.00 s: the coordinator was started again"));
+        assert!(page.matches("<rect class=\"band stop\"").count() >= 8, "two in each chart over time");
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub(super) fn agents(run: &Run<'_>) -> Markup {
                         th scope="col" { "Agent" } th scope="col" { "Shards" } th.n scope="col" { "Attempts" }
                         @for (name, _) in LATENESS { th.n scope="col" { "Lateness " (name) } }
                         th.n scope="col" { "CPU time" } th.n scope="col" { "Memory" }
-                        th.n scope="col" { "UEs" } th.n scope="col" { "Octets per UE" } th.n scope="col" { "Reports sent" }
+                        th.n scope="col" { "Most UEs" } th.n scope="col" { "Octets per UE" } th.n scope="col" { "Reports sent" }
                     } }
                     tbody { @for agent in agents.iter().take(MOST_ROWS) {
                         tr {
@@ -142,6 +142,7 @@ pub(super) fn agents(run: &Run<'_>) -> Markup {
                     } }
                 } }
                 (left_out(agents.len()))
+                @if agents.len() > 1 { p.note { "UEs that visit from another agent count at both." } }
             }
         }
     }

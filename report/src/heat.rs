@@ -11,7 +11,7 @@ use super::figures::{Unit, count, latency, title};
 
 /// The map of one procedure; nothing where there is too little to be a map.
 pub(super) fn map(run: &Run<'_>, name: &str) -> Markup {
-    let heat = run.latencies.and_then(|series| Heat::of(series, name));
+    let heat = run.besides.latencies.and_then(|series| Heat::of(series, name));
     html! { @if let Some(heat) = heat { (heat.draw(name)) } }
 }
 

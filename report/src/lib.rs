@@ -31,7 +31,7 @@ mod verdict;
 mod write;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use results::{CallFlow, Interval, ProcedureSummary, Summary};
+use results::{CallFlow, Interval, ProcedureSummary, Stop, Summary};
 use statistics::RunSeries;
 
 use chart::{Band, Kind};
@@ -66,15 +66,25 @@ const LIFE: [&str; 6] = [
 /// Points on all the charts of a page: keeps eight hours of five procedures below 2 MB.
 const MOST_POINTS: usize = 45_000;
 
-/// Draws the report from the content of `summary.json`, the lines of `timeline.ndjson` and `ladders.ndjson`, and the latencies of
-/// `histograms.hlog` where they are known.
+/// What a report shows of the other files of a folder, where they are there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Besides<'a> {
+    /// All latencies over time, of `histograms.hlog`.
+    pub latencies: Option<&'a RunSeries>,
+    /// When the run stood still, of `journal.ndjson`.
+    pub stops: &'a [Stop],
+}
+
+/// Draws the report from the content of `summary.json`, the lines of `timeline.ndjson` and `ladders.ndjson`, and what is known
+/// besides.
 pub fn render(
     summary: &Summary,
     timeline: &[Interval],
     ladders: &[CallFlow],
-    latencies: Option<&RunSeries>,
+    besides: Besides<'_>,
 ) -> String {
-    let run = Run { ladders, latencies, ..Run::new(summary, timeline) };
+    let mut run = Run { ladders, besides, ..Run::new(summary, timeline) };
+    run.bands.extend(continuity::stop_bands(besides.stops).take(MOST_ROWS));
     let scenario = some(&summary.scenario).unwrap_or_else(|| "unnamed scenario".to_owned());
     let title = html! { (run.status().word()) " · " (scenario) };
     let body = html! {
@@ -139,7 +149,7 @@ struct Run<'a> {
     bands: Vec<Band>,
     most_points: usize,
     ladders: &'a [CallFlow],
-    latencies: Option<&'a RunSeries>,
+    besides: Besides<'a>,
 }
 
 impl<'a> Run<'a> {
@@ -153,7 +163,7 @@ impl<'a> Run<'a> {
         // Nine lines over time for each procedure, ten for the fleet and the user plane.
         let most_points = (MOST_POINTS / (procedures.len() * 9 + 10)).min(1000);
         let (timeline, bands) = (TimeLine::new(timeline), bands(summary));
-        Self { summary, procedures, timeline, bands, most_points, ladders: &[], latencies: None }
+        Self { summary, procedures, timeline, bands, most_points, ladders: &[], besides: Besides::default() }
     }
 
     /// Where the slowest attempts of a procedure are shown message by message, if they are.
@@ -228,6 +238,8 @@ fn left_out(all: usize) -> Markup {
     }
 }
 
+#[cfg(test)]
+mod browser_tests;
 #[cfg(test)]
 mod roaming;
 #[cfg(test)]

@@ -2,10 +2,10 @@ use serde_json::{Value, json};
 
 use results::{CallFlow, Interval, Summary};
 
-use super::render;
 use super::roaming::{handovers, roaming};
 use super::samples::{self, HOSTILE};
 use super::tests::page_of;
+use super::{Besides, render};
 
 fn page() -> String {
     let run = roaming();
@@ -146,7 +146,7 @@ fn odd_values_anywhere_are_refused_or_drawn() {
         let ladder = serde_json::from_value::<CallFlow>(ladder.clone());
         let (Ok(summary), Ok(ladder)) = (summary, ladder) else { return };
         let timeline: Vec<Interval> = Vec::new();
-        assert!(render(&summary, &timeline, &[ladder], None).ends_with("</html>"));
+        assert!(render(&summary, &timeline, &[ladder], Besides::default()).ends_with("</html>"));
     };
     for key in ["billing", "handovers", "user_plane", "network_events", "impairments", "sessions_at_once"] {
         let inner: Vec<String> =

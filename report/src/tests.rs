@@ -2,8 +2,8 @@ use results::{CallFlow, Interval, Summary};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::render;
 use super::samples::{self, Sample, worst_session};
+use super::{Besides, render};
 
 /// What a sample is, as the types of a run folder.
 pub(super) fn typed<T: DeserializeOwned>(value: &Value) -> T {
@@ -17,7 +17,7 @@ pub(super) fn page((summary, timeline): &Sample) -> String {
 pub(super) fn page_of(summary: &Value, timeline: &[Value], call_flows: &[Value]) -> String {
     let timeline: Vec<Interval> = timeline.iter().map(typed).collect();
     let call_flows: Vec<CallFlow> = call_flows.iter().map(typed).collect();
-    render(&typed::<Summary>(summary), &timeline, &call_flows, None)
+    render(&typed::<Summary>(summary), &timeline, &call_flows, Besides::default())
 }
 
 /// The values embedded for the read-out, one for each chart, in order of the page.
@@ -80,7 +80,7 @@ fn any_key_may_be_missing_and_an_odd_one_is_refused_or_drawn() {
         let timeline: Result<Vec<Interval>, _> =
             timeline.iter().map(|entry| serde_json::from_value(entry.clone())).collect();
         let (Ok(summary), Ok(timeline)) = (summary, timeline) else { return false };
-        assert!(render(&summary, &timeline, &[], None).ends_with("</html>"));
+        assert!(render(&summary, &timeline, &[], Besides::default()).ends_with("</html>"));
         true
     };
     let mut drawn = 0;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use results::folder::{Outcome, call_flows, outcome, timeline, write_whole};
+use results::folder::{Outcome, call_flows, outcome, stops, timeline, write_whole};
 use results::{FolderError, SearchSummary};
 use serde_json::json;
 
 use crate::compare::read_series;
-use crate::{capacity, render};
+use crate::{Besides, capacity, render};
 
 /// Draws `report.html` of a run folder from its `summary.json` and `timeline.ndjson`, that of a capacity search from the
 /// former alone, and returns its path.
@@ -22,7 +22,8 @@ pub fn render_report(folder: &Path) -> Result<PathBuf, FolderError> {
             let timeline = timeline(folder)?;
             // A folder of before there was such a log, or one that is cut short, has a report all the same.
             let latencies = read_series(folder, &timeline).ok();
-            render(&summary, &timeline, &call_flows(folder)?, latencies.as_ref())
+            let besides = Besides { latencies: latencies.as_ref(), stops: &stops(folder) };
+            render(&summary, &timeline, &call_flows(folder)?, besides)
         }
     };
     write_whole(&path, page.as_bytes())?;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::call_flow::CallFlow;
 use crate::interval::Interval;
 use crate::search::SearchSummary;
+use crate::stops::{self, Stop};
 use crate::summary::{FORM, Summary};
 
 /// A file of a run folder cannot be used.
@@ -121,6 +122,13 @@ pub fn timeline(folder: &Path) -> Result<Vec<Interval>, FolderError> {
 pub fn call_flows(folder: &Path) -> Result<Vec<CallFlow>, FolderError> {
     let path = folder.join("ladders.ndjson");
     if path.exists() { lines_of(&path) } else { Ok(Vec::new()) }
+}
+
+/// When the run stood still, or its coordinator was started again, as `journal.ndjson` of a folder tells; nothing where there is no
+/// such file, or where a line of it says something else.
+pub fn stops(folder: &Path) -> Vec<Stop> {
+    let content = std::fs::read_to_string(folder.join("journal.ndjson")).unwrap_or_default();
+    stops::of(content.lines().filter_map(|line| serde_json::from_str(line).ok()))
 }
 
 /// What `plan.json` of a folder plans, by procedure.
@@ -261,6 +269,20 @@ mod tests {
             ),
             (3, 3, 0, 3)
         );
+    }
+
+    #[test]
+    fn journal_tells_when_the_run_stood_still() {
+        let journal = r#"{"at": "x", "decision": "paused the run", "at_us": 5000000, "run_us": 5000100}
+{"decision": "resumed the run", "paused_us": 7000000, "run_us": 5000000}
+no json
+{"decision": "the coordinator was started again", "run_us": 9000000, "agents": 2}
+{"decision": "paused the run", "at_us": 9500000, "run_us": null}"#;
+        let folder = folder_with("journal.ndjson", journal);
+        let told: Vec<_> =
+            stops(folder.path()).iter().map(|stop| (stop.kind, stop.at_us, stop.for_us)).collect();
+        let (paused, restarted) = (crate::StopKind::Paused, crate::StopKind::CoordinatorRestarted);
+        assert_eq!(told, [(paused, 5_000_000, 7_000_000), (restarted, 9_000_000, 0)]);
     }
 
     #[test]

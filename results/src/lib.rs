@@ -19,6 +19,7 @@ mod run_counts;
 pub mod schema;
 mod search;
 mod slo;
+mod stops;
 mod summary;
 mod traces;
 pub mod units;
@@ -46,6 +47,7 @@ pub use reasons::{
 pub use run_counts::RunCounts;
 pub use search::{Probe, SearchSummary};
 pub use slo::{GuardrailResult, SloResult};
+pub use stops::{Stop, StopKind};
 pub use summary::{FORM, Summary};
 pub use traces::{TraceCounts, TraceFileSummary};
 pub use user_plane::UserPlaneSummary;
