@@ -13,7 +13,10 @@ use rustls::{RootCertStore, version::TLS13};
 use wire::Identity;
 
 /// What `test` opens with, speaking [`wire::VERSION`] alone.
-pub(crate) const OFFER: &[u8] = b"\0\0\0\x0cRSTM\0\x06\0\x06test";
+pub(crate) const OFFER: &[u8] = &{
+    let [high, low] = wire::VERSION.to_be_bytes();
+    [0, 0, 0, 12, b'R', b'S', b'T', b'M', high, low, high, low, b't', b'e', b's', b't']
+};
 
 pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     [&u32::try_from(payload.len()).unwrap().to_be_bytes(), payload].concat()
