@@ -31,16 +31,16 @@ impl fmt::Display for Parameters {
         let (least, most) = self.rto_limits;
         if let Some(rto) = self.rto {
             write!(f, ", RTO {} ms", rto.as_millis())?;
-        } else {
+        } else if !most.is_zero() {
             write!(f, ", RTO")?;
+        }
+        if !most.is_zero() {
+            write!(f, " ({} to {} ms)", least.as_millis(), most.as_millis())?;
         }
         write!(
             f,
-            " ({} to {} ms), packets up to {} octets, the peer takes {} octets at once",
-            least.as_millis(),
-            most.as_millis(),
-            self.path_mtu,
-            self.peer_window
+            ", packets up to {} octets, the peer takes {} octets at once",
+            self.path_mtu, self.peer_window
         )
     }
 }

@@ -264,7 +264,8 @@ pub(super) fn describe(socket: &ConnectedSocket) -> io::Result<Up> {
         addresses.into_iter().next().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))
     };
     let status = socket.status()?;
-    let limits = socket.options().rto_info(0)?;
+    // For people alone: an association does without them.
+    let limits = socket.options().rto_info(0).unwrap_or_else(|_| RtoInfo::new(0, 0, 0));
     let path = &status.peer_primary;
     let parameters = Parameters {
         streams_out: status.outstreams,
