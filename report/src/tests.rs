@@ -177,7 +177,7 @@ fn invalid_run_judges_nothing() {
     {
         assert!(!invalid.contains(accusation), "{accusation}");
     }
-    assert!(invalid.matches(">not judged<").count() >= 5, "{}", invalid.matches(">not judged<").count());
+    assert!(invalid.matches(">not judged<").count() >= 4, "{}", invalid.matches(">not judged<").count());
     summary["verdict"]["status"] = json!("fail");
     let judged = page_of(&summary, &timeline, &[]);
     for word in ["badge pass", "badge fail", "of 3 met", "broke at"] {
