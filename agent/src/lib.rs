@@ -5,9 +5,10 @@
 //! ```text
 //! fleet/       the session with the coordinator (tokio), and the holder of leases, which decides (sans-IO)
 //! worker/      threads with an SCTP endpoint each, one for each core, nothing shared
-//! shard/       one shard as a value (sans-IO): what moves between campaign and radio network
-//! campaign/    what is due, what was begun, what became of it
-//! ran/         access, radio, handovers, population, impairments
+//! shard/       one shard as two values (sans-IO): a campaign over a radio network
+//! campaign/    what is due, what was begun, what became of it: procedures and UEs by their numbers, no radio
+//! ran/         the radio network: UEs, nodes, access, radio, handovers, impairments
+//! seam/        what campaign and radio network say to each other
 //! user_plane/  tunnels, traffic in them, usage; the socket of GTP-U
 //! transfer/    what goes from one holder to the next, sealed
 //! measure/     recorder, histograms, traces, health
@@ -20,14 +21,17 @@ mod campaign;
 mod fleet;
 mod measure;
 mod ran;
+pub mod seam;
 mod shard;
 mod time;
 mod transfer;
 mod user_plane;
 mod worker;
 
+pub use campaign::Campaign;
 pub use fleet::holder;
 pub use fleet::{AgentConfig, AgentError, Interruption, run};
-pub use shard::{ShardAction, ShardRunner};
+pub use ran::ShardAction;
+pub use shard::{Shard, ShardRunner};
 pub use transfer::AdoptError;
 pub use user_plane::UserPlaneEnd;

@@ -13,9 +13,8 @@ use wire::to_coordinator::IntervalReport;
 use crate::coordinator_process::CoordinatorProcess;
 use crate::drill::{Drill, Fault};
 use crate::generator::Generator;
-use crate::shard::Made;
 use crate::target::{Attempt, Target};
-use crate::truth::Truth;
+use crate::truth::{Made, Truth};
 
 pub(crate) struct Checked {
     pub(crate) violations: Vec<String>,
@@ -67,11 +66,11 @@ pub(crate) fn check(
     let mut lost = 0;
     for (load, schedule) in plan.scenario().load.iter().enumerate() {
         let procedure = schedule.procedure.name();
-        let account = Account::of(load, procedure, core, &made, target, &mut violations);
+        let account = Account::of(load, procedure, core, (&reports, &made), (target, truth), &mut violations);
         violations.extend(account.too_much(drill, plan, core, procedure));
         lost += account.agent_lost;
     }
-    let generator = Generator::of(&made, target, plan.scenario().generator);
+    let generator = Generator::of(&made, plan.scenario().generator);
     violations.extend(generator.judged(core));
     violations.extend(replayed(coordinator, core));
     if drill.is_calm() && (lost > 0 || !core.gaps().is_empty() || !core.verdict().reasons.is_empty()) {
@@ -120,6 +119,10 @@ struct Account {
     started: BTreeSet<Attempt>,
     /// Those of them of which no end was reported.
     never_ended: u64,
+    /// Attempts that other shards were asked for.
+    asked: u64,
+    /// Attempts with UEs that were lost with another shard.
+    lost_elsewhere: u64,
 }
 
 impl Account {
@@ -127,8 +130,8 @@ impl Account {
         load: usize,
         procedure: &str,
         core: &Core,
-        made: &[&Made],
-        target: &Target,
+        (reports, made): (&[&IntervalReport], &[&Made]),
+        (target, truth): (&Target, &Truth),
         violations: &mut Vec<String>,
     ) -> Self {
         let of_load = |attempt: &&Attempt| attempt.1 == load;
@@ -136,7 +139,7 @@ impl Account {
             made.iter().flat_map(|made| made.started.iter().filter(of_load)).copied().collect();
         let ended: BTreeSet<Attempt> =
             made.iter().flat_map(|made| made.ended.iter().filter(of_load)).copied().collect();
-        let mut in_one = crate::shard::wide_histogram();
+        let mut in_one = wide_histogram();
         for (_, latency) in made.iter().flat_map(|made| &made.latencies).filter(|(of, _)| *of == load) {
             if let Err(error) = in_one.record(*latency) {
                 violations.push(format!("{procedure}: a latency of {latency} µs: {error}"));
@@ -148,19 +151,33 @@ impl Account {
         let empty = coordinator::ProcedureFigures::default();
         let figures = core.figures().get(procedure).unwrap_or(&empty);
         let counts = &figures.counts;
-        if !same(&in_one, &figures.latency) {
+        // What another shard did for this one is measured from the due time on as well, by that shard's word.
+        let away: u64 = made.iter().filter_map(|made| made.away_succeeded.get(&load)).sum();
+        if !holds(&in_one, &figures.latency, away) {
             violations.push(format!(
-                "{procedure}: the merged histogram ({} samples) is not the one of a single process ({} samples)",
+                "{procedure}: the merged histogram ({} samples) is not the one of a single process ({} samples, and {away} of other shards)",
                 figures.latency.len(),
                 in_one.len()
             ));
         }
-        if counts.succeeded != in_one.len() {
-            violations.push(format!("{procedure}: {} succeeded, {} really", counts.succeeded, in_one.len()));
+        if counts.succeeded != figures.latency.len() {
+            violations.push(format!(
+                "{procedure}: {} succeeded, {} have a latency",
+                counts.succeeded,
+                figures.latency.len()
+            ));
+        }
+        let due = made.iter().flat_map(|made| &made.due).filter(|((_, of, _), _)| *of == load).count() as u64;
+        let told =
+            reports.iter().flat_map(|report| &report.procedures).filter(|one| one.procedure == procedure);
+        let told: u64 = told.map(|one| one.due).sum();
+        if told != due {
+            violations.push(format!("{procedure}: {told} were due by the reports, {due} really"));
         }
         let agent_lost = counts.abandoned.get("agent-lost").copied().unwrap_or(0);
         // What was under way when its agent was lost, and what it had started without having told.
-        if agent_lost < never_ended + never_reported {
+        let lost_elsewhere: u64 = made.iter().filter_map(|made| made.lost.get(&load)).sum();
+        if agent_lost < never_ended + never_reported + lost_elsewhere {
             violations.push(format!(
                 "{procedure}: {agent_lost} abandoned with their agents, but {never_ended} were in flight and \
                  {never_reported} had been started untold"
@@ -169,7 +186,8 @@ impl Account {
         if !started.is_subset(&seen) {
             violations.push(format!("{procedure}: reports tell of attempts that the target never saw"));
         }
-        Self { load, agent_lost, started, never_ended }
+        let asked = truth.asked.get(&load).copied().unwrap_or(0);
+        Self { load, agent_lost, started, never_ended, asked, lost_elsewhere }
     }
 
     /// What is abandoned with an agent was in flight, or came due in a gap, before it was sure that its agent starts nothing
@@ -191,7 +209,9 @@ impl Account {
             let to = Duration::from_micros(gap.to_us);
             // A shard that ends with its holder may have been started from to the last.
             let lost = gap.cause.starts_with("leases of") || gap.cause.starts_with("process of");
-            deaf + if troubled || !lost { to } else { to.min(known) }
+            // Of whom nothing was ever received, the start itself may have been late on its way.
+            let never_reported = gap.from_us == 0;
+            deaf + if troubled || !lost || never_reported { to } else { to.min(known) }
         };
         let mut possible: BTreeSet<Attempt> = BTreeSet::new();
         for gap in core.gaps() {
@@ -202,24 +222,38 @@ impl Account {
             let due = due.map(|due| (gap.shard, self.load, due.index));
             possible.extend(due.filter(|attempt| !self.started.contains(attempt)));
         }
-        let most = self.never_ended + possible.len() as u64;
+        let most = self.never_ended + self.asked + self.lost_elsewhere + possible.len() as u64;
         (self.agent_lost > most).then(|| {
             format!(
-                "{procedure}: {} abandoned with their agents, but {} were in flight, and at most {} others can have been started untold",
+                "{procedure}: {} abandoned with their agents, but {} were in flight, {} were asked of other shards, and at most {} others can have been started untold",
                 self.agent_lost,
                 self.never_ended,
+                self.asked,
                 possible.len()
             )
         })
     }
 }
 
-/// Bucket by bucket: the coordinator's histogram is the one that a single process would have made.
-fn same(in_one: &Histogram<u64>, merged: &coordinator::Histogram) -> bool {
-    let buckets = in_one.iter_recorded();
-    let buckets =
-        buckets.map(|step| (in_one.lowest_equivalent(step.value_iterated_to()), step.count_at_value()));
-    buckets.eq(merged.buckets())
+/// Bucket by bucket: the coordinator's histogram is the one that a single process would have made, with at most so many samples more.
+fn holds(in_one: &Histogram<u64>, merged: &coordinator::Histogram, more: u64) -> bool {
+    let mut left: BTreeMap<u64, u64> = merged.buckets().collect();
+    let taken = in_one.iter_recorded().all(|step| {
+        let bucket = in_one.lowest_equivalent(step.value_iterated_to());
+        let there = left.get_mut(&bucket);
+        there.is_some_and(|there| {
+            let enough = *there >= step.count_at_value();
+            *there = there.saturating_sub(step.count_at_value());
+            enough
+        })
+    });
+    taken && left.values().sum::<u64>() <= more
+}
+
+/// As the coordinator has them.
+fn wide_histogram() -> Histogram<u64> {
+    let Ok(histogram) = Histogram::new(3) else { unreachable!("3 significant digits are within 0 to 5") };
+    histogram
 }
 
 /// A core that is made again from the records stands where the running one does.

@@ -56,9 +56,11 @@ impl Drill {
         let joiners = if rng.random_bool(0.3) { rng.random_range(1..=2) } else { 0 };
         let hosts = agents + joiners;
         let gnbs = rng.random_range(agents..=8);
-        let lasts_s = rng.random_range(5..=14);
+        // Long enough for a visitor audit, which waits until all is quiet after a loss.
+        let is_long = rng.random_bool(0.12);
+        let lasts_s = if is_long { rng.random_range(30..=45) } else { rng.random_range(5..=14) };
         let second = 1_000_000;
-        let end = lasts_s * second;
+        let end = lasts_s.min(14) * second;
         let mut faults: Vec<(Time, Fault)> =
             (agents..hosts).map(|host| (rng.random_range(second / 2..end), Fault::Join { host })).collect();
         let wanted = if rng.random_bool(0.1) { 0 } else { rng.random_range(1..=6) };
@@ -71,7 +73,7 @@ impl Drill {
         let drift = (0..=hosts).map(|_| rng.random_range(-500..=500)).collect();
         Self {
             seed,
-            scenario: scenario(&mut rng, gnbs, lasts_s),
+            scenario: scenario(&mut rng, gnbs, lasts_s, is_long),
             agents,
             lease: Duration::from_millis(rng.random_range(1_500..6_000)),
             loss: if rng.random_bool(0.5) { 0.0 } else { rng.random_range(0.0..0.25) },
@@ -125,9 +127,28 @@ fn nobody_listens(rng: &mut SmallRng, hosts: usize, end: Time) -> Vec<(Time, Fau
     faults
 }
 
-fn scenario(rng: &mut SmallRng, gnbs: usize, lasts_s: u64) -> String {
+fn scenario(rng: &mut SmallRng, gnbs: usize, lasts_s: u64, roams: bool) -> String {
     let arrivals = if rng.random_bool(0.5) { "poisson" } else { "uniform" };
     let (first, second) = (rng.random_range(5..40), rng.random_range(1..20));
+    let roams = gnbs > 1 && (roams || rng.random_bool(0.6));
+    let (sessions, handovers) = (rng.random_range(5..30), rng.random_range(2..25));
+    let session = "sessions: [{dnn: internet}]\nmobility: {path: random}\n";
+    let roaming = format!(
+        "  - procedure: pdu-session
+    starts-after: 700ms
+    arrivals: {arrivals}
+    phases:
+      - {{rate: {sessions}/s, for: {}s}}
+  - procedure: handover-n2
+    starts-after: 1500ms
+    arrivals: {arrivals}
+    phases:
+      - {{rate: {handovers}/s, for: {}s}}
+",
+        lasts_s - 1,
+        lasts_s - 2
+    );
+    let (session, roaming) = if roams { (session, roaming.as_str()) } else { ("", "") };
     format!(
         "name: rehearsal
 subscribers:
@@ -135,7 +156,7 @@ subscribers:
          opc: \"E8ED289DEBA952E4283B54E88E6183CA\"}}
 cells: {{nodes: {gnbs}}}
 drain: 4s
-slos: [registration.success >= 50%, deregistration.success >= 50%]
+{session}slos: [registration.success >= 50%, deregistration.success >= 50%]
 load:
   - procedure: registration
     arrivals: {arrivals}
@@ -145,7 +166,7 @@ load:
     starts-after: 1s
     phases:
       - {{rate: {second}/s, for: {}s}}
-",
+{roaming}",
         lasts_s - 2
     )
 }

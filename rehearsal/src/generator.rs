@@ -1,9 +1,9 @@
-//! Whether the generator was in time, by the target's own record: when each start came, against when it was due.
+//! Whether the generator was in time, by an account of the schedules beside the campaigns': when each attempt was taken from them,
+//! against when it was due.
 
 use coordinator::core::Core;
 
-use crate::shard::Made;
-use crate::target::Target;
+use crate::truth::Made;
 
 /// How late the attempts really left that merged reports tell of.
 pub(crate) struct Generator {
@@ -14,10 +14,10 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    pub(crate) fn of(made: &[&Made], target: &Target, limits: scenarios::Generator) -> Self {
-        let started = made.iter().flat_map(|made| &made.started);
+    pub(crate) fn of(made: &[&Made], limits: scenarios::Generator) -> Self {
+        let due = made.iter().flat_map(|made| &made.due);
         Self {
-            late_us: started.filter_map(|attempt| target.late_us(attempt)).collect(),
+            late_us: due.map(|(_, late_us)| *late_us).collect(),
             stood_still: made.iter().any(|made| made.stood_still),
             limits,
         }
@@ -49,7 +49,7 @@ impl Generator {
         let sure = self.limited_at(late_us + RESOLUTION_US) == self.limited_at(late_us - RESOLUTION_US);
         if sure && told("generator limited") != self.is_limited() {
             violations.push(format!(
-                "{} of {} attempts left late by the target's record, and the run says {reasons:?}",
+                "{} of {} attempts left late by the account of the schedules, and the run says {reasons:?}",
                 self.late(),
                 self.late_us.len()
             ));

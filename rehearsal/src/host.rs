@@ -30,6 +30,8 @@ pub(crate) struct Host {
     pub(crate) frozen_until: Option<Time>,
     /// What waits for a frozen process.
     pub(crate) deferred: Vec<Deferred>,
+    /// When its process is woken next, as far as that is planned.
+    pub(crate) wakes_at: Option<Time>,
     rng: SmallRng,
 }
 
@@ -44,7 +46,7 @@ pub(crate) enum Deferred {
 /// The agent.
 pub(crate) struct Process {
     pub(crate) holder: Holder,
-    worker: Worker,
+    pub(crate) worker: Worker,
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) mark: [u8; 16],
     disk: BTreeMap<ReportId, Box<IntervalReport>>,
@@ -71,6 +73,7 @@ impl Host {
             frozen_since: 0,
             frozen_until: None,
             deferred: Vec::new(),
+            wakes_at: None,
             rng: SmallRng::seed_from_u64(seed ^ (number as u64 + 1)),
         }
     }
@@ -78,6 +81,7 @@ impl Host {
     /// The supervisor starts the agent.
     pub(crate) fn start(&mut self, plan: &Arc<Plan>, memory: u64, at: Time) {
         self.incarnation += 1;
+        self.wakes_at = None;
         self.supervisor.get_or_insert_default();
         let mark: [u8; 16] = self.rng.random();
         let settings = HolderSettings {
@@ -139,7 +143,7 @@ impl Process {
                 match output {
                     Output::Send(message) => said.push(message),
                     Output::Tell { command, .. } => {
-                        self.worker.obey(command, at, truth);
+                        inputs.extend(self.worker.obey(command, at, truth).map(Input::Notice));
                         again = true;
                     }
                     Output::Spool { id, report } => {

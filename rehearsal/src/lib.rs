@@ -3,12 +3,13 @@
 //! (docs/adr/0017-rehearsal.md).
 //!
 //! ```text
-//! seed ──► drill (fleet, scenario, faults) ──► world: coordinator::Core ⇄ network ⇄ agent::Holder ⇄ worker ──► target
-//!                                                │ committed records                                │ starts
-//!                                                └────────────────────► check ◄─────────────────────┘
+//! seed ──► drill (fleet, scenario, faults) ──► world: coordinator::Core ⇄ network ⇄ agent::Holder ⇄ worker ⇄ agent::Campaign ──► target
+//!                                                │ committed records                                          │ starts
+//!                                                └─────────────────────────► check ◄──────────────────────────┘
 //! ```
-//! The core and the holder are the program's own. What they drive is played: workers whose shards only start and end
-//! attempts, a target that remembers every start, a store that forgets what was not committed.
+//! The core, the holders and the campaigns are the program's own. The rest is played: workers, the radio networks under the campaigns,
+//! in which procedures only begin and end and UEs go from shard to shard, a target that remembers every start, a store that
+//! forgets what was not committed.
 
 mod check;
 mod clock;
@@ -17,8 +18,8 @@ mod drill;
 mod generator;
 mod host;
 mod network;
+mod played_network;
 mod queue;
-mod shard;
 mod target;
 mod truth;
 mod worker;
@@ -40,7 +41,7 @@ pub struct Outcome {
     pub starts: usize,
     /// Attempts that were lost with their agents.
     pub lost: u64,
-    /// Attempts that left more than 10 ms after they were due, by the target's record.
+    /// Attempts that left more than 10 ms after they were due.
     pub late: u64,
     /// Whether that is more than a valid run may have.
     pub limited: bool,
@@ -48,6 +49,12 @@ pub struct Outcome {
     pub stood_still: bool,
     /// Shards that went from one agent to another.
     pub moves: usize,
+    /// UEs that were handed over from shard to shard.
+    pub handovers: u64,
+    /// Attempts that other shards were asked for.
+    pub asked: u64,
+    /// Results of visitor audits that reached a shard.
+    pub audits: u64,
     /// Events of virtual time.
     pub events: u64,
 }

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     let failed = results.iter().filter(|outcome| !outcome.violations.is_empty()).count();
     let sum = |of: fn(&Outcome) -> u64| results.iter().map(of).sum::<u64>();
     println!(
-        "{} drills, {} failed: {} faults, {} starts, {} lost with their agents, {} late in {} runs too late, {} runs within the limits that stood still, {} moves, {} events",
+        "{} drills, {} failed: {} faults, {} starts, {} lost with their agents, {} late in {} runs too late, {} runs within the limits that stood still, {} moves, {} handovers between shards, {} attempts asked of other shards, {} visitor audits, {} events",
         results.len(),
         failed,
         sum(|outcome| outcome.faults as u64),
@@ -63,6 +63,9 @@ fn main() -> ExitCode {
         sum(|outcome| u64::from(outcome.limited)),
         sum(|outcome| u64::from(outcome.stood_still)),
         sum(|outcome| outcome.moves as u64),
+        sum(|outcome| outcome.handovers),
+        sum(|outcome| outcome.asked),
+        sum(|outcome| outcome.audits),
         sum(|outcome| outcome.events),
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -14,6 +14,7 @@ pub(crate) type Attempt = (u32, usize, u64);
 pub(crate) struct Start {
     pub(crate) at: Time,
     /// When it was due, by the clock of its agent.
+    #[expect(dead_code, reason = "told with a violation")]
     pub(crate) due: Time,
     pub(crate) epoch: u64,
     pub(crate) agent: usize,
@@ -29,7 +30,6 @@ pub(crate) enum Fate {
 
 #[derive(Default)]
 pub(crate) struct Target {
-    seed: u64,
     starts: BTreeMap<Attempt, Vec<Start>>,
     /// Of each shard: the newest epoch that was seen, and since when.
     newest: BTreeMap<u32, (u64, Time)>,
@@ -38,12 +38,8 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, ..Self::default() }
-    }
-
     /// An agent starts an attempt.
-    pub(crate) fn start(&mut self, attempt: Attempt, start: Start) -> Fate {
+    pub(crate) fn start(&mut self, attempt: Attempt, start: Start) {
         let earlier = self.starts.entry(attempt).or_default();
         if let Some(first) = earlier.first() {
             self.violations.push(format!("attempt {attempt:?} was started twice: {first:?} and {start:?}"));
@@ -58,28 +54,22 @@ impl Target {
         } else if start.epoch > newest.0 {
             *newest = (start.epoch, start.at);
         }
-        self.fate(attempt)
-    }
-
-    /// How late an attempt left, µs: from when it was due until it was here.
-    pub(crate) fn late_us(&self, attempt: &Attempt) -> Option<u64> {
-        let start = self.starts.get(attempt)?.first()?;
-        Some(start.at.saturating_sub(start.due))
     }
 
     pub(crate) fn starts(&self) -> &BTreeMap<Attempt, Vec<Start>> {
         &self.starts
     }
+}
 
-    fn fate(&self, (shard, load, index): Attempt) -> Fate {
-        let draw = stream_seed(self.seed, &[FATES, u64::from(shard), load as u64, index]);
-        let after_us =
-            1_000 + (draw >> 8) % 200_000 + if (draw >> 40).is_multiple_of(50) { 1_500_000 } else { 0 };
-        match draw % 100 {
-            0..3 => Fate::Fails { after_us },
-            3..5 => Fate::TimesOut { after_us: 2_000_000 },
-            _ => Fate::Succeeds { after_us },
-        }
+/// How an attempt goes under a seed.
+pub(crate) fn fate(seed: u64, (shard, load, index): Attempt) -> Fate {
+    let draw = stream_seed(seed, &[FATES, u64::from(shard), load as u64, index]);
+    let after_us =
+        1_000 + (draw >> 8) % 200_000 + if (draw >> 40).is_multiple_of(50) { 1_500_000 } else { 0 };
+    match draw % 100 {
+        0..3 => Fate::Fails { after_us },
+        3..5 => Fate::TimesOut { after_us: 2_000_000 },
+        _ => Fate::Succeeds { after_us },
     }
 }
 

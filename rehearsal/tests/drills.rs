@@ -1,13 +1,18 @@
 //! Two hundred drills. `make simulate` plays ten thousand.
 
-use rehearsal::rehearse;
+use rehearsal::{Outcome, rehearse};
 
 #[test]
 fn account_holds_whatever_goes_wrong() {
-    let failed: Vec<_> = (1..=200)
-        .map(|seed| rehearse(seed, false))
-        .filter(|outcome| !outcome.violations.is_empty())
-        .collect();
+    let outcomes: Vec<_> = (1..=200).map(|seed| rehearse(seed, false)).collect();
+    let sum = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum::<u64>();
+    let seen =
+        [sum(|outcome| outcome.handovers), sum(|outcome| outcome.asked), sum(|outcome| outcome.audits)];
+    assert!(
+        seen.iter().all(|count| *count > 10),
+        "handovers, attempts elsewhere and visitor audits: {seen:?}"
+    );
+    let failed: Vec<_> = outcomes.into_iter().filter(|outcome| !outcome.violations.is_empty()).collect();
     let commands: Vec<String> = failed
         .iter()
         .map(|outcome| format!("cargo run --release -p rehearsal -- --seed {} --tell", outcome.seed))

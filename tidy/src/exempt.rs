@@ -2,15 +2,13 @@
 
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("coordinator/tests/core/fleet.rs", "stories of one subject"),
-    ("rehearsal/src/world.rs", "about to be split with the drills over the real campaign"),
     ("signalling/tests/amf/mod.rs", "the AMF of the tests"),
     ("wire/src/to_coordinator.rs", "every message to the coordinator, and nothing else"),
 ];
 
 pub(crate) const FUNCTIONS: &[(&str, &str)] = &[
     ("agent/src/fleet/holder/mod.rs: handle_message", "a row for each message"),
-    ("agent/src/shard/ran/gnb.rs: carry_out_one_for_gnb", "a row for each action"),
-    ("agent/src/shard/mod.rs: new", "goes with the shard runner into campaign and ran"),
+    ("agent/src/ran/node.rs: carry_out_one", "a row for each action"),
     ("agent/src/worker/accounts.rs: report_if_due", "the fields of one report"),
     ("benches/src/bin/fleet.rs: main", "the stages of one benchmark"),
     ("billing/tests/history/mod.rs: into", "a row for each fault"),
@@ -24,7 +22,6 @@ pub(crate) const FUNCTIONS: &[(&str, &str)] = &[
 ];
 
 pub(crate) const STRUCTS: &[(&str, &str)] = &[
-    ("agent/src/shard/mod.rs: ShardRunner", "about to be campaign and ran"),
     (
         "agent/tests/roaming/world/mod.rs: World",
         "the world of the roaming tests: shards, core, network and what they count",
@@ -39,7 +36,6 @@ pub(crate) const STRUCTS: &[(&str, &str)] = &[
 ];
 
 pub(crate) const TYPES: &[(&str, &str)] = &[
-    ("agent: ShardRunner", "about to be campaign and ran"),
     ("coordinator: Core", "a run is one value; a file for each of its subjects"),
     ("scenarios: Scenario", "what a scenario says of each subject stands with the subject"),
 ];

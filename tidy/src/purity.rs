@@ -5,7 +5,12 @@ use crate::sources::{all, hold};
 
 /// Folders whose code is a function of what goes in.
 const PURE: &[&str] = &[
+    "agent/src/campaign/",
     "agent/src/fleet/holder/",
+    "agent/src/ran/",
+    "agent/src/seam/",
+    "agent/src/shard/",
+    "agent/src/transfer/",
     "billing/src/",
     "coordinator/src/core/",
     "coordinator/src/histogram/",
@@ -40,4 +45,28 @@ fn pure_folders_have_no_clock_and_no_randomness_of_their_own() {
         }
     }
     hold("Time and randomness are arguments: a seed replays a run.", impure, exempt::PURITY);
+}
+
+/// Folders that know procedures and outcomes, and no radio technology.
+const NEUTRAL: &[&str] =
+    &["agent/src/campaign/", "agent/src/seam/", "coordinator/src/", "results/src/", "wire/src/"];
+
+const TECHNOLOGIES: &[&str] =
+    &["signalling", "criticality", "gtpu", "sctp", "simulator", "crate::ran", "crate::user_plane"];
+
+#[test]
+fn the_middle_knows_no_radio_technology() {
+    let mut knowing = Vec::new();
+    for source in all() {
+        if !NEUTRAL.iter().any(|folder| source.path.starts_with(folder)) || source.within().is_none() {
+            continue;
+        }
+        let code = source.code().lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
+        for line in code {
+            if let Some(of) = TECHNOLOGIES.iter().find(|of| line.contains(&format!("{of}::"))) {
+                knowing.push((source.path.clone(), format!("{of} in `{line}`")));
+            }
+        }
+    }
+    hold("Campaign, coordinator, wire and results know procedures and outcomes alone.", knowing, &[]);
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use identity::{Performer, Procedure};
-use signalling::Outcome;
 use wire::away::{AwayOutcome, AwayPlace, HandoverPhases};
 
 use crate::measure::{PartSet, Recorder};
+use crate::seam::End;
 
 /// The attempts in flight: of each UE at most one of its own procedures and one of its gNB's. A UE may update its registration
 /// while its gNB still waits for the end of a handover.
@@ -83,27 +83,6 @@ pub(crate) struct First {
     performer: Performer,
     /// When it would have left, had nothing been late here.
     planned: Instant,
-}
-
-/// How an attempt ends. The texts are causes that reports count by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Succeeded,
-    Failed(String),
-    TimedOut(String),
-    /// It never left, or the UE gave it up: this is no failure of the network's.
-    Abandoned(String),
-}
-
-impl From<Outcome> for End {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Succeeded => Self::Succeeded,
-            Outcome::Failed(cause) if cause.is_the_ues_own() => Self::Abandoned(cause.to_string()),
-            Outcome::Failed(cause) => Self::Failed(cause.to_string()),
-            Outcome::TimedOut(timer) => Self::TimedOut(timer.as_str().to_owned()),
-        }
-    }
 }
 
 impl Attempts {
@@ -312,17 +291,18 @@ impl Attempts {
         true
     }
 
-    /// Gives up what the UE itself attempts: it is gone.
-    pub(crate) fn abandon(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
-        if let Some(mut attempt) = self.in_flight.remove(&(ue, Performer::Ue)) {
-            self.give_up(&mut attempt, reason, recorder);
-        }
-    }
-
-    /// Gives up all that is attempted with the UE.
-    pub(crate) fn abandon_with(&mut self, ue: u32, reason: &str, recorder: &mut Recorder) {
-        for performer in [Performer::Ue, Performer::RanNode] {
-            if let Some(mut attempt) = self.in_flight.remove(&(ue, performer)) {
+    /// Gives up what the UE itself attempts, or what its node does with it, or both: the UE is gone.
+    pub(crate) fn drop_of(
+        &mut self,
+        ue: u32,
+        performer: Option<Performer>,
+        reason: &str,
+        recorder: &mut Recorder,
+    ) {
+        for one in [Performer::Ue, Performer::RanNode] {
+            if performer.is_none_or(|only| only == one)
+                && let Some(mut attempt) = self.in_flight.remove(&(ue, one))
+            {
                 self.give_up(&mut attempt, reason, recorder);
             }
         }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use scenarios::RadioProfile;
 use signalling::ConnectionRefusal;
 
-use super::population::Slot;
 use super::radio::{Arrival, Delivery, Draw, Interference, Radio};
+use super::ues::Slot;
 use crate::time::Timers;
 
 /// What became of a message over the air.

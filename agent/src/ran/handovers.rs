@@ -6,15 +6,17 @@
 //! The source holds a UE until HANDOVER COMMAND; from then on the target is its only holder. The attempt is begun and
 //! ended at the source.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Instant;
 
 use identity::{CellId, Plmn};
 use signalling::{Procedure, XnContext};
-use wire::visitor_audit::NAMED_FOR;
+
+use wire::away::HandoverPhases;
 
 use super::access::Cell;
-use crate::time::Timers;
+use crate::seam::Handover;
+use crate::time::{Timers, micros};
 use crate::transfer::{Home, Taken, UeContext};
 
 /// Every handover of a shard, outgoing by UE and incoming by gNB and UE.
@@ -24,8 +26,6 @@ pub(crate) struct Handovers {
     pub(crate) steps: Timers<Step>,
     /// When a handover between shards last did something here.
     last: Option<Instant>,
-    /// Visiting UEs that have gone on to other shards, and when.
-    gone: VecDeque<(Instant, Home)>,
     pub(crate) taken: Taken,
 }
 
@@ -57,6 +57,30 @@ pub(crate) struct Departure {
     pub(crate) amf: Option<u8>,
     /// Of a handover over Xn.
     pub(crate) context: Option<XnContext>,
+    /// How it ended was told before: too late, or given up.
+    pub(crate) is_reported: bool,
+}
+
+impl Departure {
+    /// What has become of it by now, as it is told.
+    pub(crate) fn handover(&self, succeeded: bool, now: Instant) -> Handover {
+        let commanded = self.commanded.filter(|_| succeeded);
+        let phases = commanded.map_or_else(HandoverPhases::default, |commanded| {
+            let took = |from: Instant, to: Instant| Some(micros(to.saturating_duration_since(from)));
+            let n2 = self.procedure == Procedure::HandoverN2;
+            HandoverPhases {
+                preparation_us: n2.then(|| took(self.begun, commanded)).flatten(),
+                execution_us: took(commanded, self.arrived.unwrap_or(now)),
+                completion_us: self.arrived.and_then(|arrived| took(arrived, now)),
+            }
+        });
+        // One that chance lets fail says nothing of the shard that it was for.
+        let into = match (self.target, self.fate) {
+            (Target::Elsewhere { shard, .. }, Fate::Arrives) => Some(shard),
+            _ => None,
+        };
+        Handover { source: self.from, target: self.to, into, phases }
+    }
 }
 
 /// Where it goes.
@@ -96,7 +120,6 @@ impl Handovers {
             arrivals: HashMap::new(),
             steps: Timers::new(),
             last: None,
-            gone: VecDeque::new(),
             taken: Taken::default(),
         }
     }
@@ -119,11 +142,6 @@ impl Handovers {
         self.departure(ue).is_some_and(|departure| matches!(departure.target, Target::Elsewhere { .. }))
     }
 
-    /// The UEs that are leaving.
-    pub(crate) fn leaving(&self) -> impl Iterator<Item = u32> + '_ {
-        self.departures.keys().copied()
-    }
-
     pub(crate) fn departure_mut(&mut self, ue: u32) -> Option<&mut Departure> {
         self.departures.get_mut(&ue)
     }
@@ -137,24 +155,6 @@ impl Handovers {
             self.steps.stop(Step::Arrive { gnb: cell.gnb, ue });
         }
         Some(departure)
-    }
-
-    /// A visiting UE has left for another shard, and arrived there.
-    pub(crate) fn visitor_gone(&mut self, home: Home, now: Instant) {
-        self.forget_gone(now);
-        self.gone.push_back((now, home));
-    }
-
-    /// Visiting UEs that have left not long ago: they may not be known where they are.
-    pub(crate) fn gone_lately(&mut self, now: Instant) -> impl Iterator<Item = Home> {
-        self.forget_gone(now);
-        self.gone.iter().map(|(_, home)| *home)
-    }
-
-    fn forget_gone(&mut self, now: Instant) {
-        while self.gone.front().is_some_and(|(at, _)| *at + NAMED_FOR < now) {
-            self.gone.pop_front();
-        }
     }
 
     /// The UEs that are expected, of these homes; with their gNBs, in order.
@@ -176,6 +176,19 @@ impl Handovers {
             self.departures.iter().filter(|(_, departure)| left(departure)).map(|(ue, _)| *ue).collect();
         ues.sort_unstable();
         ues
+    }
+
+    /// What its node does with the UE is given up in the account.
+    pub(crate) fn given_up(&mut self, ue: u32) {
+        self.steps.stop(Step::Unreleased { ue });
+        if let Some(departure) = self.departures.get_mut(&ue) {
+            departure.is_reported = true;
+        }
+    }
+
+    /// Whether its node is in the middle of something with the UE.
+    pub(crate) fn concern(&self, ue: u32) -> bool {
+        self.departures.contains_key(&ue) || self.steps.expires(Step::Unreleased { ue }).is_some()
     }
 
     pub(crate) fn expect(&mut self, gnb: u16, ue: u32, arrival: ExpectedUe) {
@@ -210,7 +223,6 @@ impl Handovers {
         self.departures.capacity() * (size_of::<(u32, Departure)>() + 1)
             + self.arrivals.capacity() * (size_of::<((u16, u32), ExpectedUe)>() + 1)
             + self.steps.octets()
-            + self.gone.capacity() * size_of::<(Instant, Home)>()
             + self.taken.octets()
     }
 }

@@ -8,6 +8,7 @@ use scenarios::{Impairment, ImpairmentKind, Plan, Shard, stream_seed};
 
 use super::access::{Cell, Congestion};
 use super::radio::Interference;
+use crate::time::Timers;
 
 /// The impairments of one shard.
 pub(crate) struct Impairments {
@@ -19,6 +20,21 @@ pub(crate) struct Impairments {
     upcoming: Vec<(Duration, Change)>,
     /// The impairments that hold, with the number of their window.
     active: BTreeMap<usize, u32>,
+    /// What UEs are to do at their times, by the clock of the schedules.
+    pub(crate) actions: Timers<(u32, ScheduledAction)>,
+}
+
+/// Something that a UE is to do at its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ScheduledAction {
+    /// It has its signal back.
+    ComeBack,
+    /// It goes to idle, or comes back from it.
+    Oscillate { impairment: usize },
+    /// It switches off, to register at once.
+    SwitchOff { impairment: usize },
+    /// It registers.
+    Register,
 }
 
 /// An impairment begins or ends.
@@ -57,7 +73,7 @@ impl Impairments {
         // Of what happens at one instant, ends come before beginnings.
         upcoming.sort_by_key(|(at, change)| (*at, change.begins, change.impairment));
         upcoming.reverse();
-        Self { seed, impairments, cells, upcoming, active: BTreeMap::new() }
+        Self { seed, impairments, cells, upcoming, active: BTreeMap::new(), actions: Timers::new() }
     }
 
     /// When something begins or ends next, since the start of the run.

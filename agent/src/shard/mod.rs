@@ -1,471 +1,244 @@
-//! One shard as a value: its UEs, gNBs, radio, timers and pacer. Sans-IO: events and time in, actions out.
+//! One shard as two values: its campaign, and the radio network that it runs in. Sans-IO: events and time in, actions out.
 //!
 //! ```text
-//! pacer ──► UE ──► radio ──► gNB ──► ShardAction::Send            (the driver owns the associations)
-//!           UE ◄── radio ◄── gNB ◄── received()
-//!           │                 └──► user plane ──► ShardAction::SendGtpu     (and the driver owns the socket)
-//!           └──► attempts ──► recorder ──► report()
+//! campaign: pacer ──► ready UEs ──► Start ──► UE ──► radio ──► node ──► ShardAction::Send       (the driver owns the associations)
+//!           attempts ◄── Finished ◄────────── UE ◄── radio ◄── node ◄── received()
+//!           └──► recorder ──► report()         └──► user plane ──► ShardAction::SendGtpu         (and the driver owns the socket)
 //! ```
-//! Nothing here calls back: a UE's and a gNB's actions put messages in the air, and [`ShardRunner::advance`] delivers
-//! what has arrived. So one instant may need several passes, and `advance` runs them all.
-//!
-//! Every idea of a shard moves messages between the same UEs and gNBs, so they share one value, with a file for each idea: in
-//! `campaign/` what becomes of attempts and of the shard, in `ran/` what happens to UEs, gNBs and AMFs.
+//! What they say to each other is in [`crate::seam`]; a [`Shard`] passes it on, and knows the order of things within an instant.
 
-mod action;
-mod campaign;
-mod ran;
+mod on_network;
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use scenarios::{Plan, stream_seed};
-use signalling::{
-    Gnb, GnbSettings, N3Settings, NodeAction, NodeEvent, NodeTimer, Procedure, RanNode, Timer, UeAction,
-    UeEvent,
-};
-use wire::to_agent::{Lease, Takeover};
-use wire::to_coordinator::AmfInterval;
+use wire::away::{AwayEnd, DueAway};
+use wire::to_agent::UeBatch;
+use wire::to_coordinator::IntervalReport;
 
-use crate::campaign::{Attempts, Departures, Pacer, Recovery};
-use crate::measure::{Parts, Recorder, Tracer};
-use crate::ran::{Access, Handovers, Impairments, Population, RanEvents};
-use crate::time::Timers;
-use crate::transfer::Encryption;
-use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
-pub use action::ShardAction;
-use campaign::{Abroad, Arrived, AtRest, Ending, StoodStill};
-use ran::{Losses, Outage, ScheduledAction, about};
+use crate::campaign::Campaign;
+use crate::ran::Ran;
+use crate::seam::{Loss, RadioNetwork};
+use crate::transfer::AdoptError;
 
-/// One leased shard. The driver carries out each [`ShardAction`] and says what happens to the associations.
-pub struct ShardRunner {
-    run: String,
-    number: u32,
-    epoch: u64,
-    seed: u64,
-    plan: Plan,
-    shard: scenarios::Shard,
-    population: Population,
-    /// The gNBs' NG interfaces: of each gNB one for each AMF, in this order.
-    gnbs: Vec<Port>,
-    /// What each AMF was to the shard since the last report, by its place among the targets.
-    amfs: Vec<AmfInterval>,
-    access: Access,
-    ue_timers: Timers<(u32, Timer)>,
-    gnb_timers: Timers<(u16, NodeTimer)>,
-    redial: Timers<u16>,
-    scheduled_actions: Timers<(u32, ScheduledAction)>,
-    impairments: Impairments,
-    pacer: Pacer,
-    attempts: Attempts,
-    /// What other shards were asked for.
-    abroad: Abroad,
-    parts: Parts,
-    /// UEs that are connected first, for a handover.
-    preludes: HashMap<u32, Procedure>,
-    handovers: Handovers,
-    encryption: Encryption,
-    user_plane: UserPlane,
-    recorder: Recorder,
-    ran_events: RanEvents,
-    tracer: Tracer,
-    registered: u64,
-    start: Option<Instant>,
-    /// The run's clock stands still since then.
-    paused: Option<Instant>,
-    end: Option<Instant>,
-    duration: Duration,
-    grace: Duration,
-    drained: Option<String>,
-    /// The run was over for this shard before it began.
-    unbegun: bool,
-    ready_sent: bool,
-    ending: Ending,
-    /// Since when no attempt and no handover is under way.
-    quiet_since: Option<Instant>,
-    /// When a gNB last sent anything.
-    last_sent: Option<Instant>,
-    /// When one last received anything.
-    last_received: Option<Instant>,
-    sequence: u64,
-    reported_to: Duration,
-    /// How the shard is taken over, until it is.
-    takeover: Option<Takeover>,
-    losses: Losses,
-    /// When UEs of its last holder were taken over.
-    taken_over: Option<Instant>,
-    /// The last visitor audit that was answered, and when.
-    audit_answered: Option<(u64, Instant)>,
-    arrived: Arrived,
-    at_rest: Option<AtRest>,
-    recovery: Recovery,
-    shifted: u64,
-    standstills: Vec<StoodStill>,
-    reports_dropped: u64,
-    sent: u64,
-    received: u64,
-    /// What is to be sent at the next [`Self::advance`].
-    unsent: Vec<ShardAction>,
-    /// Messages that the kernel has not taken yet.
-    departures: Departures,
-    /// When the message that is being delivered was to arrive.
-    arrived_at: Option<Instant>,
-    ue_actions: Vec<UeAction>,
-    gnb_actions: Vec<NodeAction>,
-    outgoing: Vec<Outgoing>,
+/// One leased shard. The driver carries out each [`RadioNetwork::Action`].
+pub struct Shard<R: RadioNetwork> {
+    campaign: Campaign,
+    ran: R,
+    /// What is to be done at the next [`Self::advance`].
+    unsent: Vec<R::Action>,
 }
 
-/// A gNB with its association.
-struct Port {
-    gnb: RanNode,
-    ends: Option<(SocketAddr, SocketAddr)>,
-    /// The association is there.
-    is_up: bool,
-    /// How often it was lost or did not come up.
-    dials: u32,
-    /// It was lost, and the NG interface is not set up again yet.
-    outage: Option<Outage>,
-    /// How long the AMF has made the gNB wait before the start, µs.
-    waits_us: u64,
-    /// What the AMF wants fewer of.
-    overload: Option<signalling::Overload>,
-}
+/// A shard with an agent's own UEs and nodes. The driver says what happens to the associations.
+pub type ShardRunner = Shard<Ran>;
 
-impl ShardRunner {
-    /// The shard of a lease. Without an end for its tunnels its gNBs refuse every session's resources.
-    ///
-    /// # Panics
-    /// When the plan does not have that shard: check it first.
-    pub fn new(plan: &Plan, lease: &Lease, user_plane: Option<UserPlaneEnd>) -> Self {
-        let scenario = plan.scenario();
-        let shard = plan.shard(lease.shard);
-        let amfs: Vec<AmfInterval> =
-            lease.target.split_ascii_whitespace().take(sctp::MOST_TARGETS).map(ran::nothing_of).collect();
-        let interfaces = shard.nodes.iter().flat_map(|gnb| amfs.iter().map(move |_| gnb));
-        let count = u32::try_from(shard.nodes.len() * amfs.len()).unwrap_or(u32::MAX);
-        let gnbs = (0u32..).zip(interfaces).map(|(place, gnb)| Port {
-            gnb: RanNode::Gnb(Gnb::new(GnbSettings {
-                gnb_id: gnb.node_id,
-                name: identity::node_name(&gnb.name, &lease.run),
-                plmn: gnb.plmn,
-                tac: gnb.tac,
-                slices: gnb.slices.clone(),
-                cells: gnb.cells,
-                n3: user_plane.map(|end| {
-                    let (first, last) = end.numbers();
-                    let step = count.max(1);
-                    N3Settings { address: end.address, first: first + place, step, last, key: end.key }
-                }),
-            })),
-            ends: None,
-            is_up: false,
-            dials: 0,
-            outage: None,
-            waits_us: 0,
-            overload: None,
-        });
-        let gnbs = gnbs.collect();
-        let from_us = lease.takeover.as_ref().map_or(0, |takeover| takeover.from_us);
-        let seed = stream_seed(lease.seed, &[SEED_OF_SHARDS, u64::from(lease.shard)]);
-        Self {
-            run: lease.run.clone(),
-            number: lease.shard,
-            epoch: lease.epoch,
-            seed,
-            plan: plan.clone(),
-            population: Population::new(scenario, &shard),
-            gnbs,
-            amfs,
-            access: Access::new(
-                scenario.radio.clone(),
-                stream_seed(seed, &[SEED_OF_RADIO]),
-                scenario.cells.inactivity,
-            ),
-            ue_timers: Timers::new(),
-            gnb_timers: Timers::new(),
-            redial: Timers::new(),
-            scheduled_actions: Timers::new(),
-            impairments: Impairments::new(plan, &shard),
-            pacer: Pacer::new(shard.schedules(), &lease.resume_at),
-            attempts: Attempts::new(),
-            abroad: Abroad::default(),
-            parts: Parts::of(scenario),
-            preludes: HashMap::new(),
-            handovers: Handovers::new(),
-            encryption: Encryption::new(&lease.key, &lease.run, lease.shard, lease.epoch),
-            // Of the run, not of the shard: a session's traffic goes on elsewhere.
-            user_plane: UserPlane::new(
-                scenario.clone(),
-                stream_seed(lease.seed, &[SEED_OF_TRAFFIC]),
-                user_plane.map(|end| end.address),
-            ),
-            recorder: Recorder::new(scenario.generator.late),
-            ran_events: RanEvents::default(),
-            tracer: Tracer::new(lease.trace),
-            registered: 0,
-            start: None,
-            paused: None,
-            end: None,
-            duration: plan.duration(),
-            grace: scenario.drain,
-            drained: None,
-            unbegun: false,
-            ready_sent: false,
-            ending: Ending::Running,
-            quiet_since: None,
-            last_sent: None,
-            last_received: None,
-            sequence: 0,
-            reported_to: Duration::from_micros(from_us),
-            takeover: lease.takeover.clone(),
-            losses: Losses::at(lease.takeover.as_ref()),
-            taken_over: None,
-            audit_answered: None,
-            arrived: Arrived::expecting(lease.takeover.as_ref().map_or(0, |takeover| takeover.batches)),
-            at_rest: None,
-            recovery: Recovery::default(),
-            shifted: 0,
-            standstills: Vec::new(),
-            reports_dropped: 0,
-            sent: 0,
-            received: 0,
-            unsent: Vec::new(),
-            departures: Departures::default(),
-            arrived_at: None,
-            ue_actions: Vec::new(),
-            gnb_actions: Vec::new(),
-            outgoing: Vec::new(),
-            shard,
-        }
+impl<R: RadioNetwork> Shard<R> {
+    /// A campaign over a radio network, of the same lease.
+    pub fn over(campaign: Campaign, ran: R) -> Self {
+        Self { campaign, ran, unsent: Vec::new() }
     }
 
     /// Shard number.
     pub fn number(&self) -> u32 {
-        self.number
+        self.campaign.number()
     }
 
     /// The lease's epoch.
     pub fn epoch(&self) -> u64 {
-        self.epoch
+        self.campaign.epoch()
     }
 
-    /// Opens the associations. `Ready` or `CannotPrepare` comes later.
-    pub fn prepare(&mut self, out: &mut Vec<ShardAction>) {
-        out.extend(
-            (0..self.gnbs.len())
-                .filter_map(|gnb| Some(ShardAction::Connect { gnb: u16::try_from(gnb).ok()? })),
-        );
+    /// The radio network.
+    pub fn ran(&self) -> &R {
+        &self.ran
+    }
+
+    /// The same, for its driver: what it has to tell is listened to at once.
+    pub fn drive(
+        &mut self,
+        now: Instant,
+        out: &mut Vec<R::Action>,
+        what: impl FnOnce(&mut R, &mut Vec<R::Action>),
+    ) {
+        what(&mut self.ran, out);
+        self.campaign.handle_events(&mut self.ran, now, out);
     }
 
     /// The schedules begin at this instant, which the wall clock of the run calls `wall_us`, UNIX time in µs.
     pub fn start(&mut self, at: Instant, wall_us: u64) {
-        if self.unbegun {
-            return;
-        }
-        self.start = Some(at);
-        self.end = Some(at + self.duration + self.grace);
-        self.pacer.start(at);
-        self.user_plane.set_clock(at, wall_us);
-    }
-
-    /// The association of a gNB is up.
-    pub fn association_up(
-        &mut self,
-        gnb: u16,
-        streams_out: u16,
-        ends: Option<(SocketAddr, SocketAddr)>,
-        now: Instant,
-        out: &mut Vec<ShardAction>,
-    ) {
-        if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
-            (port.ends, port.is_up) = (ends, true);
-        }
-        self.gnb(gnb, NodeEvent::AssociationUp { streams_out }, now, out);
-    }
-
-    /// A message arrived on a gNB's association.
-    pub fn received(
-        &mut self,
-        gnb: u16,
-        stream: u16,
-        ppid: u32,
-        octets: Vec<u8>,
-        now: Instant,
-        out: &mut Vec<ShardAction>,
-    ) {
-        self.received += 1;
-        let amf = self.amf_of(gnb);
-        self.count_amf(amf, |counts| counts.received += 1);
-        if self.is_at_rest() {
-            return;
-        }
-        self.last_received = Some(now);
-        if self.gnbs.get(usize::from(gnb)).is_some_and(|port| ppid != port.gnb.ppid()) {
-            self.recorder.unexpected("payload-protocol-identifier");
-            return;
-        }
-        let mut actions = std::mem::take(&mut self.gnb_actions);
-        if let Some(port) = self.gnbs.get_mut(usize::from(gnb)) {
-            port.gnb.handle(NodeEvent::Received { stream, octets: &octets }, now, &mut actions);
-        }
-        // Which UE it is about shows in what the gNB does; and the question comes before the answer in the trace.
-        self.trace(actions.iter().find_map(about), gnb, None, stream, octets, now);
-        self.carry_out_for_gnb(gnb, actions, now, out);
-        self.deliver_arrived(now, out);
-    }
-
-    /// A GTP-U message arrived for a tunnel of this shard, or for none.
-    pub fn received_gtpu(
-        &mut self,
-        from: SocketAddr,
-        octets: &[u8],
-        now: Instant,
-        out: &mut Vec<ShardAction>,
-    ) {
-        if self.ending != Ending::GivenUp {
-            self.user_plane.received(from, octets, now, &mut self.outgoing);
-            self.send_user_plane(out);
-        }
-    }
-
-    /// A GTP-U message could not be sent.
-    pub fn gtpu_not_sent(&mut self) {
-        self.user_plane.not_sent();
+        self.campaign.start(at, wall_us, &mut self.ran);
     }
 
     /// Starts what is due, delivers what has arrived, expires timers. At most a few dozen attempts and packets leave at
     /// one call, so that the driver's clock, and with it the lateness, stays true: call again while `next_deadline` has
     /// passed.
-    pub fn advance(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
-        out.append(&mut self.unsent);
-        if self.is_at_rest() {
-            // Only usage is counted to its end.
-            self.user_plane.advance(now, &mut self.outgoing);
-            self.outgoing.clear();
-            return self.wind_down(now, out);
-        }
-        self.take_over(now, out);
-        self.change_impairments(now, out);
-        self.recover(now, out);
-        for _ in 0..BATCH {
-            let Some(attempt) = self.pacer.pop_due(now) else { break };
-            self.begin(attempt, now, out);
-        }
-        self.deliver_arrived(now, out);
-        while let Some((ue, timer)) = self.ue_timers.pop_expired(now) {
-            // What a UE began now, or tried again, would be in no account.
-            if self.receives() {
-                self.ue(ue, UeEvent::Expired(timer), now, out);
+    pub fn advance(&mut self, now: Instant, out: &mut Vec<R::Action>) {
+        let Self { campaign, ran, unsent } = self;
+        out.append(unsent);
+        if !campaign.is_at_rest() {
+            campaign.take_over(ran, now, out);
+            ran.change_conditions(now, out);
+            campaign.handle_events(ran, now, out);
+            campaign.recover(ran, now, out);
+            for _ in 0..BATCH {
+                if !campaign.begin_due(ran, now, out) {
+                    break;
+                }
             }
         }
-        while let Some((gnb, timer)) = self.gnb_timers.pop_expired(now) {
-            self.gnb(gnb, NodeEvent::Expired(timer), now, out);
-        }
-        while let Some(step) = self.handovers.steps.pop_expired(now) {
-            self.take_step(step, now, out);
-        }
-        while let Some((ue, action)) = self.scheduled_actions.pop_expired(self.of_run(now)) {
-            self.run_scheduled_action(ue, action, now, out);
-        }
-        while let Some(ue) = self.access.pop_idle(now) {
-            self.check_inactivity(ue, now, out);
-        }
-        while let Some(gnb) = self.redial.pop_expired(now) {
-            self.dial(gnb, out);
-        }
-        self.admit_waiting(now);
-        self.deliver_arrived(now, out);
-        self.user_plane.advance(now, &mut self.outgoing);
-        self.send_user_plane(out);
-        self.tell_homes(now);
-        out.append(&mut self.unsent);
-        if self.is_over(now) && self.attempts.len() > 0 {
-            self.abandon_here();
-            self.tell_homes(now);
-            out.append(&mut self.unsent);
-        }
-        self.give_up_the_silent(now);
-        self.wind_down(now, out);
+        ran.advance(now, out);
+        campaign.handle_events(ran, now, out);
+        campaign.wind_down(ran, now, out);
     }
 
     /// When `advance` has something to do next.
     pub fn next_deadline(&self) -> Option<Instant> {
-        if self.is_at_rest() {
-            let deadlines = [self.user_plane.next_deadline(), self.next_ending()];
-            return deadlines.into_iter().flatten().min().filter(|_| self.ending != Ending::Closed);
+        if self.campaign.is_at_rest() && self.campaign.is_closed() {
+            return None;
         }
-        let of_run = |at: &Instant| self.paused.is_none_or(|paused| *at <= paused);
-        let unsent = (!self.unsent.is_empty()).then_some(self.start).flatten();
-        [
-            unsent,
-            self.takeover.as_ref().and(self.start),
-            self.recovery.next_deadline(),
-            self.pacer.next_due(),
-            self.access.next_deadline(),
-            self.ue_timers.next_deadline(),
-            self.gnb_timers.next_deadline(),
-            self.redial.next_deadline(),
-            self.scheduled_actions.next_deadline().filter(of_run),
-            self.next_silence(),
-            self.handovers.steps.next_deadline(),
-            self.user_plane.next_deadline(),
-            self.next_impairment(),
-            self.next_ending(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let unsent = (!self.unsent.is_empty()).then_some(self.campaign.clock().start()).flatten();
+        let deadlines = [unsent, self.campaign.next_deadline(&self.ran), self.ran.next_deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// How many attempts of each load are started, or accounted for otherwise.
+    pub fn progress(&self) -> Vec<u64> {
+        self.campaign.progress()
     }
 
     /// When the next attempt is due: its lateness is measured.
     pub fn next_due(&self) -> Option<Instant> {
-        self.pacer.next_due()
-    }
-
-    /// Whether there are sessions, so that user data may come at any time.
-    pub fn has_user_plane(&self) -> bool {
-        !self.user_plane.is_settled()
-    }
-
-    /// How many attempts left later than the scenario allows, since the last call.
-    pub fn take_late(&mut self) -> u64 {
-        self.recorder.take_late()
+        self.campaign.next_due()
     }
 
     /// The instant that the traces' times count from, once the run has started.
     pub fn run_start(&self) -> Option<Instant> {
-        self.start
+        self.campaign.clock().start()
     }
 
-    /// UEs of the shard.
-    pub fn ues(&self) -> u64 {
-        self.population.len() as u64
+    // The run's clock.
+
+    /// Nothing is due from this instant on, and the UEs' traffic rests.
+    pub fn pause(&mut self, at: Instant) {
+        self.campaign.pause(at, &mut self.ran);
     }
 
-    /// Octets of all that is held for the UEs: state, queues, timers, connections, sessions.
-    pub fn ue_octets(&self) -> u64 {
-        let maps = self.ue_timers.octets()
-            + self.attempts.octets()
-            + self.access.octets()
-            + self.scheduled_actions.octets()
-            + self.handovers.octets()
-            + self.user_plane.octets();
-        self.population.octets() + maps as u64
+    /// The run's clock goes on at this instant, having stood still for so long: everything that is planned since the start
+    /// of the run happens so much later. The wall clock of the usage records has gone on.
+    pub fn resume(&mut self, at: Instant, paused: Duration) {
+        self.campaign.resume(at, paused, &mut self.ran);
     }
 
-    fn send_user_plane(&mut self, out: &mut Vec<ShardAction>) {
-        out.extend(self.outgoing.drain(..).map(|(to, octets)| ShardAction::SendGtpu { to, octets }));
+    /// The process did not run for so long, until this instant: the next report says it.
+    pub fn stood_still(&mut self, until: Instant, lasted: Duration) {
+        self.campaign.stood_still(until, lasted);
+    }
+
+    // Reports.
+
+    /// What happened since the last report. `None` before the start.
+    pub fn report(&mut self, now: Instant) -> Option<IntervalReport> {
+        self.campaign.report(&mut self.ran, now)
+    }
+
+    /// There was no room for this report: the next one says so.
+    pub fn report_dropped(&mut self, report: &IntervalReport) {
+        self.campaign.report_dropped(report);
+    }
+
+    /// How many attempts left later than the scenario allows, since the last call.
+    pub fn take_late(&mut self) -> u64 {
+        self.campaign.take_late()
+    }
+
+    // The end.
+
+    /// Starts nothing more. What is in flight may end until `until`; then it is abandoned for this reason.
+    /// What a shard that is to be exported has not started stays planned all the same.
+    pub fn drain(&mut self, reason: &str, now: Instant, until: Instant) {
+        self.campaign.drain(reason, now, until, &mut self.ran, &mut self.unsent);
+    }
+
+    /// The run does not begin, or not here. What has been said with the core so far is reported; what becomes of what is
+    /// planned is the business of who planned it.
+    pub fn never_begin(&mut self, reason: &str, now: Instant) {
+        self.campaign.never_begin(reason, now, &mut self.ran, &mut self.unsent);
+    }
+
+    /// Everything that was to start has started, every attempt has ended, the scenario's time is over, and every usage
+    /// record is made and fits the next report.
+    pub fn is_finished(&self, _now: Instant) -> bool {
+        self.campaign.is_finished(&self.ran)
+    }
+
+    /// Whether a report should be made before the next is due: the end waits for the records to be reported.
+    pub fn wants_report(&self) -> bool {
+        self.campaign.wants_report(&self.ran)
+    }
+
+    /// Gives the shard up at once: what is in flight is abandoned for this reason, nothing is started or said any more. What
+    /// it has not started stays planned, and what was used until now is in the next reports.
+    pub fn give_up(&mut self, reason: &'static str, now: Instant) {
+        self.campaign.give_up(reason, now, &mut self.ran, &mut self.unsent);
+        self.unsent.clear();
+    }
+
+    // From one holder to the next.
+
+    /// The shard is to be exported: it starts nothing more. What is in flight may end until `until`; the rest is
+    /// `abandoned(shard-moved)`. What it has not started stays planned.
+    pub fn settle(&mut self, now: Instant, until: Instant) {
+        self.campaign.settle(now, until, &mut self.ran, &mut self.unsent);
+    }
+
+    /// Whether the shard is at rest, and every usage record fits the next report.
+    pub fn is_settled(&self, _now: Instant) -> bool {
+        self.campaign.is_settled(&self.ran)
+    }
+
+    /// The UEs of the shard, sealed, once it is settled. The next report is the last.
+    pub fn export(&mut self, now: Instant) -> Vec<UeBatch> {
+        self.campaign.export(&mut self.ran, now)
+    }
+
+    /// UEs that the last holder of the shard hands over, before the start. Returns how many it were.
+    ///
+    /// # Errors
+    /// They are not what this holder was to get.
+    pub fn adopt(&mut self, batch: &UeBatch) -> Result<u64, AdoptError> {
+        self.campaign.adopt(batch, &mut self.ran)
+    }
+
+    // Other shards.
+
+    /// Another shard was lost with its agent: who is at home there is registered anew there. Visiting UEs of this shard who were lost
+    /// with it are found by a visitor audit.
+    pub fn shard_lost(&mut self, lost: u32, number: u64, late: bool, now: Instant) {
+        let loss = Loss { shard: lost, number, late };
+        self.campaign.shard_lost(loss, &mut self.ran, now, &mut self.unsent);
+    }
+
+    /// Home shard and number there of each visiting UE that is here, or was lately. `None`: this is no time to ask.
+    pub fn answer_visitor_audit(&mut self, call: u64, now: Instant) -> Option<Vec<(u32, u32)>> {
+        self.campaign.answer_visitor_audit(call, &mut self.ran, now)
+    }
+
+    /// The subscribers of this shard that a visitor audit has found. Whoever else had arrived elsewhere before is at home again,
+    /// switched off: it was lost with the agent that had it.
+    pub fn found_away(&mut self, call: u64, found: &[u32]) {
+        self.campaign.found_away(call, found, &mut self.ran);
+    }
+
+    /// The home of a visiting UE asks for an attempt that is due. Where that visiting UE cannot, because an attempt of this shard has taken it,
+    /// another UE that is here makes up for it.
+    pub fn due_away(&mut self, due: &DueAway, now: Instant) {
+        self.campaign.due_away(due, &mut self.ran, now, &mut self.unsent);
+    }
+
+    /// Another shard says what became of an attempt.
+    pub fn away_ended(&mut self, end: &AwayEnd, now: Instant) {
+        self.campaign.away_ended(end, &mut self.ran, now, &mut self.unsent);
     }
 }
 
 /// Attempts that leave at one reading of the clock.
 const BATCH: usize = 16;
-const SEED_OF_SHARDS: u64 = 1;
-const SEED_OF_RADIO: u64 = 2;
-const SEED_OF_UES: u64 = 3;
-const SEED_OF_TRAFFIC: u64 = 4;
-const SEED_OF_HANDOVERS: u64 = 5;
-const SEED_OF_REDIALS: u64 = 6;
-const SEED_OF_OVERLOADS: u64 = 7;
-const SEED_OF_AMFS: u64 = 8;

@@ -8,7 +8,7 @@
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 /// Seals and opens with the key of one run, for one lease.
-pub(crate) struct Encryption {
+pub struct Encryption {
     key: LessSafeKey,
     run: Vec<u8>,
     shard: u32,
@@ -54,7 +54,8 @@ pub(crate) enum EncryptionError {
 }
 
 impl Encryption {
-    pub(crate) fn new(key: &[u8; 32], run: &str, shard: u32, epoch: u64) -> Self {
+    /// With this key, in a run and for a lease.
+    pub fn new(key: &[u8; 32], run: &str, shard: u32, epoch: u64) -> Self {
         let Ok(key) = UnboundKey::new(&CHACHA20_POLY1305, key) else {
             unreachable!("a key of ChaCha20-Poly1305 has 32 octets")
         };

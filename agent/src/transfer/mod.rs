@@ -7,10 +7,12 @@ mod taken;
 mod task;
 mod ue_context;
 
-pub(crate) use encryption::{Encrypted, EncryptedId, Encryption, EncryptionError};
+pub use encryption::Encryption;
+pub(crate) use encryption::{Encrypted, EncryptedId, EncryptionError};
 pub(crate) use session_context::SessionContext;
-pub use shard_transfer::AdoptError;
-pub(crate) use shard_transfer::{Item, QUEUED_IN_ONE, ShardTransfer, ShardUe, seal};
+pub use shard_transfer::{AdoptError, Item, ShardUe};
+pub(crate) use shard_transfer::{QUEUED_IN_ONE, ShardTransfer, seal};
 pub(crate) use taken::Taken;
-pub(crate) use task::Task;
-pub(crate) use ue_context::{Home, UeContext, UeContextTransfer, Who, place_of, timer_of};
+pub use task::Task;
+pub use ue_context::Home;
+pub(crate) use ue_context::{UeContext, UeContextTransfer, Who, place_of, timer_of};

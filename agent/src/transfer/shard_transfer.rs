@@ -5,43 +5,51 @@
 //! ```
 //! The coordinator carries the parts and can neither read nor change them; what they are parts of is inside the seal.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wire::to_agent::{LARGEST_BATCH, UeBatch};
 
 use super::encryption::{Encrypted, Encryption, EncryptionError};
 use super::taken::Seen;
 use super::task::Task;
-use super::ue_context::UeContext;
 
 /// A part of a shard on its way.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct ShardTransfer {
+pub(crate) struct ShardTransfer<C> {
     shard: u32,
     /// The lease that was given back.
     epoch: u64,
     part: u32,
     parts: u32,
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Vec<Item<C>>,
 }
 
-/// Something that the next holder of a shard needs to know.
+/// Something that the next holder of a shard needs to know. `C` is what its radio network knows of a UE.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum Item {
+pub enum Item<C> {
     /// A UE that is in the shard, at home or visiting.
-    ShardUe(Box<ShardUe>),
+    ShardUe(Box<ShardUe<C>>),
     /// A subscriber of the shard that is in another one.
     Away {
         /// Its number.
         ue: u32,
+        /// The group of its subscription.
         group: u16,
+        /// How often chance decided something for it.
         draws: u32,
         /// In which one, as far as is known.
         at: Option<u32>,
     },
     /// UEs that wait for a procedure, in order; a queue may take several.
-    ReadyQueue { procedure: u8, ues: Vec<u32> },
+    ReadyQueue {
+        /// The procedure, by its place among all.
+        procedure: u8,
+        /// Who.
+        ues: Vec<u32>,
+    },
     /// Sealed UEs that the last holder has taken lately: they are taken once.
     Taken(Vec<Seen>),
+    /// What is of no single UE.
     Beside {
         /// How many sessions were dealt of each template.
         dealt: Vec<u64>,
@@ -52,15 +60,21 @@ pub(crate) enum Item {
 
 /// A UE of a shard with all that is its own.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct ShardUe {
-    pub(crate) ue: u32,
-    pub(crate) place: (u16, u16),
-    pub(crate) out_of_signal: bool,
-    pub(crate) handovers: u16,
-    pub(crate) draws: u32,
+pub struct ShardUe<C> {
+    /// Its number.
+    pub ue: u32,
+    /// Its node and cell.
+    pub place: (u16, u16),
+    /// It receives no cell.
+    pub out_of_signal: bool,
+    /// How often it was chosen for a handover.
+    pub handovers: u16,
+    /// How often chance decided something for it.
+    pub draws: u32,
     /// What is still to be recovered of it.
-    pub(crate) recovers: Option<Task>,
-    pub(crate) ue_context: UeContext,
+    pub recovers: Option<Task>,
+    /// The rest.
+    pub ue_context: C,
 }
 
 /// Why a part of a shard's UEs is not taken. `Display` is short and stable: it is counted by it.
@@ -84,13 +98,13 @@ pub enum AdoptError {
 }
 
 /// Seals the items in as few parts as they fit.
-pub(crate) fn seal(
-    items: impl Iterator<Item = Item>,
+pub(crate) fn seal<C: Serialize>(
+    items: impl Iterator<Item = Item<C>>,
     encryption: &mut Encryption,
     shard: u32,
     epoch: u64,
 ) -> Result<Vec<UeBatch>, EncryptionError> {
-    let mut loads: Vec<Vec<Item>> = Vec::new();
+    let mut loads: Vec<Vec<Item<C>>> = Vec::new();
     let mut octets = 0;
     for item in items {
         let size = postcard::experimental::serialized_size(&item).map_err(|_| EncryptionError::Unreadable)?;
@@ -113,7 +127,7 @@ pub(crate) fn seal(
     (0u32..).zip(loads).map(batch).collect()
 }
 
-impl ShardTransfer {
+impl<C: DeserializeOwned> ShardTransfer<C> {
     /// Opens a part for the holder of a later lease.
     pub(crate) fn open(
         batch: &UeBatch,
@@ -151,7 +165,8 @@ mod tests {
 
     fn batches(count: u32) -> (Vec<UeBatch>, Encryption) {
         let mut ours = Encryption::new(&[7; 32], "run-a", 4, 1);
-        let line = |n| Item::ReadyQueue { procedure: 0, ues: (n * 10_000..n * 10_000 + 8192).collect() };
+        let line =
+            |n| Item::<()>::ReadyQueue { procedure: 0, ues: (n * 10_000..n * 10_000 + 8192).collect() };
         (seal((0..count).map(line), &mut ours, 4, 1).unwrap(), Encryption::new(&[7; 32], "run-a", 4, 2))
     }
 
@@ -166,7 +181,7 @@ mod tests {
         let mut items = 0;
         for batch in &batches {
             assert!(batch.sealed.len() <= LARGEST_BATCH);
-            items += ShardTransfer::open(&relayed(batch), &next, 4, 2).unwrap().items.len();
+            items += ShardTransfer::<()>::open(&relayed(batch), &next, 4, 2).unwrap().items.len();
         }
         assert_eq!(items, 200);
     }
@@ -175,7 +190,7 @@ mod tests {
     fn what_is_changed_or_of_another_part_shard_run_or_lease_is_refused() {
         let (batches, next) = batches(200);
         let refused = |batch: &UeBatch, encryption: &Encryption, shard, epoch| {
-            ShardTransfer::open(batch, encryption, shard, epoch).err().unwrap()
+            ShardTransfer::<()>::open(batch, encryption, shard, epoch).err().unwrap()
         };
         let good = relayed(&batches[0]);
         let mut changed = good.clone();

@@ -21,7 +21,7 @@ pub(crate) struct Taken {
 
 /// Something that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Seen {
+pub struct Seen {
     id: EncryptedId,
     at_us: u64,
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 /// What is to be done for a UE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Task {
+pub enum Task {
+    /// It is registered.
     Register,
+    /// It gets a session.
     EstablishSession,
 }

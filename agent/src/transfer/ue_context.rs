@@ -31,7 +31,7 @@ pub(crate) enum Who {
 
 /// A UE on its way from one shard to another.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct UeContext {
+pub struct UeContext {
     pub(crate) home: Home,
     pub(crate) group: u16,
     pub(crate) state: UeState,
@@ -42,17 +42,18 @@ pub(crate) struct UeContext {
 
 /// Where a UE is at home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Home {
-    pub(crate) shard: u32,
+pub struct Home {
+    /// Which shard.
+    pub shard: u32,
     /// Its number there.
-    pub(crate) ue: u32,
+    pub ue: u32,
     /// How many losses of the run were known where it was last: it has outlived those.
-    pub(crate) losses: u64,
+    pub losses: u64,
 }
 
 impl Home {
     /// Whether the loss of this number is that of its home, with all its subscribers.
-    pub(crate) fn is_hit_by(&self, lost: u32, number: u64) -> bool {
+    pub fn is_hit_by(&self, lost: u32, number: u64) -> bool {
         self.shard == lost && number > self.losses
     }
 }

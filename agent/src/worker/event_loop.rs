@@ -18,7 +18,8 @@ use super::n3::N3;
 use super::outbox::Outbox;
 use super::reporter::Reporter;
 use super::{Expected, FromWorker, ToWorker};
-use crate::shard::{ShardAction, ShardRunner};
+use crate::ran::ShardAction;
+use crate::shard::ShardRunner;
 use crate::user_plane::Datagram;
 
 /// What the thread owns.

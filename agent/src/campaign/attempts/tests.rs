@@ -1,5 +1,5 @@
 use super::*;
-use signalling::Cause;
+use signalling::{Cause, Outcome};
 use wire::to_coordinator::ProcedureInterval;
 
 fn at(now: Instant) -> Begin {
@@ -132,8 +132,8 @@ fn lateness_is_recorded_once_whatever_becomes_of_an_attempt() {
         |attempts, now, recorder| {
             attempts.end(1, Procedure::Registration, &End::Succeeded, now, recorder);
         },
-        |attempts, _, recorder| attempts.abandon(1, "gone", recorder),
-        |attempts, _, recorder| attempts.abandon_with(1, "gone", recorder),
+        |attempts, _, recorder| attempts.drop_of(1, Some(Performer::Ue), "gone", recorder),
+        |attempts, _, recorder| attempts.drop_of(1, None, "gone", recorder),
         |attempts, _, recorder| drop(attempts.abandon_all(|_| "gone".to_owned(), recorder)),
         |attempts, now, recorder| {
             attempts.begin(1, Procedure::Registration, at(now), recorder);

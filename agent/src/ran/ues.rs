@@ -1,55 +1,27 @@
-//! The subscribers of one shard: their UEs, where they camp, and which of them is next in line for an attempt.
+//! The UEs of one shard, and where they camp.
 //!
 //! A UE is named by its number within the shard. The first numbers are the shard's own subscribers; the ones after them
 //! are visiting UEs, who came by a handover from another shard and keep their number until they leave.
 
-mod moving;
-mod ready_queues;
-mod settings;
+use std::collections::HashMap;
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
-
-use identity::{Imsi, Needs, Plmn, Procedure, Tac};
+use identity::{Imsi, Plmn, Tac};
 use scenarios::{Scenario, Shard};
 use signalling::{Device, STmsi, UeSettings};
 
-use crate::transfer::Home;
-use ready_queues::{Fitness, QueuedFor, ReadyQueues};
+use super::settings;
+use crate::seam::Standing;
 
 /// Every UE of a shard.
-pub(crate) struct Population {
+pub(crate) struct Ues {
     slots: Vec<Slot>,
     /// How many of the slots are the shard's own subscribers'; the others are visiting UEs'.
     home: usize,
     free: Vec<u32>,
     settings: Vec<UeSettings>,
     areas: Vec<(Plmn, Tac)>,
-    queues: ReadyQueues,
     /// Whom the network pages by this 5G-TMSI. May be out of date: the UE knows.
     paged: HashMap<u32, u32>,
-    shard: u32,
-    /// Where each visiting UE is at home.
-    homes: HashMap<u32, Home>,
-    /// The visiting UE of each home that has one here.
-    visitors: HashMap<(u32, u32), u32>,
-    /// The shard that a visiting UE who was here has gone on to, by its home and number there.
-    gone_on: HashMap<(u32, u32), u32>,
-    /// The subscribers who are away.
-    away: HashMap<u32, Away>,
-    /// Whom the next attempt for somebody who is away asks for; may hold some who are back.
-    away_queue: VecDeque<u32>,
-}
-
-/// What is known of a subscriber who is away.
-#[derive(Clone, Copy, Debug, Default)]
-struct Away {
-    /// Since when it is known to have arrived in another shard.
-    since: Option<Instant>,
-    /// Which one that is.
-    at: Option<u32>,
-    /// It is not registered there, as far as is known.
-    deregistered: bool,
 }
 
 pub(crate) struct Slot {
@@ -61,14 +33,13 @@ pub(crate) struct Slot {
     pub(crate) cell: u16,
     /// The AMF of its present or last connection: its place among the targets.
     pub(crate) amf: u8,
-    queued_for: QueuedFor,
     pub(crate) presence: Presence,
     /// It receives no cell.
     pub(crate) out_of_signal: bool,
     /// It is being recovered, or waits for that: it is not for the load.
     pub(crate) recovers: bool,
-    /// How often it was chosen for a handover here.
-    pub(crate) handovers: u16,
+    /// How it stands, as it was told last.
+    pub(crate) reported: Standing,
     /// The number of the UE's present or next connection; a message in the air for another one is void.
     pub(crate) connection: u32,
     /// How often chance decided something for this UE.
@@ -88,7 +59,7 @@ pub(crate) enum Presence {
     Free,
 }
 
-impl Population {
+impl Ues {
     pub(crate) fn new(scenario: &Scenario, shard: &Shard) -> Self {
         let settings = scenario.subscribers.iter();
         let settings: Vec<UeSettings> =
@@ -108,25 +79,7 @@ impl Population {
             })
             .collect();
         let home = slots.len();
-        let mut population = Self {
-            slots,
-            home,
-            free: Vec::new(),
-            settings,
-            areas,
-            queues: ReadyQueues::new(scenario.load.iter().map(|load| load.procedure)),
-            paged: HashMap::new(),
-            shard: shard.number,
-            homes: HashMap::new(),
-            visitors: HashMap::new(),
-            gone_on: HashMap::new(),
-            away: HashMap::new(),
-            away_queue: VecDeque::new(),
-        };
-        for ue in 0..u32::try_from(home).unwrap_or(u32::MAX) {
-            population.enqueue(ue);
-        }
-        population
+        Self { slots, home, free: Vec::new(), settings, areas, paged: HashMap::new() }
     }
 
     /// Slots, those that are free among them.
@@ -196,62 +149,7 @@ impl Population {
         (slot.presence == Presence::Here && slot.ue.s_tmsi() == Some(s_tmsi)).then_some(ue)
     }
 
-    // Ready queues.
-
-    /// Chooses the UE for an attempt: the one that has waited longest among those in the right state.
-    ///
-    /// A handover needs a UE that is connected. Of UEs that were handed over equally often a connected one goes first;
-    /// one that is idle is still taken in its turn, so that nobody is left out: the caller connects it before.
-    pub(crate) fn next_for(
-        &mut self,
-        procedure: Procedure,
-        is_busy: impl Fn(u32) -> bool,
-    ) -> Result<u32, &'static str> {
-        let slots = &mut self.slots;
-        let mut left = Vec::new();
-        let fitness = |ue: u32| {
-            let Some(slot) = slots.get(ue as usize) else { return Fitness::Unable };
-            if !slot.is_able(procedure) {
-                return Fitness::Unable;
-            }
-            if is_busy(ue) || !slot.ue.is_idle_for_attempts() {
-                return Fitness::Busy;
-            }
-            let rank = match procedure {
-                Procedure::HandoverN2 | Procedure::HandoverXn => {
-                    2 * u32::from(slot.handovers) + u32::from(!slot.ue.is_connected())
-                }
-                _ => 0,
-            };
-            Fitness::Able { rank }
-        };
-        let taken = self.queues.take(procedure, fitness, |ue| left.push(ue));
-        for ue in left {
-            if let Some(slot) = slots.get_mut(ue as usize) {
-                slot.queued_for.set(procedure, false);
-            }
-        }
-        let ue = taken.ok_or_else(|| nobody(procedure))?;
-        if matches!(procedure, Procedure::HandoverN2 | Procedure::HandoverXn)
-            && let Some(slot) = slots.get_mut(ue as usize)
-        {
-            slot.handovers = slot.handovers.saturating_add(1);
-        }
-        Ok(ue)
-    }
-
-    /// Whether the UE is in the state that the procedure begins in, busy or not.
-    pub(crate) fn is_able(&self, ue: u32, procedure: Procedure) -> bool {
-        self.peek(ue).is_some_and(|slot| slot.is_able(procedure))
-    }
-
-    /// The UE joins the queues of what it could attempt in its present state.
-    pub(crate) fn enqueue(&mut self, ue: u32) {
-        let Some(slot) = self.slots.get_mut(ue as usize) else { return };
-        let mut queued_for = slot.queued_for;
-        self.queues.join(ue, &mut queued_for, |procedure| slot.is_able(procedure));
-        slot.queued_for = queued_for;
-    }
+    // Other USIMs.
 
     /// A deregistered subscriber of this shard other than the UE, with whom it may change USIMs.
     pub(crate) fn find_deregistered(&self, but: u32, is_busy: impl Fn(u32) -> bool) -> Option<u32> {
@@ -306,16 +204,8 @@ impl Population {
     }
 
     /// The expected UE has come, to a cell.
-    pub(crate) fn arrive(&mut self, ue: u32, arrived: Device, at: Home, group: u16, (gnb, cell): (u16, u16)) {
-        let home = self.home;
+    pub(crate) fn arrive(&mut self, ue: u32, arrived: Device, group: u16, (gnb, cell): (u16, u16)) {
         let Some(slot) = self.slots.get_mut(ue as usize) else { return };
-        if (ue as usize) >= home {
-            self.homes.insert(ue, at);
-            self.visitors.insert((at.shard, at.ue), ue);
-            self.gone_on.remove(&(at.shard, at.ue));
-        } else {
-            self.away.remove(&ue);
-        }
         (slot.ue, slot.group, slot.gnb, slot.cell) = (arrived, group, gnb, cell);
         slot.presence = Presence::Here;
         slot.out_of_signal = false;
@@ -323,13 +213,9 @@ impl Population {
         self.note_identity(ue, None);
     }
 
-    /// Where the UE is at home, and what group its subscription is of.
-    pub(crate) fn origin(&self, ue: u32) -> (Home, u16) {
-        let here = Home { shard: self.shard, ue, losses: 0 };
-        (
-            self.homes.get(&ue).copied().unwrap_or(here),
-            self.slots.get(ue as usize).map_or(0, |slot| slot.group),
-        )
+    /// What group the UE's subscription is of.
+    pub(crate) fn group(&self, ue: u32) -> u16 {
+        self.slots.get(ue as usize).map_or(0, |slot| slot.group)
     }
 
     /// The UE leaves for another shard. Its slot stays its own until [`Self::forget`].
@@ -340,43 +226,74 @@ impl Population {
         let subscriber = slot.ue.subscriber();
         slot.ue = Device::new(&subscriber);
         slot.presence = if (ue as usize) < home { Presence::Away } else { Presence::Expected };
-        if (ue as usize) < home {
-            self.away.insert(ue, Away::default());
-            self.away_queue.push_back(ue);
-        }
         slot.connection = slot.connection.wrapping_add(1);
         self.note_identity(ue, before);
     }
 
-    /// The subscriber who left has arrived elsewhere.
-    pub(crate) fn has_arrived(&mut self, ue: u32, now: Instant) {
-        if let Some(away) = self.away.get_mut(&ue) {
-            away.since = Some(now);
-        }
-    }
-
-    /// The visiting UE that left has arrived elsewhere, or the expected one will not come.
-    pub(crate) fn forget(&mut self, ue: u32) {
+    /// The visiting UE that left has arrived elsewhere, or the expected one will not come. `false` for a subscriber of this shard.
+    pub(crate) fn forget(&mut self, ue: u32) -> bool {
         let home = self.home;
-        let Some(slot) = self.slots.get_mut(ue as usize) else { return };
-        if (ue as usize) >= home && slot.presence != Presence::Free {
+        let Some(slot) = self.slots.get_mut(ue as usize) else { return false };
+        let is_freed = (ue as usize) >= home && slot.presence != Presence::Free;
+        if is_freed {
             slot.presence = Presence::Free;
-            if let Some(home) = self.homes.remove(&ue)
-                && self.visitors.get(&(home.shard, home.ue)) == Some(&ue)
-            {
-                self.visitors.remove(&(home.shard, home.ue));
-            }
             self.free.push(ue);
         }
+        is_freed
     }
 
-    /// The UE that left was lost on its way: it is here again, switched off.
-    pub(crate) fn revive(&mut self, ue: u32) {
-        if let Some(slot) = self.slots.get_mut(ue as usize) {
-            slot.presence = Presence::Here;
+    // From one holder of the shard to the next.
+
+    /// The numbers of all that are here and have done something, or are visiting UEs.
+    pub(crate) fn travelling(&self) -> Vec<u32> {
+        let travels = |ue: &u32| {
+            (*ue as usize) >= self.home || self.peek(*ue).is_some_and(|slot| !slot.is_as_planned())
+        };
+        self.present().filter(travels).collect()
+    }
+
+    /// The subscribers who are away, with their groups and draws.
+    pub(crate) fn away(&self) -> impl Iterator<Item = (u32, u16, u32)> + '_ {
+        let home = (0..).zip(self.slots.get(..self.home).unwrap_or_default());
+        let away = home.filter(|(_, slot)| slot.presence == Presence::Away);
+        away.map(|(ue, slot)| (ue, slot.group, slot.draws))
+    }
+
+    /// Makes a slot for the UE of this number where it has none: a visiting UE. `false` where there is no room.
+    pub(crate) fn make_room(&mut self, ue: u32) -> bool {
+        let place = ue as usize;
+        if place >= self.home + VISITORS_LIMIT {
+            return false;
         }
-        self.away.remove(&ue);
-        self.enqueue(ue);
+        let Some(nobody) = self.slots.first().map(|slot| slot.ue.subscriber()) else { return false };
+        while self.slots.len() <= place {
+            self.slots.push(Slot::new(&nobody, Presence::Free));
+        }
+        true
+    }
+
+    /// The subscriber is in another shard, or on its way there. `false` for a visiting UE.
+    pub(crate) fn is_away(&mut self, ue: u32, group: u16, draws: u32) -> bool {
+        let is_at_home = (ue as usize) < self.home;
+        if let Some(slot) = self.slots.get_mut(ue as usize).filter(|_| is_at_home) {
+            (slot.presence, slot.group, slot.draws) = (Presence::Away, group, draws);
+        }
+        is_at_home
+    }
+
+    /// Everybody has come who travelled: the slots that are left are free.
+    pub(crate) fn all_have_come(&mut self) {
+        let slots = (0..).zip(&self.slots);
+        self.free = slots.filter(|(_, slot)| slot.presence == Presence::Free).map(|(ue, _)| ue).collect();
+    }
+
+    /// The UE is as it was when it was bought: switched off, with nothing stored.
+    pub(crate) fn start_over(&mut self, ue: u32) {
+        let Some(slot) = self.slots.get_mut(ue as usize) else { return };
+        let before = slot.ue.s_tmsi();
+        slot.ue = Device::new(&slot.ue.subscriber());
+        slot.connection = slot.connection.wrapping_add(1);
+        self.note_identity(ue, before);
     }
 
     /// Moves the UE to a cell of another gNB of its shard, of another tracking area where there is one.
@@ -393,9 +310,8 @@ impl Population {
 
     /// Octets of the UEs and their queues, heap included; from a sample where there are many.
     pub(crate) fn octets(&self) -> u64 {
-        let flat = self.slots.capacity() * size_of::<Slot>()
-            + self.queues.octets()
-            + self.paged.capacity() * (size_of::<(u32, u32)>() + 1);
+        let flat =
+            self.slots.capacity() * size_of::<Slot>() + self.paged.capacity() * (size_of::<(u32, u32)>() + 1);
         let stride = (self.slots.len() / SAMPLE).max(1);
         let sampled: usize = self.slots.iter().step_by(stride).map(|slot| slot.ue.heap_octets()).sum();
         (flat + sampled * stride) as u64
@@ -410,11 +326,10 @@ impl Slot {
             gnb: 0,
             cell: 0,
             amf: 0,
-            queued_for: QueuedFor::default(),
             presence,
             out_of_signal: false,
             recovers: false,
-            handovers: 0,
+            reported: if presence == Presence::Here { Standing::SWITCHED_OFF } else { Standing::default() },
             connection: 0,
             draws: 0,
         }
@@ -426,15 +341,21 @@ impl Slot {
         self.draws
     }
 
-    /// Whether the UE is in the state that the procedure begins in.
-    fn is_able(&self, procedure: Procedure) -> bool {
-        if self.presence != Presence::Here || self.out_of_signal || self.recovers {
-            return false;
+    /// Whether it says nothing that the plan does not: it need not travel.
+    fn is_as_planned(&self) -> bool {
+        self.draws == 0 && !self.out_of_signal && !self.recovers
+    }
+
+    /// How it stands for what could begin with it.
+    pub(crate) fn standing(&self, leaving: bool) -> Standing {
+        Standing {
+            is_here: self.presence == Presence::Here && !self.out_of_signal,
+            registered: self.ue.is_registered(),
+            connected: self.ue.is_connected(),
+            session: self.ue.has_session(),
+            idle: self.ue.is_idle_for_attempts(),
+            leaving,
         }
-        let (ue, needs) = (&self.ue, procedure.needs());
-        ue.is_registered() == needs.registered
-            && needs.connected.is_none_or(|connected| ue.is_connected() == connected)
-            && needs.session.is_none_or(|session| ue.has_session() == session)
     }
 }
 
@@ -445,18 +366,6 @@ pub(crate) fn usim(subscriber: &scenarios::Subscriber) -> signalling::Subscriber
         plmn: subscriber.plmn,
         k: subscriber.k,
         opc: subscriber.opc,
-    }
-}
-
-/// Why there is no UE for an attempt.
-fn nobody(procedure: Procedure) -> &'static str {
-    match procedure.needs() {
-        Needs { registered: false, .. } => "no-deregistered-subscriber",
-        Needs { connected: Some(false), .. } => "no-idle-subscriber",
-        Needs { connected: Some(true), .. } => "no-connected-subscriber",
-        Needs { session: Some(false), .. } => "no-subscriber-without-session",
-        Needs { session: Some(true), .. } => "no-subscriber-with-session",
-        Needs { .. } => "no-registered-subscriber",
     }
 }
 

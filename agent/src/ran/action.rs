@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 
 use wire::away::{AwayEnd, DueAway};
 
+use crate::seam::Letter;
+
 /// What the driver has to do.
 #[derive(Debug)]
 pub enum ShardAction {
-    /// Open an association with [`super::ShardRunner::target_of`] it.
+    /// Open an association with [`crate::ShardRunner::target_of`] it.
     Connect {
         /// Number of the NG interface within the shard: of each gNB one for each AMF.
         gnb: u16,
@@ -22,7 +24,7 @@ pub enum ShardAction {
         ppid: u32,
         /// The message.
         octets: Vec<u8>,
-        /// Its name in [`super::ShardRunner::departed`].
+        /// Its name in [`crate::ShardRunner::departed`].
         ticket: u64,
     },
     /// Send one GTP-U message from the agent's address.
@@ -47,4 +49,14 @@ pub enum ShardAction {
     },
     /// For the home of a visiting UE.
     Answer(AwayEnd),
+}
+
+impl From<Letter> for ShardAction {
+    fn from(letter: Letter) -> Self {
+        match letter {
+            Letter::Ask { to, due } => Self::Ask { to, due },
+            Letter::Answer(end) => Self::Answer(end),
+            Letter::CannotPrepare(why) => Self::CannotPrepare(why),
+        }
+    }
 }

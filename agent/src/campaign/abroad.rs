@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use identity::Procedure;
 use wire::away::{AwayEnd, AwayOutcome, DueAway, HandoverPhases};
 use wire::bounds::LONGEST_CAUSE;
+use wire::visitor_audit::{AWAY_FOR, MOST_GUESTS};
 
-use super::ending::Ending;
-use crate::campaign::{DueAttempt, Ended, Owner};
-use crate::measure::{Comment, PartSet};
-use crate::shard::{ShardAction, ShardRunner};
+use super::{Campaign, DueAttempt, Ended, Owner};
+use crate::measure::PartSet;
+use crate::seam::{Letter, Loss, RadioNetwork, Start, StartCause};
+use crate::time::micros;
 
 /// The attempts that other shards were asked for, until they end.
 #[derive(Default)]
-pub(in crate::shard) struct Abroad {
+pub(super) struct Abroad {
     asked: BTreeMap<u64, Asked>,
     /// The subscribers whom these ask for.
     ues: HashSet<u32>,
@@ -46,61 +47,75 @@ struct What {
 }
 
 impl Abroad {
-    pub(in crate::shard) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.asked.len()
     }
 
-    pub(in crate::shard) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.asked.is_empty()
     }
 }
 
-impl ShardRunner {
+impl Campaign {
     // At home.
 
     /// Asks the shard where a subscriber is for an attempt that is due. `false` where nobody is away who could.
-    pub(in crate::shard) fn ask_abroad(
+    pub(super) fn ask_abroad<R: RadioNetwork>(
         &mut self,
         attempt: &DueAttempt,
         parts: PartSet,
+        ran: &mut R,
         now: Instant,
-        out: &mut Vec<ShardAction>,
+        out: &mut Vec<R::Action>,
     ) -> bool {
         let DueAttempt { procedure, load, due, .. } = *attempt;
         let since_due = now.saturating_duration_since(due);
-        let due_us = self.run_us(now).saturating_sub(crate::time::micros(since_due));
-        self.ask_for(What { procedure, load, due, due_us, parts }, 0, now, out)
+        let due_us = self.clock.us(now).saturating_sub(micros(since_due));
+        self.ask_for(What { procedure, load, due, due_us, parts }, 0, ran, now, out)
     }
 
-    fn ask_for(&mut self, what: What, tries: u32, now: Instant, out: &mut Vec<ShardAction>) -> bool {
-        let over = self.end.is_some_and(|end| end <= now);
-        if over || self.ending != Ending::Running || self.abroad.len() >= MOST_ASKED {
+    fn ask_for<R: RadioNetwork>(
+        &mut self,
+        what: What,
+        tries: u32,
+        ran: &mut R,
+        now: Instant,
+        out: &mut Vec<R::Action>,
+    ) -> bool {
+        let over = self.ending.end().is_some_and(|end| end <= now);
+        if over || !self.ending.is_running() || self.abroad.len() >= MOST_ASKED {
             return false;
         }
         let procedure = what.procedure;
         let ues = &self.abroad.ues;
         let is_asked = |ue: u32| ues.contains(&ue);
         let registered = procedure != Procedure::Registration;
-        let away = self.population.next_away(Some(registered), is_asked);
+        let away = ran.visitors().next_away(Some(registered), is_asked);
         // What is known of them may be out of date.
-        let away = away.or_else(|| self.population.next_away(None, is_asked));
+        let away = away.or_else(|| ran.visitors().next_away(None, is_asked));
         let Some((ue, at)) = away else { return false };
         self.abroad.next += 1;
         let number = self.abroad.next;
         self.abroad.asked.insert(number, Asked { ue, at, what, since: now, tries });
         self.abroad.ues.insert(ue);
         let due = DueAway { home: self.number, epoch: self.epoch, number, ue, procedure: procedure.place() };
-        out.push(ShardAction::Ask { to: at, due });
+        out.push(Letter::Ask { to: at, due }.into());
         true
     }
 
     /// Another shard says what became of an attempt.
-    pub fn away_ended(&mut self, end: &AwayEnd, now: Instant) {
+    pub fn away_ended<R: RadioNetwork>(
+        &mut self,
+        end: &AwayEnd,
+        ran: &mut R,
+        now: Instant,
+        out: &mut Vec<R::Action>,
+    ) {
         if self.is_at_rest() || end.home != self.number {
             return;
         }
         if let Some(at) = end.at {
-            self.population.is_now_at(end.ue, at, end.registered);
+            ran.visitors().is_now_at(end.ue, at, end.registered);
         }
         if end.epoch != self.epoch {
             return;
@@ -110,9 +125,8 @@ impl ShardRunner {
         let What { procedure, load, due, due_us, parts: anywhere } = what;
         let name = procedure.name();
         if end.outcome == AwayOutcome::NotBegun {
-            let mut out = Vec::new();
-            if tries + 1 < MOST_TRIES && self.ask_for(what, tries + 1, now, &mut out) {
-                return self.unsent.append(&mut out);
+            if tries + 1 < MOST_TRIES && self.ask_for(what, tries + 1, ran, now, out) {
+                return;
             }
             return self.recorder.never_started(name, anywhere, &end.cause, 1);
         }
@@ -152,12 +166,7 @@ impl ShardRunner {
     }
 
     /// A handover has succeeded that took so long in its phases: they are counted where the attempt is.
-    pub(in crate::shard) fn tell_phases(
-        &mut self,
-        procedure: Procedure,
-        phases: HandoverPhases,
-        is_owned: bool,
-    ) {
+    pub(super) fn tell_phases(&mut self, procedure: Procedure, phases: HandoverPhases, is_owned: bool) {
         if is_owned {
             self.attempts.tell_phases(phases);
         } else {
@@ -166,7 +175,7 @@ impl ShardRunner {
     }
 
     /// What was asked of a shard that is lost, or of all of them, is given up.
-    pub(in crate::shard) fn give_up_abroad(&mut self, of: Option<u32>, reason: &str) {
+    pub(super) fn give_up_abroad(&mut self, of: Option<u32>, reason: &str) {
         let those = self.abroad.asked.iter().filter(|(_, one)| of.is_none_or(|shard| shard == one.at));
         let numbers: Vec<u64> = those.map(|(number, _)| *number).collect();
         for number in numbers {
@@ -177,14 +186,14 @@ impl ShardRunner {
     }
 
     /// When the first of what other shards were asked for is given up. They give it up at the end, and say so a moment later.
-    pub(in crate::shard) fn next_silence(&self) -> Option<Instant> {
+    pub(super) fn next_silence(&self) -> Option<Instant> {
         let (_, first) = self.abroad.asked.first_key_value()?;
-        let over = self.end.filter(|_| self.paused.is_none()).map(|end| end + LAST_WORDS);
+        let over = self.ending.end().filter(|_| self.clock.paused.is_none()).map(|end| end + LAST_WORDS);
         Some(over.map_or(first.since + LONGEST, |over| over.min(first.since + LONGEST)))
     }
 
     /// What nobody has said a word of for too long was lost on its way, and not by the target.
-    pub(in crate::shard) fn give_up_the_silent(&mut self, now: Instant) {
+    pub(super) fn give_up_the_silent(&mut self, now: Instant) {
         while self.next_silence().is_some_and(|at| at <= now) {
             let Some((_, one)) = self.abroad.asked.pop_first() else { return };
             self.end_silent(one, SILENT);
@@ -202,74 +211,138 @@ impl ShardRunner {
 
     /// The home of a visiting UE asks for an attempt that is due. Where that visiting UE cannot, because an attempt of this shard has taken it,
     /// another UE that is here makes up for it.
-    pub fn due_away(&mut self, due: &DueAway, now: Instant) {
+    pub fn due_away<R: RadioNetwork>(
+        &mut self,
+        due: &DueAway,
+        ran: &mut R,
+        now: Instant,
+        out: &mut Vec<R::Action>,
+    ) {
         let owner = Owner { home: due.home, epoch: due.epoch, number: due.number, ue: due.ue, place: None };
-        let (ue, procedure) = match self.whom_to_take(due) {
+        let (ue, procedure) = match self.whom_to_take(due, ran) {
             Ok((ue, procedure)) => (ue, procedure),
             Err(reason) => {
                 let (outcome, cause) = (AwayOutcome::NotBegun, reason.to_owned());
                 let phases = HandoverPhases::default();
-                return self.tell_home(Ended { owner, outcome, cause, began: now, ended: now, phases }, now);
+                let ended = Ended { owner, outcome, cause, began: now, ended: now, phases };
+                return out.push(self.answer(ended, ran, now).into());
             }
         };
-        let owner = Owner { place: self.place_of(ue, procedure), ..owner };
+        let owner = Owner { place: ran.place(ue, procedure), ..owner };
         self.attempts.begin_for(owner, ue, procedure, now, &mut self.recorder);
-        let name = procedure.name();
-        let comment = || Comment::Begins(format!("{name} begins, due at its home, shard {}", due.home));
-        self.tracer.begins(ue, comment);
-        let mut out = Vec::new();
-        self.start_procedure(ue, procedure, now, &mut out);
-        self.unsent.append(&mut out);
+        ran.start(Start { ue, procedure, cause: StartCause::DueAtHome { home: due.home } }, now, out);
+        self.handle_events(ran, now, out);
     }
 
-    fn whom_to_take(&mut self, due: &DueAway) -> Result<(u32, Procedure), &'static str> {
+    fn whom_to_take<R: RadioNetwork>(
+        &mut self,
+        due: &DueAway,
+        ran: &mut R,
+    ) -> Result<(u32, Procedure), &'static str> {
         let procedure = Procedure::at(due.procedure).filter(|procedure| procedure.is_of_scenarios());
         let procedure = procedure.ok_or("not-of-this-scenario")?;
-        if self.ending != Ending::Running || self.drained.is_some() || self.takeover.is_some() {
+        if !self.ending.is_running() || self.ending.is_drained() || self.takeover.is_some() {
             return Err("away-in-a-shard-that-ends");
         }
-        let visitor = self.population.visitor_of(due.home, due.ue).filter(|ue| {
-            let idle = self.population.peek(*ue).is_some_and(|slot| slot.ue.is_idle_for_attempts());
-            idle && !self.is_busy(*ue) && self.population.is_able(*ue, procedure)
-        });
+        let visitor = ran.visitors().visitor_of(due.home, due.ue);
+        let visitor = visitor.filter(|ue| !self.is_busy(*ue) && self.ready.is_able(*ue, procedure));
         if let Some(ue) = visitor {
             return Ok((ue, procedure));
         }
-        let (attempts, handovers) = (&self.attempts, &self.handovers);
-        let is_busy = |ue| attempts.contains(ue) || handovers.departure(ue).is_some();
-        let ue = self.population.next_for(procedure, is_busy)?;
+        let attempts = &self.attempts;
+        let ue = self.ready.next_for(procedure, |ue| attempts.contains(ue))?;
         Ok((ue, procedure))
     }
 
     /// The homes are told what became of their attempts.
-    pub(in crate::shard) fn tell_homes(&mut self, now: Instant) {
+    pub(super) fn tell_homes<R: RadioNetwork>(
+        &mut self,
+        ran: &mut R,
+        now: Instant,
+        out: &mut Vec<R::Action>,
+    ) {
         for end in self.attempts.take_ended() {
-            self.tell_home(end, now);
+            out.push(self.answer(end, ran, now).into());
         }
     }
 
-    fn tell_home(&mut self, end: Ended, now: Instant) {
+    fn answer<R: RadioNetwork>(&self, end: Ended, ran: &mut R, now: Instant) -> Letter {
         let Ended { owner, outcome, cause, began, ended, phases } = end;
-        let visitor =
-            self.population.visitor_of(owner.home, owner.ue).and_then(|ue| self.population.peek(ue));
-        let now_us = self.run_us(now);
-        let before =
-            |at: Instant| now_us.saturating_sub(crate::time::micros(now.saturating_duration_since(at)));
-        let end = AwayEnd {
+        let visitors = ran.visitors();
+        let visitor = visitors.visitor_of(owner.home, owner.ue);
+        let now_us = self.clock.us(now);
+        let before = |at: Instant| now_us.saturating_sub(micros(now.saturating_duration_since(at)));
+        Letter::Answer(AwayEnd {
             home: owner.home,
             epoch: owner.epoch,
             number: owner.number,
             ue: owner.ue,
-            at: visitor.map(|_| self.number).or_else(|| self.population.went_to(owner.home, owner.ue)),
-            registered: visitor.is_none_or(|slot| slot.ue.is_registered()),
+            at: visitor.map(|_| self.number).or_else(|| visitors.went_to(owner.home, owner.ue)),
+            registered: visitor.is_none_or(|ue| self.ready.standing(ue).registered),
             outcome,
             cause: cause.chars().take(LONGEST_CAUSE).collect(),
             began_us: before(began),
             ended_us: before(ended),
             place: owner.place,
             phases,
+        })
+    }
+
+    // Other shards are lost, and visitors are looked for.
+
+    /// Another shard was lost with its agent: who is at home there is registered anew there. Visiting UEs of this shard who were lost
+    /// with it are found by a visitor audit.
+    pub fn shard_lost<R: RadioNetwork>(
+        &mut self,
+        loss: Loss,
+        ran: &mut R,
+        now: Instant,
+        out: &mut Vec<R::Action>,
+    ) {
+        // Who is on its way to the next holder has what was known before; that one is told the rest.
+        let Loss { shard, number, .. } = loss;
+        if self.is_at_rest() || !ran.visitors().learn(shard, number) || shard == self.number {
+            return;
+        }
+        self.give_up_abroad(Some(shard), "agent-lost");
+        ran.lose(loss, now, out);
+        self.handle_events(ran, now, out);
+    }
+
+    /// Home shard and number there of each visiting UE that is here, or was lately. `None`: this is no time to ask.
+    pub fn answer_visitor_audit<R: RadioNetwork>(
+        &mut self,
+        call: u64,
+        ran: &mut R,
+        now: Instant,
+    ) -> Option<Vec<(u32, u32)>> {
+        // Who was away when the shard was taken over is known to have arrived since then: a little later is time enough.
+        let too_early = self.taken_over.is_some_and(|at| now < at + AWAY_FOR);
+        if self.is_at_rest() || self.takeover.is_some() || too_early {
+            return None;
+        }
+        let visitors = ran.visitors().named(now);
+        self.audit_answered = Some((call, now));
+        (visitors.len() <= MOST_GUESTS).then_some(visitors)
+    }
+
+    /// The subscribers of this shard that a visitor audit has found. Whoever else had arrived elsewhere before is at home again,
+    /// switched off: it was lost with the agent that had it.
+    pub fn found_away<R: RadioNetwork>(&mut self, call: u64, found: &[u32], ran: &mut R) {
+        let Some((_, answered)) = self.audit_answered.take_if(|(answered, _)| *answered == call) else {
+            return;
         };
-        self.unsent.push(ShardAction::Answer(end));
+        if self.is_at_rest() {
+            return;
+        }
+        let found: HashSet<u32> = found.iter().copied().collect();
+        for ue in ran.visitors().away() {
+            let long = ran.visitors().away_since(ue).is_some_and(|since| since + AWAY_FOR <= answered);
+            if long && !found.contains(&ue) {
+                self.recorder.unexpected("ue-lost-elsewhere");
+                ran.revive(ue);
+            }
+        }
     }
 }
 

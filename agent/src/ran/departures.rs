@@ -1,8 +1,7 @@
 //! Messages that a gNB has sent and the kernel has not taken yet: they are counted, stamped and measured when it has.
 
 use std::collections::BTreeMap;
-
-use super::attempts::First;
+use std::time::Instant;
 
 /// The messages under way to the kernel, by their tickets.
 #[derive(Default)]
@@ -16,8 +15,8 @@ pub(crate) struct Departures {
 pub(crate) struct Expected {
     pub(crate) gnb: u16,
     pub(crate) ue: Option<u32>,
-    /// The attempt that it is the first message of.
-    pub(crate) first: Option<First>,
+    /// When it should leave.
+    pub(crate) planned: Instant,
     /// Whether it is in a trace.
     pub(crate) traced: bool,
 }
@@ -39,8 +38,11 @@ impl Departures {
     }
 
     /// The association of a gNB is gone: what it was given and the kernel was not never leaves.
-    pub(crate) fn forget(&mut self, gnb: u16) {
+    pub(crate) fn forget(&mut self, gnb: u16) -> Vec<u64> {
+        let of_gnb = self.expected.iter().filter(|(_, expected)| expected.gnb == gnb);
+        let gone: Vec<u64> = of_gnb.map(|(ticket, _)| *ticket).collect();
         self.expected.retain(|_, expected| expected.gnb != gnb);
+        gone
     }
 
     /// Whether everything has left.
