@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum ScenarioError {
     /// The text is no scenario.
     #[error("{0}")]
-    Invalid(Box<Problem>),
+    Invalid(Problems),
     /// The file cannot be read.
     #[error("{}: cannot be read: {source}", path.display())]
     Unreadable {
@@ -54,6 +54,20 @@ pub enum ScenarioError {
     Plan(String),
 }
 
+/// The mistakes of a file, in their order; at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [one] = self.0.as_slice() {
+            return one.fmt(f);
+        }
+        write!(f, "{} mistakes:", self.0.len())?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
 /// One mistake, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -70,7 +84,8 @@ impl fmt::Display for Problem {
         if self.field.is_empty() {
             write!(f, "{}: {}", self.place, self.message)
         } else {
-            write!(f, "{}: {}: {}", self.place, self.field, self.message)
+            // A field may be called anything; a mistake is a line.
+            write!(f, "{}: {}: {}", self.place, self.field.replace(char::is_control, " "), self.message)
         }
     }
 }

@@ -190,7 +190,7 @@ mod tests {
             Value::List(items) => format!("[{}]", items.iter().map(text_of).collect::<Vec<_>>().join(", ")),
             Value::Number(text) | Value::Text(text) => text.clone(),
             Value::Bool(value) => value.to_string(),
-            Value::Null => "null".to_owned(),
+            Value::Null | Value::LeftOut => "null".to_owned(),
         }
     }
 

@@ -22,7 +22,9 @@ impl<'a> At<'a> {
     }
 
     pub(super) fn item(&self, index: usize) -> Self {
-        self.inside(self.node.and_then(|node| node.item(index)), format!("{}[{index}]", self.path))
+        let present = self.node.and_then(|node| node.present(index));
+        let number = present.map_or(index, |(number, _)| number);
+        self.inside(present.map(|(_, node)| node), format!("{}[{number}]", self.path))
     }
 
     fn inside(&self, node: Option<&'a Node>, path: String) -> Self {
@@ -31,6 +33,15 @@ impl<'a> At<'a> {
 
     pub(super) fn wrong<T>(&self, message: impl Into<String>) -> Result<T, Complaint> {
         Err(Complaint::new(self.place, &self.path, message.into()))
+    }
+
+    /// As `require`, of what another section says.
+    pub(super) fn require_across(
+        &self,
+        holds: bool,
+        message: impl FnOnce() -> String,
+    ) -> Result<(), Complaint> {
+        self.require(holds, message).map_err(Complaint::across)
     }
 
     pub(super) fn require(&self, holds: bool, message: impl FnOnce() -> String) -> Result<(), Complaint> {

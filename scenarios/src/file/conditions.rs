@@ -180,7 +180,7 @@ pub(super) fn check(
         }
     };
     let conditions = Conditions { impairments, maintenance, override_ };
-    within_budget(&conditions, end, at)?;
+    within_budget(&conditions, end, at).map_err(Complaint::across)?;
     Ok(conditions)
 }
 

@@ -8,6 +8,7 @@ mod conditions;
 mod expect;
 mod generator;
 mod load;
+mod mistakes;
 mod mobility;
 mod nas;
 mod network;
@@ -27,7 +28,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::error::{MAX_OCTETS, Problem};
+use crate::error::{MAX_OCTETS, Problem, Problems};
 use crate::old_words::{self, Found};
 use crate::units::nearest;
 use crate::yaml::{Complaint, Node, Override, Place, read};
@@ -41,7 +42,7 @@ pub use schema::json_schema;
 
 impl Scenario {
     /// Reads and checks a scenario. `file` names the text in errors, which say line, column, field, and what would be
-    /// accepted. The first mistake ends the reading.
+    /// accepted; of every mistake at once.
     pub fn from_yaml(text: &str, file: &str) -> Result<Self, ScenarioError> {
         from_text(text, file, &[], None, Purpose::Run)
     }
@@ -68,6 +69,13 @@ impl Scenario {
     pub fn to_yaml(&self) -> String {
         let file = ScenarioFile::from(self);
         serde_saphyr::to_string(&file).expect("a tree of texts, numbers, lists and mappings is always YAML")
+    }
+}
+
+impl Scenario {
+    /// As [`Scenario::to_yaml`], for programs.
+    pub fn as_json(&self) -> Result<serde_json::Value, serde_json::Error> {
+        serde_json::to_value(ScenarioFile::from(self))
     }
 }
 
@@ -130,7 +138,11 @@ fn from_text(
     }
     let mut root = Node::parse(text).map_err(|error| {
         let place = format!("{file}:{}:{}", error.line, error.column);
-        ScenarioError::Invalid(Box::new(Problem { place, field: String::new(), message: error.message }))
+        ScenarioError::Invalid(Problems(vec![Problem {
+            place,
+            field: String::new(),
+            message: error.message,
+        }]))
     })?;
     let mut old = old_words::replace(&mut root);
     for (number, (path, value)) in overrides.iter().enumerate() {
@@ -149,9 +161,10 @@ fn from_text(
     if purpose == Purpose::ServeNetwork {
         without_load(&mut root);
     }
-    let scenario = read::<ScenarioFile>(&root).and_then(|file| scenario::check(file, &root, folder));
-    let mut scenario = scenario
-        .map_err(|complaint| ScenarioError::Invalid(Box::new(problem(&complaint, file, overrides))))?;
+    let mut scenario = mistakes::scenario(&root, folder).map_err(|complaints| {
+        let problems = complaints.iter().map(|complaint| problem(complaint, file, overrides));
+        ScenarioError::Invalid(Problems(problems.collect()))
+    })?;
     let told = |Found { place, old, new }: Found| {
         let place = place_text(Some(place), file, overrides);
         format!("{place}: {old} is called {new} now: the old word still works")

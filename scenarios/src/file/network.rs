@@ -149,7 +149,8 @@ pub(super) fn check(
         processing_delay: file.processing_delay.0,
         processing_jitter: file.processing_jitter.0,
         freezes,
-        roaming: roaming::check(file.roaming, cells, subscribers, &at.field("roaming"))?,
+        roaming: roaming::check(file.roaming, cells, subscribers, &at.field("roaming"))
+            .map_err(Complaint::across)?,
         equivalent_plmns: file.equivalent_plmns,
         policy: policy(&file.policy, &at.field("policy"))?,
         nr: core5g(file.nr, cells),

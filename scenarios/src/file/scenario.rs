@@ -116,7 +116,7 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
     })?;
     let generator = generator::check(&file.generator, &at.field("generator"))?;
     let sessions = sessions::check(file.sessions, &cells, &at.field("sessions"))?;
-    at.field("sessions").require(
+    at.field("sessions").require_across(
         !sessions.is_empty() || load.iter().all(|load| load.procedure != Procedure::PduSession),
         || {
             "a load establishes PDU sessions: at least one is expected here, such as {dnn: internet}"
@@ -130,7 +130,8 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
         let at = if searched { of_search() } else { at.field("load").item(index).field("procedure") };
         procedure(load.procedure, &cells, &at)?;
     }
-    let mobility = mobility::check(file.mobility, &cells, &at.field("mobility"))?;
+    let mobility =
+        mobility::check(file.mobility, &cells, &at.field("mobility")).map_err(Complaint::across)?;
     let loads_end = load.iter().map(Load::ends_after).max().unwrap_or_default();
     let conditions =
         conditions::check(file.conditions, loads_end.saturating_add(file.drain.0), &at.field("conditions"))?;
@@ -165,19 +166,20 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
     scenario.slos = each(file.slos, &at.field("slos"), |file, at| slos::slo(file, &scenario, at))?;
     scenario.guardrails =
         each(file.guardrails, &at.field("guardrails"), |file, at| slos::guardrail(file, &scenario, at))?;
-    slos::few_parts(&scenario, &at.field("slos"))?;
-    scenario.expect = expect::check(file.expect, &scenario, &at.field("expect"))?;
+    slos::few_parts(&scenario, &at.field("slos")).map_err(Complaint::across)?;
+    scenario.expect =
+        expect::check(file.expect, &scenario, &at.field("expect")).map_err(Complaint::across)?;
     Ok(scenario)
 }
 
 /// What a procedure needs of the radio network.
 fn procedure(procedure: Procedure, cells: &Cells, at: &At<'_>) -> Result<(), Complaint> {
     let hands_over = matches!(procedure, Procedure::HandoverN2 | Procedure::HandoverXn);
-    at.require(cells.nodes > 1 || !hands_over, || {
+    at.require_across(cells.nodes > 1 || !hands_over, || {
         "a handover needs 2 base stations: cells.nodes is 1".to_owned()
     })?;
     let technology = procedure.technology();
-    at.require(cells.has(technology), || {
+    at.require_across(cells.has(technology), || {
         format!("{} is a procedure of {technology}, and no network has it", procedure.name())
     })
 }

@@ -146,14 +146,14 @@ fn find(
     );
     let ends = at.field(if file.to.is_some() { "to" } else { "from" });
     let who = |ready: u64| format!("{ready} {}", waiting_for(procedure));
-    ends.require(file.from.per_s() <= to, || {
+    ends.require_across(file.from.per_s() <= to, || {
         let far = reach.map_or_else(String::new, |(ready, _)| {
             format!(", as far as {} reach in {}", who(ready), file.probe)
         });
         format!("the search would go from {} to {to:.1}/s{far}: from must be below it", file.from)
     })?;
     if let Some((ready, reach)) = reach {
-        ends.require(to <= reach, || {
+        ends.require_across(to <= reach, || {
             format!(
                 "{to}/s for {} needs {:.0} {}, one for each attempt: there are {ready}",
                 file.probe,

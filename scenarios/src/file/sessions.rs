@@ -116,7 +116,7 @@ fn session(file: SessionFile, cells: &Cells, at: &At<'_>) -> Result<SessionTempl
     let name = name.unwrap_or_else(|| dnn.to_string());
     at.field("name").require(!name.is_empty(), || "an empty name is none: leave it out".to_owned())?;
     let slice = slice.unwrap_or(cells.slices[0]);
-    at.field("slice").require(cells.slices.contains(&slice), || {
+    at.field("slice").require_across(cells.slices.contains(&slice), || {
         let known: Vec<String> = cells.slices.iter().map(ToString::to_string).collect();
         format!("no cell has slice {slice} (cells.slices: {})", known.join(", "))
     })?;

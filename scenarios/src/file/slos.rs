@@ -220,13 +220,23 @@ pub(super) fn few_parts(scenario: &Scenario, at: &At<'_>) -> Result<(), Complain
 pub(super) fn of_search(slo: Slo, load: &[Load], at: &At<'_>) -> Result<Slo, Complaint> {
     if let Some(subject) = slo.metric.subject() {
         let planned = |load: &Load| Some(load.procedure) == subject.procedure();
-        at.require(load.iter().any(planned), || never_has_a_value(subject, &slo.metric, load))?;
+        at.require_across(load.iter().any(planned), || never_has_a_value(subject, &slo.metric, load))?;
     }
     Ok(slo)
 }
 
 /// `that` is where the condition stands, `at` where its limits do.
 fn measurable(
+    slo: Slo,
+    limits: Limits,
+    scenario: &Scenario,
+    that: &At<'_>,
+    at: &At<'_>,
+) -> Result<Slo, Complaint> {
+    against(slo, limits, scenario, that, at).map_err(Complaint::across)
+}
+
+fn against(
     slo: Slo,
     limits: Limits,
     scenario: &Scenario,

@@ -51,6 +51,13 @@ impl Ratio {
     }
 }
 
+impl DurationText {
+    /// As people read it, to the millisecond.
+    pub(crate) fn for_people(duration: Duration) -> Self {
+        Self(Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
 impl FromStr for DurationText {
     type Err = String;
 

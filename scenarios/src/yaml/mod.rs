@@ -7,5 +7,5 @@ mod reader;
 mod tree;
 
 pub(crate) use overrides::Override;
-pub(crate) use reader::{Complaint, read};
+pub(crate) use reader::{Complaint, Part, Remedy, parts_of, read};
 pub(crate) use tree::{Key, Node, Place, Value};

@@ -17,10 +17,45 @@ use crate::units::nearest;
 pub(crate) struct Complaint {
     pub(crate) place: Option<Place>,
     /// The document that the place is in, when that is not the scenario itself.
-    pub(crate) file: Option<String>,
+    pub(crate) file: Option<Box<str>>,
     /// From the outermost to the innermost, `subscribers`, `[0]`, `imsi`. Kept reversed until it is read.
     path: Vec<String>,
     pub(crate) message: String,
+    /// Boxed, for a complaint is the error of everything here.
+    remedy: Option<Box<Remedy>>,
+    across: bool,
+}
+
+/// What would probably amend a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// A field is missing in the mapping.
+    Insert(&'static str),
+    /// The field has another name.
+    Rename(String),
+    /// The text is another.
+    Replace(String),
+}
+
+/// A step on the way to a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Field(String),
+    Index(usize),
+}
+
+/// The steps of a path such as `load[0].phases[1].rate`.
+pub(crate) fn parts_of(field: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for dotted in field.split('.').filter(|part| !part.is_empty()) {
+        let (name, indices) = dotted.find('[').map_or((dotted, ""), |at| dotted.split_at(at));
+        if !name.is_empty() {
+            parts.push(Part::Field(name.to_owned()));
+        }
+        let indices = indices.split(['[', ']']).filter_map(|index| index.parse().ok());
+        parts.extend(indices.map(Part::Index));
+    }
+    parts
 }
 
 /// Reads a value of type `T`.
@@ -31,18 +66,19 @@ pub(crate) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Complaint> {
 impl Complaint {
     /// A mistake that serde cannot see, in the field with this path.
     pub(crate) fn new(place: Place, field: &str, message: String) -> Self {
-        Self { place: Some(place), file: None, path: vec![field.to_owned()], message }
+        let path = vec![field.to_owned()];
+        Self { place: Some(place), file: None, path, message, remedy: None, across: false }
     }
 
     /// A text that is no YAML.
     pub(crate) fn from_syntax(error: &SyntaxError) -> Self {
         let place = Place::File { line: error.line, column: error.column };
-        Self { place: Some(place), file: None, path: Vec::new(), message: error.message.clone() }
+        Self { place: Some(place), ..Self::custom(&error.message) }
     }
 
     /// The mistake is in another document than the scenario.
     pub(crate) fn of_file(mut self, file: &str) -> Self {
-        self.file = Some(file.to_owned());
+        self.file = Some(file.into());
         self
     }
 
@@ -58,6 +94,25 @@ impl Complaint {
         field
     }
 
+    /// `None`: what is wrong is best left out.
+    pub(crate) fn remedy(&self) -> Option<&Remedy> {
+        self.remedy.as_deref()
+    }
+
+    /// What is written does not go with another section.
+    pub(crate) fn across(self) -> Self {
+        Self { across: true, ..self }
+    }
+
+    /// Whether another section may be the one that is wrong.
+    pub(crate) fn is_across(&self) -> bool {
+        self.across
+    }
+
+    fn with(self, remedy: Option<Remedy>) -> Self {
+        Self { remedy: remedy.map(Box::new), ..self }
+    }
+
     fn at(mut self, place: Place) -> Self {
         self.place.get_or_insert(place);
         self
@@ -71,7 +126,8 @@ impl Complaint {
 
 impl Error for Complaint {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { place: None, file: None, path: Vec::new(), message: message.to_string() }
+        let (path, message) = (Vec::new(), message.to_string());
+        Self { place: None, file: None, path, message, remedy: None, across: false }
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -83,23 +139,27 @@ impl Error for Complaint {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        let near = nearest(field, expected).map(|near| Remedy::Rename(near.to_owned()));
         Self::custom(format!(
             "unknown field {field:?}{} (accepted here: {})",
             hint(field, expected),
             list(expected)
         ))
+        .with(near)
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        let near = nearest(variant, expected).map(|near| Remedy::Replace(near.to_owned()));
         Self::custom(format!(
             "unknown value {variant:?}{} (accepted: {})",
             hint(variant, expected),
             list(expected)
         ))
+        .with(near)
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::custom(format!("the field \"{field}\" is missing"))
+        Self::custom(format!("the field \"{field}\" is missing")).with(Some(Remedy::Insert(field)))
     }
 }
 
@@ -127,6 +187,7 @@ impl<'a> Reader<'a> {
                 _ => visitor.visit_str(raw),
             },
             Value::Text(text) => visitor.visit_str(text),
+            Value::LeftOut => visitor.visit_unit(),
             Value::List(items) => visitor.visit_seq(Items { items: items.iter().enumerate() }),
             Value::Mapping(entries) => visitor.visit_map(Entries { entries: entries.iter(), value: None }),
         }
@@ -218,13 +279,10 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = Complaint;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Complaint> {
-        let Some((index, item)) = self.items.next() else { return Ok(None) };
+        let present = self.items.find(|(_, item)| item.value != Value::LeftOut);
+        let Some((index, item)) = present else { return Ok(None) };
         let value = seed.deserialize(Reader(item));
         value.map(Some).map_err(|complaint| complaint.at(item.place).within(format!("[{index}]")))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len())
     }
 }
 

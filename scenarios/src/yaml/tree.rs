@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
+use super::reader::Part;
+
 /// A value and where it came from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
@@ -13,7 +15,7 @@ pub(crate) struct Node {
 }
 
 /// Where a value was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// In the file; both counted from 1.
     File { line: u64, column: u64 },
@@ -30,12 +32,21 @@ pub(crate) enum Value {
     Text(String),
     List(Vec<Node>),
     Mapping(Vec<(Key, Node)>),
+    /// An item of a list that is read as if it were not there; the others keep their numbers.
+    LeftOut,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Key {
     pub(crate) place: Place,
     pub(crate) name: String,
+}
+
+impl Key {
+    /// Whether it is this field of the language, which may be written with low lines for hyphens.
+    pub(crate) fn is(&self, field: &str) -> bool {
+        self.name == field || (self.name.len() == field.len() && self.name.replace('_', "-") == field)
+    }
 }
 
 /// Why a text is no YAML, or more than is accepted.
@@ -72,19 +83,37 @@ impl Node {
     /// The entry of a mapping.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         let Value::Mapping(entries) = &self.value else { return None };
-        entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+        entries.iter().find(|(key, _)| key.is(name)).map(|(_, node)| node)
     }
 
     /// The item of a list.
+    #[cfg(test)]
     pub(crate) fn item(&self, index: usize) -> Option<&Self> {
         let Value::List(items) = &self.value else { return None };
         items.get(index)
     }
 
+    /// Of the items that are not left out, the one with this number; and its number among all.
+    pub(crate) fn present(&self, number: usize) -> Option<(usize, &Self)> {
+        let Value::List(items) = &self.value else { return None };
+        items.iter().enumerate().filter(|(_, item)| item.value != Value::LeftOut).nth(number)
+    }
+
+    /// The field or the item that a step leads to.
+    pub(crate) fn part_mut(&mut self, part: &Part) -> Option<&mut Self> {
+        match (&mut self.value, part) {
+            (Value::Mapping(entries), Part::Field(name)) => {
+                entries.iter_mut().find(|(key, _)| key.is(name)).map(|(_, node)| node)
+            }
+            (Value::List(items), Part::Index(index)) => items.get_mut(*index),
+            _ => None,
+        }
+    }
+
     /// For messages: what kind of value this is, and short ones themselves.
     pub(crate) fn describe(&self) -> String {
         match &self.value {
-            Value::Null => "nothing".to_owned(),
+            Value::Null | Value::LeftOut => "nothing".to_owned(),
             Value::Bool(value) => value.to_string(),
             Value::Number(raw) => shorten(raw),
             Value::Text(text) => format!("{:?}", shorten(text)),
@@ -207,7 +236,7 @@ impl Source<'_> {
             Value::Text(text) | Value::Number(text) => text,
             Value::Bool(value) => value.to_string(),
             Value::Null => "null".to_owned(),
-            Value::List(_) | Value::Mapping(_) => "(not a name)".to_owned(),
+            Value::List(_) | Value::Mapping(_) | Value::LeftOut => "(not a name)".to_owned(),
         };
         Key { place: node.place, name }
     }
