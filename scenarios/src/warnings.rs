@@ -2,7 +2,8 @@
 
 use identity::{Performer, Procedure};
 
-use crate::{Load, Metric, Scenario};
+use crate::units::DurationText;
+use crate::{Impairment, ImpairmentKind, Load, Metric, Scenario};
 
 impl Scenario {
     /// What is allowed but probably not meant, one sentence each.
@@ -11,15 +12,8 @@ impl Scenario {
         self.warn_of_loads(&mut warnings);
         self.warn_of_surplus(&mut warnings);
         self.warn_of_networks(&mut warnings);
-        let ends = self.load.iter().map(Load::ends_after).max().unwrap_or_default();
-        for impairment in self.conditions.impairments.iter().filter(|impairment| impairment.window.at >= ends)
-        {
-            warnings.push(format!(
-                "the impairment {:?} begins when the loads are over, after {:.0} s",
-                impairment.name,
-                ends.as_secs_f64()
-            ));
-        }
+        self.warn_of_balance(&mut warnings);
+        self.warn_of_what_comes_too_late(&mut warnings);
         warnings.extend(self.unseen());
         if self.slos.is_empty() && self.search.is_none() {
             warnings.push("no SLOs: the verdict can only say that the run was valid".to_owned());
@@ -86,6 +80,88 @@ impl Scenario {
             warnings.push(format!(
                 "{sessions} PDU sessions are planned for {subscribers} subscribers, each of whom has one at a time: the \
                  surplus can only start for UEs that lost theirs"
+            ));
+        }
+    }
+
+    /// What is planned for more UEs than other loads leave in the state that it begins in.
+    fn warn_of_balance(&self, warnings: &mut Vec<String>) {
+        use Procedure::{Deregistration, PduSession, PduSessionRelease, Registration, ServiceRequest};
+        let planned = |procedure| {
+            let loads = self.load.iter().filter(move |load| load.procedure == procedure);
+            loads.fold(0u64, |sum, load| sum.saturating_add(load.planned()))
+        };
+        for (taken, given, who) in [
+            (Deregistration, Registration, "registered"),
+            (PduSession, Registration, "registered"),
+            (PduSessionRelease, PduSession, "with a session"),
+        ] {
+            let (taking, giving) = (planned(taken), planned(given));
+            if giving > 0 && taking > giving {
+                warnings.push(format!(
+                    "{taking} attempts of {} are planned and {giving} of {}: the surplus finds no UE that is {who}",
+                    taken.name(),
+                    given.name()
+                ));
+            }
+        }
+        let idle = planned(Registration).saturating_add(planned(Procedure::UeContextRelease));
+        let requests = planned(ServiceRequest);
+        let falls_idle = self.cells.inactivity.is_some()
+            || self.conditions.impairments.iter().any(|one| {
+                matches!(
+                    one.kind,
+                    ImpairmentKind::RrcOscillation { .. } | ImpairmentKind::SignallingStorm { .. }
+                )
+            });
+        if planned(Registration) > 0 && !falls_idle && requests > idle {
+            warnings.push(format!(
+                "{requests} attempts of service-request are planned, and UEs fall idle about {idle} times: the surplus finds none \
+                 that is idle, unless the network releases them; cells.inactivity or a load of ue-context-release does"
+            ));
+        }
+    }
+
+    /// What begins when the run is over, or goes on after it.
+    fn warn_of_what_comes_too_late(&self, warnings: &mut Vec<String>) {
+        let ends = self.load.iter().map(Load::ends_after).max().unwrap_or_default();
+        let latest = ends.saturating_add(self.drain);
+        let told = |time| DurationText::for_people(time);
+        for Impairment { name, window, .. } in &self.conditions.impairments {
+            let over = window.at.saturating_add(window.for_);
+            if window.at >= ends {
+                warnings.push(format!(
+                    "the impairment {name:?} begins when the loads are over, after {}",
+                    told(ends)
+                ));
+            } else if over > latest {
+                warnings.push(format!(
+                    "the impairment {name:?} would last until {}, and the run is over after {} at the latest",
+                    told(over),
+                    told(latest)
+                ));
+            }
+        }
+        for window in self.conditions.maintenance.iter().filter(|window| window.at >= latest) {
+            warnings.push(format!(
+                "a maintenance window begins after {}, and the run is over after {} at the latest",
+                told(window.at),
+                told(latest)
+            ));
+        }
+        for freeze in self.network.freezes.iter().filter(|freeze| freeze.at >= latest) {
+            warnings.push(format!(
+                "the network freezes after {}, and the run is over after {} at the latest",
+                told(freeze.at),
+                told(latest)
+            ));
+        }
+        for guardrail in self.guardrails.iter().filter(|guardrail| guardrail.for_ >= latest) {
+            warnings.push(format!(
+                "the guardrail {} must be true for {}, and the run is over after {} at the latest: it cannot abort it",
+                guardrail.condition,
+                told(guardrail.for_),
+                told(latest)
             ));
         }
     }

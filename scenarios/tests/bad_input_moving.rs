@@ -391,7 +391,7 @@ fn loads_that_never_start_are_warned_of() {
         (&GOOD.replace("rate: 1/s", "rate: 9/s"), "90 PDU sessions are planned for 10 subscribers"),
         (
             &with("conditions: {impairments: [{throttle: {factor: 5%}, at: 10s, for: 1s}]}"),
-            "the impairment \"throttle\" begins when the loads are over, after 10 s",
+            "the impairment \"throttle\" begins when the loads are over, after 10s",
         ),
         (
             &with(

@@ -18,7 +18,7 @@ pub(crate) struct ScenarioArguments {
     /// Seed of plan, keys, arrivals and radio; the scenario's own, or one drawn and printed, where none is given.
     #[arg(long)]
     seed: Option<u64>,
-    /// How long the run lasts, such as 8h: the steady part of the load is made longer or shorter.
+    /// How long the run lasts, such as 8h: what the scenario marks with stretch, a hold, or what is steady in it, is made longer or shorter.
     #[arg(long, value_name = "TIME", value_parser = scenarios::parse_duration)]
     duration: Option<Duration>,
 }
@@ -44,6 +44,11 @@ impl ScenarioArguments {
         }
         let seed = self.seed.or(scenario.seed).unwrap_or_else(drawn_seed);
         Ok((Plan::new(Arc::new(scenario), seed, 1)?, seed))
+    }
+
+    /// Whether each run of it draws a seed of its own.
+    pub(crate) fn draws_seed(&self, scenario: &Scenario) -> bool {
+        self.seed.or(scenario.seed).is_none()
     }
 
     /// Cut into shards for this many agents.

@@ -1,10 +1,14 @@
+mod json;
+mod network;
+
 use std::fmt::Display;
 use std::time::Duration;
 
 use anyhow::Error;
 use edges::memory;
-use scenarios::{Description, Flow, Path, Scenario};
+use scenarios::{Description, Flow, Path, Plan, Scenario};
 
+use self::network::{of_agents, print_core, print_nas, print_radio};
 use super::scenario::ScenarioArguments;
 use crate::exit::Exit;
 use crate::search;
@@ -14,33 +18,82 @@ use crate::search;
 pub(crate) struct Arguments {
     #[command(flatten)]
     scenario: ScenarioArguments,
+    /// How many agents play it: the plan has at most 64 shards for each.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    agents: u16,
+    /// Prints the plan, and the scenario with all its defaults, as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
-    let plan = arguments.scenario.plan(1)?;
+    let plan = arguments.scenario.plan(arguments.agents)?;
+    if arguments.json {
+        json::print(&plan, arguments.agents)?;
+        return Ok(Exit::Pass);
+    }
     let (description, scenario) = (plan.describe(), plan.scenario());
     if let Some(text) = search::explain(scenario) {
         println!("{text}");
     }
-    print_whole(&description);
+    print_whole(&description, arguments.scenario.draws_seed(scenario));
     print_memory(plan.memory());
-    print_loads(&description);
+    print_loads(&description, scenario);
+    print_radio(&scenario.radio);
+    print_nas(scenario);
+    print_core(&scenario.network);
     print_networks(scenario);
     print_sessions(scenario);
     print_mobility(scenario);
     print_impairments(&description, scenario);
     print_charging(scenario);
     print_conditions(scenario);
+    print_agents(&plan, arguments.agents);
     print_shards(&description);
     Ok(Exit::Pass)
 }
 
-fn print_whole(plan: &Description) {
+fn print_whole(plan: &Description, drawn: bool) {
+    let seed = if drawn { "a seed drawn for each run".to_owned() } else { format!("seed {}", plan.seed) };
     println!(
-        "{}: {} subscribers, {} base stations, {} cells, seed {}",
-        plan.scenario, plan.subscribers, plan.nodes, plan.cells, plan.seed
+        "{}: {}, {}, {}, {seed}",
+        plan.scenario,
+        counted(plan.subscribers, "subscriber"),
+        counted(u64::from(plan.nodes), "base station"),
+        counted(plan.cells, "cell"),
     );
     println!("ends after {}, at the latest after {}", seconds(plan.duration), seconds(plan.longest));
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What each of several agents holds.
+fn print_agents(plan: &Plan, agents: u16) {
+    if agents < 2 {
+        return;
+    }
+    println!();
+    println!(
+        "{:<8}{:>8}{:>8}{:>14}{:>12}{:>12}",
+        "agent", "shards", "nodes", "subscribers", "attempts", "memory"
+    );
+    let all = of_agents(plan, agents);
+    for (number, agent) in (1..).zip(&all).take(SHARDS_SHOWN) {
+        println!(
+            "{:<8}{:>8}{:>8}{:>14}{:>12}{:>12}",
+            number,
+            agent.shards,
+            agent.nodes,
+            agent.subscribers,
+            agent.attempts,
+            memory::shown(agent.memory)
+        );
+    }
+    if let Some(more) = all.len().checked_sub(SHARDS_SHOWN).filter(|&more| more > 0) {
+        println!("and {more} more");
+    }
 }
 
 /// About how much memory it takes, and where: a run that has too little is refused at its beginning.
@@ -52,12 +105,15 @@ fn print_memory(needs: scenarios::Memory) {
     );
 }
 
-fn print_loads(plan: &Description) {
+fn print_loads(plan: &Description, scenario: &Scenario) {
     println!();
     println!("{:<32}{:>12}{:>14}{:>10}{:>10}", "load", "attempts", "peak per s", "from", "to");
-    for load in &plan.loads {
+    for (load, written) in plan.loads.iter().zip(&scenario.load) {
+        let repeat = written.repeat.map_or_else(String::new, |repeat| {
+            format!("  {} times, every {}", written.rounds(), seconds(repeat.every))
+        });
         println!(
-            "{:<32}{:>12}{:>14.1}{:>10}{:>10}",
+            "{:<32}{:>12}{:>14.1}{:>10}{:>10}{repeat}",
             load.procedure.name(),
             load.planned,
             load.peak_rate_per_s,
@@ -151,16 +207,18 @@ fn print_impairments(plan: &Description, scenario: &Scenario) {
     if conditions.impairments.is_empty() {
         return;
     }
+    let names = conditions.impairments.iter().map(|impairment| impairment.name.chars().count());
+    let widest = names.max().unwrap_or_default().clamp(22, 60);
     println!();
     println!(
-        "{:<24}{:<18}{:>10}{:>10}{:>10}{:>8}{:>8}",
+        "{:<widest$}  {:<18}{:>10}{:>10}{:>10}{:>8}{:>8}",
         "impairment", "kind", "from", "for", "every", "times", "cells"
     );
     let windows = conditions.windows(plan.longest);
     for (number, impairment) in conditions.impairments.iter().enumerate() {
         let times = windows.iter().filter(|(of, _)| *of == number).count();
         println!(
-            "{:<24}{:<18}{:>10}{:>10}{:>10}{:>8}{:>7.0}%",
+            "{:<widest$}  {:<18}{:>10}{:>10}{:>10}{:>8}{:>7.0}%",
             impairment.name,
             impairment.kind.as_str(),
             seconds(impairment.window.at),
