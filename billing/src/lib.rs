@@ -9,6 +9,7 @@ mod reconcile;
 mod record;
 mod rules;
 mod tariff;
+mod time;
 mod yaml;
 
 pub use account::Account;

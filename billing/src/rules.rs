@@ -22,7 +22,7 @@ pub struct Rules {
     #[serde(with = "text", alias = "clock-skew")]
     #[schemars(with = "String")]
     pub clock_skew: Duration,
-    /// How long after the end of its part a record may be written; `5min`.
+    /// How long after the end of its part a record may be written; `5m`.
     #[serde(with = "text")]
     #[schemars(with = "String")]
     pub lateness: Duration,
@@ -257,19 +257,9 @@ mod text {
             Unit::Time(*self).to_string()
         }
         fn read(text: &str) -> Result<Self, String> {
-            let error = || format!("{text:?} is not a duration such as 10s, 300ms, 1m30s, 5m or 5min");
-            // As scenarios have them: 1m30s, 1.5s.
-            let (mut micros, mut rest) = (0u64, text);
-            while !rest.is_empty() || text.is_empty() {
-                let digit = |letter: char| letter.is_ascii_digit() || letter == '.';
-                let (number, after) = rest.split_at(rest.find(|letter| !digit(letter)).ok_or_else(error)?);
-                let (unit, next) = after.split_at(after.find(digit).unwrap_or(after.len()));
-                let Ok(Unit::Time(unit)) = format!("1{unit}").parse() else { return Err(error()) };
-                let form = crate::csv::NumberForm::default();
-                let part = form.scaled(number, super::micros(unit)).ok_or_else(error)?;
-                micros = micros.checked_add(part).ok_or_else(error)?;
-                rest = next;
-            }
+            let micros = crate::time::read(text);
+            let micros = micros
+                .ok_or_else(|| format!("{text:?} is not a duration such as 10s, 300ms, 1m30s or 5m"))?;
             Ok(Self::from_micros(micros))
         }
     }

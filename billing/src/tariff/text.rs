@@ -14,13 +14,8 @@ impl FromStr for Unit {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let error = || format!("{text:?} is not a unit: a volume such as 1MB or a time such as 1s or 1m is");
-        let ends = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(error)?;
-        let (number, unit) = text.split_at(ends);
-        match TIMES.iter().find(|(name, _)| *name == unit) {
-            Some((_, micros)) => {
-                let count: u64 = number.parse().map_err(|_| error())?;
-                Ok(Self::Time(Duration::from_micros(count.checked_mul(*micros).ok_or_else(error)?)))
-            }
+        match crate::time::read(text) {
+            Some(micros) => Ok(Self::Time(Duration::from_micros(micros))),
             None => Ok(Self::Octets(text.parse::<Octets>().map_err(|_| error())?.0)),
         }
     }
@@ -32,9 +27,7 @@ impl fmt::Display for Unit {
             Self::Octets(octets) => f.write_str(&Octets(*octets).with_unit()),
             Self::Time(time) => {
                 let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-                let fitting = TIMES.iter().rev().find(|(_, size)| micros > 0 && micros.is_multiple_of(*size));
-                let (name, size) = fitting.unwrap_or(&("s", 1_000_000));
-                write!(f, "{}{name}", micros / size)
+                f.write_str(&crate::time::written(micros))
             }
         }
     }
@@ -90,7 +83,7 @@ macro_rules! as_text {
         }
     };
 }
-as_text!(Unit, "^[0-9]+(\\.[0-9]+)?[A-Za-z]*$", "A volume such as 1MB, or a time such as 1s or 1m.");
+as_text!(Unit, "^([0-9]+(\\.[0-9]+)?[A-Za-z]*)+$", "A volume such as 1MB, or a time such as 1s or 1m.");
 as_text!(
     Hours,
     "^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$",
@@ -124,13 +117,3 @@ pub(super) mod money {
         String::deserialize(deserializer)?.trim().parse().map_err(serde::de::Error::custom)
     }
 }
-
-/// A minute has two names.
-const TIMES: [(&str, u64); 6] = [
-    ("us", 1),
-    ("ms", 1_000),
-    ("s", 1_000_000),
-    ("m", 60_000_000),
-    ("min", 60_000_000),
-    ("h", 3_600_000_000),
-];
