@@ -26,10 +26,20 @@ pub(crate) const RUN: &str = ending!(verdict!();
     "run mine.yaml --seed 7 --set radio=urban --agents 2"
     "run mine.yaml --target sctp://192.0.2.10:38412 --gtpu-address 192.0.2.21"
 );
+pub(crate) const INIT: &str = ending!(done!();
+    "init"
+    "init soak.yaml --kind soak --subscribers 500 --length 8h --no-ask"
+    "init lab.yaml --kind attach --plmn 999/70 --imsi 999700000000001 --no-ask"
+);
+pub(crate) const IMPORT: &str = ending!(done!();
+    "import ueransim open5gs-gnb.yaml open5gs-ue.yaml --subscribers 100"
+    "import packetrusher config.yml --out lab.yaml"
+);
 pub(crate) const CHECK: &str = ending!("0 the scenario can be run, 2 it is wrong, 3 a fault of roamstorm";
     "check mine.yaml"
     "check campaign-10k --set load.0.phases.0.rate=500/s"
     "check attach-10k --duration 8h"
+    "check mine.yaml --agents 3 --json"
 );
 pub(crate) const DOCTOR: &str = ending!("0 a run can begin, 1 it cannot, 2 the input is wrong, 3 a fault of roamstorm";
     "doctor"

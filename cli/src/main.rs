@@ -55,6 +55,12 @@ enum Command {
     /// Run a scenario with embedded coordinator, agents and core simulator, or against a target.
     #[command(after_help = help::RUN)]
     Run(commands::run::Arguments),
+    /// Write a scenario to begin with, commented: asks what it is about, or takes options.
+    #[command(after_help = help::INIT)]
+    Init(commands::init::Arguments),
+    /// Make a scenario of the configuration of UERANSIM or PacketRusher.
+    #[command(after_help = help::IMPORT)]
+    Import(commands::import::Arguments),
     /// Check a scenario and print its plan; runs nothing.
     #[command(after_help = help::CHECK)]
     Check(commands::check::Arguments),
@@ -137,6 +143,8 @@ fn run(arguments: Arguments) -> ExitCode {
     }
     exit::code(match arguments.command {
         Command::Run(arguments) => commands::run::run(arguments),
+        Command::Init(arguments) => commands::init::run(&arguments),
+        Command::Import(arguments) => commands::import::run(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Coordinator(arguments) => commands::coordinator::run(arguments),

@@ -67,7 +67,9 @@ fn no_command(name: &str) -> String {
 }
 
 /// The words of other tools for what ours do.
-const ELSEWHERE: [(&str, &str); 20] = [
+const ELSEWHERE: [(&str, &str); 22] = [
+    ("new", "init"),
+    ("convert", "import"),
     ("validate", "check"),
     ("lint", "check"),
     ("plan", "check"),
