@@ -32,6 +32,9 @@ impl Scenario {
             first = first.saturating_add(there.nodes);
         }
         let (network, first) = network?;
+        // Agreements are with networks of the cells.
+        let mut core = self.network.clone();
+        core.roaming.retain(|agreement| agreement.visited == network.plmn);
         let tacs = network.tacs.first().copied().into_iter().collect();
         cells.networks = vec![RadioNetwork { nodes: 1, tacs, ..network }];
         (cells.nodes, cells.first_node_id) = (1, first);
@@ -69,6 +72,7 @@ impl Scenario {
             slos: Vec::new(),
             guardrails: Vec::new(),
             expect: Expectation::default(),
+            network: core,
             charging,
             drain: DRAIN,
             ..self.clone()
