@@ -60,23 +60,12 @@ impl Scenario {
             );
         }
         let now = self.load.iter().map(Load::ends_after).max().unwrap_or_default();
-        let repeats = self.load.iter().any(|load| load.repeat.is_some());
         let elastic = match self.elastic() {
             Some(elastic) => elastic,
-            None if repeats => Window { at: now, for_: Duration::ZERO },
-            None => {
-                let marked = self.load.iter().flat_map(|load| &load.phases).any(|phase| phase.stretch);
-                let why = if marked {
-                    "in the phase that is marked with stretch some other load changes its rate all the time"
-                        .to_owned()
-                } else {
-                    format!(
-                        "{} has no part that could be stretched: a phase with stretch: true, a hold, or a phase such as {{rate: 100/s, for: 60s}} during which no other load changes its rate",
-                        self.name
-                    )
-                };
-                return refuse(why);
+            None if self.load.iter().any(|load| load.repeat.is_some()) => {
+                Window { at: now, for_: Duration::ZERO }
             }
+            None => return refuse(self.why_nothing_is_elastic()),
         };
         let once = self.load.iter().filter(|load| load.repeat.is_none());
         let rest = once.map(Load::ends_after).max().unwrap_or_default().saturating_sub(elastic.for_);
@@ -97,33 +86,47 @@ impl Scenario {
             ));
         }
         for load in &mut self.load {
-            if let Some(repeat) = load.repeat {
-                load.repeat = match fitted(load, repeat, &elastic, changed) {
-                    Some(repeat) => Some(repeat),
-                    None => {
-                        return refuse(format!(
-                            "not one round of the repeated load of {} fits: more is expected",
-                            load.procedure.name()
-                        ));
-                    }
-                };
-                continue;
-            }
-            match place_at(load, elastic.at) {
-                Some(place) => {
-                    if let Some(Phase {
-                        shape: Shape::Constant { for_, .. } | Shape::Hold { for_ }, ..
-                    }) = load.phases.get_mut(place)
-                    {
-                        *for_ = changed(*for_);
-                    }
-                }
-                None if load.starts_after > elastic.at => load.starts_after = changed(load.starts_after),
-                None => {}
+            if !stretch(load, &elastic, changed) {
+                return refuse(format!(
+                    "not one round of the repeated load of {} fits: more is expected",
+                    load.procedure.name()
+                ));
             }
         }
         Ok(self)
     }
+
+    fn why_nothing_is_elastic(&self) -> String {
+        if self.load.iter().flat_map(|load| &load.phases).any(|phase| phase.stretch) {
+            return "in the phase that is marked with stretch some other load changes its rate all the time"
+                .to_owned();
+        }
+        format!(
+            "{} has no part that could be stretched: a phase with stretch: true, a hold, or a phase such as {{rate: 100/s, for: 60s}} during which no other load changes its rate",
+            self.name
+        )
+    }
+}
+
+/// Makes a load longer or shorter with the elastic part. `false`: not one round of a repeated one fits.
+fn stretch(load: &mut Load, elastic: &Window, changed: impl Fn(Duration) -> Duration) -> bool {
+    if let Some(repeat) = load.repeat {
+        let Some(repeat) = fitted(load, repeat, elastic, changed) else { return false };
+        load.repeat = Some(repeat);
+        return true;
+    }
+    match place_at(load, elastic.at) {
+        Some(place) => {
+            if let Some(Phase { shape: Shape::Constant { for_, .. } | Shape::Hold { for_ }, .. }) =
+                load.phases.get_mut(place)
+            {
+                *for_ = changed(*for_);
+            }
+        }
+        None if load.starts_after > elastic.at => load.starts_after = changed(load.starts_after),
+        None => {}
+    }
+    true
 }
 
 /// A repetition beside what is stretched: one that goes on to its end does so again, one that ends before it only makes room where it
