@@ -13,7 +13,8 @@ fn packetrusher(text: &str) -> Result<Imported, String> {
 }
 
 fn scenario(imported: &Imported) -> Scenario {
-    let scenario = Scenario::from_yaml(&imported.yaml, "imported.yaml").unwrap();
+    let scenario =
+        Scenario::from_yaml(&imported.yaml, "imported.yaml").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(scenario.warnings(), [""; 0], "{}", imported.yaml);
     scenario
 }
