@@ -36,7 +36,10 @@ fn values_are_asked_for_in_words_of_this_program() {
 
 #[test]
 fn mistyped_names_are_answered_with_the_one_that_was_meant() {
-    assert_refused(&["validate", "mine.yaml"], &["did you mean `check`?", "commands: run, check"]);
+    assert_refused(
+        &["validate", "mine.yaml"],
+        &["did you mean `check`?", "commands: run, init, import, check"],
+    );
     assert_refused(&["rnu", "smoke"], &["did you mean `run`?"]);
     assert_refused(&["catalogue", "smok"], &["did you mean \"smoke\"?"]);
     assert_refused(
