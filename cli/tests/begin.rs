@@ -1,5 +1,7 @@
 //! Scenarios that are begun for somebody: by `init`, and by `import` from other programs' configuration.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::io::Write as _;
