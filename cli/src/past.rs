@@ -104,11 +104,11 @@ fn read(folder: &Path) -> Option<Past> {
         return None;
     }
     let name = folder.file_name()?.to_string_lossy().into_owned();
-    let text = std::fs::read(folder.join("summary.json")).unwrap_or_default();
+    let text = edges::files::read(&folder.join("summary.json")).unwrap_or_default();
     let mut summary: Value = serde_json::from_slice(&text).unwrap_or_default();
     if !summary.is_object() {
         // What is known before the end.
-        let plan = std::fs::read(folder.join("plan.json")).unwrap_or_default();
+        let plan = edges::files::read(&folder.join("plan.json")).unwrap_or_default();
         let plan: Value = serde_json::from_slice(&plan).unwrap_or_default();
         summary =
             serde_json::json!({"scenario": plan["scenario"], "seed": plan["seed"], "target": plan["target"]});

@@ -4,7 +4,7 @@
 //! file, and have us cut, overwrite or read another one.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -92,6 +92,35 @@ pub fn open_existing(path: &Path) -> io::Result<File> {
     open(OpenOptions::new().read(true).write(true), path)
 }
 
+/// The content of a regular file, as long as it is when it is opened. A device, which has no end, is none, wherever a link
+/// leads; a pipe is not waited for.
+///
+/// # Errors
+/// It is not there, no regular file, longer than [`MOST_READ`] octets, or cannot be read.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let waits_for_nobody = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(waits_for_nobody).open(path)?;
+    let there = file.metadata()?;
+    if !there.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file, so it is not read"));
+    }
+    if there.len() > MOST_READ {
+        let text = format!("it has {} octets, and at most {MOST_READ} are read", there.len());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let mut content = Vec::new();
+    file.take(there.len()).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// The same of a text.
+///
+/// # Errors
+/// As [`read`], or it is no UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 /// Says whether what has this name is a regular file of this user with no other name, and neither a link nor a device.
 ///
 /// # Errors
@@ -131,6 +160,8 @@ fn changed(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("{what}: the folder was changed, so it is not used"))
 }
 
+/// A file of a run folder is not larger, and nothing else has to fit into memory with it.
+pub const MOST_READ: u64 = 1 << 30;
 /// Readable and writable for the owner alone.
 const OURS: u32 = 0o600;
 
@@ -149,6 +180,24 @@ mod tests {
         drop(append(&folder.path().join("run/other")).unwrap());
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&within), mode(&file), mode(&within.join("other"))), (0o700, 0o600, 0o600));
+    }
+
+    #[test]
+    fn what_has_no_end_or_is_no_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link, pipe, huge) =
+            <(_, _, _, _)>::from(["file", "link", "pipe", "huge"].map(|name| folder.path().join(name)));
+        std::fs::write(&file, "text").unwrap();
+        assert_eq!(read_text(&file).unwrap(), "text");
+        symlink("/dev/full", &link).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        for other in [&link, &pipe] {
+            let error = read(other).unwrap_err().to_string();
+            assert!(error.contains("no regular file"), "{error}");
+        }
+        File::create(&huge).unwrap().set_len(MOST_READ + 1).unwrap();
+        let error = read(&huge).unwrap_err().to_string();
+        assert!(error.contains("at most"), "{error}");
     }
 
     #[test]

@@ -127,7 +127,7 @@ pub fn call_flows(folder: &Path) -> Result<Vec<CallFlow>, FolderError> {
 /// When the run stood still, or its coordinator was started again, as `journal.ndjson` of a folder tells; nothing where there is no
 /// such file, or where a line of it says something else.
 pub fn stops(folder: &Path) -> Vec<Stop> {
-    let content = std::fs::read_to_string(folder.join("journal.ndjson")).unwrap_or_default();
+    let content = files::read_text(&folder.join("journal.ndjson")).unwrap_or_default();
     stops::of(content.lines().filter_map(|line| serde_json::from_str(line).ok()))
 }
 
@@ -186,7 +186,15 @@ fn without_nulls(value: &mut Value) {
 /// # Errors
 /// [`FolderError::Unreadable`].
 pub fn read(path: &Path) -> Result<String, FolderError> {
-    std::fs::read_to_string(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })
+    files::read_text(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })
+}
+
+/// A whole file.
+///
+/// # Errors
+/// [`FolderError::Unreadable`].
+pub fn read_octets(path: &Path) -> Result<Vec<u8>, FolderError> {
+    files::read(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })
 }
 
 /// What a file of a run folder says, with every text in it fit to be shown: somebody may have changed the file.

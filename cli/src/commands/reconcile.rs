@@ -213,8 +213,9 @@ struct OfRun {
 
 impl OfRun {
     fn read(folder: &Path) -> Result<Self, Error> {
-        let read =
-            |file: &str| Some(serde_json::from_str::<Value>(&fs::read_to_string(folder.join(file)).ok()?));
+        let read = |file: &str| {
+            Some(serde_json::from_str::<Value>(&edges::files::read_text(&folder.join(file)).ok()?))
+        };
         let Some(summary) = read("summary.json").transpose().context("reading summary.json")? else {
             return Ok(Self::default());
         };

@@ -91,7 +91,7 @@ struct Line {
 
 impl Line {
     async fn open(folder: &Path, order: Order) -> Result<Self, ControlError> {
-        let text = std::fs::read(whereabouts(folder)).map_err(|_| ended_or_nobody(folder))?;
+        let text = edges::files::read(&whereabouts(folder)).map_err(|_| ended_or_nobody(folder))?;
         let here: Whereabouts = serde_json::from_slice(&text).map_err(|_| ended_or_nobody(folder))?;
         let socket = here.socket;
         let fault = |source: io::Error| match source.kind() {

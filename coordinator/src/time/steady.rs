@@ -31,7 +31,7 @@ impl SteadyClock {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let is_ours = edges::files::is_ours(&path).is_ok();
         let kept = is_ours
-            .then(|| std::fs::read(&path).ok())
+            .then(|| edges::files::read(&path).ok())
             .flatten()
             .and_then(|octets| serde_json::from_slice::<Kept>(&octets).ok());
         if let Some(kept) = kept.filter(|kept| !boot.is_empty() && kept.boot == boot) {

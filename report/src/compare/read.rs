@@ -90,8 +90,7 @@ fn counts(timeline: &[Interval]) -> RunSeries {
 }
 
 fn add_latencies(path: &Path, series: &mut RunSeries) -> Result<(), FolderError> {
-    let octets =
-        std::fs::read(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })?;
+    let octets = folder::read_octets(path)?;
     let broken = |what: String| FolderError::Unreadable {
         path: PathBuf::from(path),
         source: io::Error::new(io::ErrorKind::InvalidData, what),
