@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::Place;
 use super::number::NumberForm;
 use super::source::{Detailed, Source};
-use super::{Column, Encoding, Form, Ledger, row, time};
+use super::{Column, Encoding, Form, Ledger, time, value};
 use crate::{Money, Octets, Rounding};
 
 /// How a foreign ledger is read: for each of our fields, their column or a constant.
@@ -127,13 +127,13 @@ impl Mapping {
             let form = source.form(self, column);
             let form = form.map_err(|message| mistake(name, format!("columns.{name}: {message}")))?;
             for (theirs, ours) in &form.values {
-                let found = row::check_value(column, ours);
+                let found = value::check_value(column, ours);
                 found.map_err(|why| mistake(ours, format!("columns.{name}.values.{theirs}: {why}")))?;
             }
         }
         for (name, value) in &self.constants {
             let column = named(ledger, "constants", name).map_err(|message| mistake(name, message))?;
-            let found = row::check_value(column, value);
+            let found = value::check_value(column, value);
             found.map_err(|why| mistake(name, format!("constants.{name}: {why}")))?;
         }
         let given = |column: &&Column| {

@@ -21,6 +21,7 @@ mod source;
 mod split;
 mod subscriber;
 mod time;
+mod value;
 mod writer;
 
 pub use column::{Column, Ledger};
