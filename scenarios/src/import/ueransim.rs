@@ -7,20 +7,7 @@ use crate::{DraftGroup, DraftSession};
 
 pub(super) fn draft(sources: &mut [Source], count: u64) -> Result<FoundDraft, String> {
     let (program, names) = ("ueransim", made_by("ueransim", sources));
-    let (mut gnbs, mut ues): (Vec<&mut Source>, Vec<&mut Source>) = (Vec::new(), Vec::new());
-    for source in sources.iter_mut() {
-        match (source.has("supi") || source.has("imei"), source.has("tac") || source.has("nci")) {
-            (true, false) => ues.push(source),
-            (false, true) => gnbs.push(source),
-            _ => {
-                return Err(format!(
-                    "{}: neither of a gNB (with nci and tac) nor of a UE (with supi): roamstorm import {program} takes UERANSIM's \
-                     files of both",
-                    source.name()
-                ));
-            }
-        }
-    }
+    let (mut gnbs, mut ues) = by_kind(sources, program)?;
     let Some(first) = ues.first_mut() else {
         return Err(
             "no file of a UE is among them (with supi and key): its subscribers are needed".to_owned()
@@ -75,6 +62,28 @@ pub(super) fn draft(sources: &mut [Source], count: u64) -> Result<FoundDraft, St
         draft.slices.push(Snssai { sst: 1, sd: None });
     }
     Ok(FoundDraft { draft, notes, target })
+}
+
+/// The files of gNBs, and those of UEs.
+fn by_kind<'a>(
+    sources: &'a mut [Source],
+    program: &str,
+) -> Result<(Vec<&'a mut Source>, Vec<&'a mut Source>), String> {
+    let (mut gnbs, mut ues): (Vec<&'a mut Source>, Vec<&'a mut Source>) = (Vec::new(), Vec::new());
+    for source in sources.iter_mut() {
+        match (source.has("supi") || source.has("imei"), source.has("tac") || source.has("nci")) {
+            (true, false) => ues.push(source),
+            (false, true) => gnbs.push(source),
+            _ => {
+                return Err(format!(
+                    "{}: neither of a gNB (with nci and tac) nor of a UE (with supi): roamstorm import {program} takes UERANSIM's \
+                     files of both",
+                    source.name()
+                ));
+            }
+        }
+    }
+    Ok((gnbs, ues))
 }
 
 fn group(
