@@ -47,6 +47,10 @@ impl EventLoop {
                     Stage::Parts { runner, until: now + PART }
                 }
                 Stage::Parts { mut runner, until } if held.associations.is_empty() || until <= now => {
+                    // The account is closed: what would come now would be in no account.
+                    if let Some(endpoint) = &mut self.endpoint {
+                        held.associations.values().for_each(|id| endpoint.abort(*id, now));
+                    }
                     self.reporter.report(&mut runner, now, true);
                     match held.unprepared.take() {
                         Some(error) => Stage::Unprepared(error),
