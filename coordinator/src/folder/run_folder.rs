@@ -4,7 +4,7 @@ use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use edges::files;
 
@@ -62,7 +62,7 @@ impl RunFolder {
 
     /// Removes the folder, with all that is in it: the run could not begin.
     pub fn abandon(&self) {
-        let removed = std::fs::remove_dir_all(&self.path);
+        let removed = remove(&self.path);
         if let Err(error) = removed.or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
@@ -144,6 +144,26 @@ impl Appender {
     }
 }
 
+/// Removes a folder, for which a descriptor is needed. A process that could not begin because it has none gets some back as its
+/// threads end.
+fn remove(path: &Path) -> io::Result<()> {
+    for _ in 0..REMOVAL_TRIES {
+        match std::fs::remove_dir_all(path) {
+            Err(error) if is_out_of_descriptors(&error) => std::thread::sleep(BETWEEN_REMOVALS),
+            done => return done,
+        }
+    }
+    std::fs::remove_dir_all(path)
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
+/// A second in all.
+const REMOVAL_TRIES: u32 = 100;
+const BETWEEN_REMOVALS: Duration = Duration::from_millis(10);
 const MOST_TWINS: u16 = 1000;
 
 #[cfg(test)]
