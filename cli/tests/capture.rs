@@ -54,8 +54,15 @@ fn captured_against(core: Option<&str>, yaml: &str, busy: usize) -> Option<(Run,
     let program = env!("CARGO_BIN_EXE_roamstorm");
     let (served, log) = (folder.path().join("core.yaml"), folder.path().join("core.log"));
     let said = folder.path().join("run.log");
-    let (target, serve, abort) = match core {
-        None => ("sim:udp", String::new(), String::new()),
+    let plays = format!("{} --json --seed 5 --trace all --out {}", path, out.path().display());
+    let (serve, load, abort) = match core {
+        None => {
+            let load = format!(
+                "taskset -c 0 {program} run {plays} --target sim:udp --priority none 2>{} & run=$!",
+                said.display()
+            );
+            (String::new(), load, String::new())
+        }
         Some(core) => {
             std::fs::write(&served, core).unwrap();
             let (served, log) = (served.display(), log.display());
@@ -68,7 +75,14 @@ fn captured_against(core: Option<&str>, yaml: &str, busy: usize) -> Option<(Run,
                 "while ! grep -qs 'refused NG setup' {}; do kill -0 $run 2>/dev/null || break; done; kill -INT $run",
                 records.display()
             );
-            ("sctp+udp://127.0.0.1:9899", serve, abort)
+            // A coordinator and an agent: `run` asks such a core before it begins, and does not begin.
+            let (certs, said) = (folder.path().join("certs").display().to_string(), said.display());
+            let load = format!(
+                "{program} certs {certs} --host 127.0.0.1 >/dev/null
+                 {program} coordinator {plays} --target sctp+udp://127.0.0.1:9899 --certs {certs} --agents 1 2>{said} & run=$!
+                 {program} agent --certs {certs} --coordinator 127.0.0.1:7400 --priority none 2>/dev/null & agent=$!"
+            );
+            (serve, load, abort)
         }
     };
     // The capture has begun when its file has a header, and is over when nothing more comes.
@@ -77,17 +91,15 @@ fn captured_against(core: Option<&str>, yaml: &str, busy: usize) -> Option<(Run,
          dumpcap -q -P -i lo -f udp -B 64 -w {capture} 2>{log} & capture=$!
          while ! grep -q 'File:' {log}; do kill -0 $capture 2>/dev/null || exit 77; done
          {serve}
-         taskset -c 0 {program} run {path} --json --seed 5 --target {target} --trace all --priority none --out {out} \
-             2>{said} & run=$!
+         {load}
          {abort}
          wait $run; code=$?
-         kill -INT $capture $core; wait $capture $core
+         kill -INT $capture $core $agent; wait $capture $core $agent
          cat {said} >&2
          exit $code",
         capture = capture.display(),
         log = folder.path().join("dumpcap.log").display(),
         said = said.display(),
-        out = out.path().display(),
     );
     let busy = Busy::with(busy);
     let mut command = Command::new("unshare");

@@ -63,7 +63,7 @@ fn existing_files_are_kept_unless_forced() {
     let other = Authority::generate("other").unwrap();
     let error = other.save(fleet.path(), false).unwrap_err().to_string();
     assert!(
-        error.ends_with("authority.pem: exists already, and is not overwritten unless forced"),
+        error.ends_with("authority.pem: exists already, and is not overwritten without --force"),
         "{error}"
     );
     let agent = other.issue("a", Role::Agent, &[]).unwrap();

@@ -331,8 +331,8 @@ mod tests {
         attempt(&mut tracer, 30, 50);
         attempt(&mut tracer, 31, 6_060);
         let later = taken(&mut tracer);
-        let told: Vec<(&str, bool)> = later.iter().map(|trace| (trace.imsi.as_str(), trace.failed)).collect();
-        assert_eq!(told, [("31", false)]);
+        let kept: Vec<(&str, bool)> = later.iter().map(|trace| (trace.imsi.as_str(), trace.failed)).collect();
+        assert_eq!(kept, [("31", false)]);
     }
 
     #[test]
