@@ -100,20 +100,24 @@ fn return_everything(mut server: Endpoint) {
     }
 }
 
-/// Neither the longest wait nor what is due in a while keeps a processor busy.
+/// Neither the longest wait nor what is due in a while keeps a processor busy. A guest counts processor time in ticks, also those of
+/// its host's other work; who is awake for nothing uses all of every attempt.
 pub(crate) fn processor_is_left_alone_when_nothing_is_due_soon(link: Link) {
     let (mut pair, ..) = Pair::connected(link, &Options::default(), &Options::default());
-    let (started, before) = (Instant::now(), thread_cpu_time());
-    for number in 0..30u32 {
-        let longest = started + Duration::from_millis(10) * (number + 1);
-        let due = started + Duration::from_secs(1);
-        let due = if number % 2 == 0 { None } else { Some(due) };
-        while Instant::now() < longest {
-            pair.client.wait_until_due(due, longest, &mut pair.client_events).unwrap();
+    let mut shares = Vec::new();
+    while shares.len() < 5 && shares.iter().all(|share| *share >= 1.0 / 30.0) {
+        let (started, before) = (Instant::now(), thread_cpu_time());
+        for number in 0..30u32 {
+            let longest = started + Duration::from_millis(10) * (number + 1);
+            let due = started + Duration::from_secs(1);
+            let due = if number % 2 == 0 { None } else { Some(due) };
+            while Instant::now() < longest {
+                pair.client.wait_until_due(due, longest, &mut pair.client_events).unwrap();
+            }
         }
+        shares.push((thread_cpu_time() - before).as_secs_f64() / started.elapsed().as_secs_f64());
     }
-    let used = thread_cpu_time() - before;
-    assert!(used < started.elapsed() / 30, "{used:?} in {:?}", started.elapsed());
+    assert!(shares.iter().any(|share| *share < 1.0 / 30.0), "shares of a processor: {shares:?}");
 }
 
 fn thread_cpu_time() -> Duration {
