@@ -1,11 +1,13 @@
 //! Every mistake gets a text that says where it is, what was found, and what would be accepted.
 
+mod good;
+
+use good::{GOOD, changed};
 use scenarios::{Scenario, ScenarioError};
 
 /// A scenario with one thing in it replaced.
 fn error_after(replace: &str, with: &str) -> String {
-    assert!(GOOD.contains(replace), "{replace:?} is not in the good scenario");
-    let text = GOOD.replacen(replace, with, 1);
+    let text = changed(replace, with);
     Scenario::from_yaml(&text, "bad.yaml").expect_err(&text).to_string()
 }
 
@@ -409,27 +411,6 @@ fn surplus_registrations_are_a_warning_only() {
     let warnings = scenario.warnings();
     assert!(warnings[0].contains("plans 100 attempts for 10 subscribers"), "{warnings:?}");
 }
-
-const GOOD: &str = r#"name: good
-subscribers:
-  - plmn: 001/01
-    imsi: "001010000000001"
-    count: 10
-    k: {derived-from: "465B5CE8B199B49FAA5F0A2EE238A6BC"}
-    opc: "E8ED289DEBA952E4283B54E88E6183CA"
-cells: {nodes: 2}
-radio: urban
-load:
-  - procedure: registration
-    arrivals: uniform
-    phases:
-      - {rate: 10/s, for: 10s}
-      - {hold: 5s}
-slos:
-  - registration.success >= 99%
-guardrails:
-  - {abort-when: registration.success < 50%}
-"#;
 
 #[test]
 fn errors_speak_of_the_scenario_not_of_the_library() {

@@ -1,5 +1,8 @@
 //! The JSON Schema takes all that the program takes, and refuses what the program refuses, where a schema can tell.
 
+mod good;
+
+use good::{GOOD, changed};
 use jsonschema::Validator;
 use scenarios::{Scenario, catalogue, json_schema};
 
@@ -10,11 +13,6 @@ fn validator() -> Validator {
 /// As an editor sees a file.
 fn as_json(text: &str) -> serde_json::Value {
     serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
-}
-
-fn changed(replace: &str, with: &str) -> String {
-    assert!(GOOD.contains(replace), "{replace:?} is not in the good scenario");
-    GOOD.replacen(replace, with, 1)
 }
 
 fn told(validator: &Validator, text: &str) -> Vec<String> {
@@ -219,24 +217,3 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("arrivals: uniform", "repeat: {every: 10s, times: 3}"),
     ("for: 10s", "for: 9000h"),
 ];
-
-const GOOD: &str = r#"name: good
-subscribers:
-  - plmn: 001/01
-    imsi: "001010000000001"
-    count: 10
-    k: {derived-from: "465B5CE8B199B49FAA5F0A2EE238A6BC"}
-    opc: "E8ED289DEBA952E4283B54E88E6183CA"
-cells: {nodes: 2}
-radio: urban
-load:
-  - procedure: registration
-    arrivals: uniform
-    phases:
-      - {rate: 10/s, for: 10s}
-      - {hold: 5s}
-slos:
-  - registration.success >= 99%
-guardrails:
-  - {abort-when: registration.success < 50%}
-"#;
