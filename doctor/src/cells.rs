@@ -3,67 +3,31 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use identity::{Plmn, Snssai, Tac};
+use identity::{Plmn, Tac};
 use scenarios::Plan;
 use signalling::{AmfFacts, GnbSettings};
 
-/// What gNBs of a scenario broadcast: those with the same are one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broadcast {
-    /// The identifier of the first of those gNBs.
-    pub gnb_id: u32,
-    /// Its name.
-    pub name: String,
-    /// The network.
-    pub plmn: Plmn,
-    /// The tracking area.
-    pub tac: Tac,
-    /// The slices.
-    pub slices: Vec<Snssai>,
-    /// Cells of a gNB.
-    pub cells: u32,
-}
-
-impl Broadcast {
-    /// Each different thing that gNBs of the plan broadcast, once, in their order.
-    pub fn all(plan: &Plan) -> Vec<Self> {
-        let mut gnbs: Vec<scenarios::Node> =
-            (0..plan.shards()).flat_map(|shard| plan.shard(shard).nodes).collect();
-        // Other technologies have other set-ups.
-        gnbs.retain(|gnb| gnb.technology == identity::Technology::Nr);
-        gnbs.sort_by_key(|gnb| gnb.index);
-        let mut all: Vec<Self> = Vec::new();
-        for gnb in gnbs {
-            let alike = |one: &Self| one.plmn == gnb.plmn && one.tac == gnb.tac && one.slices == gnb.slices;
-            if all.len() < MOST && !all.iter().any(alike) {
-                let scenarios::Node { node_id: gnb_id, name, plmn, tac, slices, cells, .. } = gnb;
-                all.push(Self { gnb_id, name, plmn, tac, slices, cells });
-            }
-        }
-        all
-    }
-
-    /// The gNB that broadcasts this; it has no user plane.
-    pub(crate) fn gnb(&self) -> GnbSettings {
-        GnbSettings {
-            gnb_id: self.gnb_id,
-            name: self.name.clone(),
-            plmn: self.plmn,
-            tac: self.tac,
-            slices: self.slices.clone(),
-            cells: self.cells,
-            n3: None,
+/// Each different thing that gNBs of the plan broadcast, once, in their order: the first gNB that does, without a user plane.
+pub fn broadcasts(plan: &Plan) -> Vec<GnbSettings> {
+    let mut gnbs: Vec<scenarios::Node> =
+        (0..plan.shards()).flat_map(|shard| plan.shard(shard).nodes).collect();
+    // Other technologies have other set-ups.
+    gnbs.retain(|gnb| gnb.technology == identity::Technology::Nr);
+    gnbs.sort_by_key(|gnb| gnb.index);
+    let mut all: Vec<GnbSettings> = Vec::new();
+    for gnb in gnbs {
+        let alike =
+            |one: &GnbSettings| one.plmn == gnb.plmn && one.tac == gnb.tac && one.slices == gnb.slices;
+        if all.len() < MOST && !all.iter().any(alike) {
+            let scenarios::Node { node_id: gnb_id, name, plmn, tac, slices, cells, .. } = gnb;
+            all.push(GnbSettings { gnb_id, name, plmn, tac, slices, cells, n3: None });
         }
     }
-
-    /// The same with one slice alone.
-    pub(crate) fn with(&self, slice: Snssai) -> Self {
-        Self { slices: vec![slice], ..self.clone() }
-    }
+    all
 }
 
 /// What all of these broadcast, in one clause: `PLMN 001/01, TACs 1, 2, slices 1`.
-pub(crate) fn clause(all: &[Broadcast]) -> String {
+pub(crate) fn clause(all: &[GnbSettings]) -> String {
     let plmns: BTreeSet<Plmn> = all.iter().map(|one| one.plmn).collect();
     let per_network = plmns.iter().map(|plmn| {
         let of = || all.iter().filter(|one| one.plmn == *plmn);
@@ -95,7 +59,7 @@ pub(crate) fn served(facts: &AmfFacts) -> String {
 }
 
 /// What of these an AMF that accepted them does not serve all the same.
-pub(crate) fn not_served(all: &[Broadcast], facts: &AmfFacts) -> Vec<String> {
+pub(crate) fn not_served(all: &[GnbSettings], facts: &AmfFacts) -> Vec<String> {
     let mut missing = BTreeSet::new();
     for one in all.iter().filter(|_| !facts.plmns.is_empty()) {
         match facts.plmns.iter().find(|(plmn, _)| *plmn == one.plmn) {
@@ -131,14 +95,15 @@ const LISTED: usize = 8;
 mod tests {
     use super::*;
 
-    fn broadcast(plmn: &str, tac: u32, slices: &[&str]) -> Broadcast {
-        Broadcast {
+    fn broadcast(plmn: &str, tac: u32, slices: &[&str]) -> GnbSettings {
+        GnbSettings {
             gnb_id: 1,
             name: "g".to_owned(),
             plmn: plmn.parse().unwrap(),
             tac: Tac::new(tac).unwrap(),
             slices: slices.iter().map(|slice| slice.parse().unwrap()).collect(),
             cells: 1,
+            n3: None,
         }
     }
 
@@ -161,7 +126,7 @@ mod tests {
     fn what_gnbs_have_in_common_is_asked_for_once() {
         let scenario = scenarios::Scenario::load("cross-border", &[]).unwrap();
         let plan = Plan::new(std::sync::Arc::new(scenario), 1, 1).unwrap();
-        let all = Broadcast::all(&plan);
+        let all = broadcasts(&plan);
         assert!(!all.is_empty() && all.len() <= MOST, "{all:?}");
         let plmns: BTreeSet<Plmn> = all.iter().map(|one| one.plmn).collect();
         assert_eq!(plmns.len(), plan.scenario().cells.networks.len());

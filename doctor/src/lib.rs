@@ -13,7 +13,7 @@ mod processors;
 mod reach;
 mod target;
 
-pub use cells::Broadcast;
+pub use cells::broadcasts;
 pub use finding::{Finding, Level, Topic, worst};
 pub use machine::{Needs, machine};
 pub use reach::{Reached, Setup, Unreached, reach};

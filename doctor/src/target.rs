@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sctp::Address;
+use signalling::GnbSettings;
 
-use crate::cells::{Broadcast, clause, not_served, served};
+use crate::cells::{clause, not_served, served};
 use crate::machine::user_plane_port;
 use crate::reach::{Reached, Setup, reach};
 use crate::{Finding, Level, Topic};
@@ -20,9 +21,9 @@ pub struct Examined {
 }
 
 /// Looks at a target with the gNBs of a scenario, one after the other.
-pub fn examine(target: &Address, cells: &[Broadcast]) -> Examined {
+pub fn examine(target: &Address, cells: &[GnbSettings]) -> Examined {
     let Some(first) = cells.first() else { return Examined { findings: Vec::new(), from: None } };
-    let reached = match reach(target, first.gnb(), PATIENCE) {
+    let reached = match reach(target, first.clone(), PATIENCE) {
         Ok(reached) => reached,
         Err(unreached) => {
             let fault = Finding {
@@ -41,7 +42,7 @@ pub fn examine(target: &Address, cells: &[Broadcast]) -> Examined {
 }
 
 /// Why a run against these targets cannot begin, in one sentence; nothing where it can, or where a run would wait.
-pub fn obstacle(targets: &[Address], cells: &[Broadcast], user_plane: &[IpAddr]) -> Option<String> {
+pub fn obstacle(targets: &[Address], cells: &[GnbSettings], user_plane: &[IpAddr]) -> Option<String> {
     let taken = user_plane.iter().map(|address| user_plane_port(*address));
     if let Some(fault) = taken.into_iter().find(|finding| finding.level == Level::Fault) {
         return Some(format!("--gtpu-address: {}: {}", fault.found, fault.advice.unwrap_or_default()));
@@ -77,14 +78,14 @@ fn association(target: &Address, reached: &Reached) -> Vec<Finding> {
 }
 
 /// What the AMF says to each different broadcast; `first` is its answer to the first one.
-fn setups(target: &Address, cells: &[Broadcast], first: Setup) -> Vec<Finding> {
+fn setups(target: &Address, cells: &[GnbSettings], first: Setup) -> Vec<Finding> {
     let mut answers = vec![first];
     for one in cells.get(1..).unwrap_or_default() {
         // An AMF that does not answer one does not answer the next.
         if matches!(answers.last(), Some(Setup::Unanswered { .. } | Setup::Lost(_))) {
             break;
         }
-        answers.push(reach(target, one.gnb(), PATIENCE).map_or_else(
+        answers.push(reach(target, one.clone(), PATIENCE).map_or_else(
             |unreached| match unreached {
                 crate::Unreached::Down(reason) => Setup::Lost(reason),
                 crate::Unreached::Endpoint(error) => {
@@ -94,7 +95,7 @@ fn setups(target: &Address, cells: &[Broadcast], first: Setup) -> Vec<Finding> {
             |reached| reached.setup,
         ));
     }
-    let refused: Vec<(&Broadcast, &String)> = cells
+    let refused: Vec<(&GnbSettings, &String)> = cells
         .iter()
         .zip(&answers)
         .filter_map(|(one, answer)| match answer {
@@ -110,7 +111,7 @@ fn setups(target: &Address, cells: &[Broadcast], first: Setup) -> Vec<Finding> {
 }
 
 /// What an answer says that is no refusal for good.
-fn answered(cells: &[Broadcast], answer: &Setup) -> Vec<Finding> {
+fn answered(cells: &[GnbSettings], answer: &Setup) -> Vec<Finding> {
     let asked = clause(cells);
     match answer {
         Setup::Accepted { after, facts } => {
@@ -148,8 +149,8 @@ fn answered(cells: &[Broadcast], answer: &Setup) -> Vec<Finding> {
 /// What an AMF refuses, and what of it would be accepted.
 fn refusal(
     target: &Address,
-    cells: &[Broadcast],
-    one: &Broadcast,
+    cells: &[GnbSettings],
+    one: &GnbSettings,
     cause: &str,
     some_accepted: bool,
 ) -> Finding {
@@ -163,7 +164,8 @@ fn refusal(
             .slices
             .iter()
             .filter(|slice| {
-                let alone = reach(target, one.with(**slice).gnb(), PATIENCE);
+                let with_it = GnbSettings { slices: vec![**slice], ..one.clone() };
+                let alone = reach(target, with_it, PATIENCE);
                 alone.is_ok_and(|reached| matches!(reached.setup, Setup::Accepted { .. }))
             })
             .map(ToString::to_string)

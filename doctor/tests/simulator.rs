@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use doctor::{Broadcast, Examined, Finding, Level, Topic, examine, obstacle, worst};
+use doctor::{Examined, Finding, Level, Topic, broadcasts, examine, obstacle, worst};
 use scenarios::{Plan, Scenario};
 use sctp::Address;
 use simulator::{Simulator, SimulatorOptions};
@@ -14,11 +14,11 @@ fn serve(scenario: &Scenario) -> Simulator {
     Simulator::start(scenario, 1, &listen, &SimulatorOptions::default()).unwrap()
 }
 
-fn cells(overrides: &[(&str, &str)]) -> Vec<Broadcast> {
+fn cells(overrides: &[(&str, &str)]) -> Vec<signalling::GnbSettings> {
     let overrides: Vec<(String, String)> =
         overrides.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
     let scenario = Scenario::load("smoke", &overrides).unwrap();
-    Broadcast::all(&Plan::new(Arc::new(scenario), 1, 1).unwrap())
+    broadcasts(&Plan::new(Arc::new(scenario), 1, 1).unwrap())
 }
 
 fn found(examined: &Examined, topic: Topic) -> &Finding {

@@ -31,7 +31,7 @@ pub use device::{Device, UeAction, UeEvent};
 pub use establishment_cause::EstablishmentCause;
 pub use identity::Procedure;
 pub use message_name::{message_name, nas_message_name};
-pub use ngap::{Gnb, GnbSettings};
+pub use ngap::{Gnb, GnbSettings, gnb_id_bits};
 pub use node::action::{NodeAction, RefusalReason};
 pub use node::amf::{AmfFacts, AmfNotice, AmfUpdate, Fewer, Guami, Overload, OverloadAction, SliceOverload};
 pub use node::cause::{HandoverFailure, NgapCause, Released};

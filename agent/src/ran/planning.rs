@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use identity::CellId;
 use scenarios::{Path, Plan, Shard};
-use signalling::{GnbSettings, Procedure, TargetGnb};
+use signalling::{Procedure, TargetGnb, gnb_id_bits};
 
 use super::access::Cell;
 use super::handovers::{Departure, Fate, Target};
@@ -41,16 +41,6 @@ pub(super) fn plan_handover(
     } else {
         Fate::Arrives
     };
-    let settings = GnbSettings {
-        gnb_id: there.node_id,
-        name: String::new(),
-        plmn: there.plmn,
-        tac: there.tac,
-        slices: Vec::new(),
-        cells: there.cells,
-        n3: None,
-    };
-    let gnb_id_bits = settings.gnb_id_bits();
     let departure = Departure {
         procedure,
         source,
@@ -65,6 +55,12 @@ pub(super) fn plan_handover(
         context: None,
         is_reported: false,
     };
-    let target = TargetGnb { gnb_id: there.node_id, gnb_id_bits, plmn: there.plmn, tac: there.tac, cell };
+    let target = TargetGnb {
+        gnb_id: there.node_id,
+        gnb_id_bits: gnb_id_bits(there.node_id),
+        plmn: there.plmn,
+        tac: there.tac,
+        cell,
+    };
     Ok((departure, target))
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Error, ensure};
-use doctor::{Broadcast, Finding, Level, Needs, Topic};
+use doctor::{Finding, Level, Needs, Topic};
 use scenarios::{Plan, Scenario};
 use serde_json::json;
 
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let addresses: Result<Vec<sctp::Address>, Error> =
         targets.iter().map(|text| crate::target::elsewhere(text)).collect();
     let addresses = addresses?;
-    let cells = plan.as_ref().map(Broadcast::all).unwrap_or_default();
+    let cells = plan.as_ref().map(doctor::broadcasts).unwrap_or_default();
     let examined: Vec<_> = addresses.iter().map(|address| doctor::examine(address, &cells)).collect();
     let needs = arguments.needs(plan.as_ref(), &addresses, examined.iter().find_map(|one| one.from));
     let mut parts = vec![Part { about: "this machine".to_owned(), findings: doctor::machine(&needs) }];

@@ -165,7 +165,7 @@ impl Played {
         let addresses: Result<Vec<sctp::Address>, Error> =
             self.target.iter().map(|text| crate::target::elsewhere(text)).collect();
         let plane = if plan.scenario().sessions.is_empty() { &[][..] } else { &self.gtpu_address };
-        match doctor::obstacle(&addresses?, &doctor::Broadcast::all(plan), plane) {
+        match doctor::obstacle(&addresses?, &doctor::broadcasts(plan), plane) {
             None => Ok(()),
             Some(obstacle) => Err(Error::new(RunInvalid(anyhow!("{obstacle}")))),
         }

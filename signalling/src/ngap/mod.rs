@@ -19,7 +19,7 @@ use criticality::ngap::{Ids, Judge, Reports};
 use oxirush_ngap::ngap::{Cause, CauseRadioNetwork, NGAP_PDU, NGAPPDU};
 use oxirush_ngap::{Error, NgapPduKind};
 pub(crate) use receipt::Receipt;
-pub use settings::GnbSettings;
+pub use settings::{GnbSettings, gnb_id_bits};
 
 use procedures::ng_setup::NgSetup;
 use procedures::{

@@ -26,6 +26,11 @@ pub struct GnbSettings {
 impl GnbSettings {
     /// The length of the gNB ID: 24 bits leave 12 for the cells (TS 38.413 §9.3.1.6, §9.3.1.7).
     pub fn gnb_id_bits(&self) -> u32 {
-        if self.gnb_id < 1 << 24 { 24 } else { 32 }
+        gnb_id_bits(self.gnb_id)
     }
+}
+
+/// The length of a gNB ID, as each gNB of ours has it ([`GnbSettings::gnb_id_bits`]).
+pub fn gnb_id_bits(gnb_id: u32) -> u32 {
+    if gnb_id < 1 << 24 { 24 } else { 32 }
 }
