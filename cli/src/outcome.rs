@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use results::{BillingSummary, SloResult, Status, Summary};
+use results::units::latency_if_any;
+use results::{BillingSummary, SloResult, Status, Summary, in_order};
 
 use crate::exit::Exit;
-use crate::view::duration;
 
 /// Prints the verdict, the SLOs, each procedure's account, and where the report is.
 pub(crate) fn print(summary: &Summary, folder: &Path, order: &[String]) {
@@ -44,39 +44,28 @@ pub(crate) fn print(summary: &Summary, folder: &Path, order: &[String]) {
     for session in below.into_iter().filter(|reason| sessions.contains(reason)) {
         println!("    {session}");
     }
-    let place = |name: &str| order.iter().position(|known| known == name).unwrap_or(usize::MAX);
-    let mut procedures: Vec<_> = summary.procedures.iter().collect();
-    procedures.sort_by_key(|(name, _)| place(name));
-    for (name, procedure) in procedures {
-        let failed: u64 = procedure.failed.values().sum();
-        let abandoned: u64 = procedure.abandoned.values().sum();
+    for (name, procedure) in in_order(&summary.procedures, order) {
         // The sum is proven; only what is in it is shown.
-        let parts = [
-            ("failed", failed),
-            ("timed out", procedure.timed_out),
-            ("abandoned", abandoned),
-            ("never started", procedure.never_started),
-        ];
-        let parts = parts.into_iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!(" + {n} {what}"));
+        let parts = procedure.account().into_iter().skip(1).filter(|part| part.total > 0);
+        let parts = parts.map(|part| format!(" + {} {}", part.total, part.outcome.title().to_lowercase()));
         println!(
             "  {name}: {} planned = {} succeeded{}",
             procedure.planned,
             procedure.succeeded,
             parts.collect::<String>()
         );
-        let causes = procedure.failed.iter().chain(&procedure.timed_out_by_timer).chain(&procedure.abandoned);
-        for (cause, count) in causes.chain(&procedure.never_started_by_reason) {
+        for (cause, count) in procedure.causes() {
             println!("    {count} × {cause}");
         }
         if procedure.succeeded > procedure.unanswered {
             let (latency, service) = (procedure.latency_us, procedure.service_us);
             println!(
                 "    latency p50 {}  p95 {}  p99 {}  max {}   service p50 {}",
-                duration(latency.p50),
-                duration(latency.p95),
-                duration(latency.p99),
-                duration(latency.max),
-                duration(service.p50)
+                latency_if_any(latency.p50),
+                latency_if_any(latency.p95),
+                latency_if_any(latency.p99),
+                latency_if_any(latency.max),
+                latency_if_any(service.p50)
             );
         } else if procedure.unanswered > 0 {
             println!("    no latency: nobody answers a UE that is switched off");
@@ -99,9 +88,9 @@ pub(crate) fn print(summary: &Summary, folder: &Path, order: &[String]) {
     if summary.generator.attempts > 0 {
         println!(
             "  generator lateness p50 {}  p99 {}  max {}{}",
-            duration(lateness.p50),
-            duration(lateness.p99),
-            duration(lateness.max),
+            latency_if_any(lateness.p50),
+            latency_if_any(lateness.p99),
+            latency_if_any(lateness.max),
             summary.generator.coverage.shown().map(|covers| format!("   {covers}")).unwrap_or_default(),
         );
     }

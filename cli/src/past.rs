@@ -51,22 +51,13 @@ impl Past {
 
     /// Whether something can be judged by it.
     pub(crate) fn is_valid(&self) -> bool {
-        [Status::Pass, Status::Fail].map(word).contains(&self.state())
+        [Status::Pass, Status::Fail].map(Status::as_str).contains(&self.state())
     }
 
     fn started(&self) -> (&str, &str) {
         // Names begin with the time at which they were made.
         let started = self.text("started_at");
         if started.is_empty() { (&self.name, &self.name) } else { (started, &self.name) }
-    }
-}
-
-/// A verdict's word in `summary.json`.
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "pass",
-        Status::Fail => "fail",
-        Status::Invalid => "invalid",
     }
 }
 
@@ -99,8 +90,7 @@ impl Filter {
 
 /// The run of this folder; nothing where it is none.
 fn read(folder: &Path) -> Option<Past> {
-    let is_there = |name: &str| folder.join(name).is_file();
-    if !is_there("plan.json") && !is_there("summary.json") {
+    if !crate::runs::is_run(folder) {
         return None;
     }
     let name = folder.file_name()?.to_string_lossy().into_owned();

@@ -28,7 +28,6 @@ impl Runs {
 /// Neither is a run folder: the text says where it was looked for.
 pub(crate) fn find(run: &Path, runs: &Path) -> Result<PathBuf, Error> {
     let under = runs.join(run);
-    let is_run = |folder: &Path| OF_A_RUN.iter().any(|file| folder.join(file).is_file());
     if let Some(found) = [run, under.as_path()].into_iter().find(|folder| is_run(folder)) {
         return Ok(found.to_owned());
     }
@@ -48,11 +47,16 @@ fn near(run: &Path, runs: &Path) -> Option<String> {
     let wanted = run.file_name()?.to_str()?;
     let entries = std::fs::read_dir(runs).ok()?.flatten();
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.retain(|name| OF_A_RUN.iter().any(|file| runs.join(name).join(file).is_file()));
+    names.retain(|name| is_run(&runs.join(name)));
     names.sort_unstable();
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     let near = scenarios::nearest(wanted, &known).map(str::to_owned);
     near.or_else(|| names.last().map(|newest| format!("the newest, {newest}")))
+}
+
+/// Whether this folder is that of a run.
+pub(crate) fn is_run(folder: &Path) -> bool {
+    OF_A_RUN.iter().any(|file| folder.join(file).is_file())
 }
 
 /// A folder with one of these is that of a run: the plan is there from its beginning, the summary from its end.

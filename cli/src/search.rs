@@ -5,14 +5,14 @@ use std::sync::Arc;
 use anyhow::{Context, Error};
 use coordinator::{RunFolder, RunOutcome};
 use report::write_search;
-use results::{FORM, Probe, SearchSummary, Status};
+use results::units::latency_if_any;
+use results::{FORM, Probe, ProcedureSummary, SearchSummary, Status};
 use scenarios::{CapacitySearch, Metric, MetricKind, Plan, Procedure, Scenario};
 use statistics::{ProbeOutcome, Search, SearchEnd, SearchSettings};
 
 use crate::campaign::Options;
 use crate::exit::Exit;
 use crate::notify::Message;
-use crate::view::duration;
 
 /// Runs the search of a scenario in its folder; `probe` plays one plan in a folder of its own.
 pub(crate) async fn conduct<F>(
@@ -91,18 +91,13 @@ fn described(
     ended: &RunOutcome,
 ) -> Probe {
     let procedure = ended.summary.procedures.get(procedure.name());
-    let success = procedure.map(|procedure| {
-        let failed: u64 = procedure.failed.values().chain(procedure.abandoned.values()).sum();
-        let all = procedure.succeeded + failed + procedure.timed_out;
-        100.0 * procedure.succeeded as f64 / all.max(1) as f64
-    });
     Probe {
         folder: name.to_owned(),
         rate_per_s,
         outcome,
         reasons: ended.summary.verdict.reasons.clone(),
         latency_us_p99: procedure.filter(|p| p.succeeded > 0).map(|p| p.latency_us.p99),
-        success_percent: success,
+        success_percent: procedure.and_then(ProcedureSummary::success_percent),
         lateness_us_p99: ended.summary.generator.lateness_us.p99,
     }
 }
@@ -110,12 +105,8 @@ fn described(
 fn in_short(probe: &Probe) -> String {
     let p99 = probe
         .latency_us_p99
-        .map_or_else(|| "nothing succeeded".to_owned(), |us| format!("p99 {}", duration(us)));
-    let outcome = match probe.outcome {
-        ProbeOutcome::Held => "held",
-        ProbeOutcome::Broke => "broke",
-        ProbeOutcome::Generator => "generator",
-    };
+        .map_or_else(|| "nothing succeeded".to_owned(), |us| format!("p99 {}", latency_if_any(us)));
+    let outcome = probe.outcome.as_str();
     let success = probe.success_percent.unwrap_or_default();
     format!("{}: {:.1}/s {outcome}, {p99}, success {success:.2} %", probe.folder, probe.rate_per_s)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use edges::text;
-use results::{Phase, Progress, units};
+use results::{Phase, Progress, in_order, units};
 use tokio::sync::watch;
 
 use crate::stderr;
@@ -68,7 +68,7 @@ fn screen(progress: &Progress, (columns, rows): (usize, usize)) -> String {
     let bar = bar(progress, (columns / 3).clamp(4, BAR_COLUMNS));
     let mut parts = vec![Part(0, vec![format!("{bar} {}", headline(progress))])];
     let widest = progress.procedures.keys().map(|name| name.chars().count()).max().unwrap_or_default();
-    for (name, procedure) in in_order(progress) {
+    for (name, procedure) in in_order(&progress.procedures, &progress.order) {
         let [counts, latency] = procedure_line(progress, (name, procedure), widest);
         let whole = format!("{counts}   {latency}");
         if whole.chars().count() < columns {
@@ -149,7 +149,7 @@ fn procedure_line(
     let pieces: Vec<String> = pieces.into_iter().flatten().map(|piece| together(&trimmed(piece))).collect();
     let latency = procedure.latency_us;
     let latency = [("p50", latency.p50), ("p95", latency.p95), ("p99", latency.p99)];
-    let latency = latency.map(|(name, us)| together(&format!("{name} {}", duration(us))));
+    let latency = latency.map(|(name, us)| together(&format!("{name} {}", units::latency_if_any(us))));
     [format!("  {name:<widest$}  {}", pieces.join("  ")), latency.join("  ")]
 }
 
@@ -159,17 +159,9 @@ fn fleet(progress: &Progress) -> String {
         format!("agents {alive} of {}", progress.agents_wanted.max(progress.agents.len())),
         format!("registered {}", progress.registered),
         format!("in flight {}", progress.in_flight),
-        format!("lateness p99 {}", duration(progress.lateness_us_p99)),
+        format!("lateness p99 {}", units::latency_if_any(progress.lateness_us_p99)),
     ];
     format!("  {}", pieces.map(|piece| together(&piece)).join("   "))
-}
-
-/// The procedures in the order of the scenario; then what UEs begin by themselves.
-fn in_order(progress: &Progress) -> impl Iterator<Item = (&str, &results::ProcedureProgress)> {
-    let place = |name: &str| progress.order.iter().position(|known| known == name).unwrap_or(usize::MAX);
-    let mut all: Vec<_> = progress.procedures.iter().map(|(name, of)| (name.as_str(), of)).collect();
-    all.sort_by_key(|(name, _)| place(name));
-    all.into_iter()
 }
 
 /// Words that stay on one line.
@@ -297,7 +289,10 @@ impl Lines {
 
 fn plain(progress: &Progress) -> String {
     let mut line = headline(progress);
-    for (name, procedure) in in_order(progress).filter(|(_, procedure)| procedure.due > 0) {
+    for (name, procedure) in in_order(&progress.procedures, &progress.order) {
+        if procedure.due == 0 {
+            continue;
+        }
         let rate = if progress.paused { String::new() } else { format!("{}/s, ", procedure.rate_per_s) };
         let _ = write!(
             line,
@@ -307,7 +302,7 @@ fn plain(progress: &Progress) -> String {
             counted("timed out", procedure.timed_out),
         );
         if procedure.latency_us.p99 > 0 {
-            let _ = write!(line, ", p99 {}", duration(procedure.latency_us.p99));
+            let _ = write!(line, ", p99 {}", units::latency_if_any(procedure.latency_us.p99));
         }
     }
     if let Some(user_plane) = user_plane(progress) {
@@ -331,11 +326,6 @@ fn user_plane(progress: &Progress) -> Option<String> {
 
 fn counted(what: &str, count: u64) -> String {
     if count == 0 { String::new() } else { format!(", {count} {what}") }
-}
-
-/// Microseconds for people; a percentile of nothing is no zero.
-pub(crate) fn duration(us: u64) -> String {
-    if us == 0 { "–".to_owned() } else { units::latency(us as f64) }
 }
 
 const LINE_INTERVAL: Duration = Duration::from_secs(5);

@@ -36,18 +36,25 @@ pub(super) fn section(run: &Run<'_>) -> Markup {
 
 /// The anchor of the slowest attempt of a procedure, where its messages are there.
 pub(super) fn slowest_of(flows: &[CallFlow], procedure: &str) -> Option<String> {
-    let lives = lives(flows);
-    let of = |life: &Life<'_>| life.slowest.filter(|(of, _)| *of == procedure).map(|(_, us)| us);
-    let slowest = lives.iter().enumerate().filter_map(|(number, life)| Some((of(life)?, number)));
+    let us = |flow: &CallFlow| {
+        let slowest = flow.slowest.as_ref().filter(|slow| slow.procedure == procedure);
+        slowest.map(|slow| slow.latency_us)
+    };
+    let slowest =
+        in_order(flows).into_iter().enumerate().filter_map(|(number, flow)| Some((us(flow)?, number)));
     slowest.max().map(|(_, number)| format!("ladder-{number}"))
 }
 
-/// In the order in which they are shown.
+/// Those that are shown, in their order.
+fn in_order(flows: &[CallFlow]) -> Vec<&CallFlow> {
+    let mut shown: Vec<&CallFlow> = flows.iter().filter(|flow| !flow.messages.is_empty()).collect();
+    shown.sort_by_key(|flow| Kind::of(flow));
+    shown.truncate(MOST_LIVES);
+    shown
+}
+
 fn lives(flows: &[CallFlow]) -> Vec<Life<'_>> {
-    let mut lives: Vec<Life<'_>> = flows.iter().filter_map(Life::of).collect();
-    lives.sort_by_key(|life| life.kind);
-    lives.truncate(MOST_LIVES);
-    lives
+    in_order(flows).into_iter().filter_map(Life::of).collect()
 }
 
 /// Why a life is shown.
@@ -60,6 +67,14 @@ enum Kind {
 
 impl Kind {
     const ALL: [Self; 3] = [Self::Failed, Self::Slowest, Self::Sampled];
+
+    fn of(flow: &CallFlow) -> Self {
+        match (flow.failed, &flow.slowest) {
+            (true, _) => Self::Failed,
+            (false, Some(_)) => Self::Slowest,
+            (false, None) => Self::Sampled,
+        }
+    }
 
     fn title(self) -> &'static str {
         match self {
@@ -75,7 +90,6 @@ struct Life<'a> {
     imsi: String,
     why: String,
     kind: Kind,
-    slowest: Option<(&'a str, u64)>,
     messages: Vec<&'a CallFlowMessage>,
     left_out: u64,
     /// The ends at the RAN, in the order in which they appear: the UE was at the first one first.
@@ -95,20 +109,15 @@ impl<'a> Life<'a> {
             }
         }
         let beyond = u64::try_from(flow.messages.len() - messages.len()).unwrap_or(u64::MAX);
-        let slowest = flow.slowest.as_ref().map(|slow| (slow.procedure.as_str(), slow.latency_us));
-        let kind = match (flow.failed, slowest) {
-            (true, _) => Kind::Failed,
-            (false, Some(_)) => Kind::Slowest,
-            (false, None) => Kind::Sampled,
-        };
-        let why = match slowest {
-            Some((procedure, us)) if !flow.failed => {
-                format!("{} took {}", title(procedure), latency(us as f64))
+        let kind = Kind::of(flow);
+        let why = match &flow.slowest {
+            Some(slow) if kind == Kind::Slowest => {
+                format!("{} took {}", title(&slow.procedure), latency(slow.latency_us as f64))
             }
             _ => cut(&flow.why),
         };
         let left_out = flow.left_out.saturating_add(beyond);
-        Some(Self { imsi: cut(&flow.imsi), why, kind, slowest, messages, left_out, rans })
+        Some(Self { imsi: cut(&flow.imsi), why, kind, messages, left_out, rans })
     }
 
     fn name(&self) -> String {

@@ -80,7 +80,7 @@ fn plot(
                 "{} at {}, {}",
                 unit.show(*value),
                 Unit::PerSecond.show(probe.rate_per_s),
-                outcome(probe.outcome)
+                probe.outcome.as_str()
             )
         })
         .collect();
@@ -101,7 +101,7 @@ fn plot(
                         i.rate style=(format!("left:{}", at_x(rate))) {}
                     }
                     @if let Some(limit) = near { i.limit style=(format!("bottom:{}", at_y(limit))) {} }
-                    @for (_, label) in y.ticks.iter().map(|(value, _)| ((), at_y(*value))) { i.rule style=(format!("bottom:{label}")) {} }
+                    @for (value, _) in &y.ticks { i.rule style=(format!("bottom:{}", at_y(*value))) {} }
                     @for (probe, value) in &points {
                         i class={ "mark " (mark(probe.outcome)) } style=(format!("left:{};bottom:{}", at_x(probe.rate_per_s), at_y(*value))) {}
                     }
@@ -125,7 +125,7 @@ fn probes(summary: &SearchSummary) -> Markup {
                 td.n { (known(probe.latency_us_p99, |us| latency(us as f64))) }
                 td.n { (known(probe.success_percent, |part| percent(part, 100.0))) }
                 td.n { (latency(probe.lateness_us_p99 as f64)) }
-                td.one-line { (outcome(probe.outcome)) }
+                td.one-line { (probe.outcome.as_str()) }
                 td { @for reason in probe.reasons.iter().take(2) { (cut(reason)) br; } }
             } } }
         } } }
@@ -146,14 +146,6 @@ fn mark(outcome: ProbeOutcome) -> &'static str {
         ProbeOutcome::Held => "m-ok",
         ProbeOutcome::Broke => "m-broke",
         ProbeOutcome::Generator => "m-gen",
-    }
-}
-
-fn outcome(outcome: ProbeOutcome) -> &'static str {
-    match outcome {
-        ProbeOutcome::Held => "held",
-        ProbeOutcome::Broke => "broke",
-        ProbeOutcome::Generator => "generator",
     }
 }
 

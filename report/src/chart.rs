@@ -131,17 +131,14 @@ impl Chart<'_> {
         if self.unit != Unit::Microseconds {
             return nothing;
         }
-        let (mut tops, mut instants) = (std::collections::BTreeMap::new(), 0usize);
+        let mut tops = std::collections::BTreeMap::new();
         for (x, y) in self.series.iter().filter(|s| s.tone != Tone::Objective).flat_map(|s| &s.points) {
-            let top = tops.entry(x.to_bits()).or_insert_with(|| {
-                instants += 1;
-                (*x, *y)
-            });
+            let top = tops.entry(x.to_bits()).or_insert((*x, *y));
             top.1 = top.1.max(*y);
         }
         let mut tops: Vec<(f64, f64)> = tops.into_values().collect();
         tops.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let few = (instants / 4).min(MOST_BEYOND);
+        let few = (tops.len() / 4).min(MOST_BEYOND);
         let far = (1..=few)
             .rev()
             .find(|n| tops.get(n - 1).zip(tops.get(*n)).is_some_and(|(out, rest)| out.1 > rest.1 * FAR_OUT));

@@ -70,15 +70,13 @@ pub(crate) fn render_search(summary: &SearchSummary) -> String {
     let name = format!("the highest rate while {} is known", summary.conditions);
     let mut cases = vec![Case { name, time_s: whole, outcome, about: verdict.to_vec() }];
     for probe in &summary.probes {
-        let (came_to, outcome) = match probe.outcome {
-            ProbeOutcome::Held => ("held", Outcome::Passed),
-            ProbeOutcome::Broke => ("broke", Outcome::Passed),
+        let outcome = match probe.outcome {
+            ProbeOutcome::Held | ProbeOutcome::Broke => Outcome::Passed,
             ProbeOutcome::Generator => {
-                let why = "the generator was the limit: this says nothing about the target";
-                ("generator", Outcome::Skipped(why.to_owned()))
+                Outcome::Skipped("the generator was the limit: this says nothing about the target".to_owned())
             }
         };
-        let about = std::iter::once(format!("{came_to} at {:.1}/s", probe.rate_per_s));
+        let about = std::iter::once(format!("{} at {:.1}/s", probe.outcome.as_str(), probe.rate_per_s));
         cases.push(Case {
             name: format!("{} at {:.1}/s", probe.folder, probe.rate_per_s),
             time_s: summary.probe_s,
@@ -141,19 +139,10 @@ fn measured(slo: &SloResult) -> String {
 
 /// The account of a procedure, and its causes.
 fn account(procedure: &ProcedureSummary) -> Vec<String> {
-    let sum = |causes: &BTreeMap<String, u64>| causes.values().sum::<u64>();
-    let mut lines = vec![format!(
-        "{} planned = {} succeeded + {} failed + {} timed out + {} abandoned + {} never started",
-        procedure.planned,
-        procedure.succeeded,
-        sum(&procedure.failed),
-        procedure.timed_out,
-        sum(&procedure.abandoned),
-        procedure.never_started
-    )];
-    let causes = procedure.failed.iter().chain(&procedure.timed_out_by_timer).chain(&procedure.abandoned);
-    let causes = causes.chain(&procedure.never_started_by_reason);
-    lines.extend(causes.take(MOST_CAUSES).map(|(cause, count)| format!("{count} × {cause}")));
+    let parts =
+        procedure.account().map(|part| format!("{} {}", part.total, part.outcome.title().to_lowercase()));
+    let mut lines = vec![format!("{} planned = {}", procedure.planned, parts.join(" + "))];
+    lines.extend(procedure.causes().take(MOST_CAUSES).map(|(cause, count)| format!("{count} × {cause}")));
     lines
 }
 

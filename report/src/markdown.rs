@@ -2,16 +2,15 @@
 
 use std::fmt::Write as _;
 
-use results::{ProcedureSummary, SearchSummary, SloResult, Status, Summary, units};
-use statistics::ProbeOutcome;
+use results::{SearchSummary, SloResult, Summary, in_order, units};
 
 /// The verdict, the objectives, each procedure's account in this order, and what there is to know of the run.
 pub fn render(summary: &Summary, order: &[String]) -> String {
     let mut text = format!(
         "## {} {}: {}\n",
-        symbol(summary.verdict.status),
+        summary.verdict.status.symbol(),
         inline(&summary.scenario),
-        word(summary.verdict.status)
+        summary.verdict.status.as_str()
     );
     for reason in summary.verdict.reasons.iter().take(MOST_REASONS) {
         let _ = write!(text, "\n- {}", inline(reason));
@@ -46,21 +45,17 @@ pub fn render(summary: &Summary, order: &[String]) -> String {
 /// The result of a capacity search.
 pub fn render_search(summary: &SearchSummary) -> String {
     let (scenario, verdict) = (inline(&summary.scenario), inline(&summary.verdict));
-    let mut text = format!("## {} {scenario}: {verdict}\n\n", symbol(summary.status));
+    let mut text = format!("## {} {scenario}: {verdict}\n\n", summary.status.symbol());
     text.push_str("| probe | rate | outcome | p99 | success |\n|---|---:|---|---:|---:|\n");
     for probe in summary.probes.iter().take(MOST_ROWS) {
-        let outcome = match probe.outcome {
-            ProbeOutcome::Held => "held",
-            ProbeOutcome::Broke => "broke",
-            ProbeOutcome::Generator => "generator",
-        };
         let p99 = probe.latency_us_p99.map(|us| units::latency(us as f64)).unwrap_or_default();
         let success = probe.success_percent.map(|percent| format!("{percent:.2} %")).unwrap_or_default();
         let _ = writeln!(
             text,
-            "| {} | {:.1}/s | {outcome} | {p99} | {success} |",
+            "| {} | {:.1}/s | {} | {p99} | {success} |",
             inline(&probe.folder),
-            probe.rate_per_s
+            probe.rate_per_s,
+            probe.outcome.as_str()
         );
     }
     let _ = write!(text, "\nrun `{}` · seed {}\n", code(&summary.run_id), summary.seed);
@@ -93,9 +88,7 @@ fn objectives(summary: &Summary, text: &mut String) {
 }
 
 fn procedures(summary: &Summary, order: &[String], text: &mut String) {
-    let place = |name: &str| order.iter().position(|known| known == name).unwrap_or(usize::MAX);
-    let mut all: Vec<(&String, &ProcedureSummary)> = summary.procedures.iter().collect();
-    all.sort_by_key(|(name, _)| place(name));
+    let all = in_order(&summary.procedures, order);
     if all.is_empty() {
         return;
     }
@@ -104,20 +97,20 @@ fn procedures(summary: &Summary, order: &[String], text: &mut String) {
          |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for (name, one) in all {
-        let latency = |us: u64| if us == 0 { "–".to_owned() } else { units::latency(us as f64) };
+        let [_, failed, timed_out, abandoned, never_started] = one.account().map(|part| part.total);
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             inline(name),
             one.planned,
             one.succeeded,
-            one.failed.values().sum::<u64>(),
-            one.timed_out,
-            one.abandoned.values().sum::<u64>(),
-            one.never_started,
-            latency(one.latency_us.p50),
-            latency(one.latency_us.p95),
-            latency(one.latency_us.p99)
+            failed,
+            timed_out,
+            abandoned,
+            never_started,
+            units::latency_if_any(one.latency_us.p50),
+            units::latency_if_any(one.latency_us.p95),
+            units::latency_if_any(one.latency_us.p99)
         );
     }
 }
@@ -126,8 +119,7 @@ fn procedures(summary: &Summary, order: &[String], text: &mut String) {
 fn causes(summary: &Summary, text: &mut String) {
     let mut lines = Vec::new();
     for (name, one) in &summary.procedures {
-        let causes = one.failed.iter().chain(&one.timed_out_by_timer).chain(&one.abandoned);
-        for (cause, count) in causes.chain(&one.never_started_by_reason) {
+        for (cause, count) in one.causes() {
             lines.push(format!("| {} | {} | {count} |\n", inline(name), inline(cause)));
         }
     }
@@ -150,22 +142,6 @@ fn mark(slo: &SloResult) -> &'static str {
         (false, _) => "▫️",
         (true, true) => "✅",
         (true, false) => "❌",
-    }
-}
-
-fn symbol(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "✅",
-        Status::Fail => "❌",
-        Status::Invalid => "⚠️",
-    }
-}
-
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "pass",
-        Status::Fail => "fail",
-        Status::Invalid => "invalid",
     }
 }
 
@@ -198,6 +174,9 @@ const LONGEST: usize = 400;
 
 #[cfg(test)]
 mod tests {
+    use results::{ProcedureSummary, Status};
+    use statistics::ProbeOutcome;
+
     use super::*;
 
     #[test]

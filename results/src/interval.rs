@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Percentiles, ShownEvent, UserPlaneSummary};
+use crate::{Percentiles, ShownEvent, UserPlaneSummary, procedure};
 
 /// One interval of the run: a second, or several of a long one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,12 +67,12 @@ pub struct IntervalFigures {
 impl IntervalFigures {
     /// What failed, whatever the cause.
     pub fn all_failed(&self) -> u64 {
-        self.failed.values().fold(0, |sum, n| sum.saturating_add(*n))
+        procedure::sum(&self.failed)
     }
 
     /// What was given up, whatever the reason.
     pub fn all_abandoned(&self) -> u64 {
-        self.abandoned.values().fold(0, |sum, n| sum.saturating_add(*n))
+        procedure::sum(&self.abandoned)
     }
 }
 

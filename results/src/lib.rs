@@ -38,7 +38,9 @@ pub use handovers::{HandoverCells, HandoverSummary};
 pub use impairments::{Fault, ImpairmentSummary, ImpairmentWindow, Override};
 pub use interval::{Interval, IntervalFigures};
 pub use measurements::{CountUnit, Counts, Measurement};
-pub use procedure::{Outcome, OutcomeCount, PercentileRow, Percentiles, PhaseSummary, ProcedureSummary};
+pub use procedure::{
+    Outcome, OutcomeCount, PercentileRow, Percentiles, PhaseSummary, ProcedureSummary, in_order,
+};
 pub use progress::{AgentProgress, Phase, ProcedureProgress, Progress};
 pub use reasons::{
     AGENT_LOST, AGENT_STOOD_STILL, KEPT_BACK, LEASE_LAPSED, OTHER_SHARD_AWAY, OTHER_SHARD_SILENT,

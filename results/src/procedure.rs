@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::units::float;
 use crate::{Coverage, is_own_reason};
 
 /// One procedure: `planned = succeeded + failed + timed_out + abandoned + never_started`.
@@ -166,6 +167,22 @@ impl ProcedureSummary {
         self.planned.saturating_sub(self.judged())
     }
 
+    /// The share of the judged attempts that succeeded, per cent; nothing where none was judged.
+    pub fn success_percent(&self) -> Option<f64> {
+        let judged = self.judged();
+        (judged > 0).then(|| 100.0 * float(self.succeeded) / float(judged))
+    }
+
+    /// What failed, whatever the cause.
+    pub fn all_failed(&self) -> u64 {
+        sum(&self.failed)
+    }
+
+    /// Why attempts did not succeed, in the order of the account.
+    pub fn causes(&self) -> impl Iterator<Item = (&String, &u64)> {
+        self.account().into_iter().filter_map(|part| part.by_cause).flatten()
+    }
+
     /// The account: with what was planned on the other side.
     pub fn account(&self) -> [OutcomeCount<'_>; 5] {
         Outcome::ALL.map(|outcome| {
@@ -181,7 +198,15 @@ impl ProcedureSummary {
     }
 }
 
-fn sum(by_cause: &BTreeMap<String, u64>) -> u64 {
+/// The entries of a map by procedure in this order, such as the scenario's; those that it does not name come last.
+pub fn in_order<'a, T>(by_procedure: &'a BTreeMap<String, T>, order: &[String]) -> Vec<(&'a str, &'a T)> {
+    let place = |name: &str| order.iter().position(|known| known == name).unwrap_or(usize::MAX);
+    let mut all: Vec<_> = by_procedure.iter().map(|(name, of)| (name.as_str(), of)).collect();
+    all.sort_by_key(|(name, _)| place(name));
+    all
+}
+
+pub(crate) fn sum(by_cause: &BTreeMap<String, u64>) -> u64 {
     by_cause.values().fold(0, |sum, n| sum.saturating_add(*n))
 }
 
@@ -214,5 +239,9 @@ mod tests {
             ..ProcedureSummary::default()
         };
         assert_eq!((figures.judged(), figures.not_judged()), (89, 11));
+        assert_eq!(figures.success_percent(), Some(100.0 * 80.0 / 89.0));
+        assert_eq!(ProcedureSummary::default().success_percent(), None, "nothing was judged");
+        let all: Vec<&str> = figures.causes().map(|(cause, _)| cause.as_str()).collect();
+        assert_eq!(all, ["congestion", "agent-lost", "barred", "end-of-run"]);
     }
 }

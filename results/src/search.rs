@@ -62,7 +62,7 @@ pub struct Probe {
     /// The 99th percentile of the latency, µs; nothing where nothing succeeded.
     #[serde(default)]
     pub latency_us_p99: Option<u64>,
-    /// Attempts that succeeded, of those that were started, per cent.
+    /// Attempts that succeeded, of those that the target had a part in, per cent.
     #[serde(default)]
     pub success_percent: Option<f64>,
     /// The 99th percentile of how late attempts left, µs.

@@ -27,6 +27,15 @@ impl Status {
             Self::Invalid => "invalid",
         }
     }
+
+    /// As a sign, where there is no colour of ours: chats and Markdown.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Pass => "✅",
+            Self::Fail => "❌",
+            Self::Invalid => "⚠️",
+        }
+    }
 }
 
 /// How a run ended, and why.

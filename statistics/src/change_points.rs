@@ -3,6 +3,8 @@
 //! The test knows ranks alone: an outlier is one rank among others, and no distribution is assumed. Parts of fewer than
 //! [`SHORTEST`] figures are not told apart.
 
+use crate::drift::median_of_sorted;
+
 /// A level begins here.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChangePoint {
@@ -89,11 +91,7 @@ fn sign(a: f64, b: f64) -> f64 {
 fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
-    match (sorted.get(sorted.len() / 2), sorted.len() % 2) {
-        (None, _) => f64::NAN,
-        (Some(middle), 1) => *middle,
-        (Some(upper), _) => (upper + sorted[sorted.len() / 2 - 1]) / 2.0,
-    }
+    median_of_sorted(&sorted).unwrap_or(f64::NAN)
 }
 
 /// Figures that a level has at least.

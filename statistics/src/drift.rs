@@ -91,7 +91,7 @@ pub fn trend(points: &[(f64, f64)], doubt: f64) -> Option<Trend> {
     })
 }
 
-fn median_of_sorted(values: &[f64]) -> Option<f64> {
+pub(crate) fn median_of_sorted(values: &[f64]) -> Option<f64> {
     let middle = values.len() / 2;
     let upper = *values.get(middle)?;
     Some(if values.len() % 2 == 1 { upper } else { f64::midpoint(values[middle - 1], upper) })

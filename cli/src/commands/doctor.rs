@@ -10,6 +10,7 @@ use doctor::{Finding, Level, Needs, Topic};
 use scenarios::{Plan, Scenario};
 use serde_json::json;
 
+use super::check::counted;
 use super::scenario::path_and_value;
 use crate::exit::Exit;
 
@@ -156,15 +157,15 @@ impl Arguments {
                 }
             }
         }
-        let counted = |count: usize, what: &str| match count {
-            1 => format!("1 {what}"),
-            count => format!("{count} {what}s"),
-        };
         match (faults, warnings) {
             (0, 0) => println!("a run can begin"),
-            (0, warnings) => println!("a run can begin; {}", counted(warnings, "warning")),
+            (0, warnings) => println!("a run can begin; {}", counted(warnings as u64, "warning")),
             (faults, warnings) => {
-                println!("no run can begin: {}, {}", counted(faults, "fault"), counted(warnings, "warning"));
+                println!(
+                    "no run can begin: {}, {}",
+                    counted(faults as u64, "fault"),
+                    counted(warnings as u64, "warning")
+                );
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
 use anyhow::{Error, bail};
-use results::units;
+use results::{Percentiles, ProcedureSummary, units};
 use serde_json::{Value, json};
 use statistics::{ChangePoint, change_points};
 
@@ -112,17 +112,10 @@ impl Metric {
 
     fn of(&self, summary: &Value) -> Option<f64> {
         let found = self.path.iter().try_fold(summary, |value, key| value.get(key))?;
-        let count = |key: &str| match &found[key] {
-            Value::Object(causes) => causes.values().filter_map(Value::as_u64).sum(),
-            value => value.as_u64().unwrap_or_default(),
-        };
+        let procedure = || serde_json::from_value::<ProcedureSummary>(found.clone()).ok();
         match self.kind {
-            Kind::Success => {
-                let succeeded = count("succeeded");
-                let ended = succeeded + count("failed") + count("timed_out");
-                (ended > 0).then(|| 100.0 * succeeded as f64 / ended as f64)
-            }
-            Kind::Failed => Some(count("failed") as f64),
+            Kind::Success => procedure()?.success_percent(),
+            Kind::Failed => Some(units::float(procedure()?.all_failed())),
             // Of nothing there is no percentile.
             Kind::Microseconds => found.as_f64().filter(|us| *us > 0.0),
             Kind::Count | Kind::PerSecond => found.as_f64(),
@@ -141,11 +134,10 @@ impl Metric {
 
 /// The key of a percentile in `summary.json`.
 fn percentile(text: &str) -> Result<String, Error> {
-    Ok(match text {
-        "p50" | "p90" | "p95" | "p99" | "max" => text.to_owned(),
-        "p99.9" | "p999" => "p999".to_owned(),
-        _ => bail!("{text:?} is no percentile here: p50, p90, p95, p99, p99.9 and max are"),
-    })
+    match Percentiles::TABLE.iter().find(|row| [row.key, row.title].contains(&text)) {
+        Some(row) => Ok(row.key.to_owned()),
+        None => bail!("{text:?} is no percentile here: p50, p90, p95, p99, p99.9 and max are"),
+    }
 }
 
 /// What could be asked for instead.
@@ -227,7 +219,8 @@ mod tests {
     #[test]
     fn figures_are_found_where_summaries_have_them() {
         let summary = json!({
-            "procedures": {"registration": {"succeeded": 90, "failed": {"a": 5, "b": 3}, "timed_out": 2,
+            "procedures": {"handover-xn": {"succeeded": 9, "abandoned": {"agent-lost": 4, "end-of-run": 1}},
+                "registration": {"succeeded": 90, "failed": {"a": 5, "b": 3}, "timed_out": 2,
                 "latency_us": {"p50": 1000, "p999": 9000}, "service_us": {"p50": 0}}},
             "billing": {"unreconciled": 4}, "generator": {"lateness_us": {"p99": 70}},
             "knee": {"rate": 120.5}
@@ -237,6 +230,7 @@ mod tests {
             ("registration.latency.p99.9", Some(9000.0), "9.00 ms"),
             ("registration.success", Some(90.0), "90.000 %"),
             ("registration.failed", Some(8.0), "8"),
+            ("handover-xn.success", Some(90.0), "90.000 %"),
             ("billing.unreconciled", Some(4.0), "4"),
             ("capacity.knee", Some(120.5), "120.5/s"),
             ("registration.service.p50", None, ""),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use results::{SearchSummary, SloResult, Status, Summary};
+use results::{SearchSummary, SloResult, Summary};
 use serde_json::{Value, json};
 
 /// How a run ended, or a capacity search.
@@ -17,32 +17,31 @@ pub(crate) struct Message {
 impl Message {
     /// Of a run.
     pub(crate) fn of_run(summary: &Summary, folder: &Path) -> Self {
-        let status = word(summary.verdict.status);
+        let status = summary.verdict.status;
         let missed: Vec<&SloResult> = summary.slos.iter().filter(|slo| slo.judged && !slo.pass).collect();
         let reasons: Vec<&String> = summary.verdict.reasons.iter().take(MOST_REASONS).collect();
         let plain = json!({
             "event": "run-ended", "run_id": summary.run_id, "scenario": summary.scenario, "seed": summary.seed,
-            "verdict": {"status": status, "reasons": reasons}, "missed": missed, "started_at": summary.started_at,
+            "verdict": {"status": status.as_str(), "reasons": reasons}, "missed": missed, "started_at": summary.started_at,
             "duration_s": summary.duration_s, "target": summary.target, "folder": folder.display().to_string(), "version": summary.version,
         });
         Self {
             plain,
-            short: format!("{} {}: {status}", sign(status), summary.scenario),
+            short: format!("{} {}: {}", status.symbol(), summary.scenario, status.as_str()),
             lines: reasons.into_iter().cloned().chain([format!("run {}", summary.run_id)]).collect(),
         }
     }
 
     /// Of a capacity search.
     pub(crate) fn of_search(summary: &SearchSummary, folder: &Path) -> Self {
-        let status = word(summary.status);
         let plain = json!({
             "event": "search-ended", "run_id": summary.run_id, "scenario": summary.scenario, "seed": summary.seed,
-            "verdict": {"status": status, "reasons": [summary.verdict]}, "knee": summary.knee,
+            "verdict": {"status": summary.status.as_str(), "reasons": [summary.verdict]}, "knee": summary.knee,
             "folder": folder.display().to_string(), "version": env!("CARGO_PKG_VERSION"),
         });
         Self {
             plain,
-            short: format!("{} {}: {}", sign(status), summary.scenario, summary.verdict),
+            short: format!("{} {}: {}", summary.status.symbol(), summary.scenario, summary.verdict),
             lines: vec![format!("run {}", summary.run_id)],
         }
     }
@@ -60,26 +59,12 @@ impl Message {
     }
 }
 
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "pass",
-        Status::Fail => "fail",
-        Status::Invalid => "invalid",
-    }
-}
-
-fn sign(status: &str) -> &'static str {
-    match status {
-        "pass" => "✅",
-        "fail" => "❌",
-        _ => "⚠️",
-    }
-}
-
 const MOST_REASONS: usize = 10;
 
 #[cfg(test)]
 mod tests {
+    use results::Status;
+
     use super::*;
 
     #[test]

@@ -113,7 +113,8 @@ fn a_low_terminal_keeps_the_headline_the_procedures_and_the_objectives() {
 #[test]
 fn procedures_come_in_the_order_of_the_scenario() {
     let progress = busy();
-    let names: Vec<&str> = in_order(&progress).map(|(name, _)| name).collect();
+    let names: Vec<&str> =
+        in_order(&progress.procedures, &progress.order).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["registration", "pdu-session", "handover-n2", "mobility-registration-update"]);
 }
 

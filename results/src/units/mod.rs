@@ -48,6 +48,11 @@ pub fn decimal(n: f64) -> String {
     if fraction.is_empty() { group(whole) } else { format!("{}.{fraction}", group(whole)) }
 }
 
+/// The same; a percentile of nothing is no zero.
+pub fn latency_if_any(us: u64) -> String {
+    if us == 0 { "–".to_owned() } else { latency(float(us)) }
+}
+
 /// Microseconds with three significant digits: `850 µs`, `12.3 ms`, `1.40 s`.
 pub fn latency(us: f64) -> String {
     let (value, unit) = match us.abs() {

@@ -49,6 +49,17 @@ pub enum ProbeOutcome {
     Generator,
 }
 
+impl ProbeOutcome {
+    /// As `summary.json` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Broke => "broke",
+            Self::Generator => "generator",
+        }
+    }
+}
+
 /// One probe.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Probed {

@@ -65,7 +65,7 @@ fn print_whole(plan: &Description, drawn: bool) {
     println!("ends after {}, at the latest after {}", seconds(plan.duration), seconds(plan.longest));
 }
 
-fn counted(count: u64, what: &str) -> String {
+pub(super) fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 

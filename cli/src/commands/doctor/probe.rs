@@ -7,11 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context, Error};
 use coordinator::RunFolder;
 use doctor::{Finding, Topic};
+use results::units::latency_if_any;
 use results::{ProcedureSummary, Status, Summary};
 use scenarios::{Plan, Procedure, Scenario};
 
 use crate::commands::run::{Played, embedded};
-use crate::view::duration;
 
 /// Plays the life of the scenario's one subscriber; what it leaves on the disk is removed.
 pub(super) fn try_out(
@@ -80,11 +80,12 @@ fn findings(summary: &Summary) -> Vec<Finding> {
 /// How one procedure went; the others may have had nothing to begin with.
 fn went(topic: Topic, does: &str, procedure: &ProcedureSummary) -> Finding {
     if procedure.succeeded > 0 {
-        return Finding::good(topic, format!("it {does}, within {}", duration(procedure.latency_us.max)));
+        return Finding::good(
+            topic,
+            format!("it {does}, within {}", latency_if_any(procedure.latency_us.max)),
+        );
     }
-    let causes = procedure.failed.keys().chain(procedure.timed_out_by_timer.keys());
-    let causes = causes.chain(procedure.abandoned.keys()).chain(procedure.never_started_by_reason.keys());
-    let cause = causes.map(String::as_str).next().unwrap_or("no answer");
+    let cause = procedure.causes().map(|(cause, _)| cause.as_str()).next().unwrap_or("no answer");
     let never = procedure.started == 0;
     if never {
         return Finding::note(topic, format!("it never {does}: {cause}"));
