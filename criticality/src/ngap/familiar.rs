@@ -53,7 +53,7 @@ impl Familiar {
         let digest = digest(ie, octets);
         let place = self.known.binary_search_by_key(&digest, |known| known.digest);
         let known = place.ok().and_then(|place| self.known.get(place));
-        known.is_some_and(|known| known.ie == ie && *known.octets == *octets)
+        known.is_some_and(|known| known.is(ie, octets))
     }
 
     fn put(&mut self, ie: Option<u16>, octets: &[u8]) {
@@ -61,12 +61,26 @@ impl Familiar {
             return;
         }
         let digest = digest(ie, octets);
+        let place = self.known.binary_search_by_key(&digest, |known| known.digest);
+        // Of a message that is new in one IE the others are known already.
+        if place.is_ok_and(|place| self.known[place].is(ie, octets)) {
+            return;
+        }
         let new = Known { digest, ie, octets: octets.into() };
-        match self.known.binary_search_by_key(&digest, |known| known.digest) {
+        match place {
             Ok(place) => self.known[place] = new,
-            Err(_) if self.known.len() >= MOST => self.known = vec![new],
+            Err(_) if self.known.len() >= MOST => {
+                self.known.clear();
+                self.known.push(new);
+            }
             Err(place) => self.known.insert(place, new),
         }
+    }
+}
+
+impl Known {
+    fn is(&self, ie: Option<u16>, octets: &[u8]) -> bool {
+        self.ie == ie && *self.octets == *octets
     }
 }
 
