@@ -75,7 +75,6 @@ struct Ue {
     presence: Presence,
     registered: bool,
     session: bool,
-    is_aside: bool,
     told: Standing,
 }
 
@@ -112,7 +111,6 @@ impl PlayedNetwork {
             presence: Presence::Here,
             registered: false,
             session: false,
-            is_aside: false,
             told: Standing::SWITCHED_OFF,
         };
         Self {
@@ -233,7 +231,6 @@ impl PlayedNetwork {
                 presence: Presence::Free,
                 registered: false,
                 session: false,
-                is_aside: false,
                 told: Standing::default(),
             });
         }

@@ -52,11 +52,7 @@ impl RadioNetwork for PlayedNetwork {
         self.events.pop_front()
     }
 
-    fn set_aside(&mut self, ue: u32, is_aside: bool) {
-        if let Some(ue) = self.ues.get_mut(ue as usize) {
-            ue.is_aside = is_aside;
-        }
-    }
+    fn set_aside(&mut self, _: u32, _: bool) {}
 
     fn enter(&mut self, stage: Stage, _: Instant, _: &mut Vec<Played>) {
         self.stage = stage;
