@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
 use identity::{Performer, Procedure};
@@ -94,11 +95,6 @@ impl Attempts {
     pub(crate) fn contains(&self, ue: u32) -> bool {
         self.in_flight.contains_key(&(ue, Performer::Ue))
             || self.in_flight.contains_key(&(ue, Performer::RanNode))
-    }
-
-    /// Whether this is what the UE attempts.
-    pub(crate) fn is(&self, ue: u32, procedure: Procedure) -> bool {
-        self.in_flight.get(&(ue, procedure.performer())).is_some_and(|attempt| attempt.procedure == procedure)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -227,15 +223,13 @@ impl Attempts {
         Some(First { ue, performer: silent, planned })
     }
 
-    /// The first message of an attempt was given to the kernel. What it waited for here is the generator's lateness: how long
-    /// it was.
-    pub(crate) fn left(&mut self, first: First, at: Instant, recorder: &mut Recorder) -> Duration {
+    /// The first message of an attempt was given to the kernel. What it waited for here is the generator's lateness.
+    pub(crate) fn left(&mut self, first: First, at: Instant, recorder: &mut Recorder) {
         let waited = since(at, first.planned);
-        let Some(attempt) = self.in_flight.get_mut(&(first.ue, first.performer)) else { return waited };
+        let Some(attempt) = self.in_flight.get_mut(&(first.ue, first.performer)) else { return };
         attempt.began += waited;
         attempt.late = attempt.late.map(|late| late + waited);
         attempt.record_lateness(recorder);
-        waited
     }
 
     /// Records the lateness of what has begun, before a report counts it: also of what has not left yet, as far as is known.
@@ -259,10 +253,11 @@ impl Attempts {
         now: Instant,
         recorder: &mut Recorder,
     ) -> bool {
-        if !self.is(ue, procedure) {
+        let Entry::Occupied(found) = self.in_flight.entry((ue, procedure.performer())) else { return false };
+        if found.get().procedure != procedure {
             return false;
         }
-        let Some(mut attempt) = self.in_flight.remove(&(ue, procedure.performer())) else { return false };
+        let mut attempt = found.remove();
         attempt.record_lateness(recorder);
         let name = procedure.name();
         let parts = attempt.parts;

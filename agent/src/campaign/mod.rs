@@ -210,8 +210,8 @@ impl Campaign {
             return;
         }
         let succeeded = *end == End::Succeeded;
-        let is_owned = self.attempts.is_owned(ue, procedure);
-        let is_disturbed = self.attempts.is_disturbed(ue, procedure);
+        let is_owned = handover.is_some() && self.attempts.is_owned(ue, procedure);
+        let is_disturbed = handover.is_some() && self.attempts.is_disturbed(ue, procedure);
         let failed_into = handover.and_then(|handover| handover.into).and_then(|shard| {
             let (cause, timed_out) = match end {
                 End::Failed(cause) => (cause, false),
@@ -221,7 +221,7 @@ impl Campaign {
             let (cause, parts) = self.attempts.counted_as(ue, procedure, cause)?;
             Some((shard, cause, timed_out, parts))
         });
-        let latency = self.attempts.latency_of(ue, procedure, now).filter(|_| succeeded);
+        let latency = if succeeded { self.attempts.latency_of(ue, procedure, now) } else { None };
         if !self.attempts.end(ue, procedure, end, now, &mut self.recorder) {
             // What a node does may have been given up before: too late, or at the end of the run.
             if procedure.performer() == identity::Performer::Ue {
@@ -254,8 +254,7 @@ impl Campaign {
 
     /// Whether the UE is in the middle of something, or of something that is done to it.
     fn is_busy(&self, ue: u32) -> bool {
-        let standing = self.ready.standing(ue);
-        self.attempts.contains(ue) || standing.leaving || !standing.idle || self.ready.is_aside(ue)
+        self.attempts.contains(ue) || self.ready.standing(ue).is_busy()
     }
 
     // What is due.
@@ -337,8 +336,7 @@ impl Campaign {
             return PartSet::default();
         }
         let scenario = self.plan.scenario();
-        let start = self.clock.start();
-        let due = start.map(|start| due.saturating_duration_since(start)).unwrap_or_default();
+        let due = self.clock.since_start(due);
         let place = place.filter(|place| place.gnb < scenario.cells.nodes).map(|place| {
             let session = place.session.and_then(|session| scenario.sessions.get(session as usize));
             Place {

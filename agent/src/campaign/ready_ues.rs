@@ -56,10 +56,6 @@ impl ReadyUes {
         self.slot(ue).is_aside = is_aside;
     }
 
-    pub(crate) fn is_aside(&self, ue: u32) -> bool {
-        self.get(ue).is_some_and(|one| one.is_aside)
-    }
-
     /// Chooses the UE for an attempt: the one that has waited longest among those in the right state.
     ///
     /// A handover needs a UE that is connected. Of UEs that were handed over equally often a connected one goes first;
@@ -76,7 +72,7 @@ impl ReadyUes {
             if !one.is_able(procedure) {
                 return Fitness::Unable;
             }
-            if attempts(ue) || one.standing.leaving || !one.standing.idle {
+            if attempts(ue) || one.standing.is_busy() {
                 return Fitness::Busy;
             }
             let rank = match procedure {

@@ -278,7 +278,7 @@ impl Counts {
 
 /// Whole microseconds, at least 1: a histogram has no zero.
 pub(crate) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
+    crate::time::micros(duration).max(1)
 }
 
 fn add(map: &mut BTreeMap<String, u64>, key: &str, count: u64) {

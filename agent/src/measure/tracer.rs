@@ -108,7 +108,7 @@ impl Tracer {
     /// An attempt succeeded. Its messages are worth keeping when it is among the slowest of its procedure.
     pub(crate) fn succeeded(&mut self, ue: u32, procedure: &'static str, latency: Duration) {
         let Some(trace) = self.ues.get_mut(&ue) else { return };
-        let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        let us = crate::time::micros(latency);
         let slowest = self.slowest.entry(procedure).or_default();
         let place = slowest.partition_point(|known| *known >= us);
         if place >= MOST_SLOW {

@@ -1,6 +1,6 @@
-//! How a procedure of a UE ended, in the words of the account.
+//! How a procedure of a UE, or a handover, ended, in the words of the account.
 
-use signalling::Outcome;
+use signalling::{HandoverFailure, Outcome};
 
 use crate::seam::End;
 
@@ -11,6 +11,17 @@ impl From<Outcome> for End {
             Outcome::Failed(cause) if cause.is_the_ues_own() => Self::Abandoned(cause.to_string()),
             Outcome::Failed(cause) => Self::Failed(cause.to_string()),
             Outcome::TimedOut(timer) => Self::TimedOut(timer.as_str().to_owned()),
+        }
+    }
+}
+
+impl From<HandoverFailure> for End {
+    fn from(failure: HandoverFailure) -> Self {
+        match failure {
+            HandoverFailure::PreparationTimedOut | HandoverFailure::PathSwitchTimedOut => {
+                Self::TimedOut(failure.to_string())
+            }
+            _ => Self::Failed(failure.to_string()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use identity::{CellId, Performer};
 use scenarios::stream_seed;
-use signalling::{Device, NodeEvent, Procedure, ReleaseCause, Released, TargetGnb, Timer, UeEvent};
+use signalling::{Device, NodeEvent, Procedure, ReleaseCause, Released, TargetGnb, UeEvent};
 
 use super::access::Cell;
 use super::action::ShardAction;
@@ -13,7 +13,7 @@ use super::handovers::{Departure, ExpectedUe, Fate, Step, Target};
 use super::node::ended_by;
 use super::planning::plan_handover;
 use super::{Ran, SEED_OF_HANDOVERS};
-use crate::seam::{End, RadioEvent, Stage};
+use crate::seam::{End, Handover, RadioEvent, Stage};
 use crate::transfer::{Encrypted, EncryptedId, EncryptionError, UeContext, UeContextTransfer, Who};
 
 impl Ran {
@@ -107,9 +107,7 @@ impl Ran {
                 self.handovers.touch(now);
                 self.user_plane.depart(ue, network, now);
                 self.access.disconnect(ue);
-                for timer in Timer::ALL {
-                    self.ue_timers.stop((ue, timer));
-                }
+                self.stop_timers(ue);
                 let performer = Some(Performer::Ue);
                 self.emit(RadioEvent::Dropped { ue, performer, reason: "handed-over" });
                 self.intents.remove(&ue);
@@ -151,14 +149,13 @@ impl Ran {
         self.note(ue);
         // What was given up before, too late or at the end of the run, ends no more.
         if !departure.is_reported {
-            self.tell_handover(ue, departure, end, now);
+            let handover = departure.handover(end == End::Succeeded, now);
+            self.tell_handover(ue, departure.procedure, end, handover);
         }
     }
 
-    fn tell_handover(&mut self, ue: u32, departure: &Departure, end: End, now: Instant) {
-        let procedure = departure.procedure;
+    fn tell_handover(&mut self, ue: u32, procedure: Procedure, end: End, handover: Handover) {
         self.trace_end(ue, procedure, &end);
-        let handover = departure.handover(end == End::Succeeded, now);
         self.emit(RadioEvent::HandoverFinished { ue, procedure, end, handover });
     }
 
@@ -169,9 +166,7 @@ impl Ran {
             return;
         }
         let (procedure, handover) = (departure.procedure, departure.handover(false, now));
-        let end = End::TimedOut("TNGRELOCoverall".into());
-        self.trace_end(ue, procedure, &end);
-        self.emit(RadioEvent::HandoverFinished { ue, procedure, end, handover });
+        self.tell_handover(ue, procedure, End::TimedOut("TNGRELOCoverall".into()), handover);
     }
 
     /// A gNB has released the UE: at the source that is the end of an N2 handover, at the target of one over Xn its failure.

@@ -35,7 +35,7 @@ use wire::to_agent::Lease;
 use crate::measure::Comment;
 use crate::seam::{End, RadioEvent, ScheduleClock, ShardUe, Stage, Start, StartCause, Visitors};
 
-use crate::time::Timers;
+use crate::time::{Timers, micros};
 use crate::transfer::{Encryption, SessionContext, UeContext, place_of, timer_of};
 use crate::user_plane::{Outgoing, UserPlane, UserPlaneEnd};
 use access::Access;
@@ -186,10 +186,10 @@ impl Ran {
         match cause {
             StartCause::Due { index, due, .. } => {
                 let late = now.saturating_duration_since(due);
-                let start = self.clock.start();
+                let clock = self.clock;
                 tracer.begins(ue, || Comment::Scheduled {
                     attempt: format!("{name} {index}"),
-                    due: start.map(|start| due.saturating_duration_since(start)).unwrap_or_default(),
+                    due: clock.since_start(due),
                     late,
                 });
             }
@@ -351,8 +351,7 @@ impl Ran {
     ) -> UeContext {
         let left = |timer: Timer| {
             let at = self.ue_timers.expires((ue, timer))?;
-            let left = at.saturating_duration_since(now).as_micros();
-            Some((place_of(timer)?, u64::try_from(left).unwrap_or(u64::MAX)))
+            Some((place_of(timer)?, micros(at.saturating_duration_since(now))))
         };
         let timers = state.timers().filter_map(left).collect();
         let (home, group) = (self.visitors.origin(ue), self.ues.group(ue));

@@ -231,20 +231,12 @@ impl Ran {
                 if cause == HandoverFailure::AnotherUe {
                     self.unexpected.count("sealed-ue-misdirected");
                 }
-                let end = match cause {
-                    HandoverFailure::PreparationTimedOut => End::TimedOut(cause.to_string()),
-                    _ => End::Failed(cause.to_string()),
-                };
-                self.handover_failed(ue, end, now);
+                self.handover_failed(ue, cause.into(), now);
             }
             NodeAction::HandoverOverdue { ue } => self.handover_overdue(ue, now),
             NodeAction::PathSwitched { ue } => self.path_switched(ue, now, out),
             NodeAction::PathSwitchFailed { ue, cause } => {
-                let end = match cause {
-                    HandoverFailure::PathSwitchTimedOut => End::TimedOut(cause.to_string()),
-                    _ => End::Failed(cause.to_string()),
-                };
-                self.path_switch_failed(ue, end, now, out);
+                self.path_switch_failed(ue, cause.into(), now, out);
             }
             NodeAction::Ready => {
                 if self.nodes.is_set_up(interface, self.clock, now) {

@@ -192,15 +192,14 @@ impl Ran {
 
     /// A NAS message that the radio has lost is on no wire, and explains what comes after it.
     fn trace_lost(&mut self, ue: u32, lost: Option<Delivery>, now: Instant) {
+        let (uplink, nas) = match lost {
+            Some(Delivery::Connect { nas, .. } | Delivery::Uplink(nas)) => (true, nas),
+            Some(Delivery::Downlink(nas)) => (false, nas),
+            _ => return,
+        };
         let interface = self.access.gnb_of(ue).map(|gnb| self.nodes.interface(gnb, 0));
         let ends = interface.and_then(|interface| self.nodes.get(interface)?.ends);
-        match lost {
-            Some(Delivery::Connect { nas, .. } | Delivery::Uplink(nas)) => {
-                self.messages.trace_lost(ue, true, ends, nas, now);
-            }
-            Some(Delivery::Downlink(nas)) => self.messages.trace_lost(ue, false, ends, nas, now),
-            _ => {}
-        }
+        self.messages.trace_lost(ue, uplink, ends, nas, now);
     }
 
     /// Sends a message over the UE's connection; without one it goes nowhere.
@@ -279,8 +278,7 @@ impl Ran {
 
     /// The shard is taken over in the middle of the run: what holds then holds for it.
     pub(super) fn take_over_impairments(&mut self, now: Instant, out: &mut Vec<ShardAction>) {
-        let start = self.clock.start().unwrap_or(now);
-        for change in self.impairments.pass_to(now.saturating_duration_since(start)) {
+        for change in self.impairments.pass_to(self.clock.since_start(now)) {
             self.apply(change, now, out);
         }
         let lost = |kind| matches!(kind, Some(ImpairmentKind::SignalLoss { .. }));

@@ -156,6 +156,11 @@ impl Standing {
         idle: true,
         leaving: false,
     };
+
+    /// It is in the middle of something, or of something that is done to it.
+    pub fn is_busy(&self) -> bool {
+        self.leaving || !self.idle
+    }
 }
 
 /// How an attempt ends. The texts are causes that reports count by.

@@ -26,6 +26,11 @@ impl ScheduleClock {
         self.paused.map_or(now, |at| at.min(now))
     }
 
+    /// How far behind the beginning an instant lies, whether the clock stands still or not; nothing before there is one.
+    pub(crate) fn since_start(&self, at: Instant) -> Duration {
+        self.start.map(|start| at.saturating_duration_since(start)).unwrap_or_default()
+    }
+
     /// How far the schedules have come. `None` before their beginning, and where they never begin.
     pub fn elapsed(&self, now: Instant) -> Option<Duration> {
         let start = self.start.filter(|_| !self.unbegun)?;

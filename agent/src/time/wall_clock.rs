@@ -33,7 +33,7 @@ impl WallClock {
         let before = self.instant.saturating_duration_since(at);
         let after = at.saturating_duration_since(self.instant);
         let wall = (self.wall + after).saturating_sub(before);
-        u64::try_from(wall.as_micros()).unwrap_or(u64::MAX)
+        super::micros(wall)
     }
 }
 
