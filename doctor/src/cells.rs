@@ -3,24 +3,26 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use identity::{Plmn, Tac};
+use identity::{Plmn, Tac, Technology};
 use scenarios::Plan;
 use signalling::{AmfFacts, GnbSettings};
 
 /// Each different thing that gNBs of the plan broadcast, once, in their order: the first gNB that does, without a user plane.
 pub fn broadcasts(plan: &Plan) -> Vec<GnbSettings> {
-    let mut gnbs: Vec<scenarios::Node> =
-        (0..plan.shards()).flat_map(|shard| plan.shard(shard).nodes).collect();
-    // Other technologies have other set-ups.
-    gnbs.retain(|gnb| gnb.technology == identity::Technology::Nr);
-    gnbs.sort_by_key(|gnb| gnb.index);
+    let cells = &plan.scenario().cells;
     let mut all: Vec<GnbSettings> = Vec::new();
-    for gnb in gnbs {
+    // Other technologies have other set-ups.
+    let gnbs = (0..cells.nodes).map(|index| cells.node(index));
+    for gnb in gnbs.filter(|gnb| gnb.technology == Technology::Nr) {
         let alike =
             |one: &GnbSettings| one.plmn == gnb.plmn && one.tac == gnb.tac && one.slices == gnb.slices;
-        if all.len() < MOST && !all.iter().any(alike) {
-            let scenarios::Node { node_id: gnb_id, name, plmn, tac, slices, cells, .. } = gnb;
-            all.push(GnbSettings { gnb_id, name, plmn, tac, slices, cells, n3: None });
+        if all.iter().any(alike) {
+            continue;
+        }
+        let scenarios::Node { node_id: gnb_id, name, plmn, tac, slices, cells, .. } = gnb;
+        all.push(GnbSettings { gnb_id, name, plmn, tac, slices, cells, n3: None });
+        if all.len() == MOST {
+            break;
         }
     }
     all
@@ -31,17 +33,12 @@ pub(crate) fn clause(all: &[GnbSettings]) -> String {
     let plmns: BTreeSet<Plmn> = all.iter().map(|one| one.plmn).collect();
     let per_network = plmns.iter().map(|plmn| {
         let of = || all.iter().filter(|one| one.plmn == *plmn);
-        let tacs: BTreeSet<u32> = of().map(|one| number(one.tac)).collect();
+        let tacs: BTreeSet<Tac> = of().map(|one| one.tac).collect();
         let slices: BTreeSet<String> =
             of().flat_map(|one| one.slices.iter().map(ToString::to_string)).collect();
         format!("PLMN {plmn}, {}, {}", counted("TAC", &tacs), counted("slice", &slices))
     });
     per_network.collect::<Vec<_>>().join("; ")
-}
-
-fn number(tac: Tac) -> u32 {
-    let [a, b, c] = tac.octets();
-    u32::from_be_bytes([0, a, b, c])
 }
 
 /// What an AMF says that it serves, in one clause.

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 
+use gtpu::PORT;
 use sctp::Transport;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -53,7 +54,7 @@ fn kernel_sctp(needs: &Needs) -> Finding {
 
 fn raw_sockets(needs: &Needs) -> Finding {
     let wanted = needs.transports.contains(&Transport::RawIp);
-    match Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(SCTP_PROTOCOL))) {
+    match Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::SCTP)) {
         Ok(_) if sctp::pick() == Transport::Kernel && wanted => Finding::warning(
             Topic::RawSockets,
             "this process may use raw IP, and this kernel's own SCTP answers there with ABORT",
@@ -209,9 +210,6 @@ fn shown(octets: u64) -> String {
     edges::memory::shown(octets)
 }
 
-/// UDP port of GTP-U (TS 29.281 §4.4.2.3).
-const PORT: u16 = 2152;
-const SCTP_PROTOCOL: i32 = 132;
 /// Octets of a socket's buffer with which a burst of a second is not lost.
 const ENOUGH: u64 = 4 << 20;
 /// What agents ask for.

@@ -45,7 +45,7 @@ pub use difference::differing_fields;
 pub use draft::{Draft, DraftGroup, DraftSession, Kind};
 pub use error::ScenarioError;
 pub use expect::Expectation;
-pub use file::json_schema;
+pub use file::{is_name, json_schema};
 pub use generator::{FEWEST_LATE, Generator};
 pub use home_network::HomeAnswer;
 pub use identity::Procedure;
@@ -68,4 +68,4 @@ pub use slo::{
 };
 pub use stretch::parse_duration;
 pub use subscribers::{KeySource, OperatorKey, Subscriber, SubscriberGroup, SuciScheme, opc_of};
-pub use units::nearest;
+pub use units::{hint, nearest};

@@ -1,6 +1,6 @@
 //! Words that scenarios had before. They go on working: a tree with old words becomes one with new words before it is read.
 
-use crate::yaml::{Key, Node, Place, Value};
+use crate::yaml::{Key, Node, Place, Value, is_field};
 
 /// What a scenario called by an old word. It makes no scenario differ from another.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +69,7 @@ pub(crate) fn replace_in_path(parts: &mut Vec<String>) -> Option<(String, String
         let (from, to): (Vec<&str>, Vec<&str>) = (old.split('.').collect(), new.split('.').collect());
         let is = |(part, word): (&String, &&str)| match *word {
             "*" => part.parse::<usize>().is_ok(),
-            word => same(part, word),
+            word => is_field(part, word),
         };
         if parts.len() >= from.len() && parts.iter().zip(&from).all(is) {
             let shared = from.len() - 1;
@@ -89,9 +89,9 @@ pub(crate) fn replace_in_path(parts: &mut Vec<String>) -> Option<(String, String
 fn replace_below(node: &mut Node, from: &[&str], to: &[&str], first: &mut Option<Place>) {
     match (from, &mut node.value) {
         ([old], Value::Mapping(entries)) => {
-            let Some(at) = entries.iter().position(|(key, _)| same(&key.name, old)) else { return };
+            let Some(at) = entries.iter().position(|(key, _)| key.is(old)) else { return };
             let taken = |entries: &[(Key, Node)]| match to {
-                [new] => entries.iter().any(|(key, _)| same(&key.name, new)),
+                [new] => entries.iter().any(|(key, _)| key.is(new)),
                 _ => false,
             };
             // Both words at once: the old one is then an unknown field.
@@ -106,7 +106,7 @@ fn replace_below(node: &mut Node, from: &[&str], to: &[&str], first: &mut Option
             items.iter_mut().for_each(|item| replace_below(item, from, &to[1..], first));
         }
         ([name, from @ ..], Value::Mapping(entries)) => {
-            let below = entries.iter_mut().find(|(key, _)| same(&key.name, name));
+            let below = entries.iter_mut().find(|(key, _)| key.is(name));
             if let Some((_, below)) = below {
                 replace_below(below, from, &to[1..], first);
             }
@@ -123,7 +123,7 @@ fn put(entries: &mut Vec<(Key, Node)>, at: usize, path: &[&str], place: Place, v
         entries.insert(at.min(entries.len()), (key, value));
         return;
     }
-    let known = entries.iter().position(|(key, _)| same(&key.name, name));
+    let known = entries.iter().position(|(key, _)| key.is(name));
     let known = known.unwrap_or_else(|| {
         entries.push((key, Node { place, value: Value::Mapping(Vec::new()) }));
         entries.len() - 1
@@ -143,11 +143,6 @@ fn search_out_of_load(root: &mut Node) -> Option<Found> {
     let (key, _) = load.filter(|_| !known)?;
     "search".clone_into(&mut key.name);
     Some(Found { place: key.place, old: "load".to_owned(), new: "search".to_owned() })
-}
-
-/// Low lines are taken for hyphens.
-fn same(written: &str, word: &str) -> bool {
-    written.len() == word.len() && written.replace('_', "-") == word
 }
 
 #[cfg(test)]

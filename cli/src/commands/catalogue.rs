@@ -22,8 +22,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
             Some(entry) => print!("{}", entry.yaml),
             None => {
                 let names: Vec<&str> = catalogue.iter().map(|entry| entry.name).collect();
-                let meant = scenarios::nearest(name, &names);
-                let hint = meant.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+                let hint = scenarios::hint(name, &names);
                 bail!("the catalogue has no scenario {name:?}{hint} (it has {})", names.join(", "));
             }
         },

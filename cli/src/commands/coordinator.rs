@@ -46,11 +46,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     campaign::Options::expect_ledger(arguments.charging.as_deref());
     super::have_threads(threads() + 2)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads())
-        .enable_all()
-        .build()
-        .context("starting the runtime")?;
+    let runtime = super::runtime(threads())?;
     if let Some(run) = &arguments.resume {
         return runtime.block_on(resume(run, &arguments));
     }

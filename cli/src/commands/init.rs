@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error};
 use identity::{Dnn, Imsi, Key128, PduSessionType, Plmn, Snssai, Tac};
-use scenarios::{Draft, DraftGroup, DraftSession, Kind, Scenario, nearest, radio_profiles};
+use scenarios::{Draft, DraftGroup, DraftSession, Kind, RadioProfile, Scenario, hint, is_name};
 
 use super::new_file::write_new;
 use crate::exit::Exit;
@@ -176,12 +176,7 @@ impl Arguments {
     /// After the file, or what it is about.
     fn kind_name(&self, kind: KindArgument) -> String {
         let stem = self.file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-        let named = !["", "-", "scenario"].contains(&stem)
-            && stem.len() <= 64
-            && stem.starts_with(|letter: char| letter.is_ascii_alphanumeric())
-            && stem.chars().all(plain);
-        if named { stem.to_owned() } else { kind.to_string() }
+        if stem != "scenario" && is_name(stem) { stem.to_owned() } else { kind.to_string() }
     }
 }
 
@@ -225,11 +220,7 @@ impl FromStr for KindArgument {
         let names: Vec<String> = all.iter().map(ToString::to_string).collect();
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
         let found = all.into_iter().find(|kind| kind.to_string() == text);
-        found.ok_or_else(|| {
-            let hint =
-                nearest(text, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-            format!("{text:?} is none of {}{hint}", known.join(", "))
-        })
+        found.ok_or_else(|| format!("{text:?} is none of {}{}", known.join(", "), hint(text, &known)))
     }
 }
 
@@ -290,12 +281,7 @@ fn read<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
 }
 
 fn profile(name: &str) -> Result<String, String> {
-    let known: Vec<&str> = radio_profiles().iter().map(|(known, _)| *known).collect();
-    if known.contains(&name) {
-        return Ok(name.to_owned());
-    }
-    let hint = nearest(name, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-    Err(format!("unknown radio profile {name:?}{hint} (known: {})", known.join(", ")))
+    RadioProfile::find(name).map(|profile| profile.name)
 }
 
 /// Fifteen digits, of which the last is 1.

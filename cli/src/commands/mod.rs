@@ -1,6 +1,6 @@
 //! One subcommand a file.
 
-use anyhow::{Error, ensure};
+use anyhow::{Context as _, Error, ensure};
 use edges::memory;
 
 pub(crate) mod agent;
@@ -39,6 +39,12 @@ pub(crate) async fn interrupted() {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// A runtime of so many threads.
+pub(crate) fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, Error> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(threads).enable_all().build().context("starting the runtime")
 }
 
 /// A fleet whose certificates end is no fleet any more: it is said while there is time.

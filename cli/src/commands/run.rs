@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Error, anyhow, ensure};
+use anyhow::{Error, anyhow, ensure};
 use coordinator::{Coordinator, CoordinatorConfig, RunConfig, RunFolder, RunOutcome};
 use scenarios::Plan;
 use tokio::task::JoinSet;
@@ -60,11 +60,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     super::have_memory(needs.agents.saturating_add(here), "the run")?;
     let agents = usize::from(arguments.agents);
     super::have_threads(THREADS + agents * campaign::workers_for(agents, granted))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("starting the runtime")?;
+    let runtime = super::runtime(2)?;
     runtime.block_on(async {
         let folder = arguments.campaign.folder(&plan)?;
         if let Some(search) = plan.scenario().search.clone() {

@@ -18,14 +18,14 @@ fn once(root: &Node, folder: Folder<'_>) -> Result<Scenario, Complaint> {
 fn all(first: Complaint, mut root: Node, folder: Folder<'_>) -> Vec<Complaint> {
     let (mut found, mut amended) = (Vec::new(), Amended::default());
     let mut next = Some(first);
-    while let Some(complaint) = next.take() {
-        let goes_on = amended.count < MOST_AMENDED && amended.amend(&mut root, &complaint);
-        if !amended.explain(&complaint) {
-            found.push(complaint);
-        }
-        amended.remember();
-        if goes_on {
+    for round in 0..=MOST_AMENDED {
+        let Some(complaint) = next.take() else { break };
+        let is_explained = amended.explain(&complaint);
+        if round < MOST_AMENDED && amended.amend(&mut root, &complaint) {
             next = once(&root, folder).err();
+        }
+        if !is_explained {
+            found.push(complaint);
         }
     }
     found.sort_by_key(|complaint| complaint.place);
@@ -38,10 +38,6 @@ struct Amended {
     paths: Vec<Vec<Part>>,
     /// Where a text was replaced by the one that was probably meant: what is still wrong there is no other mistake.
     replaced: Vec<Vec<Part>>,
-    /// Of the complaint at hand.
-    newest: Option<Vec<Part>>,
-    newest_text: Option<Vec<Part>>,
-    count: usize,
 }
 
 impl Amended {
@@ -54,19 +50,12 @@ impl Amended {
             return true;
         }
         let Some(Part::Field(section)) = parts.first() else { return false };
-        let amended = self.paths.iter().filter_map(|path| match path.first() {
+        let mut amended = self.paths.iter().filter_map(|path| match path.first() {
             Some(Part::Field(section)) => Some(section.as_str()),
             _ => None,
         });
         let needs = RESTS_ON.iter().find(|(known, _)| known == section).map_or(&[][..], |(_, on)| on);
-        let mut amended = amended;
         complaint.is_across() && amended.any(|section| needs.contains(&section))
-    }
-
-    fn remember(&mut self) {
-        self.count += 1;
-        self.paths.extend(self.newest.take());
-        self.replaced.extend(self.newest_text.take());
     }
 
     /// Makes the tree one without this mistake. `false`: that cannot be done.
@@ -75,7 +64,7 @@ impl Amended {
         match complaint.remedy() {
             Some(Remedy::Rename(name)) => return rename(root, &path, name),
             Some(Remedy::Replace(text)) if replace(root, &path, text) => {
-                self.newest_text = Some(path);
+                self.replaced.push(path);
                 return true;
             }
             Some(Remedy::Insert(field)) => {
@@ -86,7 +75,7 @@ impl Amended {
                 ) {
                     let place = value.place;
                     entries.push((Key { place, name: (*field).to_owned() }, value));
-                    self.newest = Some(path);
+                    self.paths.push(path);
                     return true;
                 }
                 path.pop();
@@ -98,7 +87,7 @@ impl Amended {
             path.pop();
         }
         let done = leave_out(root, &path);
-        self.newest = Some(path);
+        self.paths.push(path);
         done
     }
 }

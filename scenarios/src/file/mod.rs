@@ -38,6 +38,7 @@ use charging::Folder;
 use radio::ProfileFile;
 use scenario::ScenarioFile;
 
+pub use scenario::is_name;
 pub use schema::json_schema;
 
 impl Scenario {

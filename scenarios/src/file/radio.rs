@@ -8,7 +8,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::at::At;
-use crate::units::{DurationText, Ratio, nearest};
+use crate::units::{DurationText, Ratio, hint};
 use crate::yaml::Complaint;
 use crate::{RadioProfile, radio_profiles};
 
@@ -121,15 +121,20 @@ pub(super) fn check(file: RadioFile, at: &At<'_>) -> Result<RadioProfile, Compla
 }
 
 fn named(name: &str, at: &At<'_>) -> Result<RadioProfile, Complaint> {
-    RadioProfile::named(name).map_or_else(
-        || {
+    RadioProfile::find(name).or_else(|why| at.wrong(why))
+}
+
+impl RadioProfile {
+    /// As [`RadioProfile::named`].
+    ///
+    /// # Errors
+    /// There is none of this name: the text says which there are.
+    pub fn find(name: &str) -> Result<Self, String> {
+        Self::named(name).ok_or_else(|| {
             let known = names();
-            let hint =
-                nearest(name, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-            at.wrong(format!("unknown radio profile {name:?}{hint} (known: {})", known.join(", ")))
-        },
-        Ok,
-    )
+            format!("unknown radio profile {name:?}{} (known: {})", hint(name, &known), known.join(", "))
+        })
+    }
 }
 
 /// Of a profile that says nothing.

@@ -184,10 +184,16 @@ fn procedure(procedure: Procedure, cells: &Cells, at: &At<'_>) -> Result<(), Com
     })
 }
 
-fn name(name: &str, at: &At<'_>) -> Result<(), Complaint> {
+/// Whether a scenario may be called so.
+pub fn is_name(name: &str) -> bool {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    let fits = name.len() <= 64 && name.starts_with(|letter: char| letter.is_ascii_alphanumeric());
-    at.require(fits && name.chars().all(plain), || {
+    name.len() <= 64
+        && name.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+        && name.chars().all(plain)
+}
+
+fn name(name: &str, at: &At<'_>) -> Result<(), Complaint> {
+    at.require(is_name(name), || {
         "a name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
             .to_owned()
     })

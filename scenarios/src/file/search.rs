@@ -13,7 +13,7 @@ use super::at::{At, every, long};
 use super::condition_text::{ConditionFile, ConditionText, several_conditions};
 use super::load::{self, LoadFile};
 use super::slos;
-use crate::units::{DurationText, Rate, Ratio, nearest};
+use crate::units::{DurationText, Rate, Ratio, hint};
 use crate::yaml::Complaint;
 use crate::{Arrivals, CapacitySearch, Load, Scenario, Slo};
 
@@ -201,7 +201,7 @@ fn searched(text: &str, at: &At<'_>) -> Result<Procedure, Complaint> {
     let Some(procedure) = found else {
         let rates = rates();
         let known: Vec<&str> = rates.iter().map(String::as_str).collect();
-        let hint = nearest(text, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+        let hint = hint(text, &known);
         return at.wrong(format!("{text:?} cannot be searched for{hint} (what can: {})", known.join(", ")));
     };
     Ok(procedure)

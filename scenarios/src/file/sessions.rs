@@ -10,7 +10,7 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::at::{At, each, long};
-use crate::units::{BitRate, DurationText, Volume, nearest};
+use crate::units::{BitRate, DurationText, Volume, hint};
 use crate::yaml::{Complaint, Node, read};
 use crate::{Burst, Cells, Flow, SessionTemplate, traffic_profiles};
 
@@ -135,7 +135,7 @@ fn session(file: SessionFile, cells: &Cells, at: &At<'_>) -> Result<SessionTempl
 fn traffic_named(name: &str, at: &At<'_>) -> Result<TrafficFile, Complaint> {
     let Some((_, text)) = traffic_profiles().iter().find(|(known, _)| *known == name) else {
         let known: Vec<&str> = traffic_profiles().iter().map(|(known, _)| *known).collect();
-        let hint = nearest(name, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+        let hint = hint(name, &known);
         return at.wrong(format!("unknown traffic {name:?}{hint} (known: {})", known.join(", ")));
     };
     Node::parse(text).map_err(|error| Complaint::from_syntax(&error)).and_then(|node| read(&node))

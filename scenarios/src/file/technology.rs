@@ -86,9 +86,3 @@ impl<'de> Deserialize<'de> for Unbuilt {
         IgnoredAny::deserialize(deserializer).map(|_| Self)
     }
 }
-
-impl Serialize for Unbuilt {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_unit()
-    }
-}

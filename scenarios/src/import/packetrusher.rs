@@ -75,18 +75,8 @@ fn group(source: &mut Source, count: u64) -> Result<DraftGroup, String> {
     let k = format!("\"{}\"", source.require("ue.key", "subscribers[].k")?);
     let operator_key = source.require("ue.opc", "subscribers[].opc")?;
     let amf = source.take("ue.amf", "subscribers[].amf").map(|amf| format!("{amf:0>4}"));
-    let becomes = "subscribers[].suci";
-    let scheme = source.take("ue.protectionScheme", becomes).unwrap_or_else(|| "0".to_owned());
-    let suci = match scheme.as_str() {
-        "0" => None,
-        "1" | "2" => {
-            let key = source.require("ue.homeNetworkPublicKey", becomes)?;
-            let id = source.take("ue.homeNetworkPublicKeyID", becomes).unwrap_or_else(|| "1".to_owned());
-            let profile = if scheme == "1" { "profile-a" } else { "profile-b" };
-            Some(format!("{{{profile}: {{key-id: {id}, public-key: \"{key}\"}}}}"))
-        }
-        _ => return Err(source.wrong("ue.protectionScheme", "0, 1 or 2 is expected")),
-    };
+    let suci =
+        source.suci(["ue.protectionScheme", "ue.homeNetworkPublicKey", "ue.homeNetworkPublicKeyID"])?;
     Ok(DraftGroup { plmn, imsi, count, k, operator_field: "opc", operator_key, amf, suci })
 }
 

@@ -63,6 +63,22 @@ impl Source {
         })
     }
 
+    /// The protection scheme of the SUCI, the home network's public key and its identifier, at these paths: 1 and 2 are the
+    /// profiles A and B of TS 33.501 annex C.
+    pub(super) fn suci(&mut self, [scheme, key, id]: [&str; 3]) -> Result<Option<String>, String> {
+        let becomes = "subscribers[].suci";
+        let given = self.take(scheme, becomes).unwrap_or_else(|| "0".to_owned());
+        let profile = match given.as_str() {
+            "0" => return Ok(None),
+            "1" => "profile-a",
+            "2" => "profile-b",
+            _ => return Err(self.wrong(scheme, &format!("found {given:?}, expected 0, 1 or 2"))),
+        };
+        let key = self.require(key, becomes)?;
+        let id = self.take(id, becomes).unwrap_or_else(|| "1".to_owned());
+        Ok(Some(format!("{{{profile}: {{key-id: {id}, public-key: \"{key}\"}}}}")))
+    }
+
     /// A complaint about a field.
     pub(super) fn wrong(&self, path: &str, message: &str) -> String {
         match self.node(path).map(|node| node.place) {

@@ -108,7 +108,7 @@ fn group(
         _ => return Err(ue.wrong("opType", &format!("found {kind:?}, expected OP or OPC"))),
     };
     let amf = ue.take("amf", "subscribers[].amf").map(|amf| format!("{amf:0>4}"));
-    let suci = suci(ue)?;
+    let suci = ue.suci(["protectionScheme", "homeNetworkPublicKey", "homeNetworkPublicKeyId"])?;
     for item in 0..ue.items("sessions") {
         let at = format!("sessions[{item}]");
         let before = slices.len();
@@ -132,21 +132,6 @@ fn group(
         slice(ue, &format!("configured-nssai[{item}]"), "cells.slices", slices)?;
     }
     Ok(DraftGroup { plmn, imsi: imsi.to_owned(), count, k, operator_field, operator_key, amf, suci })
-}
-
-/// `protectionScheme`: 1 and 2 are the profiles A and B of TS 33.501 annex C.
-fn suci(ue: &mut Source) -> Result<Option<String>, String> {
-    let becomes = "subscribers[].suci";
-    let scheme = ue.take("protectionScheme", becomes).unwrap_or_else(|| "0".to_owned());
-    let profile = match scheme.as_str() {
-        "0" => return Ok(None),
-        "1" => "profile-a",
-        "2" => "profile-b",
-        _ => return Err(ue.wrong("protectionScheme", &format!("found {scheme:?}, expected 0, 1 or 2"))),
-    };
-    let key = ue.require("homeNetworkPublicKey", becomes)?;
-    let id = ue.take("homeNetworkPublicKeyId", becomes).unwrap_or_else(|| "1".to_owned());
-    Ok(Some(format!("{{{profile}: {{key-id: {id}, public-key: \"{key}\"}}}}")))
 }
 
 fn slice(

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use identity::Procedure;
 
-use crate::units::{DurationText, Rate, Ratio, nearest};
+use crate::units::{DurationText, Rate, Ratio, hint};
 
 /// A figure of the run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -262,7 +262,7 @@ fn unknown(name: &str) -> String {
         .chain(["generator".to_owned(), "billing".to_owned()])
         .collect();
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
-    let hint = nearest(name, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+    let hint = hint(name, &known);
     format!("{name:?} has no metrics{hint} (what has: {})", known.join(", "))
 }
 

@@ -266,6 +266,11 @@ pub fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
     (near.0 <= near.1.len().max(3) / 3).then_some(near.1)
 }
 
+/// The same as the end of a sentence: `; did you mean "urban"?`, or nothing.
+pub fn hint(name: &str, candidates: &[&str]) -> String {
+    nearest(name, candidates).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default()
+}
+
 /// Levenshtein's, with the swap of two neighbours as one step. Long names are far from everything.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(65).collect(), b.chars().collect());

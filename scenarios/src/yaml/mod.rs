@@ -8,4 +8,4 @@ mod tree;
 
 pub(crate) use overrides::Override;
 pub(crate) use reader::{Complaint, Part, Remedy, parts_of, read};
-pub(crate) use tree::{Key, Node, Place, Value};
+pub(crate) use tree::{Key, Node, Place, Value, is_field};

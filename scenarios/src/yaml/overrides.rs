@@ -1,5 +1,6 @@
 //! `--set path=value`: a value of the scenario is replaced before the scenario is read.
 
+use super::reader::Part;
 use super::tree::{Key, Node, Place, Value};
 use crate::old_words::replace_in_path;
 use crate::units::nearest;
@@ -9,12 +10,6 @@ use crate::units::nearest;
 pub(crate) struct Override {
     parts: Vec<Part>,
     value: Node,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Field(String),
-    Index(usize),
 }
 
 impl Override {

@@ -10,7 +10,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::tree::{Key, Node, Place, SyntaxError, Value};
-use crate::units::nearest;
+use crate::units::{hint, nearest};
 
 /// A mistake in the tree.
 #[derive(Debug)]
@@ -424,10 +424,6 @@ fn expected_text(expected: &dyn Expected) -> String {
         "a sequence" => "a list".to_owned(),
         other => other.to_owned(),
     }
-}
-
-fn hint(name: &str, expected: &[&str]) -> String {
-    nearest(name, expected).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default()
 }
 
 fn list(names: &[&str]) -> String {

@@ -45,8 +45,13 @@ pub(crate) struct Key {
 impl Key {
     /// Whether it is this field of the language, which may be written with low lines for hyphens.
     pub(crate) fn is(&self, field: &str) -> bool {
-        self.name == field || (self.name.len() == field.len() && self.name.replace('_', "-") == field)
+        is_field(&self.name, field)
     }
+}
+
+/// Whether a name means this field of the language: low lines are taken for hyphens.
+pub(crate) fn is_field(written: &str, field: &str) -> bool {
+    written == field || (written.len() == field.len() && written.replace('_', "-") == field)
 }
 
 /// Why a text is no YAML, or more than is accepted.

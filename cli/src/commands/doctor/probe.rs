@@ -22,11 +22,7 @@ pub(super) fn try_out(
     let place = Temporary::make()?;
     let played = Played::of_probe(targets, gtpu_address, &place.0);
     let plan = Plan::new(Arc::new(scenario), super::SEED, 1)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("starting the runtime")?;
+    let runtime = crate::commands::runtime(2)?;
     let folder = RunFolder::create(&place.0, Some("probe"), "probe")?;
     let ended = runtime.block_on(embedded(plan, &played, folder))?;
     Ok(findings(&ended.summary))

@@ -12,7 +12,7 @@ use crate::charging::tariffs;
 use crate::error::ScenarioError;
 use crate::file::at::At;
 use crate::file::read_file;
-use crate::units::nearest;
+use crate::units::hint;
 use crate::yaml::{Complaint, Node, read};
 
 /// The folder of the scenario's file, when it has one: the only place that other files are read from.
@@ -51,7 +51,7 @@ pub(super) fn check(source: TariffSource, folder: Folder<'_>, at: &At<'_>) -> Re
     let is_file = Path::new(&name).extension().is_some();
     let Some(folder_of_file) = folder.filter(|_| is_file) else {
         let known: Vec<&str> = tariffs().iter().map(|(known, _)| *known).collect();
-        let hint = nearest(&name, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+        let hint = hint(&name, &known);
         let file = match (is_file, folder.is_some()) {
             (true, _) => {
                 "; no file is read for a scenario that is none itself: save it as one, with `roamstorm catalogue`"
