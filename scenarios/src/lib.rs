@@ -42,7 +42,7 @@ pub use cells::{CellGroup, Cells, Node, Overload, RadioNetwork};
 pub use charging::{Charging, ChargingFaults, tariffs};
 pub use conditions::{Conditions, Impairment, ImpairmentKind, Override, Window};
 pub use difference::differing_fields;
-pub use draft::{Draft, DraftGroup, DraftSession, Kind};
+pub use draft::{Draft, DraftGroup, DraftNetwork, DraftSession, Kind};
 pub use error::ScenarioError;
 pub use expect::Expectation;
 pub use file::{is_name, json_schema};

@@ -83,6 +83,28 @@ fn what_cannot_be_taken_says_where_and_why() {
 }
 
 #[test]
+fn gnbs_of_several_networks_become_networks_of_the_cells() {
+    let abroad = GNB.replace("mcc: '262'", "mcc: '228'").replace("tac: 7", "tac: 9");
+    let (abroad, third) =
+        (abroad.replace("0x000000020", "0x000000030"), GNB.replace("0x000000020", "0x000000040"));
+    let imported =
+        ueransim(&[("a.yaml", GNB), ("b.yaml", &abroad), ("c.yaml", &third), ("ue.yaml", UE)]).unwrap();
+    let scenario = scenario(&imported);
+    let networks: Vec<_> = scenario
+        .cells
+        .networks
+        .iter()
+        .map(|network| (network.plmn.to_string(), network.nodes, network.tacs[0].to_string()))
+        .collect();
+    assert_eq!(
+        networks,
+        [("262/01".to_owned(), 2, "7".to_owned()), ("228/01".to_owned(), 1, "9".to_owned())]
+    );
+    assert_eq!((scenario.cells.nodes, scenario.cells.first_node_id), (3, 2));
+    has(&imported.left, "c.yaml: nci: the gNBs of a network follow one another");
+}
+
+#[test]
 fn the_file_of_packetrusher_becomes_a_scenario() {
     let imported = packetrusher(PACKETRUSHER).unwrap();
     let scenario = scenario(&imported);

@@ -159,6 +159,7 @@ fn draft(given: &Arguments, asker: &mut Asker<impl BufRead>) -> Result<Draft, Er
         made_by: "Made by roamstorm init.".to_owned(),
         plmn,
         visited,
+        others: Vec::new(),
         groups: vec![group],
         nodes,
         tacs: vec![tac],

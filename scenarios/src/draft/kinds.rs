@@ -237,6 +237,7 @@ mod tests {
             made_by: "A test".to_owned(),
             plmn: "001/01".parse().unwrap(),
             visited: "262/01".parse().unwrap(),
+            others: Vec::new(),
             groups: vec![DraftGroup {
                 plmn: "001/01".parse().unwrap(),
                 imsi: "001010000000001".to_owned(),

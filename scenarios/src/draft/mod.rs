@@ -26,6 +26,8 @@ pub struct Draft {
     pub visited: Plmn,
     /// Who signals: at least one group.
     pub groups: Vec<DraftGroup>,
+    /// More networks that are broadcast, by base stations of their own, which come after the others.
+    pub others: Vec<DraftNetwork>,
     /// Base stations, of each network.
     pub nodes: u32,
     /// Their tracking areas, as they are written.
@@ -65,6 +67,17 @@ pub struct DraftGroup {
     pub amf: Option<String>,
     /// `suci`, where it is not the null scheme.
     pub suci: Option<String>,
+}
+
+/// A radio network of a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftNetwork {
+    /// What its base stations broadcast.
+    pub plmn: Plmn,
+    /// How many there are.
+    pub nodes: u32,
+    /// Their tracking areas.
+    pub tacs: Vec<u32>,
 }
 
 /// A session of a draft.
@@ -146,6 +159,18 @@ impl Draft {
                 "    - {{plmn: {}, nodes: {}, tacs: [{beyond}]}}",
                 self.visited, self.nodes
             );
+        }
+        if !self.others.is_empty() {
+            writeln!(out, "cells:\n  slices: [{slices}]")?;
+            if let Some(id) = self.first_node_id {
+                writeln!(out, "  first-node-id: {id}")?;
+            }
+            writeln!(out, "  networks:")?;
+            let first = DraftNetwork { plmn: self.plmn, nodes: self.nodes, tacs: self.tacs.clone() };
+            for DraftNetwork { plmn, nodes, tacs } in [&first].into_iter().chain(&self.others) {
+                writeln!(out, "    - {{plmn: {plmn}, nodes: {nodes}, tacs: {tacs:?}}}")?;
+            }
+            return Ok(());
         }
         writeln!(
             out,

@@ -77,6 +77,7 @@ fn plain(plmn: Plmn, made_by: String) -> Draft {
         made_by,
         plmn,
         visited: plmn,
+        others: Vec::new(),
         groups: Vec::new(),
         nodes: 1,
         tacs: Vec::new(),

@@ -3,7 +3,7 @@
 use identity::{PduSessionType, Snssai};
 
 use super::{FoundDraft, Source, made_by, plain};
-use crate::{DraftGroup, DraftSession};
+use crate::{DraftGroup, DraftNetwork, DraftSession};
 
 pub(super) fn draft(sources: &mut [Source], count: u64) -> Result<FoundDraft, String> {
     let (program, names) = ("ueransim", made_by("ueransim", sources));
@@ -16,20 +16,26 @@ pub(super) fn draft(sources: &mut [Source], count: u64) -> Result<FoundDraft, St
     let mut draft = plain(first.plmn("mcc", "mnc", "subscribers[].plmn")?, names);
     let (mut notes, mut target) = (Vec::new(), None);
     let mut ids = Vec::new();
-    for (number, gnb) in gnbs.iter_mut().enumerate() {
+    let mut networks: Vec<DraftNetwork> = Vec::new();
+    for gnb in &mut gnbs {
         let plmn = gnb.plmn("mcc", "mnc", "cells.plmn")?;
-        if number > 0 && plmn != draft.plmn {
+        let known = networks.iter().position(|network| network.plmn == plmn);
+        let place = known.unwrap_or_else(|| {
+            networks.push(DraftNetwork { plmn, nodes: 0, tacs: Vec::new() });
+            networks.len() - 1
+        });
+        if known.is_some() && place + 1 < networks.len() {
             notes.push(format!(
-                "{}: mnc: gNBs of several networks are not imported: cells.networks has them",
+                "{}: nci: the gNBs of a network follow one another, so their identifiers are other ones: name the files network by network",
                 gnb.name()
             ));
-        } else {
-            draft.plmn = plmn;
         }
+        let network = &mut networks[place];
+        network.nodes += 1;
         let tac = gnb.require("tac", "cells.tacs")?;
         let tac = whole(&tac).ok_or_else(|| gnb.wrong("tac", "this is not a number"))?;
-        if !draft.tacs.contains(&tac) {
-            draft.tacs.push(tac);
+        if !network.tacs.contains(&tac) {
+            network.tacs.push(tac);
         }
         ids.extend(node_id(gnb)?);
         for item in 0..gnb.items("slices") {
@@ -39,7 +45,11 @@ pub(super) fn draft(sources: &mut [Source], count: u64) -> Result<FoundDraft, St
             target = amf(gnb);
         }
     }
-    draft.nodes = u32::try_from(gnbs.len().max(1)).unwrap_or(u32::MAX);
+    if !networks.is_empty() {
+        let first = networks.remove(0);
+        (draft.plmn, draft.nodes, draft.tacs) = (first.plmn, first.nodes, first.tacs);
+        draft.others = networks;
+    }
     first_node(&ids, &mut draft.first_node_id, &mut notes);
     for ue in &mut ues {
         let mut sessions = Vec::new();
