@@ -32,7 +32,7 @@ pub(crate) fn find(run: &Path, runs: &Path) -> Result<PathBuf, Error> {
         return Ok(found.to_owned());
     }
     let is_folder = [run, under.as_path()].into_iter().any(Path::is_dir);
-    let near = near(run, runs).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    let near = near(run, runs).map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
     let (run, under) = (run.display(), under.display());
     if is_folder {
         bail!("{run} is no run folder: it has neither a summary.json nor a plan.json");

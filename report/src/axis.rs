@@ -47,7 +47,7 @@ impl Axis {
             step = step.max(1.0);
         }
         let steps = (high / step).ceil();
-        let ticks = counted(steps).map(|i| (i * step, unit.show(i * step))).collect();
+        let ticks = counted(steps).map(|i| (i * step, unit.round(i * step))).collect();
         Self { scale: Scale::Linear, min: 0.0, max: steps * step, ticks }
     }
 
@@ -181,6 +181,16 @@ mod tests {
                 assert!((3..=12).contains(&axis.ticks.len()) || high < 2.0, "{axis:?} for {high}");
             }
         }
+    }
+
+    #[test]
+    fn ticks_of_percent_are_whole_numbers_where_they_can_be() {
+        let labels = |high| -> Vec<String> {
+            let axis = Axis::for_values([0.0, high].into_iter(), Unit::Percent);
+            axis.ticks.into_iter().map(|(_, label)| label).collect()
+        };
+        assert!(labels(100.0).contains(&"50 %".to_owned()), "{:?}", labels(100.0));
+        assert!(labels(1.0).contains(&"0.50 %".to_owned()), "{:?}", labels(1.0));
     }
 
     #[test]

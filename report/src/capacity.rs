@@ -87,7 +87,7 @@ fn plot(
     html! {
         figure.chart.scatter {
             figcaption { (name) @if y.scale == Scale::Log { span.quiet { " · log scale" } }
-                @if let Some(limit) = limit { span.quiet { " · objective " (unit.show(limit)) @if near.is_none() { ", above the chart" } } } }
+                @if let Some(limit) = limit { span.quiet { " · objective " (unit.round(limit)) @if near.is_none() { ", above the chart" } } } }
             ul.legend aria-hidden="true" {
                 li.m-ok { i {} "held" } li.m-broke { i {} "broke" } li.m-gen { i {} "generator-limited" }
                 @if interval.is_some() { li.knee { i {} "knee, 95 %" } }
@@ -126,7 +126,7 @@ fn probes(summary: &SearchSummary) -> Markup {
                 td.n { (known(probe.success_percent, |part| percent(part, 100.0))) }
                 td.n { (latency(probe.lateness_us_p99 as f64)) }
                 td.one-line { (probe.outcome.as_str()) }
-                td { @for reason in probe.reasons.iter().take(2) { (cut(reason)) br; } }
+                td.words { @for reason in probe.reasons.iter().take(2) { (cut(reason)) br; } }
             } } }
         } } }
     }

@@ -145,13 +145,17 @@ fn procedure(compared: &ComparedRuns, position: usize, name: &str) -> Markup {
     // One scale for the whole table: the widest interval fits.
     let ends = findings().filter_map(|f| f.interval.map(|i| i.low.abs().max(i.high.abs()).min(1.0)));
     let reach = round_up(ends.fold(0.01, f64::max));
+    // Where nothing has an interval, its columns would only take the room of the reasons.
+    let has_intervals = findings().any(|finding| finding.interval.is_some());
+    let reach = has_intervals.then_some(reach);
     html! {
         section id={ "procedure-" (position) } aria-labelledby={ "procedure-" (position) "-title" } {
             h2 id={ "procedure-" (position) "-title" } { (title(name)) }
             div.wide tabindex="0" { table {
                 thead { tr {
                     th scope="col" { "Figure" } th.n scope="col" { "Base" } th.n scope="col" { "Run" } th.n scope="col" { "Difference" }
-                    th.n scope="col" { "Interval" } th.bar scope="col" { (scale(reach)) } th scope="col" { "Judgement" }
+                    @if let Some(reach) = reach { th.n scope="col" { "Interval" } th.bar scope="col" { (scale(reach)) } }
+                    th scope="col" { "Judgement" }
                 } }
                 tbody { @for finding in findings() { (row(finding, reach)) } }
             } }
@@ -160,7 +164,7 @@ fn procedure(compared: &ComparedRuns, position: usize, name: &str) -> Markup {
     }
 }
 
-fn row(finding: &Finding, reach: f64) -> Markup {
+fn row(finding: &Finding, reach: Option<f64>) -> Markup {
     let class = match finding.judgement {
         Judgement::Worse => "fail",
         Judgement::Better => "pass",
@@ -171,8 +175,10 @@ fn row(finding: &Finding, reach: f64) -> Markup {
         td.n { (value(finding, finding.base)) }
         td.n { (value(finding, finding.run)) }
         td.n { (known(finding.difference, |difference| change(finding, difference))) }
-        td.n { (known(finding.interval, |interval| range(finding, interval))) }
-        td.bar aria-hidden="true" { @if let (Some(interval), Some(difference)) = (finding.interval, finding.difference) { (whisker(interval, difference, reach)) } }
+        @if let Some(reach) = reach {
+            td.n { (known(finding.interval, |interval| range(finding, interval))) }
+            td.bar aria-hidden="true" { @if let (Some(interval), Some(difference)) = (finding.interval, finding.difference) { (whisker(interval, difference, reach)) } }
+        }
         td.words { strong class=(class) { (verdict(&finding.judgement)) }
             @if let Judgement::NotJudged(why) = &finding.judgement { br; span.note { (why) } }
             @if let Some(basis) = &finding.basis { br; span.note { (basis) } } }
@@ -318,6 +324,16 @@ pub(crate) mod tests {
         (finding.base, finding.run, finding.difference, finding.interval) =
             (Some(1.0), Some(0.995), Some(-0.005), None);
         assert_eq!(sentence(&finding), "registration success: 100 % → 99.50 %, −0.50 pp");
+    }
+
+    #[test]
+    fn columns_of_intervals_are_left_out_where_there_is_none() {
+        let mut compared = compared();
+        assert!(render(&compared).contains(">Interval</th>"));
+        compared.comparison.findings.iter_mut().for_each(|finding| finding.interval = None);
+        let page = render(&compared);
+        assert!(!page.contains(">Interval</th>") && !page.contains("class=\"bar\""), "{page}");
+        assert!(page.contains("a longer run is needed"));
     }
 
     #[test]

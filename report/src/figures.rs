@@ -47,6 +47,14 @@ impl Unit {
             Self::Percent => percent(value, 100.0),
         }
     }
+
+    /// As an axis and an objective have it: whole numbers without digits behind the point.
+    pub(super) fn round(self, value: f64) -> String {
+        match self {
+            Self::Percent if value.fract() == 0.0 => format!("{value:.0} %"),
+            _ => self.show(value),
+        }
+    }
 }
 
 /// A text, cut where it is too long to be shown; [`UNKNOWN`] where there is none.

@@ -174,7 +174,7 @@ const LONGEST: usize = 400;
 
 #[cfg(test)]
 mod tests {
-    use results::{ProcedureSummary, Status};
+    use results::{GuardrailResult, ProcedureSummary, Status};
     use statistics::ProbeOutcome;
 
     use super::*;
@@ -210,5 +210,41 @@ mod tests {
         };
         let text = render_search(&SearchSummary { probes: vec![probe], ..SearchSummary::default() });
         assert!(text.contains("| probe-01 | 10.0/s | held | 9.00 ms | 100.00 % |"), "{text}");
+    }
+
+    #[test]
+    fn objectives_guardrails_and_billing_are_told_each_with_its_mark() {
+        let slo = |pass, judged| SloResult {
+            name: "registration.success".to_owned(),
+            target: ">= 99%".to_owned(),
+            actual: Some(98.0),
+            unit: "%".to_owned(),
+            pass,
+            judged,
+            ..SloResult::default()
+        };
+        let guardrail = |broken_at_s| GuardrailResult {
+            condition: "registration.success < 50% for 5 s".to_owned(),
+            broken_at_s,
+            ..GuardrailResult::default()
+        };
+        let mut summary = Summary {
+            slos: vec![slo(true, true), slo(false, true), slo(false, false)],
+            guardrails: vec![guardrail(None), guardrail(Some(11.0))],
+            ..Summary::default()
+        };
+        let account = &mut summary.billing.account;
+        (account.sessions, account.matched, account.unreconciled) = (7, 5, 2);
+        let text = render(&summary, &[]);
+        for line in [
+            "| ✅ | registration.success | &gt;= 99% | 98.00 % |\n",
+            "| ❌ | registration.success | &gt;= 99% | 98.00 % |\n",
+            "| ▫️ | registration.success | &gt;= 99% | 98.00 % |\n",
+            "| ✅ | guardrail | registration.success &lt; 50% for 5 s | held |\n",
+            "| ❌ | guardrail | registration.success &lt; 50% for 5 s | broke at 11 s |\n",
+            "\nBilling: 7 sessions, 5 matched, 2 unreconciled\n",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
     }
 }

@@ -150,7 +150,7 @@ fn short_runs_are_compared_and_say_what_is_not_judged() {
         let run = folder_of(runs.path(), &format!("run-{seconds}"), 2, "load: 1", &kind);
         let compared = compare_runs(&base, &run, &Settings::default(), false).unwrap();
         assert!(!compared.regression && compared.comparison.judged() == 1, "{:?}", compared.comparison);
-        assert!(compared.in_words().contains("10 times are not judged"), "{}", compared.in_words());
+        assert!(compared.in_words().contains("10 latencies are not judged"), "{}", compared.in_words());
         for finding in &compared.comparison.findings {
             assert!(
                 finding.base.is_some() && finding.run.is_some() && finding.difference.is_some(),

@@ -117,7 +117,7 @@ impl ComparedRuns {
         match self.times_not_judged() {
             0 => sentence,
             _ if self.same_run || judged == 0 => sentence,
-            open => format!("{sentence} {open} times are not judged; their rows say why."),
+            open => format!("{sentence} {open} latencies are not judged; their rows say why."),
         }
     }
 }
