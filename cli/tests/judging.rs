@@ -151,3 +151,34 @@ fn runs_are_compared_by_name_and_a_page_is_kept_for_each_base() {
     let (code, _, error) = compare(&one, "three");
     assert!(code == Some(2) && error.contains("there is no run three"), "{code:?} {error}");
 }
+
+/// The scenario of docs/scenarios.md, as it stands there, and with phones that keep to the back-off, as the text says.
+#[test]
+fn the_documented_storm_breaks_its_guardrail() {
+    let document = include_str!("../../docs/scenarios.md");
+    let (_, after) = document.split_once("cat > overload.yaml <<'YAML'\n").unwrap();
+    let (yaml, _) = after.split_once("YAML\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let polite = yaml.replace("radio: ideal\n", "radio: ideal\nnas: {nr: {retry: as-specified}}\n");
+    let at_once = polite.replace("for: 3s}\n", "for: 1s}\n");
+    assert!(polite != yaml && at_once != polite);
+    for (yaml, broken) in [(yaml, Some("for 3 s")), (&polite, None), (&at_once, Some("for 1 s"))] {
+        let run = run(&scenario(folder.path(), yaml), &["--seed", "1"]);
+        if run.status() == "invalid" {
+            continue;
+        }
+        let retries = &run.summary["procedures"]["registration-retry"];
+        assert!(retries["failed"]["congestion"].as_u64().unwrap() > 100, "{retries}");
+        match broken {
+            Some(length) => {
+                assert_failed(&run);
+                let told = format!("guardrail registration.all.success < 60% {length} broke at");
+                assert!(run.reasons().contains(&told), "{}", run.reasons());
+            }
+            None => {
+                assert_passed(&run);
+                assert!(retries["abandoned"]["barred"].as_u64().unwrap() > 1_000, "{retries}");
+            }
+        }
+    }
+}
