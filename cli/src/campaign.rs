@@ -9,6 +9,7 @@ use coordinator::{Coordinator, CoordinatorConfig, RunConfig, RunFolder, RunOutco
 use scenarios::Plan;
 use tokio::sync::watch;
 use wire::Identity;
+use wire::attempts::{RowPolicy, WHOLE};
 use wire::to_agent::TracePolicy;
 
 use crate::commands::interrupted;
@@ -25,6 +26,9 @@ pub(crate) struct Options {
     /// Whose messages are kept: those of failed UEs, of all, or of the first N UEs of each shard as well.
     #[arg(long, value_name = "failed|all|N", default_value = "2", value_parser = trace_policy)]
     trace: TracePolicy,
+    /// Which attempts have a line in attempts.ndjson.zst: all, those that did not succeed, or a share such as 1%, drawn by the seed.
+    #[arg(long, value_name = "all|failed|SHARE%", value_parser = row_policy)]
+    attempts: Option<RowPolicy>,
     /// How long an agent that has lost its coordinator goes on, and how long a coordinator waits for one before it gives its
     /// shards to others: 30s, 2m, 500ms.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease)]
@@ -50,6 +54,7 @@ impl Options {
         Self {
             out: out.to_owned(),
             trace: TracePolicy::Failed,
+            attempts: None,
             lease: PROBE_LEASE,
             json: true,
             summary_file: None,
@@ -106,8 +111,13 @@ impl Options {
     ) -> CoordinatorConfig {
         let command: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
         let ends = CoordinatorConfig::new(listen, identity, target, &self.out);
-        let run =
-            RunConfig { trace: self.trace, lease: self.lease, command: Some(command.join(" ")), ..ends.run };
+        let run = RunConfig {
+            trace: self.trace,
+            rows: self.attempts.unwrap_or_default(),
+            lease: self.lease,
+            command: Some(command.join(" ")),
+            ..ends.run
+        };
         CoordinatorConfig { run, ..ends }
     }
 }
@@ -200,6 +210,27 @@ fn trace_policy(text: &str) -> Result<TracePolicy, String> {
     }
 }
 
+fn row_policy(text: &str) -> Result<RowPolicy, String> {
+    let share = || {
+        let share: f64 = text.strip_suffix('%')?.trim_end().parse().ok()?;
+        let of_a_million = (share * f64::from(WHOLE) / 100.0).round();
+        // Checked before it is made a whole number.
+        (1.0..=f64::from(WHOLE)).contains(&of_a_million).then_some(of_a_million)
+    };
+    match text {
+        "all" => Ok(RowPolicy::All),
+        "failed" => Ok(RowPolicy::Failed),
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "1 to a million, and whole"
+        )]
+        _ => share()
+            .map(|share| RowPolicy::Share(share as u32))
+            .ok_or_else(|| "expected all, failed, or a share from 0.0001% to 100%, such as 1%".to_owned()),
+    }
+}
+
 const PROBE_LEASE: Duration = Duration::from_secs(30);
 /// What is shown last may take so long.
 const LAST_LOOK: Duration = Duration::from_secs(1);
@@ -217,6 +248,18 @@ mod tests {
         assert_eq!(lease("1500ms"), Ok(Duration::from_millis(1500)));
         for wrong in ["", "30", "s", "0s", "100ms", "2h", "99999999999999999999s", "5 parsecs"] {
             assert!(lease(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn attempts_are_all_failed_or_a_share() {
+        assert_eq!(row_policy("all"), Ok(RowPolicy::All));
+        assert_eq!(row_policy("failed"), Ok(RowPolicy::Failed));
+        for (text, share) in [("1%", 10_000), ("0.25 %", 2_500), ("100%", WHOLE), ("0.0001%", 1)] {
+            assert_eq!(row_policy(text), Ok(RowPolicy::Share(share)), "{text}");
+        }
+        for wrong in ["", "1", "0%", "101%", "-1%", "NaN%", "1e9%", "some"] {
+            assert!(row_policy(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -22,15 +22,18 @@ struct Block {
 /// The shell blocks of a page.
 fn blocks(text: &str) -> Vec<Block> {
     let (mut blocks, mut open, mut not_run) = (Vec::new(), None::<Block>, None);
+    let mut indent = 0;
     for (number, line) in text.lines().enumerate() {
         let bare = line.trim_start();
         match (&mut open, bare) {
             (None, "```sh") => {
                 let not_run = not_run.take();
+                indent = line.len() - bare.len();
                 open = Some(Block { line: number + 2, commands: String::new(), not_run });
             }
             (Some(_), "```") => blocks.extend(open.take()),
-            (Some(block), line) => block.commands += &format!("{line}\n"),
+            // What stands further in than its block may be a file that is written.
+            (Some(block), _) => block.commands += &format!("{}\n", line.get(indent..).unwrap_or_default()),
             (None, line) => {
                 if let Some(why) =
                     line.strip_prefix("<!-- not run: ").and_then(|line| line.strip_suffix(" -->"))

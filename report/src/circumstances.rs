@@ -191,6 +191,14 @@ pub(super) fn traces(run: &Run<'_>) -> Markup {
                 (left_out(traces.len()))
             }
             dl.facts { (counts(&run.summary.trace_counts)) }
+            @if let Some(rows) = &run.summary.attempt_rows {
+                p {
+                    "Attempts one by one (" (shown(&rows.kept)) "): " a href="attempts.ndjson.zst" { "attempts.ndjson.zst" }
+                    ", " (count(rows.rows)) " lines"
+                    @if rows.missing() > 0 { "; " (count(rows.missing())) " attempts were counted and have none" }
+                    "."
+                }
+            }
         }
     }
 }

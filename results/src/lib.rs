@@ -1,5 +1,6 @@
 //! What a run came to, as `summary.json` and `timeline.ndjson` hold it: typed, written and read by whoever has to do with it.
 
+mod attempt_rows;
 mod billing;
 mod call_flow;
 mod coverage;
@@ -26,6 +27,7 @@ pub mod units;
 mod user_plane;
 mod verdict;
 
+pub use attempt_rows::AttemptRows;
 pub use billing::BillingSummary;
 pub use call_flow::{CallFlow, CallFlowMessage, SlowAttempt};
 pub use coverage::Coverage;

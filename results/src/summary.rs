@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentSummary, AmfSummary, BillingSummary, DriftSummary, EmbeddedTargetSummary, Fault, Gap,
+    AgentSummary, AmfSummary, AttemptRows, BillingSummary, DriftSummary, EmbeddedTargetSummary, Fault, Gap,
     GeneratorSummary, GuardrailResult, HandoverSummary, ImpairmentSummary, NetworkEvents, ProcedureSummary,
     RanEvents, RecoverySummary, ReportCounts, RunCounts, ShardMove, SloResult, SupervisorSummary,
     TraceCounts, TraceFileSummary, UserPlaneSummary, Verdict,
@@ -91,6 +91,9 @@ pub struct Summary {
     pub traces: Vec<TraceFileSummary>,
     /// What was traced, and what was not kept because of a limit.
     pub trace_counts: TraceCounts,
+    /// The attempts one by one, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt_rows: Option<AttemptRows>,
     /// Whether anything changed over the run.
     pub drift: DriftSummary,
     /// How the interval reports were merged.

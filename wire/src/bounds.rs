@@ -6,6 +6,7 @@
 
 use edges::text;
 
+use crate::attempts::MOST_ROWS;
 use crate::frame::FrameError;
 use crate::to_agent::{LARGEST_BATCH, MOST_LOST, ToAgent};
 use crate::to_coordinator::{
@@ -142,6 +143,8 @@ fn bound_report(report: &mut IntervalReport) -> Result<(), FrameError> {
         name("a procedure's name", &failed.procedure)?;
         text::make_line(&mut failed.cause, LONGEST_CAUSE);
     }
+    most("rows of attempts", report.rows.len(), MOST_ROWS)?;
+    report.rows.iter_mut().for_each(|row| text::make_line(&mut row.cause, LONGEST_CAUSE));
     fold(&mut report.unexpected);
     most("parts", report.parts.len(), MOST_PARTS as usize * MOST_PROCEDURES)?;
     let parts = report.parts.iter_mut().map(|part| &mut part.procedure);

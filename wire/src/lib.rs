@@ -10,6 +10,7 @@
 //! ```
 
 mod admission;
+pub mod attempts;
 pub mod away;
 pub mod bounds;
 mod endpoint;
@@ -46,7 +47,7 @@ pub use settings::{Allowance, Settings};
 pub use version_negotiation::VersionOffer;
 
 /// The version of these messages. Both sides refuse any other, and say so.
-pub const VERSION: u16 = 8;
+pub const VERSION: u16 = 9;
 
 /// The UDP port of coordinators, where nothing else is said.
 pub const PORT: u16 = 7400;

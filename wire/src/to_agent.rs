@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempts::RowPolicy;
 use crate::away::{AwayEnd, DueAway};
 
 /// One message to an agent.
@@ -193,6 +194,8 @@ pub struct Lease {
     pub key: [u8; 32],
     /// How the shard is taken up in the middle of the run; `None` at its beginning.
     pub takeover: Option<Takeover>,
+    /// Which attempts have a row in the reports.
+    pub rows: RowPolicy,
 }
 
 /// A shard is taken up where its last holder left it.

@@ -4,6 +4,7 @@ use billing::UsageRecord;
 use identity::CellId;
 use serde::{Deserialize, Serialize};
 
+use crate::attempts::AttemptRow;
 use crate::away::{AwayEnd, DueAway};
 use crate::to_agent::UeBatch;
 
@@ -274,6 +275,10 @@ pub struct IntervalReport {
     pub dropped: u64,
     /// Handovers into cells of other shards that came to nothing in the interval; at most [`MOST_FAILED_INTO`] kinds.
     pub failed_into: Vec<FailedInto>,
+    /// Rows of attempts that have ended, where the lease asks for them; at most [`crate::attempts::MOST_ROWS`].
+    pub rows: Vec<AttemptRow>,
+    /// Rows that no report has, because there was no room for them.
+    pub rows_left_out: u64,
 }
 
 /// Kinds of handovers that failed, in one report.

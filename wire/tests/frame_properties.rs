@@ -9,6 +9,8 @@ use billing::{ChargingId, Closing, Octets, UsageRecord};
 use identity::{CellId, SessionId};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use wire::attempts::{AttemptRow, LONGEST_ROW, MOST_ROWS, RowOutcome};
+use wire::bounds::LONGEST_CAUSE;
 use wire::frame::{Assembler, decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{LARGEST_BATCH, ToAgent, UeBatch};
 use wire::to_coordinator::{
@@ -62,8 +64,8 @@ proptest! {
     }
 }
 
-/// What the limits on a report promise: with as many usage records and handovers as it may hold, each at its longest, it
-/// fits a frame and leaves 5 MiB for the rest.
+/// What the limits on a report promise: with as many usage records, handovers and rows as it may hold, each at its longest, it
+/// fits a frame and leaves 4 MiB for the rest.
 #[test]
 fn the_fullest_report_fits_a_frame() {
     let longest = UsageRecord {
@@ -90,13 +92,28 @@ fn the_fullest_report_fits_a_frame() {
         failed: u64::MAX,
     };
     assert_eq!(encode(&longest).unwrap().len(), LONGEST_USAGE);
+    let row = AttemptRow {
+        due_us: u64::MAX,
+        procedure: u8::MAX,
+        self_started: true,
+        supi: Some("999999999999999".parse().unwrap()),
+        outcome: RowOutcome::Abandoned,
+        cause: "a".repeat(LONGEST_CAUSE),
+        latency_us: Some(u64::MAX),
+        service_us: Some(u64::MAX),
+        lateness_us: Some(u64::MAX),
+        cell: Some(cell),
+        target: Some(cell),
+    };
+    assert_eq!(encode(&row).unwrap().len(), LONGEST_ROW);
     let report = IntervalReport {
+        rows: vec![row; MOST_ROWS],
         usage: vec![longest; MOST_USAGE],
         handovers: vec![handover; MOST_HANDOVERS],
         ..IntervalReport::default()
     };
     let octets = encode(&ToCoordinator::Report(Box::new(report))).unwrap().len();
-    assert!(octets + (5 << 20) <= wire::frame::LIMIT, "{octets} octets");
+    assert!(octets + (4 << 20) <= wire::frame::LIMIT, "{octets} octets");
 }
 
 /// A batch of UEs leaves room in a frame for whatever a message grows by.

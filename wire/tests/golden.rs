@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use billing::{ChargingId, Closing, Octets, UsageRecord};
 use identity::{CellId, SessionId};
+use wire::attempts::{AttemptRow, RowOutcome, RowPolicy};
 use wire::away::{AwayEnd, AwayOutcome, AwayPlace, DueAway, HandoverPhases};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
@@ -54,7 +55,7 @@ fn variant_after_the_last_is_refused() {
 }
 
 fn every_to_agent() -> Vec<(String, ToAgent)> {
-    let lease = |trace, takeover| {
+    let lease_with = |trace, takeover, rows| {
         ToAgent::Lease(Box::new(Lease {
             run: "r1".to_owned(),
             scenario: "name: x\n".to_owned(),
@@ -69,8 +70,10 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
             trace,
             key: [0x2a; 32],
             takeover,
+            rows,
         }))
     };
+    let lease = |trace, takeover| lease_with(trace, takeover, RowPolicy::None);
     let welcome = |returned| {
         ToAgent::Welcome(Welcome {
             agent: "a-1".to_owned(),
@@ -97,6 +100,9 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
         ("Lease/Sampled", lease(TracePolicy::Sampled(200), None)),
         ("Lease/All", lease(TracePolicy::All, None)),
         ("Lease/Takeover", lease(TracePolicy::Failed, Some(takeover))),
+        ("Lease/FailedRows", lease_with(TracePolicy::Failed, None, RowPolicy::Failed)),
+        ("Lease/ShareOfRows", lease_with(TracePolicy::Failed, None, RowPolicy::Share(10_000))),
+        ("Lease/AllRows", lease_with(TracePolicy::Failed, None, RowPolicy::All)),
         ("Start", start(None)),
         ("Start/Paused", start(Some(300))),
         ("Renew", ToAgent::Renew { asked_us: 1_000_000, valid_us: 30_000_000, leases: vec![(3, 300)] }),
@@ -214,6 +220,8 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
             parts: 22,
             count: 23,
         }],
+        rows: rows(),
+        rows_left_out: 24,
     };
     let health = AgentHealth {
         at_us: 1,
@@ -384,4 +392,34 @@ fn pinned(text: &str) -> BTreeMap<String, String> {
         .map(|line| line.split_once(' ').unwrap())
         .map(|(name, hex)| (name.to_owned(), hex.to_owned()))
         .collect()
+}
+
+/// One of each outcome.
+fn rows() -> Vec<AttemptRow> {
+    let row = |outcome, cause: &str| AttemptRow {
+        due_us: 14_000_000,
+        procedure: 8,
+        self_started: false,
+        supi: Some("001010000000001".parse().unwrap()),
+        outcome,
+        cause: cause.to_owned(),
+        latency_us: Some(25),
+        service_us: Some(26),
+        lateness_us: Some(27),
+        cell: Some(CellId { node: 28, cell: 29 }),
+        target: Some(CellId { node: 30, cell: 31 }),
+    };
+    let given_up = AttemptRow {
+        self_started: true,
+        supi: None,
+        latency_us: None,
+        service_us: None,
+        lateness_us: None,
+        cell: None,
+        target: None,
+        ..row(RowOutcome::Abandoned, "superseded")
+    };
+    let answered =
+        [(RowOutcome::Succeeded, ""), (RowOutcome::Failed, "congestion"), (RowOutcome::TimedOut, "T3510")];
+    answered.into_iter().map(|(outcome, cause)| row(outcome, cause)).chain([given_up]).collect()
 }

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
-use identity::Procedure;
+use identity::{Imsi, Procedure};
+use wire::attempts::{AttemptRow, RowOutcome};
 use wire::away::{AwayEnd, AwayOutcome, DueAway, HandoverPhases};
 use wire::bounds::LONGEST_CAUSE;
 use wire::visitor_audit::{AWAY_FOR, MOST_GUESTS};
@@ -44,6 +45,8 @@ struct What {
     due_us: u64,
     /// The parts that it belongs to wherever it is made.
     parts: PartSet,
+    /// It may have a row.
+    has_row: bool,
 }
 
 impl Abroad {
@@ -68,10 +71,11 @@ impl Campaign {
         now: Instant,
         out: &mut Vec<R::Action>,
     ) -> bool {
-        let DueAttempt { procedure, load, due, .. } = *attempt;
+        let DueAttempt { procedure, load, index, due, .. } = *attempt;
         let since_due = now.saturating_duration_since(due);
         let due_us = self.clock.us(now).saturating_sub(micros(since_due));
-        self.ask_for(What { procedure, load, due, due_us, parts }, 0, ran, now, out)
+        let has_row = self.recorder.rows.may_have(Some((load, index)));
+        self.ask_for(What { procedure, load, due, due_us, parts, has_row }, 0, ran, now, out)
     }
 
     fn ask_for<R: RadioNetwork>(
@@ -122,7 +126,7 @@ impl Campaign {
         }
         let Some(Asked { what, tries, .. }) = self.abroad.asked.remove(&end.number) else { return };
         self.abroad.ues.remove(&end.ue);
-        let What { procedure, load, due, due_us, parts: anywhere } = what;
+        let What { procedure, load, due, due_us, parts: anywhere, .. } = what;
         let name = procedure.name();
         if end.outcome == AwayOutcome::NotBegun {
             if tries + 1 < MOST_TRIES && self.ask_for(what, tries + 1, ran, now, out) {
@@ -137,6 +141,10 @@ impl Campaign {
         let ended_us = end.ended_us.max(began_us);
         // The latency counts from the due time, so that the way to the other shard is in it.
         self.recorder.started(name, parts);
+        if what.has_row {
+            let supi = ran.subscriber(end.ue).0;
+            self.recorder.rows.ended(row_of(what, supi, end));
+        }
         match end.outcome {
             AwayOutcome::Succeeded => {
                 let since = |us| Duration::from_micros(ended_us - us);
@@ -205,6 +213,13 @@ impl Campaign {
         let name = one.what.procedure.name();
         self.recorder.started(name, one.what.parts);
         self.recorder.abandoned(name, one.what.parts, reason);
+        if one.what.has_row {
+            let supi =
+                self.plan.shard(self.number).subscriber(one.ue.into()).map(|subscriber| subscriber.imsi);
+            let end =
+                AwayEnd { outcome: AwayOutcome::Abandoned, cause: reason.to_owned(), ..AwayEnd::default() };
+            self.recorder.rows.ended(row_of(one.what, supi, &end));
+        }
     }
 
     // Where the subscriber is.
@@ -343,6 +358,31 @@ impl Campaign {
                 ran.revive(ue);
             }
         }
+    }
+}
+
+/// The row of an attempt that another shard was asked for. In which cell it was made that shard alone knows.
+fn row_of(what: What, supi: Option<Imsi>, end: &AwayEnd) -> AttemptRow {
+    let outcome = match end.outcome {
+        AwayOutcome::Succeeded => RowOutcome::Succeeded,
+        AwayOutcome::Failed => RowOutcome::Failed,
+        AwayOutcome::TimedOut => RowOutcome::TimedOut,
+        AwayOutcome::Abandoned | AwayOutcome::NotBegun => RowOutcome::Abandoned,
+    };
+    let began_us = end.began_us.max(what.due_us);
+    let ended_us = (outcome != RowOutcome::Abandoned).then_some(end.ended_us.max(began_us));
+    AttemptRow {
+        due_us: what.due_us,
+        procedure: what.procedure.place(),
+        self_started: false,
+        supi,
+        outcome,
+        cause: if outcome == RowOutcome::Succeeded { String::new() } else { end.cause.clone() },
+        latency_us: ended_us.map(|ended| ended - what.due_us),
+        service_us: ended_us.map(|ended| ended - began_us),
+        lateness_us: None,
+        cell: None,
+        target: None,
     }
 }
 

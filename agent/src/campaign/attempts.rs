@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
-use identity::{Performer, Procedure};
+use identity::{CellId, Performer, Procedure};
+use wire::attempts::{AttemptRow, RowOutcome};
 use wire::away::{AwayOutcome, AwayPlace, HandoverPhases};
 
 use crate::measure::{PartSet, Recorder};
 use crate::seam::End;
+use crate::time::micros;
 
 /// The attempts in flight: of each UE at most one of its own procedures and one of its gNB's. A UE may update its registration
 /// while its gNB still waits for the end of a handover.
@@ -17,6 +19,8 @@ pub(crate) struct Attempts {
     in_flight: HashMap<(u32, Performer), Attempt>,
     /// Those of other shards' accounts that have ended: their homes are to be told.
     ended: Vec<Ended>,
+    /// Rows of those in flight that may have one.
+    rows: HashMap<(u32, Performer), AttemptRow>,
 }
 
 /// The shard in whose account an attempt is, where that is another one.
@@ -88,7 +92,7 @@ pub(crate) struct First {
 
 impl Attempts {
     pub(crate) fn new() -> Self {
-        Self { in_flight: HashMap::new(), ended: Vec::new() }
+        Self { in_flight: HashMap::new(), ended: Vec::new(), rows: HashMap::new() }
     }
 
     /// Whether the UE has any attempt in flight.
@@ -118,7 +122,7 @@ impl Attempts {
             late,
         };
         if let Some(mut previous) = self.in_flight.insert((ue, procedure.performer()), attempt) {
-            self.give_up(&mut previous, "superseded", recorder);
+            self.give_up(ue, &mut previous, "superseded", recorder);
         }
         recorder.started(procedure.name(), parts);
     }
@@ -145,7 +149,7 @@ impl Attempts {
             late: None,
         };
         if let Some(mut previous) = self.in_flight.insert((ue, procedure.performer()), attempt) {
-            self.give_up(&mut previous, "superseded", recorder);
+            self.give_up(ue, &mut previous, "superseded", recorder);
         }
     }
 
@@ -190,9 +194,10 @@ impl Attempts {
         undisturbed.map(|attempt| attempt.is_disturbed = true).count() as u64
     }
 
-    fn give_up(&mut self, attempt: &mut Attempt, reason: &str, recorder: &mut Recorder) {
+    fn give_up(&mut self, ue: u32, attempt: &mut Attempt, reason: &str, recorder: &mut Recorder) {
         attempt.record_lateness(recorder);
         let reason = if attempt.is_disturbed { STOOD_STILL } else { reason };
+        self.end_row(ue, attempt, (RowOutcome::Abandoned, reason), None, recorder);
         match attempt.owner {
             Some(owner) => self.ended.push(Ended {
                 owner,
@@ -274,6 +279,15 @@ impl Attempts {
             self.ended.push(Ended { owner, outcome, cause, began: attempt.began, ended: now, phases });
             return true;
         }
+        if !self.rows.is_empty() {
+            let (outcome, cause) = match end {
+                End::Succeeded => (RowOutcome::Succeeded, Cow::Borrowed("")),
+                End::Failed(cause) => (RowOutcome::Failed, attempt.in_depth(cause)),
+                End::TimedOut(timer) => (RowOutcome::TimedOut, attempt.in_depth(timer)),
+                End::Abandoned(reason) => (RowOutcome::Abandoned, Cow::Borrowed(reason.as_str())),
+            };
+            self.end_row(ue, &attempt, (outcome, &cause), Some(now), recorder);
+        }
         match end {
             End::Succeeded if !attempt.answered => recorder.unanswered(name, parts),
             End::Succeeded => {
@@ -284,6 +298,45 @@ impl Attempts {
             End::Abandoned(reason) => recorder.abandoned(name, parts, reason),
         }
         true
+    }
+
+    /// What the UE begins may have a row, which its end completes.
+    pub(crate) fn keep_row(&mut self, ue: u32, procedure: Procedure, row: Option<AttemptRow>) {
+        if let Some(row) = row {
+            self.rows.insert((ue, procedure.performer()), row);
+        }
+    }
+
+    /// Between which cells the handover was that now ends.
+    pub(crate) fn moves(&mut self, ue: u32, source: CellId, target: CellId) {
+        if let Some(row) = self.rows.get_mut(&(ue, Performer::RanNode)) {
+            (row.cell, row.target) = (Some(source), Some(target));
+        }
+    }
+
+    /// Completes the row of an attempt, where it has one. What is given up has no latency.
+    fn end_row(
+        &mut self,
+        ue: u32,
+        attempt: &Attempt,
+        (outcome, cause): (RowOutcome, &str),
+        ended: Option<Instant>,
+        recorder: &mut Recorder,
+    ) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let Some(row) = self.rows.remove(&(ue, attempt.procedure.performer())) else { return };
+        let ended = ended.filter(|_| attempt.answered && outcome != RowOutcome::Abandoned);
+        let lasted = |from| ended.map(|at| micros(since(at, from)));
+        recorder.rows.ended(AttemptRow {
+            outcome,
+            cause: cause.to_owned(),
+            latency_us: lasted(attempt.due),
+            service_us: lasted(attempt.began),
+            lateness_us: (!row.self_started).then(|| micros(since(attempt.began, attempt.due))),
+            ..row
+        });
     }
 
     /// Gives up what the UE itself attempts, or what its node does with it, or both: the UE is gone.
@@ -298,7 +351,7 @@ impl Attempts {
             if performer.is_none_or(|only| only == one)
                 && let Some(mut attempt) = self.in_flight.remove(&(ue, one))
             {
-                self.give_up(&mut attempt, reason, recorder);
+                self.give_up(ue, &mut attempt, reason, recorder);
             }
         }
     }
@@ -312,7 +365,7 @@ impl Attempts {
         let mut ues = Vec::with_capacity(self.in_flight.len());
         for ((ue, _), mut attempt) in std::mem::take(&mut self.in_flight) {
             let reason = reason(ue);
-            self.give_up(&mut attempt, &reason, recorder);
+            self.give_up(ue, &mut attempt, &reason, recorder);
             ues.push((ue, reason));
         }
         ues.sort_unstable();
@@ -326,7 +379,8 @@ impl Attempts {
 
     /// Octets held.
     pub(crate) fn octets(&self) -> usize {
-        self.in_flight.capacity() * (size_of::<((u32, Performer), Attempt)>() + 1)
+        let rows = self.rows.capacity() * (size_of::<((u32, Performer), AttemptRow)>() + 1);
+        self.in_flight.capacity() * (size_of::<((u32, Performer), Attempt)>() + 1) + rows
     }
 }
 

@@ -9,6 +9,7 @@ mod pacer;
 mod ready_queues;
 mod ready_ues;
 mod recovery;
+mod rows;
 mod standstills;
 mod takeover;
 
@@ -21,7 +22,7 @@ use wire::away::AwayPlace;
 use wire::to_agent::{Lease, Takeover};
 use wire::to_coordinator::IntervalReport;
 
-use crate::measure::{Begun, PartSet, Parts, Place, Recorder};
+use crate::measure::{AttemptRows, Begun, PartSet, Parts, Place, Recorder};
 use crate::seam::{End, Handover, RadioEvent, RadioNetwork, ScheduleClock, Start, StartCause, Task};
 use crate::time::micros;
 use abroad::Abroad;
@@ -78,6 +79,7 @@ impl Campaign {
         let (scenario, shard) = (plan.scenario(), plan.shard(lease.shard));
         let subscribers = u32::try_from(shard.subscriber_count()).unwrap_or(u32::MAX);
         let takeover = lease.takeover.as_ref();
+        let rows = AttemptRows::new(lease.rows, plan.seed(), lease.shard);
         Self {
             run: lease.run.clone(),
             number: lease.shard,
@@ -90,7 +92,7 @@ impl Campaign {
             first_messages: HashMap::new(),
             abroad: Abroad::default(),
             parts: Parts::of(scenario),
-            recorder: Recorder::new(scenario.generator.late),
+            recorder: Recorder::new(scenario.generator.late).with(rows),
             ending: Ending::after(plan.duration(), scenario.drain),
             sequence: 0,
             reported_to: Duration::from_micros(takeover.map_or(0, |takeover| takeover.from_us)),
@@ -195,6 +197,8 @@ impl Campaign {
         let answered = procedure != Procedure::Deregistration;
         let begin = Begin { due: now, now, parts, answered, scheduled: false };
         self.attempts.begin(ue, procedure, begin, &mut self.recorder);
+        let row = rows::begun(&mut self.recorder.rows, (ue, procedure), (now, self.clock), None, ran);
+        self.attempts.keep_row(ue, procedure, row);
     }
 
     fn finished<R: RadioNetwork>(
@@ -221,6 +225,9 @@ impl Campaign {
             let (cause, parts) = self.attempts.counted_as(ue, procedure, cause)?;
             Some((shard, cause, timed_out, parts))
         });
+        if let Some(Handover { source, target, .. }) = handover {
+            self.attempts.moves(ue, source, target);
+        }
         let latency = if succeeded { self.attempts.latency_of(ue, procedure, now) } else { None };
         if !self.attempts.end(ue, procedure, end, now, &mut self.recorder) {
             // What a node does may have been given up before: too late, or at the end of the run.
@@ -307,6 +314,9 @@ impl Campaign {
         self.recorder.due(name, parts);
         let begin = Begin { due, now, parts, answered: true, scheduled: true };
         self.attempts.begin(ue, procedure, begin, &mut self.recorder);
+        let planned = Some((load, index));
+        let row = rows::begun(&mut self.recorder.rows, (ue, procedure), (due, self.clock), planned, ran);
+        self.attempts.keep_row(ue, procedure, row);
         let cause = StartCause::Due { load, index, due };
         ran.start(Start { ue, procedure, cause }, now, out);
     }
@@ -381,6 +391,7 @@ impl Campaign {
             dropped: std::mem::take(&mut self.reports_dropped),
             ..IntervalReport::default()
         };
+        (report.rows, report.rows_left_out) = self.recorder.rows.take();
         ran.report(&mut report);
         Some(report)
     }

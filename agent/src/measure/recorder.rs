@@ -8,6 +8,7 @@ use wire::to_coordinator::{
     FailedInto, HandoverCount, MOST_FAILED_INTO, MOST_HANDOVERS, PartInterval, ProcedureInterval,
 };
 
+use super::attempt_rows::AttemptRows;
 use super::interval_histogram::IntervalHistogram;
 use super::parts::PartSet;
 
@@ -23,6 +24,8 @@ pub(crate) struct Recorder {
     /// What leaves later than this is late.
     limit: Duration,
     late: u64,
+    /// The attempts one by one, where they are asked for.
+    pub(crate) rows: AttemptRows,
 }
 
 /// The shard, the procedure, the cause, whether that is a timer, and the parts that count it.
@@ -53,7 +56,13 @@ impl Recorder {
             unexpected: BTreeMap::new(),
             limit,
             late: 0,
+            rows: AttemptRows::default(),
         }
+    }
+
+    /// Keeps rows of attempts as well.
+    pub(crate) fn with(self, rows: AttemptRows) -> Self {
+        Self { rows, ..self }
     }
 
     /// How many attempts were late since the last call.
@@ -203,9 +212,9 @@ impl Recorder {
         std::mem::take(&mut self.failed_into).into_iter().map(failed).collect()
     }
 
-    /// Whether one report takes all the handovers that there are.
+    /// Whether one report takes all the handovers and rows that there are.
     pub(crate) fn fits_one_report(&self) -> bool {
-        self.handovers.len() <= HANDOVERS_AT_ONCE
+        self.handovers.len() <= HANDOVERS_AT_ONCE && self.rows.fits_one_report()
     }
 
     /// A message that was not expected or not understood.

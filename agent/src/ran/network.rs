@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use identity::Procedure;
+use identity::{CellId, Imsi, Procedure};
 use signalling::{NodeEvent, ReleaseCause, Timer, UeEvent};
 use wire::away::AwayPlace;
 use wire::to_coordinator::IntervalReport;
@@ -149,6 +149,14 @@ impl RadioNetwork for Ran {
         };
         let session = session.and_then(|session| u32::try_from(session).ok());
         Some(AwayPlace { gnb: self.shard.nodes.get(usize::from(gnb))?.index, session })
+    }
+
+    fn subscriber(&self, ue: u32) -> (Option<Imsi>, Option<CellId>) {
+        let cell = self.cell_of(ue).and_then(|at| {
+            let node = self.shard.nodes.get(usize::from(at.gnb))?.node_id;
+            Some(CellId { node, cell: at.cell })
+        });
+        (self.ues.imsi(ue), cell)
     }
 
     fn awaits(&self, ue: u32) -> Option<&'static str> {

@@ -302,7 +302,7 @@ impl Ran {
         ues
     }
 
-    fn cell_of(&self, ue: u32) -> Option<Cell> {
+    pub(super) fn cell_of(&self, ue: u32) -> Option<Cell> {
         let camps = || {
             let slot = self.ues.peek(ue)?;
             Some(Cell { gnb: slot.gnb, cell: u32::from(slot.cell) })

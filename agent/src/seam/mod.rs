@@ -13,7 +13,7 @@ mod visitors;
 
 use std::time::{Duration, Instant};
 
-use identity::{CellId, Performer, Procedure};
+use identity::{CellId, Imsi, Performer, Procedure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::away::{AwayEnd, AwayPlace, DueAway, HandoverPhases};
@@ -318,6 +318,9 @@ pub trait RadioNetwork {
 
     /// Where the UE is, and the session that it has, or would ask for by this procedure.
     fn place(&self, ue: u32, procedure: Procedure) -> Option<AwayPlace>;
+
+    /// Who the UE is, and the cell where it is.
+    fn subscriber(&self, ue: u32) -> (Option<Imsi>, Option<CellId>);
 
     /// The timer that would end what the UE is in the middle of.
     fn awaits(&self, ue: u32) -> Option<&'static str>;

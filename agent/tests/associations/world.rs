@@ -8,6 +8,7 @@ use agent::{ShardAction, ShardRunner};
 use scenarios::{Plan, Scenario};
 use simulator::amf::AmfPlace;
 use simulator::{AmfAction, AmfEvent, AmfSettings, ControlPlane};
+use wire::attempts::RowPolicy;
 use wire::to_agent::{Lease, TracePolicy};
 use wire::to_coordinator::{AmfInterval, IntervalReport, RanEvent};
 
@@ -70,6 +71,7 @@ impl World {
             trace: TracePolicy::Failed,
             key: [7; 32],
             takeover: None,
+            rows: RowPolicy::None,
         };
         let amf = |n: usize| {
             let scenario = Arc::clone(plan.scenario());

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use agent::holder::{Holder, HolderSettings, Input, Left, Notice, Order, Output};
+use wire::attempts::{AttemptRow, RowOutcome};
 use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Takeover, ToAgent, UeBatch};
 use wire::to_coordinator::{Part, ToCoordinator};
@@ -376,6 +377,43 @@ fn reports_that_memory_does_not_hold_go_to_disk_and_come_back_in_order() {
     assert_eq!((desk.holder.unacknowledged(), desk.holder.spooled_octets()), (0, 0));
     let out = desk.put(Input::Notice(Notice::Report(report(0, 1))));
     assert!(matches!(sends(&out)[..], [ToCoordinator::Report(report)] if report.sequence == 5), "{out:?}");
+}
+
+/// The room is for what the verdict rests on: rows of attempts go first, and are counted.
+#[test]
+fn rows_are_left_out_where_half_of_the_memory_is_full_and_nothing_else_is() {
+    let row = AttemptRow {
+        due_us: 1,
+        procedure: 0,
+        self_started: false,
+        supi: None,
+        outcome: RowOutcome::Failed,
+        cause: "congestion".to_owned(),
+        latency_us: None,
+        service_us: None,
+        lateness_us: None,
+        cell: None,
+        target: None,
+    };
+    let with_rows = || {
+        let mut report = report(0, 1);
+        (report.rows, report.shifted) = (vec![row.clone(); 20], 3);
+        report
+    };
+    let size = postcard::to_stdvec(&with_rows()).unwrap().len() as u64;
+    let mut desk = Desk::new(HolderSettings { memory: 3 * size, disk: 0, ..Default::default() });
+    desk.put(Input::Connected(welcome(false)));
+    desk.put(Input::Message(ToAgent::Lease(lease(0, 1, 0))));
+    desk.put(Input::Disconnected);
+    for _ in 0..4 {
+        assert_eq!(desk.put(Input::Notice(Notice::Report(with_rows()))), []);
+    }
+    let out = desk.put(Input::Connected(welcome(true)));
+    let rows = sends(&out).into_iter().filter_map(|sent| match sent {
+        ToCoordinator::Report(report) => Some((report.rows.len(), report.rows_left_out, report.shifted)),
+        _ => None,
+    });
+    assert_eq!(rows.collect::<Vec<_>>(), [(20, 0, 3), (20, 0, 3), (0, 20, 3), (0, 20, 3)]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use agent::seam::{
     Activity, Encryption, End, Item, Letter, Loss, RadioEvent, RadioNetwork, Resumption, ScheduleClock,
     ShardUe, Stage, Standing, Start, Visitors,
 };
-use identity::Procedure;
+use identity::{CellId, Imsi, Procedure};
 use scenarios::Plan;
 use serde::{Deserialize, Serialize};
 use wire::away::AwayPlace;
@@ -213,6 +213,10 @@ impl RadioNetwork for ToyNetwork {
 
     fn place(&self, _: u32, _: Procedure) -> Option<AwayPlace> {
         None
+    }
+
+    fn subscriber(&self, _: u32) -> (Option<Imsi>, Option<CellId>) {
+        (None, None)
     }
 
     fn awaits(&self, _: u32) -> Option<&'static str> {

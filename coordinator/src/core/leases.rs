@@ -168,6 +168,7 @@ impl Core {
             trace: self.settings.trace,
             key: self.state.key,
             takeover,
+            rows: self.settings.rows,
         };
         self.send(agent, ToAgent::Lease(Box::new(lease)));
         parcels.into_iter().for_each(|batch| self.send(agent, ToAgent::Ues(Box::new(batch))));

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wire::attempts::RowPolicy;
 use wire::to_agent::{ToAgent, TracePolicy};
 use wire::to_coordinator::{Hello, ToCoordinator, Trace};
 
@@ -102,6 +103,8 @@ pub struct CoreSettings {
     pub target: String,
     /// Which UEs' messages are kept.
     pub trace: TracePolicy,
+    /// Which attempts have a row in the run folder.
+    pub rows: RowPolicy,
     /// How long a lease lasts when it is not renewed.
     pub lease: Duration,
     /// How long to wait for the agents.
@@ -122,6 +125,7 @@ impl CoreSettings {
             agents_wanted: 1,
             target: target.to_owned(),
             trace: TracePolicy::Failed,
+            rows: RowPolicy::None,
             lease: Duration::from_secs(30),
             join_timeout: Duration::from_secs(30),
             prepare_timeout: Duration::from_secs(60),

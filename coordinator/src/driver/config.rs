@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use results::FolderError;
+use wire::attempts::RowPolicy;
 use wire::to_agent::TracePolicy;
 
-use crate::folder::RunFolder;
+use crate::folder::{Kept, RunFolder};
 use crate::reconcile::SharedNetwork;
 
 /// What a coordinator of one run is given: where its fleet joins, and the run.
@@ -45,6 +46,8 @@ pub struct RunConfig {
     pub charging: Option<PathBuf>,
     /// Which UEs' messages are kept.
     pub trace: TracePolicy,
+    /// Which attempts have a row in the run folder.
+    pub rows: RowPolicy,
     /// How long a lease lasts when it is not renewed. 30 s.
     pub lease: Duration,
     /// How long to wait for the agents. 30 s.
@@ -79,6 +82,7 @@ impl RunConfig {
             agents_inside: false,
             charging: None,
             trace: TracePolicy::Failed,
+            rows: RowPolicy::None,
             lease: Duration::from_secs(30),
             join_timeout: Duration::from_secs(30),
             prepare_timeout: Duration::from_secs(60),
@@ -86,6 +90,10 @@ impl RunConfig {
             certs: None,
             listen: None,
         }
+    }
+
+    pub(super) fn kept(&self) -> Kept {
+        Kept { trace: self.trace, rows: self.rows }
     }
 }
 

@@ -122,7 +122,7 @@ impl Run {
         plan: Plan,
         folder: RunFolder,
     ) -> Result<Self, CoordinatorError> {
-        let files = Files::begin(&folder, config.trace, lasts(&plan))?;
+        let files = Files::begin(&folder, config.kept(), lasts(&plan))?;
         let inputs = RunInputs::of(&config, &plan, &folder.run_id);
         let store =
             SqliteStore::create(&folder.path.join(STORE), &inputs).map_err(CoordinatorError::Store)?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use scenarios::{Plan, Scenario};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use wire::attempts::RowPolicy;
 use wire::to_agent::TracePolicy;
 
 use super::release::Checkpoint;
@@ -43,6 +44,7 @@ pub(super) struct RunInputs {
     certs: Option<PathBuf>,
     /// Where its agents joined.
     listen: Option<SocketAddr>,
+    rows: RowPolicy,
 }
 
 /// A run whose coordinator has died, before it goes on: its folder is locked, and what it was given is read.
@@ -71,6 +73,7 @@ impl RunInputs {
             embedded: config.network.is_some(),
             certs: config.certs.clone(),
             listen: config.listen,
+            rows: config.rows,
         }
     }
 
@@ -78,6 +81,7 @@ impl RunInputs {
         CoreSettings {
             agents_wanted: self.agents_wanted,
             trace: self.trace,
+            rows: self.rows,
             lease: self.lease,
             join_timeout: self.join_timeout,
             prepare_timeout: self.prepare_timeout,
@@ -130,6 +134,7 @@ impl Interrupted {
             network: None,
             charging: inputs.charging.clone(),
             trace: inputs.trace,
+            rows: inputs.rows,
             lease: inputs.lease,
             join_timeout: inputs.join_timeout,
             prepare_timeout: inputs.prepare_timeout,
@@ -173,7 +178,7 @@ impl Run {
             so_far = files;
         }
         let start = core.state().start_wall_us.map(|us| UNIX_EPOCH + Duration::from_micros(us));
-        let mut files = Files::resume(&folder, config.trace, planned, start, so_far)?;
+        let mut files = Files::resume(&folder, config.kept(), planned, start, so_far)?;
         let replayed = records.len();
         for record in &records {
             core.apply(record);

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use wire::attempts::RowPolicy;
 use wire::to_agent::TracePolicy;
 use wire::to_coordinator::Trace;
 
+use super::attempt_log::{self, AttemptLog, AttemptLogSoFar};
 use super::call_flows::CallFlows;
 use super::hlog::HistogramLog;
 use super::intervals::Intervals;
@@ -30,6 +32,15 @@ pub(crate) struct Files {
     hlog: Option<HistogramLog>,
     pub(crate) traces: Option<Traces>,
     intervals: Intervals,
+    /// The attempts one by one, where they are asked for.
+    pub(crate) attempts: Option<AttemptLog>,
+}
+
+/// What is kept of a run beside what every run leaves.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept {
+    pub(crate) trace: TracePolicy,
+    pub(crate) rows: RowPolicy,
 }
 
 /// How far the files have come: what is needed to go on with them.
@@ -46,13 +57,14 @@ pub(crate) struct FilesSoFar {
     call_flows: CallFlows,
     /// None: as at the beginning.
     intervals: Option<Intervals>,
+    attempts: Option<AttemptLogSoFar>,
 }
 
 impl Files {
     /// `planned` is how long the run may last: the files of a long one have longer intervals.
     pub(crate) fn begin(
         folder: &RunFolder,
-        trace: TracePolicy,
+        Kept { trace, rows }: Kept,
         planned: Duration,
     ) -> Result<Self, FolderError> {
         Ok(Self {
@@ -65,6 +77,7 @@ impl Files {
             hlog: None,
             traces: None,
             intervals: Intervals::of(planned),
+            attempts: AttemptLog::open(folder, rows, AttemptLogSoFar::default())?,
         })
     }
 
@@ -72,7 +85,7 @@ impl Files {
     /// it again. Without, all of it goes.
     pub(crate) fn resume(
         folder: &RunFolder,
-        trace: TracePolicy,
+        Kept { trace, rows }: Kept,
         planned: Duration,
         start: Option<SystemTime>,
         so_far: FilesSoFar,
@@ -89,6 +102,7 @@ impl Files {
             hlog: None,
             traces: None,
             intervals: so_far.intervals.unwrap_or_else(|| Intervals::of(planned)),
+            attempts: AttemptLog::open(folder, rows, so_far.attempts.unwrap_or_default())?,
         };
         match so_far.hlog {
             Some(length) => {
@@ -120,13 +134,20 @@ impl Files {
             traces: self.traces.as_mut().map(Traces::so_far).transpose()?,
             call_flows: self.call_flows.clone(),
             intervals: Some(self.intervals.clone()),
+            attempts: self.attempts.as_mut().map(AttemptLog::so_far).transpose()?,
         })
     }
 
     /// The files that a restart goes on with.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
-        let names =
-            ["journal.ndjson", "usage.csv", "timeline.ndjson", "histograms.hlog", "traces/packets.spool"];
+        let names = [
+            "journal.ndjson",
+            "usage.csv",
+            "timeline.ndjson",
+            "histograms.hlog",
+            "traces/packets.spool",
+            attempt_log::FILE,
+        ];
         names.iter().map(|name| self.folder.path.join(name)).filter(|path| path.exists()).collect()
     }
 
@@ -164,9 +185,30 @@ impl Files {
                 let details = serde_json::from_str(details).unwrap_or_default();
                 self.journal.write(at, decision, *run_us, details).map_err(|error| error.to_string())
             }
-            Record::Report(report) => self.usage.append(&report.usage).map_err(|error| error.to_string()),
-            Record::Started { wall_us } => self.start(UNIX_EPOCH + Duration::from_micros(*wall_us)),
+            Record::Report(report) => {
+                self.usage.append(&report.usage).map_err(|error| error.to_string())?;
+                let Some(log) = &mut self.attempts else { return Ok(()) };
+                log.add(report).map_err(|error| error.to_string())
+            }
+            Record::Started { wall_us } => {
+                self.each_attempt(|log| log.starts(*wall_us));
+                self.start(UNIX_EPOCH + Duration::from_micros(*wall_us))
+            }
+            Record::Paused { run_us } => {
+                self.each_attempt(|log| log.pauses(*run_us));
+                Ok(())
+            }
+            Record::Resumed { paused_us } => {
+                self.each_attempt(|log| log.goes_on(*paused_us));
+                Ok(())
+            }
             _ => Ok(()),
+        }
+    }
+
+    fn each_attempt(&mut self, tell: impl FnOnce(&mut AttemptLog)) {
+        if let Some(log) = &mut self.attempts {
+            tell(log);
         }
     }
 

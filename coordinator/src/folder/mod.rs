@@ -1,5 +1,6 @@
 //! The run folder: the files that grow while a run lasts, and those that are written at its end.
 
+mod attempt_log;
 mod call_flows;
 #[cfg(test)]
 mod compared;
@@ -11,6 +12,6 @@ mod run_folder;
 mod traces;
 mod usage_ledger;
 
-pub(crate) use files::{Files, FilesSoFar};
+pub(crate) use files::{Files, FilesSoFar, Kept};
 pub use run_folder::RunFolder;
 pub(crate) use traces::Traces;

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use billing::UsageRecord;
+use identity::Procedure;
 use results::Counts as _;
 use serde::{Deserialize, Serialize};
+use wire::attempts::{AttemptRow, MOST_ROWS};
 use wire::bounds::{LONGEST_CAUSE, fold};
 use wire::to_coordinator::{
     HandoverCount, IntervalReport, MOST_FAILED_INTO, MOST_HANDOVERS, MOST_PARTS, MOST_STANDSTILLS,
@@ -72,6 +74,15 @@ pub(crate) fn check(mut report: IntervalReport, limits: Limits) -> Result<Checke
         return Err(Fault::Counts("more usage records than a report may hold"));
     }
     report.usage.iter().try_for_each(|record| usage(record, limits))?;
+    let impossible = |row: &AttemptRow| {
+        row.due_us > limits.horizon_us || Procedure::ALL.get(usize::from(row.procedure)).is_none()
+    };
+    if report.rows.len() > MOST_ROWS
+        || report.rows.iter().any(impossible)
+        || report.rows_left_out > MOST_ATTEMPTS
+    {
+        return Err(Fault::Counts("rows of attempts that cannot have been"));
+    }
     let mut measured = Vec::with_capacity(report.procedures.len());
     for (position, procedure) in report.procedures.iter().enumerate() {
         let earlier = report.procedures.iter().take(position);

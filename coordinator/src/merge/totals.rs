@@ -24,6 +24,8 @@ pub(crate) struct Totals {
     pub(crate) lateness: Histogram,
     /// Attempts that came due when nobody reported any more: lost with their agents.
     unreported: u64,
+    /// Attempts whose end nobody reported: lost with their agents.
+    ends_unreported: u64,
     pub(crate) unexpected: BTreeMap<String, u64>,
     /// What is counted of the run as a whole.
     pub(crate) counts: RunCounts,
@@ -51,6 +53,7 @@ impl Totals {
             parts: Parts::new(),
             lateness: histogram::empty(),
             unreported: 0,
+            ends_unreported: 0,
             unexpected: BTreeMap::new(),
             counts: RunCounts::default(),
             handovers: Handovers::default(),
@@ -111,6 +114,12 @@ impl Totals {
         })
     }
 
+    /// Attempts whose end an agent has reported.
+    pub(crate) fn reported_ends(&self) -> u64 {
+        let ended = self.procedures.values().map(|figures| figures.counts.ended());
+        ended.fold(0, u64::saturating_add).saturating_sub(self.ends_unreported)
+    }
+
     /// Attempts that came due when nobody reported any more: lost with their agents.
     pub(crate) fn unreported(&self) -> u64 {
         self.unreported
@@ -136,6 +145,8 @@ impl Totals {
         };
         each(&gap.due, &|counts, n| counts.due = counts.due.saturating_add(n));
         self.unreported = gap.due.values().fold(self.unreported, |sum, n| sum.saturating_add(*n));
+        self.ends_unreported =
+            gap.abandoned.values().fold(self.ends_unreported, |sum, n| sum.saturating_add(*n));
         each(&gap.abandoned, &|counts, n| tally(&mut counts.abandoned, AGENT_LOST, n));
         each(&gap.never_started, &|counts, n| tally(&mut counts.never_started, &gap.reason, n));
     }

@@ -6,4 +6,4 @@ mod wall;
 
 pub(crate) use offset::ClockOffset;
 pub(crate) use steady::SteadyClock;
-pub(crate) use wall::{compact, rfc3339, unix_us};
+pub(crate) use wall::{compact, rfc3339, rfc3339_us, unix_us};

@@ -4,11 +4,22 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Such as `2026-11-22T23:06:40.125Z`.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
+    let subsec_millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
+    format!("{}.{subsec_millis:03}Z", to_the_second(time))
+}
+
+/// Such as `2026-11-22T23:06:40.123456Z`.
+pub(crate) fn rfc3339_us(time: SystemTime) -> String {
+    let subsec_micros = time.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_micros();
+    format!("{}.{subsec_micros:06}Z", to_the_second(time))
+}
+
+fn to_the_second(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
 /// UNIX time in µs.

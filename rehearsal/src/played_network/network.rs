@@ -6,7 +6,7 @@ use agent::seam::{
     Activity, Encryption, Item, Loss, RadioEvent, RadioNetwork, Resumption, ScheduleClock, ShardUe, Stage,
     Start, StartCause, Visitors,
 };
-use identity::Procedure;
+use identity::{CellId, Imsi, Procedure};
 use wire::away::AwayPlace;
 use wire::to_coordinator::IntervalReport;
 
@@ -107,6 +107,10 @@ impl RadioNetwork for PlayedNetwork {
 
     fn place(&self, _: u32, _: Procedure) -> Option<AwayPlace> {
         Some(AwayPlace { gnb: self.shard, session: None })
+    }
+
+    fn subscriber(&self, _: u32) -> (Option<Imsi>, Option<CellId>) {
+        (None, None)
     }
 
     fn awaits(&self, ue: u32) -> Option<&'static str> {

@@ -5,6 +5,7 @@ use identity::{CellId, SessionId};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use wire::attempts::{AttemptRow, RowOutcome, RowPolicy};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
     AgentHealth, AmfInterval, FailedInto, HandoverCount, Held, Hello, IntervalReport, MachineReport, Part,
@@ -112,7 +113,13 @@ fn any_lease() -> impl Strategy<Value = Lease> {
     );
     let run = any::<(String, String, u64, u32, u32)>();
     let right = any::<(u64, u64, u64, String, Vec<u64>, [u8; 32])>();
-    (run, right, trace, option::of(takeover)).prop_map(|(run, right, trace, takeover)| {
+    let rows = prop_oneof![
+        Just(RowPolicy::None),
+        Just(RowPolicy::Failed),
+        any::<u32>().prop_map(RowPolicy::Share),
+        Just(RowPolicy::All)
+    ];
+    (run, right, trace, option::of(takeover), rows).prop_map(|(run, right, trace, takeover, rows)| {
         let ((run, scenario, seed, shard, shards), (epoch, asked_us, valid_us, target, resume_at, key)) =
             (run, right);
         Lease {
@@ -129,6 +136,7 @@ fn any_lease() -> impl Strategy<Value = Lease> {
             trace,
             key,
             takeover,
+            rows,
         }
     })
 }
@@ -224,6 +232,8 @@ fn any_report() -> impl Strategy<Value = IntervalReport> {
             }],
             dropped: recovery[2],
             failed_into: vec![FailedInto { count: recovery[3], ..FailedInto::default() }],
+            rows: vec![any_row(recovery)],
+            rows_left_out: recovery[4],
             // What only counts is in the golden octets.
             ..IntervalReport::default()
         }
@@ -326,6 +336,22 @@ fn any_usage() -> impl Strategy<Value = UsageRecord> {
             closing: Closing::ALL[closing],
         },
     )
+}
+
+fn any_row(n: [u64; 5]) -> AttemptRow {
+    AttemptRow {
+        due_us: n[0],
+        procedure: 3,
+        self_started: n[1].is_multiple_of(2),
+        supi: None,
+        outcome: RowOutcome::TimedOut,
+        cause: n[1].to_string(),
+        latency_us: n[2].is_multiple_of(2).then_some(n[2]),
+        service_us: Some(n[3]),
+        lateness_us: None,
+        cell: None,
+        target: Some(CellId { node: 1, cell: 2 }),
+    }
 }
 
 fn any_handover() -> impl Strategy<Value = HandoverCount> {

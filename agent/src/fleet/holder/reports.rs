@@ -43,6 +43,10 @@ impl Reports {
     /// Numbers a report and keeps it, or a word of it when there is no room for it.
     pub(super) fn take(&mut self, mut report: Box<IntervalReport>, room: &mut Room, out: &mut Vec<Output>) {
         report.sequence = self.next;
+        if room.is_half_full() {
+            // Rows are what can be done without: the room is for what the verdict rests on.
+            report.rows_left_out += std::mem::take(&mut report.rows).len() as u64;
+        }
         let octets = octets(&report);
         let place = if room.take_memory(octets) {
             Place::Memory(report)
@@ -62,6 +66,8 @@ impl Reports {
         room.dropped += 1;
         let mut word = IntervalReport {
             dropped: report.dropped + 1,
+            rows: Vec::new(),
+            rows_left_out: report.rows_left_out + report.rows.len() as u64,
             procedures: Vec::new(),
             unexpected: Vec::new(),
             usage: Vec::new(),
@@ -80,6 +86,7 @@ impl Reports {
             room.memory_used = room.memory_used.saturating_sub(octets);
             (word.sequence, word.from_us) = (last, earlier.from_us);
             word.dropped += earlier.dropped;
+            word.rows_left_out += earlier.rows_left_out;
             word.standstills.splice(0..0, earlier.standstills);
             word.standstills.truncate(MOST_STANDSTILLS);
         }
@@ -272,6 +279,10 @@ impl Room {
             self.leave_disk(octets);
             out.push(Output::Forget(id));
         }
+    }
+
+    fn is_half_full(&self) -> bool {
+        self.memory_used > self.memory / 2
     }
 
     fn take_memory(&mut self, octets: u64) -> bool {

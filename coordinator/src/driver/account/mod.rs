@@ -11,8 +11,8 @@ use std::time::Instant;
 use billing::{LostUsage, RunWindow};
 use report::{render_junit, render_report};
 use results::{
-    BillingSummary, EmbeddedTargetSummary, FolderError, GeneratorSummary, Progress, SloResult, Summary,
-    TraceCounts, TraceFileSummary,
+    AttemptRows, BillingSummary, EmbeddedTargetSummary, FolderError, GeneratorSummary, Progress, SloResult,
+    Summary, TraceCounts, TraceFileSummary,
 };
 use serde_json::json;
 use tokio::sync::watch;
@@ -131,6 +131,7 @@ impl Account {
         let (traces, mut trace_counts) = self.finish_traces();
         trace_counts.packets_dropped_by_agents =
             self.core.state().agents.iter().map(Member::trace_dropped).sum();
+        let attempt_rows = self.finish_attempts();
         self.core.doubts().into_iter().for_each(|doubt| self.core.invalidate(doubt));
         warnings::of(&self.core).into_iter().for_each(|warning| self.core.warn(warning));
         let billing = self.reconcile();
@@ -138,7 +139,7 @@ impl Account {
         let starved = target.iter().filter_map(|target| target.reason.as_ref());
         let reasons: Vec<String> = generator.reasons.iter().chain(starved).cloned().collect();
         reasons.into_iter().for_each(|reason| self.core.invalidate(reason));
-        let mut summary = self.summary((generator, target), billing, traces, trace_counts);
+        let mut summary = self.summary((generator, target), billing, traces, trace_counts, attempt_rows);
         self.write(&mut summary);
         self.progress.send_replace(self.core.progress());
         if let Some(control) = &self.control {
@@ -207,6 +208,27 @@ impl Account {
                     self.folder.path.join("traces").display()
                 ));
                 (Vec::new(), TraceCounts::default())
+            }
+        }
+    }
+
+    /// Rows are no evidence: what is missing of them is said, and judges nothing.
+    fn finish_attempts(&mut self) -> Option<AttemptRows> {
+        let ended = self.core.state().totals.reported_ends();
+        match self.files.attempts.as_mut()?.finish(ended) {
+            Ok(rows) => {
+                if rows.missing() > 0 {
+                    self.core.warn(format!(
+                        "{} lacks {} attempts that were counted: agents had no room for {}, the file reached its limit before {}, \
+                         and {} were lost with their agents",
+                        rows.file, rows.missing(), rows.left_out_by_agents, rows.left_out_at_limit, rows.lost_with_agents,
+                    ));
+                }
+                Some(rows)
+            }
+            Err(error) => {
+                self.core.invalidate(format!("the run folder cannot be written: {error}"));
+                None
             }
         }
     }

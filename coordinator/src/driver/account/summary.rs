@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use results::{
-    BillingSummary, DriftSummary, EmbeddedTargetSummary, FORM, Fault, FolderError, GeneratorSummary,
-    ProcedureSummary, SloResult, Status, Summary, TraceCounts, TraceFileSummary, Verdict,
+    AttemptRows, BillingSummary, DriftSummary, EmbeddedTargetSummary, FORM, Fault, FolderError,
+    GeneratorSummary, ProcedureSummary, SloResult, Status, Summary, TraceCounts, TraceFileSummary, Verdict,
 };
 use scenarios::Scenario;
 
@@ -23,6 +23,7 @@ impl Account {
         billing: BillingSummary,
         traces: Vec<TraceFileSummary>,
         trace_counts: TraceCounts,
+        attempt_rows: Option<AttemptRows>,
     ) -> Summary {
         let duration_s = self.core.measured_s();
         let scenario = std::sync::Arc::clone(self.core.plan().scenario());
@@ -72,6 +73,7 @@ impl Account {
             faults: faults(&scenario),
             traces,
             trace_counts,
+            attempt_rows,
             drift: self.drift(),
             reports: self.core.report_counts(),
             gaps: state.gaps.clone(),
