@@ -2,6 +2,9 @@
 //! side (AMF, SMF, UPF and CHF), and both. A second divided by a time is what one core can do in a second.
 //!
 //! The sides are told apart by the wall clock: on a busy machine only the line of both, which is processor time, holds.
+//!
+//! With `COUNT=2500` and a `KIND` of [`only`] it does nothing but so many of these, for a tool that counts instructions: two counts and
+//! their difference.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
 
@@ -9,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 use identity::{PduSessionType, Plmn, SessionId, Tac, TeidKey};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -335,4 +338,31 @@ const GNBS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 1, 0, 1));
 const CORE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 2, 0, 1));
 
 criterion_group!(benches, session, handovers);
-criterion_main!(benches);
+
+fn main() {
+    let Some(count) = std::env::var("COUNT").ok().and_then(|count| count.parse().ok()) else {
+        benches();
+        return Criterion::default().configure_from_args().final_summary();
+    };
+    only(&std::env::var("KIND").unwrap(), count);
+}
+
+/// So many registrations, registrations with a session, or handovers of one UE, and nothing else.
+fn only(kind: &str, count: u64) {
+    let mut network = Network::new();
+    let mut repeat = |work: fn(&mut Network)| (0..count).for_each(|_| work(&mut network));
+    match kind {
+        "register" => repeat(Network::register),
+        "session" => repeat(|network| {
+            network.register();
+            network.establish();
+        }),
+        "n2" | "xn" => {
+            let hand_over = if kind == "n2" { Network::hand_over_n2 } else { Network::hand_over_xn };
+            network.register();
+            network.establish();
+            (0..count).for_each(|_| hand_over(&mut network));
+        }
+        _ => panic!("KIND is register, session, n2 or xn"),
+    }
+}
