@@ -130,25 +130,20 @@ impl Writer {
             _ => return None,
         }
         self.octets.reserve(octets.len() + 1);
-        for &octet in octets {
-            self.put_octet(octet);
-        }
-        Some(())
-    }
-
-    /// Eight bits at once: a container has hundreds of them.
-    fn put_octet(&mut self, octet: u8) {
-        let used = self.used % 8;
-        match self.octets.last_mut() {
-            Some(last) if used > 0 => {
-                *last |= octet >> used;
-                self.octets.push(octet << (8 - used));
+        match (self.used % 8, octets, self.octets.last_mut()) {
+            (_, [], _) => {}
+            (used @ 1.., [first, others @ ..], Some(last)) => {
+                *last |= first >> used;
+                let shifted = octets.iter().zip(others).map(|(one, next)| one << (8 - used) | next >> used);
+                self.octets.extend(shifted);
+                self.octets.extend(octets.last().map(|last| last << (8 - used)));
             }
             _ => {
-                self.octets.push(octet);
+                self.octets.extend_from_slice(octets);
                 self.used = 8;
             }
         }
+        Some(())
     }
 }
 
@@ -186,24 +181,15 @@ impl<'a> Reader<'a> {
                 self.take(14)?
             }
         };
-        // The octets are counted before any are read, so that a length cannot ask for memory that it does not fill.
-        let left = (self.octets.len() * 8).saturating_sub(self.at) / 8;
-        if usize::from(length) > left {
-            return None;
-        }
-        (0..length).map(|_| self.take_octet()).collect()
-    }
-
-    /// Eight bits at once.
-    fn take_octet(&mut self) -> Option<u8> {
-        let (place, shift) = (self.at / 8, self.at % 8);
-        let first = *self.octets.get(place)?;
-        self.at += 8;
+        let (place, shift, length) = (self.at / 8, self.at % 8, usize::from(length));
+        // A length cannot ask for memory that it does not fill: the octets are there before any are copied.
+        let octets = self.octets.get(place..place + length)?;
+        self.at += 8 * length;
         if shift == 0 {
-            return Some(first);
+            return Some(octets.to_vec());
         }
-        let second = self.octets.get(place + 1)?;
-        Some(first << shift | second >> (8 - shift))
+        let after = self.octets.get(place + 1..place + 1 + length)?;
+        Some(octets.iter().zip(after).map(|(one, next)| one << shift | next >> (8 - shift)).collect())
     }
 }
 
