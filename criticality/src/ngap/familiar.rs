@@ -29,8 +29,7 @@ impl Familiar {
     pub(super) fn is_in_order(&self, pdu: &NGAPPDU<'_>) -> bool {
         let mut outline = Outline::of(pdu);
         let good = each_ie(pdu, |id, criticality, value| {
-            outline.add(id, criticality)
-                && decodes_as_its_type(id, value).unwrap_or_else(|| self.knows(Some(id), value))
+            outline.add(id, criticality) && (is_plain(id, value) || self.is_good(id, value))
         });
         good && self.knows(None, outline.octets())
     }
@@ -39,7 +38,8 @@ impl Familiar {
     pub(super) fn keep(&mut self, pdu: &NGAPPDU<'_>) {
         let mut outline = Outline::of(pdu);
         let whole = each_ie(pdu, |id, criticality, value| {
-            if decodes_as_its_type(id, value).is_none() {
+            let is_of_cell = ProtocolIEID(id) == ID_USER_LOCATION_INFORMATION;
+            if is_of_cell || decodes_as_its_type(id, value).is_none() {
                 self.put(Some(id), value);
             }
             outline.add(id, criticality)
@@ -47,6 +47,14 @@ impl Familiar {
         if whole {
             self.put(None, outline.octets());
         }
+    }
+
+    /// Whether a value is in order. A value of a type that every UE has its own of may be that of a cell all the same.
+    fn is_good(&self, id: u16, value: &[u8]) -> bool {
+        if ProtocolIEID(id) == ID_USER_LOCATION_INFORMATION && self.knows(Some(id), value) {
+            return true;
+        }
+        decodes_as_its_type(id, value).unwrap_or_else(|| self.knows(Some(id), value))
     }
 
     fn knows(&self, ie: Option<u16>, octets: &[u8]) -> bool {
@@ -147,6 +155,38 @@ fn each_ie(pdu: &NGAPPDU<'_>, mut take: impl FnMut(u16, u8, &[u8]) -> bool) -> b
     rest.is_empty()
 }
 
+/// Whether a value is one of the plainest that nearly every message has, by its octets alone: a number in as many octets as it says, or a
+/// string of so many. `false` says nothing at all.
+fn is_plain(id: u16, value: &[u8]) -> bool {
+    match (ProtocolIEID(id), value) {
+        // TS 38.413 §9.3.3.1: 1 to 5 octets, of which three bits say how many.
+        (ID_AMF_UE_NGAP_ID | ID_SOURCE_AMF_UE_NGAP_ID, [first, rest @ ..]) => {
+            first & 0x1f == 0 && rest.len() == usize::from(first >> 5) + 1 && rest.len() <= 5
+        }
+        // §9.3.3.2: 1 to 4 octets, of which two bits say how many.
+        (ID_RAN_UE_NGAP_ID, [first, rest @ ..]) => {
+            first & 0x3f == 0 && rest.len() == usize::from(first >> 6) + 1
+        }
+        (
+            ID_NAS_PDU
+            | ID_SOURCE_TO_TARGET_TRANSPARENT_CONTAINER
+            | ID_TARGET_TO_SOURCE_TRANSPARENT_CONTAINER,
+            [first, rest @ ..],
+        ) => match (first, rest) {
+            (0..=0x7f, rest) => rest.len() == usize::from(*first),
+            (0x80..=0xbf, [second, rest @ ..]) => {
+                rest.len() == usize::from(u16::from_be_bytes([first & 0x3f, *second]))
+            }
+            _ => false,
+        },
+        // §9.3.1.87: 256 bits.
+        (ID_SECURITY_KEY, value) => value.len() == 32,
+        // §9.3.1.88: nothing optional, 3 bits, and 256 from the next octet on.
+        (ID_SECURITY_CONTEXT, [first, next_hop @ ..]) => first & 0xc7 == 0 && next_hop.len() == 32,
+        _ => false,
+    }
+}
+
 /// Whether a value decodes, where its type is one of those whose values are a UE's own. `None` for any other type. What is handed on
 /// unread may be anything.
 ///
@@ -171,6 +211,7 @@ fn decodes_as_its_type(id: u16, value: &[u8]) -> Option<bool> {
         ID_SOURCE_AMF_UE_NGAP_ID: AMFUENGAPID,
         ID_RAN_UE_NGAP_ID: RANUENGAPID,
         ID_UE_NGAP_IDS: UENGAPIDs,
+        ID_FIVE_G_S_TMSI: FiveGSTMSI,
         ID_UEPAGING_IDENTITY: UEPagingIdentity,
         ID_NAS_PDU: NASPDU,
         ID_SECURITY_KEY: SecurityKey,
@@ -212,3 +253,91 @@ const MOST: usize = 512;
 const LONGEST: usize = 128;
 /// IEs of a message whose outline is kept.
 const MOST_IES: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use oxirush_ngap::{Octets, build_ngap};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A UE that asks for service: all that is its own differs from one to the next.
+    fn of_ue(number: u32, nas: Vec<u8>) -> NGAP_PDU {
+        let plmn = PLMNIdentity([0x00, 0xf1, 0x10]);
+        let location = UserLocationInformationNR::new(
+            oxirush_ngap::helpers::nr_cgi(plmn, 1, 24, 0).unwrap(),
+            oxirush_ngap::helpers::tai(plmn, [0, 0, 1]),
+            Some(TimeStamp(number.to_be_bytes())),
+            None,
+        );
+        build_ngap!(
+            InitiatingMessage,
+            InitialUEMessage,
+            InitialUEMessage,
+            RAN_UE_NGAP_ID(number),
+            NAS_PDU(nas),
+            UserLocationInformation(UserLocationInformation::userLocationInformationNR(location)),
+            RRCEstablishmentCause(RRCEstablishmentCause::mo_Signalling),
+            FiveG_S_TMSI(FiveGSTMSI::new(
+                AMFSetID::new(1).unwrap(),
+                AMFPointer::new(1).unwrap(),
+                FiveGTMSI(number.to_be_bytes()),
+                None,
+            )),
+            UEContextRequest(UEContextRequest::requested),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_message_of_one_ue_makes_that_of_another_familiar() {
+        let mut familiar = Familiar::default();
+        let first = of_ue(7, vec![0x7e; 20]);
+        assert!(!familiar.is_in_order(&first) && first.check().unwrap().is_empty());
+        familiar.keep(&first);
+        let after_one = familiar.known.len();
+        assert!(familiar.is_in_order(&of_ue(0x0001_0000, vec![0x7e; 200])));
+        assert_eq!(familiar.known.len(), after_one);
+    }
+
+    fn value() -> impl Strategy<Value = (ProtocolIEID, Vec<u8>)> {
+        let ids = [
+            ID_AMF_UE_NGAP_ID,
+            ID_SOURCE_AMF_UE_NGAP_ID,
+            ID_RAN_UE_NGAP_ID,
+            ID_NAS_PDU,
+            ID_SOURCE_TO_TARGET_TRANSPARENT_CONTAINER,
+            ID_TARGET_TO_SOURCE_TRANSPARENT_CONTAINER,
+            ID_SECURITY_KEY,
+            ID_SECURITY_CONTEXT,
+        ];
+        let first = prop_oneof![any::<u8>(), (0u8..8).prop_map(|high| high << 5), Just(0x38)];
+        let length = prop_oneof![0usize..40, Just(31), Just(32)];
+        let rest = length.prop_flat_map(|length| vec(any::<u8>(), length));
+        let octets = (first, rest).prop_map(|(first, rest)| [vec![first], rest].concat());
+        let string = vec(any::<u8>(), 0..300).prop_map(|octets| encode_open_type(&NASPDU(octets.into())));
+        let string = string.prop_map(|value| value.unwrap().into_vec());
+        (prop::sample::select(ids.to_vec()), prop_oneof![octets, string])
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_plain_decodes((id, value) in value()) {
+            if is_plain(id.0, &value) {
+                prop_assert_eq!(decodes_as_its_type(id.0, &value), Some(true), "{:?} {:02x?}", id, value);
+            }
+        }
+
+        #[test]
+        fn what_a_peer_of_ours_sends_is_plain(amf in 0u64..1 << 40, ran in any::<u32>(), nas in vec(any::<u8>(), 0..300)) {
+            let plain = |id: ProtocolIEID, value: Octets<'_>| is_plain(id.0, &value);
+            prop_assert!(plain(ID_AMF_UE_NGAP_ID, encode_open_type(&AMFUENGAPID(amf)).unwrap()));
+            prop_assert!(plain(ID_RAN_UE_NGAP_ID, encode_open_type(&RANUENGAPID(ran)).unwrap()));
+            prop_assert!(plain(ID_NAS_PDU, encode_open_type(&NASPDU(nas.clone().into())).unwrap()));
+            let context = SecurityContext::new(NextHopChainingCount(amf.to_be_bytes()[7] % 8), [7; 32].into(), None);
+            prop_assert!(plain(ID_SECURITY_CONTEXT, encode_open_type(&context).unwrap()));
+            prop_assert!(plain(ID_SECURITY_KEY, encode_open_type(&SecurityKey::from([7; 32])).unwrap()));
+        }
+    }
+}
