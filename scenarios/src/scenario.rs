@@ -89,11 +89,16 @@ impl Scenario {
     pub fn find_subscriber(&self, imsi: identity::Imsi) -> Option<Subscriber> {
         let mut before = 0;
         for (number, group) in self.subscribers.iter().enumerate() {
-            if let Some(offset) = imsi.offset_from(group.first_imsi).filter(|offset| *offset < group.count) {
+            if let Some(offset) = group.offset_of(imsi) {
                 return group.subscriber(offset, before + offset, number);
             }
             before += group.count;
         }
         None
+    }
+
+    /// The group of the subscriber who has this IMSI; no key is derived.
+    pub fn group_of(&self, imsi: identity::Imsi) -> Option<&SubscriberGroup> {
+        self.subscribers.iter().find(|group| group.offset_of(imsi).is_some())
     }
 }

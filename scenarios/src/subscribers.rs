@@ -34,6 +34,11 @@ impl SubscriberGroup {
         self.first_imsi.plus(self.count.checked_sub(1)?)
     }
 
+    /// The place of an IMSI in the range.
+    pub(crate) fn offset_of(&self, imsi: Imsi) -> Option<u64> {
+        imsi.offset_from(self.first_imsi).filter(|offset| *offset < self.count)
+    }
+
     pub(crate) fn subscriber(&self, offset: u64, index: u64, group: usize) -> Option<Subscriber> {
         let imsi = self.first_imsi.plus(offset)?;
         let k = self.k.of(imsi);

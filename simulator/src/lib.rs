@@ -34,5 +34,5 @@ pub use server::{
     LedgerState, N3Counters, NetworkStatistics, Served, Simulator, SimulatorError, SimulatorOptions, Turned,
 };
 pub use sessions::{DataNetwork, EventContext, Ports, SessionSettings, Sessions};
-pub use subscribers::{HomeNetworkKey, SubscriberData, SubscriberRecord, Subscribers};
+pub use subscribers::{HomeNetworkKey, Profile, SubscriberData, SubscriberRecord, Subscribers};
 pub use upf::{N3End, SessionSpec, UeAddresses, Upf, UpfAction, UpfCounters, UpfSettings, Volumes};

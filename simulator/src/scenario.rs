@@ -7,7 +7,7 @@ use scenarios::{RadioNetwork, Scenario, SessionTemplate, SuciScheme};
 
 use crate::amf::{AmfSettings, AmfTimers, Congestion, ServedNetwork};
 use crate::sessions::{DataNetwork, SessionSettings};
-use crate::subscribers::{HomeNetworkKey, SubscriberData, SubscriberRecord};
+use crate::subscribers::{HomeNetworkKey, Profile, SubscriberData, SubscriberRecord};
 
 /// The AMF that a scenario describes.
 pub fn settings(scenario: &Scenario, seed: u64) -> AmfSettings {
@@ -100,10 +100,13 @@ impl SubscriberData for ScenarioSubscribers {
             opc: subscriber.opc,
             op: subscriber.op,
             amf_field: subscriber.amf,
-            slices: None,
-            home: Some(subscriber.plmn),
-            refused: self.0.subscribers.get(subscriber.group).and_then(|group| group.refused),
+            profile: self.profile(imsi)?,
         })
+    }
+
+    fn profile(&self, imsi: Imsi) -> Option<Profile> {
+        let group = self.0.group_of(imsi)?;
+        Some(Profile { slices: None, home: Some(group.plmn), refused: group.refused })
     }
 }
 

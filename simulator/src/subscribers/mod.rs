@@ -12,6 +12,11 @@ pub trait SubscriberData {
     /// The subscriber, when there is one with this IMSI.
     fn find(&self, imsi: Imsi) -> Option<SubscriberRecord>;
 
+    /// What is stored of it but for its keys, which may have to be derived.
+    fn profile(&self, imsi: Imsi) -> Option<Profile> {
+        self.find(imsi).map(|record| record.profile)
+    }
+
     /// The private keys of the home network, to de-conceal SUCIs.
     fn home_network_keys(&self) -> Vec<HomeNetworkKey> {
         Vec::new()
@@ -29,6 +34,13 @@ pub struct SubscriberRecord {
     pub op: Option<Key128>,
     /// The authentication management field of the challenges; its separation bit must be set (TS 33.501 Annex A).
     pub amf_field: [u8; 2],
+    /// All that is no key.
+    pub profile: Profile,
+}
+
+/// What is stored of a subscriber for its services.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
     /// The subscribed slices; `None` for all that the AMF serves.
     pub slices: Option<Vec<Snssai>>,
     /// The home network; `None`: wherever the subscriber is.
@@ -89,8 +101,8 @@ impl Subscribers {
         Self { data, sqn: FxHashMap::default(), cards: FxHashMap::default(), keys }
     }
 
-    pub(crate) fn find(&self, imsi: Imsi) -> Option<SubscriberRecord> {
-        self.data.find(imsi)
+    pub(crate) fn profile(&self, imsi: Imsi) -> Option<Profile> {
+        self.data.profile(imsi)
     }
 
     /// The SIDF: the IMSI that the octets of a SUCI conceal (TS 33.501 §6.12.5). `None` for a key that the home

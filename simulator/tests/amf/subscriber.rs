@@ -1,7 +1,7 @@
 //! Subscribers of TS 35.208 test set 1.
 
 use identity::{Imsi, Key128, Snssai};
-use simulator::{HomeNetworkKey, SubscriberData, SubscriberRecord};
+use simulator::{HomeNetworkKey, Profile, SubscriberData, SubscriberRecord};
 
 pub(crate) const K: &str = "465b5ce8b199b49faa5f0a2ee238a6bc";
 pub(crate) const OPC: &str = "cd63cb71954a9f4e48a5994e37a02baf";
@@ -31,9 +31,11 @@ impl SubscriberData for Everyone {
             opc: OPC.parse::<Key128>().unwrap(),
             op: None,
             amf_field: [0x80, 0],
-            slices: self.slices.clone(),
-            home: if digits.starts_with("00101") { "001/01".parse().ok() } else { "208/93".parse().ok() },
-            refused: self.refused,
+            profile: Profile {
+                slices: self.slices.clone(),
+                home: if digits.starts_with("00101") { "001/01".parse().ok() } else { "208/93".parse().ok() },
+                refused: self.refused,
+            },
         })
     }
 }

@@ -56,7 +56,7 @@ impl Establishment {
             return Err(GmmCause::MaximumNumberOfPduSessionsReached);
         }
         let Requester { serving, home, .. } = requester;
-        let answer = ports.subscribers.find(key.supi).and_then(|record| record.refused);
+        let answer = ports.subscribers.profile(key.supi).and_then(|profile| profile.refused);
         let judged = match answer.and_then(refusal_at_home) {
             Some(cause) => Err(cause),
             None => messages::wanted(asked.request)

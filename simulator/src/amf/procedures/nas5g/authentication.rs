@@ -54,8 +54,8 @@ impl Authentication {
         id: ConnectionId,
         imsi: Imsi,
     ) -> Step<'static> {
-        let refused = match context.ports.subscribers.find(imsi) {
-            Some(record) => record.refused.filter(|answer| home_network::prevents_authentication(*answer)),
+        let refused = match context.ports.subscribers.profile(imsi) {
+            Some(profile) => profile.refused.filter(|answer| home_network::prevents_authentication(*answer)),
             None => Some(home_network::of_unknown(amf, context.sessions.settings(), imsi)),
         };
         if let Some(answer) = refused {

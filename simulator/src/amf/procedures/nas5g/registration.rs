@@ -205,12 +205,12 @@ impl Registration {
         };
         connection.secured = true;
         let Some(imsi) = amf.ues.get(ue_id).map(|ue| ue.imsi) else { return Step::Stay };
-        let record = context.ports.subscribers.find(imsi);
-        let refused = record.as_ref().and_then(|record| record.refused);
+        let profile = context.ports.subscribers.profile(imsi);
+        let refused = profile.as_ref().and_then(|profile| profile.refused);
         if let Some(answer) = refused.filter(|answer| home_network::registration_cause(*answer).is_some()) {
             return self.refuse_at_home(amf, context, id, answer);
         }
-        let subscribed = record.and_then(|record| record.slices);
+        let subscribed = profile.and_then(|profile| profile.slices);
         let Some(selection) = self.select(amf, id, subscribed.as_deref()) else {
             amf.refuse(Refusal::NoSliceAllowed);
             return self.reject(amf, context, id, GmmCause::NoNetworkSlicesAvailable);

@@ -85,7 +85,7 @@ pub(in crate::amf) fn received(
     if let Some(device) = device {
         has_device(amf, context.wall_us(), imsi, device);
     }
-    let home = context.ports.subscribers.find(imsi).and_then(|record| record.home);
+    let home = context.ports.subscribers.profile(imsi).and_then(|profile| profile.home);
     if let Some(ue) = amf.ues.get_mut(ue_id) {
         ue.home = home;
         ue.security = Some(candidate);
