@@ -34,6 +34,22 @@ impl Imsi {
     pub fn digits(self) -> usize {
         usize::from(self.digits)
     }
+
+    /// The digits as text, for which `buffer` is the room. A start has no time for what formatting does.
+    pub fn text(self, buffer: &mut [u8; 15]) -> &str {
+        decimal(self.value, buffer);
+        let digits = buffer.get(buffer.len() - self.digits()..);
+        digits.and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
+    }
+}
+
+/// The last digits of a number as text, with leading zeros.
+pub fn decimal(value: u64, digits: &mut [u8]) {
+    let mut left = value;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+    }
 }
 
 impl FromStr for Imsi {
@@ -51,7 +67,7 @@ impl FromStr for Imsi {
 
 impl fmt::Display for Imsi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:0width$}", self.value, width = self.digits())
+        f.write_str(self.text(&mut [0; 15]))
     }
 }
 
@@ -72,6 +88,14 @@ mod tests {
         let first: Imsi = "001010000000001".parse().unwrap();
         assert_eq!(first.plus(9).unwrap().to_string(), "001010000000010");
         assert_eq!(first.plus(9).unwrap().offset_from(first), Some(9));
+    }
+
+    #[test]
+    fn the_text_is_what_was_parsed() {
+        for text in ["001010000000001", "999999", "000000", "26201123456789"] {
+            assert_eq!(text.parse::<Imsi>().unwrap().text(&mut [0; 15]), text);
+            assert_eq!(text.parse::<Imsi>().unwrap().to_string(), text);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod teid;
 
 pub use cell::CellId;
 pub use dnn::Dnn;
-pub use imsi::Imsi;
+pub use imsi::{Imsi, decimal};
 pub use key::Key128;
 pub use plmn::Plmn;
 pub use procedure::{Needs, Performer, Procedure};

@@ -22,6 +22,11 @@ impl Plmn {
         format!("{:0width$}", self.mnc, width = usize::from(self.mnc_digits))
     }
 
+    /// The number of digits of both, which an IMSI of the network begins with: 5 or 6.
+    pub fn code_digits(self) -> usize {
+        3 + usize::from(self.mnc_digits)
+    }
+
     /// The three octets in NAS (TS 24.501 §9.11.3.4): a third digit of the MNC comes before the other two.
     pub fn octets(self) -> [u8; 3] {
         let ([mcc1, mcc2, mcc3], mnc) = self.digits();
@@ -113,6 +118,12 @@ mod tests {
         }
         assert_eq!(Plmn::from_octets([0x02, 0xf8, 0x3a]), None);
         assert_ne!("001/01".parse::<Plmn>(), "001/001".parse::<Plmn>());
+    }
+
+    #[test]
+    fn an_imsi_begins_with_both_codes() {
+        assert_eq!("208/93".parse::<Plmn>().unwrap().code_digits(), 5);
+        assert_eq!("310/410".parse::<Plmn>().unwrap().code_digits(), 6);
     }
 
     #[test]

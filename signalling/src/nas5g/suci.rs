@@ -11,10 +11,11 @@ pub(crate) fn conceal(
     scheme: &SuciScheme,
     rng: &mut dyn rand::RngCore,
 ) -> Option<Vec<u8>> {
-    let imsi = subscriber.imsi.to_string();
-    let msin = imsi.get(subscriber.plmn.mcc().len() + subscriber.plmn.mnc().len()..)?;
+    let mut buffer = [0; 15];
+    let msin = subscriber.imsi.text(&mut buffer).get(subscriber.plmn.code_digits()..)?;
     let plain = bcd(msin.as_bytes());
-    let mut suci = vec![SUCI_OF_IMSI];
+    let mut suci = Vec::with_capacity(ROOM);
+    suci.push(SUCI_OF_IMSI);
     suci.extend(subscriber.plmn.octets());
     suci.extend(DEFAULT_ROUTING_INDICATOR);
     match scheme {
@@ -48,6 +49,8 @@ fn bcd(digits: &[u8]) -> Vec<u8> {
     digits.chunks(2).map(|pair| digit(pair.get(1)) << 4 | digit(pair.first())).collect()
 }
 
+/// Octets of a SUCI of the null scheme, at most.
+const ROOM: usize = 13;
 /// SUPI format IMSI, type of identity SUCI.
 const SUCI_OF_IMSI: u8 = 0x01;
 /// Routing indicator 0, for a USIM that has none (TS 23.003 §2.2B).

@@ -108,6 +108,10 @@ impl Subscribers {
     /// The SIDF: the IMSI that the octets of a SUCI conceal (TS 33.501 §6.12.5). `None` for a key that the home
     /// network does not have, a wrong MAC tag, or an identity that is no IMSI.
     pub(crate) fn deconceal(&self, suci: &[u8]) -> Option<Imsi> {
+        in_clear(suci).or_else(|| self.deconceal_any(suci))
+    }
+
+    fn deconceal_any(&self, suci: &[u8]) -> Option<Imsi> {
         let suci = Suci::from_nas_octets(suci).ok()?;
         let (scheme, key_id) = (suci.protection_scheme(), suci.home_network_public_key_id());
         let key = self.keys.iter().find(|(of, id, _)| *of == scheme && *id == key_id).map(|(_, _, key)| key);
@@ -162,6 +166,38 @@ impl Subscribers {
     }
 }
 
+/// The IMSI of a SUCI that conceals nothing, of a USIM without a routing indicator: what most UEs send is read without a detour. `None`
+/// says nothing at all.
+fn in_clear(suci: &[u8]) -> Option<Imsi> {
+    // TS 24.501 figure 9.11.3.4.3: SUPI format IMSI, the network, the routing indicator 0, the null scheme, no key.
+    let [0x01, a, b, c, 0xf0, 0xff, 0, 0, msin @ ..] = suci else { return None };
+    let (mut text, mut length) = ([0; 15], 0);
+    let mut add = |digit: u8| {
+        *text.get_mut(length).filter(|_| digit < 10)? = b'0' + digit;
+        length += 1;
+        Some(())
+    };
+    for digit in [a & 0xf, a >> 4, b & 0xf, c & 0xf, c >> 4] {
+        add(digit)?;
+    }
+    if b >> 4 != FILLER {
+        add(b >> 4)?;
+    }
+    let (last, others) = msin.split_last()?;
+    for octet in others {
+        add(octet & 0xf)?;
+        add(octet >> 4)?;
+    }
+    add(last & 0xf)?;
+    if last >> 4 != FILLER {
+        add(last >> 4)?;
+    }
+    std::str::from_utf8(text.get(..length)?).ok()?.parse().ok()
+}
+
+/// The half octet of a digit that is not there.
+const FILLER: u8 = 0xf;
+
 /// Each card costs an AES block at every authentication.
 const MAX_CARDS: u16 = 1_000;
 
@@ -188,7 +224,46 @@ impl SequenceNumber {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+
+    struct Nobody;
+
+    impl SubscriberData for Nobody {
+        fn find(&self, _: Imsi) -> Option<SubscriberRecord> {
+            None
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_suci_in_clear_is_the_imsi_that_any_other_way_finds(
+            plmn in any::<[u8; 3]>(),
+            digits in vec(0u8..10, 0..30),
+            any in vec(any::<u8>(), 0..12),
+            filled in any::<bool>(),
+            of_digits in any::<bool>(),
+        ) {
+            let plmn = if filled { [plmn[0] % 10, 0xf0 | (plmn[1] % 10), plmn[2] % 10] } else { plmn };
+            let digits = digits.chunks(2).map(|pair| pair.get(1).unwrap_or(&0xf) << 4 | pair[0]);
+            let msin = if of_digits { digits.collect() } else { any };
+            let suci = [&[1][..], &plmn, &[0xf0, 0xff, 0, 0], &msin].concat();
+            let whole = Subscribers::new(Box::new(Nobody)).deconceal_any(&suci);
+            if let Some(imsi) = in_clear(&suci) {
+                prop_assert_eq!(Some(imsi), whole);
+            } else if filled && of_digits {
+                prop_assert_eq!(whole, None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_suci_in_clear_is_read() {
+        let suci = [1, 0x00, 0xf1, 0x10, 0xf0, 0xff, 0, 0, 0, 0, 0, 0, 0x10];
+        assert_eq!(in_clear(&suci), "001010000000001".parse().ok());
+    }
 
     #[test]
     fn sequence_numbers_grow_and_indices_take_turns() {
