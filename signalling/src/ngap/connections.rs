@@ -1,7 +1,8 @@
 //! The UE-associated logical NG-connections of a gNB.
 
-use std::collections::HashMap;
 use std::time::Instant;
+
+use rustc_hash::FxHashMap;
 
 use super::procedures::handover_preparation::HandoverPreparation;
 use super::procedures::handover_resource_allocation::HandoverResourceAllocation;
@@ -88,14 +89,14 @@ impl Phase {
 
 /// The connections by our RAN UE NGAP ID, and that id by the UE of the driver.
 pub(super) struct Connections {
-    by_ran: HashMap<u32, Connection>,
-    ran_of_ue: HashMap<u32, u32>,
+    by_ran: FxHashMap<u32, Connection>,
+    ran_of_ue: FxHashMap<u32, u32>,
     next_ran: u32,
 }
 
 impl Connections {
     pub(super) fn new() -> Self {
-        Self { by_ran: HashMap::new(), ran_of_ue: HashMap::new(), next_ran: 1 }
+        Self { by_ran: FxHashMap::default(), ran_of_ue: FxHashMap::default(), next_ran: 1 }
     }
 
     pub(super) fn get(&self, ran: u32) -> Option<&Connection> {
