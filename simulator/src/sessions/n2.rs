@@ -1,6 +1,7 @@
 //! N2 SM information: the transfers that the SMF and the gNB exchange through the AMF (TS 38.413 §9.3.4).
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use identity::PduSessionType;
 use oxirush_ngap::aper::BitString;
@@ -11,7 +12,7 @@ use oxirush_ngap::ngap::{
     PDUSessionResourceReleaseCommandTransfer, PDUSessionResourceSetupRequestTransfer,
     PDUSessionResourceSetupResponseTransfer, PathSwitchRequestAcknowledgeTransfer, PathSwitchRequestTransfer,
     PathSwitchRequestUnsuccessfulTransfer, PreEmptionCapability, PreEmptionVulnerability, PriorityLevelARP,
-    ProtocolIEContainer, QosCharacteristics, QosFlowIdentifier, QosFlowLevelQosParameters,
+    ProtocolIEContainer, ProtocolIEField, QosCharacteristics, QosFlowIdentifier, QosFlowLevelQosParameters,
     QosFlowSetupRequestItem, QosFlowSetupRequestList, TransportLayerAddress, UPTransportLayerInformation,
     decode_open_type, encode_open_type,
 };
@@ -31,12 +32,6 @@ fn build_setup_request(session: &Session, upf: N3End) -> Result<Vec<u8>, Error> 
         PduSessionType::Ipv6 => ngap::PDUSessionType::ipv6,
         PduSessionType::Ipv4v6 => ngap::PDUSessionType::ipv4v6,
     };
-    let flows = QosFlowSetupRequestList(vec![QosFlowSetupRequestItem::new(
-        QosFlowIdentifier(DEFAULT_QFI.into()),
-        best_effort(),
-        None,
-        None,
-    )]);
     let transfer = PDUSessionResourceSetupRequestTransfer::new(ProtocolIEContainer(vec![
         build_ngap_ie!(
             PDUSessionResourceSetupRequestTransfer,
@@ -44,10 +39,18 @@ fn build_setup_request(session: &Session, upf: N3End) -> Result<Vec<u8>, Error> 
         )?,
         build_ngap_ie!(PDUSessionResourceSetupRequestTransfer, UL_NGU_UP_TNLInformation(tunnel(upf)))?,
         build_ngap_ie!(PDUSessionResourceSetupRequestTransfer, PDUSessionType(type_))?,
-        build_ngap_ie!(PDUSessionResourceSetupRequestTransfer, QosFlowSetupRequestList(flows))?,
+        DEFAULT_FLOWS.clone().ok_or_else(|| Error::argument("the default QoS flow"))?,
     ]));
     encode_open_type(&transfer).map(Octets::into_vec)
 }
+
+/// The QoS flow of the default QoS rule alone: the same for every session.
+static DEFAULT_FLOWS: LazyLock<Option<ProtocolIEField<'static>>> = LazyLock::new(|| {
+    let number = QosFlowIdentifier(DEFAULT_QFI.into());
+    let flow = QosFlowSetupRequestItem::new(number, best_effort(), None, None);
+    let flows = QosFlowSetupRequestList(vec![flow]);
+    build_ngap_ie!(PDUSessionResourceSetupRequestTransfer, QosFlowSetupRequestList(flows)).ok()
+});
 
 /// PDU Session Resource Modify Request Transfer (§9.3.4.3), with the session AMBR.
 pub(crate) fn modify_request(session: &Session) -> Option<Vec<u8>> {

@@ -1,5 +1,7 @@
 //! The 5GSM messages that the network side sends (TS 24.501 §8.3), and what it reads of the UE's.
 
+use std::sync::LazyLock;
+
 use identity::PduSessionType;
 use oxirush_nas::nas_5gs::{
     GsmCause, Nas5gsMessage, Nas5gsmMessage, NasDnn, NasExtendedProtocolConfigurationOptions, NasFGsmCause,
@@ -51,14 +53,20 @@ fn options(session: &Session) -> Option<NasExtendedProtocolConfigurationOptions>
     let AskedFor { dns_v4, dns_v6, mtu } = session.asked_for;
     let charging = session.anchor?.charging.0.to_be_bytes();
     let (ipv4, ipv6) = (session.ipv4().is_some(), session.interface_id().is_some());
-    let all = [
-        (dns_v6 && ipv6, DNS_SERVER_IPV6, DNS_V6.octets().to_vec()),
-        (dns_v4 && ipv4, DNS_SERVER_IPV4, DNS_V4.octets().to_vec()),
-        (mtu && ipv4, LINK_MTU_IPV4, LINK_MTU.to_be_bytes().to_vec()),
-        (true, CHARGING_ID_CONTAINER, charging.to_vec()),
-    ];
-    let answered = all.into_iter().filter(|(has, ..)| *has);
-    let entries = answered.map(|(_, identifier, contents)| PcoEntry { identifier, contents }).collect();
+    let mut entries = Vec::with_capacity(4);
+    let mut add = |identifier, contents: &[u8]| {
+        entries.push(PcoEntry { identifier, contents: contents.to_vec() });
+    };
+    if dns_v6 && ipv6 {
+        add(DNS_SERVER_IPV6, &DNS_V6.octets());
+    }
+    if dns_v4 && ipv4 {
+        add(DNS_SERVER_IPV4, &DNS_V4.octets());
+    }
+    if mtu && ipv4 {
+        add(LINK_MTU_IPV4, &LINK_MTU.to_be_bytes());
+    }
+    add(CHARGING_ID_CONTAINER, &charging);
     NasExtendedProtocolConfigurationOptions::from_pco(&Pco::new(0, entries), PcoDirection::Downlink).ok()
 }
 
@@ -78,12 +86,12 @@ pub(crate) fn establishment_accept(session: &Session) -> Option<Vec<u8>> {
     let accept = NasPduSessionEstablishmentAccept::new(
         NasPduSessionType::from_session_type(type_),
         NasSscMode::from_mode(SscModeValue::Ssc1),
-        default_rule()?,
+        DEFAULT_RULE.clone()?,
         ambr(session)?,
     )
     .with_pdu_address(address)
     .with_s_nssai(NasSNssai::from_sst_sd(session.slice.sst, session.slice.sd))
-    .with_authorized_qos_flow_descriptions(default_flow()?)
+    .with_authorized_qos_flow_descriptions(DEFAULT_FLOW.clone()?)
     .with_extended_protocol_configuration_options(options(session)?)
     .with_dnn(NasDnn::new(session.dnn.octets()));
     encoded(accept, session.id.value(), session.pti)
@@ -119,8 +127,8 @@ fn encoded(message: impl Into<Nas5gsmMessage>, id: u8, pti: u8) -> Option<Vec<u8
     Nas5gsMessage::new_5gsm(message, id, pti).encode().ok()
 }
 
-/// Everything goes to the default QoS flow (§6.2.5.1.1.2).
-fn default_rule() -> Option<NasQosRules> {
+/// Everything goes to the default QoS flow (§6.2.5.1.1.2): the same for every session.
+static DEFAULT_RULE: LazyLock<Option<NasQosRules>> = LazyLock::new(|| {
     let all = QosPacketFilter::Match {
         direction: QosPacketFilterDirection::Bidirectional,
         identifier: 1,
@@ -132,14 +140,14 @@ fn default_rule() -> Option<NasQosRules> {
         .with_precedence(255)
         .with_qfi(DEFAULT_QFI);
     NasQosRules::from_rules(&[rule]).ok()
-}
+});
 
 /// What the QoS flow of the default rule is: its QFI is not its 5QI, so the UE has to be told (§6.2.5.1.1.4).
-fn default_flow() -> Option<NasQosFlowDescriptions> {
+static DEFAULT_FLOW: LazyLock<Option<NasQosFlowDescriptions>> = LazyLock::new(|| {
     let parameters = vec![QosFlowParameter::FiveQi(FIVE_QI)];
     let flow = QosFlowDescription::new(DEFAULT_QFI, QosFlowOpCode::Create, true, parameters);
     NasQosFlowDescriptions::from_descriptions(&[flow]).ok()
-}
+});
 
 fn ambr(session: &Session) -> Option<NasSessionAmbr> {
     let (uplink, downlink) = session.ambr_bps;
