@@ -50,6 +50,7 @@ pub(crate) fn cell_of(settings: &GnbSettings, cgi: &NRCGI) -> Option<u32> {
 /// The algorithms of the UE (TS 38.413 §9.3.1.86), and back.
 pub(crate) mod capabilities {
     use oxirush_ngap::BitString;
+    use oxirush_ngap::aper::Bits;
     use oxirush_ngap::ngap::*;
 
     use crate::node::tunnel::SecurityCapabilities;
@@ -64,7 +65,7 @@ pub(crate) mod capabilities {
     }
 
     pub(crate) fn write(capabilities: SecurityCapabilities) -> UESecurityCapabilities<'static> {
-        let [nea, nia, eea, eia] = capabilities.map(|bits| BitString::from(bits.to_be_bytes()));
+        let [nea, nia, eea, eia] = capabilities.map(|bits| BitString::from(Bits::from(bits)));
         UESecurityCapabilities::new(
             NRencryptionAlgorithms(nea),
             NRintegrityProtectionAlgorithms(nia),

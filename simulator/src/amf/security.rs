@@ -5,6 +5,11 @@ use oxirush_nas::nas_5gs::{
     NasSecurityContext, NasUeSecurityCapability,
 };
 use oxirush_nas::{NasError, nas_5gs::NasCount};
+use oxirush_ngap::aper::{BitString, Bits};
+use oxirush_ngap::ngap::{
+    EUTRAencryptionAlgorithms, EUTRAintegrityProtectionAlgorithms, NRencryptionAlgorithms,
+    NRintegrityProtectionAlgorithms, UESecurityCapabilities,
+};
 use oxirush_security::nas_5gs::{KGnb, NasConnection, derive_knas_int, derive_nh, nas_mac};
 
 /// A 5G NAS security context, with the KAMF that KgNB is derived from.
@@ -92,6 +97,19 @@ impl Security {
         };
         replayed().unwrap_or(false)
     }
+}
+
+/// What the gNB is told of the algorithms of a UE (TS 38.413 §9.3.1.86): NEA1 to NEA3 in the first bits, and NIA alike; those of NAS
+/// start with NEA0. Of LTE none but EEA0 and EIA0.
+pub(super) fn capabilities_in_ngap(capability: &NasUeSecurityCapability) -> UESecurityCapabilities<'static> {
+    let algorithms = |octet: u8| BitString::from(Bits::from(u16::from_be_bytes([octet << 1, 0])));
+    UESecurityCapabilities::new(
+        NRencryptionAlgorithms(algorithms(capability.ea_byte())),
+        NRintegrityProtectionAlgorithms(algorithms(capability.ia_byte())),
+        EUTRAencryptionAlgorithms(algorithms(0)),
+        EUTRAintegrityProtectionAlgorithms(algorithms(0)),
+        None,
+    )
 }
 
 fn nea_of(code: u8) -> Option<CipheringAlgorithm> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use identity::PduSessionType;
-use oxirush_ngap::aper::BitString;
+use oxirush_ngap::aper::{BitString, Bits};
 use oxirush_ngap::ngap::{
     AllocationAndRetentionPriority, BitRate, Cause, FiveQI, GTPTEID, GTPTunnel, HandoverCommandTransfer,
     HandoverPreparationUnsuccessfulTransfer, HandoverRequestAcknowledgeTransfer, NonDynamic5QIDescriptor,
@@ -119,7 +119,7 @@ fn end(information: &UPTransportLayerInformation<'_>) -> Option<N3End> {
 
 fn tunnel(end: N3End) -> UPTransportLayerInformation<'static> {
     let address = match end.address {
-        IpAddr::V4(address) => BitString::from_octets(address.octets().to_vec()),
+        IpAddr::V4(address) => BitString::from(Bits::from(address.to_bits())),
         IpAddr::V6(address) => BitString::from_octets(address.octets().to_vec()),
     };
     let teid = GTPTEID(end.teid.to_be_bytes());

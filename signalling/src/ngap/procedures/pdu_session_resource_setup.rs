@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use identity::{SessionId, Snssai};
-use oxirush_ngap::aper::BitString;
+use oxirush_ngap::aper::{BitString, Bits};
 use oxirush_ngap::ngap::*;
 use oxirush_ngap::{Error, Octets, build_ngap_ie, extract_ngap_ies};
 
@@ -242,7 +242,7 @@ pub(crate) fn slice(s_nssai: &SNSSAI) -> Snssai {
 /// UP Transport Layer Information (TS 38.413 §9.3.2.2) of our end.
 pub(crate) fn tunnel(address: IpAddr, teid: u32) -> UPTransportLayerInformation<'static> {
     let address = match address {
-        IpAddr::V4(address) => BitString::from_octets(address.octets().to_vec()),
+        IpAddr::V4(address) => BitString::from(Bits::from(address.to_bits())),
         IpAddr::V6(address) => BitString::from_octets(address.octets().to_vec()),
     };
     UPTransportLayerInformation::gTPTunnel(GTPTunnel::new(

@@ -2,7 +2,7 @@
 //! §4.9.1.3).
 
 use identity::{SessionId, Tac};
-use oxirush_ngap::helpers::{guami, s_nssai, ue_security_capabilities};
+use oxirush_ngap::helpers::{guami, s_nssai};
 use oxirush_ngap::{Error, build_ngap, build_ngap_ie, extract_ngap_ies, ngap::*};
 use rand::Rng;
 
@@ -10,6 +10,7 @@ use crate::amf::connection::{Arrival, ConnectionId, Leg};
 use crate::amf::expiry::Expiry;
 use crate::amf::gnb::{Area, NodeIdentity};
 use crate::amf::procedures::Step;
+use crate::amf::security::capabilities_in_ngap;
 use crate::amf::ue::UeId;
 use crate::amf::{Amf, connections, leaving, sending};
 use crate::sessions::session::Session;
@@ -180,7 +181,7 @@ fn build_request(
     let ue = amf.ues.get_mut(ue_id)?;
     let allowed = ue.allowed.of(&amf.settings.slices);
     let allowed = allowed.map(|slice| AllowedNSSAIItem::new(s_nssai(slice.sst, slice.sd), None)).collect();
-    let capabilities = ue_security_capabilities(ue.capability.ea_byte() << 1, ue.capability.ia_byte() << 1);
+    let capabilities = capabilities_in_ngap(&ue.capability);
     let (ncc, nh) = ue.security.as_mut()?.next_hop();
     Some(build_ngap!(
         InitiatingMessage,

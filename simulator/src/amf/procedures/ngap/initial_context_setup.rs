@@ -2,12 +2,13 @@
 
 use identity::SessionId;
 use oxirush_nas::nas_5gs::NasCount;
-use oxirush_ngap::helpers::{guami, s_nssai, ue_security_capabilities};
+use oxirush_ngap::helpers::{guami, s_nssai};
 use oxirush_ngap::{Error, build_ngap, extract_ngap_ies, ngap::*};
 use oxirush_security::nas_5gs::derive_kgnb;
 
 use crate::amf::connection::{ConnectionId, Protection};
 use crate::amf::procedures::Step;
+use crate::amf::security::capabilities_in_ngap;
 use crate::amf::{Amf, connections, sending, session_status};
 use crate::sessions::{EventContext, n2};
 use crate::statistics::{Message, Refusal};
@@ -53,8 +54,7 @@ fn request(
     let guami = guami(plmn, settings.region, settings.place.set, settings.place.pointer).ok()?;
     let allowed = ue.allowed.of(&settings.slices);
     let allowed = allowed.map(|slice| AllowedNSSAIItem::new(s_nssai(slice.sst, slice.sd), None)).collect();
-    // TS 38.413 §9.3.1.86: NEA1 to NEA3 in the first bits, and NIA alike; those of NAS start with NEA0.
-    let capabilities = ue_security_capabilities(ue.capability.ea_byte() << 1, ue.capability.ia_byte() << 1);
+    let capabilities = capabilities_in_ngap(&ue.capability);
     let kgnb = derive_kgnb(&security.kamf, count);
     security.chain_from(&kgnb);
     let of_ue = context.sessions.of(ue.imsi).iter();
