@@ -44,7 +44,13 @@ fn the_accept_carries_address_rule_rate_and_charging_identifier() {
     assert_eq!(accept.dnn.as_ref().unwrap().as_string().as_deref(), Some("internet"));
     let options = accept.extended_protocol_configuration_options.as_ref().unwrap();
     let charging = options.pco(PcoDirection::Downlink).unwrap().entry(0xff00).unwrap().contents.clone();
-    assert_eq!(u32::from_be_bytes(charging.try_into().unwrap()), bench.core.chf.open_sessions()[0].0.0);
+    let (operator, identifier) = charging.split_at(3);
+    assert_eq!(
+        operator,
+        [0x00, 0xf1, 0x10],
+        "of 001/01, as TS 24.008 §10.5.6.3 has what is specific to an operator begin"
+    );
+    assert_eq!(u32::from_be_bytes(identifier.try_into().unwrap()), bench.core.chf.open_sessions()[0].0.0);
     assert_eq!((bench.sessions(), bench.core.statistics().events(Event::SessionEstablished)), (1, 1));
 }
 

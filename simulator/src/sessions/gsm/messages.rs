@@ -51,7 +51,8 @@ pub(crate) fn asked_for(request: &NasPduSessionEstablishmentRequest) -> AskedFor
 /// What the UE asked for, as far as its session has it, and the charging identifier.
 fn options(session: &Session) -> Option<NasExtendedProtocolConfigurationOptions> {
     let AskedFor { dns_v4, dns_v6, mtu } = session.asked_for;
-    let charging = session.anchor?.charging.0.to_be_bytes();
+    // What is specific to an operator begins with whose it is: a UE of anybody else skips it.
+    let charging = [&session.home.octets()[..], &session.anchor?.charging.0.to_be_bytes()].concat();
     let (ipv4, ipv6) = (session.ipv4().is_some(), session.interface_id().is_some());
     let mut entries = Vec::with_capacity(4);
     let mut add = |identifier, contents: &[u8]| {
