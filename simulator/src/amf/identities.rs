@@ -24,8 +24,16 @@ pub(super) fn guti(amf: &Amf, plmn: usize, tmsi: u32) -> Option<Guti> {
         .ok()
 }
 
+/// The UE is to be told a 5G-TMSI that it does not have. Where it has not confirmed the one that it was told last, it may have either,
+/// and both are valid (TS 24.501 §5.4.4.6, §5.5.1.2.8): it is told the same again. A third would take away the one that it has.
+pub(super) fn offer_tmsi(amf: &mut Amf, ue: UeId) {
+    if amf.ues.get(ue).is_some_and(|ue| ue.old_tmsi == 0) {
+        give_tmsi(amf, ue);
+    }
+}
+
 /// Gives a UE a 5G-TMSI that nobody has, unpredictable but for who knows the seed.
-pub(super) fn give_tmsi(amf: &mut Amf, ue: UeId) {
+fn give_tmsi(amf: &mut Amf, ue: UeId) {
     for _ in 0..TMSI_DRAWS {
         let tmsi = amf.rng.next_u32();
         if amf.ues.give_tmsi(ue, tmsi) {

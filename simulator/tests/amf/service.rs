@@ -167,6 +167,54 @@ fn a_ue_that_answers_by_its_old_guti_is_offered_the_same_one_again() {
     assert!(!asks(&mut bench, &mut ue, ServiceType::Signalling), "it was confirmed: the one before is free");
 }
 
+/// TS 24.501 §5.5.1.2.8: the same holds of a 5G-GUTI in a REGISTRATION ACCEPT.
+#[test]
+fn a_registration_by_an_old_guti_is_offered_the_same_new_one_until_it_is_confirmed() {
+    for kind in [RegistrationType::InitialRegistration, RegistrationType::MobilityRegistrationUpdating] {
+        let mut bench = Bench::new();
+        let (mut ue, imsi) = idle(&mut bench);
+        let before = ue.guti;
+        ue.kind = kind;
+        let mut told = Vec::new();
+        for attempt in 1..=3 {
+            told.extend(registers_unconfirmed(&mut bench, &mut ue));
+            ue.guti = before;
+            let all: std::collections::BTreeSet<_> = told.iter().map(|guti| guti.tmsi()).collect();
+            assert_eq!((told.len(), all.len()), (attempt, 1), "{kind:?}: {told:?}");
+            assert_ne!(before, told.first().copied());
+        }
+        let [old, new] = [before.unwrap(), told[0]].map(|guti| guti.tmsi().to_be_bytes());
+        assert_eq!(pagings(&bench.command(Command::Page { imsi })), [new], "{kind:?}");
+        assert_eq!(pagings(&bench.pass(Duration::from_secs(60))), [old, new, old, new], "{kind:?}");
+        assert!(asks(&mut bench, &mut ue, ServiceType::Signalling), "{kind:?}: the one before is valid");
+        // By the new one it has confirmed it, and is told another.
+        ue.guti = told.first().copied();
+        let next = registers_unconfirmed(&mut bench, &mut ue).unwrap();
+        assert!(![before, told.first().copied()].contains(&Some(next)), "{kind:?}");
+        ue.guti = before;
+        assert!(!asks(&mut bench, &mut ue, ServiceType::Signalling), "{kind:?}: the first one is free");
+    }
+}
+
+/// The UE registers; its REGISTRATION COMPLETE is lost. What it was told.
+fn registers_unconfirmed(bench: &mut Bench, ue: &mut TestUe) -> Option<Guti> {
+    let request = ue.registration_request();
+    let mut did = bench.initial(ue, request);
+    ue.registered = false;
+    while !ue.registered {
+        let answers: Vec<_> = nas(&did).iter().filter_map(|pdu| ue.receive(pdu)).collect();
+        if ue.registered {
+            break;
+        }
+        assert!(!answers.is_empty(), "{did:?}");
+        did = answers.into_iter().flat_map(|answer| bench.uplink(ue, answer)).collect();
+    }
+    let told = ue.guti;
+    let did = bench.ngap(GNB, &ue_context_release_request(ue.amf_id, ue.ran_id));
+    bench.settle(ue, did);
+    told
+}
+
 #[test]
 fn a_ue_that_names_its_new_guti_has_confirmed_it() {
     let mut bench = Bench::new();

@@ -16,11 +16,7 @@ use crate::statistics::{Message, Refusal};
 pub(in crate::amf) fn begin(amf: &mut Amf, now: Instant, id: ConnectionId) -> bool {
     let Some(connection) = amf.connections.get(&id) else { return false };
     let (Some(ue_id), plmn) = (connection.ue, connection.plmn) else { return false };
-    // Of a command before that was not answered, nobody knows whether the UE has the 5G-GUTI: both stay valid (§5.4.4.6), and it is
-    // told the same again. A third would take away the one that it may have.
-    if amf.ues.get(ue_id).is_some_and(|ue| ue.old_tmsi == 0) {
-        identities::give_tmsi(amf, ue_id);
-    }
+    identities::offer_tmsi(amf, ue_id);
     let tmsi = amf.ues.get(ue_id).map(|ue| ue.tmsi);
     let Some(guti) = tmsi.and_then(|tmsi| identities::guti(amf, plmn, tmsi)) else { return false };
     let command = NasConfigurationUpdateCommand::new()

@@ -32,6 +32,8 @@ pub(in crate::amf) struct Registration {
     follow_on: bool,
     /// Who the UE says it is.
     pub(in crate::amf) imsi: Option<Imsi>,
+    /// The 5G-TMSI that it named itself by.
+    named_tmsi: Option<u32>,
     pub(in crate::amf) capability: Option<NasUeSecurityCapability>,
     requested: Vec<Snssai>,
     /// The sessions that the UE has, and those that it wants to send in.
@@ -91,6 +93,7 @@ impl Registration {
             kind: kind_of(request),
             follow_on: request.fgs_registration_type.follow_on_request(),
             imsi: verified.map(|ue| ue.imsi),
+            named_tmsi: request.fgs_mobile_identity.as_guti().map(|guti| guti.tmsi()),
             // §8.2.6.4: an update of a UE that is known may leave it out.
             capability: capability.or_else(|| verified.map(|ue| ue.capability.clone())),
             requested: slices::requested(request.requested_nssai.as_ref()),
@@ -217,8 +220,11 @@ impl Registration {
         };
         // TS 33.501 §6.12.3: a new 5G-GUTI with each registration but a periodic one.
         let new_guti = self.kind != Kind::Periodic && amf.settings.assigns_guti;
+        if let Some(tmsi) = self.named_tmsi {
+            amf.ues.has_named(ue_id, tmsi);
+        }
         if new_guti {
-            identities::give_tmsi(amf, ue_id);
+            identities::offer_tmsi(amf, ue_id);
         }
         if let Some(ue) = amf.ues.get_mut(ue_id) {
             ue.allowed = selection.allowed;
