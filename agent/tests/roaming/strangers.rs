@@ -32,6 +32,7 @@ fn carried(plan: &Plan, length_us: u64) -> Option<Carried> {
     let template = plan.scenario().sessions.first()?;
     Some(Carried {
         downlink: template.downlink.most_octets(Duration::from_micros(length_us))?,
+        uplink: template.uplink.most_octets(Duration::from_micros(length_us)).unwrap_or(0),
         largest_downlink: template.downlink.largest().into(),
         largest_uplink: template.uplink.largest().into(),
     })

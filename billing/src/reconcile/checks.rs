@@ -91,8 +91,13 @@ pub(super) fn volume(used: Totals, charged: Totals, allowed: Allowed<'_>) -> Opt
         0 => String::new(),
         lost => format!(", {lost} T-PDUs {way} it went missing, which explains {most} octets at most"),
     };
+    let at_the_end = if allowed.may_be_lost_at_the_end(used, charged) {
+        "; so much may have been lost behind the last packet, where no count shows it, or charged wrongly"
+    } else {
+        ""
+    };
     let explanation = format!(
-        "octets from the UE: {} used, {} charged{}; to the UE: {} used, {} charged{}",
+        "octets from the UE: {} used, {} charged{}; to the UE: {} used, {} charged{}{at_the_end}",
         used.uplink,
         charged.uplink,
         missing(charged.lost, "from", most.uplink),

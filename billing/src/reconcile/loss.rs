@@ -16,6 +16,8 @@ use crate::Rules;
 pub struct Carried {
     /// Octets to the UE, at most.
     pub downlink: u64,
+    /// Octets from the UE, at most; 0 where the traffic does not say.
+    pub uplink: u64,
     /// Octets of the largest packet to the UE.
     pub largest_downlink: u64,
     /// Octets of the largest packet from the UE.
@@ -75,6 +77,24 @@ impl Allowed<'_> {
         })
     }
 
+    /// Whether all that differs may have been lost behind the last packet that came, which no count shows: in both directions no more
+    /// than flows in a moment is missing. It is not excused by that, for it may as well have been charged wrongly.
+    pub(super) fn may_be_lost_at_the_end(&self, used: Totals, charged: Totals) -> bool {
+        let Some(moment) = self.traffic.zip(self.dnn).and_then(|(traffic, dnn)| traffic(dnn, 0)) else {
+            return false;
+        };
+        let most = self.by_loss(used, charged);
+        let down = self.differs(
+            charged.downlink,
+            used.downlink,
+            used.downlink,
+            most.downlink.saturating_add(moment.downlink),
+        );
+        let up =
+            self.differs(used.uplink, charged.uplink, used.uplink, most.uplink.saturating_add(moment.uplink));
+        down.is_some() && up.is_some()
+    }
+
     /// By how much `sent` is more than `came`, where the rules do not tolerate it and losses explain it.
     fn differs(&self, sent: u64, came: u64, used: u64, most: u64) -> Option<u64> {
         let tolerance = self.rules.volume.of(used);
@@ -91,7 +111,8 @@ mod tests {
     use super::*;
     use crate::Octets;
 
-    const CARRIED: Carried = Carried { downlink: 22_000, largest_downlink: 200, largest_uplink: 100 };
+    const CARRIED: Carried =
+        Carried { downlink: 22_000, uplink: 11_000, largest_downlink: 200, largest_uplink: 100 };
 
     fn used(uplink: u64, downlink: u64, lost: u64) -> Totals {
         Totals { uplink, downlink, lost, length_us: 10_000_000 }
@@ -135,6 +156,30 @@ mod tests {
         assert_eq!(agree(sent, came(9_700, 0), Some(CARRIED)), None);
         assert_eq!(agree(sent, came(10_001, 1_000), Some(CARRIED)), None, "more charged than sent");
         assert_eq!(agree(used(10_000, 20_000, 50), used(10_000, 19_999, 0), Some(CARRIED)), None);
+    }
+
+    #[test]
+    fn what_flows_in_a_moment_may_be_lost_at_the_end_and_is_not_explained() {
+        let (rules, dnn) = (Rules::default(), "internet".parse().unwrap());
+        // In 10 s, and in a moment.
+        let traffic = |_: &Dnn, length_us| {
+            let moment = Carried { downlink: 4_000, uplink: 2_000, ..CARRIED };
+            Some(if length_us == 0 { moment } else { CARRIED })
+        };
+        let allowed = Allowed { rules: &rules, traffic: Some(&traffic), dnn: Some(&dnn) };
+        let sent = used(10_000, 20_000, 3);
+        let may = |uplink, downlink| {
+            let charged = used(uplink, downlink, 0);
+            assert_eq!(allowed.agree(sent, charged), None, "{charged:?}");
+            allowed.may_be_lost_at_the_end(sent, charged)
+        };
+        assert!(may(10_000, 24_600) && may(8_000, 20_000) && may(8_000, 24_600));
+        assert!(!may(10_000, 24_601), "three lost packets and a moment");
+        assert!(
+            !may(7_999, 20_000) && !may(10_001, 20_000) && !may(10_000, 19_999),
+            "nothing lost makes more"
+        );
+        assert!(!Allowed { traffic: None, ..allowed }.may_be_lost_at_the_end(sent, used(10_000, 24_600, 0)));
     }
 
     #[test]

@@ -114,6 +114,7 @@ pub fn carried(scenario: &Scenario, dnn: &Dnn, length_us: u64) -> Option<Carried
     let of_each = templates.map(|template| {
         Some(Carried {
             downlink: template.downlink.most_octets(length)?,
+            uplink: template.uplink.most_octets(length).unwrap_or(0),
             largest_downlink: template.downlink.largest().into(),
             largest_uplink: template.uplink.largest().into(),
         })
@@ -122,6 +123,7 @@ pub fn carried(scenario: &Scenario, dnn: &Dnn, length_us: u64) -> Option<Carried
         let (one, other) = (one?, other?);
         Some(Carried {
             downlink: one.downlink.max(other.downlink),
+            uplink: one.uplink.max(other.uplink),
             largest_downlink: one.largest_downlink.max(other.largest_downlink),
             largest_uplink: one.largest_uplink.max(other.largest_uplink),
         })
