@@ -197,7 +197,7 @@ impl Ran {
             Some(Delivery::Downlink(nas)) => (false, nas),
             _ => return,
         };
-        let interface = self.access.gnb_of(ue).map(|gnb| self.nodes.interface(gnb, 0));
+        let interface = self.access.gnb_of(ue).map(|gnb| self.interface_of(gnb, ue));
         let ends = interface.and_then(|interface| self.nodes.get(interface)?.ends);
         self.messages.trace_lost(ue, uplink, ends, nas, now);
     }

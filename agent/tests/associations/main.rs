@@ -11,7 +11,9 @@ use std::time::Duration;
 use simulator::amf::AmfPlace;
 use simulator::{AmfEvent, AmfSettings, Command};
 
-use world::{OVERLOAD, OVERLOAD_OVER, REFUSED_FOR_5_S, REFUSED_FOR_GOOD, REGISTER, World, octets, yaml};
+use world::{
+    OVERLOAD, OVERLOAD_OVER, REFUSED_FOR_5_S, REFUSED_FOR_GOOD, REGISTER, World, core_of, octets, yaml,
+};
 
 #[test]
 fn attempts_of_an_amf_that_dies_end_with_their_association_and_its_return_is_an_event() {
@@ -237,6 +239,33 @@ fn several_amfs_share_the_load_and_take_over_from_one_that_dies() {
     let lost = world.events_of("association-lost");
     assert_eq!(lost.len(), 2);
     assert!(lost.iter().all(|event| event.node.ends_with("with memory://amf-1")), "{lost:?}");
+}
+
+/// What the radio lost is drawn beside the messages that the UE's AMF did get.
+#[test]
+fn a_message_that_the_radio_lost_is_traced_at_the_interface_with_the_ues_amf() {
+    let load = format!(
+        "{REGISTER}\n  - {{procedure: periodic-registration-update, starts-after: 2s, phases: [{{rate: 40/s, for: 2s}}]}}"
+    );
+    let lossy = yaml("", &load, "drain: 60s")
+        .replace("radio: ideal", "radio: {name: lossy, latency: 1ms, jitter: 0ms, loss: 10%}");
+    let mut world = World::new(&lossy, 14, 2);
+    world.prepare();
+    world.run(|_, _| ());
+    let mut lost_at = BTreeMap::<String, u64>::new();
+    for trace in world.shard.take_last_traces() {
+        // Before its first message a UE has no AMF.
+        let mut of_its_amf = None;
+        for packet in &trace.packets {
+            if !packet.lost {
+                of_its_amf = Some(&packet.core);
+            } else if let Some(core) = of_its_amf {
+                assert_eq!(core, &packet.core, "{}: {}", trace.imsi, packet.name);
+                *lost_at.entry(core.clone()).or_default() += 1;
+            }
+        }
+    }
+    assert_eq!(lost_at.keys().cloned().collect::<Vec<_>>(), [0, 1].map(core_of), "{lost_at:?}");
 }
 
 /// TS 38.413 §8.7.4.2.1: the AMF has lost the UEs of a gNB, and says so. The association stays.

@@ -68,7 +68,7 @@ impl World {
             valid_us: 30_000_000,
             target: targets.join(" "),
             resume_at: Vec::new(),
-            trace: TracePolicy::Failed,
+            trace: TracePolicy::All,
             key: [7; 32],
             takeover: None,
             rows: RowPolicy::None,
@@ -232,7 +232,8 @@ impl World {
         }
         let association = u32::from(gnb) + 1;
         self.amf_handles(place, AmfEvent::AssociationUp { association, streams_out: 4 });
-        self.shard.association_up(gnb, 4, None, self.now, &mut self.actions);
+        let ends = [format!("192.0.2.{gnb}:9"), core_of(place)].map(|end| end.parse().unwrap());
+        self.shard.association_up(gnb, 4, Some(ends.into()), self.now, &mut self.actions);
     }
 
     /// The host of an AMF goes, with everything that is on its way.
@@ -302,6 +303,11 @@ impl World {
         let all = self.reports.iter().flat_map(|report| &report.unexpected);
         all.filter(|(one, _)| one == kind).map(|(_, count)| count).sum()
     }
+}
+
+/// Where an AMF is, in traces.
+pub(crate) fn core_of(place: usize) -> String {
+    format!("198.51.100.{place}:38412")
 }
 
 pub(crate) fn octets(hex: &str) -> Vec<u8> {
