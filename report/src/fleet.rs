@@ -88,7 +88,9 @@ fn processors_of(host: &HostSummary, when: &str, shares: &ProcessorShares) -> Ma
     html! { tr {
         th scope="row" { (host.processors) " of " (agents.join(", ")) ", " (when)
             @if host.set_back > 0 { div.note { "real-time priority was set back " (count(host.set_back)) " times" } } }
-        @for share in [shares.busy, shares.this_program, shares.other_processes, shares.stolen] { td.n { (percent(share, 1.0)) } }
+        @for share in [shares.busy, shares.this_program, shares.other_processes, shares.stolen] {
+            td.n { (known(shares.is_known().then_some(share), |share| percent(share, 1.0))) }
+        }
     } }
 }
 

@@ -89,6 +89,11 @@ pub struct ProcessorShares {
 }
 
 impl ProcessorShares {
+    /// False where nobody could look, such as without a descriptor for it: who looks is busy.
+    pub fn is_known(&self) -> bool {
+        self.busy > 0.0
+    }
+
     /// `2 processors 98 % busy (35 % this program, 60 % other processes, 3 % stolen by the host)`.
     pub fn in_words(&self, processors: u32) -> String {
         let percent = |share: f64| (share * 100.0).round();

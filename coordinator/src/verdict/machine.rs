@@ -44,7 +44,8 @@ impl Machines {
     /// What was the matter where attempts left late, and what to do. Of several hosts, the fullest.
     pub(crate) fn advice(&self) -> String {
         let while_late = |host: &HostSummary| host.while_late.unwrap_or(host.run);
-        let fullest = self.hosts.iter().max_by(|a, b| while_late(a).busy.total_cmp(&while_late(b).busy));
+        let known = self.hosts.iter().filter(|host| while_late(host).is_known());
+        let fullest = known.max_by(|a, b| while_late(a).busy.total_cmp(&while_late(b).busy));
         let Some(host) = fullest else { return "use more agents or a lower rate".to_owned() };
         let shares = while_late(host);
         let what = if host.while_late.is_some() { " while attempts left late" } else { "" };
@@ -181,6 +182,7 @@ mod tests {
             )
         );
         assert_eq!(Machines::default().advice(), "use more agents or a lower rate");
+        assert_eq!(advice(true, [0; 4], "slice"), "use more agents or a lower rate", "nobody could look");
         let mut held = report(1, 1, [10, 0, 0, 90], "slice");
         held.late.held_back_us = 400_000;
         assert!(Machines::of([("a", &held)].into_iter(), false).advice().contains("quota"));
