@@ -1,6 +1,8 @@
 //! Standard output that may be piped into `head`: a reader that has gone is no error, and what else is written has no reader.
 //! Its lines pass one place that takes control characters out of them: half of what they tell comes from others.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 /// `print!` of text that is our own, as it stands; a reader that has gone ends nothing.
 macro_rules! print {
     ($($argument:tt)*) => { $crate::stdout::write(&format!($($argument)*)) };
@@ -40,10 +42,13 @@ pub(crate) fn write(text: &str) {
     crate::stderr::keep_order();
     if let Err(error) = std::io::stdout().write_all(text.as_bytes())
         && error.kind() != std::io::ErrorKind::BrokenPipe
+        && !WARNED.swap(true, Ordering::Relaxed)
     {
         eprintln!("warning: standard output cannot be written: {error}");
     }
 }
 
+/// Somebody was told that nothing can be written: once is enough.
+static WARNED: AtomicBool = AtomicBool::new(false);
 /// Characters of one line.
 const LONGEST_LINE: usize = 4_000;

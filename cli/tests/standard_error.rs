@@ -42,6 +42,13 @@ fn wrong_input_ends_with_2_on_a_full_standard_error() {
 }
 
 #[test]
+fn standard_output_that_cannot_be_written_is_told_once() {
+    let output = roamstorm().arg("catalogue").stdout(full()).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.matches("standard output cannot be written").count(), 1, "{said}");
+}
+
+#[test]
 fn run_passes_on_a_full_standard_error() {
     run_with(&["--log", "debug"], |command| command.stderr(full()).spawn().unwrap());
 }
