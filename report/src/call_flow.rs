@@ -268,11 +268,25 @@ mod tests {
         let sent = message(5_000_000, true, "10.0.0.1:1", "InitialUEMessage · Service request");
         let lost =
             CallFlowMessage { lost: true, ..message(5_100_000, false, "10.0.0.1:1", "Service accept") };
-        let page = Life::of(&flow("001010000000001", vec![sent, lost])).unwrap().draw(0).into_string();
-        let rung = page.rsplit("<tr").next().unwrap();
-        assert!(rung.contains("✕ lost on the radio: </strong>Service accept"), "{rung}");
-        assert!(rung.contains("colspan=\"2\"") && rung.contains("on its way to the UE"), "{rung}");
-        assert_eq!(rung.matches("<td class=\"lane\">").count(), 1, "the AMF has no part in it: {rung}");
+        let unheard = CallFlowMessage { lost: true, ..message(5_200_000, true, "10.0.0.1:1", "Detach") };
+        let page =
+            Life::of(&flow("001010000000001", vec![sent, lost, unheard])).unwrap().draw(0).into_string();
+        let rungs: Vec<&str> = page.split("<tr").skip(3).collect();
+        for (rung, name, whither, way) in [
+            (rungs[0], "Service accept", "on its way to the UE", "down"),
+            (rungs[1], "Detach", "on its way to the gNB", "up"),
+        ] {
+            assert!(rung.contains(&format!("✕ lost on the radio: </strong>{name}")), "{rung}");
+            assert!(
+                rung.contains(&format!("class=\"arrow {way} lost\"")) && rung.contains(whither),
+                "{rung}"
+            );
+            // From the UE's lifeline to the gNB's, and the AMF, which comes last, has no part in it.
+            assert!(!rung.contains("<b"), "it passed through no gNB: {rung}");
+            let lanes: Vec<&str> = rung.split("<td class=\"").skip(1).collect();
+            let [_, _, arrow, amf] = lanes.as_slice() else { panic!("{rung}") };
+            assert!(arrow.starts_with("rung\" colspan=\"2\"") && amf.starts_with("lane\""), "{rung}");
+        }
     }
 
     #[test]
