@@ -4,6 +4,7 @@
 
 mod bench;
 mod gateway;
+mod kernel_client;
 mod strangers;
 
 use std::net::SocketAddr;
