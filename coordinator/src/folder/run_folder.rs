@@ -4,6 +4,7 @@ use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use edges::files;
@@ -17,6 +18,7 @@ use results::folder::write_whole;
 pub struct RunFolder {
     pub(crate) path: PathBuf,
     pub(crate) run_id: String,
+    reserve: Reserve,
 }
 
 impl RunFolder {
@@ -34,7 +36,13 @@ impl RunFolder {
             let run_id = run_id.map_or_else(|| names.next().unwrap_or_else(|| made.clone()), str::to_owned);
             let path = runs.join(&run_id);
             match files::make_folder(&path) {
-                Ok(()) => return Ok(Self { path, run_id }),
+                Ok(()) => {
+                    let reserve = Reserve::open(&path).map_err(|source| {
+                        let _ = std::fs::remove_dir(&path);
+                        FolderError::unwritable(&path, source)
+                    })?;
+                    return Ok(Self { path, run_id, reserve });
+                }
                 Err(error)
                     if error.kind() == io::ErrorKind::AlreadyExists
                         && names.len() > 0
@@ -51,7 +59,7 @@ impl RunFolder {
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         let path = path.canonicalize().map_err(|source| FolderError::unwritable(path, source))?;
         let run_id = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { path, run_id })
+        Ok(Self { path, run_id, reserve: Reserve::default() })
     }
 
     /// Lets nobody else in any more: a folder that somebody copied, or an earlier version made, may be open to all.
@@ -62,6 +70,7 @@ impl RunFolder {
 
     /// Removes the folder, with all that is in it: the run could not begin.
     pub fn abandon(&self) {
+        self.reserve.give_up();
         let removed = remove(&self.path);
         if let Err(error) = removed.or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(()),
@@ -126,6 +135,22 @@ impl RunFolder {
     }
 }
 
+/// The descriptors that it takes to remove the folder, which there may be none of when a run cannot begin.
+#[derive(Clone, Debug, Default)]
+struct Reserve(Arc<Mutex<Vec<File>>>);
+
+impl Reserve {
+    fn open(path: &Path) -> io::Result<Self> {
+        // Of the folder, and of one in it.
+        let files = [File::open(path)?, File::open(path)?];
+        Ok(Self(Arc::new(Mutex::new(files.into()))))
+    }
+
+    fn give_up(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
 /// A file that is only appended to. Every append goes to the system at once: nothing waits in this process.
 pub(crate) struct Appender {
     path: PathBuf,
@@ -144,8 +169,8 @@ impl Appender {
     }
 }
 
-/// Removes a folder, for which a descriptor is needed. A process that could not begin because it has none gets some back as its
-/// threads end.
+/// Removes a folder, for which descriptors are needed. Other threads may have taken those that were kept for it, and give some back as
+/// they end.
 fn remove(path: &Path) -> io::Result<()> {
     for _ in 0..REMOVAL_TRIES {
         match std::fs::remove_dir_all(path) {
