@@ -45,7 +45,9 @@ impl Core {
             self.out.closes.push((link, Close::Refuse(format!("{reason}; join the next one"))));
             return;
         }
-        let name = unique_name(&hello.name, &self.state.agents);
+        // It has the name of the agent that it watches over, which joins later.
+        let wished = if supervisor { format!("{} (supervisor)", hello.name) } else { hello.name.clone() };
+        let name = unique_name(&wished, &self.state.agents);
         let token = self.random.random();
         let agent = self.state.agents.len();
         let what = if supervisor { "admitted a supervisor" } else { "admitted an agent" };
