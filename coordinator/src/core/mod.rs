@@ -211,6 +211,7 @@ impl Core {
             Input::Joined { link, hello, peer } => self.join(link, *hello, peer),
             Input::JoinFailed(reason) => self.join_failed(reason),
             Input::Message { link, message } => self.message(link, *message),
+            Input::StoodStill(stood) => self.stood_still(&stood),
             Input::Gone { link, why } => self.gone(link, &why),
             Input::Stop(request) => self.stop(request),
             Input::Pause => self.pause(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wire::attempts::RowPolicy;
+use wire::standstill::StoodStill;
 use wire::to_agent::{ToAgent, TracePolicy};
 use wire::to_coordinator::{Hello, ToCoordinator, Trace};
 
@@ -38,6 +39,8 @@ pub enum Input {
         /// What.
         message: Box<ToCoordinator>,
     },
+    /// The process that runs all of the run, agents and network too, stood still until now.
+    StoodStill(StoodStill),
     /// A link has ended, or what is sent to it is not read.
     Gone {
         /// Which.

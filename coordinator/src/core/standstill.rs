@@ -26,7 +26,7 @@ impl Member {
 
 impl Core {
     /// The process that runs all of the run stood still: agents, network and coordinator alike.
-    pub(crate) fn stood_still(&mut self, stood: &StoodStill) {
+    pub(super) fn stood_still(&mut self, stood: &StoodStill) {
         let lasted_us = super::micros(stood.lasted);
         let when = match self.start {
             Some(_) if self.run_us() > 0 => format!("until {}", seconds(self.run_us())),

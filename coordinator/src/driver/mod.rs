@@ -310,7 +310,7 @@ impl Run {
         let Some((watch, told)) = &mut self.watch else { return };
         for stood in watch.since(told) {
             // What came meanwhile waits in the inbox: the run's clock has gone on all the same.
-            self.core.stood_still(&stood);
+            self.handle(Input::StoodStill(stood), Instant::now());
         }
     }
 

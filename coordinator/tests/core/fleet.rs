@@ -5,6 +5,7 @@ use std::time::Duration;
 use coordinator::core::{Close, Input};
 use results::ShardMove;
 use results::Status;
+use wire::standstill::StoodStill;
 use wire::to_agent::{ToAgent, UeBatch};
 use wire::to_coordinator::{FailedInto, Held, Part, ProcedureInterval, Return, ToCoordinator};
 
@@ -152,6 +153,19 @@ fn handovers_into_a_lost_shard_are_no_failures_of_the_targets() {
     let counts = judged(&bench);
     assert_eq!((counts.failed["unknown-targetid"], counts.abandoned["other-shard-away"]), (6, 4));
     assert_eq!((counts.judged(), counts.ended()), (6, 10));
+}
+
+#[test]
+fn standstill_of_the_whole_process_is_told_with_the_time_of_its_end() {
+    let mut bench = Bench::running(1);
+    bench.run_for(seconds(2));
+    // Nobody looked at the clock meanwhile.
+    bench.now += seconds(6);
+    let lasted = seconds(6);
+    bench.handle(Input::StoodStill(StoodStill { until: seconds(100), lasted }));
+    let reasons = bench.core.verdict().reasons;
+    let told = reasons.first().unwrap();
+    assert!(told.starts_with("this process stood still for 6.0 s, until 8."), "{reasons:?}");
 }
 
 /// The two connections of a host race each other: the supervisor's word comes first.
