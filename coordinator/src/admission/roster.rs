@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 use wire::to_coordinator::Part;
 use wire::{AgentLink, CoordinatorEndpoint, Identity, Settings, WireError};
 
+use crate::core::ProcessEnd;
+
 /// What becomes of a join: the agent, or why there is none.
 pub(crate) type Joined = Result<AgentLink, String>;
 
@@ -49,6 +51,7 @@ struct Place {
     /// Takes everybody, also beyond what it wants.
     alone: bool,
     joins: mpsc::Sender<Joined>,
+    ends: mpsc::Sender<ProcessEnd>,
 }
 
 impl Roster {
@@ -74,13 +77,14 @@ impl Roster {
     /// A place for a run of this name, which wants so many agents; `alone`: the fleet is this run's, and ends with it.
     pub(crate) fn claim(&self, run: &str, wanted: usize, alone: bool) -> Claim {
         let (joins, joined) = mpsc::channel(MOST_ON_THEIR_WAY);
+        let (ends, ended) = mpsc::channel(MOST_ENDS);
         let mut places = self.shared.places();
         let number = places.next;
         places.next += 1;
-        places.runs.push(Place { number, run: run.to_owned(), wanted, taken: 0, alone, joins });
+        places.runs.push(Place { number, run: run.to_owned(), wanted, taken: 0, alone, joins, ends });
         places.seat_idle();
         drop(places);
-        Claim { number, alone, joined, shared: Arc::clone(&self.shared) }
+        Claim { number, alone, joined, ended: Some(ended), shared: Arc::clone(&self.shared) }
     }
 
     /// Ends every connection, with a reason that the agents see, and lets nobody in any more.
@@ -159,6 +163,7 @@ pub(crate) struct Claim {
     number: u64,
     alone: bool,
     joined: mpsc::Receiver<Joined>,
+    ended: Option<mpsc::Receiver<ProcessEnd>>,
     shared: Arc<Shared>,
 }
 
@@ -166,6 +171,20 @@ impl Claim {
     /// The next who joins this run.
     pub(crate) async fn next(&mut self) -> Option<Joined> {
         self.joined.recv().await
+    }
+
+    /// What supervisors of other runs tell of processes. To be asked for once.
+    pub(crate) fn process_ends(&mut self) -> mpsc::Receiver<ProcessEnd> {
+        self.ended.take().unwrap_or_else(|| mpsc::channel(1).1)
+    }
+
+    /// A supervisor that has joined this run tells of a process that is not of it.
+    pub(crate) fn tell_others(&self, end: &ProcessEnd) {
+        let places = self.shared.places();
+        for place in places.runs.iter().filter(|place| place.number != self.number) {
+            // A run that is so far behind finds out by the lease.
+            let _ = place.ends.try_send(end.clone());
+        }
     }
 
     /// So many agents are there; `open`: more may come. Who is idle comes where some are lacking.
@@ -225,5 +244,7 @@ async fn accept(shared: Arc<Shared>) {
 
 /// Agents on their way to one run: a fleet that joins at once finds room.
 const MOST_ON_THEIR_WAY: usize = 4096;
+/// Ends of processes on their way to one run.
+const MOST_ENDS: usize = 256;
 /// Agents that wait for a run.
 const MOST_IDLE: usize = 20_000;

@@ -10,6 +10,7 @@ use wire::to_agent::{ToAgent, Welcome};
 use wire::to_coordinator::{Hello, Part, Return, ToCoordinator};
 
 use super::member::unique_name;
+use super::ports::ProcessEnd;
 use super::record::{Fate, Joined};
 use super::{Close, Core, Dead, LinkId, Presence, Record, is_supervisor};
 use crate::time::ClockOffset;
@@ -225,18 +226,47 @@ impl Core {
         if !is_supervisor(&self.state.agents[supervisor]) {
             return self.distrust(supervisor, "claimed to be a supervisor");
         }
-        let child = self.state.agents.iter().position(|member| {
+        match self.process_of(mark) {
+            Some(agent) => self.process_ended(agent, &name, status),
+            None => {
+                let status = process_status(status);
+                self.decide("an unknown process ended", json!({"supervisor": name, "status": status}));
+            }
+        }
+    }
+
+    /// What a supervisor of this run tells of a process that is none of this run's: another's, in a fleet of several runs.
+    pub(crate) fn process_of_another_run(&self, link: LinkId, message: &ToCoordinator) -> Option<ProcessEnd> {
+        let ToCoordinator::ChildExited { mark, status } = message else { return None };
+        let supervisor = *self.links.get(&link)?;
+        let is_ours = !is_supervisor(&self.state.agents[supervisor]) || self.process_of(mark).is_some();
+        (!is_ours).then(|| ProcessEnd {
+            mark: *mark,
+            status: process_status(status),
+            supervisor: self.name(supervisor),
+        })
+    }
+
+    /// A supervisor of another run tells of a process: it may be one of this run's.
+    pub(super) fn process_ended_elsewhere(&mut self, end: &ProcessEnd) {
+        if let Some(agent) = self.process_of(&end.mark) {
+            self.process_ended(agent, &end.supervisor, &end.status);
+        }
+    }
+
+    /// The agent whose process has this mark, and has not ended.
+    fn process_of(&self, mark: &[u8; 16]) -> Option<usize> {
+        self.state.agents.iter().position(|member| {
             member.hello.mark == Some(*mark)
                 && !is_supervisor(member)
                 && !matches!(member.fate, Fate::Dead(_))
-        });
-        let status: String = status.chars().filter(|c| !c.is_control()).take(200).collect();
-        let Some(agent) = child else {
-            return self.decide("an unknown process ended", json!({"supervisor": name, "status": status}));
-        };
-        let child = self.name(agent);
+        })
+    }
+
+    fn process_ended(&mut self, agent: usize, supervisor: &str, status: &str) {
+        let (child, status) = (self.name(agent), process_status(status));
         let cause = format!("process of agent {child} ended: {status}");
-        self.decide("a process ended", json!({"agent": child, "supervisor": name, "status": status}));
+        self.decide("a process ended", json!({"agent": child, "supervisor": supervisor, "status": status}));
         if !matches!(self.state.agents[agent].fate, Fate::Left(_) | Fate::Refused(_)) {
             self.record(Record::Fate { agent, fate: Fate::Dead(status) });
         }
@@ -337,6 +367,11 @@ impl Presence {
             dead: None,
         }
     }
+}
+
+/// As it is shown: bounded, and without what a terminal would take for orders.
+fn process_status(status: &str) -> String {
+    status.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// How long the last words of a process may take that has ended. They had left before: only the order is unsure.

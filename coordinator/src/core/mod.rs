@@ -45,7 +45,7 @@ use wire::to_agent::ToAgent;
 use wire::to_coordinator::ToCoordinator;
 
 pub use crate::merge::Second;
-pub use ports::{Close, CoreSettings, End, Input, LinkId, Output, StopRequest};
+pub use ports::{Close, CoreSettings, End, Input, LinkId, Output, ProcessEnd, StopRequest};
 pub use record::Record;
 pub use store::{MemoryStore, Store, StoreError};
 
@@ -212,6 +212,7 @@ impl Core {
             Input::JoinFailed(reason) => self.join_failed(reason),
             Input::Message { link, message } => self.message(link, *message),
             Input::StoodStill(stood) => self.stood_still(&stood),
+            Input::ProcessEnded(end) => self.process_ended_elsewhere(&end),
             Input::Gone { link, why } => self.gone(link, &why),
             Input::Stop(request) => self.stop(request),
             Input::Pause => self.pause(),

@@ -41,6 +41,8 @@ pub enum Input {
     },
     /// The process that runs all of the run, agents and network too, stood still until now.
     StoodStill(StoodStill),
+    /// A process has ended that a supervisor of another run watches over.
+    ProcessEnded(ProcessEnd),
     /// A link has ended, or what is sent to it is not read.
     Gone {
         /// Which.
@@ -58,6 +60,17 @@ pub enum Input {
     FolderFailed(String),
     /// The coordinator was started again, and every record is applied.
     Restarted,
+}
+
+/// The end of a process, as its supervisor tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessEnd {
+    /// The mark that the supervisor gave to it.
+    pub mark: [u8; 16],
+    /// How it ended, for people.
+    pub status: String,
+    /// The supervisor's name.
+    pub supervisor: String,
 }
 
 /// What is to be done, in this order: records are committed, files written, then messages sent and links closed.

@@ -21,7 +21,7 @@ use wire::to_agent::ToAgent;
 
 use crate::admission::{Claim, FromAgent, Joined, Received, Roster};
 use crate::control::{Ordered, Server};
-use crate::core::{Core, End, Input, StopRequest};
+use crate::core::{Core, End, Input, ProcessEnd, StopRequest};
 use crate::folder::{Files, RunFolder};
 use crate::reconcile::Network;
 use crate::store::{Committed, Committer, SqliteStore};
@@ -83,6 +83,8 @@ pub(crate) struct Run {
     together_at: Instant,
     /// Its place in the fleet.
     claim: Claim,
+    /// Of processes that supervisors of other runs watch over.
+    ends: mpsc::Receiver<ProcessEnd>,
     /// Where the agents are in this process: whether it stands still, and as far as the core was told.
     watch: Option<(Arc<Watch>, u64)>,
 }
@@ -92,6 +94,7 @@ enum Event {
     Joined(Box<Joined>),
     FromAgent(FromAgent),
     Stop(StopRequest),
+    ProcessEnded(ProcessEnd),
     Committed(Committed),
     Ordered(Ordered),
 }
@@ -140,7 +143,7 @@ impl Run {
     /// Opens the ways in and out, around a core.
     fn with(
         config: RunConfig,
-        claim: Claim,
+        mut claim: Claim,
         progress: watch::Sender<Progress>,
         folder: RunFolder,
         files: Files,
@@ -177,6 +180,7 @@ impl Run {
             received: 0,
             is_busy: false,
             together_at: now,
+            ends: claim.process_ends(),
             claim,
         })
     }
@@ -262,6 +266,7 @@ impl Run {
             }
             _ = source.ticks.tick() => Event::Tick,
             Some(joined) = self.claim.next() => Event::Joined(Box::new(joined)),
+            Some(end) = self.ends.recv() => Event::ProcessEnded(end),
             Some(committed) = self.durability.committed.recv() => Event::Committed(committed),
             Some(ordered) = self.orders.recv() => Event::Ordered(ordered),
             () = tokio::time::sleep_until(self.together_at.into()), if waits => return,
@@ -285,6 +290,7 @@ impl Run {
                 Ok(link) => self.arrive(link),
                 Err(reason) => self.handle(Input::JoinFailed(reason), Instant::now()),
             },
+            Event::ProcessEnded(end) => self.handle(Input::ProcessEnded(end), Instant::now()),
             Event::FromAgent(first) => {
                 if self.is_busy {
                     self.together_at = Instant::now() + TOGETHER;
@@ -317,7 +323,12 @@ impl Run {
     fn receive(&mut self, FromAgent { link, at, what }: FromAgent) {
         self.received += 1;
         let input = match what {
-            Received::Message(message) => Input::Message { link, message: Box::new(message) },
+            Received::Message(message) => {
+                if let Some(end) = self.core.process_of_another_run(link, &message) {
+                    self.claim.tell_others(&end);
+                }
+                Input::Message { link, message: Box::new(message) }
+            }
             Received::Gone(why) => {
                 self.links.open.remove(&link);
                 Input::Gone { link, why }

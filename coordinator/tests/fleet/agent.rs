@@ -127,7 +127,7 @@ pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Beh
         workers: 2,
         agent_us: now_us(),
         part: wire::to_coordinator::Part::Agent,
-        mark: None,
+        mark: Some(mark(behaviour)),
     };
     let mut link = wire::join(&coordinator, &identity, hello).await.unwrap();
     let mut leases: Vec<Lease> = Vec::new();
@@ -315,6 +315,11 @@ async fn drained(link: &mut CoordinatorLink, lease: &Lease, behaviour: Behaviour
 async fn say(link: &mut CoordinatorLink, message: ToCoordinator) {
     // The coordinator may have sent this agent away.
     let _ = link.send(&message).await;
+}
+
+/// What a supervisor would have given to the process of an agent that behaves like this.
+pub(crate) fn mark(behaviour: Behaviour) -> [u8; 16] {
+    [behaviour as u8; 16]
 }
 
 /// What is left of a shard with one load.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use coordinator::{Fleet, RunConfig, RunHandle, RunOutcome, StopRequest};
 use results::{Phase, Progress, Status};
 use tokio::task::JoinHandle;
+use wire::to_coordinator::{Hello, Part, ToCoordinator};
 
 use crate::agent::Behaviour::{self, *};
-use crate::agent::{Certificates, certificates, plan, play};
+use crate::agent::{Certificates, certificates, mark, plan, play, read};
 use crate::runs::{SCENARIO, account};
 
 async fn fleet(certificates: &Certificates) -> Fleet {
@@ -108,6 +109,41 @@ async fn an_agent_that_waits_plays_in_the_next_run_and_one_too_many_goes_on_wait
     for agent in waiting {
         tokio::time::timeout(PATIENCE, agent).await.expect("it was dismissed").unwrap();
     }
+    fleet.close("the test is over").await;
+}
+
+/// A supervisor has a connection with one run, and watches over processes of all.
+#[tokio::test]
+async fn the_end_of_a_process_is_known_in_its_run_whichever_run_its_supervisor_is_of() {
+    let (runs, certificates) = (tempfile::tempdir().unwrap(), certificates());
+    let fleet = fleet(&certificates).await;
+    let [first, second] = ["first", "second"].map(|name| start(&fleet, runs.path(), name, 1));
+    let mut agents = Vec::new();
+    for (run, behaviour) in [(&first, NeverReady), (&second, Waits)] {
+        agents.push(agent(&fleet, &certificates, behaviour));
+        until(run, |progress| progress.agents.len() == 1).await;
+    }
+    until(&second, |progress| progress.procedures["registration"].due >= 4).await;
+    let hello = Hello {
+        name: "host".to_owned(),
+        program: "test".to_owned(),
+        workers: 0,
+        agent_us: 0,
+        part: Part::Supervisor,
+        mark: Some([99; 16]),
+    };
+    let address = fleet.local_addr().to_string();
+    let mut supervisor = wire::join(&address, &certificates.agent, hello).await.unwrap();
+    // Its connection goes on, and so would its lease.
+    let ended_so = ToCoordinator::ChildExited { mark: mark(Waits), status: "killed by signal 9".to_owned() };
+    supervisor.send(&ended_so).await.unwrap();
+    let second = ended(second).await;
+    assert!(first_reason(&second).starts_with("fleet lost: 100 of 100"), "{:?}", second.summary.verdict);
+    let journal = read(&second, "journal.ndjson");
+    assert!(journal.contains("killed by signal 9") && journal.contains("host (supervisor)"), "{journal}");
+    assert_eq!(first.progress.borrow().agents.len(), 1, "nobody of the first run is lost");
+    first.orders.stop(StopRequest::Drain);
+    ended(first).await;
     fleet.close("the test is over").await;
 }
 
