@@ -30,7 +30,7 @@ mod worker;
 
 pub use campaign::Campaign;
 pub use fleet::holder;
-pub use fleet::{AgentConfig, AgentError, Interruption, run};
+pub use fleet::{AgentConfig, AgentError, Interruption, Observer, Standing, run};
 pub use ran::ShardAction;
 pub use shard::{Shard, ShardRunner};
 pub use transfer::AdoptError;

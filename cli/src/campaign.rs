@@ -15,7 +15,7 @@ use wire::to_agent::TracePolicy;
 use crate::commands::interrupted;
 use crate::exit::{self, Exit};
 use crate::notify::{self, Message, Receiver};
-use crate::{outcome, view};
+use crate::{metrics, outcome, view};
 
 /// What every run can be told.
 #[derive(clap::Args)]
@@ -43,6 +43,8 @@ pub(crate) struct Options {
     /// a secret in ROAMSTORM_NOTIFY_SECRET it is signed (docs/pipelines.md).
     #[arg(long, value_name = "URL")]
     notify: Vec<Receiver>,
+    #[command(flatten)]
+    pub(crate) metrics: metrics::Options,
     /// Nothing of it is shown while it runs.
     #[arg(skip)]
     pub(crate) quiet: bool,
@@ -59,6 +61,7 @@ impl Options {
             json: true,
             summary_file: None,
             notify: Vec::new(),
+            metrics: metrics::Options::none(),
             quiet: true,
         }
     }

@@ -22,6 +22,7 @@ mod colour;
 mod commands;
 mod exit;
 mod help;
+mod metrics;
 mod notify;
 mod outcome;
 mod past;

@@ -5,13 +5,12 @@
 //! Roamstorm-Signature: sha256=HMAC-SHA256(secret, timestamp "." body), hexadecimal      where there is a secret
 //! ```
 
-mod http;
 mod message;
 
 use std::str::FromStr;
 use std::time::Duration;
 
-use hyper::Uri;
+use post::{Body, Uri, is_worth_another_try};
 use ring::hmac;
 
 pub(crate) use message::Message;
@@ -43,11 +42,8 @@ impl FromStr for Receiver {
             "expected https://HOST/PATH, http://HOST/PATH, or slack+https://… for a webhook of Slack"
                 .to_owned()
         };
-        let uri: Uri = address.parse().map_err(|_| expected())?;
-        let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-        (is_http && uri.host().is_some_and(|host| !host.is_empty()))
-            .then_some(Self { uri, form })
-            .ok_or_else(expected)
+        let uri = post::address(address).ok_or_else(expected)?;
+        Ok(Self { uri, form })
     }
 }
 
@@ -84,7 +80,8 @@ async fn send(uri: &Uri, body: &str, secret: Option<&str>) -> Result<(), String>
         let timestamp = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
         let mut headers = vec![("roamstorm-timestamp", timestamp.to_string())];
         headers.extend(secret.map(|secret| ("roamstorm-signature", signature(secret, timestamp, body))));
-        let failed = match http::post(uri, body, &headers).await {
+        let json = Body { media_type: "application/json", octets: body.as_bytes().to_vec() };
+        let failed = match post::post(uri, json, &headers).await {
             Ok(status) if status.is_success() => return Ok(()),
             Ok(status) if !is_worth_another_try(status) => return Err(format!("it answers {status}")),
             Ok(status) => format!("it answers {status}"),
@@ -97,10 +94,6 @@ async fn send(uri: &Uri, body: &str, secret: Option<&str>) -> Result<(), String>
         tokio::time::sleep(wait).await;
         (wait, tries) = (wait * 2, tries + 1);
     }
-}
-
-fn is_worth_another_try(status: hyper::StatusCode) -> bool {
-    status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
 }
 
 /// What proves that the message is ours, and of that time.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Error, ensure};
-use coordinator::{NetworkClosed, NetworkEvent, NetworkServed, NetworkSide, RunFolder, SharedNetwork};
+use coordinator::{NetworkClosed, NetworkEvent, NetworkServed, NetworkSide, RunFolder};
 use scenarios::Plan;
 use simulator::amf::{Event, Noticed, Statistics};
 use simulator::{NetworkStatistics, Simulator, SimulatorOptions};
@@ -17,7 +17,7 @@ pub(crate) struct Target {
     /// For the operator.
     pub(crate) description: String,
     /// The simulator, to be closed when the agents have gone.
-    pub(crate) network: Option<SharedNetwork>,
+    pub(crate) simulator: Option<Arc<Embedded>>,
 }
 
 impl Target {
@@ -52,7 +52,8 @@ impl Target {
             _ => "",
         };
         let description = format!("target: embedded simulator at {url}{why}");
-        Ok(Self { url, description, network: Some(Arc::new(Embedded(Mutex::new(Some(simulator))))) })
+        let simulator = Embedded(Mutex::new(Stage::Serves(simulator)));
+        Ok(Self { url, description, simulator: Some(Arc::new(simulator)) })
     }
 }
 
@@ -67,7 +68,7 @@ impl Target {
         let targets = sctp::Targets::new(addresses?).context("--target")?;
         let what = if urls.len() > 1 { "targets" } else { "target" };
         let description = format!("{what}: {}", targets.to_string().replace(' ', ", "));
-        Ok(Self { url: targets.to_string(), description, network: None })
+        Ok(Self { url: targets.to_string(), description, simulator: None })
     }
 }
 
@@ -88,13 +89,37 @@ pub(crate) fn elsewhere(text: &str) -> Result<sctp::Address, Error> {
 }
 
 /// The simulator beside the agents.
-struct Embedded(Mutex<Option<Simulator>>);
+pub(crate) struct Embedded(Mutex<Stage>);
+
+enum Stage {
+    Serves(Simulator),
+    Closes,
+    Closed(Box<NetworkStatistics>),
+}
+
+impl Embedded {
+    /// What it counts, or did until it was closed.
+    pub(crate) fn statistics(&self) -> Option<NetworkStatistics> {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Stage::Serves(simulator) => Some(simulator.statistics()),
+            Stage::Closes => None,
+            Stage::Closed(statistics) => Some((**statistics).clone()),
+        }
+    }
+
+    fn become_(&self, stage: Stage) -> Stage {
+        std::mem::replace(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), stage)
+    }
+}
 
 impl NetworkSide for Embedded {
     fn close(&self) -> Result<NetworkClosed, String> {
-        let simulator = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let statistics = simulator.ok_or("the simulator is closed already")?.stop();
+        let Stage::Serves(simulator) = self.become_(Stage::Closes) else {
+            return Err("the simulator is closed already".to_owned());
+        };
+        let statistics = simulator.stop();
         tracing::info!("simulator: {statistics:?}");
+        self.become_(Stage::Closed(Box::new(statistics.clone())));
         left_behind(statistics)
     }
 }

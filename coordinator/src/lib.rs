@@ -31,7 +31,7 @@ mod store;
 mod time;
 mod verdict;
 
-pub use core::StopRequest;
+pub use core::{Observed, StopRequest};
 pub use driver::{
     Coordinator, CoordinatorConfig, CoordinatorError, Fleet, Interrupted, Orders, RunConfig, RunHandle,
     RunOutcome,

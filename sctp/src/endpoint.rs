@@ -2,8 +2,8 @@
 
 use crate::waker::Until;
 use crate::{
-    Address, AssociationId, Departure, Event, Options, Parameters, SctpError, SendError, Transport, Waker,
-    kernel, memory, userspace,
+    Address, AssociationId, Departure, Event, Options, Overview, Parameters, SctpError, SendError, Transport,
+    Waker, kernel, memory, userspace,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -171,6 +171,11 @@ impl Endpoint {
     /// What an association has come to; `None` when it is unknown, not up, or of a transport without such things.
     pub fn parameters(&self, id: AssociationId) -> Option<Parameters> {
         each!(&self.inner, inner => inner.parameters(id))
+    }
+
+    /// All associations that are up, together.
+    pub fn overview(&self) -> Overview {
+        each!(&self.inner, inner => inner.overview())
     }
 
     /// The SCTP addresses and ports of an association, ours first; `None` when it is unknown or not resolved yet.

@@ -33,7 +33,7 @@ pub use endpoint::{Endpoint, pick};
 pub use error::{SctpError, SendError};
 pub use event::{AssociationId, DownReason, Event, Remote};
 pub use options::Options;
-pub use parameters::Parameters;
+pub use parameters::{Overview, Parameters};
 pub use targets::{MOST_TARGETS, Targets, TargetsError};
 #[doc(hidden)]
 pub use userspace::fuzz;

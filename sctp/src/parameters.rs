@@ -20,6 +20,44 @@ pub struct Parameters {
     pub path_mtu: u32,
     /// Octets that the peer takes at once.
     pub peer_window: u32,
+    /// Packets that had to be sent again, where it is told.
+    pub retransmitted: Option<u64>,
+}
+
+/// All associations of an endpoint that are up, together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overview {
+    /// How many there are.
+    pub associations: u64,
+    /// The longest smoothed round trip of them.
+    pub round_trip: Duration,
+    /// The longest retransmission timeout of them, where it is told.
+    pub rto: Option<Duration>,
+    /// Packets that those had to send again which are up, where it is told.
+    pub retransmitted: Option<u64>,
+}
+
+impl Overview {
+    /// Adds an association, which may not tell what it has come to.
+    pub(crate) fn add(&mut self, of: Option<Parameters>) {
+        self.associations += 1;
+        let Some(of) = of else { return };
+        self.round_trip = self.round_trip.max(of.round_trip);
+        self.rto = self.rto.max(of.rto);
+        if let Some(more) = of.retransmitted {
+            self.retransmitted = Some(self.retransmitted.unwrap_or_default().saturating_add(more));
+        }
+    }
+
+    /// Adds those of another endpoint.
+    pub fn merge(&mut self, other: Self) {
+        self.associations += other.associations;
+        self.round_trip = self.round_trip.max(other.round_trip);
+        self.rto = self.rto.max(other.rto);
+        if let Some(more) = other.retransmitted {
+            self.retransmitted = Some(self.retransmitted.unwrap_or_default().saturating_add(more));
+        }
+    }
 }
 
 impl fmt::Display for Parameters {

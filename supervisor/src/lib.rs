@@ -18,7 +18,7 @@ mod supervise;
 pub use exit::Exit;
 pub use order::{Order, Orders};
 pub use restarts::{Next, RestartPolicy, Restarts};
-pub use supervise::{SupervisorConfig, SupervisorError, supervise};
+pub use supervise::{Supervised, SupervisorConfig, SupervisorError, supervise};
 
 /// The exit code of a child that could not do its work now, and may later (EX_TEMPFAIL of sysexits.h).
 pub const TRY_AGAIN: u8 = 75;

@@ -5,6 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use wire::Identity;
 
@@ -31,6 +32,25 @@ pub struct SupervisorConfig {
     pub spot: Option<SpotSettings>,
     /// When a child that has died is started again.
     pub restarts: RestartPolicy,
+    /// Who is told how it goes.
+    pub observers: Option<watch::Sender<Supervised>>,
+}
+
+/// How a supervisor's child is, and has been.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Supervised {
+    /// There is one now.
+    pub running: bool,
+    /// It was told to leave, and is not started again.
+    pub leaving: bool,
+    /// How many were started.
+    pub started: u64,
+    /// How many of them ended with exit code 0.
+    pub done: u64,
+    /// How many ended with another one, or by a signal.
+    pub died: u64,
+    /// How often the host was said to be taken away.
+    pub notices: u64,
 }
 
 /// Why a supervisor cannot work.
@@ -63,6 +83,8 @@ struct Supervisor<'a> {
     spot: Option<SpotWatcher>,
     signals: [Signal; 2],
     restarts: Restarts,
+    state: Supervised,
+    observers: Option<watch::Sender<Supervised>>,
     /// Why it has to leave. Then no child is started again.
     leaving: Option<String>,
     /// Who waits for that.
@@ -88,13 +110,15 @@ impl<'a> Supervisor<'a> {
             spot: config.spot.map(SpotWatcher::new),
             signals: [handle(SignalKind::terminate())?, handle(SignalKind::interrupt())?],
             restarts: Restarts::new(config.restarts),
+            state: Supervised::default(),
+            observers: config.observers,
             leaving: None,
             waiting: Vec::new(),
         })
     }
 
     async fn watch(mut self) -> Result<Exit, SupervisorError> {
-        let mut child = Some(Child::start(&self.arguments).map_err(SupervisorError::Start)?);
+        let mut child = Some(self.start()?);
         let (mut due, mut last) = (Instant::now(), Exit::Code(0));
         let mut ticks = interval(PROGRESS);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -117,9 +141,7 @@ impl<'a> Supervisor<'a> {
                         None => break,
                     }
                 }
-                Event::Due => {
-                    child = Some(Child::start(&self.arguments).map_err(SupervisorError::Start)?);
-                }
+                Event::Due => child = Some(self.start()?),
                 Event::Signal if self.leaving.is_some() && child.is_some() => {
                     tracing::warn!("signalled again: the agent is killed");
                     child.iter_mut().for_each(Child::kill);
@@ -131,6 +153,7 @@ impl<'a> Supervisor<'a> {
                     self.leave(&reason, None, &mut child).await;
                 }
                 Event::Notice(notice) => {
+                    self.note(|state| state.notices += 1);
                     let within = notice.within(std::time::SystemTime::now());
                     self.leave(&notice.reason, within, &mut child).await;
                 }
@@ -144,9 +167,31 @@ impl<'a> Supervisor<'a> {
         Ok(last)
     }
 
+    fn start(&mut self) -> Result<Child, SupervisorError> {
+        let child = Child::start(&self.arguments).map_err(SupervisorError::Start)?;
+        self.note(|state| {
+            state.running = true;
+            state.started += 1;
+        });
+        Ok(child)
+    }
+
+    /// Notes how it goes, for who looks on.
+    fn note(&mut self, change: impl FnOnce(&mut Supervised)) {
+        change(&mut self.state);
+        if let Some(observers) = &self.observers {
+            observers.send_replace(self.state);
+        }
+    }
+
     /// What follows a child's end: how long to wait for the next one, if there is to be one.
     fn after(&mut self, exit: Exit, dead: Option<Child>) -> Option<Duration> {
         let dead = dead?;
+        self.note(|state| {
+            state.running = false;
+            let ended = if exit == Exit::Code(0) { &mut state.done } else { &mut state.died };
+            *ended += 1;
+        });
         let lived = dead.started.elapsed();
         let next = self.restarts.after(exit, lived, Instant::now());
         let more = match next {
@@ -172,6 +217,7 @@ impl<'a> Supervisor<'a> {
     async fn leave(&mut self, reason: &str, within: Option<Duration>, child: &mut Option<Child>) {
         tracing::info!(reason, ?within, "the agent is told to leave");
         self.leaving = Some(reason.to_owned());
+        self.note(|state| state.leaving = true);
         if let Some(child) = child {
             child.tell(&Order::leave(reason, within)).await;
         }

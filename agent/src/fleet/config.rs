@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wire::{Identity, WireError};
 
 use super::holder::HolderSettings;
+use super::observer::Observer;
 
 /// How an agent is set up.
 pub struct AgentConfig {
@@ -32,6 +34,8 @@ pub struct AgentConfig {
     pub spool_octets: u64,
     /// How long nobody may answer before the agent gives up, once no lease is valid any more.
     pub patience: Duration,
+    /// Who looks on.
+    pub observer: Option<Arc<dyn Observer>>,
     /// After a run the agent joins for the next one, and it waits for a coordinator that is not there yet.
     pub stay: bool,
 }
@@ -52,6 +56,7 @@ impl AgentConfig {
             spool: None,
             spool_octets: usual.disk,
             patience: usual.patience,
+            observer: None,
             stay: false,
         }
     }

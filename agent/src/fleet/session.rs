@@ -10,6 +10,7 @@ use wire::to_coordinator::ToCoordinator;
 use super::config::{AgentConfig, AgentError, Interruption};
 use super::coordinator_connection::{CoordinatorConnection, FromCoordinator};
 use super::holder::{Holder, HolderSettings, Input, Left, Output};
+use super::observer::Standing;
 use super::spool::Spool;
 use crate::measure::Collector;
 use crate::time::lease_clock;
@@ -169,6 +170,9 @@ impl Session {
                     // The run may end with this: what the workers said of themselves goes first.
                     self.send_health();
                 }
+                if let (Some(observer), Notice::Report(report)) = (&config.observer, &notice) {
+                    observer.reported(report);
+                }
                 Input::Notice(notice)
             }
             Event::Worker(FromWorker::Health(part)) => {
@@ -184,6 +188,9 @@ impl Session {
             }
             Event::HealthDue => {
                 self.send_health();
+                if let Some(observer) = &config.observer {
+                    observer.stands(self.standing());
+                }
                 return Ok(None);
             }
             Event::Deadline => Input::Tick,
@@ -258,6 +265,25 @@ impl Session {
         }
         self.outputs = outputs;
         left
+    }
+
+    /// How it stands, for who looks on.
+    fn standing(&self) -> Standing {
+        let (reports_dropped, trace_dropped) = self.health.dropped();
+        Standing {
+            connected: self.holder.is_connected(),
+            leaving: self.holder.is_leaving(),
+            shards: self.holder.shards() as u64,
+            reports_waiting: self.holder.unacknowledged(),
+            reports_dropped: reports_dropped + self.holder.reports_dropped(),
+            trace_dropped: trace_dropped + self.holder.traces_dropped() + self.traces_missed,
+            report_octets: self.connection.octets_sent(),
+            spooled_octets: self.holder.spooled_octets(),
+            ues: self.health.ues(),
+            ue_octets: self.health.ue_octets(),
+            worker_time: self.health.cpu(),
+            sctp: self.health.sctp(),
+        }
     }
 
     fn send_health(&mut self) {

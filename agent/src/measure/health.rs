@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use sctp::Overview;
 use wire::to_coordinator::AgentHealth;
 
 use super::machine::Machine;
@@ -21,6 +22,8 @@ pub(crate) struct WorkerHealth {
     pub(crate) cpu: Duration,
     pub(crate) reports_dropped: u64,
     pub(crate) trace_dropped: u64,
+    /// Its associations.
+    pub(crate) sctp: Overview,
 }
 
 /// Adds the workers' parts up.
@@ -29,7 +32,9 @@ pub(crate) struct Collector {
     machine: Machine,
     at_us: u64,
     ues: Vec<(u64, u64)>,
+    sctp: Vec<Overview>,
     cpu: Duration,
+    cpu_told: Duration,
     reports_dropped: u64,
     trace_dropped: u64,
 }
@@ -41,7 +46,9 @@ impl Collector {
             machine: Machine::new(workers),
             at_us: 0,
             ues: vec![(0, 0); workers],
+            sctp: vec![Overview::default(); workers],
             cpu: Duration::ZERO,
+            cpu_told: Duration::ZERO,
             reports_dropped: 0,
             trace_dropped: 0,
         }
@@ -52,6 +59,9 @@ impl Collector {
         self.machine.granted(part.worker, part.granted);
         if let Some(ues) = self.ues.get_mut(part.worker) {
             *ues = (part.ues, part.ue_octets);
+        }
+        if let Some(sctp) = self.sctp.get_mut(part.worker) {
+            *sctp = part.sctp;
         }
         self.at_us = self.at_us.max(part.at_us);
         self.cpu += part.cpu;
@@ -64,14 +74,41 @@ impl Collector {
         self.machine.begin();
     }
 
+    /// UEs that the workers hold.
+    pub(crate) fn ues(&self) -> u64 {
+        self.ues.iter().map(|(ues, _)| ues).sum()
+    }
+
+    /// Octets of their state.
+    pub(crate) fn ue_octets(&self) -> u64 {
+        self.ues.iter().map(|(_, octets)| octets).sum()
+    }
+
+    /// Processor time of the workers so far.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.cpu
+    }
+
+    /// Reports and packets of traces that the workers had no room for so far.
+    pub(crate) fn dropped(&self) -> (u64, u64) {
+        (self.reports_dropped, self.trace_dropped)
+    }
+
+    /// Their associations.
+    pub(crate) fn sctp(&self) -> Overview {
+        let mut all = Overview::default();
+        self.sctp.iter().for_each(|sctp| all.merge(*sctp));
+        all
+    }
+
     /// The agent's health since the last call; what is kept of reports is not the workers' to say.
     pub(crate) fn take(&mut self) -> AgentHealth {
         AgentHealth {
             at_us: self.at_us,
             resident_octets: resident_octets(),
-            ues: self.ues.iter().map(|(ues, _)| ues).sum(),
-            ue_octets: self.ues.iter().map(|(_, octets)| octets).sum(),
-            cpu_us: micros(std::mem::take(&mut self.cpu)),
+            ues: self.ues(),
+            ue_octets: self.ue_octets(),
+            cpu_us: micros(self.cpu.saturating_sub(std::mem::replace(&mut self.cpu_told, self.cpu))),
             reports_dropped: self.reports_dropped,
             trace_dropped: self.trace_dropped,
             machine: self.machine.lap(std::mem::take(&mut self.late) > 0),

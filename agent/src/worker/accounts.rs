@@ -31,7 +31,8 @@ impl EventLoop {
         self.note_departures();
         self.notice_standstills();
         // First how the worker is doing, so that it has arrived when a shard says that it is finished.
-        self.reporter.health(now, self.shards.values().filter_map(LeasedShard::runner_ref));
+        let sctp = self.endpoint.as_ref().map(sctp::Endpoint::overview).unwrap_or_default();
+        self.reporter.health(now, self.shards.values().filter_map(LeasedShard::runner_ref), sctp);
         for (&shard, held) in &mut self.shards {
             if held.reporting().is_none() || !(due || ends(held)) {
                 continue;

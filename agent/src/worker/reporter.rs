@@ -129,7 +129,12 @@ impl Reporter {
     }
 
     /// Queues how the worker is doing.
-    pub(super) fn health<'a>(&mut self, now: Instant, shards: impl Iterator<Item = &'a ShardRunner>) {
+    pub(super) fn health<'a>(
+        &mut self,
+        now: Instant,
+        shards: impl Iterator<Item = &'a ShardRunner>,
+        sctp: sctp::Overview,
+    ) {
         let cpu = thread_cpu_time();
         let until = self.paused_at.map_or(now, |paused| paused.min(now));
         let (ues, ue_octets) =
@@ -144,6 +149,7 @@ impl Reporter {
             cpu: cpu.saturating_sub(std::mem::replace(&mut self.cpu_reported, cpu)),
             reports_dropped: std::mem::take(&mut self.reports_dropped),
             trace_dropped: std::mem::take(&mut self.trace_dropped),
+            sctp,
         };
         self.send(FromWorker::Health(Box::new(health)));
     }

@@ -8,6 +8,7 @@ use wire::{Identity, Role};
 
 use super::scenario::ScenarioArguments;
 use crate::exit::{self, Exit};
+use crate::metrics::{Metrics, Seen};
 use crate::{campaign, times};
 
 /// Coordinates one run of agents that join from elsewhere.
@@ -43,6 +44,16 @@ pub(crate) struct Arguments {
     campaign: campaign::Options,
 }
 
+impl Arguments {
+    /// Where metrics are wanted, the run tells what can be seen of it.
+    fn metrics(&self, run: &mut RunConfig, identity: &Identity) -> Result<Metrics, Error> {
+        let options = &self.campaign.metrics;
+        run.observers = options.observers();
+        let seen = run.observers.iter().map(|observers| Seen::Run(observers.subscribe())).collect();
+        Metrics::open(options, "coordinator", Some(identity), seen)
+    }
+}
+
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     campaign::Options::expect_ledger(arguments.charging.as_deref());
     super::have_threads(threads() + 2)?;
@@ -53,7 +64,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     let certs = arguments.certs.as_deref().context("--certs is needed")?;
     let identity = identity(certs)?;
     let certs = std::path::absolute(certs).context("--certs")?;
-    let plan = arguments.scenario.context("a scenario is needed, or --resume")?.plan(arguments.agents)?;
+    let plan =
+        arguments.scenario.as_ref().context("a scenario is needed, or --resume")?.plan(arguments.agents)?;
     anyhow::ensure!(
         plan.scenario().search.is_none(),
         "{} is a capacity search: `roamstorm run` plays its probes, each with a fleet of its own",
@@ -66,16 +78,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         };
         let ends =
             arguments.campaign.coordinator_config(arguments.listen.unwrap_or(ANYWHERE), identity, &target);
-        let run = RunConfig {
+        let mut run = RunConfig {
             agents_wanted: usize::from(arguments.agents),
             join_timeout: arguments.join_timeout,
             certs: Some(certs),
-            charging: arguments.charging,
+            charging: arguments.charging.clone(),
             ..ends.run
         };
+        let metrics = arguments.metrics(&mut run, &ends.identity)?;
         let coordinator = Coordinator::bind(CoordinatorConfig { run, ..ends }).await?;
         eprintln!("coordinator: waiting on {} for {} agents", coordinator.local_addr(), arguments.agents);
-        campaign::conduct(coordinator, plan, &arguments.campaign).await
+        let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
+        metrics.last_look().await;
+        ended
     })
 }
 
@@ -91,11 +106,14 @@ async fn resume(run: &Path, arguments: &Arguments) -> Result<Exit, Error> {
     let certs = certs.context("--certs is needed: the run does not know where its certificates are")?;
     let listen = arguments.listen.or_else(|| interrupted.listen()).unwrap_or(ANYWHERE);
     let ends = arguments.campaign.coordinator_config(listen, identity(certs)?, "");
-    let run = RunConfig { certs: Some(std::path::absolute(certs).context("--certs")?), ..ends.run };
+    let mut run = RunConfig { certs: Some(std::path::absolute(certs).context("--certs")?), ..ends.run };
+    let metrics = arguments.metrics(&mut run, &ends.identity)?;
     let config = CoordinatorConfig { run, ..ends };
     let (coordinator, plan) = Coordinator::resume(config, interrupted).await.map_err(exit::of_coordinator)?;
     eprintln!("coordinator: took up {} on {}", folder.display(), coordinator.local_addr());
-    campaign::conduct(coordinator, plan, &arguments.campaign).await
+    let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
+    metrics.last_look().await;
+    ended
 }
 
 fn identity(certs: &Path) -> Result<Identity, Error> {

@@ -41,6 +41,13 @@ pub(crate) async fn interrupted() {
     }
 }
 
+/// This host's name.
+pub(crate) fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "agent".to_owned() } else { name.to_owned() }
+}
+
 /// A runtime of so many threads.
 pub(crate) fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, Error> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();

@@ -1,9 +1,13 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Error, anyhow, ensure};
-use coordinator::{Coordinator, CoordinatorConfig, RunConfig, RunFolder, RunOutcome};
+use coordinator::{
+    Coordinator, CoordinatorConfig, Observed, RunConfig, RunFolder, RunOutcome, SharedNetwork,
+};
 use scenarios::Plan;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wire::{Authority, Role};
 
@@ -11,8 +15,9 @@ use super::place::Place;
 use super::scenario::ScenarioArguments;
 use crate::campaign;
 use crate::exit::{Exit, RunInvalid};
+use crate::metrics::{Metrics, Seen};
 use crate::search;
-use crate::target::Target;
+use crate::target::{Embedded, Target};
 
 /// Runs a scenario on this machine.
 #[derive(clap::Args)]
@@ -44,10 +49,18 @@ pub(crate) struct Played {
     place: Place,
     #[command(flatten)]
     campaign: campaign::Options,
+    /// Who is told what can be seen of the run.
+    #[arg(skip)]
+    observers: Option<watch::Sender<Arc<Observed>>>,
+    /// The simulator of the run that is played, or of the last one.
+    #[arg(skip)]
+    simulator: Simulator,
 }
 
+type Simulator = Arc<Mutex<Option<Arc<Embedded>>>>;
+
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
-    let Arguments { scenario, played: arguments } = arguments;
+    let Arguments { scenario, played: mut arguments } = arguments;
     let granted = arguments.place.check()?;
     let plan = scenario.plan(arguments.agents)?;
     arguments.user_plane(&plan)?;
@@ -61,19 +74,27 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     let agents = usize::from(arguments.agents);
     super::have_threads(THREADS + agents * campaign::workers_for(agents, granted))?;
     let runtime = super::runtime(2)?;
+    arguments.observers = arguments.campaign.metrics.observers();
+    let metrics = Metrics::open(&arguments.campaign.metrics, "run", None, arguments.seen())?;
     runtime.block_on(async {
-        let folder = arguments.campaign.folder(&plan)?;
-        if let Some(search) = plan.scenario().search.clone() {
-            let probe = async |plan, folder| embedded(plan, &arguments, folder).await;
-            let options = &arguments.campaign;
-            let found = search::conduct(&plan, &search, &folder, arguments.agents, options, probe).await;
-            // A search whose first probe cannot begin leaves nothing; a folder with probes stays.
-            return found.inspect_err(|_| drop(std::fs::remove_dir(folder.path())));
-        }
-        let order = plan.scenario().order();
-        let ended = embedded(plan, &arguments, folder).await?;
-        campaign::finish(&ended, &arguments.campaign, &order).await
+        let ended = conduct(plan, &arguments).await;
+        metrics.last_look().await;
+        ended
     })
+}
+
+async fn conduct(plan: Plan, arguments: &Played) -> Result<Exit, Error> {
+    let folder = arguments.campaign.folder(&plan)?;
+    if let Some(search) = plan.scenario().search.clone() {
+        let probe = async |plan, folder| embedded(plan, arguments, folder).await;
+        let options = &arguments.campaign;
+        let found = search::conduct(&plan, &search, &folder, arguments.agents, options, probe).await;
+        // A search whose first probe cannot begin leaves nothing; a folder with probes stays.
+        return found.inspect_err(|_| drop(std::fs::remove_dir(folder.path())));
+    }
+    let order = plan.scenario().order();
+    let ended = embedded(plan, arguments, folder).await?;
+    campaign::finish(&ended, &arguments.campaign, &order).await
 }
 
 /// Plays one plan, with a fleet and a target of its own. A run that cannot begin leaves nothing.
@@ -89,6 +110,7 @@ async fn play(plan: Plan, arguments: &Played, folder: RunFolder) -> Result<RunOu
     if !arguments.campaign.quiet {
         eprintln!("{}", target.description);
     }
+    arguments.simulator.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&target.simulator);
     let authority = Authority::generate("roamstorm embedded fleet")?;
     let host = ["127.0.0.1".to_owned()];
     let agents = usize::from(arguments.agents);
@@ -97,7 +119,8 @@ async fn play(plan: Plan, arguments: &Played, folder: RunFolder) -> Result<RunOu
     let run = RunConfig {
         agents_wanted: agents,
         folder: Some(folder),
-        network: target.network,
+        network: target.simulator.map(|simulator| simulator as SharedNetwork),
+        observers: arguments.observers.clone(),
         agents_inside: true,
         charging: arguments.charging.clone(),
         ..given.run
@@ -148,7 +171,23 @@ impl Played {
             charging: None,
             place: Place { priority: host::Priority::None },
             campaign: campaign::Options::of_probe(out),
+            observers: None,
+            simulator: Simulator::default(),
         }
+    }
+
+    /// What can be seen of it from outside.
+    fn seen(&self) -> Vec<Seen> {
+        let mut seen: Vec<Seen> =
+            self.observers.iter().map(|observers| Seen::Run(observers.subscribe())).collect();
+        if self.is_embedded() {
+            let simulator = Arc::clone(&self.simulator);
+            seen.push(Seen::Simulator(Box::new(move || {
+                let simulator = simulator.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                simulator.and_then(|simulator| simulator.statistics())
+            })));
+        }
+        seen
     }
 
     /// Whether the target is the simulator beside the agents.

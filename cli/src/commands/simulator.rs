@@ -3,6 +3,7 @@ mod view;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Error};
@@ -12,6 +13,7 @@ use simulator::{Simulator, SimulatorOptions};
 use super::place::Place;
 use super::scenario::ScenarioArguments;
 use crate::exit::Exit;
+use crate::metrics::{self, Metrics, Seen};
 
 /// Serves the core simulator until Ctrl-C.
 #[derive(clap::Args)]
@@ -45,6 +47,8 @@ pub(crate) struct Arguments {
     json: bool,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    metrics: metrics::Endpoint,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
@@ -72,9 +76,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         simulator.address(),
         simulator.gtpu_address()
     );
+    let simulator = Arc::new(simulator);
+    let seen = Arc::downgrade(&simulator);
+    let look = move || seen.upgrade().map(|simulator| simulator.statistics());
+    let seen = vec![Seen::Simulator(Box::new(look))];
+    let metrics = Metrics::open(&arguments.metrics.alone(), "simulator", None, seen)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(watch(&simulator));
+    metrics.close();
+    let simulator = Arc::into_inner(simulator).context("the simulator is still looked at")?;
     let statistics = simulator.stop();
     tracing::info!("{statistics:?}");
     if arguments.json {

@@ -91,6 +91,11 @@ impl Member {
         histogram::add(&mut self.lateness, samples);
     }
 
+    /// Reports that it keeps because they are not acknowledged yet, as it said last.
+    pub(crate) fn unacknowledged(&self) -> u64 {
+        self.health.unacknowledged
+    }
+
     /// Reports that it had to drop: they are missing in the account.
     pub(crate) fn reports_dropped(&self) -> u64 {
         self.dropped.max(self.health.reports_dropped)

@@ -17,6 +17,7 @@ mod ending;
 mod fleet;
 mod leases;
 mod member;
+mod observed;
 mod phases;
 mod ports;
 mod progress;
@@ -45,6 +46,7 @@ use wire::to_agent::ToAgent;
 use wire::to_coordinator::ToCoordinator;
 
 pub use crate::merge::Second;
+pub use observed::Observed;
 pub use ports::{Close, CoreSettings, End, Input, LinkId, Output, ProcessEnd, StopRequest};
 pub use record::Record;
 pub use store::{MemoryStore, Store, StoreError};

@@ -3,12 +3,16 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use results::FolderError;
 use wire::attempts::RowPolicy;
 use wire::to_agent::TracePolicy;
 
+use tokio::sync::watch;
+
+use crate::core::Observed;
 use crate::folder::{Kept, RunFolder};
 use crate::reconcile::SharedNetwork;
 
@@ -60,6 +64,8 @@ pub struct RunConfig {
     pub certs: Option<PathBuf>,
     /// Where agents join, likewise.
     pub listen: Option<SocketAddr>,
+    /// Who is told once a second what can be seen of the run, and at its end.
+    pub observers: Option<watch::Sender<Arc<Observed>>>,
 }
 
 impl CoordinatorConfig {
@@ -89,6 +95,7 @@ impl RunConfig {
             command: None,
             certs: None,
             listen: None,
+            observers: None,
         }
     }
 

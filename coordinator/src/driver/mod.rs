@@ -76,6 +76,7 @@ pub(crate) struct Run {
     links: Links,
     latest: Instant,
     shown_at: Instant,
+    observed_at: Option<Instant>,
     /// Messages since the last tick.
     received: u32,
     /// There are so many that they are gathered, and not looked at before this.
@@ -177,6 +178,7 @@ impl Run {
             links: Links::new(),
             latest: now,
             shown_at: now,
+            observed_at: None,
             received: 0,
             is_busy: false,
             together_at: now,
@@ -241,6 +243,11 @@ impl Run {
         {
             self.shown_at = now;
             self.show();
+        }
+        let Some(observers) = &self.config.observers else { return };
+        if self.observed_at.is_none_or(|at| now.saturating_duration_since(at) >= BETWEEN_OBSERVATIONS) {
+            self.observed_at = Some(now);
+            observers.send_replace(Arc::new(self.core.observed()));
         }
     }
 
@@ -411,4 +418,6 @@ const MOST_PENDING: usize = 64;
 const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// A picture of a large fleet is dear, and nobody sees more of them.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
+/// Every histogram is copied for it.
+const BETWEEN_OBSERVATIONS: Duration = Duration::from_secs(1);
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(3);

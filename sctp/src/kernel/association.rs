@@ -275,6 +275,7 @@ pub(super) fn describe(socket: &ConnectedSocket) -> io::Result<Up> {
         rto_limits: (Duration::from_millis(limits.min.into()), Duration::from_millis(limits.max.into())),
         path_mtu: path.mtu,
         peer_window: status.rwnd,
+        retransmitted: None,
     };
     Ok(Up {
         local: first(socket.local_addrs()?)?,

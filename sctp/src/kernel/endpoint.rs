@@ -4,8 +4,8 @@ use super::association::{Handle, Outgoing, Report, Reports, Task, Up};
 use super::io_thread::{self, NewConnection, Shared};
 use crate::waker::{Rest, Until, Waiter, Waker};
 use crate::{
-    Address, AssociationId, Departure, DownReason, Event, Options, Parameters, Remote, SctpError, SendError,
-    Transport,
+    Address, AssociationId, Departure, DownReason, Event, Options, Overview, Parameters, Remote, SctpError,
+    SendError, Transport,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -213,6 +213,13 @@ impl KernelEndpoint {
 
     pub(crate) fn parameters(&self, id: AssociationId) -> Option<Parameters> {
         self.associations.get(&id)?.up.as_ref().map(|up| up.parameters)
+    }
+
+    pub(crate) fn overview(&self) -> Overview {
+        let mut overview = Overview::default();
+        let up = self.associations.values().filter_map(|association| association.up.as_ref());
+        up.for_each(|up| overview.add(Some(up.parameters)));
+        overview
     }
 
     pub(crate) fn ends(&self, id: AssociationId) -> Option<(SocketAddr, SocketAddr)> {

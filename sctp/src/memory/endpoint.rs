@@ -3,8 +3,8 @@
 
 use crate::waker::{Rest, Until, Waiter, Waker};
 use crate::{
-    Address, AssociationId, Departure, DownReason, Event, Options, Parameters, Remote, SctpError, SendError,
-    Transport,
+    Address, AssociationId, Departure, DownReason, Event, Options, Overview, Parameters, Remote, SctpError,
+    SendError, Transport,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -226,6 +226,12 @@ impl MemoryEndpoint {
     #[allow(clippy::unused_self, reason = "one of several endpoints")]
     pub(crate) fn parameters(&self, _: AssociationId) -> Option<Parameters> {
         None
+    }
+
+    pub(crate) fn overview(&self) -> Overview {
+        let mut overview = Overview::default();
+        self.associations.values().for_each(|_| overview.add(None));
+        overview
     }
 
     pub(crate) fn ends(&self, id: AssociationId) -> Option<(SocketAddr, SocketAddr)> {

@@ -354,6 +354,7 @@ impl Association {
             rto_limits: (RTO_MIN, RTO_MAX),
             path_mtu: PACKET_SIZE.try_into().unwrap_or(u32::MAX),
             peer_window: metrics.peer_rwnd_bytes,
+            retransmitted: Some(metrics.rtx_packets_count as u64),
         })
     }
 

@@ -5,7 +5,8 @@ use super::packet_socket::{BATCH, Inbox, PacketSocket};
 use super::stack::Stack;
 use crate::waker::{Rest, Until, Waiter, Waker};
 use crate::{
-    Address, AssociationId, Departure, Event, Options, Parameters, Remote, SctpError, SendError, Transport,
+    Address, AssociationId, Departure, Event, Options, Overview, Parameters, Remote, SctpError, SendError,
+    Transport,
 };
 use polling::{Event as Interest, PollMode};
 use std::hash::{BuildHasher, RandomState};
@@ -193,6 +194,10 @@ impl UserspaceEndpoint {
 
     pub(crate) fn parameters(&self, id: AssociationId) -> Option<Parameters> {
         self.stack.parameters(id)
+    }
+
+    pub(crate) fn overview(&self) -> Overview {
+        self.stack.overview()
     }
 
     pub(crate) fn ends(&self, id: AssociationId) -> Option<(SocketAddr, SocketAddr)> {

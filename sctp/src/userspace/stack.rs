@@ -4,7 +4,8 @@ use super::association::{Association, Datagram, Key, Sink};
 use super::offers::Offers;
 use super::packet::{self, Header};
 use crate::{
-    AssociationId, Departure, DownReason, Event, Options, Parameters, Remote, SctpError, SendError, Transport,
+    AssociationId, Departure, DownReason, Event, Options, Overview, Parameters, Remote, SctpError, SendError,
+    Transport,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -127,6 +128,13 @@ impl Stack {
 
     pub(crate) fn parameters(&self, id: AssociationId) -> Option<Parameters> {
         self.associations.get(&id)?.parameters()
+    }
+
+    pub(crate) fn overview(&self) -> Overview {
+        let mut overview = Overview::default();
+        let up = self.associations.values().filter(|association| association.is_up());
+        up.for_each(|association| overview.add(association.parameters()));
+        overview
     }
 
     pub(crate) fn key(&self, id: AssociationId) -> Option<Key> {

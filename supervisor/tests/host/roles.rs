@@ -27,6 +27,7 @@ pub(crate) fn be_a_supervisor() {
                 every: Duration::from_millis(20),
                 ..SpotSettings::new(metadata.parse().unwrap())
             }),
+            observers: None,
             restarts: RestartPolicy { most: 3, ..RestartPolicy::default() },
         };
         supervise(config).await.unwrap()

@@ -16,6 +16,11 @@ pub struct ValidUntil {
 }
 
 impl ValidUntil {
+    /// The instant itself.
+    pub fn instant(&self) -> SystemTime {
+        self.instant
+    }
+
     /// Of the first certificate of a PEM text; nothing where there is none.
     pub(super) fn of(pem: &Pem) -> Option<Self> {
         let der = pem.certificates().ok()?.swap_remove(0);

@@ -146,6 +146,16 @@ impl Holder {
         self.room.connected
     }
 
+    /// Shards that it holds, or of which it still owes reports.
+    pub fn shards(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// Whether it hands over what it holds, to leave.
+    pub fn is_leaving(&self) -> bool {
+        self.departure.is_some()
+    }
+
     /// Reports that are not acknowledged.
     pub fn unacknowledged(&self) -> u64 {
         self.leases.values().map(|leased| leased.reports.waiting() as u64).sum()

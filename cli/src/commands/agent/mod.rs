@@ -14,7 +14,7 @@ use wire::{Identity, Role};
 
 use super::place::Place;
 use crate::exit::Exit;
-use crate::{help, times};
+use crate::{help, metrics, times};
 
 /// Joins a coordinator and works until the run is over.
 #[derive(clap::Args)]
@@ -62,6 +62,11 @@ pub(crate) struct Arguments {
     /// Stays when the metadata service merely recommends to rebalance.
     #[arg(long, requires = "supervised")]
     ignore_rebalance: bool,
+    #[command(flatten)]
+    metrics: metrics::Endpoint,
+    /// Serves the supervisor's own metrics at this address; --metrics is its agent's.
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "supervised", value_parser = metrics::address)]
+    supervisor_metrics: Option<std::net::SocketAddr>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -90,7 +95,7 @@ impl Arguments {
     fn who_and_where(&self) -> Result<(String, Identity, String), Error> {
         let certs = self.certs.as_ref().context("--certs is required")?;
         let coordinator = self.coordinator.clone().context("--coordinator is required")?;
-        let name = self.name.clone().unwrap_or_else(host_name);
+        let name = self.name.clone().unwrap_or_else(super::host_name);
         let identity = Identity::load(certs, Role::Agent)?;
         super::say_what_ends_soon(&identity);
         Ok((name, identity, coordinator))
@@ -105,10 +110,4 @@ fn control(name: &str) -> Option<supervisor::control::Control> {
             tracing::warn!("`roamstorm agent drain` will not work: {}: {error}", folder.display())
         })
         .ok()
-}
-
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "agent".to_owned() } else { name.to_owned() }
 }

@@ -9,11 +9,13 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::Arguments;
 use crate::commands::interrupted;
 use crate::exit::{Exit, RunInvalid};
+use crate::metrics::{Metrics, Seen};
 
 /// The agent itself; with orders, the child of a supervisor.
 pub(super) fn run(arguments: Arguments, orders: Option<Orders>) -> Result<Exit, Error> {
     arguments.place.check()?;
     let (name, identity, coordinator) = arguments.who_and_where()?;
+    let metrics = Metrics::open(&arguments.metrics.alone(), "agent", Some(&identity), vec![Seen::Agent])?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let is_child = orders.is_some();
     let config = AgentConfig {
@@ -26,6 +28,7 @@ pub(super) fn run(arguments: Arguments, orders: Option<Orders>) -> Result<Exit, 
         spool: arguments.spool,
         spool_octets: arguments.spool_limit.saturating_mul(1 << 20),
         patience: arguments.patience,
+        observer: metrics.agent(),
         ..AgentConfig::new(name.clone(), identity, coordinator)
     };
     let runtime =

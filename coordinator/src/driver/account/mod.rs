@@ -6,6 +6,7 @@ mod warnings;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use billing::{LostUsage, RunWindow};
@@ -21,7 +22,7 @@ use super::inputs::pretty;
 use super::release::finish_store;
 use super::{RunConfig, RunOutcome};
 use crate::control::Server;
-use crate::core::{Core, Input, Member};
+use crate::core::{Core, Input, Member, Observed};
 use crate::folder::{Files, RunFolder, Traces};
 use crate::reconcile::{
     Found, Ledger, Network, OfRun, Reconciled, SharedNetwork, bring, reconcile, timed, waited_for,
@@ -142,6 +143,10 @@ impl Account {
         let mut summary = self.summary((generator, target), billing, traces, trace_counts, attempt_rows);
         self.write(&mut summary);
         self.progress.send_replace(self.core.progress());
+        if let Some(observers) = &self.config.observers {
+            let summary = Some(Arc::new(summary.clone()));
+            observers.send_replace(Arc::new(Observed { summary, ..self.core.observed() }));
+        }
         if let Some(control) = &self.control {
             control.over(&summary.verdict);
         }

@@ -1,4 +1,4 @@
-//! One POST on a connection of its own. TLS 1.3 with the authorities that the system trusts (or those of `SSL_CERT_FILE`).
+//! Tells others over HTTP: one POST on a connection of its own. TLS 1.3 with the authorities that the system trusts (or those of `SSL_CERT_FILE`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request};
+pub use hyper::{StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -15,18 +16,38 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-/// Posts this JSON and returns the status of the answer; a redirection is an answer like any other.
-pub(super) async fn post(
-    uri: &Uri,
-    body: &str,
-    headers: &[(&'static str, String)],
-) -> Result<StatusCode, String> {
+/// What is posted.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// It itself.
+    pub octets: Vec<u8>,
+}
+
+/// Posts it with these headers, and returns the status of the answer; a redirection is an answer like any other.
+///
+/// # Errors
+/// There is no answer, within five seconds: why, as part of a sentence about the other end.
+pub async fn post(uri: &Uri, body: Body, headers: &[(&'static str, String)]) -> Result<StatusCode, String> {
     timeout(LIMIT, exchange(uri, body, headers))
         .await
         .unwrap_or_else(|_| Err("it does not answer".to_owned()))
 }
 
-async fn exchange(uri: &Uri, body: &str, headers: &[(&'static str, String)]) -> Result<StatusCode, String> {
+/// Whether the same might be taken a little later.
+pub fn is_worth_another_try(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
+}
+
+/// Reads the address of a receiver: `http://` or `https://` with a host.
+pub fn address(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    (is_http && uri.host().is_some_and(|host| !host.is_empty())).then_some(uri)
+}
+
+async fn exchange(uri: &Uri, body: Body, headers: &[(&'static str, String)]) -> Result<StatusCode, String> {
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let is_tls = uri.scheme_str() == Some("https");
     let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
@@ -69,11 +90,11 @@ where
 
 fn request(
     uri: &Uri,
-    body: &str,
+    body: Body,
     headers: &[(&'static str, String)],
 ) -> Result<Request<Full<Bytes>>, String> {
     let value = |text: &str| HeaderValue::from_str(text).map_err(|_| "a header cannot be written".to_owned());
-    let mut request = Request::new(Full::new(Bytes::from(body.to_owned())));
+    let mut request = Request::new(Full::new(Bytes::from(body.octets)));
     *request.method_mut() = Method::POST;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = path.parse().map_err(|_| "its path cannot be asked for".to_owned())?;
@@ -83,7 +104,7 @@ fn request(
     let all = request.headers_mut();
     all.insert(HOST, value(host)?);
     all.insert(CONNECTION, HeaderValue::from_static("close"));
-    all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    all.insert(CONTENT_TYPE, HeaderValue::from_static(body.media_type));
     all.insert(USER_AGENT, HeaderValue::from_static(concat!("roamstorm/", env!("CARGO_PKG_VERSION"))));
     for (name, text) in headers {
         all.insert(HeaderName::from_static(name), value(text)?);

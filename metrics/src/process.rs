@@ -1,0 +1,87 @@
+//! The process itself: processor time, memory, descriptors, its build, and its certificate.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use wire::Identity;
+
+use crate::Source;
+use crate::model::{Families, metrics};
+
+metrics! {
+    BUILD = Gauge "roamstorm_build_info" ["version", "part"] "Which program it is, and as what it runs: always 1";
+    CERTIFICATE = Gauge "roamstorm_certificate_expiry_timestamp_seconds" [] "When the certificate of this process ends, UNIX time";
+    CPU = Counter "process_cpu_seconds" [] "Processor time of this process, user and system";
+    RESIDENT = Gauge "process_resident_memory_bytes" [] "Resident memory of this process";
+    DESCRIPTORS = Gauge "process_open_fds" [] "File descriptors that are open";
+    MOST_DESCRIPTORS = Gauge "process_max_fds" [] "File descriptors that may be open";
+    THREADS = Gauge "process_threads" [] "Threads of this process";
+    START = Gauge "process_start_time_seconds" [] "When this process started, UNIX time";
+}
+
+/// This process.
+pub struct Process {
+    part: &'static str,
+    certificate: Option<SystemTime>,
+    start: Option<f64>,
+}
+
+impl Process {
+    /// As what it runs: `coordinator`, `agent`, …; and whose certificate it has.
+    pub fn new(part: &'static str, identity: Option<&Identity>) -> Self {
+        Self {
+            part,
+            certificate: identity.and_then(Identity::valid_until).map(|valid| valid.instant()),
+            start: start(),
+        }
+    }
+}
+
+impl Source for Process {
+    fn look(&self, families: &mut Families) {
+        families.flag(&BUILD, &[env!("CARGO_PKG_VERSION"), self.part], true);
+        if let Some(ends) = self.certificate {
+            let after = ends.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            families.real(&CERTIFICATE, &[], after.as_secs_f64());
+        }
+        families.real(&CPU, &[], processor_time().as_secs_f64());
+        let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        if let Some(pages) = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()) {
+            families.gauge(&RESIDENT, &[], pages * rustix::param::page_size() as u64);
+        }
+        if let Ok(open) = fs::read_dir("/proc/self/fd") {
+            // One of them is what reads the folder.
+            families.gauge(&DESCRIPTORS, &[], (open.count() as u64).saturating_sub(1));
+        }
+        if let Some(most) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+            families.gauge(&MOST_DESCRIPTORS, &[], most);
+        }
+        if let Ok(threads) = fs::read_dir("/proc/self/task") {
+            families.gauge(&THREADS, &[], threads.count() as u64);
+        }
+        if let Some(start) = self.start {
+            families.real(&START, &[], start);
+        }
+    }
+
+    fn is_final(&self) -> bool {
+        true
+    }
+}
+
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanoseconds)
+}
+
+/// When this process started; the folder of a process is as old as it is.
+fn start() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, in parentheses, may have blanks and parentheses; the 22nd field is the start in ticks since boot.
+    let ticks: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let boot = fs::read_to_string("/proc/stat").ok()?;
+    let boot: f64 = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    #[expect(clippy::cast_precision_loss, reason = "100 or 1000")]
+    Some(boot + ticks / rustix::param::clock_ticks_per_second() as f64)
+}
