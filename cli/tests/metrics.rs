@@ -297,76 +297,66 @@ fn a_real_prometheus_has_the_same_figures_scraped_and_pushed() {
     }
 }
 
-#[test]
-fn each_process_of_a_fleet_tells_what_the_page_says_and_the_agent_what_the_summary_says() {
-    let folder = tempfile::tempdir().unwrap();
-    let certs = folder.path().join("certs");
+/// A fleet's certificates, in a folder of their own.
+fn certificates(folder: &Path) -> String {
+    let certs = folder.join("certs");
     std::fs::create_dir(&certs).unwrap();
     let authority = Authority::generate("test").unwrap();
     authority.issue("c", Role::Coordinator, &["127.0.0.1".to_owned()]).unwrap().save(&certs, false).unwrap();
     authority.issue("a", Role::Agent, &[]).unwrap().save(&certs, false).unwrap();
-    let start = |arguments: &[&str]| {
+    certs.to_str().unwrap().to_owned()
+}
+
+/// Asserts that docs/metrics.md has every one of them.
+fn assert_page_knows(what: &str, series: &BTreeMap<String, f64>) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for name in series.keys() {
+        let name = name.split('{').next().unwrap();
+        let bare = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
+        let known = |name: &str| page.contains(&format!("| `{name}` |"));
+        assert!(known(name) || bare.is_some_and(known), "{what}: {name} is not in docs/metrics.md");
+    }
+}
+
+#[test]
+fn each_process_of_a_fleet_tells_what_the_page_says_and_the_agent_what_the_summary_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let certs = certificates(folder.path());
+    let start = |words: &str| {
         let mut command = roamstorm();
-        command.args(arguments).env("ROAMSTORM_RUNTIME_DIR", folder.path().join("run"));
+        command.args(words.split(' ')).env("ROAMSTORM_RUNTIME_DIR", folder.path().join("run"));
         Process::start(&mut command)
     };
-    let mut simulator =
-        start(&["simulator", "smoke", "--listen", "sctp+udp://127.0.0.1:0", "--metrics", "127.0.0.1:0"]);
+    let mut simulator = start("simulator smoke --listen sctp+udp://127.0.0.1:0 --metrics 127.0.0.1:0");
     let line = simulator.wait_for("listening on");
     let target = line.split("listening on ").nth(1).unwrap().split(',').next().unwrap().to_owned();
     let of_simulator = address(&mut simulator);
-    let certs = certs.to_str().unwrap();
-    let mut coordinator = start(&[
-        "coordinator",
-        "smoke",
-        "--json",
-        "--listen",
-        "127.0.0.1:0",
-        "--certs",
-        certs,
-        "--target",
-        &target,
-        "--metrics",
-        "127.0.0.1:0",
-        "--out",
-        folder.path().to_str().unwrap(),
-    ]);
+    let mut coordinator = start(&format!(
+        "coordinator smoke --json --listen 127.0.0.1:0 --certs {certs} --target {target} --pool spot --metrics 127.0.0.1:0 --out {}",
+        folder.path().display()
+    ));
     let of_run = address(&mut coordinator);
     let line = coordinator.wait_for("waiting on");
     let joined = line.split("waiting on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-    let mut agent = start(&[
-        "agent",
-        "--coordinator",
-        &joined,
-        "--certs",
-        certs,
-        "--name",
-        "a1",
-        "--stay",
-        "--supervised",
-        "--metrics",
-        "127.0.0.1:0",
-        "--supervisor-metrics",
-        "127.0.0.1:0",
-    ]);
+    let mut agent = start(&format!(
+        "agent --coordinator {joined} --certs {certs} --name a1 --pool spot --label zone=a --stay --supervised --metrics 127.0.0.1:0 --supervisor-metrics 127.0.0.1:0"
+    ));
     let (of_supervisor, of_agent) = (address(&mut agent), address(&mut agent));
     scrape(&of_run);
     let summary = summary(&mut coordinator);
-    let page =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md")).unwrap();
     for (what, at) in
         [("run", &of_run), ("agent", &of_agent), ("simulator", &of_simulator), ("supervisor", &of_supervisor)]
     {
         let series = scrape(at);
-        for name in series.keys() {
-            let name = name.split('{').next().unwrap();
-            let bare = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
-            let known = |name: &str| page.contains(&format!("| `{name}` |"));
-            assert!(known(name) || bare.is_some_and(known), "{what}: {name} is not in docs/metrics.md");
-        }
+        assert_page_knows(what, &series);
         assert!(series.len() > 8, "{what}: {series:?}");
         match what {
-            "run" => assert_account(&series, "roamstorm", &summary),
+            "run" => {
+                assert_account(&series, "roamstorm", &summary);
+                let of_pool = series.iter().find(|(name, n)| name.contains("pool=\"spot\"") && **n > 0.0);
+                assert!(of_pool.is_some(), "{series:#?}");
+            }
             "agent" => assert_account(&series, "roamstorm_agent", &summary),
             "supervisor" => assert_eq!(series["roamstorm_supervisor_agent_running"], 1.0),
             _ => assert!(series["roamstorm_simulator_registrations_accepted_total"] > 0.0),

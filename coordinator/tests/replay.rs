@@ -167,7 +167,15 @@ impl World {
             }))
         };
         let name = format!("agent-{agent}");
-        let hello = Hello { name, program: "test".to_owned(), workers: 1, agent_us, part, mark: None };
+        let hello = Hello {
+            name,
+            program: "test".to_owned(),
+            workers: 1,
+            agent_us,
+            part,
+            mark: None,
+            belongs: Default::default(),
+        };
         let peer = "127.0.0.1:1".parse().unwrap();
         self.handle(Input::Joined { link, hello: Box::new(hello), peer });
     }

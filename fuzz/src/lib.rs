@@ -145,6 +145,7 @@ pub fn join(core: &mut Core, link: LinkId, now: Instant, wall: SystemTime) {
         agent_us: 0,
         part: Part::Agent,
         mark: None,
+        belongs: Default::default(),
     });
     core.handle(Input::Joined { link, hello, peer: ([127, 0, 0, 1], 1).into() }, now, wall);
     core.take_output();

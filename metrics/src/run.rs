@@ -34,7 +34,7 @@ metrics! {
     PACKETS = Counter "roamstorm_user_plane_packets" ["direction"] "T-PDUs, uplink (sent) and downlink (received)";
     OCTETS = Counter "roamstorm_user_plane_bytes" ["direction"] "Octets of T-PDUs without their GTP-U headers, uplink (sent) and downlink (received)";
     USER_PLANE = Counter "roamstorm_user_plane_events" ["event"] "What else happened to T-PDUs, under the names of summary.json";
-    AGENTS = Gauge "roamstorm_agents" ["state"] "Agents by state: present, draining, left, lost, refused";
+    AGENTS = Gauge "roamstorm_agents" ["state", "pool"] "Agents by state (present, draining, left, lost, refused) and pool";
     AGENTS_WANTED = Gauge "roamstorm_agents_wanted" [] "Agents that the run waits for";
     SUPERVISORS = Gauge "roamstorm_supervisors" [] "Supervisors that watch over agents";
     SHARDS = Gauge "roamstorm_shards" ["stage"] "Shards by stage: vacant, preparing, ready, releasing, over";
@@ -174,7 +174,9 @@ fn add_traffic(observed: &Observed, families: &mut Families) {
 }
 
 fn add_fleet(observed: &Observed, families: &mut Families) {
-    observed.agents.iter().for_each(|(state, count)| families.gauge(&AGENTS, &[state], *count));
+    for ((state, pool), count) in &observed.agents {
+        families.gauge(&AGENTS, &[state, pool], *count);
+    }
     families.gauge(&AGENTS_WANTED, &[], observed.progress.agents_wanted as u64);
     families.gauge(&SUPERVISORS, &[], observed.supervisors);
     observed.shards.iter().for_each(|(stage, count)| families.gauge(&SHARDS, &[stage], *count));

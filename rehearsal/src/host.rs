@@ -186,6 +186,7 @@ impl Supervisor {
             agent_us: 0,
             part: Part::Supervisor,
             mark: None,
+            belongs: Default::default(),
         }
     }
 

@@ -157,7 +157,8 @@ fn about(agent: &AgentSummary) -> Vec<String> {
         1 => Some("1 worker".to_owned()),
         n => Some(format!("{n} workers")),
     };
-    let about = [some(&agent.state), some(&agent.address), some(&agent.program), workers];
+    let belongs = agent.belongs().to_string();
+    let about = [some(&belongs), some(&agent.state), some(&agent.address), some(&agent.program), workers];
     // An agent that never answered has no round trip.
     let round_trip =
         (agent.round_trip_us > 0).then(|| format!("round trip {}", latency(agent.round_trip_us as f64)));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use identity::Membership;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,12 @@ pub struct AgentSummary {
     pub program: String,
     /// Worker threads.
     pub workers: u32,
+    /// The pool that it belongs to, in its own words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub pool: String,
+    /// What else it is or has, likewise.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// The shards it ran.
     pub shards: Vec<u32>,
     /// Attempts it started.
@@ -55,6 +62,13 @@ pub struct AgentSummary {
     pub trace_dropped: u64,
     /// Most octets of reports that waited on its disk.
     pub spooled_octets: u64,
+}
+
+impl AgentSummary {
+    /// Where it belongs.
+    pub fn belongs(&self) -> Membership {
+        Membership { pool: self.pool.clone(), labels: self.labels.clone() }
+    }
 }
 
 /// A process that watches over agents.

@@ -3,6 +3,7 @@
 //! Everything here is a pure function of the scenario text and the seed. The only I/O is [`Scenario::load`], which
 //! reads the one file that it is told to.
 
+mod agents_wanted;
 mod catalogue;
 mod cells;
 mod charging;
@@ -37,6 +38,7 @@ mod units;
 mod warnings;
 mod yaml;
 
+pub use agents_wanted::AgentsWanted;
 pub use catalogue::{CatalogueEntry, catalogue};
 pub use cells::{CellGroup, Cells, Node, Overload, RadioNetwork};
 pub use charging::{Charging, ChargingFaults, tariffs};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    CapacitySearch, Cells, Charging, Conditions, Expectation, Generator, Guardrail, Load, Mobility, Nas,
-    Network, OldWords, RadioProfile, SessionTemplate, SimSwap, Slo, Subscriber, SubscriberGroup,
+    AgentsWanted, CapacitySearch, Cells, Charging, Conditions, Expectation, Generator, Guardrail, Load,
+    Mobility, Nas, Network, OldWords, RadioProfile, SessionTemplate, SimSwap, Slo, Subscriber,
+    SubscriberGroup,
 };
 
 /// Everything that a run does. Made by [`Scenario::from_yaml`] or [`Scenario::load`], and checked there.
@@ -42,6 +43,8 @@ pub struct Scenario {
     pub guardrails: Vec<Guardrail>,
     /// What would otherwise fail the run.
     pub expect: Expectation,
+    /// Which agents a coordinator takes.
+    pub agents: AgentsWanted,
     /// How late the generator itself may be.
     pub generator: Generator,
     /// What the embedded simulator does. A real target ignores it.

@@ -27,7 +27,7 @@ fn unknown_fields_are_located_and_near_ones_suggested() {
         "subscriber:",
         "bad.yaml:2:1: subscriber: unknown field \"subscriber\"; did you mean \"subscribers\"? (accepted here: name, \
          description, seed, subscribers, cells, nas, radio, sessions, mobility, sim-swap, conditions, load, search, slos, \
-         guardrails, expect, generator, network, charging, drain)",
+         guardrails, expect, agents, generator, network, charging, drain)",
     );
     assert_error(
         "nodes: 2",

@@ -26,6 +26,7 @@ impl Line {
             agent_us: 0,
             part: Part::Supervisor,
             mark: Some(rand::random()),
+            belongs: Default::default(),
         };
         let (exits, said) = unbounded_channel();
         let task = tokio::spawn(keep(coordinator, identity, hello, said));

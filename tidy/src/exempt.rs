@@ -14,7 +14,7 @@ pub(crate) const FUNCTIONS: &[(&str, &str)] = &[
     ("billing/tests/history/mod.rs: into", "a row for each fault"),
     ("cli/src/outcome.rs: print", "the lines of one page"),
     ("coordinator/src/core/state.rs: apply", "a row for each record"),
-    ("coordinator/tests/fleet/agent.rs: play", "a row for each message"),
+    ("coordinator/tests/fleet/agent.rs: play_joined", "a row for each message"),
     ("criticality/src/ngap/answer.rs: unsuccessful", "a row for each procedure"),
     ("signalling/tests/any_input.rs: every_attempt_ends_exactly_once", "one property"),
     ("signalling/tests/pycrate.rs: ngap_pdus", "a row for each message"),

@@ -5,6 +5,7 @@
 //! is refused: an honest peer never sends one.
 
 use edges::text;
+use identity::membership::MOST_LABELS;
 
 use crate::attempts::MOST_ROWS;
 use crate::frame::FrameError;
@@ -110,6 +111,10 @@ fn bound_hello(hello: &mut Hello) -> Result<(), FrameError> {
     most("octets of name and program", hello.name.len() + hello.program.len(), OFFER_LIMIT)?;
     text::make_line(&mut hello.name, LONGEST_NAME);
     text::make_line(&mut hello.program, LONGEST_PROGRAM);
+    most("labels", hello.belongs.labels.len(), MOST_LABELS)?;
+    if !hello.belongs.is_valid() {
+        return Err(FrameError::NotFit { what: "the pool, or a label," });
+    }
     if let Part::Returning(returning) = &hello.part {
         name("the run's name", &returning.run)?;
         name("the agent's name", &returning.agent)?;
@@ -230,6 +235,8 @@ const LARGEST_HISTOGRAM: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
+    use identity::Membership;
+
     use super::*;
     use crate::to_coordinator::{FailedInto, PartInterval};
 
@@ -249,6 +256,7 @@ mod tests {
                 agent_us: 0,
                 part: Part::Agent,
                 mark: None,
+                belongs: Membership::default(),
             }),
             ToCoordinator::Report(Box::new(IntervalReport {
                 unexpected: vec![(hostile.clone(), 1)],
@@ -299,7 +307,12 @@ mod tests {
             agent_us: 0,
             part: Part::Agent,
             mark: None,
+            belongs: Membership::default(),
         };
+        assert!(bound_hello(&mut hello).is_err());
+        hello.program = "x".to_owned();
+        assert!(bound_hello(&mut hello).is_ok());
+        hello.belongs.pool = "a\u{1b}b".to_owned();
         assert!(bound_hello(&mut hello).is_err());
         let mut over = ToAgent::RunOver { run: "a\u{1b}b".to_owned() };
         assert!(over.bound().unwrap_err().to_string().contains("the run's name"));

@@ -1,7 +1,7 @@
 //! Every message from an agent to the coordinator.
 
 use billing::UsageRecord;
-use identity::CellId;
+use identity::{CellId, Membership};
 use serde::{Deserialize, Serialize};
 
 use crate::attempts::AttemptRow;
@@ -141,6 +141,8 @@ pub struct Hello {
     pub part: Part,
     /// The mark that a supervisor gave to this process when it started it; a supervisor: its own.
     pub mark: Option<[u8; 16]>,
+    /// Where it belongs: runs may ask for agents of a pool, or with a label.
+    pub belongs: Membership,
 }
 
 /// What asks to join.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use billing::{ChargingId, Closing, Octets, UsageRecord};
-use identity::{CellId, SessionId};
+use identity::{CellId, Membership, SessionId};
 use wire::attempts::{AttemptRow, RowOutcome, RowPolicy};
 use wire::away::{AwayEnd, AwayOutcome, AwayPlace, DueAway, HandoverPhases};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
@@ -274,6 +274,10 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
             agent_us: 1_000_000,
             part,
             mark,
+            belongs: Membership {
+                pool: "spot".to_owned(),
+                labels: [("zone".to_owned(), "a".to_owned())].into(),
+            },
         })
     };
     let before = Return {

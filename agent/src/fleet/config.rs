@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use identity::Membership;
 use wire::{Identity, WireError};
 
 use super::holder::HolderSettings;
@@ -28,6 +29,8 @@ pub struct AgentConfig {
     pub gtpu_address: Option<IpAddr>,
     /// The mark that a supervisor gave to this process.
     pub mark: Option<[u8; 16]>,
+    /// Its pool, and its labels: runs may ask for them.
+    pub belongs: Membership,
     /// Where reports wait that memory does not hold. `None`: the system's folder for temporary files, if it can be used.
     pub spool: Option<PathBuf>,
     /// Octets of reports on disk; 0 for none.
@@ -53,6 +56,7 @@ impl AgentConfig {
             program: usual.program,
             gtpu_address: None,
             mark: None,
+            belongs: Membership::default(),
             spool: None,
             spool_octets: usual.disk,
             patience: usual.patience,

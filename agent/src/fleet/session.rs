@@ -88,6 +88,7 @@ impl Session {
             program: config.program.clone(),
             workers,
             mark: config.mark,
+            belongs: config.belongs.clone(),
             patience: config.patience,
             disk: if spool.is_some() { config.spool_octets } else { 0 },
             ..HolderSettings::default()

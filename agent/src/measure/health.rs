@@ -34,7 +34,7 @@ pub(crate) struct Collector {
     ues: Vec<(u64, u64)>,
     sctp: Vec<Overview>,
     cpu: Duration,
-    cpu_told: Duration,
+    cpu_reported: Duration,
     reports_dropped: u64,
     trace_dropped: u64,
 }
@@ -48,7 +48,7 @@ impl Collector {
             ues: vec![(0, 0); workers],
             sctp: vec![Overview::default(); workers],
             cpu: Duration::ZERO,
-            cpu_told: Duration::ZERO,
+            cpu_reported: Duration::ZERO,
             reports_dropped: 0,
             trace_dropped: 0,
         }
@@ -108,7 +108,7 @@ impl Collector {
             resident_octets: resident_octets(),
             ues: self.ues(),
             ue_octets: self.ue_octets(),
-            cpu_us: micros(self.cpu.saturating_sub(std::mem::replace(&mut self.cpu_told, self.cpu))),
+            cpu_us: micros(self.cpu.saturating_sub(std::mem::replace(&mut self.cpu_reported, self.cpu))),
             reports_dropped: self.reports_dropped,
             trace_dropped: self.trace_dropped,
             machine: self.machine.lap(std::mem::take(&mut self.late) > 0),

@@ -185,7 +185,15 @@ impl Agent {
             })),
         };
         let (name, program) = (self.name.clone(), "bench".to_owned());
-        Hello { name, program, workers: 1, agent_us: self.now_us(), part, mark: None }
+        Hello {
+            name,
+            program,
+            workers: 1,
+            agent_us: self.now_us(),
+            part,
+            mark: None,
+            belongs: Default::default(),
+        }
     }
 
     async fn stay(&mut self, link: CoordinatorLink) {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Error};
 use coordinator::{Coordinator, CoordinatorConfig, Interrupted, RunConfig};
+use identity::Membership;
+use scenarios::Plan;
 use wire::{Identity, Role};
 
 use super::scenario::ScenarioArguments;
@@ -21,9 +23,15 @@ pub(crate) struct Arguments {
     /// beginning; --listen and --certs say otherwise where they have moved.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["scenario", "target"])]
     resume: Option<PathBuf>,
-    /// How many agents to wait for.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    agents: u16,
+    /// How many agents to wait for; where not given, as many as the scenario says (agents.min), or 1.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    agents: Option<u16>,
+    /// Takes agents of this pool alone (`roamstorm agent --pool`); the scenario's where not given.
+    #[arg(long, value_name = "NAME", value_parser = identity::membership::pool)]
+    pool: Option<String>,
+    /// Takes agents with this label alone; beside those of the scenario. May be repeated.
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = identity::membership::label)]
+    labels: Vec<(String, String)>,
     /// What the agents signal to: sctp://HOST:38412, sctp+udp://HOST:9899 or sctp+ip://HOST. Given several times, each gNB has an
     /// association with each of these AMFs.
     #[arg(long, value_name = "URL", required_unless_present = "resume", value_parser = crate::target::url)]
@@ -44,14 +52,21 @@ pub(crate) struct Arguments {
     campaign: campaign::Options,
 }
 
-impl Arguments {
-    /// Where metrics are wanted, the run tells what can be seen of it.
-    fn metrics(&self, run: &mut RunConfig, identity: &Identity) -> Result<Metrics, Error> {
-        let options = &self.campaign.metrics;
-        run.observers = options.observers();
-        let seen = run.observers.iter().map(|observers| Seen::Run(observers.subscribe())).collect();
-        Metrics::open(options, "coordinator", Some(identity), seen)
+/// Which agents the run takes: of the pool that is given, or that the scenario asks for, with the labels of both.
+fn agents_like(arguments: &Arguments, plan: &Plan) -> Membership {
+    let mut like = plan.scenario().agents.like.clone();
+    if let Some(pool) = &arguments.pool {
+        like.pool.clone_from(pool);
     }
+    like.labels.extend(arguments.labels.iter().cloned());
+    like
+}
+
+/// Where metrics are wanted, the run tells what can be seen of it.
+fn metrics(options: &campaign::Options, run: &mut RunConfig, identity: &Identity) -> Result<Metrics, Error> {
+    run.observers = options.metrics.observers();
+    let seen = run.observers.iter().map(|observers| Seen::Run(observers.subscribe())).collect();
+    Metrics::open(&options.metrics, "coordinator", Some(identity), seen)
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
@@ -64,8 +79,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     let certs = arguments.certs.as_deref().context("--certs is needed")?;
     let identity = identity(certs)?;
     let certs = std::path::absolute(certs).context("--certs")?;
-    let plan =
-        arguments.scenario.as_ref().context("a scenario is needed, or --resume")?.plan(arguments.agents)?;
+    let scenario = arguments.scenario.as_ref().context("a scenario is needed, or --resume")?;
+    let (plan, agents) = scenario.plan_of_fleet(arguments.agents)?;
     anyhow::ensure!(
         plan.scenario().search.is_none(),
         "{} is a capacity search: `roamstorm run` plays its probes, each with a fleet of its own",
@@ -79,15 +94,18 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         let ends =
             arguments.campaign.coordinator_config(arguments.listen.unwrap_or(ANYWHERE), identity, &target);
         let mut run = RunConfig {
-            agents_wanted: usize::from(arguments.agents),
+            agents_wanted: usize::from(agents),
+            agents_like: agents_like(&arguments, &plan),
             join_timeout: arguments.join_timeout,
             certs: Some(certs),
             charging: arguments.charging.clone(),
             ..ends.run
         };
-        let metrics = arguments.metrics(&mut run, &ends.identity)?;
+        let metrics = metrics(&arguments.campaign, &mut run, &ends.identity)?;
         let coordinator = Coordinator::bind(CoordinatorConfig { run, ..ends }).await?;
-        eprintln!("coordinator: waiting on {} for {} agents", coordinator.local_addr(), arguments.agents);
+        let like = agents_like(&arguments, &plan);
+        let of = if like.is_empty() { String::new() } else { format!(" with {like}") };
+        eprintln!("coordinator: waiting on {} for {agents} agents{of}", coordinator.local_addr());
         let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
         metrics.last_look().await;
         ended
@@ -107,7 +125,7 @@ async fn resume(run: &Path, arguments: &Arguments) -> Result<Exit, Error> {
     let listen = arguments.listen.or_else(|| interrupted.listen()).unwrap_or(ANYWHERE);
     let ends = arguments.campaign.coordinator_config(listen, identity(certs)?, "");
     let mut run = RunConfig { certs: Some(std::path::absolute(certs).context("--certs")?), ..ends.run };
-    let metrics = arguments.metrics(&mut run, &ends.identity)?;
+    let metrics = metrics(&arguments.campaign, &mut run, &ends.identity)?;
     let config = CoordinatorConfig { run, ..ends };
     let (coordinator, plan) = Coordinator::resume(config, interrupted).await.map_err(exit::of_coordinator)?;
     eprintln!("coordinator: took up {} on {}", folder.display(), coordinator.local_addr());

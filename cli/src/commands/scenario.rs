@@ -53,7 +53,17 @@ impl ScenarioArguments {
 
     /// Cut into shards for this many agents.
     pub(crate) fn plan(&self, agents: u16) -> Result<Plan, Error> {
+        self.cut(self.load()?, agents)
+    }
+
+    /// Cut into shards for so many agents as are waited for: those that are given, or that the scenario asks for, or one.
+    pub(crate) fn plan_of_fleet(&self, agents: Option<u16>) -> Result<(Plan, u16), Error> {
         let scenario = self.load()?;
+        let agents = agents.or(scenario.agents.min).unwrap_or(1);
+        Ok((self.cut(scenario, agents)?, agents))
+    }
+
+    fn cut(&self, scenario: Scenario, agents: u16) -> Result<Plan, Error> {
         let seed = self.seed.or(scenario.seed).unwrap_or_else(drawn_seed);
         Ok(Plan::new(Arc::new(scenario), seed, u32::from(agents))?)
     }

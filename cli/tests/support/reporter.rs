@@ -138,6 +138,7 @@ impl Agent {
             agent_us: self.now_us(),
             part,
             mark: None,
+            belongs: Default::default(),
         }
     }
 

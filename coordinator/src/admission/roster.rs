@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use identity::Membership;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use wire::to_coordinator::Part;
@@ -46,6 +47,8 @@ struct Place {
     number: u64,
     run: String,
     wanted: usize,
+    /// Where they belong.
+    like: Membership,
     /// Agents that are in it, or on their way.
     taken: usize,
     /// Takes everybody, also beyond what it wants.
@@ -74,14 +77,14 @@ impl Roster {
         places.idle.len()
     }
 
-    /// A place for a run of this name, which wants so many agents; `alone`: the fleet is this run's, and ends with it.
-    pub(crate) fn claim(&self, run: &str, wanted: usize, alone: bool) -> Claim {
+    /// A place for a run of this name, which wants so many agents that belong there; `alone`: the fleet is this run's, and ends with it.
+    pub(crate) fn claim(&self, run: &str, wanted: usize, like: Membership, alone: bool) -> Claim {
         let (joins, joined) = mpsc::channel(MOST_ON_THEIR_WAY);
         let (ends, ended) = mpsc::channel(MOST_ENDS);
         let mut places = self.shared.places();
         let number = places.next;
         places.next += 1;
-        places.runs.push(Place { number, run: run.to_owned(), wanted, taken: 0, alone, joins, ends });
+        places.runs.push(Place { number, run: run.to_owned(), wanted, like, taken: 0, alone, joins, ends });
         places.seat_idle();
         drop(places);
         Claim { number, alone, joined, ended: Some(ended), shared: Arc::clone(&self.shared) }
@@ -110,7 +113,9 @@ impl Shared {
 impl Places {
     /// The run that this one is for, and whether it takes a seat there; nothing where it is for none.
     fn of(&self, link: &AgentLink) -> Option<(usize, bool)> {
-        let lacks = |place: &Place| place.alone || place.taken < place.wanted;
+        let lacks = |place: &Place| {
+            link.hello.belongs.fits(&place.like) && (place.alone || place.taken < place.wanted)
+        };
         match &link.hello.part {
             Part::Returning(back) => {
                 let known = self.runs.iter().position(|place| place.run == back.run);
@@ -119,6 +124,15 @@ impl Places {
             Part::Agent => self.runs.iter().position(lacks).map(|place| (place, true)),
             Part::Supervisor => (!self.runs.is_empty()).then_some((0, false)),
         }
+    }
+
+    /// Why there will never be a run for an agent that asks to join: the fleet is one run's, which asks for others.
+    fn refusal(&self, link: &AgentLink) -> Option<String> {
+        let [Place { alone: true, like, .. }] = &self.runs[..] else { return None };
+        let belongs = &link.hello.belongs;
+        let is_asked_for = link.hello.part != Part::Agent || belongs.fits(like);
+        let it = if belongs.is_empty() { "no pool and no labels".to_owned() } else { belongs.to_string() };
+        (!is_asked_for).then(|| format!("this run takes agents with {like}, and this one has {it}"))
     }
 
     /// Gives it to a run that has room for it at once, or lets it wait.
@@ -231,6 +245,12 @@ async fn accept(shared: Arc<Shared>) {
     loop {
         match shared.endpoint.accept().await {
             Ok(link) => {
+                let refusal = shared.places().refusal(&link);
+                if let Some(why) = refusal {
+                    shared.places().tell_all(&format!("{}: {why}", link.hello.name));
+                    link.refuse(&why).await;
+                    continue;
+                }
                 let surplus = shared.places().seat_or_return(link);
                 if let Some(surplus) = surplus {
                     surplus.refuse("too many agents wait for a run").await;

@@ -54,7 +54,7 @@ impl Core {
         let what = if supervisor { "admitted a supervisor" } else { "admitted an agent" };
         self.decide(
             what,
-            json!({"agent": name, "address": peer.to_string(), "workers": hello.workers, "program": hello.program}),
+            json!({"agent": name, "address": peer.to_string(), "workers": hello.workers, "program": hello.program, "belongs": hello.belongs.to_string()}),
         );
         let asked_us = hello.agent_us;
         self.record(Record::Joined(Box::new(Joined { name: name.clone(), hello, peer, token })));

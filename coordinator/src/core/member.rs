@@ -134,6 +134,8 @@ impl Member {
             address: self.peer.to_string(),
             program: self.hello.program.clone(),
             workers: self.hello.workers,
+            pool: self.hello.belongs.pool.clone(),
+            labels: self.hello.belongs.labels.clone(),
             shards: self.ran.iter().copied().collect(),
             attempts: self.attempts,
             lateness_us: percentiles(&self.lateness),

@@ -30,8 +30,8 @@ pub struct Observed {
     pub unexpected: BTreeMap<String, u64>,
     /// What became of the reports that came.
     pub reports: ReportCounts,
-    /// Agents by state: `present`, `draining`, `left`, `lost`, `refused`.
-    pub agents: BTreeMap<&'static str, u64>,
+    /// Agents by state (`present`, `draining`, `left`, `lost`, `refused`) and pool.
+    pub agents: BTreeMap<(&'static str, String), u64>,
     /// Supervisors that watch over agents.
     pub supervisors: u64,
     /// Shards by stage: `vacant`, `preparing`, `ready`, `releasing`, `over`.
@@ -57,8 +57,12 @@ impl Core {
     pub fn observed(&self) -> Observed {
         let (state, totals) = (self.state(), &self.state().totals);
         let members = || state.agents.iter().filter(|member| !is_supervisor(member));
-        let mut agents: BTreeMap<_, u64> = AGENT_STATES.iter().map(|state| (*state, 0)).collect();
-        members().for_each(|member| *agents.entry(state_of(&member.fate)).or_default() += 1);
+        let mut agents: BTreeMap<_, u64> =
+            AGENT_STATES.iter().map(|state| ((*state, String::new()), 0)).collect();
+        members().for_each(|member| {
+            let of = (state_of(&member.fate), member.hello.belongs.pool.clone());
+            *agents.entry(of).or_default() += 1;
+        });
         let mut shards: BTreeMap<_, u64> = SHARD_STAGES.iter().map(|stage| (*stage, 0)).collect();
         state.shards.iter().for_each(|shard| *shards.entry(stage_of(shard.stage)).or_default() += 1);
         let sum = |of: &dyn Fn(&super::Member) -> u64| members().map(of).fold(0, u64::saturating_add);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use identity::Membership;
 use results::FolderError;
 use wire::attempts::RowPolicy;
 use wire::to_agent::TracePolicy;
@@ -34,6 +35,8 @@ pub struct CoordinatorConfig {
 pub struct RunConfig {
     /// The run begins when this many agents have joined.
     pub agents_wanted: usize,
+    /// Agents that belong there alone; empty for all.
+    pub agents_like: Membership,
     /// What the agents signal to: a target URL, never `sim:`.
     pub target: String,
     /// The folder of all runs.
@@ -80,6 +83,7 @@ impl RunConfig {
     pub fn new(target: &str, out: &Path) -> Self {
         Self {
             agents_wanted: 1,
+            agents_like: Membership::default(),
             target: target.to_owned(),
             out: out.to_owned(),
             run_id: None,

@@ -132,7 +132,7 @@ impl Run {
             SqliteStore::create(&folder.path.join(STORE), &inputs).map_err(CoordinatorError::Store)?;
         let wall = SteadyClock::open(&folder.path).now();
         let core = Core::new(inputs.settings(), plan, rand::random(), Instant::now(), wall);
-        let claim = roster.claim(&folder.run_id, config.agents_wanted, alone);
+        let claim = roster.claim(&folder.run_id, config.agents_wanted, config.agents_like.clone(), alone);
         let mut run = Self::with(config, claim, progress, folder, files, store, core)?;
         inputs::write(&run.core, &run.folder, &run.config)?;
         run.created();

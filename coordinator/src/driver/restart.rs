@@ -20,6 +20,7 @@ use crate::folder::RunFolder;
 use crate::folder::{Files, FilesSoFar};
 use crate::store::{SqliteStore, Stored};
 use crate::time::SteadyClock;
+use identity::Membership;
 use results::{FolderError, Progress};
 
 /// What a run was given at its beginning; kept in its store.
@@ -31,6 +32,7 @@ pub(super) struct RunInputs {
     seed: u64,
     shards: u32,
     agents_wanted: usize,
+    agents_like: Membership,
     target: String,
     trace: TracePolicy,
     lease: Duration,
@@ -63,6 +65,7 @@ impl RunInputs {
             seed: plan.seed(),
             shards: plan.shards(),
             agents_wanted: config.agents_wanted,
+            agents_like: config.agents_like.clone(),
             target: config.target.clone(),
             trace: config.trace,
             lease: config.lease,
@@ -129,6 +132,7 @@ impl Interrupted {
         let inputs = &self.inputs;
         let run = RunConfig {
             agents_wanted: inputs.agents_wanted,
+            agents_like: inputs.agents_like.clone(),
             target: inputs.target.clone(),
             folder: Some(self.folder.clone()),
             network: None,
@@ -189,7 +193,7 @@ impl Run {
         }
         let mut run = Self::with(
             config,
-            roster.claim(&folder.run_id, inputs.agents_wanted, true),
+            roster.claim(&folder.run_id, inputs.agents_wanted, inputs.agents_like.clone(), true),
             progress,
             folder,
             files,

@@ -164,6 +164,7 @@ impl Bench {
             agent_us: self.us(),
             part,
             mark,
+            belongs: Default::default(),
         });
         self.handle(Input::Joined { link, hello, peer: "127.0.0.1:1".parse().unwrap() });
     }

@@ -8,7 +8,7 @@ use billing::{ChargingId, Closing, Octets, UsageRecord};
 use coordinator::{Coordinator, CoordinatorConfig, CoordinatorError, RunOutcome, StopRequest};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
-use identity::{CellId, SessionId};
+use identity::{CellId, Membership, SessionId};
 use results::Progress;
 use scenarios::{Plan, Scenario};
 use tokio::sync::watch;
@@ -117,19 +117,45 @@ pub(crate) fn plan(scenario: &str) -> Plan {
     Plan::new(Arc::new(Scenario::from_yaml(scenario, "test.yaml").unwrap()), 7, 1).unwrap()
 }
 
+/// The clock of an agent, µs.
+fn since(clock: Instant) -> u64 {
+    u64::try_from(clock.elapsed().as_micros()).unwrap() + 1_000_000_000
+}
+
 /// One agent from joining to the end of the run.
 pub(crate) async fn play(coordinator: String, identity: Identity, behaviour: Behaviour) {
+    let _ = play_of(coordinator, identity, behaviour, Membership::default()).await;
+}
+
+/// The same of one that belongs there. Why it may not join, where it is told so.
+pub(crate) async fn play_of(
+    coordinator: String,
+    identity: Identity,
+    behaviour: Behaviour,
+    belongs: Membership,
+) -> Option<String> {
     let clock = Instant::now();
-    let now_us = || u64::try_from(clock.elapsed().as_micros()).unwrap() + 1_000_000_000;
     let hello = Hello {
         name: format!("{behaviour:?}"),
         program: "test".to_owned(),
         workers: 2,
-        agent_us: now_us(),
+        agent_us: since(clock),
         part: wire::to_coordinator::Part::Agent,
         mark: Some(mark(behaviour)),
+        belongs,
     };
     let mut link = wire::join(&coordinator, &identity, hello).await.unwrap();
+    // It is welcomed, or sent away.
+    if let Err(error) = link.receive().await {
+        return Some(error.to_string());
+    }
+    play_joined(link, behaviour, clock).await;
+    None
+}
+
+/// From its join to the end of the run.
+async fn play_joined(mut link: CoordinatorLink, behaviour: Behaviour, clock: Instant) {
+    let now_us = || since(clock);
     let mut leases: Vec<Lease> = Vec::new();
     let mut started = None;
     let mut alive = tokio::time::interval(Duration::from_millis(100));

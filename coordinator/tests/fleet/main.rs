@@ -4,5 +4,6 @@
 mod agent;
 mod many;
 mod money;
+mod pools;
 mod runs;
 mod traces;

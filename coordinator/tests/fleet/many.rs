@@ -131,6 +131,7 @@ async fn the_end_of_a_process_is_known_in_its_run_whichever_run_its_supervisor_i
         agent_us: 0,
         part: Part::Supervisor,
         mark: Some([99; 16]),
+        belongs: Default::default(),
     };
     let address = fleet.local_addr().to_string();
     let mut supervisor = wire::join(&address, &certificates.agent, hello).await.unwrap();

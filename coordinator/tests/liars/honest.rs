@@ -22,6 +22,7 @@ pub(crate) async fn work(coordinator: String, identity: Identity, mut lies_are_o
         agent_us: now_us(),
         part: Part::Agent,
         mark: Some(MARK),
+        belongs: Default::default(),
     };
     let mut link = wire::join(&coordinator, &identity, hello).await.unwrap();
     let mut leases: Vec<Lease> = Vec::new();

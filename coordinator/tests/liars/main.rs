@@ -146,7 +146,15 @@ async fn tell(address: SocketAddr, identity: &Identity, name: &str, part: Part, 
 
 fn hello(name: &str, part: Part) -> Hello {
     let program = "test".to_owned();
-    Hello { name: name.to_owned(), program, workers: 1, agent_us: 1, part, mark: Some([9; 16]) }
+    Hello {
+        name: name.to_owned(),
+        program,
+        workers: 1,
+        agent_us: 1,
+        part,
+        mark: Some([9; 16]),
+        belongs: Default::default(),
+    }
 }
 
 /// Who says what. Shard 0 is the honest agent's, under its first epoch.

@@ -1,5 +1,6 @@
 //! The scenario as it stands in a file: text ⇄ file types ⇄ checked [`Scenario`].
 
+mod agents;
 mod at;
 mod cells;
 mod charging;

@@ -6,6 +6,7 @@ use identity::Procedure;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::agents::{self, AgentsFile};
 use super::at::{At, each};
 use super::cells::{self, CellsFile};
 use super::charging::{self, Charged, ChargingFile, Folder};
@@ -83,6 +84,9 @@ pub(super) struct ScenarioFile {
     /// What would otherwise fail the run.
     #[serde(default)]
     pub(super) expect: ExpectFile,
+    /// Which agents a coordinator takes, and how many it waits for.
+    #[serde(default)]
+    pub(super) agents: AgentsFile,
     /// How late attempts may leave before the run says nothing about its target.
     #[serde(default)]
     pub(super) generator: GeneratorFile,
@@ -114,7 +118,6 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
     at.field("slos").require(file.slos.is_empty() || search.is_none(), || {
         "the conditions of a search stand in search.while: no slos are expected beside it".to_owned()
     })?;
-    let generator = generator::check(&file.generator, &at.field("generator"))?;
     let sessions = sessions::check(file.sessions, &cells, &at.field("sessions"))?;
     at.field("sessions").require_across(
         !sessions.is_empty() || load.iter().all(|load| load.procedure != Procedure::PduSession),
@@ -156,7 +159,8 @@ pub(super) fn check(file: ScenarioFile, root: &Node, folder: Folder<'_>) -> Resu
         slos: Vec::new(),
         guardrails: Vec::new(),
         expect: Expectation::default(),
-        generator,
+        agents: agents::check(file.agents, &at.field("agents"))?,
+        generator: generator::check(&file.generator, &at.field("generator"))?,
         network,
         charging,
         drain: file.drain.0,
@@ -218,6 +222,7 @@ impl From<&Scenario> for ScenarioFile {
             slos: scenario.slos.iter().map(SloFile::from).collect(),
             guardrails: scenario.guardrails.iter().map(GuardrailFile::from).collect(),
             expect: ExpectFile::from(&scenario.expect),
+            agents: AgentsFile::from(&scenario.agents),
             generator: GeneratorFile::from(&scenario.generator),
             network: NetworkFile::from(&scenario.network),
             charging: ChargingFile::from(&scenario.charging),

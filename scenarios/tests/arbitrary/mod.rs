@@ -62,6 +62,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                     },
                 ],
                 expect: Expectation { never_succeeds: vec![Subject::Procedure(judged.procedure)] },
+                agents: agents(seed),
                 generator,
                 load,
                 search: None,
@@ -301,4 +302,17 @@ fn plmn(text: &str) -> Plmn {
 
 fn imsi(home: &str, offset: u64) -> Imsi {
     format!("{home}{offset:0width$}", width = 15 - home.len()).parse().unwrap()
+}
+
+/// Some ask for a pool, some for labels, some for a number.
+fn agents(seed: Option<u64>) -> scenarios::AgentsWanted {
+    let Some(seed) = seed else { return scenarios::AgentsWanted::default() };
+    let labels = if seed % 3 == 0 {
+        [("zone".to_owned(), format!("z{seed}"))].into()
+    } else {
+        std::collections::BTreeMap::new()
+    };
+    let pool = if seed % 2 == 0 { "spot".to_owned() } else { String::new() };
+    let min = u16::try_from(seed % 7).ok().filter(|min| *min > 0);
+    scenarios::AgentsWanted { like: identity::Membership { pool, labels }, min }
 }

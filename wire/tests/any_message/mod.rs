@@ -173,14 +173,17 @@ fn any_hello() -> impl Strategy<Value = Hello> {
         before.prop_map(|before| Part::Returning(Box::new(before))),
         Just(Part::Supervisor)
     ];
-    (any::<(String, String, u32, u64, Option<[u8; 16]>)>(), part).prop_map(
-        |((name, program, workers, agent_us, mark), part)| Hello {
+    let belongs = any::<(String, std::collections::BTreeMap<String, String>)>()
+        .prop_map(|(pool, labels)| identity::Membership { pool, labels });
+    (any::<(String, String, u32, u64, Option<[u8; 16]>)>(), part, belongs).prop_map(
+        |((name, program, workers, agent_us, mark), part, belongs)| Hello {
             name,
             program,
             workers,
             agent_us,
             part,
             mark,
+            belongs,
         },
     )
 }

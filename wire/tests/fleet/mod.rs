@@ -60,6 +60,7 @@ pub(crate) fn hello(name: &str) -> Hello {
         agent_us: 7,
         part: wire::to_coordinator::Part::Agent,
         mark: None,
+        belongs: Default::default(),
     }
 }
 

@@ -103,6 +103,7 @@ impl Holder {
             agent_us: self.clock_us(now),
             part,
             mark: self.settings.mark,
+            belongs: self.settings.belongs.clone(),
         }
     }
 

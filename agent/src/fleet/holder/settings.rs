@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use identity::Membership;
+
 /// How a holder is set up.
 #[derive(Clone, Debug)]
 pub struct HolderSettings {
@@ -13,6 +15,8 @@ pub struct HolderSettings {
     pub workers: usize,
     /// The mark that a supervisor gave to the process.
     pub mark: Option<[u8; 16]>,
+    /// Where the agent belongs.
+    pub belongs: Membership,
     /// How long nobody may answer before the agent gives up, once no lease is valid any more. 10 min.
     pub patience: Duration,
     /// How long an interrupted agent waits for somebody to take its shards over, before it ends them itself. 10 s.
@@ -34,6 +38,7 @@ impl Default for HolderSettings {
             program: wire::PROGRAM.to_owned(),
             workers: 1,
             mark: None,
+            belongs: Membership::default(),
             patience: Duration::from_secs(600),
             export: Duration::from_secs(10),
             adoption: Duration::from_secs(10),

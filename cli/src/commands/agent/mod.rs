@@ -29,6 +29,12 @@ pub(crate) struct Arguments {
     /// The name in the report; the host's where none is given.
     #[arg(long)]
     name: Option<String>,
+    /// The pool that it belongs to: runs may ask for agents of one.
+    #[arg(long, value_name = "NAME", value_parser = identity::membership::pool)]
+    pool: Option<String>,
+    /// What else it is or has, such as zone=a: runs may ask for that, too. May be repeated.
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = identity::membership::label)]
+    labels: Vec<(String, String)>,
     /// Worker threads; one for each core where not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,

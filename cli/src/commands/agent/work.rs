@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use agent::{AgentConfig, AgentError, Interruption};
 use anyhow::{Context, Error};
+use identity::Membership;
 use supervisor::control::{Control, Request};
 use supervisor::{Order, Orders};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -25,6 +26,10 @@ pub(super) fn run(arguments: Arguments, orders: Option<Orders>) -> Result<Exit, 
         gtpu_address: arguments.gtpu_address,
         mark: orders.as_ref().map(|orders| orders.mark),
         stay: arguments.stay,
+        belongs: Membership {
+            pool: arguments.pool.unwrap_or_default(),
+            labels: arguments.labels.into_iter().collect(),
+        },
         spool: arguments.spool,
         spool_octets: arguments.spool_limit.saturating_mul(1 << 20),
         patience: arguments.patience,
