@@ -95,6 +95,9 @@ impl ChargingName {
         low ^ high.rotate_left(32) ^ u64::from(self.kind as u8) << 56 ^ u64::from(self.length) << 48
     }
 
+    /// The kind of numbers in [`Self::parts`].
+    pub(crate) const NUMBER: u8 = Kind::Number as u8;
+
     /// For a file of ours: kind, length, value.
     pub(crate) fn parts(self) -> (u8, u8, u128) {
         (self.kind as u8, self.length, self.value)

@@ -99,7 +99,9 @@ impl FromStr for Money {
             return Err(error());
         }
         let whole: i64 = whole.parse().map_err(|_| error())?;
-        let part: i64 = format!("{part:0<6}").parse().map_err(|_| error())?;
+        // At most six digits: as millionths.
+        let part = part.bytes().chain(std::iter::repeat(b'0')).take(6);
+        let part = part.fold(0, |micros, digit| micros * 10 + i64::from(digit - b'0'));
         let micros =
             whole.checked_mul(1_000_000).and_then(|micros| micros.checked_add(part)).ok_or_else(error)?;
         Ok(Self(if negative { -micros } else { micros }))

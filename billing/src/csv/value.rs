@@ -6,7 +6,7 @@ use identity::{Imsi, Plmn, SessionId};
 
 use super::number::{digits, is_floating};
 use super::{Column, Form, subscriber};
-use crate::{ChargingName, Closing, Currency, Money, Octets};
+use crate::{ChargingId, ChargingName, Closing, Currency, Money, Octets};
 
 /// Whether a text can stand for this field of ours.
 pub(super) fn check_value(column: Column, text: &str) -> Result<(), String> {
@@ -28,7 +28,7 @@ pub(super) fn check_value(column: Column, text: &str) -> Result<(), String> {
 pub(super) fn charging_id(text: &str, form: &Form) -> Result<ChargingName, String> {
     if !form.foreign {
         let id = number(text, u64::from(u32::MAX))?;
-        return ChargingName::read(&id.to_string(), false);
+        return Ok(ChargingId(u32::try_from(id).unwrap_or_default()).into());
     }
     not_floating(text)?;
     ChargingName::read(text, form.hexadecimal)
@@ -48,9 +48,9 @@ pub(super) fn session(text: &str) -> Result<SessionId, String> {
 }
 
 pub(super) fn network(text: &str, foreign: bool) -> Result<Plmn, String> {
-    match subscriber::plmn(text) {
-        Some(slashed) if foreign => parsed(&slashed),
-        _ => parsed(text),
+    match foreign.then(|| subscriber::plmn(text)).flatten() {
+        Some(slashed) => parsed(&slashed),
+        None => parsed(text),
     }
 }
 

@@ -1,10 +1,11 @@
-//! A record of either ledger in 112 octets, nothing of it on the heap: what is sorted, spilled and compared.
+//! A record of either ledger in 96 octets, or 112 where charging identifiers are no numbers; nothing of it on the heap: what is
+//! sorted, spilled and compared.
 
 use identity::{Imsi, Plmn, SessionId};
 
 use super::names::{FinalNames, LocalNames, Names};
 use crate::csv::{Column, FieldError, Row, network_identifier};
-use crate::{ChargingName, Closing, Currency, Money, Octets};
+use crate::{ChargingId, ChargingName, Closing, Currency, Money, Octets};
 
 /// A record of either ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +110,8 @@ impl Compact {
         SessionId::new(self.session)
     }
 
-    /// Into a spill file. Absent values have a flag each.
+    /// Into a spill file. Absent values have a flag each. The first [`SHORT`] octets are all where its charging identifier is a
+    /// number, or there is none.
     pub(super) fn encode(&self) -> [u8; ENCODED] {
         let mut octets = [0; ENCODED];
         let [x, y, z] = self.serving.octets();
@@ -123,7 +125,7 @@ impl Compact {
             self.recorded_us,
             self.lost,
             self.amount.micros().cast_unsigned(),
-            u64::from(self.sequence.unwrap_or(0)),
+            u64::from(self.number()) << 32 | u64::from(self.sequence.unwrap_or(0)),
             u64::from(x) << 48
                 | u64::from(y) << 40
                 | u64::from(z) << 32
@@ -144,22 +146,33 @@ impl Compact {
         octets
     }
 
-    /// From a spill file, with the final numbers of its names.
-    pub(super) fn decode(octets: &[u8; ENCODED], names: &FinalNames) -> Option<Self> {
+    /// Whether [`SHORT`] octets hold all of it.
+    pub(super) fn is_short(&self) -> bool {
+        self.charging_id.is_none_or(|name| name.number().is_some())
+    }
+
+    /// Its charging identifier, where that is a number.
+    fn number(&self) -> u32 {
+        self.charging_id.and_then(ChargingName::number).map_or(0, |id| id.0)
+    }
+
+    /// From a spill file, [`SHORT`] octets or [`ENCODED`], with the final numbers of its names.
+    pub(super) fn decode(octets: &[u8], names: &FinalNames) -> Option<Self> {
         let mut words = [0; 11];
         for (word, octets) in words.iter_mut().zip(octets.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*octets);
         }
         let [supi, opened_us, from_us, to_us, uplink, downlink, recorded_us, lost, amount, numbers, named] =
             words;
-        let [flags, session, closing, a, b, c, kind, length, ref value @ ..] = octets[88..] else {
-            return None;
-        };
-        let value = u128::from_le_bytes(value.try_into().ok()?);
+        let (head, value) = octets.get(88..)?.split_first_chunk()?;
+        let [flags, session, closing, a, b, c, kind, length] = *head;
         let [_, x, y, z, ..] = named.to_be_bytes();
         let [_, _, dnn, rate] = sixteens(named);
-        let charging_id = ChargingName::from_parts((kind, length, value));
-        let sequence = u32::try_from(numbers).ok()?;
+        let [number, sequence] = halves(numbers);
+        let charging_id = match kind {
+            ChargingName::NUMBER => Some(ChargingId(number).into()),
+            _ => ChargingName::from_parts((kind, length, u128::from_le_bytes(value.try_into().ok()?))),
+        };
         Some(Self {
             supi,
             opened_us: (flags & 1 != 0).then_some(opened_us),
@@ -182,10 +195,17 @@ impl Compact {
     }
 }
 
+fn halves(word: u64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = word.to_be_bytes();
+    [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes)
+}
+
 fn sixteens(word: u64) -> [u16; 4] {
     let [a, b, c, d, e, f, g, h] = word.to_be_bytes();
     [[a, b], [c, d], [e, f], [g, h]].map(u16::from_be_bytes)
 }
 
-/// Octets of an encoded record.
+/// Octets of an encoded record, whatever its charging identifier.
 pub(super) const ENCODED: usize = 112;
+/// Octets of one whose charging identifier is a number, as in ledgers of ours.
+pub(super) const SHORT: usize = 96;
