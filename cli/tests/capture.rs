@@ -121,12 +121,13 @@ fn may_have_a_network_of_its_own() -> bool {
 }
 
 /// The NGAP messages of a capture whose IP packets begin after so many octets and carry SCTP over this protocol: each of
-/// them once, however often it was sent.
+/// them once, however often it was sent. What is sent after the ABORT of its association, by an end that has not read it yet, is of
+/// no association, and received by nobody (RFC 9260 §8.4).
 fn messages_in(pcap: &Path, link: usize, protocol: u8) -> Vec<Message> {
     let octets = std::fs::read(pcap).unwrap();
     let number = |at: usize| u32::from_le_bytes(octets[at..at + 4].try_into().unwrap()) as usize;
     let nanoseconds = number(0) == 0xa1b2_3c4d;
-    let (mut at, mut seen, mut messages) = (24, HashSet::new(), Vec::new());
+    let (mut at, mut seen, mut aborted, mut messages) = (24, HashSet::new(), HashSet::new(), Vec::new());
     while at < octets.len() {
         let fraction = number(at + 4) as u64 / if nanoseconds { 1_000 } else { 1 };
         let (at_us, length) = (number(at) as u64 * 1_000_000 + fraction, number(at + 8));
@@ -145,7 +146,11 @@ fn messages_in(pcap: &Path, link: usize, protocol: u8) -> Vec<Message> {
         let mut rest = &sctp[12..];
         while let [kind, flags, high, low, ..] = *rest {
             let length = usize::from(u16::from_be_bytes([high, low]));
-            if kind == 0 {
+            let association = [ports[0].min(ports[1]), ports[0].max(ports[1])];
+            if kind == ABORT {
+                aborted.insert(association);
+            }
+            if kind == DATA && !aborted.contains(&association) {
                 assert_eq!(flags & 3, 3, "no message of this scenario takes two packets");
                 let tsn = u32::from_be_bytes(rest[4..8].try_into().unwrap());
                 if seen.insert((ports, tsn)) {
@@ -159,6 +164,9 @@ fn messages_in(pcap: &Path, link: usize, protocol: u8) -> Vec<Message> {
     }
     messages
 }
+
+const DATA: u8 = 0;
+const ABORT: u8 = 6;
 
 /// What the run itself kept of its messages.
 fn traced(run: &Run) -> Vec<Message> {
