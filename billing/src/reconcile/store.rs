@@ -137,7 +137,7 @@ mod tests {
 
     fn record(n: u64, charging_id: Option<ChargingName>) -> Compact {
         Compact {
-            supi: 1_010_000_000_000 + n % 7 << 4 | 15,
+            supi: ((1_010_000_000_000 + n % 7) << 4) | 15,
             opened_us: None,
             from_us: n,
             to_us: n + 1,
