@@ -19,10 +19,7 @@ pub fn identity() -> Identity {
         let boot = boot.trim();
         let host = if boot.is_empty() { 0 } else { number(boot).max(1) };
         // Processes of two namespaces may have one number, but not one start.
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let started =
-            stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19)).map(str::to_owned);
-        Identity { host, process: number((host, std::process::id(), started)) }
+        Identity { host, process: number((host, std::process::id(), crate::start_ticks())) }
     })
 }
 

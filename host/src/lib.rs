@@ -7,6 +7,7 @@
 mod clock;
 mod identity;
 mod priority;
+mod process;
 mod processors;
 mod queueing;
 mod sched;
@@ -15,6 +16,7 @@ mod watch;
 pub use clock::{Clock, clock};
 pub use identity::{Identity, identity};
 pub use priority::{Granted, Held, Priority, PriorityError, Role, check, take};
+pub use process::{process_time, resident_octets, start_ticks, thread_time};
 pub use processors::{Meter, Spent};
 pub use queueing::Queueing;
 pub use watch::set_back;

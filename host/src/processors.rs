@@ -3,8 +3,6 @@
 use std::fs;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
 /// Processor time of all processors that this process may use, by who had it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
@@ -67,10 +65,8 @@ impl Meter {
     fn sample(&self) -> Option<Sample> {
         let stat = fs::read_to_string("/proc/stat").ok()?;
         let quota = self.quota.as_ref().and_then(|path| fs::read_to_string(path).ok());
-        let own = clock_gettime(ClockId::ProcessCPUTime);
-        let own = Duration::new(own.tv_sec.unsigned_abs(), u32::try_from(own.tv_nsec).unwrap_or_default());
         let sample = Sample {
-            own,
+            own: crate::process_time(),
             held_back: quota.map(|text| held_back(&text)).unwrap_or_default(),
             ..Sample::default()
         };
@@ -183,12 +179,8 @@ mod tests {
     fn this_machine_tells_what_this_process_spends() {
         let mut meter = Meter::start().unwrap();
         assert!(meter.processors() >= 1);
-        let used = || {
-            let time = clock_gettime(ClockId::ThreadCPUTime);
-            Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.try_into().unwrap())
-        };
-        let start = used();
-        while used() < start + ms(30) {}
+        let start = crate::thread_time();
+        while crate::thread_time() < start + ms(30) {}
         assert!(meter.lap().own >= ms(30));
     }
 }

@@ -1,7 +1,7 @@
 //! The process itself: processor time, memory, descriptors, its build, and its certificate.
 
 use std::fs;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use wire::Identity;
 
@@ -44,10 +44,9 @@ impl Source for Process {
             let after = ends.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             families.real(&CERTIFICATE, &[], after.as_secs_f64());
         }
-        families.real(&CPU, &[], processor_time().as_secs_f64());
-        let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-        if let Some(pages) = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()) {
-            families.gauge(&RESIDENT, &[], pages * rustix::param::page_size() as u64);
+        families.real(&CPU, &[], host::process_time().as_secs_f64());
+        if let Some(octets) = host::resident_octets() {
+            families.gauge(&RESIDENT, &[], octets);
         }
         if let Ok(open) = fs::read_dir("/proc/self/fd") {
             // One of them is what reads the folder.
@@ -69,19 +68,10 @@ impl Source for Process {
     }
 }
 
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanoseconds)
-}
-
-/// When this process started; the folder of a process is as old as it is.
+/// When this process started, UNIX time.
 fn start() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name, in parentheses, may have blanks and parentheses; the 22nd field is the start in ticks since boot.
-    let ticks: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
-    let boot = fs::read_to_string("/proc/stat").ok()?;
-    let boot: f64 = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
-    #[expect(clippy::cast_precision_loss, reason = "100 or 1000")]
-    Some(boot + ticks / rustix::param::clock_ticks_per_second() as f64)
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let boot: f64 = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    #[expect(clippy::cast_precision_loss, reason = "ticks of years, and 100 or 1000 of them a second")]
+    Some(boot + host::start_ticks()? as f64 / rustix::param::clock_ticks_per_second() as f64)
 }

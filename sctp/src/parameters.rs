@@ -40,13 +40,13 @@ pub struct Overview {
 impl Overview {
     /// Adds an association, which may not tell what it has come to.
     pub(crate) fn add(&mut self, of: Option<Parameters>) {
-        self.associations += 1;
-        let Some(of) = of else { return };
-        self.round_trip = self.round_trip.max(of.round_trip);
-        self.rto = self.rto.max(of.rto);
-        if let Some(more) = of.retransmitted {
-            self.retransmitted = Some(self.retransmitted.unwrap_or_default().saturating_add(more));
-        }
+        let told = of.map(|Parameters { round_trip, rto, retransmitted, .. }| Self {
+            round_trip,
+            rto,
+            retransmitted,
+            ..Self::default()
+        });
+        self.merge(Self { associations: 1, ..told.unwrap_or_default() });
     }
 
     /// Adds those of another endpoint.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use sctp::Overview;
 use wire::to_coordinator::AgentHealth;
 
@@ -105,7 +104,7 @@ impl Collector {
     pub(crate) fn take(&mut self) -> AgentHealth {
         AgentHealth {
             at_us: self.at_us,
-            resident_octets: resident_octets(),
+            resident_octets: host::resident_octets().unwrap_or_default(),
             ues: self.ues(),
             ue_octets: self.ue_octets(),
             cpu_us: micros(self.cpu.saturating_sub(std::mem::replace(&mut self.cpu_reported, self.cpu))),
@@ -115,18 +114,4 @@ impl Collector {
             ..AgentHealth::default()
         }
     }
-}
-
-/// Processor time of the calling thread.
-pub(crate) fn thread_cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanoseconds)
-}
-
-/// Resident memory of this process; 0 where the system does not say.
-fn resident_octets() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
-    pages * rustix::param::page_size() as u64
 }

@@ -9,7 +9,7 @@ mod recorder;
 mod tracer;
 
 pub(crate) use attempt_rows::AttemptRows;
-pub(crate) use health::{Collector, WorkerHealth, thread_cpu_time};
+pub(crate) use health::{Collector, WorkerHealth};
 pub(crate) use parts::{Begun, PartSet, Parts, Place};
 pub(crate) use recorder::{Recorder, micros};
 pub(crate) use tracer::{Comment, Packet, Tracer};

@@ -10,7 +10,7 @@ use wire::to_coordinator::Trace;
 
 use super::FromWorker;
 use super::messages::{Notice, Order};
-use crate::measure::{WorkerHealth, micros, thread_cpu_time};
+use crate::measure::{WorkerHealth, micros};
 use crate::shard::ShardRunner;
 use crate::time::{WallClock, lease_clock};
 
@@ -50,7 +50,7 @@ impl Reporter {
             notices,
             backlog,
             late: 0,
-            cpu_reported: thread_cpu_time(),
+            cpu_reported: host::thread_time(),
             reports_dropped: 0,
             trace_dropped: 0,
             start: None,
@@ -135,7 +135,7 @@ impl Reporter {
         shards: impl Iterator<Item = &'a ShardRunner>,
         sctp: sctp::Overview,
     ) {
-        let cpu = thread_cpu_time();
+        let cpu = host::thread_time();
         let until = self.paused_at.map_or(now, |paused| paused.min(now));
         let (ues, ue_octets) =
             shards.fold((0, 0), |(ues, octets), runner| (ues + runner.ues(), octets + runner.ue_octets()));

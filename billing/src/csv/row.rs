@@ -82,7 +82,6 @@ pub trait Record: Sized {
 pub struct RowRef<'r, 'a>(pub(crate) &'r Row<'a>);
 
 impl<'a> Row<'a> {
-    /// Reads the fields of one line.
     /// Reads the fields of one line. `lossy`: what was no text in it is U+FFFD.
     pub(crate) fn read(
         ledger: Ledger,

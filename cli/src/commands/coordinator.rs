@@ -93,9 +93,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         };
         let ends =
             arguments.campaign.coordinator_config(arguments.listen.unwrap_or(ANYWHERE), identity, &target);
+        let like = agents_like(&arguments, &plan);
+        let of = if like.is_empty() { String::new() } else { format!(" with {like}") };
         let mut run = RunConfig {
             agents_wanted: usize::from(agents),
-            agents_like: agents_like(&arguments, &plan),
+            agents_like: like,
             join_timeout: arguments.join_timeout,
             certs: Some(certs),
             charging: arguments.charging.clone(),
@@ -103,8 +105,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         };
         let metrics = metrics(&arguments.campaign, &mut run, &ends.identity)?;
         let coordinator = Coordinator::bind(CoordinatorConfig { run, ..ends }).await?;
-        let like = agents_like(&arguments, &plan);
-        let of = if like.is_empty() { String::new() } else { format!(" with {like}") };
         eprintln!("coordinator: waiting on {} for {agents} agents{of}", coordinator.local_addr());
         let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
         metrics.last_look().await;

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use identity::Membership;
 use results::FolderError;
+use tokio::sync::watch;
 use wire::attempts::RowPolicy;
 use wire::to_agent::TracePolicy;
-
-use tokio::sync::watch;
 
 use crate::core::Observed;
 use crate::folder::{Kept, RunFolder};
