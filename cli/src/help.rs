@@ -49,11 +49,13 @@ pub(crate) const DOCTOR: &str = ending!("0 a run can begin, 1 it cannot, 2 the i
 );
 pub(crate) const COORDINATOR: &str = ending!(verdict!();
     "coordinator mine.yaml --certs fleet/ --agents 3 --target sctp://192.0.2.10:38412"
+    "coordinator mine.yaml --certs fleet/ --enrol --agents 3 --target sctp://192.0.2.10:38412"
     "coordinator mine.yaml --certs fleet/ --target sctp://192.0.2.10 --charging charged.csv"
     "coordinator --resume runs/20261125-101500-soak"
 );
 pub(crate) const AGENT: &str = ending!(
     "0 its work is done or handed over, 2 the input is wrong or it is not let in, 3 it was lost or ended early";
+    "agent --token-file join-token --coordinator coordinator.example"
     "agent --certs fleet/ --coordinator coordinator.example"
     "agent --supervised --stay --certs /etc/roamstorm --coordinator coordinator.example:7400"
     "agent drain"
@@ -115,7 +117,40 @@ pub(crate) const RECONCILE: &str = ending!(
 pub(crate) const CERTS: &str = ending!(done!();
     "certs fleet/ --host coordinator.example"
     "certs fleet/ issue spot-1 --days 90"
+    "certs fleet/ token create --pool spot --uses 20 --expires 12h"
+    "certs fleet/ serve"
     "certs fleet/ revoke spot-1"
+);
+pub(crate) const TOKEN: &str = ending!(done!();
+    "certs fleet/ token create"
+    "certs fleet/ token list"
+    "certs fleet/ token revoke 3f9c"
+);
+pub(crate) const TOKEN_CREATE: &str = ending!(done!();
+    "certs fleet/ token create > join-token"
+    "certs fleet/ token create --pool spot --uses 20 --expires 12h"
+    "certs fleet/ token create --name rack-7"
+);
+pub(crate) const TOKEN_LIST: &str = ending!(done!();
+    "certs fleet/ token list"
+    "certs fleet/ token list --json"
+);
+pub(crate) const TOKEN_REVOKE: &str = ending!(done!();
+    "certs fleet/ token revoke 3f9c"
+);
+pub(crate) const SERVE: &str = ending!("0 it was stopped, 2 the input is wrong, 3 a fault of roamstorm";
+    "certs fleet/ serve"
+    "certs fleet/ serve --listen 192.0.2.7 --cert-life 4h"
+    "certs fleet/ serve --authority-command /usr/local/bin/sign-with-vault"
+    "certs fleet/ serve --ec2-certs aws-rsa.pem --ec2-account 123456789012 --ec2-pool spot"
+);
+pub(crate) const LIST: &str = ending!(done!();
+    "certs fleet/ list"
+    "certs fleet/ list --json"
+);
+pub(crate) const LOG: &str = ending!(done!();
+    "certs fleet/ log"
+    "certs fleet/ log -n 1000 --json"
 );
 pub(crate) const ISSUE: &str = ending!(done!();
     "certs fleet/ issue spot-1"
@@ -124,6 +159,7 @@ pub(crate) const ISSUE: &str = ending!(done!();
 pub(crate) const REVOKE: &str = ending!(done!();
     "certs fleet/ revoke spot-1"
     "certs fleet/ revoke found-in-the-train/agent.pem"
+    "certs fleet/ revoke --token 3f9c"
 );
 pub(crate) const SCHEMA: &str = ending!(done!();
     "schema > scenario.schema.json"

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::SystemTime;
 
-use wire::Identity;
+use wire::{Identity, IdentitySlot};
 
 use crate::Source;
 use crate::model::{Families, metrics};
@@ -22,25 +22,23 @@ metrics! {
 /// This process.
 pub struct Process {
     part: &'static str,
-    certificate: Option<SystemTime>,
+    identity: Option<IdentitySlot>,
     start: Option<f64>,
 }
 
 impl Process {
     /// As what it runs: `coordinator`, `agent`, …; and whose certificate it has.
-    pub fn new(part: &'static str, identity: Option<&Identity>) -> Self {
-        Self {
-            part,
-            certificate: identity.and_then(Identity::valid_until).map(|valid| valid.instant()),
-            start: start(),
-        }
+    pub fn new(part: &'static str, identity: Option<&IdentitySlot>) -> Self {
+        Self { part, identity: identity.cloned(), start: start() }
     }
 }
 
 impl Source for Process {
     fn look(&self, families: &mut Families) {
         families.flag(&BUILD, &[env!("CARGO_PKG_VERSION"), self.part], true);
-        if let Some(ends) = self.certificate {
+        // It may have been renewed.
+        let identity = self.identity.as_ref().map(IdentitySlot::current);
+        if let Some(ends) = identity.as_ref().and_then(Identity::valid_until).map(|valid| valid.instant()) {
             let after = ends.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             families.real(&CERTIFICATE, &[], after.as_secs_f64());
         }

@@ -7,7 +7,7 @@ use rand::Rng;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use wire::to_coordinator::{Hello, Part, ToCoordinator};
-use wire::{CoordinatorLink, Identity};
+use wire::{CoordinatorLink, IdentitySlot};
 
 use crate::Exit;
 
@@ -18,7 +18,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn open(coordinator: String, identity: Identity, name: &str) -> Self {
+    pub(crate) fn open(coordinator: String, identity: IdentitySlot, name: &str) -> Self {
         let hello = Hello {
             name: name.to_owned(),
             program: wire::PROGRAM.to_owned(),
@@ -52,14 +52,14 @@ impl Line {
 
 async fn keep(
     coordinator: String,
-    identity: Identity,
+    identity: IdentitySlot,
     hello: Hello,
     mut said: UnboundedReceiver<ToCoordinator>,
 ) {
     let mut kept = VecDeque::new();
     let mut wait = FIRST_WAIT;
     loop {
-        match wire::join(&coordinator, &identity, hello.clone()).await {
+        match wire::join(&coordinator, &identity.current(), hello.clone()).await {
             Ok(link) => {
                 tracing::info!(coordinator = %link.peer, "the supervisor has joined");
                 wait = FIRST_WAIT;

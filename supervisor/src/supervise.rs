@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
-use wire::Identity;
+use wire::IdentitySlot;
 
 use crate::child::Child;
 use crate::control::{Control, Request};
@@ -23,7 +23,7 @@ pub struct SupervisorConfig {
     /// Of the agent, and of its supervisor.
     pub name: String,
     /// The agent's certificate.
-    pub identity: Identity,
+    pub identity: IdentitySlot,
     /// `host:port` of the coordinator.
     pub coordinator: String,
     /// Where `roamstorm agent drain` finds us, if it can.

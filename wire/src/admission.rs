@@ -21,10 +21,10 @@ use crate::settings::Allowance;
 
 /// Whose joins take turns as one: an IPv4 address, or the /64 of an IPv6 address, all of which one host may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Origin(IpAddr);
+pub struct Origin(IpAddr);
 
 impl Origin {
-    pub(crate) fn of(address: IpAddr) -> Self {
+    pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(address.into()),
             IpAddr::V6(address) => {
@@ -37,7 +37,7 @@ impl Origin {
 
 /// Why one that asks does not get into the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Denied {
+pub enum Denied {
     /// It has to show first that its address is its own.
     Retry,
     /// There is no place left.
@@ -45,7 +45,7 @@ pub(crate) enum Denied {
 }
 
 /// Joins that wait and joins that are worked on.
-pub(crate) struct Admission<T> {
+pub struct Admission<T> {
     /// Joins at work at once; half of them of one origin.
     places: usize,
     /// Joins that wait; three quarters of them of one origin.
@@ -63,7 +63,7 @@ pub(crate) struct Admission<T> {
 
 /// Who has its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
+pub struct Turn {
     origin: Origin,
     /// It waited so long that it may have given up by now.
     late: bool,
@@ -76,7 +76,7 @@ struct Place<T> {
 }
 
 impl<T> Admission<T> {
-    pub(crate) fn new(settings: &Settings, now: Instant) -> Self {
+    pub fn new(settings: &Settings, now: Instant) -> Self {
         Self {
             places: settings.pending_joins.max(1),
             waiting_places: settings.waiting_joins.max(1),
@@ -91,13 +91,7 @@ impl<T> Admission<T> {
     }
 
     /// Somebody wants to join: it waits until [`Admission::next`] gives it back, or is given back at once.
-    pub(crate) fn ask(
-        &mut self,
-        origin: Origin,
-        validated: bool,
-        join: T,
-        now: Instant,
-    ) -> Result<(), (Denied, T)> {
+    pub fn ask(&mut self, origin: Origin, validated: bool, join: T, now: Instant) -> Result<(), (Denied, T)> {
         // Nobody can fill the queue in another's name.
         if !validated && self.waiting + self.at_work >= self.places.div_ceil(4) {
             return Err((Denied::Retry, join));
@@ -122,7 +116,7 @@ impl<T> Admission<T> {
     }
 
     /// The next one that may go on, if there is a place at work; call [`Admission::left`] when it is done.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<(Turn, T)> {
+    pub fn next(&mut self, now: Instant) -> Option<(Turn, T)> {
         if self.at_work >= self.places || !self.of_all.has_one(now) {
             return None;
         }
@@ -152,7 +146,7 @@ impl<T> Admission<T> {
     }
 
     /// A join that [`Admission::next`] gave is done.
-    pub(crate) fn left(&mut self, Turn { origin, late }: Turn, failed: bool, now: Instant) {
+    pub fn left(&mut self, Turn { origin, late }: Turn, failed: bool, now: Instant) {
         self.at_work = self.at_work.saturating_sub(1);
         let failed = failed && !late;
         if failed {
@@ -168,7 +162,7 @@ impl<T> Admission<T> {
 
     /// Forgets joins that have waited for too long, whose agents have given up, and origins that nothing is known of
     /// any more but that they were well-behaved. Says how many joins were forgotten.
-    pub(crate) fn forget_the_old(&mut self, now: Instant) -> usize {
+    pub fn forget_the_old(&mut self, now: Instant) -> usize {
         let mut gone = 0;
         for place in self.origins.values_mut() {
             while place.queue.front().is_some_and(|(since, _)| now.duration_since(*since) > self.patience) {

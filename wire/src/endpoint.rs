@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
@@ -14,9 +15,11 @@ use crate::failures::Failures;
 use crate::link::{CLOSED, HELLO_LIMIT, TOO_SLOW, halves};
 use crate::patience::Patience;
 use crate::session_registry::SessionRegistry;
+use crate::to_coordinator::Hello;
+use crate::version_negotiation::for_people;
 use crate::{
-    AgentLink, AgentReceiver, AgentSender, Identity, Peer, Role, Settings, VersionOffer, WireError, resets,
-    tls,
+    AgentLink, AgentReceiver, AgentSender, CertificateFacts, Identity, Peer, Role, Settings, VersionOffer,
+    WireError, resets, tls,
 };
 
 /// Where agents join. Any number of them join at the same time; one that is silent or wrong keeps no other waiting, and
@@ -220,6 +223,10 @@ async fn admit(incoming: quinn::Incoming, settings: Settings) -> Result<AgentLin
             sender.refuse(&error.to_string()).await;
             Err(error)
         }
+        Some(Ok(Greeted::OfAnotherPool { sender, error })) => {
+            sender.refuse(&error.to_string()).await;
+            Err(error)
+        }
         Some(Err(error)) => Err(error),
         None => {
             connection.close(TOO_SLOW, b"no Hello came in time");
@@ -231,6 +238,7 @@ async fn admit(incoming: quinn::Incoming, settings: Settings) -> Result<AgentLin
 enum Greeted {
     Agreed(Box<AgentLink>),
     Foreign { sender: AgentSender, ours: VersionOffer, theirs: VersionOffer },
+    OfAnotherPool { sender: AgentSender, error: WireError },
 }
 
 /// Versions, then `Hello`.
@@ -238,7 +246,7 @@ async fn greet(connection: quinn::Connection, peer: Peer, settings: &Settings) -
     let lost = |error| WireError::from_connection(peer, settings.idle, error);
     let streams = connection.accept_bi().await.map_err(lost)?;
     let (mut sender, mut receiver): (AgentSender, AgentReceiver) =
-        halves(Arc::new(connection), peer, settings.idle, streams);
+        halves(Arc::new(connection.clone()), peer, settings.idle, streams);
 
     let ours = VersionOffer::new(&settings.versions);
     let theirs = receiver.receive_offer(HELLO_LIMIT).await?;
@@ -246,12 +254,39 @@ async fn greet(connection: quinn::Connection, peer: Peer, settings: &Settings) -
     let Some(version) = ours.common_version(&theirs) else {
         return Ok(Greeted::Foreign { sender, ours, theirs });
     };
-    let hello = receiver.receive_hello().await?;
-    Ok(Greeted::Agreed(Box::new(AgentLink { hello, peer: peer.address, version, sender, receiver })))
+    let mut hello = receiver.receive_hello().await?;
+    let certificate = certificate_of(&connection);
+    if let Some(error) = certificate.as_ref().and_then(|facts| hold_to_its_pool(facts, &mut hello, peer)) {
+        return Ok(Greeted::OfAnotherPool { sender, error });
+    }
+    let name = certificate.map(|facts| facts.name);
+    let link = AgentLink { hello, peer: peer.address, certificate: name, version, sender, receiver };
+    Ok(Greeted::Agreed(Box::new(link)))
+}
+
+fn certificate_of(connection: &quinn::Connection) -> Option<CertificateFacts> {
+    let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    CertificateFacts::of(chain.first()?)
+}
+
+/// A certificate that is for a pool makes its agent one of that pool, and of no other.
+fn hold_to_its_pool(facts: &CertificateFacts, hello: &mut Hello, peer: Peer) -> Option<WireError> {
+    let pool = facts.pool.as_ref()?;
+    let said = &mut hello.belongs.pool;
+    if said.is_empty() {
+        said.clone_from(pool);
+    }
+    (said != pool).then(|| WireError::OtherPool {
+        peer,
+        name: for_people(facts.name.as_bytes(), SHOWN_CHARACTERS),
+        pool: for_people(pool.as_bytes(), SHOWN_CHARACTERS),
+        said: said.clone(),
+    })
 }
 
 /// How often what waits is looked at.
 const TICK: Duration = Duration::from_millis(250);
 /// First packets of a few thousand agents, octets.
 const RECEIVE_BUFFER: usize = 8 << 20;
+const SHOWN_CHARACTERS: usize = 100;
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);

@@ -132,6 +132,20 @@ pub enum WireError {
         /// Why, in its words.
         reason: String,
     },
+    /// The agent says that it belongs to another pool than the one that its certificate is for.
+    #[error(
+        "the certificate of the {peer} (`{name}`) is for pool {pool}, and it says that it belongs to pool {said}; start it with `--pool {pool}`, or without"
+    )]
+    OtherPool {
+        /// Who.
+        peer: Peer,
+        /// To whom the certificate was issued.
+        name: String,
+        /// For which pool.
+        pool: String,
+        /// Where it says that it belongs.
+        said: String,
+    },
     /// A frame cannot be sent or understood. The link is unusable afterwards.
     #[error("{peer}: {source}")]
     Frame {
@@ -188,6 +202,16 @@ impl WireError {
                 | Self::Gone { .. }
                 | Self::Unresolved { .. }
         )
+    }
+
+    /// Whether the other side says that our certificate was revoked.
+    pub fn is_revocation(&self) -> bool {
+        matches!(self, Self::OurCertificateRefused { fault: CertificateFault::Revoked, .. })
+    }
+
+    /// What the end of a connection means that [`crate::dial`] opened.
+    pub fn of_connection(peer: Peer, idle: Duration, error: ConnectionError) -> Self {
+        Self::from_connection(peer, idle, error)
     }
 
     /// Says what a connection's end means; `idle` is how long this side waits for a quiet peer.

@@ -39,7 +39,7 @@ pub async fn join_with(
 ) -> Result<CoordinatorLink, WireError> {
     identity.expect_role(Role::Agent)?;
     let config = tls::client_config(identity, &settings)?;
-    let (host, port) = host_and_port(coordinator)?;
+    let (host, port) = host_and_port(coordinator, crate::PORT)?;
     let addresses = resolve(coordinator, host, port, settings.join).await?;
     let connection = connect_to_first(&addresses, host, &config, &settings).await?;
     let peer = Peer { role: Role::Coordinator, address: connection.remote_address() };
@@ -47,6 +47,30 @@ pub async fn join_with(
         Some(link) => link,
         None => Err(WireError::TooSlow { peer, after: settings.join }),
     }
+}
+
+/// A connection to `host` or `host:port` (this port where none is given), with another protocol than an agent's: the name of
+/// the host stands in the TLS of `config` for whoever wants to look at it.
+///
+/// # Errors
+/// As [`join`], of the connection.
+pub async fn dial(
+    to: &str,
+    port: u16,
+    config: &quinn::ClientConfig,
+    settings: &Settings,
+) -> Result<quinn::Connection, WireError> {
+    let (host, port) = host_and_port(to, port)?;
+    let addresses = resolve(to, host, port, settings.join).await?;
+    connect_to_first(&addresses, host, config, settings).await
+}
+
+/// The host of `host` or `host:port`.
+///
+/// # Errors
+/// It is neither.
+pub fn host_of(text: &str) -> Result<&str, WireError> {
+    host_and_port(text, crate::PORT).map(|(host, _)| host)
 }
 
 /// Versions, then `Hello`.
@@ -72,12 +96,12 @@ async fn greet(
     Ok(CoordinatorLink { peer: peer.address, version, sender, receiver })
 }
 
-fn host_and_port(text: &str) -> Result<(&str, u16), WireError> {
+fn host_and_port(text: &str, usual: u16) -> Result<(&str, u16), WireError> {
     let not_an_address = || WireError::NotAnAddress { text: text.to_owned() };
     let has_port = text.rsplit_once(':').filter(|(host, port)| !port.contains(']') && !host.is_empty());
     let (host, port) = match has_port {
         Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0).ok_or_else(not_an_address)?),
-        None => (text, crate::PORT),
+        None => (text, usual),
     };
     let host = match host.strip_prefix('[') {
         Some(bracketed) => bracketed.strip_suffix(']').ok_or_else(not_an_address)?,
@@ -170,14 +194,14 @@ mod tests {
 
     #[test]
     fn coordinator_address_forms_are_told_apart() {
-        assert_eq!(host_and_port("10.0.0.1:7700").unwrap(), ("10.0.0.1", 7700));
-        assert_eq!(host_and_port("[::1]:7700").unwrap(), ("::1", 7700));
-        assert_eq!(host_and_port("coordinator.lab:1").unwrap(), ("coordinator.lab", 1));
-        assert_eq!(host_and_port("coordinator.lab").unwrap(), ("coordinator.lab", 7400));
-        assert_eq!(host_and_port("127.0.0.1").unwrap(), ("127.0.0.1", 7400));
-        assert_eq!(host_and_port("[::1]").unwrap(), ("::1", 7400));
+        assert_eq!(host_and_port("10.0.0.1:7700", 7400).unwrap(), ("10.0.0.1", 7700));
+        assert_eq!(host_and_port("[::1]:7700", 7400).unwrap(), ("::1", 7700));
+        assert_eq!(host_and_port("coordinator.lab:1", 7400).unwrap(), ("coordinator.lab", 1));
+        assert_eq!(host_and_port("coordinator.lab", 7400).unwrap(), ("coordinator.lab", 7400));
+        assert_eq!(host_and_port("127.0.0.1", 7400).unwrap(), ("127.0.0.1", 7400));
+        assert_eq!(host_and_port("[::1]", 7400).unwrap(), ("::1", 7400));
         for wrong in ["", "lab:", "lab:x", "lab:0", "lab:70000", ":7700", "::1:7700", "[::1:7700", "a b:1"] {
-            let error = host_and_port(wrong).unwrap_err().to_string();
+            let error = host_and_port(wrong, 7400).unwrap_err().to_string();
             assert!(
                 error.starts_with(&format!("`{wrong}` is not a coordinator's address: write a name")),
                 "{error}"

@@ -9,7 +9,7 @@
 //!                                                     link    ── frames ── ToAgent / ToCoordinator
 //! ```
 
-mod admission;
+pub mod admission;
 pub mod attempts;
 pub mod away;
 pub mod bounds;
@@ -37,8 +37,11 @@ pub mod visitor_audit;
 pub use endpoint::CoordinatorEndpoint;
 pub use error::{CertificateFault, Peer, WireError};
 pub use frame::FrameError;
-pub use identity::{Authority, Identity, IdentityError, Role, ValidUntil};
-pub use join::{join, join_with};
+pub use identity::{
+    Authority, AuthorityCommand, CertificateFacts, CertificateRequest, Grant, Identity, IdentityError,
+    IdentitySlot, NewKey, Role, ValidUntil, key_hash,
+};
+pub use join::{dial, host_of, join, join_with};
 pub use link::{
     AgentLink, AgentReceiver, AgentSender, CoordinatorLink, CoordinatorReceiver, CoordinatorSender, Receiver,
     Sender,

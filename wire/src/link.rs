@@ -36,6 +36,8 @@ pub struct AgentLink {
     pub hello: Hello,
     /// From where.
     pub peer: SocketAddr,
+    /// To whom its certificate was issued.
+    pub certificate: Option<String>,
     /// The version of the messages that both speak.
     pub version: u16,
     pub(crate) sender: AgentSender,

@@ -1,22 +1,29 @@
 //! The agents that are connected, so that one whose certificate is revoked meanwhile is cut off.
 
 use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{CertificateError, Error};
 
 use crate::identity::{IdentityError, Stamp};
-use crate::link::REVOKED;
+use crate::link::{CLOSED, REVOKED};
 use crate::tls::AgentVerifier;
-use crate::{Identity, WireError};
+use crate::{CertificateFacts, Identity, WireError};
 
 /// The connected agents, and the judgement of their certificates.
 pub(crate) struct SessionRegistry {
     identity: Identity,
     verifier: Arc<AgentVerifier>,
     stamp: Option<Stamp>,
-    connections: Vec<Weak<quinn::Connection>>,
+    connections: Vec<Joined>,
+}
+
+/// A connection, and until when the certificate that was shown on it is valid.
+struct Joined {
+    connection: Weak<quinn::Connection>,
+    until: Option<SystemTime>,
 }
 
 impl SessionRegistry {
@@ -39,13 +46,27 @@ impl SessionRegistry {
     }
 
     pub(crate) fn joined(&mut self, connection: &Arc<quinn::Connection>) {
-        self.connections.push(Arc::downgrade(connection));
+        let until = shown(connection).and_then(|chain| Some(CertificateFacts::of(chain.first()?)?.until));
+        self.connections.push(Joined { connection: Arc::downgrade(connection), until });
+    }
+
+    /// Ends connections that have outlived their certificate by far: an agent that renews joins again at once with the new one, and
+    /// one that does not is let in no more.
+    fn end_outlived(&self, now: SystemTime) {
+        let is_outlived = |joined: &&Joined| joined.until.is_some_and(|until| until + OUTLIVED < now);
+        for connection in
+            self.connections.iter().filter(is_outlived).filter_map(|one| one.connection.upgrade())
+        {
+            tracing::info!(address = %connection.remote_address(), "an agent's certificate ended a day ago: it has to join anew");
+            connection.close(CLOSED, b"its certificate ended a day ago: it has to join with a newer one");
+        }
     }
 
     /// Looks whether the list of revoked certificates has changed. A list that is gone or wrong changes nothing: whoever
     /// is revoked stays so.
     pub(crate) fn tick(&mut self) {
-        self.connections.retain(|connection| connection.strong_count() > 0);
+        self.connections.retain(|joined| joined.connection.strong_count() > 0);
+        self.end_outlived(SystemTime::now());
         let Some(file) = self.identity.revoked_file() else { return };
         let stamp = file.stamp();
         if stamp == self.stamp {
@@ -68,7 +89,8 @@ impl SessionRegistry {
     /// How many agents were cut off.
     fn reread(&self) -> Result<usize, IdentityError> {
         self.verifier.set_revoked(self.identity.read_revoked()?)?;
-        let revoked = self.connections.iter().filter_map(Weak::upgrade).filter(|one| self.is_revoked(one));
+        let revoked = self.connections.iter().filter_map(|one| one.connection.upgrade());
+        let revoked = revoked.filter(|one| self.is_revoked(one));
         Ok(revoked
             .map(|connection| {
                 tracing::warn!(address = %connection.remote_address(), "an agent's certificate is revoked: cut off");
@@ -77,11 +99,24 @@ impl SessionRegistry {
             .count())
     }
 
+    /// Also where its certificate has ended meanwhile: its agent may have a newer one.
     fn is_revoked(&self, connection: &quinn::Connection) -> bool {
-        let Some(identity) = connection.peer_identity() else { return false };
-        let Ok(chain) = identity.downcast::<Vec<CertificateDer<'static>>>() else { return false };
+        let Some(chain) = shown(connection) else { return false };
         let Some((end_entity, intermediates)) = chain.split_first() else { return false };
-        let judged = self.verifier.verify_client_cert(end_entity, intermediates, UnixTime::now());
+        let end =
+            CertificateFacts::of(end_entity).and_then(|facts| facts.until.duration_since(UNIX_EPOCH).ok());
+        let now = UnixTime::now();
+        let at =
+            end.map(UnixTime::since_unix_epoch).filter(|end| end.as_secs() < now.as_secs()).unwrap_or(now);
+        let judged = self.verifier.verify_client_cert(end_entity, intermediates, at);
         matches!(judged, Err(Error::InvalidCertificate(CertificateError::Revoked)))
     }
 }
+
+/// The certificates that were shown on a connection.
+fn shown(connection: &quinn::Connection) -> Option<Vec<CertificateDer<'static>>> {
+    connection.peer_identity()?.downcast().ok().map(|chain| *chain)
+}
+
+/// So long a connection goes on whose certificate has ended.
+const OUTLIVED: Duration = Duration::from_secs(24 * 3600);

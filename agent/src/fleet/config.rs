@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use identity::Membership;
-use wire::{Identity, WireError};
+use wire::{IdentitySlot, WireError};
 
 use super::holder::HolderSettings;
 use super::observer::Observer;
@@ -19,8 +19,8 @@ pub struct AgentConfig {
     pub workers: usize,
     /// The place in the queue for a processor that the workers' threads ask for.
     pub priority: host::Priority,
-    /// Its certificate.
-    pub identity: Identity,
+    /// Its certificate, which may be renewed meanwhile: a new connection shows the one that is there then.
+    pub identity: IdentitySlot,
     /// `host:port` of the coordinator.
     pub coordinator: String,
     /// The program's version, for the other side's errors and the report.
@@ -45,13 +45,13 @@ pub struct AgentConfig {
 
 impl AgentConfig {
     /// The usual settings for everything else.
-    pub fn new(name: String, identity: Identity, coordinator: String) -> Self {
+    pub fn new(name: String, identity: impl Into<IdentitySlot>, coordinator: String) -> Self {
         let usual = HolderSettings::default();
         Self {
             name,
             workers: 1,
             priority: host::Priority::None,
-            identity,
+            identity: identity.into(),
             coordinator,
             program: usual.program,
             gtpu_address: None,

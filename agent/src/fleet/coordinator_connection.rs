@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use wire::to_agent::{ToAgent, Welcome};
 use wire::to_coordinator::{Hello, ToCoordinator};
-use wire::{CoordinatorLink, CoordinatorReceiver, CoordinatorSender, Identity, WireError};
+use wire::{CoordinatorLink, CoordinatorReceiver, CoordinatorSender, IdentitySlot, WireError};
 
 /// What comes of a connection.
 pub(crate) enum FromCoordinator {
@@ -26,7 +26,7 @@ pub(crate) enum FromCoordinator {
 
 /// Joins, sends and receives; never waits for the other side to read.
 pub(crate) struct CoordinatorConnection {
-    identity: Identity,
+    identity: IdentitySlot,
     coordinator: String,
     state: State,
     /// Waited for before the last attempt; grows until one succeeds.
@@ -62,7 +62,7 @@ struct Counts {
 }
 
 impl CoordinatorConnection {
-    pub(crate) fn new(identity: Identity, coordinator: String) -> Self {
+    pub(crate) fn new(identity: IdentitySlot, coordinator: String) -> Self {
         Self {
             identity,
             coordinator,
@@ -100,7 +100,7 @@ impl CoordinatorConnection {
 
     /// Calls the coordinator.
     pub(crate) fn call(&mut self, hello: Hello) {
-        let (identity, coordinator) = (self.identity.clone(), self.coordinator.clone());
+        let (identity, coordinator) = (self.identity.current(), self.coordinator.clone());
         let joining = tokio::spawn(async move {
             let mut link = wire::join(&coordinator, &identity, hello).await?;
             let peer = wire::Peer { role: wire::Role::Coordinator, address: link.peer };

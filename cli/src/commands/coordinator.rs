@@ -8,6 +8,8 @@ use identity::Membership;
 use scenarios::Plan;
 use wire::{Identity, Role};
 
+use super::certs::authority::{AuthorityOptions, PolicyOptions};
+use super::certs::serve;
 use super::scenario::ScenarioArguments;
 use crate::exit::{self, Exit};
 use crate::metrics::{Metrics, Seen};
@@ -48,8 +50,25 @@ pub(crate) struct Arguments {
     /// The ledger of the target's charging function, read at the end of the run; without it billing is not reconciled.
     #[arg(long, value_name = "FILE")]
     charging: Option<PathBuf>,
+    /// Serves enrolment beside the run, at this address (UDP, port 7401 where none is named): agents with a token get their certificates
+    /// here. Needs authority.key in the folder of --certs, or --authority-command.
+    #[arg(long, value_name = "ADDRESS[:PORT]", num_args = 0..=1, require_equals = true, default_missing_value = "0.0.0.0", value_parser = serve::listen)]
+    enrol: Option<SocketAddr>,
+    #[command(flatten)]
+    policy: PolicyOptions,
+    #[command(flatten)]
+    authority: AuthorityOptions,
     #[command(flatten)]
     campaign: campaign::Options,
+}
+
+/// Serves enrolment for as long as this process lives, where that is asked for.
+fn serve_enrolment(arguments: &Arguments, certs: &Path) -> Result<(), Error> {
+    if let Some(address) = arguments.enrol {
+        let server = serve::open(certs, &arguments.authority, arguments.policy.policy()?, address)?;
+        tokio::spawn(server.serve());
+    }
+    Ok(())
 }
 
 /// Which agents the run takes: of the pool that is given, or that the scenario asks for, with the labels of both.
@@ -66,7 +85,7 @@ fn agents_like(arguments: &Arguments, plan: &Plan) -> Membership {
 fn metrics(options: &campaign::Options, run: &mut RunConfig, identity: &Identity) -> Result<Metrics, Error> {
     run.observers = options.metrics.observers();
     let seen = run.observers.iter().map(|observers| Seen::Run(observers.subscribe())).collect();
-    Metrics::open(&options.metrics, "coordinator", Some(identity), seen)
+    Metrics::open(&options.metrics, "coordinator", Some(&identity.clone().into()), seen)
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
@@ -103,6 +122,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
             charging: arguments.charging.clone(),
             ..ends.run
         };
+        serve_enrolment(&arguments, run.certs.as_deref().context("--certs is needed")?)?;
         let metrics = metrics(&arguments.campaign, &mut run, &ends.identity)?;
         let coordinator = Coordinator::bind(CoordinatorConfig { run, ..ends }).await?;
         eprintln!("coordinator: waiting on {} for {agents} agents{of}", coordinator.local_addr());
@@ -126,6 +146,7 @@ async fn resume(run: &Path, arguments: &Arguments) -> Result<Exit, Error> {
     let ends = arguments.campaign.coordinator_config(listen, identity(certs)?, "");
     let mut run = RunConfig { certs: Some(std::path::absolute(certs).context("--certs")?), ..ends.run };
     let metrics = metrics(&arguments.campaign, &mut run, &ends.identity)?;
+    serve_enrolment(arguments, certs)?;
     let config = CoordinatorConfig { run, ..ends };
     let (coordinator, plan) = Coordinator::resume(config, interrupted).await.map_err(exit::of_coordinator)?;
     eprintln!("coordinator: took up {} on {}", folder.display(), coordinator.local_addr());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Error};
 use metrics::{Agent, Core, Endpoint, Labels, Process, Push, Run, Source, Supervisor};
-use wire::Identity;
+use wire::IdentitySlot;
 
 use super::{Options, Seen};
 use crate::commands::{host_name, interrupted};
@@ -23,7 +23,7 @@ impl Metrics {
     pub(crate) fn open(
         options: &Options,
         part: &'static str,
-        identity: Option<&Identity>,
+        identity: Option<&IdentitySlot>,
         seen: Vec<Seen>,
     ) -> Result<Self, Error> {
         let linger = options.metrics_linger;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Error, ensure};
-use wire::Identity;
+use wire::IdentitySlot;
 
 use super::{Options, Seen};
 
@@ -15,7 +15,7 @@ impl Metrics {
     pub(crate) fn open(
         options: &Options,
         _: &'static str,
-        _: Option<&Identity>,
+        _: Option<&IdentitySlot>,
         _: Vec<Seen>,
     ) -> Result<Self, Error> {
         ensure!(

@@ -189,6 +189,11 @@ impl Process {
         panic!("the process ended without saying {text:?}; it said:\n{}", self.said.join("\n"));
     }
 
+    /// What was read so far.
+    pub fn said(&self) -> &[String] {
+        &self.said
+    }
+
     /// Sends a signal, such as `INT`.
     pub fn signal(&self, name: &str) {
         let status =

@@ -346,6 +346,7 @@ impl Run {
 
     fn arrive(&mut self, joined: AgentLink) {
         let (hello, peer) = (Box::new(joined.hello.clone()), joined.peer);
+        tracing::info!(name = hello.name, %peer, certificate = joined.certificate, "an agent has joined");
         let link = self.links.arrive(joined);
         self.handle(Input::Joined { link, hello, peer }, Instant::now());
     }

@@ -99,4 +99,21 @@ impl SpotWatcher {
     }
 }
 
+/// The identity document of this instance, and its signature (base64), for who wants to know which instance it is.
+///
+/// # Errors
+/// The service does not answer, or has none.
+pub async fn identity_document(endpoint: &Endpoint) -> Result<(String, String), String> {
+    let mut imds = Imds::new(endpoint.clone());
+    let mut texts = Vec::new();
+    for page in ["document", "signature"] {
+        let path = format!("/latest/dynamic/instance-identity/{page}");
+        let body = imds.page(&path).await.map_err(|error| error.to_string())?;
+        let body = body.ok_or_else(|| format!("it has no {path}"))?;
+        texts.push(String::from_utf8(body.to_vec()).map_err(|_| format!("{path} is no text"))?);
+    }
+    let [document, signature] = texts.try_into().map_err(|_| "it has no document".to_owned())?;
+    Ok((document, signature))
+}
+
 const MOST_TOLD: usize = 16;

@@ -20,7 +20,7 @@ pub(crate) fn be_a_supervisor() {
         let config = SupervisorConfig {
             arguments: ["--ignored", "--exact", "child_process", "--nocapture"].map(Into::into).to_vec(),
             name: "spot agent".to_owned(),
-            identity: Identity::load(certs.as_ref(), Role::Agent).unwrap(),
+            identity: Identity::load(certs.as_ref(), Role::Agent).unwrap().into(),
             coordinator: var("TEST_COORDINATOR"),
             control: Some(Control::open(&folder(), "spot agent").unwrap()),
             spot: (!metadata.is_empty()).then(|| SpotSettings {

@@ -6,17 +6,37 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType, date_time_ymd,
+    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, date_time_ymd,
 };
+use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::command::AuthorityCommand;
+use super::facts::{POOL, key_hash};
+use super::request::CertificateRequest;
 use super::revoked::RevokedFile;
+use super::signer::{AuthorityKey, CommandKey};
 use super::{Identity, IdentityError, Pem, Role, ValidUntil, files};
 use crate::tls::{self, ANY_HOST, role_name};
 
 /// A fleet's authority: whom it issues a certificate to belongs to the fleet.
 pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+    issuer: Issuer<'static, AuthorityKey>,
     certificate_pem: String,
+}
+
+/// What a certificate says that is issued on request.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The agent's name.
+    pub name: String,
+    /// The pool that it is for; nothing for none in particular.
+    pub pool: Option<String>,
+    /// Its serial number: 16 random octets.
+    pub serial: [u8; 16],
+    /// When it is issued; it is valid from a day before.
+    pub at: SystemTime,
+    /// Until when it is valid.
+    pub until: SystemTime,
 }
 
 impl Authority {
@@ -25,12 +45,26 @@ impl Authority {
     /// # Errors
     /// No key can be generated.
     pub fn generate(name: &str) -> Result<Self, IdentityError> {
+        let key = KeyPair::generate().map_err(|error| IdentityError::not_made(&error))?;
+        Self::begin(name, AuthorityKey::Here(Box::new(key)))
+    }
+
+    /// A new authority, whose key this program has.
+    ///
+    /// # Errors
+    /// What the program says.
+    pub fn generate_elsewhere(name: &str, command: AuthorityCommand) -> Result<Self, IdentityError> {
+        let public = command.public_key().map_err(IdentityError::of_command)?;
+        Self::begin(name, AuthorityKey::Elsewhere(elsewhere(command, &public)?))
+    }
+
+    fn begin(name: &str, key: AuthorityKey) -> Result<Self, IdentityError> {
         let now = SystemTime::now();
         let mut params = params(name, now - BACKDATED, now + AUTHORITY_VALID);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().map_err(|error| IdentityError::not_made(&error))?;
-        let certificate = params.self_signed(&key).map_err(|error| IdentityError::not_made(&error))?;
+        let certificate = params.self_signed(&key);
+        let certificate = certificate.map_err(|error| IdentityError::not_signed(&error, key.trouble()))?;
         Ok(Self { certificate_pem: certificate.pem(), issuer: Issuer::new(params, key) })
     }
 
@@ -80,24 +114,58 @@ impl Authority {
         from: SystemTime,
         until: SystemTime,
     ) -> Result<Identity, IdentityError> {
-        let mut params = params(name, from, until);
-        params.subject_alt_names = vec![subject(role_name(role))?];
+        let mut names = vec![role_name(role)];
         if hosts.is_empty() {
-            params.subject_alt_names.push(subject(ANY_HOST)?);
+            names.push(ANY_HOST);
         }
-        for host in hosts {
-            params.subject_alt_names.push(subject(host)?);
-        }
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![match role {
+        names.extend(hosts.iter().map(String::as_str));
+        let usage = match role {
             Role::Coordinator => ExtendedKeyUsagePurpose::ServerAuth,
             Role::Agent => ExtendedKeyUsagePurpose::ClientAuth,
-        }];
-        params.use_authority_key_identifier_extension = true;
+        };
+        let params = leaf(params(name, from, until), &names, usage)?;
         let key = KeyPair::generate().map_err(|error| IdentityError::not_made(&error))?;
-        let certificate =
-            params.signed_by(&key, &self.issuer).map_err(|error| IdentityError::not_made(&error))?;
-        Ok(Identity::from_pem(role, &self.certificate_pem, &certificate.pem(), &key.serialize_pem()))
+        let certificate = self.sign(&params, &key)?;
+        Ok(Identity::from_pem(role, &self.certificate_pem, &certificate, &key.serialize_pem()))
+    }
+
+    /// A certificate for an agent that has shown who it is, PEM.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn issue_to(&self, request: &CertificateRequest, grant: &Grant) -> Result<String, IdentityError> {
+        let mut params = params(&grant.name, grant.at - BACKDATED, grant.until);
+        if let Some(pool) = &grant.pool {
+            params.distinguished_name.push(DnType::OrganizationalUnitName, format!("{POOL}{pool}"));
+        }
+        params.serial_number = Some(SerialNumber::from_slice(&grant.serial));
+        let params = leaf(params, &[role_name(Role::Agent), ANY_HOST], ExtendedKeyUsagePurpose::ClientAuth)?;
+        self.sign(&params, request.public())
+    }
+
+    /// A certificate and key, PEM, for a server of this DNS name, which is never resolved.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn issue_server(&self, name: &str, valid: Duration) -> Result<(String, String), IdentityError> {
+        let now = SystemTime::now();
+        let params =
+            leaf(params(name, now - BACKDATED, now + valid), &[name], ExtendedKeyUsagePurpose::ServerAuth)?;
+        let key = KeyPair::generate().map_err(|error| IdentityError::not_made(&error))?;
+        Ok((self.sign(&params, &key)?, key.serialize_pem()))
+    }
+
+    fn sign(&self, params: &CertificateParams, key: &impl PublicKeyData) -> Result<String, IdentityError> {
+        let certificate = params.signed_by(key, &self.issuer);
+        let trouble = || self.issuer.key().trouble();
+        certificate
+            .map(|certificate| certificate.pem())
+            .map_err(|error| IdentityError::not_signed(&error, trouble()))
+    }
+
+    /// SHA-256 of its public key: what agents pin it by.
+    pub fn pin(&self) -> [u8; 32] {
+        key_hash(&self.issuer.key().subject_public_key_info())
     }
 
     /// Loads `authority.pem` and `authority.key`, and checks that they belong together.
@@ -113,7 +181,27 @@ impl Authority {
             path: key.source.clone(),
             reason: error.to_string(),
         })?;
-        let issuer = Issuer::from_ca_cert_pem(&certificate.text, pair).map_err(|error| {
+        Self::checked(certificate, AuthorityKey::Here(Box::new(pair)), key.source)
+    }
+
+    /// Loads `authority.pem` alone; this program has its key.
+    ///
+    /// # Errors
+    /// Names the file or the program, what is wrong, and what to do.
+    pub fn load_elsewhere(folder: &Path, command: AuthorityCommand) -> Result<Self, IdentityError> {
+        let certificate = files::read(&folder.join(files::AUTHORITY))?;
+        let der = certificate.certificates()?.swap_remove(0);
+        let public = X509Certificate::from_der(&der).map(|(_, one)| one.public_key().raw.to_vec());
+        let public = public.map_err(|error| IdentityError::NotACertificate {
+            path: certificate.source.clone(),
+            reason: error.to_string(),
+        })?;
+        let key = elsewhere(command, &public)?;
+        Self::checked(certificate, AuthorityKey::Elsewhere(key), "--authority-command".to_owned())
+    }
+
+    fn checked(certificate: Pem, key: AuthorityKey, source: String) -> Result<Self, IdentityError> {
+        let issuer = Issuer::from_ca_cert_pem(&certificate.text, key).map_err(|error| {
             IdentityError::NotACertificate { path: certificate.source.clone(), reason: error.to_string() }
         })?;
         let authority = Self { issuer, certificate_pem: certificate.text.clone() };
@@ -121,7 +209,7 @@ impl Authority {
         match authority.issue("check", Role::Agent, &[])?.check() {
             Ok(()) => Ok(authority),
             Err(IdentityError::OtherAuthority { .. }) => {
-                Err(IdentityError::NotItsKey { key: key.source, certificate: certificate.source })
+                Err(IdentityError::NotItsKey { key: source, certificate: certificate.source })
             }
             Err(error) => {
                 Err(IdentityError::NotACertificate { path: certificate.source, reason: error.to_string() })
@@ -139,8 +227,20 @@ impl Authority {
             files::refuse_existing([&certificate, &key])?;
         }
         files::write(&certificate, &self.certificate_pem)?;
-        files::write_key(&key, &self.issuer.key().serialize_pem())?;
+        if let Some(pem) = self.issuer.key().pem() {
+            files::write_key(&key, &pem)?;
+        }
         RevokedFile::of(folder).begin(&self.issuer, SystemTime::now())
+    }
+
+    /// Enters certificates of these serial numbers in `authority.crl` of this folder, which the coordinator has to see. How many
+    /// were not there yet.
+    ///
+    /// # Errors
+    /// The list cannot be read, signed or written.
+    pub fn revoke_serials(&self, folder: &Path, serials: &[Vec<u8>]) -> Result<usize, IdentityError> {
+        let serials = serials.iter().map(|serial| SerialNumber::from_slice(serial)).collect();
+        RevokedFile::of(folder).add(serials, &self.issuer, SystemTime::now())
     }
 
     /// Revokes the certificate in a file: enters it in `authority.crl` of this folder, which the coordinator has to see.
@@ -160,7 +260,8 @@ impl Authority {
             IdentityError::Expired { .. } | IdentityError::NotValidYet { .. } => Ok(()),
             error => Err(error),
         })?;
-        RevokedFile::of(folder).add(&pem, &self.issuer, SystemTime::now())
+        let file = RevokedFile::of(folder);
+        file.add(vec![super::revoked::serial_of(&pem)?], &self.issuer, SystemTime::now()).map(|new| new > 0)
     }
 
     fn judge(&self, role: Role, certificate: &Pem) -> Result<(), IdentityError> {
@@ -175,6 +276,23 @@ impl Authority {
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
+}
+
+fn elsewhere(command: AuthorityCommand, public: &[u8]) -> Result<CommandKey, IdentityError> {
+    CommandKey::new(command, public).map_err(|error| IdentityError::not_made(&error))
+}
+
+/// What every certificate but the authority's says.
+fn leaf(
+    mut params: CertificateParams,
+    names: &[&str],
+    usage: ExtendedKeyUsagePurpose,
+) -> Result<CertificateParams, IdentityError> {
+    params.subject_alt_names = names.iter().map(|name| subject(name)).collect::<Result<_, _>>()?;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![usage];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
 }
 
 fn params(name: &str, from: SystemTime, until: SystemTime) -> CertificateParams {

@@ -135,6 +135,12 @@ pub enum IdentityError {
         /// What the library said.
         reason: String,
     },
+    /// The program that signs for the authority does not.
+    #[error("{reason}; see docs/security.md for what such a program has to do")]
+    Command {
+        /// Which program, and what is wrong.
+        reason: String,
+    },
     /// The TLS library does not take the identity.
     #[error("this identity is not usable: {reason}")]
     NotUsable {
@@ -150,6 +156,18 @@ impl IdentityError {
 
     pub(super) fn not_made(error: &rcgen::Error) -> Self {
         Self::NotMade { reason: error.to_string() }
+    }
+
+    pub(super) fn of_command(reason: String) -> Self {
+        Self::Command { reason }
+    }
+
+    /// A signature could not be had; `trouble`: what the program said that signs.
+    pub(super) fn not_signed(error: &rcgen::Error, trouble: Option<String>) -> Self {
+        match (error, trouble) {
+            (rcgen::Error::RemoteKeyError, Some(reason)) => Self::Command { reason },
+            _ => Self::not_made(error),
+        }
     }
 
     /// Says what is wrong with a key.

@@ -8,9 +8,14 @@
 //! ```
 
 mod authority;
+mod command;
 mod error;
+mod facts;
 mod files;
+mod request;
 mod revoked;
+mod signer;
+mod slot;
 mod validity;
 
 use std::fmt;
@@ -22,8 +27,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-pub use authority::Authority;
+pub use authority::{Authority, Grant};
+pub use command::AuthorityCommand;
 pub use error::IdentityError;
+pub use facts::{CertificateFacts, key_hash};
+pub use request::{CertificateRequest, NewKey};
+pub use slot::IdentitySlot;
 pub use validity::ValidUntil;
 
 pub(crate) use revoked::{RevokedFile, Stamp};
@@ -103,6 +112,30 @@ impl Identity {
         Ok(identity)
     }
 
+    /// Loads an agent's certificate and key from one file, with the authority's from another, and checks them. Such a file is
+    /// replaced at once when the certificate is renewed.
+    ///
+    /// # Errors
+    /// As [`Identity::load`].
+    pub fn load_agent(authority: &Path, both: &Path) -> Result<Self, IdentityError> {
+        let pem = Arc::new(files::read_key(both)?);
+        let authority = Arc::new(files::read(authority)?);
+        let identity =
+            Self { role: Role::Agent, authority, certificate: Arc::clone(&pem), key: pem, revoked: None };
+        identity.check()?;
+        Ok(identity)
+    }
+
+    /// What its certificate says.
+    pub fn facts(&self) -> Option<CertificateFacts> {
+        CertificateFacts::of(self.certificate.certificates().ok()?.first()?)
+    }
+
+    /// SHA-256 of its authority's public key.
+    pub fn authority_pin(&self) -> Option<[u8; 32]> {
+        Some(CertificateFacts::of(self.authority.certificates().ok()?.first()?)?.key)
+    }
+
     /// Writes what [`Identity::load`] loads; the key has mode 0600. An `authority.pem` that is the same already may
     /// stay.
     ///
@@ -155,7 +188,10 @@ impl Identity {
     }
 
     /// Judges the certificate as the other side will.
-    pub(crate) fn check(&self) -> Result<(), IdentityError> {
+    ///
+    /// # Errors
+    /// What is wrong with it, or with its key.
+    pub fn check(&self) -> Result<(), IdentityError> {
         let Credentials { roots, revoked, chain, key } = self.credentials()?;
         let key_error =
             |error: rustls::Error| IdentityError::from_key(error, &self.key.source, &self.certificate.source);

@@ -1,19 +1,20 @@
 //! Which certificates of a fleet's authority are no longer good: `authority.crl`, a list that the authority signs
 //! (RFC 5280 §5). The coordinator reads it again whenever it changes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
-    date_time_ymd,
+    CertificateRevocationListParams, Issuer, KeyIdMethod, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject;
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 use super::authority::{AUTHORITY_VALID, BACKDATED};
+use super::signer::AuthorityKey;
 use super::{IdentityError, Pem, files};
 use crate::tls::RevocationList;
 
@@ -55,15 +56,13 @@ impl RevokedFile {
         lists(&pem)
     }
 
-    /// Adds a certificate to the list; false when it was there already.
+    /// Adds certificates to the list; how many were not there already.
     pub(super) fn add(
         &self,
-        certificate: &Pem,
-        issuer: &Issuer<'static, KeyPair>,
+        serials: Vec<SerialNumber>,
+        issuer: &Issuer<'static, AuthorityKey>,
         now: SystemTime,
-    ) -> Result<bool, IdentityError> {
-        let der = certificate.certificates()?.swap_remove(0);
-        let serial = serial_of(&der, certificate)?;
+    ) -> Result<usize, IdentityError> {
         let source = Pem { source: self.source(), text: String::new() };
         let (mut number, mut revoked) = (0, Vec::new());
         for list in self.read()? {
@@ -71,22 +70,26 @@ impl RevokedFile {
             number = number.max(of_list);
             revoked.append(&mut those);
         }
-        if revoked.iter().any(|one| one.serial_number.to_bytes() == serial.to_bytes()) {
-            return Ok(false);
-        }
-        revoked.push(RevokedCertParams {
-            serial_number: serial,
+        let known: BTreeSet<Vec<u8>> = revoked.iter().map(|one| one.serial_number.to_bytes()).collect();
+        let before = revoked.len();
+        let new = serials.into_iter().filter(|serial| !known.contains(&serial.to_bytes()));
+        revoked.extend(new.map(|serial_number| RevokedCertParams {
+            serial_number,
             revocation_time: date_time_ymd(1970, 1, 1) + since_1970(now),
             reason_code: None,
             invalidity_date: None,
-        });
-        self.write(number + 1, revoked, issuer, now).map(|()| true)
+        }));
+        let new = revoked.len() - before;
+        if new > 0 {
+            self.write(number + 1, revoked, issuer, now)?;
+        }
+        Ok(new)
     }
 
     /// Begins the list of a new authority: nothing is revoked.
     pub(super) fn begin(
         &self,
-        issuer: &Issuer<'static, KeyPair>,
+        issuer: &Issuer<'static, AuthorityKey>,
         now: SystemTime,
     ) -> Result<(), IdentityError> {
         self.write(1, Vec::new(), issuer, now)
@@ -96,7 +99,7 @@ impl RevokedFile {
         &self,
         number: u64,
         revoked: Vec<RevokedCertParams>,
-        issuer: &Issuer<'static, KeyPair>,
+        issuer: &Issuer<'static, AuthorityKey>,
         now: SystemTime,
     ) -> Result<(), IdentityError> {
         let list = CertificateRevocationListParams {
@@ -108,7 +111,7 @@ impl RevokedFile {
             key_identifier_method: KeyIdMethod::Sha256,
         };
         let list = list.signed_by(issuer).and_then(|list| list.pem());
-        let list = list.map_err(|error| IdentityError::not_made(&error))?;
+        let list = list.map_err(|error| IdentityError::not_signed(&error, issuer.key().trouble()))?;
         files::replace(&self.path, &list)
     }
 }
@@ -141,8 +144,10 @@ fn entries(list: &RevocationList, source: &Pem) -> Result<(u64, Vec<RevokedCertP
     Ok((number, revoked.collect()))
 }
 
-fn serial_of(certificate: &[u8], source: &Pem) -> Result<SerialNumber, IdentityError> {
-    match X509Certificate::from_der(certificate) {
+/// The serial number of the first certificate of a text.
+pub(super) fn serial_of(source: &Pem) -> Result<SerialNumber, IdentityError> {
+    let der = source.certificates()?.swap_remove(0);
+    match X509Certificate::from_der(&der) {
         Ok((_, certificate)) => Ok(number_of(certificate.raw_serial())),
         Err(error) => {
             Err(IdentityError::NotACertificate { path: source.source.clone(), reason: error.to_string() })

@@ -1,16 +1,17 @@
 //! An agent: the process that works, or the supervisor that starts it and watches over it.
 
 mod drain;
+mod enrol;
 mod supervised;
 mod work;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Error};
+use anyhow::{Context, Error, ensure};
 use supervisor::Orders;
 use supervisor::spot::Endpoint;
-use wire::{Identity, Role};
+use wire::{Identity, IdentitySlot, Role};
 
 use super::place::Place;
 use crate::exit::Exit;
@@ -23,9 +24,11 @@ pub(crate) struct Arguments {
     /// The coordinator's name or address, and its port where that is not 7400.
     #[arg(long, value_name = "HOST[:PORT]", required = true)]
     coordinator: Option<String>,
-    /// The folder of authority.pem, agent.pem and agent.key (see `roamstorm certs`).
-    #[arg(long, value_name = "DIR", required = true)]
+    /// The folder of authority.pem, agent.pem and agent.key (see `roamstorm certs`), for an agent whose files were copied.
+    #[arg(long, value_name = "DIR")]
     certs: Option<PathBuf>,
+    #[command(flatten)]
+    enrol: enrol::Options,
     /// The name in the report; the host's where none is given.
     #[arg(long)]
     name: Option<String>,
@@ -62,8 +65,8 @@ pub(crate) struct Arguments {
     /// Leaves when EC2's metadata service (IMDSv2) says that this host is to be taken away.
     #[arg(long, requires = "supervised")]
     spot: bool,
-    /// Another metadata service than EC2's own; implies --spot.
-    #[arg(long, value_name = "URL", requires = "supervised")]
+    /// Another metadata service than EC2's own, for --ec2 and --spot; with --supervised it implies --spot.
+    #[arg(long, value_name = "URL")]
     metadata: Option<Endpoint>,
     /// Stays when the metadata service merely recommends to rebalance.
     #[arg(long, requires = "supervised")]
@@ -98,14 +101,43 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
 
 impl Arguments {
     /// Name, certificate and coordinator.
-    fn who_and_where(&self) -> Result<(String, Identity, String), Error> {
-        let certs = self.certs.as_ref().context("--certs is required")?;
+    fn who_and_where(&self) -> Result<Who, Error> {
         let coordinator = self.coordinator.clone().context("--coordinator is required")?;
+        ensure!(
+            self.metadata.is_none() || self.supervised || self.enrol.is_ec2(),
+            "--metadata is for --ec2, and for --supervised with --spot"
+        );
         let name = self.name.clone().unwrap_or_else(super::host_name);
-        let identity = Identity::load(certs, Role::Agent)?;
-        super::say_what_ends_soon(&identity);
-        Ok((name, identity, coordinator))
+        if let Some(certs) = &self.certs {
+            let identity = Identity::load(certs, Role::Agent)?;
+            super::say_what_ends_soon(&identity);
+            return Ok(Who { name, pool: None, slot: identity.into(), joined: None, coordinator });
+        }
+        let joined = enrol::join(&enrol::Asking {
+            options: &self.enrol,
+            coordinator: &coordinator,
+            name: &name,
+            pool: self.pool.as_deref().unwrap_or_default(),
+            metadata: self.metadata.clone().unwrap_or_else(Endpoint::of_ec2),
+            stay: self.stay,
+        })?;
+        let joined = joined.context(
+            "an agent needs a join token (--token-file FILE, or ROAMSTORM_TOKEN; `roamstorm certs DIR token create` makes one), --ec2, or copied files (--certs DIR)",
+        )?;
+        let (name, pool, slot) = (joined.name.clone(), joined.pool.clone(), joined.identity.clone().into());
+        Ok(Who { name, pool, slot, joined: Some(joined), coordinator })
     }
+}
+
+/// Who an agent is, and where it goes.
+struct Who {
+    name: String,
+    /// Of its certificate.
+    pool: Option<String>,
+    slot: IdentitySlot,
+    /// It enrolled: its certificate is renewed.
+    joined: Option<enrol::Joined>,
+    coordinator: String,
 }
 
 /// Where `roamstorm agent drain` finds us; without it everything else works.

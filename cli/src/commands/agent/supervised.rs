@@ -3,13 +3,15 @@ use supervisor::spot::{Endpoint as Metadata, SpotSettings};
 use supervisor::{RestartPolicy, Supervised, SupervisorConfig};
 use tokio::sync::watch;
 
-use super::Arguments;
+use super::{Arguments, Who};
 use crate::exit::Exit;
 use crate::metrics::{Endpoint, Metrics, Seen};
 
 /// The supervisor of an agent, which is this program again, with the same arguments.
 pub(super) fn run(arguments: Arguments) -> Result<Exit, Error> {
-    let (name, identity, coordinator) = arguments.who_and_where()?;
+    let Who { name, slot, joined, coordinator, .. } = arguments.who_and_where()?;
+    // The child renews it.
+    let slot = joined.map_or(slot, |joined| joined.following());
     let endpoint = arguments.metadata.or_else(|| arguments.spot.then(Metadata::of_ec2));
     let spot = endpoint.map(|endpoint| SpotSettings {
         leave_on_rebalance: !arguments.ignore_rebalance,
@@ -18,7 +20,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Error> {
     let (told, supervised) = watch::channel(Supervised::default());
     let options = Endpoint::at(arguments.supervisor_metrics).alone();
     let seen = vec![Seen::Supervisor(supervised)];
-    let _metrics = Metrics::open(&options, "supervisor", Some(&identity), seen)?;
+    let _metrics = Metrics::open(&options, "supervisor", Some(&slot), seen)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let ended = runtime.block_on(async {
@@ -26,7 +28,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Error> {
         let config = SupervisorConfig {
             arguments: std::env::args_os().skip(1).collect(),
             name,
-            identity,
+            identity: slot,
             coordinator,
             control,
             spot,

@@ -2,12 +2,13 @@ use std::time::{Duration, Instant};
 
 use agent::{AgentConfig, AgentError, Interruption};
 use anyhow::{Context, Error};
+use enrolment::EnrolError;
 use identity::Membership;
 use supervisor::control::{Control, Request};
 use supervisor::{Order, Orders};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::Arguments;
+use super::{Arguments, Who};
 use crate::commands::interrupted;
 use crate::exit::{Exit, RunInvalid};
 use crate::metrics::{Metrics, Seen};
@@ -15,10 +16,18 @@ use crate::metrics::{Metrics, Seen};
 /// The agent itself; with orders, the child of a supervisor.
 pub(super) fn run(arguments: Arguments, orders: Option<Orders>) -> Result<Exit, Error> {
     arguments.place.check()?;
-    let (name, identity, coordinator) = arguments.who_and_where()?;
-    let metrics = Metrics::open(&arguments.metrics.alone(), "agent", Some(&identity), vec![Seen::Agent])?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let is_child = orders.is_some();
+    let who = match arguments.who_and_where() {
+        Err(error) if is_child && error.downcast_ref().is_some_and(EnrolError::is_transient) => {
+            tracing::warn!("{error}");
+            return Ok(Exit::TryAgain);
+        }
+        who => who?,
+    };
+    let Who { name, pool, slot, joined, coordinator } = who;
+    let renewing = joined.as_ref().map(|joined| joined.renewing(&slot)).transpose()?;
+    let metrics = Metrics::open(&arguments.metrics.alone(), "agent", Some(&slot), vec![Seen::Agent])?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let config = AgentConfig {
         workers: arguments.workers.map_or(cores, usize::from),
         priority: arguments.place.priority,
@@ -27,20 +36,30 @@ pub(super) fn run(arguments: Arguments, orders: Option<Orders>) -> Result<Exit, 
         mark: orders.as_ref().map(|orders| orders.mark),
         stay: arguments.stay,
         belongs: Membership {
-            pool: arguments.pool.unwrap_or_default(),
+            pool: arguments.pool.or(pool).unwrap_or_default(),
             labels: arguments.labels.into_iter().collect(),
         },
         spool: arguments.spool,
         spool_octets: arguments.spool_limit.saturating_mul(1 << 20),
         patience: arguments.patience,
         observer: metrics.agent(),
-        ..AgentConfig::new(name.clone(), identity, coordinator)
+        ..AgentConfig::new(name.clone(), slot, coordinator)
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
         let control = if is_child { None } else { super::control(&name) };
-        match until_the_end(config, orders, control).await {
+        // What becomes of it is said there; an agent that is not renewed works on for as long as it is let.
+        let renewals = renewing.map(|renewing| tokio::spawn(enrolment::keep_renewed(renewing)));
+        let ended = until_the_end(config, orders, control).await;
+        renewals.iter().for_each(tokio::task::JoinHandle::abort);
+        if let (Some(Err(AgentError::Join(error) | AgentError::Lost(error))), Some(joined)) =
+            (&ended, &joined)
+            && error.is_revocation()
+        {
+            joined.state.put_away()?;
+        }
+        match ended {
             None => Ok(Exit::Invalid),
             Some(Ok(())) => Ok(Exit::Pass),
             Some(Err(AgentError::Join(error))) if is_child && error.is_transient() => {

@@ -1,3 +1,11 @@
+//! A fleet's authority: identities that are copied, tokens for those that are not, and the endpoint where these are shown.
+
+pub(crate) mod authority;
+mod list;
+mod revoke;
+pub(crate) mod serve;
+mod token;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -6,6 +14,7 @@ use wire::{Authority, Role};
 
 use crate::exit::Exit;
 use crate::help;
+use authority::AuthorityOptions;
 
 /// Makes an authority, a coordinator's identity and an agent's; then issues and revokes agents' one by one.
 #[derive(clap::Args)]
@@ -21,6 +30,8 @@ pub(crate) struct Arguments {
     /// For how many days the identities are valid; the authority is for ten years.
     #[arg(long, value_name = "DAYS", default_value_t = DAYS, value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
+    #[command(flatten)]
+    authority: AuthorityOptions,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -39,12 +50,21 @@ enum Command {
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
         days: Option<u16>,
     },
-    /// Revoke an identity: a running coordinator that uses this folder cuts it off and takes it no more.
+    /// Revoke an identity: a running coordinator that uses this folder cuts it off and takes it no more, and nothing of it is renewed.
     #[command(after_help = help::REVOKE)]
-    Revoke {
-        /// The name it was issued to, or the file of its certificate.
-        name: String,
-    },
+    Revoke(revoke::Arguments),
+    /// Make, list and revoke join tokens: what an agent shows that has no certificate.
+    #[command(after_help = help::TOKEN)]
+    Token(token::Arguments),
+    /// Serve enrolment: certificates for who shows a token, or that it is an EC2 instance; renewals for who has one.
+    #[command(after_help = help::SERVE)]
+    Serve(serve::Arguments),
+    /// List the agents that enrolled: name, pool, by which token, until when, whether revoked.
+    #[command(after_help = help::LIST)]
+    List(list::Arguments),
+    /// Print the journal of enrolment: what was issued, renewed, refused and revoked, when, to whom, and why.
+    #[command(after_help = help::LOG)]
+    Log(list::LogArguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
@@ -52,14 +72,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         None => make(arguments),
         Some(Command::Issue { name, force, days }) => {
             let days = days.unwrap_or(arguments.days);
-            issue(&arguments.folder, name, *force || arguments.force, days)
+            issue(arguments, name, *force || arguments.force, days)
         }
-        Some(Command::Revoke { name }) => revoke(&arguments.folder, name),
+        Some(Command::Revoke(revoked)) => revoke::run(&arguments.folder, &arguments.authority, revoked),
+        Some(Command::Token(token)) => token::run(&arguments.folder, token),
+        Some(Command::Serve(served)) => serve::run(&arguments.folder, &arguments.authority, served),
+        Some(Command::List(listed)) => list::run(&arguments.folder, listed),
+        Some(Command::Log(listed)) => list::log(&arguments.folder, listed),
     }
 }
 
 fn make(arguments: &Arguments) -> Result<Exit, Error> {
-    let authority = Authority::generate("roamstorm fleet")?;
+    let authority = arguments.authority.generate("roamstorm fleet")?;
     authority.save(&arguments.folder, arguments.force)?;
     let valid = days(arguments.days);
     let coordinator = authority.issue_for("coordinator", Role::Coordinator, &arguments.hosts, valid)?;
@@ -76,19 +100,22 @@ fn make(arguments: &Arguments) -> Result<Exit, Error> {
             arguments.days
         );
     }
+    println!("agents without files: `roamstorm certs {} token create`", arguments.folder.display());
     println!(
-        "give an agent's machine authority.pem, agent.pem and agent.key; keep authority.key to yourself"
+        "agents with files: give their machines authority.pem, agent.pem and agent.key; keep authority.key to yourself"
     );
     Ok(Exit::Pass)
 }
 
-fn issue(folder: &Path, name: &str, force: bool, valid: u16) -> Result<Exit, Error> {
+fn issue(arguments: &Arguments, name: &str, force: bool, valid: u16) -> Result<Exit, Error> {
+    let folder = &arguments.folder;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.starts_with('.') || !name.chars().all(fits) {
         bail!("`{name}` cannot be an agent's name: letters, digits, `-`, `_` and `.` are accepted");
     }
     let own = folder.join(name);
-    let authority = Authority::load(folder)?;
+    let authority = arguments.authority.load(folder)?;
+    expect_free(folder, &authority, name)?;
     let now = SystemTime::now();
     if let Some(end) = authority.valid_until()
         && end.days_after(now) < u64::from(valid)
@@ -107,24 +134,19 @@ fn issue(folder: &Path, name: &str, force: bool, valid: u16) -> Result<Exit, Err
     Ok(Exit::Pass)
 }
 
-fn revoke(folder: &Path, name: &str) -> Result<Exit, Error> {
-    let places =
-        [folder.join(name).join("agent.pem"), folder.join(format!("{name}.pem")), PathBuf::from(name)];
-    let Some(certificate) = places.iter().find(|path| path.is_file()) else {
-        bail!(
-            "no certificate of `{name}`: neither {} nor {} is there; name the file of its certificate instead",
-            places[0].display(),
-            places[1].display()
-        );
-    };
-    let revoked = Authority::load(folder)?.revoke(folder, certificate)?;
-    let list = folder.join("authority.crl");
-    if revoked {
-        println!("{}: revoked; the coordinator needs {}", certificate.display(), list.display());
-    } else {
-        println!("{}: was revoked already, see {}", certificate.display(), list.display());
+/// A name is one agent's, or its revocation would hit another.
+fn expect_free(folder: &Path, authority: &Authority, name: &str) -> Result<(), Error> {
+    if !enrolment::Store::exists(folder, authority.pin()) {
+        return Ok(());
     }
-    Ok(Exit::Pass)
+    let enrolled = enrolment::Store::open(folder, authority.pin())?.identities()?;
+    if enrolled.iter().any(|one| one.name == name) {
+        bail!(
+            "`{name}` is the name of an agent that enrolled (`roamstorm certs {} list`): take another one",
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 fn days(count: u16) -> Duration {
