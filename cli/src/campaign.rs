@@ -15,7 +15,7 @@ use wire::to_agent::TracePolicy;
 use crate::commands::interrupted;
 use crate::exit::{self, Exit};
 use crate::notify::{self, Message, Receiver};
-use crate::{metrics, outcome, view};
+use crate::{artifacts, metrics, outcome, view};
 
 /// What every run can be told.
 #[derive(clap::Args)]
@@ -44,6 +44,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "URL")]
     notify: Vec<Receiver>,
     #[command(flatten)]
+    pub(crate) artifacts: artifacts::Options,
+    #[command(flatten)]
     pub(crate) metrics: metrics::Options,
     /// Nothing of it is shown while it runs.
     #[arg(skip)]
@@ -61,6 +63,7 @@ impl Options {
             json: true,
             summary_file: None,
             notify: Vec::new(),
+            artifacts: artifacts::Options::default(),
             metrics: metrics::Options::none(),
             quiet: true,
         }
@@ -136,7 +139,8 @@ pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, options: &Opti
 pub(crate) async fn finish(ended: &RunOutcome, options: &Options, order: &[String]) -> Result<Exit, Error> {
     let exit = print(ended, options, order)?;
     options.add_summary(|| report::render_markdown(&ended.summary, order));
-    options.tell(&Message::of_run(&ended.summary, &ended.folder)).await;
+    let artifacts = options.artifacts.push(&ended.folder).await;
+    options.tell(&Message::of_run(&ended.summary, &ended.folder).with_artifacts(artifacts)).await;
     Ok(exit)
 }
 

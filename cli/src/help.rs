@@ -97,16 +97,31 @@ pub(crate) const COMPARE: &str = ending!(
     "0 not worse, 1 worse, 2 the input is wrong or nothing can be judged, 3 a fault of roamstorm";
     "compare 20261124-010000-nightly 20261125-010000-nightly"
     "compare 20261124-010000-nightly 20261125-010000-nightly --min-effect 5%"
+    "compare s3://campaigns/nightly/20261124-010000-nightly 20261125-010000-nightly"
 );
 pub(crate) const RUNS: &str = ending!("0 listed, 2 there is no such run, 3 a fault of roamstorm";
     "runs"
     "runs --scenario nightly --verdict fail --last 10"
     "runs --json | jq -r .[-1].run_id"
+    "runs --out s3://campaigns/nightly --verdict fail"
 );
 pub(crate) const TREND: &str = ending!("0 shown, 2 no run has this figure or the input is wrong, 3 a fault of roamstorm";
     "trend registration.latency.p99 --scenario nightly"
     "trend handover-n2.success --scenario campaign-10k --last 60 --json"
     "trend capacity.knee --scenario capacity"
+);
+pub(crate) const PUSH_ARTIFACTS: &str = ending!("0 pushed, 2 the input is wrong or the server does not take it, 3 a fault of roamstorm";
+    "artifacts push 20261125-101500-soak s3://campaigns/nightly"
+    "artifacts push 20261125-101500-soak s3://campaigns/nightly --artifacts-lock compliance"
+    "artifacts push 20261125-101500-soak s3://nightly --endpoint http://127.0.0.1:9000"
+);
+pub(crate) const VERIFY_ARTIFACTS: &str = ending!("0 all is as it was pushed, 1 something is not, 2 the input is wrong or the server is not reached, 3 a fault of roamstorm";
+    "artifacts verify s3://campaigns/nightly/20261125-101500-soak"
+    "artifacts verify s3://nightly/20261125-101500-soak --authority fleet/authority.pem"
+);
+pub(crate) const LIST_ARTIFACTS: &str = ending!("0 listed, 2 no run lies there or the server is not reached, 3 a fault of roamstorm";
+    "artifacts list s3://campaigns/nightly"
+    "artifacts list s3://campaigns/nightly/20261125-101500-soak --json"
 );
 pub(crate) const RECONCILE: &str = ending!(
     "0 every session that can be judged agrees, 1 some do not, 2 the input is wrong, 3 lost packets explain so much that nothing is proven";

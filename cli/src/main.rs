@@ -17,6 +17,7 @@ mod stderr;
 #[macro_use]
 mod stdout;
 
+mod artifacts;
 mod campaign;
 mod colour;
 mod commands;
@@ -104,6 +105,8 @@ enum Command {
     /// Show a figure over the last runs of a scenario, and where its level changed.
     #[command(after_help = help::TREND)]
     Trend(commands::trend::Arguments),
+    /// Keep what runs leave in S3: push a run folder, verify and list what lies there.
+    Artifacts(commands::artifacts::Arguments),
     /// Hold usage against charging, of a run or of ledgers from elsewhere.
     #[command(after_help = help::RECONCILE)]
     Reconcile(commands::reconcile::Arguments),
@@ -160,6 +163,7 @@ fn run(arguments: Arguments) -> ExitCode {
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Runs(arguments) => commands::runs::run(&arguments),
         Command::Trend(arguments) => commands::trend::run(&arguments),
+        Command::Artifacts(arguments) => commands::artifacts::run(&arguments),
         Command::Reconcile(arguments) => commands::reconcile::run(&arguments),
         Command::Certs(arguments) => commands::certs::run(&arguments),
         Command::Schema(arguments) => commands::schema::run(&arguments),

@@ -6,12 +6,16 @@ use anyhow::{Context as _, Error};
 use results::Status;
 use serde_json::Value;
 
+use crate::artifacts::{Cache, Server, as_place};
+
 /// Which runs are meant.
 #[derive(clap::Args)]
 pub(crate) struct Filter {
-    /// Where run folders are.
+    /// Where run folders are, also in S3: s3://BUCKET/PREFIX.
     #[arg(long = "out", id = "runs", value_name = "DIR", default_value = "runs")]
     folder: PathBuf,
+    #[command(flatten)]
+    server: Server,
     /// Those of this scenario, by its name.
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
@@ -71,10 +75,15 @@ impl Filter {
     /// # Errors
     /// The folder of runs cannot be read.
     pub(crate) fn find(&self) -> Result<Vec<Past>, Error> {
-        let entries = std::fs::read_dir(&self.folder).with_context(|| {
+        let cache = as_place(&self.folder).map(|place| Cache::of_runs(place, &self.server)).transpose()?;
+        let folder = cache.as_ref().map_or(self.folder.as_path(), Cache::folder);
+        let entries = std::fs::read_dir(folder).with_context(|| {
             format!("reading the runs in {} (--out names another folder)", self.folder.display())
         })?;
         let mut runs: Vec<Past> = entries.flatten().filter_map(|entry| read(&entry.path())).collect();
+        if cache.is_some() {
+            runs.iter_mut().for_each(|run| run.folder = self.folder.join(&run.name));
+        }
         runs.retain(|run| self.takes(run));
         runs.sort_by(|a, b| a.started().cmp(&b.started()));
         Ok(runs)

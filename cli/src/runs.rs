@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Error, bail};
 
+use crate::artifacts::{Cache, Server, as_place};
+
 /// Where run folders are, for the commands that take a run by its name too.
 #[derive(clap::Args)]
 pub(crate) struct Runs {
@@ -20,6 +22,61 @@ impl Runs {
     pub(crate) fn find(&self, run: &Path) -> Result<PathBuf, Error> {
         find(run, &self.folder)
     }
+
+    /// The same, also where it lies in S3: then with what is wanted of it.
+    ///
+    /// # Errors
+    /// As [`Self::find`], or it cannot be brought.
+    pub(crate) fn open(&self, run: &Path, server: &Server, wanted: &[&str]) -> Result<Opened, Error> {
+        Opened::of(run, &self.folder, server, wanted)
+    }
+}
+
+/// A run folder.
+pub(crate) enum Opened {
+    /// On this machine.
+    Here(PathBuf),
+    /// What is needed of one that lies in S3, for a while.
+    Brought { cache: Cache, place: String },
+}
+
+impl Opened {
+    /// The folder of this run, or what a command needs of it where it lies in S3.
+    ///
+    /// # Errors
+    /// It is neither here nor there.
+    pub(crate) fn of(run: &Path, runs: &Path, server: &Server, wanted: &[&str]) -> Result<Self, Error> {
+        match as_place(run) {
+            None => Ok(Self::Here(find(run, runs)?)),
+            Some(place) => {
+                let cache = Cache::of_run(place, server, wanted)?;
+                Ok(Self::Brought { cache, place: place.trim_end_matches('/').to_owned() })
+            }
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        match self {
+            Self::Here(folder) => folder,
+            Self::Brought { cache, .. } => cache.folder(),
+        }
+    }
+
+    /// What it is called where people read it: its folder, or its place in S3.
+    pub(crate) fn shown(&self) -> &Path {
+        match self {
+            Self::Here(folder) => folder,
+            Self::Brought { place, .. } => Path::new(place),
+        }
+    }
+
+    /// Where a page about it goes that has this name in its folder: there, or, of one that lies in S3, into the present one.
+    pub(crate) fn page(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Here(folder) => folder.join(name),
+            Self::Brought { .. } => PathBuf::from(name),
+        }
+    }
 }
 
 /// The folder of a run that is given by its folder, or by its name among `runs`.
@@ -27,6 +84,11 @@ impl Runs {
 /// # Errors
 /// Neither is a run folder: the text says where it was looked for.
 pub(crate) fn find(run: &Path, runs: &Path) -> Result<PathBuf, Error> {
+    if let Some(place) = as_place(run) {
+        bail!(
+            "{place} lies in S3: report, compare, reconcile, runs and trend read it there, and here a folder is needed"
+        );
+    }
     let under = runs.join(run);
     if let Some(found) = [run, under.as_path()].into_iter().find(|folder| is_run(folder)) {
         return Ok(found.to_owned());

@@ -64,7 +64,8 @@ where
         println!("report: {}", page.display());
     }
     options.add_summary(|| report::render_search_markdown(&summary));
-    options.tell(&Message::of_search(&summary, folder.path())).await;
+    let artifacts = options.artifacts.push(folder.path()).await;
+    options.tell(&Message::of_search(&summary, folder.path()).with_artifacts(artifacts)).await;
     Ok(match end {
         Some(SearchEnd::Found(_) | SearchEnd::Reached { .. }) => Exit::Pass,
         Some(SearchEnd::Never { .. }) => Exit::SloFailed,

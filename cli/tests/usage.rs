@@ -76,3 +76,25 @@ fn manual_pages_are_written_for_every_command_and_can_be_read_by_everybody() {
     let run = std::fs::read_to_string(folder.path().join("roamstorm-run.1")).unwrap();
     assert!(run.contains("Examples:") && run.contains("Exit codes:"), "{run}");
 }
+
+#[cfg(not(feature = "s3"))]
+#[test]
+fn a_program_without_s3_says_how_to_get_it_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    for arguments in [
+        &["run", "smoke", "--out", out, "--artifacts", "s3://campaigns/nightly"][..],
+        &["artifacts", "list", "s3://campaigns/nightly"],
+        &["artifacts", "verify", "s3://campaigns/nightly/r-1"],
+        &["report", "s3://campaigns/nightly/r-1"],
+        &["compare", "s3://campaigns/nightly/r-1", "s3://campaigns/nightly/r-2"],
+        &["reconcile", "s3://campaigns/nightly/r-1"],
+        &["runs", "--out", "s3://campaigns/nightly"],
+        &["trend", "registration.success", "--out", "s3://campaigns/nightly"],
+    ] {
+        assert_refused(arguments, &["built without S3", "--features full", "make dist"]);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing has run");
+    assert_refused(&["run", "smoke", "--artifacts", "campaigns"], &["s3://BUCKET/PREFIX"]);
+    assert_refused(&["watch", "s3://campaigns/r-1"], &["lies in S3", "a folder is needed"]);
+}

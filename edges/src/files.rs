@@ -113,6 +113,19 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// A regular file, to be read piece by piece, whosever it is; what is behind a link is not opened, and a pipe is not waited for.
+///
+/// # Errors
+/// It is not there, a symbolic link, no regular file, or cannot be opened.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(no_link)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file, so it is not read"));
+    }
+    Ok(file)
+}
+
 /// The same of a text.
 ///
 /// # Errors
@@ -132,12 +145,16 @@ pub fn is_ours(path: &Path) -> io::Result<()> {
 fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     // Not blocking: a pipe of this name is refused, not waited for.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let file = options.custom_flags(flags).open(path).map_err(|error| match error.raw_os_error() {
-        Some(raw) if raw == rustix::io::Errno::LOOP.raw_os_error() => changed("it is a symbolic link"),
-        _ => error,
-    })?;
+    let file = options.custom_flags(flags).open(path).map_err(no_link)?;
     check(&file.metadata()?)?;
     Ok(file)
+}
+
+fn no_link(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(raw) if raw == rustix::io::Errno::LOOP.raw_os_error() => changed("it is a symbolic link"),
+        _ => error,
+    }
 }
 
 fn check(metadata: &std::fs::Metadata) -> io::Result<()> {
@@ -189,12 +206,17 @@ mod tests {
             <(_, _, _, _)>::from(["file", "link", "pipe", "huge"].map(|name| folder.path().join(name)));
         std::fs::write(&file, "text").unwrap();
         assert_eq!(read_text(&file).unwrap(), "text");
+        assert_eq!(io::read_to_string(open_to_read(&file).unwrap()).unwrap(), "text");
         symlink("/dev/full", &link).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
         for other in [&link, &pipe] {
             let error = read(other).unwrap_err().to_string();
             assert!(error.contains("no regular file"), "{error}");
         }
+        assert!(open_to_read(&pipe).unwrap_err().to_string().contains("no regular file"));
+        symlink(&file, folder.path().join("to-file")).unwrap();
+        let error = open_to_read(&folder.path().join("to-file")).unwrap_err().to_string();
+        assert!(error.contains("symbolic link"), "{error}");
         File::create(&huge).unwrap().set_len(MOST_READ + 1).unwrap();
         let error = read(&huge).unwrap_err().to_string();
         assert!(error.contains("at most"), "{error}");

@@ -10,6 +10,7 @@ mod commits;
 mod exempt;
 mod folders;
 mod purity;
+mod run_folder;
 mod sizes;
 mod sources;
 mod types;

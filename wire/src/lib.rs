@@ -39,7 +39,7 @@ pub use error::{CertificateFault, Peer, WireError};
 pub use frame::FrameError;
 pub use identity::{
     Authority, AuthorityCommand, CertificateFacts, CertificateRequest, Grant, Identity, IdentityError,
-    IdentitySlot, NewKey, Role, ValidUntil, key_hash,
+    IdentitySlot, NewKey, Role, Signature, SignatureError, ValidUntil, key_hash,
 };
 pub use join::{dial, host_of, join, join_with};
 pub use link::{

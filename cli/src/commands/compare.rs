@@ -4,18 +4,21 @@ use anyhow::{Context, Error, ensure};
 use report::{ComparedRuns, compare_runs, comparison_text, page_name, write_comparison};
 use statistics::{Judgement, Settings};
 
+use crate::artifacts::Server;
 use crate::exit::Exit;
 use crate::runs::Runs;
 
 /// Holds a run against an earlier one: exit code 1 when it is worse.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The run that is the measure: its folder, or its name under --out.
+    /// The run that is the measure: its folder, its name under --out, or its place in S3, s3://BUCKET/PREFIX/RUN.
     base: PathBuf,
-    /// The run that is held against it: its folder, or its name under --out.
+    /// The run that is held against it: the same.
     run: PathBuf,
     #[command(flatten)]
     runs: Runs,
+    #[command(flatten)]
+    server: Server,
     /// Percentiles and rates that differ by less raise no alarm.
     #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
     min_effect: f64,
@@ -31,7 +34,7 @@ pub(crate) struct Arguments {
     /// Compares runs that are not alike.
     #[arg(long)]
     force: bool,
-    /// Where the page goes; compare-with-BASE.html in RUN's folder when absent.
+    /// Where the page goes; compare-with-BASE.html in RUN's folder when absent, or in the present one where RUN lies in S3.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Prints the comparison as JSON on standard output, and nothing else.
@@ -50,9 +53,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         least_success_effect: arguments.min_success_effect,
         seed: arguments.seed,
     };
-    let (base, run) = (arguments.runs.find(&arguments.base)?, arguments.runs.find(&arguments.run)?);
-    let compared = compare_runs(&base, &run, &settings, arguments.force)?;
-    let page = arguments.html.clone().unwrap_or_else(|| run.join(page_name(&compared)));
+    let open = |run| arguments.runs.open(run, &arguments.server, NEEDED);
+    let (base, run) = (open(&arguments.base)?, open(&arguments.run)?);
+    let mut compared = compare_runs(base.folder(), run.folder(), &settings, arguments.force)?;
+    (compared.base.folder, compared.run.folder) = (base.shown().to_owned(), run.shown().to_owned());
+    let page = arguments.html.clone().unwrap_or_else(|| run.page(&page_name(&compared)));
     write_comparison(&compared, &page).context("writing the page")?;
     if arguments.json {
         crate::stdout::json(&serde_json::to_string_pretty(&compared)?);
@@ -67,6 +72,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         false => Exit::Pass,
     })
 }
+
+/// Files of a run that is compared.
+const NEEDED: &[&str] = &["summary.json", "timeline.ndjson", "histograms.hlog", "plan.json", "scenario.yaml"];
 
 fn print(compared: &ComparedRuns) {
     let word = match (compared.regression, compared.comparison.judged()) {

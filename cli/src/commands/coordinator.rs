@@ -88,16 +88,17 @@ fn metrics(options: &campaign::Options, run: &mut RunConfig, identity: &Identity
     Metrics::open(&options.metrics, "coordinator", Some(&identity.clone().into()), seen)
 }
 
-pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
+pub(crate) fn run(mut arguments: Arguments) -> Result<Exit, Error> {
     campaign::Options::expect_ledger(arguments.charging.as_deref());
     super::have_threads(threads() + 2)?;
     let runtime = super::runtime(threads())?;
-    if let Some(run) = &arguments.resume {
-        return runtime.block_on(resume(run, &arguments));
+    if let Some(run) = arguments.resume.take() {
+        return runtime.block_on(resume(&run, &mut arguments));
     }
     let certs = arguments.certs.as_deref().context("--certs is needed")?;
     let identity = identity(certs)?;
     let certs = std::path::absolute(certs).context("--certs")?;
+    arguments.campaign.artifacts.sign_as(&certs);
     let scenario = arguments.scenario.as_ref().context("a scenario is needed, or --resume")?;
     let (plan, agents) = scenario.plan_of_fleet(arguments.agents)?;
     anyhow::ensure!(
@@ -105,6 +106,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
         "{} is a capacity search: `roamstorm run` plays its probes, each with a fleet of its own",
         plan.scenario().name
     );
+    runtime.block_on(arguments.campaign.artifacts.check())?;
     runtime.block_on(async {
         let target = match &arguments.target[..] {
             [] => String::new(),
@@ -137,11 +139,13 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
 }
 
-async fn resume(run: &Path, arguments: &Arguments) -> Result<Exit, Error> {
+async fn resume(run: &Path, arguments: &mut Arguments) -> Result<Exit, Error> {
     let folder = crate::runs::find(run, arguments.campaign.out())?;
     let interrupted = Interrupted::open(&folder).map_err(exit::of_coordinator)?;
     let certs = arguments.certs.as_deref().or_else(|| interrupted.certs());
     let certs = certs.context("--certs is needed: the run does not know where its certificates are")?;
+    arguments.campaign.artifacts.sign_as(certs);
+    arguments.campaign.artifacts.check().await?;
     let listen = arguments.listen.or_else(|| interrupted.listen()).unwrap_or(ANYWHERE);
     let ends = arguments.campaign.coordinator_config(listen, identity(certs)?, "");
     let mut run = RunConfig { certs: Some(std::path::absolute(certs).context("--certs")?), ..ends.run };

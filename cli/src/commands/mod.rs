@@ -4,6 +4,7 @@ use anyhow::{Context as _, Error, ensure};
 use edges::memory;
 
 pub(crate) mod agent;
+pub(crate) mod artifacts;
 pub(crate) mod catalogue;
 pub(crate) mod certs;
 pub(crate) mod check;

@@ -13,7 +13,9 @@ use results::units;
 use scenarios::{Plan, Scenario};
 use serde_json::Value;
 
+use crate::artifacts::{Server, as_place};
 use crate::exit::Exit;
+use crate::runs::Opened;
 
 /// Holds usage against charging: of a run folder, or of ledgers from elsewhere.
 ///
@@ -21,7 +23,7 @@ use crate::exit::Exit;
 /// that nothing is proven.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// A run, by its folder or its name under --out (or runs/): its usage.csv and charging.csv, its tariff, when it was, and what
+    /// A run, by its folder, its name under --out (or runs/) or its place in S3, s3://BUCKET/PREFIX/RUN: its usage.csv and charging.csv, its tariff, when it was, and what
     /// was lost with its agents.
     #[arg(conflicts_with = "usage", required_unless_present = "usage")]
     run: Option<PathBuf>,
@@ -45,18 +47,21 @@ pub(crate) struct Arguments {
     /// What is tolerated.
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// Where unreconciled.csv is written; the run folder, or the present one, where none is given.
+    /// Where unreconciled.csv is written; the run folder, or the present one (also of a run that lies in S3), where none is given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print the account as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    server: Server,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
-    let run = arguments.find()?;
-    let (usage, charging) = arguments.ledgers(run.as_deref())?;
-    let tariff = arguments.tariff(run.as_deref())?;
+    let opened = arguments.open()?;
+    let run = opened.as_ref().map(Opened::folder);
+    let (usage, charging) = arguments.ledgers(run)?;
+    let tariff = arguments.tariff(run)?;
     let rules = match &arguments.rules {
         Some(path) => Rules::from_yaml(&text(path)?, &name(path)).map_err(Error::msg)?,
         None => Rules::default(),
@@ -65,11 +70,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
         Some(path) => Mappings::from_yaml(&text(path)?, &name(path)).map_err(Error::msg)?,
         None => Mappings::default(),
     };
-    let out = arguments.results(run.as_deref());
+    let out = arguments.results(opened.as_ref());
     fs::create_dir_all(out).with_context(|| format!("making the folder {}", out.display()))?;
-    let about = run.as_deref().map(OfRun::read).transpose()?.unwrap_or_default();
+    let about = run.map(OfRun::read).transpose()?.unwrap_or_default();
     let shard_of = |supi| about.plan.as_ref()?.shard_of_subscriber(supi);
-    let scenario = run.as_deref().map(scenario).transpose()?.flatten();
+    let scenario = run.map(scenario).transpose()?.flatten();
     let traffic = |dnn: &Dnn, length_us| coordinator::carried(scenario.as_ref()?, dnn, length_us);
     let has = |supi| about.plan.as_ref().is_none_or(|plan| plan.scenario().find_subscriber(supi).is_some());
     let losses = Losses {
@@ -123,19 +128,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Error> {
 
 impl Arguments {
     /// The folder of the run. Ledgers and a scenario in a folder are enough.
-    fn find(&self) -> Result<Option<PathBuf>, Error> {
+    fn open(&self) -> Result<Option<Opened>, Error> {
         let Some(run) = &self.run else { return Ok(None) };
+        if as_place(run).is_some() {
+            return Opened::of(run, Path::new(""), &self.server, NEEDED).map(Some);
+        }
         if run.is_dir() {
-            return Ok(Some(run.clone()));
+            return Ok(Some(Opened::Here(run.clone())));
         }
         let runs = Path::new("runs");
         let found = crate::runs::find(run, self.out.as_deref().unwrap_or(runs));
-        found.or_else(|error| crate::runs::find(run, runs).map_err(|_| error)).map(Some)
+        found
+            .or_else(|error| crate::runs::find(run, runs).map_err(|_| error))
+            .map(|found| Some(Opened::Here(found)))
     }
 
     /// Where the results go. A run that was found by its name under --out has them in its own folder.
-    fn results<'a>(&'a self, run: Option<&'a Path>) -> &'a Path {
-        match (self.out.as_deref(), run) {
+    fn results<'a>(&'a self, run: Option<&'a Opened>) -> &'a Path {
+        let here = run.and_then(|run| match run {
+            Opened::Here(folder) => Some(folder.as_path()),
+            Opened::Brought { .. } => None,
+        });
+        match (self.out.as_deref(), here) {
             (Some(out), Some(run)) if run.parent() == Some(out) && self.run.as_deref() != Some(run) => run,
             (Some(out), _) => out,
             (None, Some(run)) => run,
@@ -315,5 +329,7 @@ fn name(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// Files of a run that is reconciled.
+const NEEDED: &[&str] = &["usage.csv", "charging.csv", "summary.json", "plan.json", "scenario.yaml"];
 /// Differences that are printed; the file has them all.
 const SHOWN: usize = 20;

@@ -74,6 +74,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     let agents = usize::from(arguments.agents);
     super::have_threads(THREADS + agents * campaign::workers_for(agents, granted))?;
     let runtime = super::runtime(2)?;
+    runtime.block_on(arguments.campaign.artifacts.check())?;
     arguments.observers = arguments.campaign.metrics.observers();
     let metrics = Metrics::open(&arguments.campaign.metrics, "run", None, arguments.seen())?;
     runtime.block_on(async {

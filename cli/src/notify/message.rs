@@ -46,6 +46,15 @@ impl Message {
         }
     }
 
+    /// The same with where its artifacts lie, where they were pushed.
+    pub(crate) fn with_artifacts(mut self, place: Option<String>) -> Self {
+        if let Some(place) = place {
+            self.lines.push(format!("artifacts {place}"));
+            self.plain["artifacts"] = place.into();
+        }
+        self
+    }
+
     /// Our own JSON.
     pub(super) fn plain(&self) -> Value {
         self.plain.clone()

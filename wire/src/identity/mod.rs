@@ -14,6 +14,7 @@ mod facts;
 mod files;
 mod request;
 mod revoked;
+mod signature;
 mod signer;
 mod slot;
 mod validity;
@@ -32,6 +33,7 @@ pub use command::AuthorityCommand;
 pub use error::IdentityError;
 pub use facts::{CertificateFacts, key_hash};
 pub use request::{CertificateRequest, NewKey};
+pub use signature::{Signature, SignatureError};
 pub use slot::IdentitySlot;
 pub use validity::ValidUntil;
 

@@ -86,17 +86,27 @@ pub(crate) fn verify(
     let Some((end_entity, intermediates)) = chain.split_first() else {
         return Err(Error::NoCertificatesPresented);
     };
-    let no_verifier = |error: IdentityError| Error::General(error.to_string());
     match role {
-        Role::Coordinator => {
-            let verifier = CoordinatorVerifier::new(roots, revoked).map_err(no_verifier)?;
-            verifier.verify_role(end_entity, intermediates, &[], UnixTime::now())
-        }
+        Role::Coordinator => verify_coordinator_at(roots, revoked, chain, UnixTime::now()),
         Role::Agent => {
+            let no_verifier = |error: IdentityError| Error::General(error.to_string());
             let verifier = AgentVerifier::new(roots, revoked).map_err(no_verifier)?;
             verifier.verify_client_cert(end_entity, intermediates, UnixTime::now()).map(|_| ())
         }
     }
+}
+
+/// Judges a coordinator's certificate as of this time.
+pub(crate) fn verify_coordinator_at(
+    roots: RootCertStore,
+    revoked: Vec<RevocationList>,
+    chain: &[CertificateDer<'_>],
+    at: UnixTime,
+) -> Result<(), Error> {
+    let (end_entity, intermediates) = chain.split_first().ok_or(Error::NoCertificatesPresented)?;
+    let verifier =
+        CoordinatorVerifier::new(roots, revoked).map_err(|error| Error::General(error.to_string()))?;
+    verifier.verify_role(end_entity, intermediates, &[], at)
 }
 
 /// The DNS name that says a certificate's role. Never resolved.
