@@ -124,7 +124,9 @@ fn assert_account(series: &BTreeMap<String, f64>, prefix: &str, summary: &Value)
 fn what_a_scrape_says_at_the_end_is_what_the_summary_says() {
     let out = tempfile::tempdir().unwrap();
     let mut command = roamstorm();
-    command.args(["run", "smoke", "--json", "--metrics", "127.0.0.1:0", "--out"]).arg(out.path());
+    // Nobody would wait so long: one look at the end is enough.
+    let watched = ["--metrics", "127.0.0.1:0", "--metrics-linger", "1h"];
+    command.args(["run", "smoke", "--json", "--out"]).arg(out.path()).args(watched);
     let mut run = Process::start(&mut command);
     let at = address(&mut run);
     assert!(scrape(&at).contains_key("roamstorm_run_paused"));

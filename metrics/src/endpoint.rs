@@ -32,9 +32,9 @@ pub trait Source: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Nothing that is seen will change any more.
+    /// Nothing is yet to come that a process would wait for, when it ends, to be seen.
     fn is_final(&self) -> bool {
-        false
+        true
     }
 }
 

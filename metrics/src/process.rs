@@ -60,10 +60,6 @@ impl Source for Process {
             families.real(&START, &[], start);
         }
     }
-
-    fn is_final(&self) -> bool {
-        true
-    }
 }
 
 /// When this process started, UNIX time.
