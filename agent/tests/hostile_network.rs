@@ -16,7 +16,7 @@ use scenarios::{Plan, Scenario};
 use sctp::NGAP_PPID;
 use sctp::memory::{Conditions, Network, Packet};
 use simulator::{AmfAction, AmfEvent, ControlPlane};
-use wire::attempts::RowPolicy;
+use wire::attempts::RowsWanted;
 use wire::to_agent::{Lease, TracePolicy};
 use wire::to_coordinator::ProcedureInterval;
 
@@ -67,7 +67,8 @@ impl World {
             trace: TracePolicy::Failed,
             key: [7; 32],
             takeover: None,
-            rows: RowPolicy::None,
+            rows: RowsWanted::default(),
+            trace_id: [0; 16],
         };
         let scenario = Arc::clone(plan.scenario());
         Self {

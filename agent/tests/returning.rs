@@ -11,7 +11,7 @@ use simulator::{Simulator, SimulatorOptions};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use wire::attempts::RowPolicy;
+use wire::attempts::RowsWanted;
 use wire::to_agent::{Lease, ToAgent, TracePolicy, Welcome};
 use wire::to_coordinator::{Hello, IntervalReport, Part, ToCoordinator};
 use wire::{AgentLink, Authority, CoordinatorEndpoint, Identity, Role, WireError};
@@ -88,7 +88,8 @@ impl Bench {
             trace: TracePolicy::Failed,
             key: [0; 32],
             takeover: None,
-            rows: RowPolicy::None,
+            rows: RowsWanted::default(),
+            trace_id: [0; 16],
         }))
     }
 }

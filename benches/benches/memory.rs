@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use agent::{ShardAction, ShardRunner, UserPlaneEnd};
 use scenarios::{Plan, Scenario};
 use simulator::{AmfAction, AmfEvent, Core, Moment, Output};
-use wire::attempts::RowPolicy;
+use wire::attempts::RowsWanted;
 use wire::to_agent::{Lease, TracePolicy};
 
 #[global_allocator]
@@ -75,7 +75,8 @@ fn registered(plan: &Plan, number: u32) -> ShardRunner {
         trace: TracePolicy::Failed,
         key: [7; 32],
         takeover: None,
-        rows: RowPolicy::None,
+        rows: RowsWanted::default(),
+        trace_id: [0; 16],
     };
     let end =
         UserPlaneEnd { address: Ipv4Addr::LOCALHOST.into(), slot: 1, key: identity::TeidKey::of_seed(1) };

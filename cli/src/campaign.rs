@@ -15,7 +15,7 @@ use wire::to_agent::TracePolicy;
 use crate::commands::interrupted;
 use crate::exit::{self, Exit};
 use crate::notify::{self, Message, Receiver};
-use crate::{artifacts, metrics, outcome, view};
+use crate::{artifacts, metrics, outcome, spans, view};
 
 /// What every run can be told.
 #[derive(clap::Args)]
@@ -47,6 +47,8 @@ pub(crate) struct Options {
     pub(crate) artifacts: artifacts::Options,
     #[command(flatten)]
     pub(crate) metrics: metrics::Options,
+    #[command(flatten)]
+    pub(crate) spans: spans::Collector,
     /// Nothing of it is shown while it runs.
     #[arg(skip)]
     pub(crate) quiet: bool,
@@ -65,6 +67,7 @@ impl Options {
             notify: Vec::new(),
             artifacts: artifacts::Options::default(),
             metrics: metrics::Options::none(),
+            spans: spans::Collector::none(),
             quiet: true,
         }
     }
@@ -122,6 +125,7 @@ impl Options {
             rows: self.attempts.unwrap_or_default(),
             lease: self.lease,
             command: Some(command.join(" ")),
+            trace_parent: spans::parent(),
             ..ends.run
         };
         CoordinatorConfig { run, ..ends }
@@ -218,24 +222,26 @@ fn trace_policy(text: &str) -> Result<TracePolicy, String> {
 }
 
 fn row_policy(text: &str) -> Result<RowPolicy, String> {
-    let share = || {
-        let share: f64 = text.strip_suffix('%')?.trim_end().parse().ok()?;
-        let of_a_million = (share * f64::from(WHOLE) / 100.0).round();
-        // Checked before it is made a whole number.
-        (1.0..=f64::from(WHOLE)).contains(&of_a_million).then_some(of_a_million)
-    };
     match text {
         "all" => Ok(RowPolicy::All),
         "failed" => Ok(RowPolicy::Failed),
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "1 to a million, and whole"
-        )]
-        _ => share()
-            .map(|share| RowPolicy::Share(share as u32))
+        _ => share(text)
+            .filter(|share| *share > 0)
+            .map(RowPolicy::Share)
             .ok_or_else(|| "expected all, failed, or a share from 0.0001% to 100%, such as 1%".to_owned()),
     }
+}
+
+/// A share such as `2.5%`, of a million.
+pub(crate) fn share(text: &str) -> Option<u32> {
+    let share: f64 = text.strip_suffix('%')?.trim_end().parse().ok()?;
+    let of_a_million = (share * f64::from(WHOLE) / 100.0).round();
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked before: 0 to a million, and whole"
+    )]
+    (0.0..=f64::from(WHOLE)).contains(&of_a_million).then_some(of_a_million as u32)
 }
 
 const PROBE_LEASE: Duration = Duration::from_secs(30);

@@ -1,11 +1,9 @@
-//! Exit codes and logging.
+//! Exit codes.
 
 use std::process::ExitCode;
 
 use anyhow::Error;
 use coordinator::CoordinatorError;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::prelude::*;
 
 use crate::stderr;
 
@@ -138,20 +136,7 @@ impl std::fmt::Display for RunInvalid {
 
 impl std::error::Error for RunInvalid {}
 
-/// Logs to standard error at this filter (a level, or `CRATE=LEVEL` separated by commas); warnings where none is given.
-pub(crate) fn log_to_stderr(filter: Option<&str>, is_agent: bool) {
-    // An agent has no view: when it joins, waits, drains and leaves is all that it shows.
-    let asked = filter.unwrap_or(if is_agent { "warn,agent_news=info" } else { "warn" });
-    let filter = quiet_libraries(asked).parse().unwrap_or_else(|error| {
-        eprintln!("warning: --log is not understood ({error}); logging warnings");
-        Targets::new().with_default(tracing::Level::WARN)
-    });
-    let lines = tracing_subscriber::fmt::layer().with_writer(stderr::Log).with_ansi(false).with_target(false);
-    tracing_subscriber::registry().with(lines).with(filter).init();
-}
-
-/// The SCTP library tells every chunk: it is heard where its name is in the filter, and in trace.
-fn quiet_libraries(filter: &str) -> String {
-    let told = filter.contains("dcsctp") || filter.trim() == "trace";
-    if told { filter.to_owned() } else { format!("{filter},dcsctp=warn") }
-}
+/// How to get what a build lacks.
+#[cfg(not(all(feature = "metrics", feature = "otlp", feature = "s3")))]
+pub(crate) const GET_ALL: &str =
+    "build it with `cargo build --release --features full`, or take a package of `make dist`";

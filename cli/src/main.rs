@@ -23,12 +23,14 @@ mod colour;
 mod commands;
 mod exit;
 mod help;
+mod log;
 mod metrics;
 mod notify;
 mod outcome;
 mod past;
 mod runs;
 mod search;
+mod spans;
 mod target;
 mod times;
 mod usage;
@@ -50,6 +52,15 @@ struct Arguments {
     /// Log what happens, on standard error: warn, info, debug, or a filter such as agent=debug.
     #[arg(long, global = true, value_name = "LEVEL")]
     log: Option<String>,
+    /// How: as text for people, or as one JSON object a line, with all that goes to standard error.
+    #[arg(
+        long,
+        global = true,
+        value_name = "text|json",
+        default_value = "text",
+        hide_possible_values = true
+    )]
+    log_format: log::Format,
 }
 
 #[derive(Subcommand)]
@@ -140,7 +151,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> ExitCode {
-    exit::log_to_stderr(arguments.log.as_deref(), matches!(arguments.command, Command::Agent(_)));
+    log::to_stderr(
+        arguments.log.as_deref(),
+        matches!(arguments.command, Command::Agent(_)),
+        arguments.log_format,
+    );
     exit::outlive_the_limit_of_files();
     if let Err(error) = exit::have_a_clock() {
         return exit::code(Err(error));

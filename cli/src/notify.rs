@@ -81,7 +81,8 @@ async fn send(uri: &Uri, body: &str, secret: Option<&str>) -> Result<(), String>
         let mut headers = vec![("roamstorm-timestamp", timestamp.to_string())];
         headers.extend(secret.map(|secret| ("roamstorm-signature", signature(secret, timestamp, body))));
         let json = Body { media_type: "application/json", octets: body.as_bytes().to_vec() };
-        let failed = match post::post(uri, json, &headers).await {
+        let answer = post::post(uri, json, &headers).await.map(|answer| answer.status);
+        let failed = match answer {
             Ok(status) if status.is_success() => return Ok(()),
             Ok(status) if !is_worth_another_try(status) => return Err(format!("it answers {status}")),
             Ok(status) => format!("it answers {status}"),

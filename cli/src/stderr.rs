@@ -9,12 +9,14 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use edges::text;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::log;
 use crate::noise::{self, Kind, Noise};
 
 /// `eprintln!`, but nothing that happens to standard error ends or stops anything. Its text becomes one line, without control
@@ -25,16 +27,31 @@ macro_rules! eprintln {
 
 /// Writes one line.
 pub(crate) fn line(text: std::fmt::Arguments<'_>) {
-    let mut line = text::line(&text.to_string(), LONGEST_LINE).into_owned();
-    line.push('\n');
-    QUEUE.push(line.into_bytes());
+    let line = text::line(&text.to_string(), LONGEST_LINE).into_owned();
+    QUEUE.push(ready(line).into_bytes());
 }
 
 /// Writes lines that may hold what others said: all but the first are indented.
 pub(crate) fn lines(text: &str) {
-    let mut lines = text::lines(text, "  ", LONGEST_LINE);
-    lines.push('\n');
-    QUEUE.push(lines.into_bytes());
+    QUEUE.push(ready(text::lines(text, "  ", LONGEST_LINE)).into_bytes());
+}
+
+/// From now on every line is a JSON object.
+pub(crate) fn speak_json() {
+    SPEAKS_JSON.store(true, Ordering::Relaxed);
+}
+
+fn speaks_json() -> bool {
+    SPEAKS_JSON.load(Ordering::Relaxed)
+}
+
+/// What is said, as it is written.
+fn ready(said: String) -> String {
+    if !speaks_json() {
+        return said + "\n";
+    }
+    let level = log::level_of(&said);
+    log::object(level, &log::discreet(said)) + "\n"
 }
 
 /// Writes text of our own as it is, such as that of the command line's parser.
@@ -62,12 +79,13 @@ pub(crate) fn keep_order() {
 /// True when standard error is a terminal that can move its cursor.
 pub(crate) fn is_interactive() -> bool {
     let capable = |term: &std::ffi::OsStr| !term.is_empty() && term != "dumb";
-    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| capable(&term))
+    let is_one = std::io::stderr().is_terminal() && !speaks_json();
+    is_one && std::env::var_os("TERM").is_some_and(|term| capable(&term))
 }
 
 /// True when colours are wanted there (no-color.org).
 pub(crate) fn is_colourful() -> bool {
-    crate::colour::are_wanted(std::io::stderr().is_terminal())
+    !speaks_json() && crate::colour::are_wanted(std::io::stderr().is_terminal())
 }
 
 /// Where logs go: each event is one line.
@@ -99,7 +117,7 @@ pub(crate) struct Event {
 impl std::io::Write for Event {
     fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
         // What is beyond the longest line is not kept.
-        let room = (4 * LONGEST_LINE).saturating_sub(self.octets.len()).min(octets.len());
+        let room = LONGEST_OBJECT.saturating_sub(self.octets.len()).min(octets.len());
         self.octets.extend_from_slice(octets.get(..room).unwrap_or_default());
         Ok(octets.len())
     }
@@ -115,7 +133,9 @@ impl Drop for Event {
         if event.is_empty() {
             return;
         }
-        let mut line = text::line_of_octets(event, LONGEST_LINE);
+        // What JSON holds was made a line before it was written.
+        let longest = if speaks_json() { LONGEST_OBJECT } else { LONGEST_LINE };
+        let mut line = log::discreet(text::line_of_octets(event, longest));
         let level = self.level.map(|level| level.as_str()).unwrap_or_default();
         if let Some(kind) = self.kind.take() {
             // Without its time.
@@ -172,6 +192,7 @@ pub(crate) fn finish() {
 
 static QUEUE: Queue = Queue::new();
 static NOISE: Noise = Noise::new();
+static SPEAKS_JSON: AtomicBool = AtomicBool::new(false);
 
 struct Queue {
     state: Mutex<State>,
@@ -263,7 +284,8 @@ impl Queue {
         }
         if state.dropped > 0 && state.octets < ROOM / 2 {
             let said =
-                format!("{} lines had no room here: standard error was read too slowly\n", state.dropped);
+                format!("{} lines had no room here: standard error was read too slowly", state.dropped);
+            let said = ready(said);
             state.dropped = 0;
             state.octets += said.len();
             state.waiting.push_back(said.into_bytes());
@@ -303,7 +325,7 @@ impl Queue {
         let waited = self.filled.wait_timeout(state, noise::PERIOD / 4);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         for count in NOISE.counts(Instant::now(), false) {
-            let text = above(state.view.1) + &text::line(&count, LONGEST_LINE) + "\n";
+            let text = above(state.view.1) + &ready(text::line(&count, LONGEST_LINE).into_owned());
             state.octets += text.len();
             state.waiting.push_back(text.into_bytes());
             state.view.1 = 0;
@@ -415,6 +437,8 @@ pub(crate) fn size() -> (usize, usize) {
 
 /// Octets that wait for a slow reader.
 const ROOM: usize = 1 << 20;
+/// Octets of an event, of which a line of text keeps less.
+const LONGEST_OBJECT: usize = 64 << 10;
 /// Characters of one line.
 const LONGEST_LINE: usize = 4_000;
 /// How long a process that ends waits for a slow reader.

@@ -11,6 +11,7 @@
 //! control/    the operator's: watch, pause, resume, stop
 //! store/      records made durable
 //! folder/     the run folder: what is written while a run lasts
+//! spans/      who makes spans of a run is told what happens
 //! core/       decides: leases, takeovers, shard moves, the account
 //! verdict/    conditions, coverage, whether the generator was the limit
 //! reconcile/  the network's side, and the two ledgers at the end
@@ -27,6 +28,7 @@ mod folder;
 mod histogram;
 mod merge;
 mod reconcile;
+mod spans;
 mod store;
 mod time;
 mod verdict;
@@ -40,5 +42,6 @@ pub use folder::RunFolder;
 pub use histogram::{Histogram, HistogramFault, Samples, decode_v2};
 pub use merge::{Checked, Counts, Fault, Merge, ProcedureFigures, Reception};
 pub use reconcile::{NetworkClosed, NetworkEvent, NetworkServed, NetworkSide, SharedNetwork, carried};
+pub use spans::{AttemptsTold, RunTold, SpanSink, Told};
 pub use store::{SqliteStore, Stored};
 pub use wire::to_agent::TracePolicy;

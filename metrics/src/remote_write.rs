@@ -108,10 +108,10 @@ impl Pusher {
         ];
         let answer = self.runtime.block_on(post::post(&self.to, body, &headers));
         match answer {
-            Ok(status) if status.is_success() => Ok(()),
-            Ok(status) => Err(Refusal {
-                why: format!("it answers {status}"),
-                is_final: !post::is_worth_another_try(status),
+            Ok(answer) if answer.status.is_success() => Ok(()),
+            Ok(answer) => Err(Refusal {
+                why: format!("it answers {}", answer.status),
+                is_final: !post::is_worth_another_try(answer.status),
             }),
             Err(why) => Err(Refusal { why, is_final: false }),
         }

@@ -25,11 +25,20 @@ pub struct Body {
     pub octets: Vec<u8>,
 }
 
-/// Posts it with these headers, and returns the status of the answer; a redirection is an answer like any other.
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// What it says; nothing where that is too long.
+    pub body: Vec<u8>,
+}
+
+/// Posts it with these headers, and returns the answer; a redirection is one like any other.
 ///
 /// # Errors
 /// There is no answer, within five seconds: why, as part of a sentence about the other end.
-pub async fn post(uri: &Uri, body: Body, headers: &[(&'static str, String)]) -> Result<StatusCode, String> {
+pub async fn post<N: AsRef<str>>(uri: &Uri, body: Body, headers: &[(N, String)]) -> Result<Answer, String> {
     timeout(LIMIT, exchange(uri, body, headers))
         .await
         .unwrap_or_else(|_| Err("it does not answer".to_owned()))
@@ -47,7 +56,7 @@ pub fn address(text: &str) -> Option<Uri> {
     (is_http && uri.host().is_some_and(|host| !host.is_empty())).then_some(uri)
 }
 
-async fn exchange(uri: &Uri, body: Body, headers: &[(&'static str, String)]) -> Result<StatusCode, String> {
+async fn exchange<N: AsRef<str>>(uri: &Uri, body: Body, headers: &[(N, String)]) -> Result<Answer, String> {
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let is_tls = uri.scheme_str() == Some("https");
     let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
@@ -63,7 +72,7 @@ async fn exchange(uri: &Uri, body: Body, headers: &[(&'static str, String)]) -> 
     converse(stream, request).await
 }
 
-async fn converse<S>(stream: S, request: Request<Full<Bytes>>) -> Result<StatusCode, String>
+async fn converse<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -73,9 +82,9 @@ where
     let exchange = async {
         let response = sender.send_request(request).await.map_err(no_http)?;
         let status = response.status();
-        // What it says is read, so that it can finish, and not kept.
-        let _ = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await;
-        Ok(status)
+        // What it says is read, so that it can finish.
+        let said = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await;
+        Ok(Answer { status, body: said.map(|said| said.to_bytes().to_vec()).unwrap_or_default() })
     };
     tokio::pin!(exchange, connection);
     let mut is_open = true;
@@ -88,10 +97,10 @@ where
     }
 }
 
-fn request(
+fn request<N: AsRef<str>>(
     uri: &Uri,
     body: Body,
-    headers: &[(&'static str, String)],
+    headers: &[(N, String)],
 ) -> Result<Request<Full<Bytes>>, String> {
     let value = |text: &str| HeaderValue::from_str(text).map_err(|_| "a header cannot be written".to_owned());
     let mut request = Request::new(Full::new(Bytes::from(body.octets)));
@@ -107,7 +116,8 @@ fn request(
     all.insert(CONTENT_TYPE, HeaderValue::from_static(body.media_type));
     all.insert(USER_AGENT, HeaderValue::from_static(concat!("roamstorm/", env!("CARGO_PKG_VERSION"))));
     for (name, text) in headers {
-        all.insert(HeaderName::from_static(name), value(text)?);
+        let name = HeaderName::from_bytes(name.as_ref().as_bytes());
+        all.insert(name.map_err(|_| "a header has no name that can be written".to_owned())?, value(text)?);
     }
     Ok(request)
 }

@@ -21,6 +21,9 @@ pub struct Summary {
     pub form: u32,
     /// The run's name, which is its folder's.
     pub run_id: String,
+    /// The trace that spans and logs of the run belong to, in hexadecimal; empty in folders of before there were traces.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub trace_id: String,
     /// The scenario's name.
     pub scenario: String,
     /// The scenario's own description.

@@ -24,6 +24,7 @@ mod join;
 pub mod lease;
 mod link;
 mod patience;
+pub mod pseudonyms;
 mod resets;
 mod session_registry;
 mod settings;
@@ -31,6 +32,7 @@ pub mod standstill;
 mod tls;
 pub mod to_agent;
 pub mod to_coordinator;
+pub mod trace_context;
 mod version_negotiation;
 pub mod visitor_audit;
 
@@ -50,7 +52,7 @@ pub use settings::{Allowance, Settings};
 pub use version_negotiation::VersionOffer;
 
 /// The version of these messages. Both sides refuse any other, and say so.
-pub const VERSION: u16 = 9;
+pub const VERSION: u16 = 10;
 
 /// The UDP port of coordinators, where nothing else is said.
 pub const PORT: u16 = 7400;

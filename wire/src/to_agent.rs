@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::attempts::RowPolicy;
+use crate::attempts::RowsWanted;
 use crate::away::{AwayEnd, DueAway};
+use crate::trace_context::TraceId;
 
 /// One message to an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,7 +196,9 @@ pub struct Lease {
     /// How the shard is taken up in the middle of the run; `None` at its beginning.
     pub takeover: Option<Takeover>,
     /// Which attempts have a row in the reports.
-    pub rows: RowPolicy,
+    pub rows: RowsWanted,
+    /// The trace of the run: what logs and spans of it have in common (W3C Trace Context, trace-id).
+    pub trace_id: TraceId,
 }
 
 /// A shard is taken up where its last holder left it.

@@ -4,7 +4,7 @@ use billing::UsageRecord;
 use identity::{CellId, Membership};
 use serde::{Deserialize, Serialize};
 
-use crate::attempts::AttemptRow;
+use crate::attempts::{AttemptRow, RowsLeftOut};
 use crate::away::{AwayEnd, DueAway};
 use crate::to_agent::UeBatch;
 
@@ -280,7 +280,7 @@ pub struct IntervalReport {
     /// Rows of attempts that have ended, where the lease asks for them; at most [`crate::attempts::MOST_ROWS`].
     pub rows: Vec<AttemptRow>,
     /// Rows that no report has, because there was no room for them.
-    pub rows_left_out: u64,
+    pub rows_left_out: RowsLeftOut,
 }
 
 /// Kinds of handovers that failed, in one report.

@@ -9,7 +9,7 @@ use billing::{ChargingId, Closing, Octets, UsageRecord};
 use identity::{CellId, SessionId};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use wire::attempts::{AttemptRow, LONGEST_ROW, MOST_ROWS, RowOutcome};
+use wire::attempts::{AttemptRow, LONGEST_ROW, MOST_ROWS, RowOutcome, RowUse};
 use wire::bounds::LONGEST_CAUSE;
 use wire::frame::{Assembler, decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{LARGEST_BATCH, ToAgent, UeBatch};
@@ -93,6 +93,7 @@ fn the_fullest_report_fits_a_frame() {
     };
     assert_eq!(encode(&longest).unwrap().len(), LONGEST_USAGE);
     let row = AttemptRow {
+        for_what: RowUse { file: true, span: true },
         due_us: u64::MAX,
         procedure: u8::MAX,
         self_started: true,

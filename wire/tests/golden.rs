@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use billing::{ChargingId, Closing, Octets, UsageRecord};
 use identity::{CellId, Membership, SessionId};
-use wire::attempts::{AttemptRow, RowOutcome, RowPolicy};
+use wire::attempts::{AttemptRow, RowOutcome, RowPolicy, RowUse, RowsLeftOut, RowsWanted};
 use wire::away::{AwayEnd, AwayOutcome, AwayPlace, DueAway, HandoverPhases};
 use wire::frame::{decode_to_agent, decode_to_coordinator, encode};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
@@ -54,26 +54,28 @@ fn variant_after_the_last_is_refused() {
     decode_to_coordinator(&after_last(pinned(include_str!("../testdata/to_coordinator.hex")))).unwrap_err();
 }
 
+fn lease_with(trace: TracePolicy, takeover: Option<Takeover>, rows: RowsWanted) -> ToAgent {
+    ToAgent::Lease(Box::new(Lease {
+        run: "r1".to_owned(),
+        scenario: "name: x\n".to_owned(),
+        seed: 0x0123_4567_89ab_cdef,
+        shard: 3,
+        shards: 64,
+        epoch: 300,
+        asked_us: 1_000_000,
+        valid_us: 30_000_000,
+        target: "sctp://h:38412".to_owned(),
+        resume_at: vec![0, 128],
+        trace,
+        key: [0x2a; 32],
+        takeover,
+        rows,
+        trace_id: [0x2b; 16],
+    }))
+}
+
 fn every_to_agent() -> Vec<(String, ToAgent)> {
-    let lease_with = |trace, takeover, rows| {
-        ToAgent::Lease(Box::new(Lease {
-            run: "r1".to_owned(),
-            scenario: "name: x\n".to_owned(),
-            seed: 0x0123_4567_89ab_cdef,
-            shard: 3,
-            shards: 64,
-            epoch: 300,
-            asked_us: 1_000_000,
-            valid_us: 30_000_000,
-            target: "sctp://h:38412".to_owned(),
-            resume_at: vec![0, 128],
-            trace,
-            key: [0x2a; 32],
-            takeover,
-            rows,
-        }))
-    };
-    let lease = |trace, takeover| lease_with(trace, takeover, RowPolicy::None);
+    let lease = |trace, takeover| lease_with(trace, takeover, RowsWanted::default());
     let welcome = |returned| {
         ToAgent::Welcome(Welcome {
             agent: "a-1".to_owned(),
@@ -100,9 +102,13 @@ fn every_to_agent() -> Vec<(String, ToAgent)> {
         ("Lease/Sampled", lease(TracePolicy::Sampled(200), None)),
         ("Lease/All", lease(TracePolicy::All, None)),
         ("Lease/Takeover", lease(TracePolicy::Failed, Some(takeover))),
-        ("Lease/FailedRows", lease_with(TracePolicy::Failed, None, RowPolicy::Failed)),
-        ("Lease/ShareOfRows", lease_with(TracePolicy::Failed, None, RowPolicy::Share(10_000))),
-        ("Lease/AllRows", lease_with(TracePolicy::Failed, None, RowPolicy::All)),
+        ("Lease/FailedRows", lease_with(TracePolicy::Failed, None, file(RowPolicy::Failed))),
+        ("Lease/ShareOfRows", lease_with(TracePolicy::Failed, None, file(RowPolicy::Share(10_000)))),
+        ("Lease/AllRows", lease_with(TracePolicy::Failed, None, file(RowPolicy::All))),
+        (
+            "Lease/Spans",
+            lease_with(TracePolicy::Failed, None, RowsWanted { file: RowPolicy::None, spans: Some(100_000) }),
+        ),
         ("Start", start(None)),
         ("Start/Paused", start(Some(300))),
         ("Renew", ToAgent::Renew { asked_us: 1_000_000, valid_us: 30_000_000, leases: vec![(3, 300)] }),
@@ -221,7 +227,7 @@ fn every_to_coordinator() -> Vec<(String, ToCoordinator)> {
             count: 23,
         }],
         rows: rows(),
-        rows_left_out: 24,
+        rows_left_out: RowsLeftOut { file: 24, spans: 25 },
     };
     let health = AgentHealth {
         at_us: 1,
@@ -398,9 +404,14 @@ fn pinned(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+fn file(file: RowPolicy) -> RowsWanted {
+    RowsWanted { file, spans: None }
+}
+
 /// One of each outcome.
 fn rows() -> Vec<AttemptRow> {
     let row = |outcome, cause: &str| AttemptRow {
+        for_what: RowUse { file: true, span: false },
         due_us: 14_000_000,
         procedure: 8,
         self_started: false,
@@ -414,6 +425,7 @@ fn rows() -> Vec<AttemptRow> {
         target: Some(CellId { node: 30, cell: 31 }),
     };
     let given_up = AttemptRow {
+        for_what: RowUse { file: false, span: true },
         self_started: true,
         supi: None,
         latency_us: None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use identity::{Imsi, Procedure};
-use wire::attempts::{AttemptRow, RowOutcome};
+use wire::attempts::{AttemptRow, RowOutcome, RowUse};
 use wire::away::{AwayEnd, AwayOutcome, DueAway, HandoverPhases};
 use wire::bounds::LONGEST_CAUSE;
 use wire::visitor_audit::{AWAY_FOR, MOST_GUESTS};
@@ -46,7 +46,7 @@ struct What {
     /// The parts that it belongs to wherever it is made.
     parts: PartSet,
     /// It may have a row.
-    has_row: bool,
+    row: Option<RowUse>,
 }
 
 impl Abroad {
@@ -74,8 +74,8 @@ impl Campaign {
         let DueAttempt { procedure, load, index, due, .. } = *attempt;
         let since_due = now.saturating_duration_since(due);
         let due_us = self.clock.us(now).saturating_sub(micros(since_due));
-        let has_row = self.recorder.rows.may_have(Some((load, index)));
-        self.ask_for(What { procedure, load, due, due_us, parts, has_row }, 0, ran, now, out)
+        let row = self.recorder.rows.may_have(Some((load, index)));
+        self.ask_for(What { procedure, load, due, due_us, parts, row }, 0, ran, now, out)
     }
 
     fn ask_for<R: RadioNetwork>(
@@ -141,9 +141,9 @@ impl Campaign {
         let ended_us = end.ended_us.max(began_us);
         // The latency counts from the due time, so that the way to the other shard is in it.
         self.recorder.started(name, parts);
-        if what.has_row {
+        if let Some(for_what) = what.row {
             let supi = ran.subscriber(end.ue).0;
-            self.recorder.rows.ended(row_of(what, supi, end));
+            self.recorder.rows.ended(row_of(what, for_what, supi, end));
         }
         match end.outcome {
             AwayOutcome::Succeeded => {
@@ -213,12 +213,12 @@ impl Campaign {
         let name = one.what.procedure.name();
         self.recorder.started(name, one.what.parts);
         self.recorder.abandoned(name, one.what.parts, reason);
-        if one.what.has_row {
+        if let Some(for_what) = one.what.row {
             let supi =
                 self.plan.shard(self.number).subscriber(one.ue.into()).map(|subscriber| subscriber.imsi);
             let end =
                 AwayEnd { outcome: AwayOutcome::Abandoned, cause: reason.to_owned(), ..AwayEnd::default() };
-            self.recorder.rows.ended(row_of(one.what, supi, &end));
+            self.recorder.rows.ended(row_of(one.what, for_what, supi, &end));
         }
     }
 
@@ -362,7 +362,7 @@ impl Campaign {
 }
 
 /// The row of an attempt that another shard was asked for. In which cell it was made that shard alone knows.
-fn row_of(what: What, supi: Option<Imsi>, end: &AwayEnd) -> AttemptRow {
+fn row_of(what: What, for_what: RowUse, supi: Option<Imsi>, end: &AwayEnd) -> AttemptRow {
     let outcome = match end.outcome {
         AwayOutcome::Succeeded => RowOutcome::Succeeded,
         AwayOutcome::Failed => RowOutcome::Failed,
@@ -372,6 +372,7 @@ fn row_of(what: What, supi: Option<Imsi>, end: &AwayEnd) -> AttemptRow {
     let began_us = end.began_us.max(what.due_us);
     let ended_us = (outcome != RowOutcome::Abandoned).then_some(end.ended_us.max(began_us));
     AttemptRow {
+        for_what,
         due_us: what.due_us,
         procedure: what.procedure.place(),
         self_started: false,

@@ -17,11 +17,10 @@ pub(super) fn begun<R: RadioNetwork>(
     planned: Option<(usize, u64)>,
     ran: &R,
 ) -> Option<AttemptRow> {
-    if !rows.may_have(planned) {
-        return None;
-    }
+    let for_what = rows.may_have(planned)?;
     let (supi, cell) = ran.subscriber(ue);
     Some(AttemptRow {
+        for_what,
         due_us: micros(clock.since_start(clock.of_run(due))),
         procedure: procedure.place(),
         self_started: planned.is_none(),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tracing::{Instrument as _, Span};
 use wire::WireError;
 use wire::to_agent::ToAgent;
 use wire::to_coordinator::ToCoordinator;
@@ -28,7 +29,15 @@ pub async fn run(
     mut interruptions: UnboundedReceiver<Interruption>,
 ) -> Result<(), AgentError> {
     loop {
-        let left = Session::open(&config)?.work(&config, &mut interruptions).await?;
+        let within = tracing::error_span!(
+            "agent",
+            agent = config.name,
+            run_id = tracing::field::Empty,
+            trace_id = tracing::field::Empty
+        );
+        let session = Session::open(&config, within.clone())?;
+        let left = session.work(&config, &mut interruptions).instrument(within.clone()).await?;
+        let _within = within.entered();
         match left {
             Left::RunOver if config.stay => {
                 tracing::info!(target: NEWS, "the run is over: waiting for the next one at {}", config.coordinator);
@@ -79,7 +88,7 @@ enum Event {
 }
 
 impl Session {
-    fn open(config: &AgentConfig) -> Result<Self, AgentError> {
+    fn open(config: &AgentConfig, within: Span) -> Result<Self, AgentError> {
         let workers = config.workers.max(1);
         let (answers, from_spool) = unbounded_channel();
         let spool = open_spool(config, answers)?;
@@ -96,7 +105,7 @@ impl Session {
         Ok(Self {
             holder: Holder::new(settings, lease_clock::now()),
             connection: CoordinatorConnection::new(config.identity.clone(), config.coordinator.clone()),
-            pool: WorkerPool::start(workers, config.priority, config.gtpu_address)
+            pool: WorkerPool::start(workers, config.priority, config.gtpu_address, within)
                 .map_err(AgentError::Thread)?,
             health: Collector::new(workers),
             spool,

@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use sctp::{Targets, Waker};
 use tokio::sync::mpsc::UnboundedSender;
+use tracing::Span;
 
 use crate::measure::WorkerHealth;
 use crate::shard::ShardRunner;
@@ -91,11 +92,13 @@ impl Worker {
         priority: host::Priority,
         notices: UnboundedSender<FromWorker>,
         backlog: Arc<AtomicU64>,
+        within: Span,
     ) -> std::io::Result<Self> {
         let (messages, receiver) = std::sync::mpsc::channel();
         let waker = Arc::new(Mutex::new(None));
         let mailbox = Mailbox { messages, waker: Arc::clone(&waker) };
         let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            let _within = within.entered();
             let place = host::take(priority, host::Role::Generator);
             let reporter = Reporter::new(number, place.granted(), notices, backlog);
             EventLoop::new(number, priority, receiver, reporter, waker).run();

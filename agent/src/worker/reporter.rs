@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use identity::Procedure;
 use tokio::sync::mpsc::UnboundedSender;
+use wire::attempts::RowOutcome;
 use wire::standstill::Watch;
-use wire::to_coordinator::Trace;
+use wire::to_coordinator::{IntervalReport, Trace};
 
 use super::FromWorker;
 use super::messages::{Notice, Order};
@@ -115,6 +117,7 @@ impl Reporter {
         let report = runner.report(now);
         self.send_traces(traces, runner.run_start());
         let Some(report) = report else { return false };
+        say_failures(&report);
         let fits = self.has_room();
         if !fits && is_last {
             self.backlog.fetch_add(1, Ordering::Relaxed);
@@ -203,6 +206,19 @@ fn after(at: Instant, now: Instant) -> Instant {
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Reports and traces that may wait for the session.
 const BACKLOG_LIMIT: u64 = 16_384;
+
+/// Each attempt that did not succeed, where its row is asked for and anybody listens.
+fn say_failures(report: &IntervalReport) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    for row in report.rows.iter().filter(|row| row.outcome != RowOutcome::Succeeded) {
+        let ue = row.supi.as_ref().map(wire::pseudonyms::name);
+        let procedure = Procedure::ALL.get(usize::from(row.procedure)).map(|procedure| procedure.name());
+        let (shard, outcome, cause) = (report.shard, row.outcome.name(), &*row.cause);
+        tracing::debug!(shard, ue, procedure, outcome, cause, "an attempt did not succeed");
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,10 @@ use edges::memory;
 use identity::TeidKey;
 use scenarios::{Plan, Scenario};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tracing::Span;
+use wire::pseudonyms::name_as_run;
 use wire::to_agent::Lease;
+use wire::trace_context::hex;
 
 use super::messages::{Command, Notice, Order};
 use super::{Expected, FromWorker, Mailbox, ToWorker, Worker};
@@ -30,6 +33,8 @@ pub(crate) struct WorkerPool {
     slots: u32,
     /// Octets of shards that are not built yet, about.
     promised: Arc<AtomicU64>,
+    /// What logs say of this agent, and of its run as soon as it has one.
+    within: Span,
 }
 
 /// A shard to be built.
@@ -51,11 +56,15 @@ impl WorkerPool {
         workers: usize,
         priority: host::Priority,
         gtpu_address: Option<IpAddr>,
+        within: Span,
     ) -> std::io::Result<Self> {
         let (notices_in, notices) = unbounded_channel();
         let backlog = Arc::new(AtomicU64::new(0));
         let workers = (0..workers)
-            .map(|number| Worker::spawn(number, priority, notices_in.clone(), Arc::clone(&backlog)))
+            .map(|number| {
+                let backlog = Arc::clone(&backlog);
+                Worker::spawn(number, priority, notices_in.clone(), backlog, within.clone())
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let (building, builds) = channel();
         let promised = Arc::<AtomicU64>::default();
@@ -72,6 +81,7 @@ impl WorkerPool {
             gtpu: None,
             slots: 0,
             promised,
+            within,
         })
     }
 
@@ -155,6 +165,11 @@ impl WorkerPool {
         };
         if lease.shard >= plan.shards() {
             return Err(format!("shard {} is leased, but the plan has {}", lease.shard, plan.shards()));
+        }
+        if self.plan.as_ref().is_none_or(|(run, _)| *run != lease.run) {
+            self.within.record("run_id", &*lease.run);
+            self.within.record("trace_id", hex(&lease.trace_id));
+            name_as_run(&lease.key);
         }
         self.plan = Some((lease.run.clone(), Arc::clone(&plan)));
         Ok(plan)

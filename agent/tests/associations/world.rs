@@ -8,7 +8,7 @@ use agent::{ShardAction, ShardRunner};
 use scenarios::{Plan, Scenario};
 use simulator::amf::AmfPlace;
 use simulator::{AmfAction, AmfEvent, AmfSettings, ControlPlane};
-use wire::attempts::RowPolicy;
+use wire::attempts::RowsWanted;
 use wire::to_agent::{Lease, TracePolicy};
 use wire::to_coordinator::{AmfInterval, IntervalReport, RanEvent};
 
@@ -71,7 +71,8 @@ impl World {
             trace: TracePolicy::All,
             key: [7; 32],
             takeover: None,
-            rows: RowPolicy::None,
+            rows: RowsWanted::default(),
+            trace_id: [0; 16],
         };
         let amf = |n: usize| {
             let scenario = Arc::clone(plan.scenario());

@@ -7,7 +7,7 @@ mod stories;
 
 use std::time::Duration;
 
-use wire::attempts::RowPolicy;
+use wire::attempts::RowsWanted;
 use wire::to_agent::{Lease, ToAgent, TracePolicy, Welcome};
 use wire::to_coordinator::IntervalReport;
 
@@ -29,7 +29,8 @@ fn lease(shard: u32, epoch: u64, asked_us: u64) -> Box<Lease> {
         trace: TracePolicy::Failed,
         key: [0; 32],
         takeover: None,
-        rows: RowPolicy::None,
+        rows: RowsWanted::default(),
+        trace_id: [0; 16],
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use agent::holder::{Holder, HolderSettings, Input, Left, Notice, Order, Output};
-use wire::attempts::{AttemptRow, RowOutcome};
+use wire::attempts::{AttemptRow, RowOutcome, RowUse};
 use wire::away::{AwayEnd, DueAway};
 use wire::to_agent::{Takeover, ToAgent, UeBatch};
 use wire::to_coordinator::{Part, ToCoordinator};
@@ -383,6 +383,7 @@ fn reports_that_memory_does_not_hold_go_to_disk_and_come_back_in_order() {
 #[test]
 fn rows_are_left_out_where_half_of_the_memory_is_full_and_nothing_else_is() {
     let row = AttemptRow {
+        for_what: RowUse { file: true, span: false },
         due_us: 1,
         procedure: 0,
         self_started: false,
@@ -410,7 +411,7 @@ fn rows_are_left_out_where_half_of_the_memory_is_full_and_nothing_else_is() {
     }
     let out = desk.put(Input::Connected(welcome(true)));
     let rows = sends(&out).into_iter().filter_map(|sent| match sent {
-        ToCoordinator::Report(report) => Some((report.rows.len(), report.rows_left_out, report.shifted)),
+        ToCoordinator::Report(report) => Some((report.rows.len(), report.rows_left_out.file, report.shifted)),
         _ => None,
     });
     assert_eq!(rows.collect::<Vec<_>>(), [(20, 0, 3), (20, 0, 3), (0, 20, 3), (0, 20, 3)]);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use agent::{Campaign, Shard};
 use network::{GOODBYE, HELLO, NO, ToyAction, ToyNetwork, YES};
 use scenarios::{Plan, Scenario};
-use wire::attempts::RowPolicy;
+use wire::attempts::RowsWanted;
 use wire::to_agent::{Lease, Takeover, TracePolicy, UeBatch};
 use wire::to_coordinator::IntervalReport;
 
@@ -48,7 +48,8 @@ fn shard(plan: &Plan, epoch: u64, resume_at: Vec<u64>, takeover: Option<Takeover
         trace: TracePolicy::Failed,
         key: [7; 32],
         takeover,
-        rows: RowPolicy::None,
+        rows: RowsWanted::default(),
+        trace_id: [0; 16],
     };
     Shard::over(Campaign::new(plan, &lease), ToyNetwork::new(plan, &lease))
 }

@@ -13,6 +13,7 @@ use super::certs::serve;
 use super::scenario::ScenarioArguments;
 use crate::exit::{self, Exit};
 use crate::metrics::{Metrics, Seen};
+use crate::spans::Spans;
 use crate::{campaign, times};
 
 /// Coordinates one run of agents that join from elsewhere.
@@ -126,9 +127,12 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<Exit, Error> {
         };
         serve_enrolment(&arguments, run.certs.as_deref().context("--certs is needed")?)?;
         let metrics = metrics(&arguments.campaign, &mut run, &ends.identity)?;
+        let spans = Spans::open(&arguments.campaign.spans)?;
+        run.spans = spans.sink();
         let coordinator = Coordinator::bind(CoordinatorConfig { run, ..ends }).await?;
         eprintln!("coordinator: waiting on {} for {agents} agents{of}", coordinator.local_addr());
         let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
+        spans.finish().await;
         metrics.last_look().await;
         ended
     })
@@ -150,11 +154,14 @@ async fn resume(run: &Path, arguments: &mut Arguments) -> Result<Exit, Error> {
     let ends = arguments.campaign.coordinator_config(listen, identity(certs)?, "");
     let mut run = RunConfig { certs: Some(std::path::absolute(certs).context("--certs")?), ..ends.run };
     let metrics = metrics(&arguments.campaign, &mut run, &ends.identity)?;
+    let spans = Spans::open(&arguments.campaign.spans)?;
+    run.spans = spans.sink();
     serve_enrolment(arguments, certs)?;
     let config = CoordinatorConfig { run, ..ends };
     let (coordinator, plan) = Coordinator::resume(config, interrupted).await.map_err(exit::of_coordinator)?;
     eprintln!("coordinator: took up {} on {}", folder.display(), coordinator.local_addr());
     let ended = campaign::conduct(coordinator, plan, &arguments.campaign).await;
+    spans.finish().await;
     metrics.last_look().await;
     ended
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Error, anyhow, ensure};
 use coordinator::{
-    Coordinator, CoordinatorConfig, Observed, RunConfig, RunFolder, RunOutcome, SharedNetwork,
+    Coordinator, CoordinatorConfig, Observed, RunConfig, RunFolder, RunOutcome, SharedNetwork, SpanSink,
 };
 use scenarios::Plan;
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ use crate::campaign;
 use crate::exit::{Exit, RunInvalid};
 use crate::metrics::{Metrics, Seen};
 use crate::search;
+use crate::spans::Spans;
 use crate::target::{Embedded, Target};
 
 /// Runs a scenario on this machine.
@@ -52,6 +53,9 @@ pub(crate) struct Played {
     /// Who is told what can be seen of the run.
     #[arg(skip)]
     observers: Option<watch::Sender<Arc<Observed>>>,
+    /// Who makes spans of the run.
+    #[arg(skip)]
+    sink: Option<Arc<dyn SpanSink>>,
     /// The simulator of the run that is played, or of the last one.
     #[arg(skip)]
     simulator: Simulator,
@@ -77,8 +81,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     runtime.block_on(arguments.campaign.artifacts.check())?;
     arguments.observers = arguments.campaign.metrics.observers();
     let metrics = Metrics::open(&arguments.campaign.metrics, "run", None, arguments.seen())?;
+    let spans = Spans::open(&arguments.campaign.spans)?;
+    arguments.sink = spans.sink();
     runtime.block_on(async {
         let ended = conduct(plan, &arguments).await;
+        spans.finish().await;
         metrics.last_look().await;
         ended
     })
@@ -122,6 +129,7 @@ async fn play(plan: Plan, arguments: &Played, folder: RunFolder) -> Result<RunOu
         folder: Some(folder),
         network: target.simulator.map(|simulator| simulator as SharedNetwork),
         observers: arguments.observers.clone(),
+        spans: arguments.sink.clone(),
         agents_inside: true,
         charging: arguments.charging.clone(),
         ..given.run
@@ -173,6 +181,7 @@ impl Played {
             place: Place { priority: host::Priority::None },
             campaign: campaign::Options::of_probe(out),
             observers: None,
+            sink: None,
             simulator: Simulator::default(),
         }
     }

@@ -18,10 +18,7 @@ impl Metrics {
         _: Option<&IdentitySlot>,
         _: Vec<Seen>,
     ) -> Result<Self, Error> {
-        ensure!(
-            !options.is_wanted(),
-            "this program was built without metrics: build it with `cargo build --release --features full`, or take a package of `make dist`"
-        );
+        ensure!(!options.is_wanted(), "this program was built without metrics: {}", crate::exit::GET_ALL);
         Ok(Self)
     }
 

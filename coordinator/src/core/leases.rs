@@ -169,6 +169,7 @@ impl Core {
             key: self.state.key,
             takeover,
             rows: self.settings.rows,
+            trace_id: self.trace_id(),
         };
         self.send(agent, ToAgent::Lease(Box::new(lease)));
         parcels.into_iter().for_each(|batch| self.send(agent, ToAgent::Ues(Box::new(batch))));

@@ -44,6 +44,7 @@ use scenarios::{Plan, Schedule};
 use serde_json::Value;
 use wire::to_agent::ToAgent;
 use wire::to_coordinator::ToCoordinator;
+use wire::trace_context::{TraceId, TraceParent, trace_of};
 
 pub use crate::merge::Second;
 pub use observed::Observed;
@@ -408,6 +409,22 @@ impl Core {
     fn connected(&self) -> impl Iterator<Item = usize> + '_ {
         let agents = self.state.agents.iter().zip(&self.presence).enumerate();
         agents.filter(|(_, (m, p))| p.link.is_some() && !is_supervisor(m)).map(|(agent, _)| agent)
+    }
+
+    /// What the agents signal to.
+    pub fn target(&self) -> &str {
+        &self.settings.target
+    }
+
+    /// What began the run, where a pipeline did.
+    pub fn trace_parent(&self) -> Option<&TraceParent> {
+        self.settings.trace_parent.as_ref()
+    }
+
+    /// The trace that spans and logs of the run belong to.
+    pub fn trace_id(&self) -> TraceId {
+        let parent = self.settings.trace_parent.as_ref();
+        parent.map_or_else(|| trace_of(&self.state.key), |parent| parent.trace_id)
     }
 
     fn name(&self, agent: usize) -> String {

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wire::attempts::RowPolicy;
+use wire::attempts::RowsWanted;
 use wire::standstill::StoodStill;
 use wire::to_agent::{ToAgent, TracePolicy};
 use wire::to_coordinator::{Hello, ToCoordinator, Trace};
+use wire::trace_context::TraceParent;
 
 use super::Record;
 use crate::merge::Second;
@@ -119,8 +120,10 @@ pub struct CoreSettings {
     pub target: String,
     /// Which UEs' messages are kept.
     pub trace: TracePolicy,
-    /// Which attempts have a row in the run folder.
-    pub rows: RowPolicy,
+    /// Which attempts have a row, and what for.
+    pub rows: RowsWanted,
+    /// The trace of the pipeline that began the run; without, the run has one of its own.
+    pub trace_parent: Option<TraceParent>,
     /// How long a lease lasts when it is not renewed.
     pub lease: Duration,
     /// How long to wait for the agents.
@@ -141,7 +144,8 @@ impl CoreSettings {
             agents_wanted: 1,
             target: target.to_owned(),
             trace: TracePolicy::Failed,
-            rows: RowPolicy::None,
+            rows: RowsWanted::default(),
+            trace_parent: None,
             lease: Duration::from_secs(30),
             join_timeout: Duration::from_secs(30),
             prepare_timeout: Duration::from_secs(60),

@@ -11,10 +11,12 @@ use results::FolderError;
 use tokio::sync::watch;
 use wire::attempts::RowPolicy;
 use wire::to_agent::TracePolicy;
+use wire::trace_context::TraceParent;
 
 use crate::core::Observed;
 use crate::folder::{Kept, RunFolder};
 use crate::reconcile::SharedNetwork;
+use crate::spans::SpanSink;
 
 /// What a coordinator of one run is given: where its fleet joins, and the run.
 #[derive(Clone)]
@@ -54,6 +56,10 @@ pub struct RunConfig {
     pub trace: TracePolicy,
     /// Which attempts have a row in the run folder.
     pub rows: RowPolicy,
+    /// Who makes spans of the run.
+    pub spans: Option<Arc<dyn SpanSink>>,
+    /// The span of a pipeline that began the run.
+    pub trace_parent: Option<TraceParent>,
     /// How long a lease lasts when it is not renewed. 30 s.
     pub lease: Duration,
     /// How long to wait for the agents. 30 s.
@@ -92,6 +98,8 @@ impl RunConfig {
             charging: None,
             trace: TracePolicy::Failed,
             rows: RowPolicy::None,
+            spans: None,
+            trace_parent: None,
             lease: Duration::from_secs(30),
             join_timeout: Duration::from_secs(30),
             prepare_timeout: Duration::from_secs(60),
@@ -102,8 +110,13 @@ impl RunConfig {
         }
     }
 
+    /// How many of a million attempts have a span, where anybody makes some.
+    pub(super) fn spans_share(&self) -> Option<u32> {
+        self.spans.as_ref().map(|spans| spans.share())
+    }
+
     pub(super) fn kept(&self) -> Kept {
-        Kept { trace: self.trace, rows: self.rows }
+        Kept { trace: self.trace, rows: self.rows, spans: self.spans.clone() }
     }
 }
 

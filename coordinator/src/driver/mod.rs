@@ -15,15 +15,18 @@ use scenarios::Plan;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
+use tracing::Instrument as _;
 use wire::AgentLink;
 use wire::standstill::Watch;
 use wire::to_agent::ToAgent;
+use wire::trace_context::hex;
 
 use crate::admission::{Claim, FromAgent, Joined, Received, Roster};
 use crate::control::{Ordered, Server};
 use crate::core::{Core, End, Input, ProcessEnd, StopRequest};
 use crate::folder::{Files, RunFolder};
 use crate::reconcile::Network;
+use crate::spans::Onlooker;
 use crate::store::{Committed, Committer, SqliteStore};
 use crate::time::SteadyClock;
 
@@ -77,6 +80,8 @@ pub(crate) struct Run {
     latest: Instant,
     shown_at: Instant,
     observed_at: Option<Instant>,
+    /// Who makes spans of the run.
+    onlooker: Option<Onlooker>,
     /// Messages since the last tick.
     received: u32,
     /// There are so many that they are gathered, and not looked at before this.
@@ -131,11 +136,13 @@ impl Run {
         let store =
             SqliteStore::create(&folder.path.join(STORE), &inputs).map_err(CoordinatorError::Store)?;
         let wall = SteadyClock::open(&folder.path).now();
-        let core = Core::new(inputs.settings(), plan, rand::random(), Instant::now(), wall);
+        let core =
+            Core::new(inputs.settings(config.spans_share()), plan, rand::random(), Instant::now(), wall);
         let claim = roster.claim(&folder.run_id, config.agents_wanted, config.agents_like.clone(), alone);
         let mut run = Self::with(config, claim, progress, folder, files, store, core)?;
         inputs::write(&run.core, &run.folder, &run.config)?;
         run.created();
+        run.be_looked_on(false);
         run.carry_out();
         run.show();
         Ok(run)
@@ -179,6 +186,7 @@ impl Run {
             latest: now,
             shown_at: now,
             observed_at: None,
+            onlooker: None,
             received: 0,
             is_busy: false,
             together_at: now,
@@ -194,9 +202,17 @@ impl Run {
 
     /// Plays the run and writes its folder.
     pub(crate) async fn until_the_end(
-        mut self,
-        mut stop: watch::Receiver<StopRequest>,
+        self,
+        stop: watch::Receiver<StopRequest>,
     ) -> Result<RunOutcome, CoordinatorError> {
+        let (run_id, trace_id) = (&self.folder.run_id, hex(&self.core.trace_id()));
+        // At a level that no filter leaves out: it is what warnings are about.
+        let within =
+            tracing::error_span!("run", run_id, trace_id, scenario = self.core.plan().scenario().name);
+        self.play(stop).instrument(within).await
+    }
+
+    async fn play(mut self, mut stop: watch::Receiver<StopRequest>) -> Result<RunOutcome, CoordinatorError> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut source = Source { ticks, stop: &mut stop, stop_open: true };
@@ -232,7 +248,14 @@ impl Run {
             control: self.control,
             progress: self.progress,
             network: Network::default(),
+            onlooker: self.onlooker,
         }
+    }
+
+    /// Who makes spans is told that the run is there.
+    fn be_looked_on(&mut self, resumed: bool) {
+        let sink = self.config.spans.clone();
+        self.onlooker = sink.map(|sink| Onlooker::of(sink, &self.core, resumed));
     }
 
     /// A few times a second, and each new phase at once.
@@ -243,6 +266,9 @@ impl Run {
         {
             self.shown_at = now;
             self.show();
+        }
+        if let Some(onlooker) = &mut self.onlooker {
+            onlooker.look(&self.core, self.files.wall());
         }
         let Some(observers) = &self.config.observers else { return };
         if self.observed_at.is_none_or(|at| now.saturating_duration_since(at) >= BETWEEN_OBSERVATIONS) {

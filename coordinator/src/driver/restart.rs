@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use scenarios::{Plan, Scenario};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use wire::attempts::RowPolicy;
+use wire::attempts::{RowPolicy, RowsWanted};
 use wire::to_agent::TracePolicy;
+use wire::trace_context::TraceParent;
 
 use super::release::Checkpoint;
 use super::{RETURN_TIMEOUT, Run, STORE};
@@ -47,6 +48,7 @@ pub(super) struct RunInputs {
     /// Where its agents joined.
     listen: Option<SocketAddr>,
     rows: RowPolicy,
+    trace_parent: Option<TraceParent>,
 }
 
 /// A run whose coordinator has died, before it goes on: its folder is locked, and what it was given is read.
@@ -77,14 +79,17 @@ impl RunInputs {
             certs: config.certs.clone(),
             listen: config.listen,
             rows: config.rows,
+            trace_parent: config.trace_parent.clone(),
         }
     }
 
-    pub(super) fn settings(&self) -> CoreSettings {
+    /// `spans` is how many of a million attempts have a span, where anybody makes some.
+    pub(super) fn settings(&self, spans: Option<u32>) -> CoreSettings {
         CoreSettings {
             agents_wanted: self.agents_wanted,
             trace: self.trace,
-            rows: self.rows,
+            rows: RowsWanted { file: self.rows, spans },
+            trace_parent: self.trace_parent.clone(),
             lease: self.lease,
             join_timeout: self.join_timeout,
             prepare_timeout: self.prepare_timeout,
@@ -139,6 +144,7 @@ impl Interrupted {
             charging: inputs.charging.clone(),
             trace: inputs.trace,
             rows: inputs.rows,
+            trace_parent: inputs.trace_parent.clone(),
             lease: inputs.lease,
             join_timeout: inputs.join_timeout,
             prepare_timeout: inputs.prepare_timeout,
@@ -172,7 +178,8 @@ impl Run {
         let Stored { checkpoint, records } = store.load::<Checkpoint>().map_err(CoordinatorError::Store)?;
         let planned = super::lasts(&plan);
         let wall = SteadyClock::open(&folder.path).now();
-        let mut core = Core::new(inputs.settings(), plan, rand::random(), Instant::now(), wall);
+        let mut core =
+            Core::new(inputs.settings(config.spans_share()), plan, rand::random(), Instant::now(), wall);
         let mut so_far = FilesSoFar::default();
         if let Some(Checkpoint { core: state, files }) = checkpoint {
             core.restore(&state).map_err(|error| CoordinatorError::CannotResume {
@@ -183,6 +190,9 @@ impl Run {
         }
         let start = core.state().start_wall_us.map(|us| UNIX_EPOCH + Duration::from_micros(us));
         let mut files = Files::resume(&folder, config.kept(), planned, start, so_far)?;
+        if core.state().key != [0; 32] {
+            files.name_as_run(&core.state().key);
+        }
         let replayed = records.len();
         for record in &records {
             core.apply(record);
@@ -202,6 +212,8 @@ impl Run {
         )?;
         run.handle(Input::Restarted, Instant::now());
         run.was_resumed = true;
+        run.be_looked_on(true);
+        run.files.make_spans(run.config.spans.clone(), &records);
         run.returning_until = Some(Instant::now() + RETURN_TIMEOUT);
         if start.is_some() || run.core.state().start_wall_us.is_some() {
             let text = "the coordinator was started again during the run: traces of the seconds before may be missing";

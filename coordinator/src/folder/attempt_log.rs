@@ -10,15 +10,18 @@ use identity::{Imsi, Procedure};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::{Deserialize, Serialize};
 use wire::attempts::{AttemptRow, RowPolicy, WHOLE};
+use wire::pseudonyms::Pseudonyms;
 use wire::to_coordinator::IntervalReport;
 
 use super::run_folder::{Appender, RunFolder};
-use crate::time::rfc3339_us;
+use crate::time::{RunWall, rfc3339_us};
 use results::{AttemptRows, FolderError};
 
 /// See the module.
 pub(crate) struct AttemptLog {
     run: String,
+    /// How spans and logs name subscribers.
+    names: Option<Pseudonyms>,
     kept: RowPolicy,
     file: Appender,
     so_far: AttemptLogSoFar,
@@ -34,10 +37,6 @@ pub(crate) struct AttemptLogSoFar {
     rows: u64,
     left_out_by_agents: u64,
     left_out_at_limit: u64,
-    /// The run's start, UNIX time in µs.
-    start_us: u64,
-    /// When the run's clock stood still, and how long, µs.
-    pauses: Vec<(u64, u64)>,
 }
 
 /// A line. Each has every key, so that a table of them has the same columns whatever happened first.
@@ -50,6 +49,7 @@ struct Line<'a> {
     procedure: &'a str,
     self_started: bool,
     imsi: Option<String>,
+    ue: Option<String>,
     outcome: &'a str,
     cause: Option<&'a str>,
     latency_us: Option<u64>,
@@ -73,36 +73,25 @@ impl AttemptLog {
         }
         let file = folder.appender_at(FILE, so_far.octets)?;
         let run = folder.run_id().to_owned();
-        Ok(Some(Self { run, kept, file, so_far, waiting: Vec::new(), limit: MOST_OCTETS }))
+        Ok(Some(Self { run, names: None, kept, file, so_far, waiting: Vec::new(), limit: MOST_OCTETS }))
     }
 
-    /// The run begins, by the wall clock.
-    pub(crate) fn starts(&mut self, wall_us: u64) {
-        self.so_far.start_us = wall_us;
-    }
-
-    /// The run's clock stands still.
-    pub(crate) fn pauses(&mut self, run_us: u64) {
-        self.so_far.pauses.push((run_us, 0));
-    }
-
-    /// It goes on.
-    pub(crate) fn goes_on(&mut self, paused_us: u64) {
-        if let Some((_, lasted)) = self.so_far.pauses.last_mut() {
-            *lasted = paused_us;
-        }
+    /// The key of the run is known, by which spans and logs name subscribers.
+    pub(crate) fn name_as_run(&mut self, key: &[u8; 32]) {
+        self.names = Some(Pseudonyms::of_run(key));
     }
 
     /// The rows of a report that is merged.
-    pub(crate) fn add(&mut self, report: &IntervalReport) -> io::Result<()> {
-        self.so_far.left_out_by_agents = self.so_far.left_out_by_agents.saturating_add(report.rows_left_out);
-        for row in &report.rows {
+    pub(crate) fn add(&mut self, report: &IntervalReport, wall: &RunWall) -> io::Result<()> {
+        self.so_far.left_out_by_agents =
+            self.so_far.left_out_by_agents.saturating_add(report.rows_left_out.file);
+        for row in report.rows.iter().filter(|row| row.for_what.file) {
             if self.so_far.octets >= self.limit {
                 self.so_far.left_out_at_limit += 1;
                 continue;
             }
             let mut waiting = std::mem::take(&mut self.waiting);
-            let written = serde_json::to_writer(&mut waiting, &self.line(report.shard, row));
+            let written = serde_json::to_writer(&mut waiting, &self.line(report.shard, row, wall));
             waiting.push(b'\n');
             self.waiting = waiting;
             written?;
@@ -135,8 +124,8 @@ impl AttemptLog {
         })
     }
 
-    fn line<'a>(&'a self, shard: u32, row: &'a AttemptRow) -> Line<'a> {
-        let due = UNIX_EPOCH + Duration::from_micros(self.wall_us(row.due_us));
+    fn line<'a>(&'a self, shard: u32, row: &'a AttemptRow, wall: &RunWall) -> Line<'a> {
+        let due = UNIX_EPOCH + Duration::from_micros(wall.of(row.due_us));
         Line {
             due: rfc3339_us(due),
             due_us: row.due_us,
@@ -147,6 +136,7 @@ impl AttemptLog {
                 .map_or("", |procedure| procedure.name()),
             self_started: row.self_started,
             imsi: row.supi.as_ref().map(Imsi::to_string),
+            ue: row.supi.as_ref().zip(self.names.as_ref()).map(|(imsi, names)| names.of(imsi)),
             outcome: row.outcome.name(),
             cause: Some(row.cause.as_str()).filter(|cause| !cause.is_empty()),
             latency_us: row.latency_us,
@@ -157,13 +147,6 @@ impl AttemptLog {
             target_gnb: row.target.map(|cell| cell.node),
             target_cell: row.target.map(|cell| cell.cell),
         }
-    }
-
-    /// A time of the run by the wall clock, which went on while that of the run stood still.
-    fn wall_us(&self, run_us: u64) -> u64 {
-        let stood = self.so_far.pauses.iter().take_while(|(at, _)| *at < run_us);
-        let stood = stood.fold(0u64, |sum, (_, lasted)| sum.saturating_add(*lasted));
-        self.so_far.start_us.saturating_add(run_us).saturating_add(stood)
     }
 
     fn write_piece(&mut self) -> io::Result<()> {
@@ -201,7 +184,7 @@ mod tests {
     use std::path::Path;
 
     use serde_json::Value;
-    use wire::attempts::RowOutcome;
+    use wire::attempts::{RowOutcome, RowUse, RowsLeftOut};
 
     use super::*;
 
@@ -211,6 +194,7 @@ mod tests {
 
     fn report(due_us: u64, rows: usize) -> IntervalReport {
         let row = AttemptRow {
+            for_what: RowUse { file: true, span: false },
             due_us,
             procedure: Procedure::HandoverN2.place(),
             self_started: false,
@@ -223,7 +207,10 @@ mod tests {
             cell: None,
             target: None,
         };
-        IntervalReport { shard: 7, rows: vec![row; rows], rows_left_out: 4, ..IntervalReport::default() }
+        let not_for_it = AttemptRow { for_what: RowUse { file: false, span: true }, ..row.clone() };
+        let rows = [vec![not_for_it], vec![row; rows]].concat();
+        let rows_left_out = RowsLeftOut { file: 4, spans: 3 };
+        IntervalReport { shard: 7, rows, rows_left_out, ..IntervalReport::default() }
     }
 
     fn lines(folder: &RunFolder) -> Vec<Value> {
@@ -241,20 +228,24 @@ mod tests {
         let at = tempfile::tempdir().unwrap();
         let folder = folder(at.path());
         let mut log = AttemptLog::open(&folder, RowPolicy::All, AttemptLogSoFar::default()).unwrap().unwrap();
-        log.starts(1_000_000_000_000_001);
-        log.add(&report(2_000_000, 1)).unwrap();
-        log.pauses(3_000_000);
-        log.goes_on(60_000_000);
-        log.add(&report(3_000_001, 1)).unwrap();
+        log.name_as_run(&[9; 32]);
+        let mut wall = RunWall::default();
+        wall.starts(1_000_000_000_000_001);
+        log.add(&report(2_000_000, 1), &wall).unwrap();
+        wall.pauses(3_000_000);
+        wall.goes_on(60_000_000);
+        log.add(&report(3_000_001, 1), &wall).unwrap();
         let summary = log.finish(11).unwrap();
         assert_eq!((summary.rows, summary.left_out_by_agents, summary.lost_with_agents), (2, 8, 1));
         let lines = lines(&folder);
         assert_eq!(lines[0]["due"], "2001-09-09T01:46:42.000001Z");
         assert_eq!(lines[1]["due"], "2001-09-09T01:47:43.000002Z");
         let keys: Vec<&String> = lines[0].as_object().unwrap().keys().collect();
-        assert_eq!(keys.len(), 16, "{keys:?}");
+        assert_eq!(keys.len(), 17, "{keys:?}");
         assert_eq!(lines[0]["procedure"], "handover-n2");
         assert_eq!((&lines[0]["imsi"], &lines[0]["shard"]), (&"001010000000001".into(), &7.into()));
+        let name = Pseudonyms::of_run(&[9; 32]).of(&"001010000000001".parse().unwrap());
+        assert_eq!(lines[0]["ue"], name.as_str());
         assert_eq!((&lines[0]["outcome"], &lines[0]["cause"]), (&"timed-out".into(), &"TNGRELOCprep".into()));
     }
 
@@ -264,16 +255,16 @@ mod tests {
         let folder = folder(at.path());
         let open = |so_far| AttemptLog::open(&folder, RowPolicy::Failed, so_far).unwrap().unwrap();
         let mut log = open(AttemptLogSoFar::default());
-        log.add(&report(1, 3)).unwrap();
+        log.add(&report(1, 3), &RunWall::default()).unwrap();
         let checkpoint = log.so_far().unwrap();
         // Half of what comes later is in the file when the coordinator dies, and the records say all of it again.
-        log.add(&report(2, 5)).unwrap();
+        log.add(&report(2, 5), &RunWall::default()).unwrap();
         log.so_far().unwrap();
-        log.add(&report(3, 5)).unwrap();
+        log.add(&report(3, 5), &RunWall::default()).unwrap();
         drop(log);
         let mut log = open(checkpoint);
-        log.add(&report(2, 5)).unwrap();
-        log.add(&report(3, 5)).unwrap();
+        log.add(&report(2, 5), &RunWall::default()).unwrap();
+        log.add(&report(3, 5), &RunWall::default()).unwrap();
         assert_eq!(log.finish(0).unwrap().rows, 13);
         assert_eq!(lines(&folder).len(), 13);
     }
@@ -284,7 +275,7 @@ mod tests {
         let folder = folder(at.path());
         let log = AttemptLog::open(&folder, RowPolicy::All, AttemptLogSoFar::default()).unwrap().unwrap();
         let mut log = AttemptLog { limit: 1_000, ..log };
-        (0..2).for_each(|_| log.add(&report(1, 20_000)).unwrap());
+        (0..2).for_each(|_| log.add(&report(1, 20_000), &RunWall::default()).unwrap());
         let summary = log.finish(0).unwrap();
         assert_eq!(summary.rows + summary.left_out_at_limit, 40_000);
         assert!(summary.left_out_at_limit > 20_000, "{summary:?}");

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use wire::attempts::RowPolicy;
 use wire::to_agent::TracePolicy;
-use wire::to_coordinator::Trace;
+use wire::to_coordinator::{IntervalReport, Trace};
 
 use super::attempt_log::{self, AttemptLog, AttemptLogSoFar};
 use super::call_flows::CallFlows;
@@ -19,6 +19,8 @@ use super::traces::{Traces, TracesSoFar};
 use super::usage_ledger::UsageLedger;
 use crate::core::Record;
 use crate::merge::Second;
+use crate::spans::{AttemptsTold, SpanSink, Told};
+use crate::time::RunWall;
 use results::FolderError;
 
 /// See the module.
@@ -34,13 +36,18 @@ pub(crate) struct Files {
     intervals: Intervals,
     /// The attempts one by one, where they are asked for.
     pub(crate) attempts: Option<AttemptLog>,
+    wall: RunWall,
+    /// Who makes spans of attempts, where anybody does.
+    spans: Option<Arc<dyn SpanSink>>,
 }
 
 /// What is kept of a run beside what every run leaves.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) trace: TracePolicy,
     pub(crate) rows: RowPolicy,
+    /// Who makes spans of attempts.
+    pub(crate) spans: Option<Arc<dyn SpanSink>>,
 }
 
 /// How far the files have come: what is needed to go on with them.
@@ -58,13 +65,14 @@ pub(crate) struct FilesSoFar {
     /// None: as at the beginning.
     intervals: Option<Intervals>,
     attempts: Option<AttemptLogSoFar>,
+    wall: RunWall,
 }
 
 impl Files {
     /// `planned` is how long the run may last: the files of a long one have longer intervals.
     pub(crate) fn begin(
         folder: &RunFolder,
-        Kept { trace, rows }: Kept,
+        Kept { trace, rows, spans }: Kept,
         planned: Duration,
     ) -> Result<Self, FolderError> {
         Ok(Self {
@@ -78,6 +86,8 @@ impl Files {
             traces: None,
             intervals: Intervals::of(planned),
             attempts: AttemptLog::open(folder, rows, AttemptLogSoFar::default())?,
+            wall: RunWall::default(),
+            spans,
         })
     }
 
@@ -85,7 +95,7 @@ impl Files {
     /// it again. Without, all of it goes.
     pub(crate) fn resume(
         folder: &RunFolder,
-        Kept { trace, rows }: Kept,
+        Kept { trace, rows, .. }: Kept,
         planned: Duration,
         start: Option<SystemTime>,
         so_far: FilesSoFar,
@@ -103,6 +113,8 @@ impl Files {
             traces: None,
             intervals: so_far.intervals.unwrap_or_else(|| Intervals::of(planned)),
             attempts: AttemptLog::open(folder, rows, so_far.attempts.unwrap_or_default())?,
+            wall: so_far.wall,
+            spans: None,
         };
         match so_far.hlog {
             Some(length) => {
@@ -135,6 +147,7 @@ impl Files {
             call_flows: self.call_flows.clone(),
             intervals: Some(self.intervals.clone()),
             attempts: self.attempts.as_mut().map(AttemptLog::so_far).transpose()?,
+            wall: self.wall.clone(),
         })
     }
 
@@ -187,28 +200,63 @@ impl Files {
             }
             Record::Report(report) => {
                 self.usage.append(&report.usage).map_err(|error| error.to_string())?;
-                let Some(log) = &mut self.attempts else { return Ok(()) };
-                log.add(report).map_err(|error| error.to_string())
+                if let Some(log) = &mut self.attempts {
+                    log.add(report, &self.wall).map_err(|error| error.to_string())?;
+                }
+                self.tell_attempts(report);
+                Ok(())
+            }
+            Record::Created { key, .. } => {
+                self.name_as_run(key);
+                Ok(())
             }
             Record::Started { wall_us } => {
-                self.each_attempt(|log| log.starts(*wall_us));
+                self.wall.starts(*wall_us);
                 self.start(UNIX_EPOCH + Duration::from_micros(*wall_us))
             }
             Record::Paused { run_us } => {
-                self.each_attempt(|log| log.pauses(*run_us));
+                self.wall.pauses(*run_us);
                 Ok(())
             }
             Record::Resumed { paused_us } => {
-                self.each_attempt(|log| log.goes_on(*paused_us));
+                self.wall.goes_on(*paused_us);
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    fn each_attempt(&mut self, tell: impl FnOnce(&mut AttemptLog)) {
-        if let Some(log) = &mut self.attempts {
-            tell(log);
+    /// The run's key is known: with it subscribers are named where an IMSI has no business.
+    pub(crate) fn name_as_run(&mut self, key: &[u8; 32]) {
+        wire::pseudonyms::name_as_run(key);
+        self.attempts.iter_mut().for_each(|log| log.name_as_run(key));
+    }
+
+    /// From now on rows that ask for spans go there; those of these records too, which a coordinator that has died may not have sent.
+    pub(crate) fn make_spans(&mut self, spans: Option<Arc<dyn SpanSink>>, of: &[Record]) {
+        self.spans = spans;
+        for record in of {
+            if let Record::Report(report) = record {
+                self.tell_attempts(report);
+            }
+        }
+    }
+
+    /// How times of the run are times of the wall clock.
+    pub(crate) fn wall(&self) -> &RunWall {
+        &self.wall
+    }
+
+    /// Rows that ask for spans go to who makes them.
+    fn tell_attempts(&self, report: &IntervalReport) {
+        let Some(spans) = &self.spans else { return };
+        let asking = (0..).zip(&report.rows).filter(|(_, row)| row.for_what.span);
+        let rows: Vec<_> =
+            asking.map(|(place, row)| (place, self.wall.of(row.due_us), row.clone())).collect();
+        let left_out = report.rows_left_out.spans;
+        if !rows.is_empty() || left_out > 0 {
+            let report = (report.shard, report.epoch, report.sequence);
+            spans.tell(Told::Attempts(AttemptsTold { report, rows, left_out }));
         }
     }
 

@@ -79,7 +79,8 @@ pub(crate) fn check(mut report: IntervalReport, limits: Limits) -> Result<Checke
     };
     if report.rows.len() > MOST_ROWS
         || report.rows.iter().any(impossible)
-        || report.rows_left_out > MOST_ATTEMPTS
+        || report.rows_left_out.file > MOST_ATTEMPTS
+        || report.rows_left_out.spans > MOST_ATTEMPTS
     {
         return Err(Fault::Counts("rows of attempts that cannot have been"));
     }

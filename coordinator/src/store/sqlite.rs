@@ -270,7 +270,7 @@ const SCHEMA: &str = "
     CREATE TABLE records (number INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
 ";
 /// Of the file's content. Bound to the records' encoding and that of the checkpoints: no version reads another's.
-const FORMAT: i64 = 4;
+const FORMAT: i64 = 5;
 /// Octets of a page.
 const PAGE: i64 = 16 << 10;
 /// Octets that the write-ahead log may keep on the disk when it is empty.

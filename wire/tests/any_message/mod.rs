@@ -5,7 +5,7 @@ use identity::{CellId, SessionId};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use wire::attempts::{AttemptRow, RowOutcome, RowPolicy};
+use wire::attempts::{AttemptRow, RowOutcome, RowPolicy, RowUse, RowsLeftOut, RowsWanted};
 use wire::to_agent::{Lease, Takeover, ToAgent, TracePolicy, UeBatch, Welcome};
 use wire::to_coordinator::{
     AgentHealth, AmfInterval, FailedInto, HandoverCount, Held, Hello, IntervalReport, MachineReport, Part,
@@ -113,12 +113,13 @@ fn any_lease() -> impl Strategy<Value = Lease> {
     );
     let run = any::<(String, String, u64, u32, u32)>();
     let right = any::<(u64, u64, u64, String, Vec<u64>, [u8; 32])>();
-    let rows = prop_oneof![
+    let file = prop_oneof![
         Just(RowPolicy::None),
         Just(RowPolicy::Failed),
         any::<u32>().prop_map(RowPolicy::Share),
         Just(RowPolicy::All)
     ];
+    let rows = (file, option::of(any::<u32>())).prop_map(|(file, spans)| RowsWanted { file, spans });
     (run, right, trace, option::of(takeover), rows).prop_map(|(run, right, trace, takeover, rows)| {
         let ((run, scenario, seed, shard, shards), (epoch, asked_us, valid_us, target, resume_at, key)) =
             (run, right);
@@ -137,6 +138,7 @@ fn any_lease() -> impl Strategy<Value = Lease> {
             key,
             takeover,
             rows,
+            trace_id: [7; 16],
         }
     })
 }
@@ -236,7 +238,7 @@ fn any_report() -> impl Strategy<Value = IntervalReport> {
             dropped: recovery[2],
             failed_into: vec![FailedInto { count: recovery[3], ..FailedInto::default() }],
             rows: vec![any_row(recovery)],
-            rows_left_out: recovery[4],
+            rows_left_out: RowsLeftOut { file: recovery[4], spans: recovery[3] },
             // What only counts is in the golden octets.
             ..IntervalReport::default()
         }
@@ -343,6 +345,7 @@ fn any_usage() -> impl Strategy<Value = UsageRecord> {
 
 fn any_row(n: [u64; 5]) -> AttemptRow {
     AttemptRow {
+        for_what: RowUse { file: n[2].is_multiple_of(2), span: n[3].is_multiple_of(2) },
         due_us: n[0],
         procedure: 3,
         self_started: n[1].is_multiple_of(2),

@@ -221,7 +221,7 @@ impl Holder {
                 let at = self.instant_of_run(at_us);
                 // A returning agent has started already, and goes on.
                 if self.clock.is_none() {
-                    tracing::info!(%run, "starting");
+                    tracing::info!(run_id = run, "starting");
                     self.clock =
                         Some(RunClock::new(at, wall_us, paused_at_us.map(|at| self.instant_of_run(at))));
                 }
@@ -267,14 +267,14 @@ impl Holder {
                 self.tell_live(&Order::Drain { reason, grace: Duration::from_micros(grace_us) }, out);
             }
             ToAgent::RunOver { run } if self.run.is_none() || self.is_run(&run) => {
-                tracing::info!(%run, "the run is over");
+                tracing::info!(run_id = run, "the run is over");
                 self.forget_run(out);
                 self.leave(Left::RunOver, out);
             }
             ToAgent::Start { run, .. }
             | ToAgent::Pause { run, .. }
             | ToAgent::Resume { run, .. }
-            | ToAgent::RunOver { run } => tracing::warn!(%run, "this is about another run"),
+            | ToAgent::RunOver { run } => tracing::warn!(run_id = run, "this is about another run"),
         }
     }
 

@@ -45,7 +45,7 @@ impl Reports {
         report.sequence = self.next;
         if room.is_half_full() {
             // Rows are what can be done without: the room is for what the verdict rests on.
-            report.rows_left_out += std::mem::take(&mut report.rows).len() as u64;
+            leave_rows_out(&mut report);
         }
         let octets = octets(&report);
         let place = if room.take_memory(octets) {
@@ -62,12 +62,11 @@ impl Reports {
 
     /// Keeps of a report that it is dropped, and where the shard stood. Several in a row are one, so that it stays one
     /// small report of each lease that is over the limit of memory.
-    fn leave_word(&mut self, report: IntervalReport, room: &mut Room) {
+    fn leave_word(&mut self, mut report: IntervalReport, room: &mut Room) {
         room.dropped += 1;
+        leave_rows_out(&mut report);
         let mut word = IntervalReport {
             dropped: report.dropped + 1,
-            rows: Vec::new(),
-            rows_left_out: report.rows_left_out + report.rows.len() as u64,
             procedures: Vec::new(),
             unexpected: Vec::new(),
             usage: Vec::new(),
@@ -86,7 +85,7 @@ impl Reports {
             room.memory_used = room.memory_used.saturating_sub(octets);
             (word.sequence, word.from_us) = (last, earlier.from_us);
             word.dropped += earlier.dropped;
-            word.rows_left_out += earlier.rows_left_out;
+            word.rows_left_out.add(earlier.rows_left_out);
             word.standstills.splice(0..0, earlier.standstills);
             word.standstills.truncate(MOST_STANDSTILLS);
         }
@@ -327,6 +326,13 @@ impl Room {
 
     fn fits_window(&self, octets: u64) -> bool {
         self.connected && (self.in_flight == 0 || self.in_flight.saturating_add(octets) <= self.window)
+    }
+}
+
+/// Counts the rows of a report, and leaves them out.
+fn leave_rows_out(report: &mut IntervalReport) {
+    for row in std::mem::take(&mut report.rows) {
+        report.rows_left_out.count(row.for_what);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use agent::{ShardRunner, UserPlaneEnd};
 use scenarios::Plan;
 use simulator::AmfEvent;
-use wire::attempts::RowPolicy;
+use wire::attempts::RowsWanted;
 use wire::to_agent::{Lease, Takeover, TracePolicy, UeBatch};
 
 use super::{WALL_US, World, address, association, micros};
@@ -178,7 +178,8 @@ pub(super) fn holder(
         trace: TracePolicy::Failed,
         key: [7; 32],
         takeover,
-        rows: RowPolicy::None,
+        rows: RowsWanted::default(),
+        trace_id: [0; 16],
     };
     let key = identity::TeidKey::of_secret(&lease.key);
     let end = UserPlaneEnd { address: address(shard, generation), slot: 3, key };

@@ -7,7 +7,7 @@ mod warnings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use billing::{LostUsage, RunWindow};
 use report::{render_junit, render_report};
@@ -27,8 +27,9 @@ use crate::folder::{Files, RunFolder, Traces};
 use crate::reconcile::{
     Found, Ledger, Network, OfRun, Reconciled, SharedNetwork, bring, reconcile, timed, waited_for,
 };
+use crate::spans::Onlooker;
 use crate::store::Committer;
-use crate::time::SteadyClock;
+use crate::time::{SteadyClock, unix_us};
 use crate::verdict::saturation;
 
 /// What the account of a run is drawn up from, once its agents have gone.
@@ -45,6 +46,8 @@ pub(super) struct Account {
     pub(super) progress: watch::Sender<Progress>,
     /// What the network side left, once it is closed.
     pub(super) network: Network,
+    /// Who makes spans of the run.
+    pub(super) onlooker: Option<Onlooker>,
 }
 
 impl Account {
@@ -135,7 +138,9 @@ impl Account {
         let attempt_rows = self.finish_attempts();
         self.core.doubts().into_iter().for_each(|doubt| self.core.invalidate(doubt));
         warnings::of(&self.core).into_iter().for_each(|warning| self.core.warn(warning));
+        let began_us = unix_us(SystemTime::now());
         let billing = self.reconcile();
+        let reconciled = (began_us, unix_us(SystemTime::now()));
         let (generator, target) = self.saturation();
         let starved = target.iter().filter_map(|target| target.reason.as_ref());
         let reasons: Vec<String> = generator.reasons.iter().chain(starved).cloned().collect();
@@ -143,6 +148,10 @@ impl Account {
         let mut summary = self.summary((generator, target), billing, traces, trace_counts, attempt_rows);
         self.write(&mut summary);
         self.progress.send_replace(self.core.progress());
+        if let Some(onlooker) = &mut self.onlooker {
+            onlooker.look(&self.core, self.files.wall());
+            onlooker.over(&summary, reconciled);
+        }
         if let Some(observers) = &self.config.observers {
             let summary = Some(Arc::new(summary.clone()));
             observers.send_replace(Arc::new(Observed { summary, ..self.core.observed() }));
