@@ -108,7 +108,8 @@ impl Inbox {
                 socket.socket.as_raw_fd(),
                 headers.as_mut_ptr().cast(),
                 limit,
-                libc::MSG_DONTWAIT,
+                // The C libraries do not agree on its sign.
+                libc::MSG_DONTWAIT as _,
                 std::ptr::null_mut(),
             )
         };
