@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Error, anyhow};
 use coordinator::Observed;
 use simulator::NetworkStatistics;
 use supervisor::Supervised;
@@ -27,9 +28,18 @@ use crate::times;
 #[group(skip)]
 pub(crate) struct Endpoint {
     /// Serves metrics for Prometheus at this address (/metrics; /healthz and /readyz too), such as 127.0.0.1:9464. Port 0 takes a
-    /// free one.
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
-    metrics: Option<SocketAddr>,
+    /// free one, `off` serves none.
+    #[arg(long, value_name = "ADDRESS:PORT|off", env = OF_ENVIRONMENT, hide_env_values = true, value_parser = place)]
+    metrics: Option<Where>,
+}
+
+/// Whether there is an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Where {
+    /// At this address.
+    At(SocketAddr),
+    /// None, whatever the environment or a service says.
+    Nowhere,
 }
 
 /// Where metrics of a run are served, and pushed to.
@@ -63,10 +73,23 @@ pub(crate) enum Seen {
     Agent,
 }
 
+impl Where {
+    fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::At(address) => Some(address),
+            Self::Nowhere => None,
+        }
+    }
+}
+
 impl Endpoint {
     /// The same at another option.
-    pub(crate) fn at(metrics: Option<SocketAddr>) -> Self {
+    pub(crate) fn at(metrics: Option<Where>) -> Self {
         Self { metrics }
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.metrics.and_then(Where::address)
     }
 
     /// An endpoint alone: nothing is pushed, and nobody is waited for.
@@ -88,7 +111,7 @@ impl Options {
 
     /// Whether anybody wants to look.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.endpoint.metrics.is_some() || self.metrics_push.is_some()
+        self.endpoint.address().is_some() || self.metrics_push.is_some()
     }
 
     /// What a run is told by, where anybody wants to look.
@@ -97,12 +120,22 @@ impl Options {
     }
 }
 
-/// An address with its port.
-pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "an IP address and a TCP port are accepted, such as 127.0.0.1:9464, 0.0.0.0:9464 or [::1]:9464"
+/// An address with its port, or `off`; nothing is off as well, as a service's file may have it.
+pub(crate) fn place(text: &str) -> Result<Where, String> {
+    if matches!(text, "off" | "") {
+        return Ok(Where::Nowhere);
+    }
+    text.parse().map(Where::At).map_err(|_| {
+        "an IP address and a TCP port are accepted, such as 127.0.0.1:9464, 0.0.0.0:9464 or [::1]:9464, or off"
             .to_owned()
     })
+}
+
+/// Where the environment says that this host's processes have their endpoint.
+pub(crate) fn of_environment() -> Result<Option<Where>, Error> {
+    let Some(text) = std::env::var_os(OF_ENVIRONMENT) else { return Ok(None) };
+    let text = text.to_string_lossy();
+    place(&text).map(Some).map_err(|why| anyhow!("{OF_ENVIRONMENT}={text}: {why}"))
 }
 
 fn receiver(text: &str) -> Result<String, String> {
@@ -115,3 +148,6 @@ fn receiver(text: &str) -> Result<String, String> {
 fn linger(text: &str) -> Result<Duration, String> {
     if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { times::time(text) }
 }
+
+/// Of the services and the image, which serve metrics on loopback.
+const OF_ENVIRONMENT: &str = "ROAMSTORM_METRICS";

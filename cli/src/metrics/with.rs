@@ -48,7 +48,7 @@ impl Metrics {
                 }
             });
         }
-        let endpoint = options.endpoint.metrics.map(|address| Endpoint::open(address, sources.clone()));
+        let endpoint = options.endpoint.address().map(|address| Endpoint::open(address, sources.clone()));
         let endpoint = endpoint.transpose()?;
         if let Some(endpoint) = &endpoint {
             eprintln!("metrics: http://{}/metrics", endpoint.address());

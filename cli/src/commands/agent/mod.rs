@@ -74,8 +74,14 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     metrics: metrics::Endpoint,
     /// Serves the supervisor's own metrics at this address; --metrics is its agent's.
-    #[arg(long, value_name = "ADDRESS:PORT", requires = "supervised", value_parser = metrics::address)]
-    supervisor_metrics: Option<std::net::SocketAddr>,
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT|off",
+        env = "ROAMSTORM_SUPERVISOR_METRICS",
+        hide_env_values = true
+    )]
+    #[arg(requires = "supervised", value_parser = metrics::place)]
+    supervisor_metrics: Option<metrics::Where>,
     #[command(subcommand)]
     command: Option<Command>,
 }
