@@ -89,6 +89,13 @@ pub(crate) const STOP: &str = ending!("0 done, 2 there is no such run or it has 
     "stop 20261125-101500-soak"
     "stop 20261125-101500-soak --out /var/lib/roamstorm/runs"
 );
+pub(crate) const HEALTH: &str = ending!("0 it is well, 1 it is not or does not answer, 2 the input is wrong, 3 a fault of roamstorm";
+    "health 127.0.0.1:9464"
+    "health 127.0.0.1:9465 --ready"
+    "health 20261125-101500-soak --out /var/lib/roamstorm/runs"
+    "health sctp+udp://192.0.2.10:9899"
+    "health"
+);
 pub(crate) const REPORT: &str = ending!(done!();
     "report 20261125-101500-soak"
     "report /var/lib/roamstorm/runs/20261125-101500-soak"

@@ -104,6 +104,9 @@ enum Command {
     /// End a run: what is in flight may end, and the report is written. Said again, it ends at once.
     #[command(after_help = help::STOP)]
     Stop(commands::order::Arguments),
+    /// Ask whether a coordinator, an agent or a simulator is well.
+    #[command(after_help = help::HEALTH)]
+    Health(commands::health::Arguments),
     /// Write the report of a run folder again.
     #[command(after_help = help::REPORT)]
     Report(commands::report::Arguments),
@@ -174,6 +177,7 @@ fn run(arguments: Arguments) -> ExitCode {
         Command::Pause(arguments) => commands::order::run(&arguments, Order::Pause),
         Command::Resume(arguments) => commands::order::run(&arguments, Order::Resume),
         Command::Stop(arguments) => commands::order::run(&arguments, Order::Stop),
+        Command::Health(arguments) => commands::health::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Runs(arguments) => commands::runs::run(&arguments),

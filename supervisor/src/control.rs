@@ -1,9 +1,12 @@
-//! How `roamstorm agent drain` reaches the agent of this host: a UNIX socket in a folder that only its user can enter.
+//! How `roamstorm agent drain` and `roamstorm health` reach the agent of this host: a UNIX socket in a folder that only its user can enter.
 //!
 //! ```text
 //! → drain REASON
 //! ← the agent hands over …          once a second
 //! ← left: exit code 0               and the end; an end without it is a process that died
+//!
+//! → health
+//! ← well                            and the end
 //! ```
 
 use std::fs;
@@ -54,9 +57,14 @@ impl Control {
             while let Ok((stream, _)) = listener.accept().await {
                 let queue = queue.clone();
                 tokio::spawn(async move {
-                    let Ok(Some(request)) = timeout(ASKING, ask(stream)).await else { return };
-                    // Whoever asks beyond the queue's length asks again.
-                    let _ = queue.try_send(request);
+                    match timeout(ASKING, ask(stream)).await {
+                        // Whoever asks beyond the queue's length asks again.
+                        Ok(Some(Asked::ToLeave(request))) => drop(queue.try_send(request)),
+                        Ok(Some(Asked::ForHealth(mut stream))) => {
+                            let _ = timeout(TELLING, stream.write_all(WELL)).await;
+                        }
+                        Ok(None) | Err(_) => {}
+                    }
                 });
             }
         });
@@ -95,12 +103,36 @@ impl Request {
     }
 }
 
-async fn ask(mut stream: UnixStream) -> Option<Request> {
+/// What somebody wants.
+enum Asked {
+    ToLeave(Request),
+    ForHealth(UnixStream),
+}
+
+async fn ask(mut stream: UnixStream) -> Option<Asked> {
     let mut line = String::new();
     BufReader::new((&mut stream).take(LONGEST)).read_line(&mut line).await.ok()?;
+    if line == "health\n" {
+        return Some(Asked::ForHealth(stream));
+    }
     let reason = line.strip_prefix("drain ")?.strip_suffix('\n')?;
     let reason = edges::text::line(reason, LONGEST_TEXT).into_owned();
-    Some(Request { reason, stream })
+    Some(Asked::ToLeave(Request { reason, stream }))
+}
+
+/// Asks the agent at this socket, or its supervisor, whether it is there.
+///
+/// # Errors
+/// It says nothing, or something else.
+pub async fn answers(socket: &Path) -> io::Result<()> {
+    let mut stream = UnixStream::connect(socket).await?;
+    stream.write_all(b"health\n").await?;
+    let mut said = Vec::new();
+    stream.take(LONGEST).read_to_end(&mut said).await?;
+    if said != WELL {
+        return Err(io::Error::other("it does not say that it is well; earlier versions do not answer"));
+    }
+    Ok(())
 }
 
 /// The agents of this host that listen, by name, with their sockets. Sockets that nobody listens at are removed.
@@ -177,6 +209,7 @@ fn file_name(name: &str) -> String {
     name.chars().take(32).map(fits).collect()
 }
 
+const WELL: &[u8] = b"well\n";
 const ASKING: Duration = Duration::from_secs(2);
 const TELLING: Duration = Duration::from_millis(100);
 /// Octets of a line.
