@@ -19,8 +19,12 @@ build: ## Build the release program at target/release/roamstorm
 	cargo build --release
 
 .PHONY: dist
-dist: ## Make the release artifacts in target/artifacts: archive, program, checksums
+dist: ## Make the release artifacts in target/artifacts: program, archive, Debian package, image, bills of materials, checksums
 	scripts/dist
+
+.PHONY: test-packages
+test-packages: ## As root: install, run, upgrade and purge the package in a fresh Debian root, start the image; builds what it tests
+	scripts/test-packages
 
 .PHONY: setup
 setup: ## Install what the tests need: tshark, a User Mode Linux kernel, pycrate

@@ -14,13 +14,14 @@ fn root() -> &'static Path {
 /// Packs the program of this build; the names of what was made.
 fn pack(into: &Path) -> (PathBuf, PathBuf) {
     let script = root().join("scripts/dist");
-    let packed = Command::new(script).arg(into).env("BINARY", PROGRAM).output().unwrap();
+    let packed =
+        Command::new(script).arg(into).envs([("BINARY", PROGRAM), ("ONLY", "archive")]).output().unwrap();
     assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
     let one = |ends: &str| {
         let made = std::fs::read_dir(into).unwrap().map(|entry| entry.unwrap().path());
         made.filter(|path| path.to_string_lossy().ends_with(ends)).collect::<Vec<_>>()
     };
-    let (archives, sums) = (one(".tar.gz"), one(".sha256"));
+    let (archives, sums) = (one(".tar.gz"), one("SHA256SUMS"));
     assert_eq!((archives.len(), sums.len()), (1, 1), "{archives:?}, {sums:?}");
     (archives[0].clone(), sums[0].clone())
 }
