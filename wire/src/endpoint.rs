@@ -256,7 +256,7 @@ async fn greet(connection: quinn::Connection, peer: Peer, settings: &Settings) -
     };
     let mut hello = receiver.receive_hello().await?;
     let certificate = certificate_of(&connection);
-    if let Some(error) = certificate.as_ref().and_then(|facts| hold_to_its_pool(facts, &mut hello, peer)) {
+    if let Some(error) = certificate.as_ref().and_then(|facts| hold_to_it(facts, &mut hello, peer)) {
         return Ok(Greeted::OfAnotherPool { sender, error });
     }
     let name = certificate.map(|facts| facts.name);
@@ -269,8 +269,12 @@ fn certificate_of(connection: &quinn::Connection) -> Option<CertificateFacts> {
     CertificateFacts::of(chain.first()?)
 }
 
-/// A certificate that is for a pool makes its agent one of that pool, and of no other.
-fn hold_to_its_pool(facts: &CertificateFacts, hello: &mut Hello, peer: Peer) -> Option<WireError> {
+/// An agent that enrolled has the name of its certificate, by which it is revoked; and one that is for a pool makes its agent one of
+/// that pool, and of no other.
+fn hold_to_it(facts: &CertificateFacts, hello: &mut Hello, peer: Peer) -> Option<WireError> {
+    if facts.is_enrolled {
+        hello.name.clone_from(&facts.name);
+    }
     let pool = facts.pool.as_ref()?;
     let said = &mut hello.belongs.pool;
     if said.is_empty() {

@@ -53,7 +53,7 @@ impl SessionRegistry {
     /// Ends connections that have outlived their certificate by far: an agent that renews joins again at once with the new one, and
     /// one that does not is let in no more.
     fn end_outlived(&self, now: SystemTime) {
-        let is_outlived = |joined: &&Joined| joined.until.is_some_and(|until| until + OUTLIVED < now);
+        let is_outlived = |joined: &&Joined| joined.until.is_some_and(|until| is_outlived(until, now));
         for connection in
             self.connections.iter().filter(is_outlived).filter_map(|one| one.connection.upgrade())
         {
@@ -118,5 +118,22 @@ fn shown(connection: &quinn::Connection) -> Option<Vec<CertificateDer<'static>>>
     connection.peer_identity()?.downcast().ok().map(|chain| *chain)
 }
 
+/// Whether a connection has gone on for too long after the end of its certificate.
+fn is_outlived(until: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(until).is_ok_and(|since| since > OUTLIVED)
+}
+
 /// So long a connection goes on whose certificate has ended.
 const OUTLIVED: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_outlives_its_certificate_by_a_day() {
+        let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
+        assert!(!is_outlived(now + hour, now) && !is_outlived(now - 24 * hour, now));
+        assert!(is_outlived(now - 25 * hour, now));
+    }
+}

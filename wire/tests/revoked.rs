@@ -6,6 +6,7 @@ mod fleet;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use fleet::{bind, in_time, meet};
 use tempfile::TempDir;
@@ -56,6 +57,31 @@ async fn revoked_agent_is_refused_and_both_sides_say_so() {
     let (at_coordinator, at_agent) = meet(&endpoint, &agent(folder, "kept"), Settings::default()).await;
     at_coordinator.unwrap();
     at_agent.unwrap();
+}
+
+#[tokio::test]
+async fn agent_whose_certificate_has_ended_meanwhile_is_cut_off_all_the_same() {
+    let (folder, authority) = fleet_of(&[]);
+    let folder = folder.path();
+    let now = SystemTime::now();
+    let until = now + Duration::from_secs(2);
+    let short =
+        authority.issue_between("short", Role::Agent, &[], now - Duration::from_secs(60), until).unwrap();
+    short.save(&folder.join("short"), false).unwrap();
+    let endpoint = bind(&Identity::load(folder, Role::Coordinator).unwrap(), Settings::default());
+    let (_here, mut there) = both(meet(&endpoint, &short, Settings::default()).await);
+    while SystemTime::now() < until + Duration::from_secs(1) {
+        let quiet = tokio::time::timeout(Duration::from_millis(100), endpoint.accept()).await;
+        quiet.map(|joined| panic!("nobody joins: {joined:?}")).unwrap_err();
+    }
+    authority.revoke(folder, &certificate(folder, "short")).unwrap();
+    let cut_off = in_time(async {
+        tokio::select! {
+            joined = endpoint.accept() => panic!("nobody joins: {joined:?}"),
+            cut_off = there.receive() => cut_off,
+        }
+    });
+    assert!(cut_off.await.unwrap_err().is_revocation());
 }
 
 #[tokio::test]
@@ -145,4 +171,4 @@ fn both<A, B>((here, there): (Result<A, WireError>, Result<B, WireError>)) -> (A
 }
 
 /// Longer than the endpoint takes to see a file change.
-const TICK: std::time::Duration = std::time::Duration::from_millis(400);
+const TICK: Duration = Duration::from_millis(400);

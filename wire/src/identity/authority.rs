@@ -11,7 +11,7 @@ use rcgen::{
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::command::AuthorityCommand;
-use super::facts::{POOL, key_hash};
+use super::facts::{ENROLLED, POOL, key_hash};
 use super::request::CertificateRequest;
 use super::revoked::RevokedFile;
 use super::signer::{AuthorityKey, CommandKey};
@@ -135,9 +135,8 @@ impl Authority {
     /// It cannot be signed.
     pub fn issue_to(&self, request: &CertificateRequest, grant: &Grant) -> Result<String, IdentityError> {
         let mut params = params(&grant.name, grant.at - BACKDATED, grant.until);
-        if let Some(pool) = &grant.pool {
-            params.distinguished_name.push(DnType::OrganizationalUnitName, format!("{POOL}{pool}"));
-        }
+        let unit = grant.pool.as_ref().map_or_else(|| ENROLLED.to_owned(), |pool| format!("{POOL}{pool}"));
+        params.distinguished_name.push(DnType::OrganizationalUnitName, unit);
         params.serial_number = Some(SerialNumber::from_slice(&grant.serial));
         let params = leaf(params, &[role_name(Role::Agent), ANY_HOST], ExtendedKeyUsagePurpose::ClientAuth)?;
         self.sign(&params, request.public())

@@ -14,6 +14,8 @@ use super::authority::BACKDATED;
 pub struct CertificateFacts {
     /// The common name of its subject.
     pub name: String,
+    /// It was issued by enrolment: its name is one agent's.
+    pub is_enrolled: bool,
     /// The pool that it was issued for; nothing where it was issued for none in particular.
     pub pool: Option<String>,
     /// Its serial number, without leading zeros.
@@ -40,6 +42,7 @@ impl CertificateFacts {
         let first = raw.iter().position(|octet| *octet != 0).unwrap_or_default();
         Some(Self {
             name,
+            is_enrolled: pool.is_some() || unit == Some(ENROLLED),
             pool,
             serial: raw.get(first..).unwrap_or_default().to_vec(),
             key: key_hash(certificate.public_key().raw),
@@ -68,3 +71,5 @@ pub fn key_hash(public_key: &[u8]) -> [u8; 32] {
 
 /// What the unit of a subject begins with that names a pool.
 pub(super) const POOL: &str = "pool ";
+/// The unit of who enrolled for no pool in particular.
+pub(super) const ENROLLED: &str = "enrolled";
