@@ -4,8 +4,16 @@
 
 mod support;
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+
+use base64::Engine as _;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use support::{Process, assert_summary_passed, registrations, roamstorm, scenario};
 
@@ -186,4 +194,92 @@ fn what_is_wrong_with_a_token_is_said_before_anybody_is_asked() {
     assert!(output.status.code() == Some(2) && stderr.contains("needs a join token"), "{stderr}");
     let missing = agent(folder, "web", "127.0.0.1:9", "127.0.0.1:9").output().unwrap();
     assert!(String::from_utf8_lossy(&missing.stderr).contains("no certificate is kept there"));
+}
+
+const EC2_KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../enrolment/testdata/ec2-test.key");
+const EC2_CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../enrolment/testdata/ec2-test.pem");
+
+/// A metadata service on loopback that has the identity document of an instance, and nothing else; signed by the test's certificate.
+fn metadata_service(document: String) -> String {
+    let key = RsaKeyPair::from_pkcs8(PrivatePkcs8KeyDer::from_pem_file(EC2_KEY).unwrap().secret_pkcs8_der())
+        .unwrap();
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), document.as_bytes(), &mut signature).unwrap();
+    let signature = base64::engine::general_purpose::STANDARD.encode(signature);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let asked = lines.next().unwrap_or_default();
+            lines.find(String::is_empty);
+            let body = match asked.split(' ').nth(1).unwrap_or_default() {
+                "/latest/api/token" => "TOKEN==",
+                "/latest/dynamic/instance-identity/document" => &document,
+                "/latest/dynamic/instance-identity/signature" => &signature,
+                _ => "",
+            };
+            let status = if body.is_empty() { "404 Not Found" } else { "200 OK" };
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    url
+}
+
+#[test]
+fn a_supervised_instance_of_ec2_enrols_by_its_document_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    support::certs(folder);
+    let path = scenario(folder, &registrations(400, 50, 8, ""));
+    let (_simulator, target) = support::simulator(&path, 2, |_| {});
+    let (_server, enrol) = serve(
+        folder,
+        &[
+            "--cert-life",
+            "6s",
+            "--ec2-certs",
+            EC2_CERTIFICATE,
+            "--ec2-account",
+            "123456789012",
+            "--ec2-pool",
+            "spot",
+        ],
+    );
+    let (coordinator, address) = support::coordinator(folder, (&path, 2), (1, &target), |command| {
+        command.args(["--pool", "spot"]);
+    });
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let started = enrolment::clock::iso(now);
+    let metadata = metadata_service(format!(
+        r#"{{"accountId": "123456789012", "instanceId": "i-1234567890abcdef0", "region": "eu-west-1", "pendingTime": "{started}"}}"#
+    ));
+    let listed = roamstorm().arg("certs").arg(folder.join("certs")).args(["token", "list"]).output().unwrap();
+    let listed = String::from_utf8_lossy(&listed.stderr).into_owned();
+    let authority = listed.split_whitespace().find(|word| word.starts_with("sha256:")).unwrap();
+    let instance = |name: &str| {
+        let mut command = agent(folder, name, &address, &enrol);
+        command.args(["--ec2", "--authority", authority, "--metadata", &metadata, "--supervised"]);
+        command.env("ROAMSTORM_RUNTIME_DIR", folder.join("run"));
+        command
+    };
+    let mut first = Process::start(&mut instance("web"));
+    assert!(first.wait_for("enrolled as i-1234567890abcdef0").contains("(pool spot)"));
+    first.wait_for("using the certificate of i-1234567890abcdef0");
+    first.wait_for("renewed the certificate of i-1234567890abcdef0");
+    let (code, stdout, stderr) = coordinator.finish();
+    let summary = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    assert_summary_passed(code, &summary, &stderr);
+    assert_eq!(summary["agents"][0]["id"], "i-1234567890abcdef0", "{}", summary["agents"]);
+    assert_eq!(summary["agents"][0]["pool"], "spot");
+    let (code, _, stderr) = first.finish();
+    assert_eq!(code, Some(0), "{stderr}");
+    let copied = instance("copied").output().unwrap();
+    let stderr = String::from_utf8_lossy(&copied.stderr);
+    assert!(copied.status.code() == Some(2) && stderr.contains("has enrolled already"), "{stderr}");
 }

@@ -131,9 +131,16 @@ impl Desk {
         }
     }
 
-    /// Somebody who did not come as far as to ask.
-    pub(crate) fn note_failure(&self, peer: &str, why: &str) {
-        self.note_refusal("", "", peer, why, seconds(SystemTime::now()));
+    /// Somebody did not come as far as to ask: whether that is written, or counted only. Waits for nothing.
+    pub(crate) fn admits(&self, why: &str) -> bool {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner).admits(why, Instant::now())
+    }
+
+    /// Writes of one who did not come as far as to ask.
+    pub(crate) fn note_failure(&self, address: &str, why: &str) {
+        tracing::warn!("refused {address}: {why}");
+        let now_s = seconds(SystemTime::now());
+        self.note(now_s, &Entry { what: "refused", address, text: why, ..Entry::default() });
     }
 
     /// Writes what was counted of a flood.
@@ -149,8 +156,7 @@ impl Desk {
     }
 
     fn note_refusal(&self, name: &str, by: &str, address: &str, why: &str, now_s: u64) {
-        let admits = self.throttle.lock().unwrap_or_else(PoisonError::into_inner).admits(why, Instant::now());
-        if admits {
+        if self.admits(why) {
             tracing::warn!("refused {address} {name}: {why}");
             self.note(now_s, &Entry { what: "refused", name, by, address, text: why });
         }
@@ -285,7 +291,7 @@ impl Desk {
     /// certificate of it is renewed. Nothing where nothing was issued to it.
     ///
     /// # Errors
-    /// The store or the list cannot be written; then nothing is revoked.
+    /// The store or the list cannot be written.
     pub fn revoke(&self, name: &str, now: SystemTime) -> Result<Option<Revoked>, RevokeError> {
         self.revoke_all(now, |tx| Ok(if tx.knows(name)? { vec![name.to_owned()] } else { Vec::new() }))
     }
@@ -306,37 +312,47 @@ impl Desk {
         self.revoke_all(now, |tx| tx.names_by(&format!("token:{id}")))
     }
 
+    /// First that nothing is renewed, then the list: who dies between them leaves an agent that works on until its certificate ends,
+    /// and the same command once more ends it.
     fn revoke_all(
         &self,
         now: SystemTime,
         who: impl FnOnce(&Tx<'_>) -> Result<Vec<String>, StoreError>,
     ) -> Result<Option<Revoked>, RevokeError> {
         let now_s = seconds(now);
-        self.store().transaction(|tx| {
+        let (names, serials) = self.store().transaction(|tx| {
             let (names, mut serials) = (who(tx)?, Vec::new());
             for name in &names {
                 serials.extend(tx.revoke(name, now_s)?);
                 tx.note(now_s, &Entry { what: "revoked", name, ..Entry::default() })?;
             }
-            if names.is_empty() {
-                return Ok(None);
-            }
-            // The list last: nobody is in it whom the store does not know as revoked.
-            let certificates = self.authority.revoke_serials(&self.folder, &serials)?;
-            Ok(Some(Revoked { names, certificates }))
-        })
+            Ok::<_, StoreError>((names, serials))
+        })?;
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let listed = self.authority.revoke_serials(&self.folder, &serials);
+        let certificates = listed.map_err(|source| RevokeError::List { names: names.join(", "), source })?;
+        Ok(Some(Revoked { names, certificates }))
     }
 }
 
-/// Why nobody was revoked.
+/// Why somebody is not revoked, or not all of it.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The list.
-    #[error(transparent)]
-    List(#[from] wire::IdentityError),
+    #[error(
+        "{names}: not renewed any more, but the list of revoked certificates is not written, so a coordinator does not know it: {source}; revoke it again"
+    )]
+    List {
+        /// Whose certificates.
+        names: String,
+        /// Why not.
+        source: wire::IdentityError,
+    },
 }
 
 fn by_token(

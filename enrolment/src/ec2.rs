@@ -69,6 +69,11 @@ impl Ec2Policy {
         pool: String,
     ) -> Result<Self, String> {
         let shown = certificates.display();
+        if !certificates.exists() {
+            return Err(format!(
+                "{shown}: there is no such file; the EC2 user guide prints the RSA certificates of the regions"
+            ));
+        }
         let text = edges::files::read(certificates).map_err(|error| format!("{shown}: {error}"))?;
         if let Some(wrong) = accounts.iter().find(|account| !is_account(account)) {
             return Err(format!("`{wrong}` is no AWS account: twelve digits are accepted"));

@@ -26,7 +26,9 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address cannot be bound.
-    #[error("cannot listen for enrolments on UDP {address}: {source}")]
+    #[error(
+        "cannot listen for enrolments on UDP {address}: {source}; where another one is served there already, name another port (--listen, --enrol=ADDRESS:PORT)"
+    )]
     Bind {
         /// Which address.
         address: SocketAddr,
@@ -91,7 +93,7 @@ impl Server {
     }
 }
 
-/// How one ended: with an answer, or why it came to none.
+/// How one ended: with an answer, and whether that was no fault of who asked; or why it came to none.
 type Done = (Turn, Result<bool, (SocketAddr, String)>);
 
 struct Work {
@@ -147,12 +149,16 @@ impl Work {
     }
 
     fn fail(&self, address: String, why: &str) {
+        // In a flood most are counted only.
+        if !self.desk.admits(why) {
+            return;
+        }
         let (desk, why) = (Arc::clone(&self.desk), why.to_owned());
         tokio::task::spawn_blocking(move || desk.note_failure(&address, &why));
     }
 }
 
-/// One request and its answer; true where a certificate was issued.
+/// One request and its answer; true where a certificate was issued, or could not be for a fault of ours.
 async fn exchange(incoming: quinn::Incoming, desk: Arc<Desk>) -> Result<bool, (SocketAddr, String)> {
     let address = incoming.remote_address();
     let fail = |why: String| (address, why);
@@ -174,7 +180,7 @@ async fn exchange(incoming: quinn::Incoming, desk: Arc<Desk>) -> Result<bool, (S
         desk.answer(&request, address, shown.as_ref(), SystemTime::now())
     });
     let answer: Answer = decided.await.map_err(|error| fail(format!("the answer was lost: {error}")))?;
-    let is_issued = matches!(answer.outcome, Outcome::Issued { .. });
+    let is_in_order = matches!(answer.outcome, Outcome::Issued { .. } | Outcome::Refused { again: true, .. });
     let said = async {
         send.write_all(&answer.encode()).await.map_err(|error| error.to_string())?;
         send.finish().map_err(|error| error.to_string())?;
@@ -189,7 +195,7 @@ async fn exchange(incoming: quinn::Incoming, desk: Arc<Desk>) -> Result<bool, (S
         Ok(Err(error)) => tracing::info!("{address} did not hear its answer: {error}"),
         Err(_) => tracing::info!("{address} did not read its answer"),
     }
-    Ok(is_issued)
+    Ok(is_in_order)
 }
 
 fn shown(connection: &quinn::Connection) -> Option<CertificateFacts> {

@@ -167,6 +167,23 @@ fn who_is_revoked_is_in_the_list_with_all_that_was_issued_and_renews_no_more() {
 }
 
 #[test]
+fn a_revocation_whose_list_cannot_be_written_is_said_so_and_is_made_up_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = desk(folder.path(), policy(1_000));
+    let now = start();
+    let token = token(&desk, "", 1, now + 600);
+    let certificate = issued(ask(&desk, &key(), ("web", ""), shown(&token), now));
+    let list = folder.path().join("authority.crl");
+    std::fs::remove_file(&list).unwrap();
+    std::fs::create_dir(&list).unwrap();
+    let error = desk.revoke("web", at(now)).unwrap_err().to_string();
+    assert!(error.contains("web: not renewed any more") && error.contains("revoke it again"), "{error}");
+    assert_eq!(refused(renew(&desk, &key(), &certificate, now + 600)).0, "revoked");
+    std::fs::remove_dir(&list).unwrap();
+    assert_eq!(desk.revoke("web", at(now)).unwrap().unwrap().certificates, 1);
+}
+
+#[test]
 fn a_restart_forgets_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (now, first) = (start(), key());

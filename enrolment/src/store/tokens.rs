@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Store, StoreError, Tx, integer, natural, whole};
+use crate::clock::iso;
 use crate::decide::Token;
 use crate::store::Entry;
 use crate::token::JoinToken;
@@ -64,7 +65,8 @@ impl Store {
                 )
             };
             run().map_err(|error| tx.wrong(error))?;
-            let text = format!("for {} agents, pool `{}`, until {}", new.uses, new.pool, new.expires_s);
+            let agents = if new.uses == 1 { "agent" } else { "agents" };
+            let text = format!("for {} {agents}, pool `{}`, until {}", new.uses, new.pool, iso(new.expires_s));
             tx.note(now_s, &Entry { what: "token-created", by: &format!("token:{}", token.id()), text: &text, ..Entry::default() })?;
             Ok::<_, StoreError>(())
         })?;

@@ -213,6 +213,10 @@ fn token(options: &Options) -> Result<Option<JoinToken>, Error> {
     }
     if let Some(file) = &options.token_file {
         let shown = file.display();
+        ensure!(
+            file.exists(),
+            "--token-file {shown}: there is no such file; `roamstorm certs DIR token create > FILE` makes one"
+        );
         let text = edges::files::read_text(file).with_context(|| format!("--token-file {shown}"))?;
         return Ok(Some(text.parse().with_context(|| format!("--token-file {shown}"))?));
     }
@@ -229,7 +233,12 @@ fn token(options: &Options) -> Result<Option<JoinToken>, Error> {
 /// Where a key is kept. Nothing where nobody says.
 fn folder(options: &Options, name: &str) -> Option<PathBuf> {
     let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(folder) = options.state.clone().or_else(|| given("STATE_DIRECTORY")) {
+    // systemd names several with colons between them.
+    let of_service = || {
+        let all = std::env::var("STATE_DIRECTORY").ok()?;
+        all.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from)
+    };
+    if let Some(folder) = options.state.clone().or_else(of_service) {
         return Some(folder);
     }
     let own = format!("agent-{}", enrolment::names::fit(name));

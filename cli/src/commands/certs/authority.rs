@@ -1,10 +1,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Error, ensure};
+use anyhow::{Error, ensure};
 use enrolment::Policy;
 use enrolment::ec2::Ec2Policy;
-use wire::{Authority, AuthorityCommand};
+use wire::{Authority, AuthorityCommand, IdentityError};
 
 use crate::times;
 
@@ -32,9 +32,16 @@ impl AuthorityOptions {
     /// The authority of a folder. Signs once, so that one that cannot is found out now.
     pub(crate) fn load(&self, folder: &Path) -> Result<Authority, Error> {
         Ok(match self.command()? {
-            None => Authority::load(folder).context(
-                "the authority's key is needed; where it is elsewhere, name the program that signs: --authority-command",
-            )?,
+            None => Authority::load(folder).map_err(|error| {
+                let is_key =
+                    matches!(&error, IdentityError::Missing { path } if path.ends_with("authority.key"));
+                let hint = if is_key {
+                    "; where it is elsewhere, name the program that signs: --authority-command"
+                } else {
+                    ""
+                };
+                anyhow::anyhow!("{error}{hint}")
+            })?,
             Some(command) => Authority::load_elsewhere(folder, command)?,
         })
     }
@@ -90,7 +97,7 @@ impl PolicyOptions {
 fn life(text: &str) -> Result<Duration, String> {
     let life = times::time(text)?;
     let fits = (SHORTEST_LIFE..=LONGEST_LIFE).contains(&life);
-    fits.then_some(life).ok_or_else(|| "expected a time from 2s to 365d, such as 12h".to_owned())
+    fits.then_some(life).ok_or_else(|| "expected a time from 2s to 8760h, such as 12h".to_owned())
 }
 
 const SHORTEST_LIFE: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Error};
+use anyhow::{Context as _, Error, ensure};
 use enrolment::clock::{iso, seconds};
 use enrolment::{IdentityRow, Store};
 use wire::CertificateFacts;
@@ -86,9 +86,13 @@ pub(super) fn log(folder: &Path, arguments: &LogArguments) -> Result<Exit, Error
 /// The pin of the authority of a folder, by its certificate: its key is not needed for this.
 pub(super) fn pin(folder: &Path) -> Result<[u8; 32], Error> {
     let path = folder.join("authority.pem");
-    let text = edges::files::read_text(&path).with_context(|| {
-        format!("{}: no authority is there; `roamstorm certs {}` makes one", path.display(), folder.display())
-    })?;
+    ensure!(
+        path.exists(),
+        "{}: no authority is there; `roamstorm certs {}` makes one",
+        path.display(),
+        folder.display()
+    );
+    let text = edges::files::read_text(&path).with_context(|| path.display().to_string())?;
     let facts = CertificateFacts::of_pem(&text);
     Ok(facts.with_context(|| format!("{}: no certificate in it", path.display()))?.key)
 }

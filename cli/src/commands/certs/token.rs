@@ -23,7 +23,7 @@ enum Command {
         /// For how many agents it is good.
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         uses: u32,
-        /// How long it is good: 30m, 12h, 7d.
+        /// How long it is good: 30m, 12h, 168h.
         #[arg(long, value_name = "TIME", default_value = "1h", value_parser = times::time)]
         expires: Duration,
         /// Binds it to a pool: who enrols by it is of that pool, which its certificate says.
