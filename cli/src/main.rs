@@ -82,7 +82,7 @@ enum Command {
     Doctor(commands::doctor::Arguments),
     /// Coordinate a run of agents on other machines.
     #[command(after_help = help::COORDINATOR)]
-    Coordinator(commands::coordinator::Arguments),
+    Coordinator(Box<commands::coordinator::Arguments>),
     /// Join a coordinator and work for it.
     #[command(after_help = help::AGENT)]
     Agent(commands::agent::Arguments),
@@ -169,7 +169,7 @@ fn run(arguments: Arguments) -> ExitCode {
         Command::Import(arguments) => commands::import::run(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
-        Command::Coordinator(arguments) => commands::coordinator::run(arguments),
+        Command::Coordinator(arguments) => commands::coordinator::run(*arguments),
         Command::Agent(arguments) => commands::agent::run(arguments),
         Command::Simulator(arguments) => commands::simulator::run(&arguments),
         Command::Subscribers(arguments) => commands::subscribers::run(&arguments),
