@@ -39,7 +39,7 @@ done
 smoke() { # name, further arguments
     name=$1 && shift
     timeout 120 "$roamstorm" run smoke --seed 7 --json --out /tmp/runs "${gently[@]}" "$@" >/tmp/summary.json 2>/tmp/smoke.log || true
-    if jq -e '(.verdict.reasons | any(test("generator limited")) and all(test("generator limited|\\.latency\\."))) as $late
+    if jq -e '(.verdict.reasons | any(test("generator limited|target starved")) and all(test("generator limited|target starved|\\.latency\\."))) as $late
         | ([.procedures[] | .succeeded + if $late then .never_started else 0 end] == [20, 20, 20, 20])
         and .procedures.registration.succeeded == 20
         and .billing.matched == .procedures."pdu-session".succeeded and .billing.unreconciled == 0
