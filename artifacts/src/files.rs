@@ -78,7 +78,7 @@ impl Found {
 pub(crate) fn hash(path: &Path) -> io::Result<(u64, Digest)> {
     let mut file = open_to_read(path)?;
     let (mut context, mut octets) = (Context::new(&SHA256), 0u64);
-    let mut buffer = vec![0; 256 << 10];
+    let mut buffer = vec![0; 64 << 10];
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
@@ -89,9 +89,8 @@ pub(crate) fn hash(path: &Path) -> io::Result<(u64, Digest)> {
     }
 }
 
-/// The next so many octets of a file, or what there is of them.
-pub(crate) fn read_part(file: &mut File, length: usize) -> io::Result<Vec<u8>> {
-    let mut part = Vec::with_capacity(length);
+/// The next so many octets of a file, or what there is of them, into a vector that has room for them.
+pub(crate) fn read_part(file: &mut File, length: usize, mut part: Vec<u8>) -> io::Result<Vec<u8>> {
     file.take(length as u64).read_to_end(&mut part)?;
     Ok(part)
 }
@@ -154,8 +153,8 @@ mod tests {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!((octets, in_hex(digest.as_ref()).as_str()), (3, expected));
         let mut file = open_to_read(&path).unwrap();
-        assert_eq!(read_part(&mut file, 2).unwrap(), b"ab");
-        assert_eq!(read_part(&mut file, 2).unwrap(), b"c");
-        assert_eq!(read_part(&mut file, 2).unwrap(), b"");
+        for expected in ["ab", "c", ""] {
+            assert_eq!(read_part(&mut file, 2, Vec::new()).unwrap(), expected.as_bytes());
+        }
     }
 }

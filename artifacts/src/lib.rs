@@ -7,6 +7,7 @@
 //!
 //! `place` is where artifacts lie, `store` the client with its limits, `fault` says in words what went wrong.
 
+mod buffers;
 mod classes;
 mod fault;
 mod fetch;

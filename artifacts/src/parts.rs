@@ -31,7 +31,7 @@ const MIB: u64 = 1 << 20;
 const SMALLEST_PART: u64 = 8 * MIB;
 const MOST_PARTS: u64 = 10_000;
 /// All parts under way together, in MiB.
-pub(crate) const MEMORY: u32 = 24;
+pub(crate) const MEMORY: u32 = 16;
 const LARGEST_PART: u64 = MEMORY as u64 * MIB;
 /// The longest file that can go up.
 pub(crate) const LONGEST_FILE: u64 = LARGEST_PART * MOST_PARTS;
@@ -52,6 +52,6 @@ mod tests {
             );
         }
         assert_eq!(Cut::of(LONGEST_FILE + 1), None);
-        assert_eq!([0, 1, 8 << 20, 24 << 20].map(units), [1, 1, 8, 24]);
+        assert_eq!([0, 1, 8 << 20, 99 << 20].map(units), [1, 1, 8, 16]);
     }
 }

@@ -299,7 +299,7 @@ fn in_text(seconds: i64) -> String {
 /// In the run folder: where its artifacts are.
 pub const RECEIPT: &str = "artifacts.json";
 /// Files under way together. Most are small, and wait for the server.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 const LONGEST_TAG: usize = 256;
 /// For giving up what has begun.
 const FOR_TIDYING: std::time::Duration = std::time::Duration::from_secs(5);

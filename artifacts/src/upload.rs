@@ -17,6 +17,7 @@ use ring::digest::{Context, Digest, SHA256, digest};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
+use crate::buffers::Buffers;
 use crate::fault::{Fault, Kind};
 use crate::files::{in_hex, read_part};
 use crate::parts::{Cut, MEMORY, units};
@@ -31,6 +32,7 @@ pub(crate) struct Uploader {
     place: Place,
     kms: Option<String>,
     memory: Arc<Semaphore>,
+    buffers: Buffers,
     /// Uploads in parts that have begun and not ended, by their keys.
     open: Mutex<BTreeMap<String, String>>,
 }
@@ -57,7 +59,7 @@ pub(crate) struct There {
 impl Uploader {
     pub(crate) fn new(store: Store, place: Place, kms: Option<String>) -> Self {
         let memory = Arc::new(Semaphore::new(MEMORY as usize));
-        Self { store, place, kms, memory, open: Mutex::default() }
+        Self { store, place, kms, memory, buffers: Buffers::default(), open: Mutex::default() }
     }
 
     fn at(&self, path: &str) -> String {
@@ -123,9 +125,9 @@ impl Uploader {
             Cut::Whole => {
                 let octets = usize::try_from(object.octets).unwrap_or(usize::MAX);
                 let held = self.have_memory(octets).await;
-                let mut file = file;
-                let content =
-                    blocking(&object.path, move || read_part(&mut file, octets.saturating_add(1))).await?;
+                let (mut file, length) = (file, octets.saturating_add(1));
+                let room = Vec::with_capacity(length);
+                let content = blocking(&object.path, move || read_part(&mut file, length, room)).await?;
                 if digest(&SHA256, &content).as_ref() != object.sha256.as_ref() {
                     return Err(PushError::Changed(object.path.clone()));
                 }
@@ -216,8 +218,9 @@ impl Uploader {
             while let Some(part) = sent.try_join_next() {
                 parts.push(ended(part)?);
             }
+            let room = self.buffers.take(length);
             let read;
-            (reader, read) = blocking(&object.path, move || reader.next(length)).await?;
+            (reader, read) = blocking(&object.path, move || reader.next(length, room)).await?;
             let Some((content, hash)) = read else { break };
             let number = i32::try_from(parts.len() + sent.len() + 1).unwrap_or(i32::MAX);
             sent.spawn(self.send_part(object, id, number, content, hash, held));
@@ -250,7 +253,7 @@ impl Uploader {
             .upload_id(id)
             .part_number(number)
             .checksum_sha256(&hash)
-            .body(ByteStream::from(content));
+            .body(ByteStream::from(self.buffers.lend(content)));
         async move {
             let sent = request.send().await.map_err(|error| Fault::of(&at, &error))?;
             drop(held);
@@ -291,8 +294,8 @@ struct Reader {
 type Part = (Vec<u8>, Digest);
 
 impl Reader {
-    fn next(mut self, length: usize) -> std::io::Result<(Self, Option<Part>)> {
-        let content = read_part(&mut self.file, length)?;
+    fn next(mut self, length: usize, room: Vec<u8>) -> std::io::Result<(Self, Option<Part>)> {
+        let content = read_part(&mut self.file, length, room)?;
         self.octets += content.len() as u64;
         self.whole.update(&content);
         let hash = digest(&SHA256, &content);

@@ -96,6 +96,13 @@ impl Options {
         }
     }
 
+    /// Pushes the folder, where that is wanted, and adds to the pipeline's summary where its artifacts lie then.
+    pub(crate) async fn push_artifacts(&self, folder: &Path) -> Option<String> {
+        let place = self.artifacts.push(folder).await?;
+        self.add_summary(|| format!("\nArtifacts: `{place}`\n"));
+        Some(place)
+    }
+
     /// Tells whoever wants to know how it ended.
     pub(crate) async fn tell(&self, message: &Message) {
         notify::tell(&self.notify, message).await;
@@ -143,7 +150,7 @@ pub(crate) async fn conduct(coordinator: Coordinator, plan: Plan, options: &Opti
 pub(crate) async fn finish(ended: &RunOutcome, options: &Options, order: &[String]) -> Result<Exit, Error> {
     let exit = print(ended, options, order)?;
     options.add_summary(|| report::render_markdown(&ended.summary, order));
-    let artifacts = options.artifacts.push(&ended.folder).await;
+    let artifacts = options.push_artifacts(&ended.folder).await;
     options.tell(&Message::of_run(&ended.summary, &ended.folder).with_artifacts(artifacts)).await;
     Ok(exit)
 }

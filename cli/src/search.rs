@@ -64,7 +64,7 @@ where
         println!("report: {}", page.display());
     }
     options.add_summary(|| report::render_search_markdown(&summary));
-    let artifacts = options.artifacts.push(folder.path()).await;
+    let artifacts = options.push_artifacts(folder.path()).await;
     options.tell(&Message::of_search(&summary, folder.path()).with_artifacts(artifacts)).await;
     Ok(match end {
         Some(SearchEnd::Found(_) | SearchEnd::Reached { .. }) => Exit::Pass,
