@@ -152,7 +152,7 @@ impl Fault {
                 (Kind::Settings, "the KMS key cannot be used: see --artifacts-kms, and what the key's policy allows".to_owned())
             }
             ("ObjectLockConfigurationNotFoundError" | "InvalidBucketState" | "NoSuchObjectLockConfiguration", _) => (Kind::Settings, NO_LOCK.to_owned()),
-            ("InvalidRequest", _) => (Kind::Settings, NO_LOCK.to_owned()),
+            ("InvalidRequest", _) => (Kind::Settings, format!("where a lock was asked for: {NO_LOCK}")),
             ("BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest", _) => {
                 (Kind::Damaged, "what arrived is not what was sent: push again".to_owned())
             }
