@@ -105,34 +105,32 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Error> {
     }
 }
 
-impl Arguments {
-    /// Name, certificate and coordinator.
-    fn who_and_where(&self) -> Result<Who, Error> {
-        let coordinator = self.coordinator.clone().context("--coordinator is required")?;
-        ensure!(
-            self.metadata.is_none() || self.supervised || self.enrol.is_ec2(),
-            "--metadata is for --ec2, and for --supervised with --spot"
-        );
-        let name = self.name.clone().unwrap_or_else(super::host_name);
-        if let Some(certs) = &self.certs {
-            let identity = Identity::load(certs, Role::Agent)?;
-            super::say_what_ends_soon(&identity);
-            return Ok(Who { name, pool: None, slot: identity.into(), joined: None, coordinator });
-        }
-        let joined = enrol::join(&enrol::Asking {
-            options: &self.enrol,
-            coordinator: &coordinator,
-            name: &name,
-            pool: self.pool.as_deref().unwrap_or_default(),
-            metadata: self.metadata.clone().unwrap_or_else(Endpoint::of_ec2),
-            stay: self.stay,
-        })?;
-        let joined = joined.context(
-            "an agent needs a join token (--token-file FILE, or ROAMSTORM_TOKEN; `roamstorm certs DIR token create` makes one), --ec2, or copied files (--certs DIR)",
-        )?;
-        let (name, pool, slot) = (joined.name.clone(), joined.pool.clone(), joined.identity.clone().into());
-        Ok(Who { name, pool, slot, joined: Some(joined), coordinator })
+/// Name, certificate and coordinator.
+fn who_and_where(arguments: &Arguments) -> Result<Who, Error> {
+    let coordinator = arguments.coordinator.clone().context("--coordinator is required")?;
+    ensure!(
+        arguments.metadata.is_none() || arguments.supervised || arguments.enrol.is_ec2(),
+        "--metadata is for --ec2, and for --supervised with --spot"
+    );
+    let name = arguments.name.clone().unwrap_or_else(super::host_name);
+    if let Some(certs) = &arguments.certs {
+        let identity = Identity::load(certs, Role::Agent)?;
+        super::say_what_ends_soon(&identity);
+        return Ok(Who { name, pool: None, slot: identity.into(), joined: None, coordinator });
     }
+    let joined = enrol::join(&enrol::Asking {
+        options: &arguments.enrol,
+        coordinator: &coordinator,
+        name: &name,
+        pool: arguments.pool.as_deref().unwrap_or_default(),
+        metadata: arguments.metadata.clone().unwrap_or_else(Endpoint::of_ec2),
+        stay: arguments.stay,
+    })?;
+    let joined = joined.context(
+        "an agent needs a join token (--token-file FILE, or ROAMSTORM_TOKEN; `roamstorm certs DIR token create` makes one), --ec2, or copied files (--certs DIR)",
+    )?;
+    let (name, pool, slot) = (joined.name.clone(), joined.pool.clone(), joined.identity.clone().into());
+    Ok(Who { name, pool, slot, joined: Some(joined), coordinator })
 }
 
 /// Who an agent is, and where it goes.

@@ -3,13 +3,13 @@ use supervisor::spot::{Endpoint as Metadata, SpotSettings};
 use supervisor::{RestartPolicy, Supervised, SupervisorConfig};
 use tokio::sync::watch;
 
-use super::{Arguments, Who};
+use super::{Arguments, Who, who_and_where};
 use crate::exit::Exit;
 use crate::metrics::{Endpoint, Metrics, Seen};
 
 /// The supervisor of an agent, which is this program again, with the same arguments.
 pub(super) fn run(arguments: Arguments) -> Result<Exit, Error> {
-    let Who { name, slot, joined, coordinator, .. } = arguments.who_and_where()?;
+    let Who { name, slot, joined, coordinator, .. } = who_and_where(&arguments)?;
     // The child renews it.
     let slot = joined.map_or(slot, |joined| joined.following());
     let endpoint = arguments.metadata.or_else(|| arguments.spot.then(Metadata::of_ec2));

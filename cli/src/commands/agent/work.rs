@@ -8,7 +8,7 @@ use supervisor::control::{Control, Request};
 use supervisor::{Order, Orders};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::{Arguments, Who};
+use super::{Arguments, Who, who_and_where};
 use crate::commands::interrupted;
 use crate::exit::{Exit, RunInvalid};
 use crate::metrics::{Metrics, Seen};
@@ -17,7 +17,7 @@ use crate::metrics::{Metrics, Seen};
 pub(super) fn run(arguments: Arguments, orders: Option<Orders>) -> Result<Exit, Error> {
     arguments.place.check()?;
     let is_child = orders.is_some();
-    let who = match arguments.who_and_where() {
+    let who = match who_and_where(&arguments) {
         Err(error) if is_child && error.downcast_ref().is_some_and(EnrolError::is_transient) => {
             tracing::warn!("{error}");
             return Ok(Exit::TryAgain);
