@@ -75,6 +75,40 @@ fn a_program_signs_and_a_key_asks_again_after_its_failure() {
 }
 
 #[test]
+fn who_is_revoked_while_the_certificate_is_signed_gets_none() {
+    let (folder, signs) = elsewhere();
+    let place = folder.path().display();
+    let made = std::process::Command::new("mkfifo")
+        .arg(format!("{place}/asked"))
+        .arg(format!("{place}/go"))
+        .status();
+    assert!(made.unwrap().success());
+    // The first signature is the check at the start; the next one waits to be let go.
+    let waits = program(
+        folder.path(),
+        "waits",
+        &format!(
+            "[ -e {place}/checked ] && echo asked > {place}/asked && cat {place}/go\ntouch {place}/checked\nexec {} \"$@\"",
+            signs.display()
+        ),
+    );
+    let open = |path: &Path| {
+        let authority = Authority::load_elsewhere(folder.path(), command(path)).unwrap();
+        Desk::open(authority, folder.path().to_owned(), Policy::default()).unwrap()
+    };
+    let (desk, now, key) = (open(&waits), start(), NewKey::generate().unwrap());
+    let token = token(&desk, "", 1, now + 600);
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| refused(ask(&desk, &key, ("web", ""), shown(&token), now)));
+        assert_eq!(std::fs::read_to_string(folder.path().join("asked")).unwrap(), "asked\n");
+        let revoked = open(&signs).revoke("web", support::at(now)).unwrap().unwrap();
+        assert_eq!(revoked.certificates, 1, "what is being signed is in the list already");
+        std::fs::write(folder.path().join("go"), "").unwrap();
+        assert_eq!(asking.join().unwrap().0, "revoked");
+    });
+}
+
+#[test]
 fn programs_that_do_not_sign_are_told_apart() {
     let (folder, signs) = elsewhere();
     let foreign = folder.path().join("foreign.key");
