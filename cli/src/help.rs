@@ -49,7 +49,7 @@ pub(crate) const DOCTOR: &str = ending!("0 a run can begin, 1 it cannot, 2 the i
 );
 pub(crate) const COORDINATOR: &str = ending!(verdict!();
     "coordinator mine.yaml --certs fleet/ --agents 3 --target sctp://192.0.2.10:38412"
-    "coordinator mine.yaml --certs fleet/ --enrol --agents 3 --target sctp://192.0.2.10:38412"
+    "coordinator mine.yaml --certs fleet/ --enrol --target sctp://192.0.2.10:38412"
     "coordinator mine.yaml --certs fleet/ --target sctp://192.0.2.10 --charging charged.csv"
     "coordinator --resume runs/20261125-101500-soak"
 );
@@ -159,6 +159,7 @@ pub(crate) const TOKEN_LIST: &str = ending!(done!();
 );
 pub(crate) const TOKEN_REVOKE: &str = ending!(done!();
     "certs fleet/ token revoke 3f9c"
+    "certs /etc/roamstorm/certs token revoke 3f9c"
 );
 pub(crate) const SERVE: &str = ending!("0 it was stopped, 2 the input is wrong, 3 a fault of roamstorm";
     "certs fleet/ serve"
