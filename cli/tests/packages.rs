@@ -22,6 +22,7 @@ fn output(command: &mut Command) -> String {
 
 /// What was made once for all tests of this file.
 struct Made {
+    program: PathBuf,
     package: PathBuf,
     unpacked: PathBuf,
     folder: PathBuf,
@@ -32,16 +33,18 @@ fn made() -> &'static Made {
     MADE.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packages");
         let _ = std::fs::remove_dir_all(&folder);
-        // The program of tests has its symbols: it is not squeezed as well.
+        std::fs::create_dir_all(&folder).unwrap();
+        let program = folder.join("program");
+        output(Command::new("strip").arg("-o").arg(&program).arg(PROGRAM));
         let mut dist = Command::new(root().join("scripts/dist"));
-        dist.arg(&folder).envs([("BINARY", PROGRAM), ("ONLY", "deb sbom"), ("DEB_COMPRESSION", "none")]);
+        dist.arg(&folder).env("BINARY", &program).envs([("ONLY", "deb sbom"), ("DEB_COMPRESSION", "none")]);
         dist.envs([("DEB_VERSION", "1.2.3"), ("SOURCE_DATE_EPOCH", "1700000000")]).env_remove("SIGNING_KEY");
         output(&mut dist);
         let name = output(Command::new("dpkg").arg("--print-architecture"));
         let package = folder.join(format!("roamstorm_1.2.3_{}.deb", name.trim()));
         let unpacked = folder.join("unpacked");
         output(Command::new("dpkg-deb").arg("-R").arg(&package).arg(&unpacked));
-        Made { package, unpacked, folder }
+        Made { program, package, unpacked, folder }
     })
 }
 
@@ -91,13 +94,13 @@ fn the_package_has_program_services_pages_and_settings_that_are_the_operators() 
 
 #[test]
 fn the_same_program_makes_the_same_package_and_every_checksum_is_right() {
-    let Made { package, unpacked, folder } = made();
+    let Made { program, package, unpacked, folder } = made();
     output(Command::new("sha256sum").args(["--quiet", "-c", "SHA256SUMS"]).current_dir(folder));
     output(Command::new("md5sum").args(["--quiet", "-c", "DEBIAN/md5sums"]).current_dir(unpacked));
     let again = folder.join("again");
     std::fs::create_dir(&again).unwrap();
     let stage = folder.join("stage");
-    output(Command::new(root().join("packaging/stage")).arg(PROGRAM).arg(&stage));
+    output(Command::new(root().join("packaging/stage")).arg(program).arg(&stage));
     let architecture = output(Command::new("dpkg").arg("--print-architecture"));
     let mut deb = Command::new(root().join("packaging/deb"));
     deb.arg(&stage).args([architecture.trim(), "1.2.3"]).arg(&again);
@@ -245,4 +248,17 @@ fn checksums_are_signed_where_there_is_a_key_and_a_changed_one_is_found_out() {
     assert!(verify().unwrap().status.success());
     std::fs::write(path("SHA256SUMS"), "1  file\n").unwrap();
     assert!(!verify().unwrap().status.success());
+}
+
+/// The static program has its own memcpy and memmove (packaging/build).
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn copies_of_the_static_program_are_right_at_every_length_and_overlap() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("memcpy");
+    let flags = ["-O2", "-ffreestanding", "-fno-builtin", "-fno-tree-loop-distribute-patterns"];
+    let sources = ["packaging/tests/memcpy.c", "packaging/memcpy.c"].map(|source| root().join(source));
+    output(Command::new("cc").args(flags).args(sources).arg("-o").arg(&program));
+    let said = output(&mut Command::new(&program));
+    assert!(said.ends_with(" right\n"), "{said}");
 }
