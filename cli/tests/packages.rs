@@ -190,6 +190,9 @@ fn the_coordinators_service_takes_up_the_run_that_was_left_and_begins_one_otherw
     std::fs::create_dir_all(runs.join("20261126-101500-smoke")).unwrap();
     assert_eq!(started(folder.path()), begins);
     std::fs::write(runs.join("20261126-101500-smoke/journal.sqlite"), "").unwrap();
+    // It died before there was a plan: nothing had begun.
+    assert_eq!(started(folder.path()), begins);
+    std::fs::write(runs.join("20261126-101500-smoke/plan.json"), "{}").unwrap();
     let run = runs.join("20261126-101500-smoke");
     let takes_up = format!("coordinator --resume {} --certs c --out {}", run.display(), runs.display());
     assert_eq!(started(folder.path()), takes_up);
