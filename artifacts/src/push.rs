@@ -101,8 +101,10 @@ pub async fn push(
     let place = below.within(&run.id);
     let uploader = Arc::new(Uploader::new(store.clone(), place.clone(), settings.kms.clone()));
     let pushed = tokio::select! {
-        pushed = push_all(&uploader, folder, &run, place, settings) => pushed,
+        // Who listens for an interruption listens before anything has begun.
+        biased;
         () = stop => Err(PushError::Stopped),
+        pushed = push_all(&uploader, folder, &run, place, settings) => pushed,
     };
     match pushed {
         Ok((mut pushed, receipt)) => {

@@ -11,7 +11,7 @@ mod built;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Error;
+use anyhow::{Error, bail};
 
 pub(crate) use built::{Cache, list, verify};
 
@@ -45,6 +45,20 @@ pub(crate) struct Settings {
     pub(crate) server: Server,
 }
 
+impl Settings {
+    /// An option that was given.
+    fn named(&self) -> Option<&'static str> {
+        let given = [
+            (self.artifacts_lock != Lock::None, "--artifacts-lock"),
+            (!self.artifacts_keep.is_empty(), "--artifacts-keep"),
+            (self.artifacts_kms.is_some(), "--artifacts-kms"),
+            (self.artifacts_certs.is_some(), "--artifacts-certs"),
+            (self.server.endpoint.is_some(), "--endpoint"),
+        ];
+        given.into_iter().find_map(|(is_given, option)| is_given.then_some(option))
+    }
+}
+
 /// Whether objects are locked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Lock {
@@ -68,13 +82,21 @@ pub(crate) struct Options {
 impl Options {
     /// Signs as the coordinator whose identity is there, where nothing else is said.
     pub(crate) fn sign_as(&mut self, certs: &Path) {
-        self.settings.artifacts_certs.get_or_insert_with(|| certs.to_owned());
+        if self.artifacts.is_some() {
+            self.settings.artifacts_certs.get_or_insert_with(|| certs.to_owned());
+        }
     }
 
     /// Refuses what cannot be, before there is a run, and warns of what may not work at its end.
     pub(crate) async fn check(&self) -> Result<(), Error> {
         match &self.artifacts {
-            None => Ok(()),
+            // Who asks for a lock takes what is kept for locked.
+            None => match self.settings.named() {
+                Some(option) => {
+                    bail!("{option} says how artifacts are kept: --artifacts s3://BUCKET/PREFIX says where")
+                }
+                None => Ok(()),
+            },
             Some(place) => built::check(place, &self.settings).await,
         }
     }

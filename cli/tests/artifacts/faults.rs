@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::proxy::{Cutter, endless};
+use crate::proxy::{Cutter, endless, silent};
 use crate::server::{Room, SECRET, Server, dead_port};
 use crate::support::{self, Process, registrations, roamstorm, scenario};
 use crate::{files, said, sha256, small_run};
@@ -87,6 +87,22 @@ fn a_server_that_is_away_changes_no_verdict_and_the_folder_is_pushed_later() {
     said(server.roamstorm().args(["artifacts", "verify", &format!("s3://plain/x/{id}")]), 0);
 }
 
+#[test]
+fn a_lock_without_a_place_is_refused_before_anything_runs() {
+    for (option, value) in [
+        ("--artifacts-lock", "compliance"),
+        ("--artifacts-keep", "traces=7d"),
+        ("--endpoint", "http://127.0.0.1:9"),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let mut command = roamstorm();
+        command.args(["run", "smoke", option, value, "--out"]).arg(out.path());
+        let (_, err) = said(&mut command, 2);
+        assert!(err.contains(&format!("{option} says how artifacts are kept")), "{err}");
+        assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0);
+    }
+}
+
 /// A run folder with a file in it that goes up in parts.
 fn with_a_large_file() -> support::Run {
     let run = small_run();
@@ -151,15 +167,12 @@ fn who_interrupts_a_push_is_told_how_to_go_on() {
     let mut first = server.roamstorm();
     said(first.args(["artifacts", "push"]).arg(run.folder()).arg("s3://plain"), 0);
     server.boto(&format!("s3.delete_object(Bucket='plain', Key='{id}/usage.csv')"));
-    let silent = format!("http://127.0.0.1:{}", endless(""));
+    let (port, asked) = silent();
+    let silent = format!("http://127.0.0.1:{port}");
     let mut push = server.roamstorm();
-    push.args(["--log", "debug", "artifacts", "push"]).arg(run.folder()).args([
-        "s3://plain",
-        "--endpoint",
-        &silent,
-    ]);
-    let mut push = Process::start(&mut push);
-    push.wait_for("HeadObject");
+    push.args(["artifacts", "push"]).arg(run.folder()).args(["s3://plain", "--endpoint", &silent]);
+    let push = Process::start(&mut push);
+    asked.recv().unwrap();
     push.signal("INT");
     let (code, _, err) = push.finish();
     assert_eq!(code, Some(2), "{err}");

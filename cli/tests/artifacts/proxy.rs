@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 /// Passes connections on, of which the first so many are cut after so many octets from the client.
@@ -64,7 +65,7 @@ fn pass(mut client: TcpStream, mut server: TcpStream, limit: Option<usize>, cut:
     let _ = server.shutdown(Shutdown::Both);
 }
 
-/// Answers every request with this head, and then with the letter x for ever; the port. With an empty head nobody is answered.
+/// Answers every request with this head, and then with the letter x for ever; the port.
 pub fn endless(head: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -75,11 +76,28 @@ pub fn endless(head: &'static str) -> u16 {
                 let _ = client.read(&mut request);
                 let _ = client.write_all(head.as_bytes());
                 let letters = [b'x'; 64 << 10];
-                while !head.is_empty() && client.write_all(&letters).is_ok() {}
-                // Until the client goes.
-                while client.read(&mut request).is_ok_and(|read| read > 0) {}
+                while client.write_all(&letters).is_ok() {}
             });
         }
     });
     port
+}
+
+/// Takes requests and never answers: the port, and who says when the first one has come.
+pub fn silent() -> (u16, Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (come, comes) = channel();
+    thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let come = come.clone();
+            thread::spawn(move || {
+                let mut request = [0; 4096];
+                while client.read(&mut request).is_ok_and(|read| read > 0) {
+                    let _ = come.send(());
+                }
+            });
+        }
+    });
+    (port, comes)
 }
