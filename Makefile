@@ -37,7 +37,7 @@ test: setup ## Run every test
 .PHONY: lint
 lint: ## Format, clippy, rustdoc, the rules of tidy/; licences, bans and sources of what is in the tree (installs cargo-deny)
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --bins -- -D warnings
 	cargo clippy --workspace --all-targets --features full -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	cargo test --quiet -p tidy
