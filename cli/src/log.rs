@@ -200,7 +200,13 @@ impl Visit for Fields {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.record_str(field, &format!("{value:?}"));
+        let shown = format!("{value:?}");
+        // An optional value is the value, or null.
+        let inner = shown.strip_prefix("Some(").and_then(|rest| rest.strip_suffix(')'));
+        match inner.unwrap_or(&shown) {
+            "None" => self.keep(field, Value::Null),
+            shown => self.record_str(field, shown),
+        }
     }
 }
 
@@ -221,6 +227,37 @@ mod tests {
         let named = discreet("SUPI imsi-001010000000001 is unknown".to_owned());
         assert!(named.starts_with("SUPI ue-") && named.ends_with(" is unknown"), "{named}");
         assert_eq!(discreet("nothing of the kind".to_owned()), "nothing of the kind");
+    }
+
+    #[test]
+    fn a_line_is_an_object_that_says_what_the_spans_around_it_say() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let file = std::sync::Arc::new(log.reopen().unwrap());
+        let lines = layer().with_writer(file).event_format(Lines(Format::Json));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(Within).with(lines), || {
+            let agent = tracing::error_span!("agent", agent = "a1", run_id = tracing::field::Empty);
+            let _within = agent.enter();
+            tracing::info!("early");
+            agent.record("run_id", "r1");
+            let (asked, left) = (Some("x\u{1b}[2J"), None::<u8>);
+            tracing::warn!(shard = 3, ?asked, ?left, agent = "nearer", "late");
+        });
+        let said = std::fs::read(log.path()).unwrap();
+        let lines: Vec<Value> = said
+            .split_inclusive(|octet| *octet == b'\n')
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect();
+        assert_eq!(
+            (&lines[0]["message"], &lines[0]["agent"], lines[0].get("run_id")),
+            (&"early".into(), &"a1".into(), None)
+        );
+        assert_eq!(
+            (&lines[1]["run_id"], &lines[1]["shard"], &lines[1]["level"]),
+            (&"r1".into(), &3.into(), &"WARN".into())
+        );
+        assert_eq!((&lines[1]["agent"], &lines[1]["left"]), (&"nearer".into(), &Value::Null));
+        assert!(!lines[1]["asked"].as_str().unwrap().contains('\u{1b}'), "{}", lines[1]);
+        assert!(said.starts_with(b"{\"timestamp\":"));
     }
 
     #[test]
