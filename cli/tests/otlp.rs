@@ -22,7 +22,8 @@ struct Collector {
 
 impl Collector {
     fn start(folder: &Path) -> Self {
-        let python = std::env::var("ROAMSTORM_PYTHON").expect("ROAMSTORM_PYTHON, as `make test` sets it");
+        let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/venv/bin/python");
+        let python = std::env::var("ROAMSTORM_PYTHON").unwrap_or_else(|_| ours.to_owned());
         let find = "import os, rotel; print(os.path.join(os.path.dirname(rotel.__file__), 'rotel-agent'))";
         let found = Command::new(python).args(["-c", find]).output().unwrap();
         let program = String::from_utf8(found.stdout).unwrap();
