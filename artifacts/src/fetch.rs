@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::classes::fits;
 use crate::fault::{Fault, Kind};
-use crate::files::{MOST_FILES, in_hex};
+use crate::files::MOST_FILES;
 use crate::manifest::{Entry, MANIFEST, SignedManifest};
 use crate::place::Place;
 use crate::store::Store;
@@ -128,7 +128,7 @@ pub(crate) async fn read(
         let what = format!("it has {octets} octets, and {} were pushed", entry.octets);
         return Err(Fault::new(Kind::Damaged, &at, what, UNTRUSTED));
     }
-    if in_hex(context.finish().as_ref()) != entry.sha256 {
+    if hex::encode(context.finish().as_ref()) != entry.sha256 {
         return Err(Fault::new(Kind::Damaged, &at, "its content is not what was pushed", UNTRUSTED));
     }
     Ok(got)

@@ -95,11 +95,6 @@ pub(crate) fn read_part(file: &mut File, length: usize, mut part: Vec<u8>) -> io
     Ok(part)
 }
 
-/// Octets in hexadecimal.
-pub(crate) fn in_hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
 /// A search has probes, and a probe has traces.
 const DEEPEST: usize = 3;
 /// The manifest names them all.
@@ -151,7 +146,7 @@ mod tests {
         let (octets, digest) = hash(&path).unwrap();
         // FIPS 180-2, appendix B.1.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!((octets, in_hex(digest.as_ref()).as_str()), (3, expected));
+        assert_eq!((octets, hex::encode(digest.as_ref()).as_str()), (3, expected));
         let mut file = open_to_read(&path).unwrap();
         for expected in ["ab", "c", ""] {
             assert_eq!(read_part(&mut file, 2, Vec::new()).unwrap(), expected.as_bytes());

@@ -16,7 +16,7 @@ use wire::{IdentityError, Signature};
 
 use crate::classes::Class;
 use crate::fault::Fault;
-use crate::files::{Found, FoundFile, hash, in_hex};
+use crate::files::{Found, FoundFile, hash};
 use crate::manifest::{Entry, FORM, MANIFEST, Manifest, SignedManifest};
 use crate::parts::LONGEST_FILE;
 use crate::place::Place;
@@ -199,7 +199,7 @@ async fn push_one(
     let entry = Entry {
         path: file.path,
         octets,
-        sha256: in_hex(sha256.as_ref()),
+        sha256: hex::encode(sha256.as_ref()),
         class: file.class,
         keep_until: in_text(lock.map_or(until, |lock| lock.until)),
         version,
@@ -229,7 +229,7 @@ async fn push_manifest(
         lock: settings.lock.map(|mode| Lock { mode, until }),
     };
     let version = uploader.put(&object, content).await?;
-    Ok(ManifestPushed { sha256: in_hex(sha256.as_ref()), version })
+    Ok(ManifestPushed { sha256: hex::encode(sha256.as_ref()), version })
 }
 
 impl Run {

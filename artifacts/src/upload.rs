@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::buffers::Buffers;
 use crate::fault::{Fault, Kind};
-use crate::files::{in_hex, read_part};
+use crate::files::read_part;
 use crate::parts::{Cut, MEMORY, units};
 use crate::place::Place;
 use crate::push::{PushError, blocking};
@@ -81,7 +81,7 @@ impl Uploader {
         };
         let says = head.metadata().and_then(|metadata| metadata.get(SHA256_KEY));
         let same_length = head.content_length() == i64::try_from(object.octets).ok();
-        if !same_length || says != Some(&in_hex(object.sha256.as_ref())) {
+        if !same_length || says != Some(&hex::encode(object.sha256.as_ref())) {
             return Ok(None);
         }
         let mode = head.object_lock_mode().and_then(lock_mode);
@@ -145,7 +145,7 @@ impl Uploader {
         let request = request
             .key(self.place.key(&object.path))
             .content_type(media_type(&object.path))
-            .metadata(SHA256_KEY, in_hex(object.sha256.as_ref()))
+            .metadata(SHA256_KEY, hex::encode(object.sha256.as_ref()))
             .tagging(&object.tagging)
             .checksum_sha256(STANDARD.encode(object.sha256))
             .set_server_side_encryption(self.kms.as_ref().map(|_| ServerSideEncryption::AwsKms))
@@ -189,7 +189,7 @@ impl Uploader {
         let request = request
             .key(self.place.key(&object.path))
             .content_type(media_type(&object.path))
-            .metadata(SHA256_KEY, in_hex(object.sha256.as_ref()))
+            .metadata(SHA256_KEY, hex::encode(object.sha256.as_ref()))
             .tagging(&object.tagging)
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .set_server_side_encryption(self.kms.as_ref().map(|_| ServerSideEncryption::AwsKms))

@@ -101,8 +101,7 @@ async fn send(uri: &Uri, body: &str, secret: Option<&str>) -> Result<(), String>
 fn signature(secret: &str, timestamp: u64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, format!("{timestamp}.{body}").as_bytes());
-    let hex: String = tag.as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
-    format!("sha256={hex}")
+    format!("sha256={}", hex::encode(tag))
 }
 
 /// The environment's variable with the secret of signatures: an option could be read by every user of the machine.

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ring::rand::{SecureRandom, SystemRandom};
 use wire::{Authority, CertificateFacts, CertificateRequest, Grant};
 
-use crate::base64url::hex;
 use crate::clock::{self, seconds};
 use crate::decide::{self, Asked, Decision};
 use crate::ec2::Ec2Policy;
@@ -212,7 +211,7 @@ impl Desk {
         let what = if request.proof == ShownProof::Certificate { "renewed" } else { "issued" };
         let text = format!(
             "serial {}, pool `{}`, valid for {} s, {}",
-            hex(&issuing.serial),
+            hex::encode(&issuing.serial),
             issuing.pool,
             issuing.prior.until_s.saturating_sub(now_s),
             request.program
@@ -389,7 +388,7 @@ fn by_certificate(
     let facts = asking
         .shown
         .ok_or_else(|| Refusal::Malformed("no certificate was shown to be renewed".to_owned()))?;
-    let by = format!("certificate:{}", hex(&facts.serial));
+    let by = format!("certificate:{}", hex::encode(&facts.serial));
     let found = tx.shown(&facts.serial, &by, &asking.key)?;
     let (shown, origin) = found.map_or((None, String::new()), |(shown, origin)| (Some(shown), origin));
     let prior = tx.successor(&by, &asking.key)?;
@@ -436,7 +435,9 @@ fn proof_of(request: &Request, shown: Option<&CertificateFacts>) -> String {
     match &request.proof {
         ShownProof::Token { id, .. } => format!("token:{}", edges::text::line(id, 20)),
         ShownProof::Ec2 { .. } => "ec2".to_owned(),
-        ShownProof::Certificate => shown
-            .map_or_else(|| "certificate".to_owned(), |facts| format!("certificate:{}", hex(&facts.serial))),
+        ShownProof::Certificate => shown.map_or_else(
+            || "certificate".to_owned(),
+            |facts| format!("certificate:{}", hex::encode(&facts.serial)),
+        ),
     }
 }

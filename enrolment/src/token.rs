@@ -14,7 +14,7 @@ use ring::digest::{SHA256, digest};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::base64url::{decode, encode, from_hex, hex};
+use crate::base64url::{decode, encode};
 
 /// A join token. Secret: it is shown only by [`JoinToken::reveal`].
 #[derive(Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl JoinToken {
         let (mut id, mut secret) = ([0; ID_OCTETS], [0; SECRET_OCTETS]);
         random.fill(&mut id).ok()?;
         random.fill(&mut secret).ok()?;
-        Some(Self { id: hex(&id), secret: encode(&secret), authority })
+        Some(Self { id: hex::encode(id), secret: encode(&secret), authority })
     }
 
     /// Its name.
@@ -75,7 +75,7 @@ fn key(id: &str) -> hmac::Key {
 }
 
 fn check(body: &str) -> String {
-    hex(digest(&SHA256, body.as_bytes()).as_ref().get(..CHECK_OCTETS).unwrap_or_default())
+    hex::encode(digest(&SHA256, body.as_bytes()).as_ref().get(..CHECK_OCTETS).unwrap_or_default())
 }
 
 impl fmt::Debug for JoinToken {
@@ -133,7 +133,7 @@ impl FromStr for JoinToken {
         let [id, secret, authority, _] = parts.collect::<Vec<_>>()[..] else {
             return Err(TokenError::Damaged);
         };
-        let lengths = from_hex(id).map(|id| id.len()) == Some(ID_OCTETS)
+        let lengths = hex::decode(id).is_ok_and(|id| id.len() == ID_OCTETS)
             && decode(secret).map(|secret| secret.len()) == Some(SECRET_OCTETS);
         let authority = decode(authority).and_then(|hash| hash.try_into().ok());
         match (lengths, authority) {
@@ -150,7 +150,7 @@ impl FromStr for JoinToken {
 pub fn pin_of(text: &str) -> Result<[u8; 32], String> {
     let text = text.trim();
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
-    from_hex(digits).and_then(|hash| hash.try_into().ok()).ok_or_else(|| {
+    hex::decode(digits).ok().and_then(|hash| hash.try_into().ok()).ok_or_else(|| {
         "sha256: and 64 hexadecimal digits are accepted, as `roamstorm certs DIR token list` prints them"
             .to_owned()
     })
@@ -158,7 +158,7 @@ pub fn pin_of(text: &str) -> Result<[u8; 32], String> {
 
 /// A pin, as [`pin_of`] reads it.
 pub fn pin_text(pin: [u8; 32]) -> String {
-    format!("sha256:{}", hex(&pin))
+    format!("sha256:{}", hex::encode(pin))
 }
 
 const KIND: &str = "roamstorm-join";
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn pins_are_hexadecimal() {
-        let text = format!("sha256:{}", hex(&[0xab; 32]));
+        let text = format!("sha256:{}", hex::encode([0xab; 32]));
         assert_eq!(pin_of(&text), Ok([0xab; 32]));
         assert_eq!(pin_of(text.trim_start_matches("sha256:")), Ok([0xab; 32]));
         assert!(pin_of("sha256:12").unwrap_err().contains("64 hexadecimal digits"));

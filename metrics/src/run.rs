@@ -96,8 +96,8 @@ fn add(observed: &Observed, families: &mut Families) {
 fn add_run(observed: &Observed, families: &mut Families) {
     let progress = &observed.progress;
     families.flag(&INFO, &[&progress.run_id, &observed.scenario], true);
-    for (phase, name) in PHASES {
-        families.flag(&PHASE, &[name], progress.phase == *phase);
+    for phase in Phase::ALL {
+        families.flag(&PHASE, &[phase.as_str()], progress.phase == phase);
     }
     families.flag(&PAUSED, &[], progress.paused);
     families.real(&ELAPSED, &[], progress.elapsed.as_secs_f64());
@@ -204,11 +204,3 @@ fn add_end(summary: &Summary, families: &mut Families) {
         }
     }
 }
-
-const PHASES: &[(Phase, &str)] = &[
-    (Phase::Joining, "joining"),
-    (Phase::Preparing, "preparing"),
-    (Phase::Running, "running"),
-    (Phase::Draining, "draining"),
-    (Phase::Done, "done"),
-];

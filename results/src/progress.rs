@@ -23,6 +23,22 @@ pub enum Phase {
     Done,
 }
 
+impl Phase {
+    /// Every one, in their order.
+    pub const ALL: [Self; 5] = [Self::Joining, Self::Preparing, Self::Running, Self::Draining, Self::Done];
+
+    /// As metrics and spans have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Joining => "joining",
+            Self::Preparing => "preparing",
+            Self::Running => "running",
+            Self::Draining => "draining",
+            Self::Done => "done",
+        }
+    }
+}
+
 /// A run at one moment; drawn by the live view, a few times a second.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Progress {

@@ -95,7 +95,7 @@ impl Run {
     fn phase(&mut self, phase: Phase, at_us: u64) -> Option<Span> {
         let next = (phase != Phase::Done).then_some((phase, at_us));
         let (ended, from_us) = std::mem::replace(&mut self.phase, next)?;
-        let name = name_of(ended);
+        let name = ended.as_str();
         Some(self.span(
             name,
             self.number(&["phase", name, &from_us.to_string()]),
@@ -188,14 +188,9 @@ impl Run {
 
     fn whole(&self, summary: &Summary, at_us: u64) -> Span {
         let told = &self.told;
-        let verdict = match summary.verdict.status {
-            results::Status::Pass => "pass",
-            results::Status::Fail => "fail",
-            results::Status::Invalid => "invalid",
-        };
         let sum = |of: &dyn Fn(&results::ProcedureSummary) -> u64| summary.procedures.values().map(of).sum();
         let mut more = vec![
-            text("verdict", verdict),
+            text("verdict", summary.verdict.status.as_str()),
             text("target", &told.target),
             count("seed", summary.seed),
             count("planned", sum(&|one| one.planned)),
@@ -211,16 +206,6 @@ impl Run {
             status: (!is_pass).then(|| error(reason)),
             ..self.span("run", self.number(&["run"]), (told.at_us, at_us), more)
         }
-    }
-}
-
-const fn name_of(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Joining => "joining",
-        Phase::Preparing => "preparing",
-        Phase::Running => "running",
-        Phase::Draining => "draining",
-        Phase::Done => "done",
     }
 }
 

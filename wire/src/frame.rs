@@ -96,7 +96,7 @@ pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameErro
     let not_a_message = |reason: String| FrameError::NotAMessage {
         octets: payload.len(),
         reason,
-        head: payload.iter().take(HEAD).map(|octet| format!("{octet:02x}")).collect(),
+        head: hex::encode(&payload[..payload.len().min(HEAD)]),
     };
     let (message, rest) =
         postcard::take_from_bytes(payload).map_err(|error| not_a_message(error.to_string()))?;

@@ -26,7 +26,7 @@ impl Pseudonyms {
 
     fn of_digits(&self, digits: &str) -> String {
         let tag = hmac::sign(&self.0, digits.as_bytes());
-        format!("ue-{}", crate::trace_context::hex(&tag.as_ref()[..6]))
+        format!("ue-{}", hex::encode(&tag.as_ref()[..6]))
     }
 }
 

@@ -39,24 +39,11 @@ pub fn trace_of(run_key: &[u8; 32]) -> TraceId {
     id
 }
 
-/// As logs, collectors and people write it.
-pub fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
 /// Lowercase hexadecimal digits, two an octet, and no more.
 fn octets<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits: Option<Vec<u8>> = text
-        .bytes()
-        .map(|digit| match digit {
-            b'0'..=b'9' => Some(digit - b'0'),
-            b'a'..=b'f' => Some(digit - b'a' + 10),
-            _ => None,
-        })
-        .collect();
-    let pairs: Vec<u8> =
-        digits?.chunks(2).map(|pair| pair.iter().fold(0, |all, digit| all << 4 | digit)).collect();
-    if text.len() == 2 * N { pairs.try_into().ok() } else { None }
+    let mut octets = [0; N];
+    let is_lowercase = !text.bytes().any(|digit| digit.is_ascii_uppercase());
+    (is_lowercase && hex::decode_to_slice(text, &mut octets).is_ok()).then_some(octets)
 }
 
 #[cfg(test)]
@@ -66,8 +53,8 @@ mod tests {
     #[test]
     fn parent_is_read_as_the_specification_writes_it() {
         let parent = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
-        assert_eq!(hex(&parent.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert_eq!(hex(&parent.span_id), "00f067aa0ba902b7");
+        assert_eq!(hex::encode(parent.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(hex::encode(parent.span_id), "00f067aa0ba902b7");
         assert!(parent.sampled);
         let later = "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00-what-comes-later";
         assert!(!TraceParent::parse(later).unwrap().sampled);

@@ -12,7 +12,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tracing::Span;
 use wire::pseudonyms::name_as_run;
 use wire::to_agent::Lease;
-use wire::trace_context::hex;
 
 use super::messages::{Command, Notice, Order};
 use super::{Expected, FromWorker, Mailbox, ToWorker, Worker};
@@ -168,7 +167,7 @@ impl WorkerPool {
         }
         if self.plan.as_ref().is_none_or(|(run, _)| *run != lease.run) {
             self.within.record("run_id", &*lease.run);
-            self.within.record("trace_id", hex(&lease.trace_id));
+            self.within.record("trace_id", hex::encode(lease.trace_id));
             name_as_run(&lease.key);
         }
         self.plan = Some((lease.run.clone(), Arc::clone(&plan)));

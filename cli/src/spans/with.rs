@@ -43,7 +43,7 @@ impl Spans {
         let sent = tokio::task::spawn_blocking(move || exporter.finish()).await.unwrap_or_default();
         let Sent { spans, left_out, rejected, why, traces } = sent;
         if spans > 0 {
-            let traces: Vec<String> = traces.iter().map(|id| wire::trace_context::hex(id)).collect();
+            let traces: Vec<String> = traces.iter().map(hex::encode).collect();
             let named = match &traces[..] {
                 [one] => format!("trace {one}"),
                 several => format!("{} traces", several.len()),
@@ -107,7 +107,9 @@ fn decoded(text: &str) -> Option<String> {
     while let Some(octet) = rest.next() {
         if octet == b'%' {
             let digits = [rest.next()?, rest.next()?];
-            octets.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+            let mut one = [0];
+            hex::decode_to_slice(digits, &mut one).ok()?;
+            octets.extend(one);
         } else {
             octets.push(octet);
         }
@@ -123,7 +125,7 @@ mod tests {
     fn values_of_the_environment_are_percent_decoded() {
         assert_eq!(decoded("Basic%20a%3Db").as_deref(), Some("Basic a=b"));
         assert_eq!(decoded("plain").as_deref(), Some("plain"));
-        for wrong in ["%", "%2", "%zz", "%ff"] {
+        for wrong in ["%", "%2", "%zz", "%ff", "%+f"] {
             assert_eq!(decoded(wrong), None, "{wrong}");
         }
     }

@@ -19,7 +19,6 @@ use tracing::Instrument as _;
 use wire::AgentLink;
 use wire::standstill::Watch;
 use wire::to_agent::ToAgent;
-use wire::trace_context::hex;
 
 use crate::admission::{Claim, FromAgent, Joined, Received, Roster};
 use crate::control::{Ordered, Server};
@@ -205,7 +204,7 @@ impl Run {
         self,
         stop: watch::Receiver<StopRequest>,
     ) -> Result<RunOutcome, CoordinatorError> {
-        let (run_id, trace_id) = (&self.folder.run_id, hex(&self.core.trace_id()));
+        let (run_id, trace_id) = (&self.folder.run_id, hex::encode(self.core.trace_id()));
         // At a level that no filter leaves out: it is what warnings are about.
         let within =
             tracing::error_span!("run", run_id, trace_id, scenario = self.core.plan().scenario().name);

@@ -18,8 +18,6 @@ pub(crate) use journal::Entry;
 pub use journal::JournalRow;
 pub use tokens::{NewToken, TokenRow};
 
-use crate::base64url::hex;
-
 /// The store of one authority.
 #[derive(Debug)]
 pub struct Store {
@@ -151,7 +149,7 @@ impl Tx<'_> {
 
 fn path(folder: &Path, pin: [u8; 32]) -> PathBuf {
     let [a, b, c, d, ..] = pin;
-    folder.join(format!("enrolment-{}.sqlite", hex(&[a, b, c, d])))
+    folder.join(format!("enrolment-{}.sqlite", hex::encode([a, b, c, d])))
 }
 
 /// SQLite's integers are signed.

@@ -55,7 +55,7 @@ impl Signature {
         let octets = signer.sign(message).map_err(IdentityError::not_usable)?;
         Ok(Self {
             algorithm: name.to_owned(),
-            signature: in_hex(&octets),
+            signature: hex::encode(&octets),
             certificate: identity.certificate_pem().to_owned(),
         })
     }
@@ -65,7 +65,8 @@ impl Signature {
     /// # Errors
     /// It did not, or something cannot be read.
     pub fn is_of(&self, message: &[u8]) -> Result<(), SignatureError> {
-        let octets = from_hex(&self.signature).ok_or(SignatureError::Unreadable("it is not hexadecimal"))?;
+        let octets =
+            hex::decode(&self.signature).map_err(|_| SignatureError::Unreadable("it is not hexadecimal"))?;
         let (_, _, algorithm) = ALGORITHMS
             .into_iter()
             .find(|row| row.1 == self.algorithm)
@@ -107,22 +108,12 @@ impl Signature {
     /// The SHA-256 of its certificate, hexadecimal; nothing where there is none.
     pub fn fingerprint(&self) -> Option<String> {
         let chain = self.pem().certificates().ok()?;
-        Some(in_hex(digest::digest(&digest::SHA256, chain.first()?).as_ref()))
+        Some(hex::encode(digest::digest(&digest::SHA256, chain.first()?).as_ref()))
     }
 
     fn pem(&self) -> Pem {
         Pem { source: SIGNER.to_owned(), text: self.certificate.clone() }
     }
-}
-
-fn in_hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.is_ascii() && text.len().is_multiple_of(2);
-    let octet = |place: usize| u8::from_str_radix(text.get(place..place + 2)?, 16).ok();
-    digits.then(|| (0..text.len()).step_by(2).map(octet).collect())?
 }
 
 /// What is said of its certificate in errors.

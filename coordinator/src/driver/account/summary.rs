@@ -8,7 +8,6 @@ use results::{
     GeneratorSummary, ProcedureSummary, SloResult, Status, Summary, TraceCounts, TraceFileSummary, Verdict,
 };
 use scenarios::Scenario;
-use wire::trace_context::hex;
 
 use super::{Account, impairments};
 use crate::driver::inputs::versions;
@@ -41,7 +40,7 @@ impl Account {
         Summary {
             form: FORM,
             run_id: self.folder.run_id.clone(),
-            trace_id: hex(&self.core.trace_id()),
+            trace_id: hex::encode(self.core.trace_id()),
             scenario: scenario.name.clone(),
             description: scenario.description.clone(),
             seed: self.core.plan().seed(),
